@@ -1,0 +1,117 @@
+"""RunConfig: frozen, complete, and every mistake at once."""
+
+import dataclasses
+
+import pytest
+
+from tuisim import RunConfig
+from tuisim.config import FIELDS, LEARNING_RATES, OPTIMIZERS, from_mapping, read_toml
+from tuisim.errors import ConfigError, ExitCode
+from tuisim.presets import PRESETS
+
+
+def mistakes(**given):
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**given)
+    return {mistake.field: mistake.remedy for mistake in caught.value.mistakes}
+
+
+def test_layers_is_the_only_field_without_a_default():
+    assert RunConfig(layers=(64, 32, 10)).batch_size == 32
+    with pytest.raises(TypeError):
+        RunConfig()
+
+
+def test_all_mistakes_at_once_each_at_its_field():
+    found = mistakes(layers=(3, 0, 2), loss="mze", batch_size=0, hidden_activation="rely", validation=1.0, seed=-1, dtype="float16")
+    assert set(found) == {"layers", "loss", "batch_size", "hidden_activation", "validation", "seed", "dtype"}
+    assert "layers[1]" in found["layers"]
+    assert "did you mean mse?" in found["loss"]
+    assert "did you mean relu?" in found["hidden_activation"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("layers", (5,)),
+        ("layers", (5, True)),
+        ("layers", (2,) * 66),
+        ("layers", "64-x-y"),
+        ("hidden_activation", ("relu", "tanh")),
+        ("hidden_activation", 3),
+        ("examples", 0),
+        ("epochs", 1.5),
+        ("learning_rate", 0),
+        ("learning_rate", float("nan")),
+        ("weight_decay", -0.1),
+        ("shuffle", "yes"),
+        ("threads", 0),
+        ("optimizer", "sdg"),
+        ("dataset", "digitz"),
+        ("backend", ""),
+        ("initializer", None),
+        ("task", "guess"),
+    ],
+)
+def test_one_wrong_field(field, value):
+    given = {"layers": (4, 3, 2)} | {field: value}
+    assert field in mistakes(**given)
+
+
+def test_as_many_layers_as_promised():
+    assert len(RunConfig(layers=(1,) * 65).activations) == 64
+
+
+def test_activations_are_one_per_layer_of_weights():
+    assert RunConfig(layers=(4, 3, 3, 2), hidden_activation=["relu", "tanh"]).activations == ("relu", "tanh", "identity")
+    assert RunConfig(layers=(4, 3, 2), hidden_activation="tanh", output_activation="relu").activations == ("tanh", "relu")
+    assert RunConfig(layers=(4, 2), hidden_activation=()).activations == ("identity",)
+
+
+def test_resolved_fills_every_default_in():
+    for optimizer in OPTIMIZERS:
+        resolved = RunConfig(layers=(4, 2), optimizer=optimizer).resolved()
+        assert resolved.learning_rate == LEARNING_RATES[optimizer]
+        assert resolved.threads >= 1
+        assert resolved.dataset == "teacher"
+    assert RunConfig(layers=(64, 10)).resolved().dataset == "digits"
+    assert RunConfig(layers=(64, 10), loss="mse").resolved().dataset == "teacher"
+
+
+def test_frozen_and_back_from_plain_values():
+    config = RunConfig(layers=[64, 32, 10], hidden_activation=["tanh"], epochs=None)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 1
+    assert from_mapping(config.to_dict()) == config
+    assert set(config.to_dict()) == set(FIELDS)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean batch_size"):
+        from_mapping({"layers": [4, 2], "batchsize": 3})
+    with pytest.raises(ConfigError, match="64-32-10"):
+        from_mapping({"seed": 3})
+
+
+def test_toml(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('layers = [64, 32, 10]\nbatch-size = 16\nhidden_activation = "tanh"\n')
+    assert from_mapping(read_toml(path)) == RunConfig(layers=(64, 32, 10), batch_size=16, hidden_activation="tanh")
+    path.write_text("layers = [64, ")
+    with pytest.raises(ConfigError, match="is not TOML") as caught:
+        read_toml(path)
+    assert caught.value.exit_code is ExitCode.BAD_CONFIGURATION
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_toml(tmp_path / "absent.toml")
+
+
+def test_control_characters_never_reach_the_terminal():
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(layers=(4, 2), loss="\x1b[31mred\x07")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_the_first_preset_is_the_question():
+    assert PRESETS[0].config.layers == (30, 30, 30)
+    assert PRESETS[0].config.batch_size == 1
+    assert all(preset.config.epochs is None for preset in PRESETS)

@@ -1,0 +1,114 @@
+"""Files that are missing, no files, too large or damaged: always one line that names the file, never another exception."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import random
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tuisim import data
+from tuisim.config import RunConfig
+from tuisim.errors import DataError, MemoryNeeded
+
+RANDOM = np.random.default_rng(7)
+X = RANDOM.normal(3, 5, (60, 3))
+Y = np.arange(60) % 3
+
+
+def load(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> data.Dataset:
+    return data.load(RunConfig(**{"layers": layers, "dataset": str(path), "dtype": "float64", **fields}))
+
+
+def refused(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        load(path, layers, **fields)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    assert message.isprintable()
+    return message
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def csv_text(rows: np.ndarray = X, answers: Any = Y, heading: str = "", mark: str = ",") -> str:
+    lines = [mark.join([*map(repr, row), str(answer)]) for row, answer in zip(rows.tolist(), list(answers), strict=True)]
+    return "\n".join([heading] * bool(heading) + lines) + "\n"
+
+
+def array_bytes(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+PICTURES = RANDOM.integers(0, 256, (60, 2, 2))
+
+
+def idx_bytes(array: np.ndarray, code: int = 8, dtype: str = ">u1") -> bytes:
+    return bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(dtype).tobytes()
+
+
+def test_missing_files_and_directories_are_refused(tmp_path: Path) -> None:
+    assert "absent.csv: no such file" in refused(tmp_path / "absent.csv")
+    assert "is a directory" in refused(tmp_path)
+    assert "no such file" in refused(tmp_path / "\x1b[31mred\n.csv")
+    assert refused(tmp_path / ("long" * 30 + ".csv")).startswith("…")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "is a device or a pipe" in refused(tmp_path / "pipe.csv")
+    assert "is a device or a pipe" in refused(Path("/dev/zero"))
+
+
+def test_more_than_memory_is_said_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "a.npy", np.column_stack([X, Y]))
+    monkeypatch.setattr("tuisim.data.memory.available", lambda: 1_000)
+    with pytest.raises(MemoryNeeded, match=r"1.9 KiB of memory, 1000 B are free"):
+        load(tmp_path / "a.npy")
+    with pytest.raises(MemoryNeeded, match="of memory"):
+        load(write(tmp_path / "a.csv", csv_text()))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "stored.npz", "packed.npz", "a-images-idx3", "a-images-idx3.gz"])
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path: Path, name: str) -> None:
+    good = {
+        "a.csv": csv_text().encode(),
+        "a.npy": array_bytes(np.column_stack([X, Y])),
+        "a-images-idx3": idx_bytes(PICTURES),
+        "a-images-idx3.gz": gzip.compress(idx_bytes(PICTURES)),
+    }
+    np.savez(tmp_path / "stored.npz", X=X, y=Y)
+    np.savez_compressed(tmp_path / "packed.npz", X=X, y=Y)
+    write(tmp_path / "a-labels-idx1", idx_bytes(Y))
+    content = good.get(name) or (tmp_path / name).read_bytes()
+    chance = random.Random(3)
+    for _ in range(80):
+        damaged = bytearray(content)
+        for _ in range(chance.choice((1, 1, 4))):
+            place = chance.randrange(min(len(damaged), chance.choice((200, 10**6))))
+            match chance.randrange(4):
+                case 0:
+                    damaged[place] ^= 1 << chance.randrange(8)
+                case 1:
+                    del damaged[place:]
+                    damaged += b"\0"
+                case 2:
+                    damaged[place:place] = chance.randbytes(chance.choice((1, 8)))
+                case _:
+                    damaged[place : place + 4] = b"\xff" * 4
+        try:
+            load(write(tmp_path / name, bytes(damaged)), (4, 3) if "idx" in name else (3, 3))
+        except (DataError, MemoryNeeded) as error:
+            assert str(error).isprintable()  # noqa: PT017

@@ -1,0 +1,224 @@
+"""The NumPy step: against PyTorch's recorded runs, against central differences, and without allocating."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuisim import RunConfig
+from tuisim.backends import get_backend
+from tuisim.backends.numpy.site import TILE
+from tuisim.config import ACTIVATIONS, LOSSES, OPTIMIZERS
+from tuisim.engine import initial
+from tuisim.engine.network import Network
+from tuisim.errors import BackendError
+from tuisim.program import Phase
+
+RUNS = np.load(Path(__file__).parent / "oracle" / "trajectories.npz", allow_pickle=False)
+CASES = sorted({int(name.split("_")[0].removeprefix("case")) for name in RUNS})
+
+
+def recorded(number):
+    about = json.loads(str(RUNS[f"case{number}_config"]))
+    config = RunConfig(
+        layers=about["layers"], hidden_activation=about["activations"], output_activation=about["output"], loss=about["loss"],
+        optimizer=about["optimizer"], batch_size=about["batch"], learning_rate=about["learning_rate"],
+        weight_decay=about["weight_decay"], dtype="float64", shuffle=False, validation=0, epochs=1,
+    )  # fmt: skip
+    depth = len(about["layers"]) - 1
+    parameters = [(RUNS[f"case{number}_W{k}"], RUNS[f"case{number}_b{k}"]) for k in range(depth)]
+    return config, about["steps"], parameters
+
+
+def close(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_recorded_runs(number):
+    from tuisim import Trainer
+
+    config, steps, parameters = recorded(number)
+    trainer = Trainer(config, data=(RUNS[f"case{number}_X"], RUNS[f"case{number}_Y"]), parameters=parameters)
+    losses = [trainer.step()]
+    for k, (gW, gb) in enumerate(trainer.gradients()):
+        close(gW, RUNS[f"case{number}_gW{k}"])
+        close(gb, RUNS[f"case{number}_gb{k}"])
+    losses += [trainer.step() for _ in range(steps - 1)]
+    close(losses, RUNS[f"case{number}_loss"])
+    for k, (W, b) in enumerate(trainer.parameters()):
+        close(W, RUNS[f"case{number}_endW{k}"])
+        close(b, RUNS[f"case{number}_endb{k}"])
+
+
+def network_and_data(config, rows, seed=0):
+    rng = np.random.default_rng(seed)
+    config = config.resolved()
+    network = Network(config, get_backend("numpy"), config.batch_size)
+    network.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initial.parameters(config)])
+    X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
+    if config.loss == "cross_entropy":
+        y = rng.integers(0, config.layers[-1], rows)
+    elif config.loss == "mse":
+        y = rng.standard_normal((rows, config.layers[-1])).astype(config.dtype)
+    else:
+        y = rng.integers(0, 2, (rows, config.layers[-1])).astype(config.dtype)
+    network.attach(X, y)
+    return network, X, y
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    layers=st.lists(st.integers(1, 6), min_size=2, max_size=5),
+    hidden=st.sampled_from(ACTIVATIONS),
+    output=st.sampled_from(ACTIVATIONS),
+    loss=st.sampled_from(LOSSES),
+    batch=st.integers(1, 5),
+    seed=st.integers(0, 10**6),
+)
+def test_gradients_are_the_central_differences(layers, hidden, output, loss, batch, seed):
+    config = RunConfig(
+        layers=layers, hidden_activation=hidden, output_activation=output, loss=loss, batch_size=batch, dtype="float64", seed=seed
+    )
+    network, X, y = network_and_data(config, batch, seed)
+    theta = network.full.read("parameters")
+    rows = np.arange(batch)
+    network.full.run(rows)
+    gradient = network.full.read("gradients")
+    evaluation = network.evaluation(X, y, batch)
+
+    def loss_at(values):
+        network.full.write("parameters", values)
+        return evaluation.evaluate(rows)[0]
+
+    def slope(k, h):
+        up, down = theta.copy(), theta.copy()
+        up[k] += h
+        down[k] -= h
+        return (loss_at(up) - loss_at(down)) / (2 * h)
+
+    for k in range(theta.size):
+        wide, narrow = slope(k, 1e-5), slope(k, 1e-6)
+        if abs(wide - narrow) > 1e-5 * (1 + abs(wide)):
+            continue  # a corner of relu or its kin lies within h: there is no derivative to compare with
+        assert gradient[k] == pytest.approx(narrow, rel=2e-5, abs=2e-8)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nothing_is_allocated_per_step(optimizer, loss):
+    config = RunConfig(layers=(16, 12, 8), hidden_activation="gelu", loss=loss, optimizer=optimizer, batch_size=8, weight_decay=0.01)
+    network, _, _ = network_and_data(config, 4_000)
+    order = np.arange(4_000)
+    network.full.run(order[:80])
+    tracemalloc.start()
+    network.full.run(order[:80])
+    _, few = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    network.full.run(order)
+    _, many = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 490 more steps cost their 490 losses (a float and its place in a list) and not one batch of 16 floats each.
+    assert many - few < 490 * 48
+
+
+def test_large_layers_are_tiled_and_the_same():
+    """A layer of several tiles equals the same rows one by one."""
+    config = RunConfig(layers=(3, TILE // 4, 2), hidden_activation="relu", batch_size=11, dtype="float64")
+    network, X, y = network_and_data(config, 11)
+    whole = network.full.run(np.arange(11))[0]
+    gradient = network.full.read("gradients")
+    again, _, _ = network_and_data(config, 11)
+    parts, total = [], 0.0
+    for row in range(11):
+        step = again.step(1)
+        before = again.full.read("parameters")
+        total += step.run(np.array([row]))[0]
+        parts.append(step.read("gradients"))
+        again.full.write("parameters", before)
+    assert whole == pytest.approx(total / 11, rel=1e-12)
+    np.testing.assert_allclose(gradient, np.mean(parts, axis=0), rtol=1e-9, atol=1e-15)
+
+
+def test_timed_and_untimed_steps_are_the_same():
+    config = RunConfig(layers=(6, 5, 3), batch_size=4)
+    one, _, _ = network_and_data(config, 8)
+    other, _, _ = network_and_data(config, 8)
+    order = np.arange(8)
+    losses = one.full.run(order)
+    loss, phases = other.full.run_timed(order[:4])
+    assert losses[0] == loss
+    assert losses[1] == other.full.run_timed(order[4:])[0]
+    assert set(phases) == set(Phase)
+    assert all(seconds > 0 for seconds in phases.values())
+    assert one.full.read("parameters").tobytes() == other.full.read("parameters").tobytes()
+
+
+def test_a_loss_that_is_not_finite_stops_before_its_update():
+    config = RunConfig(layers=(3, 4, 2), loss="mse", batch_size=2)
+    network, X, _ = network_and_data(config, 6)
+    X[2, 0] = np.inf
+    before = None
+    losses = network.full.run(np.arange(2))
+    before = network.full.read("parameters")
+    losses = network.full.run(np.arange(2, 6))
+    assert len(losses) == 1
+    assert not np.isfinite(losses[0])
+    assert network.full.read("parameters").tobytes() == before.tobytes()
+
+
+def test_evaluation_leaves_the_parameters_and_counts_what_is_right():
+    config = RunConfig(layers=(4, 3), batch_size=5, dtype="float64")
+    network, X, y = network_and_data(config, 23)
+    before = network.full.read("parameters")
+    loss, accuracy = network.evaluate(X, y)
+    (W, b), *_ = network.parameters()
+    logits = X @ W + b
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert loss == pytest.approx(-logs[np.arange(23), y].mean(), rel=1e-12)
+    assert accuracy == (logits.argmax(axis=1) == y).mean()
+    assert network.full.read("parameters").tobytes() == before.tobytes()
+
+
+def test_binary_accuracy_is_per_output_at_logit_zero():
+    config = RunConfig(layers=(4, 3), loss="binary_cross_entropy", batch_size=5)
+    network, X, y = network_and_data(config, 20)
+    (W, b), *_ = network.parameters()
+    assert network.evaluate(X, y)[1] == pytest.approx(((X @ W + b > 0) == (y > 0.5)).mean())
+
+
+def test_extreme_logits_stay_finite():
+    for loss in ("cross_entropy", "binary_cross_entropy"):
+        config = RunConfig(layers=(2, 2), loss=loss, batch_size=2)
+        network, X, _ = network_and_data(config, 2)
+        X[:] = [[1e4, -1e4], [-1e4, 1e4]]
+        assert np.isfinite(network.full.run(np.arange(2))[0])
+        assert np.isfinite(network.full.read("gradients")).all()
+
+
+def test_relu_hides_no_nan_and_has_slope_zero_at_zero():
+    config = RunConfig(layers=(1, 2), hidden_activation="relu", output_activation="relu", loss="mse", batch_size=1)
+    network, X, _ = network_and_data(config, 1)
+    network.full.write("W1", np.array([[0.0, -0.0]]))
+    network.full.write("b1", np.array([0.0, -0.0]))
+    network.full.run(np.array([0]))
+    assert not network.full.read("gradients").any()
+    X[0, 0] = -np.nan
+    assert np.isnan(network.full.run(np.array([0]))[0])
+
+
+def test_data_of_another_kind_are_refused():
+    network, X, y = network_and_data(RunConfig(layers=(3, 2), batch_size=2), 4)
+    with pytest.raises(TypeError, match="float64"):
+        network.full.attach(X.astype("float64"), y)
+    with pytest.raises(ValueError, match="rows of"):
+        network.full.attach(X[:, :2], y)
+
+
+def test_an_unknown_backend_is_named_with_the_nearest():
+    with pytest.raises(BackendError, match="did you mean numpy"):
+        get_backend("nunpy")

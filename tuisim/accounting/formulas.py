@@ -1,0 +1,137 @@
+"""One formula per kind of operation: how many scalar operations it takes, as integers over B, N and M.
+
+The convention is DESIGN's: a sum of n terms is n − 1 additions, one more for a bias; a subtraction is an addition; an
+activation or derivative is one operation whatever is inside it. P = (N + 1)·M parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tuisim.accounting.operations import Operations
+from tuisim.program import Kind, Op
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """What an operation of one kind costs."""
+
+    what: str
+    """The operation in words."""
+    text: str
+    """The formula as shown beside its number."""
+    count: Callable[[Op], Operations]
+
+
+def _gather(op: Op) -> Operations:
+    return Operations()
+
+
+def _dense(op: Op) -> Operations:
+    products = op.batch * op.inputs * op.outputs
+    return Operations(multiply=products, add=products)  # N products and a bias: N additions each
+
+
+def _activation(op: Op) -> Operations:
+    return Operations(activation=op.batch * op.outputs)
+
+
+def _mse(op: Op) -> Operations:
+    """(a − t): E; squares: E; their sum: E − 1; × 1/E: 1; the gradient × 2/E: E, for E = B·M."""
+    elements = op.batch * op.outputs
+    return Operations(multiply=elements + 1 + elements * op.learning, add=2 * elements - 1)
+
+
+def _cross_entropy(op: Op) -> Operations:
+    """Per row: largest of M, subtract it, exp, sum, log, minus the target's; mean over rows.
+
+    The gradient: 1 / (B·sum) per row (one multiplication, one division), M multiplications, minus 1/B at the target.
+    """
+    rows, elements = op.batch, op.batch * op.outputs
+    value = Operations(
+        compare=elements - rows,
+        add=elements + (elements - rows) + rows + (rows - 1),
+        exp=elements,
+        log=rows,
+        multiply=1,
+    )
+    gradient = Operations(multiply=rows + elements, divide=rows, add=rows)
+    return value + gradient if op.learning else value
+
+
+def _binary_cross_entropy(op: Op) -> Operations:
+    """Per output, with e = exp(−|z|): max(z, 0) − z·t + log(1 + e), and the mean over E = B·M outputs.
+
+    |z| and max(z, 0) are a comparison each. The gradient: σ = (1 or e, by z's sign: a comparison) / (1 + e), minus t, × 1/E.
+    """
+    elements = op.batch * op.outputs
+    value = Operations(compare=2 * elements, exp=elements, log=elements, multiply=elements + 1, add=3 * elements + (elements - 1))
+    gradient = Operations(compare=elements, divide=elements, add=elements, multiply=elements)
+    return value + gradient if op.learning else value
+
+
+def _correct_classes(op: Op) -> Operations:
+    """The place of the largest of M, and whether it is the target's; the rows that agree are added up."""
+    return Operations(compare=op.batch * op.outputs, add=op.batch - 1)
+
+
+def _correct_outputs(op: Op) -> Operations:
+    """Output against 0, target against ½, one against the other; those that agree are added up."""
+    elements = op.batch * op.outputs
+    return Operations(compare=3 * elements, add=elements - 1)
+
+
+def _activation_gradient(op: Op) -> Operations:
+    return Operations(multiply=op.batch * op.outputs, derivative=op.batch * op.outputs)
+
+
+def _weight_gradient(op: Op) -> Operations:
+    weights = op.inputs * op.outputs
+    return Operations(multiply=op.batch * weights, add=(op.batch - 1) * weights)
+
+
+def _bias_gradient(op: Op) -> Operations:
+    return Operations(add=(op.batch - 1) * op.outputs)
+
+
+def _input_gradient(op: Op) -> Operations:
+    return Operations(multiply=op.batch * op.inputs * op.outputs, add=op.batch * op.inputs * (op.outputs - 1))
+
+
+def _per_parameter(**counts: int) -> Callable[[Op], Operations]:
+    each = Operations(**counts)
+    return lambda op: each * op.parameters
+
+
+def _bias_correction(op: Op) -> Operations:
+    """β₁ᵗ, β₂ᵗ carried (2 multiplications), 1 − each (2), √ once, α·√ / (1−β₁ᵗ), ε·√."""
+    return Operations(multiply=4, add=2, divide=1, sqrt=1)
+
+
+FORMULAS: dict[Kind, Formula] = {
+    Kind.GATHER: Formula("rows of the data", "", _gather),
+    Kind.DENSE: Formula("a·W + b", "× B·N·M  + B·N·M", _dense),
+    Kind.ACTIVATION: Formula("activations", "f B·M", _activation),
+    Kind.MSE: Formula("mean squared error", "× 2·B·M+1  + 2·B·M−1", _mse),
+    Kind.CROSS_ENTROPY: Formula(
+        "softmax, cross-entropy", "× B·M+B+1  + 2·B·M+2·B−1  > B·(M−1)  exp B·M  log B  ÷ B", _cross_entropy
+    ),
+    Kind.BINARY_CROSS_ENTROPY: Formula(
+        "sigmoid, cross-entropy", "× 2·B·M+1  + 5·B·M−1  > 3·B·M  exp B·M  log B·M  ÷ B·M", _binary_cross_entropy
+    ),
+    Kind.CORRECT_CLASSES: Formula("rows right", "> B·M  + B−1", _correct_classes),
+    Kind.CORRECT_OUTPUTS: Formula("outputs right", "> 3·B·M  + B·M−1", _correct_outputs),
+    Kind.ACTIVATION_GRADIENT: Formula("through f", "× B·M  f′ B·M", _activation_gradient),
+    Kind.WEIGHT_GRADIENT: Formula("weights' gradient", "× B·N·M  + (B−1)·N·M", _weight_gradient),
+    Kind.BIAS_GRADIENT: Formula("biases' gradient", "+ (B−1)·M", _bias_gradient),
+    Kind.INPUT_GRADIENT: Formula("inputs' gradient", "× B·N·M  + B·N·(M−1)", _input_gradient),
+    Kind.WEIGHT_DECAY: Formula("weight decay", "× P  + P", _per_parameter(multiply=1, add=1)),
+    Kind.BIAS_CORRECTION: Formula("bias corrections", "× 4  + 2  ÷ 1  √ 1", _bias_correction),
+    Kind.DECOUPLED_DECAY: Formula("decoupled decay", "× P", _per_parameter(multiply=1)),
+    Kind.SGD: Formula("SGD", "× P  + P", _per_parameter(multiply=1, add=1)),
+    Kind.MOMENTUM: Formula("momentum", "× 2·P  + 2·P", _per_parameter(multiply=2, add=2)),
+    Kind.NESTEROV: Formula("Nesterov momentum", "× 3·P  + 3·P", _per_parameter(multiply=3, add=3)),
+    Kind.RMSPROP: Formula("RMSprop", "× 4·P  + 3·P  ÷ P  √ P", _per_parameter(multiply=4, add=3, divide=1, sqrt=1)),
+    Kind.ADAM: Formula("Adam", "× 6·P  + 4·P  ÷ P  √ P", _per_parameter(multiply=6, add=4, divide=1, sqrt=1)),
+}

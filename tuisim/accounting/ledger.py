@@ -1,0 +1,259 @@
+"""The ledger: what a network's training costs, by layer × phase × kind, per example, step, epoch and run.
+
+Integer arithmetic over shapes, no arrays: any network is counted in milliseconds, also one no machine could train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tuisim import data
+from tuisim.accounting.conventions import tools_per_example
+from tuisim.accounting.formulas import FORMULAS
+from tuisim.accounting.operations import Operations, share
+from tuisim.config import RunConfig
+from tuisim.program import Kind, Op, Phase, Role, StepProgram, build
+
+COUNTED_PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation of the step and its cost."""
+
+    layer: int | None
+    phase: Phase
+    kind: Kind
+    what: str
+    """The operation in words."""
+    formula: str
+    operations: Operations
+    bytes_read: int
+    bytes_written: int
+
+    def to_dict(self) -> dict[str, Any]:
+        head = {"layer": self.layer, "phase": self.phase.value, "operation": self.kind.value, "formula": self.formula}
+        return head | self.operations.as_dict() | {"bytes_read": self.bytes_read, "bytes_written": self.bytes_written}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes a bound training step holds, by what they are for."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int
+    batch: int
+
+    @property
+    def total(self) -> int:
+        return self.parameters + self.gradients + self.optimizer + self.activations + self.batch
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Counts of one configuration. `examples` is rows per epoch, none where only loading the data would tell."""
+
+    config: RunConfig
+    program: StepProgram
+    rows: tuple[Row, ...]
+    examples: int | None
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return self.config.layers
+
+    @property
+    def batch(self) -> int:
+        return self.program.batch
+
+    @property
+    def epochs(self) -> int | None:
+        return self.config.epochs
+
+    @property
+    def parameters(self) -> int:
+        return self.config.parameter_count
+
+    @cached_property
+    def per_step(self) -> dict[Phase, Operations]:
+        return _by_phase(self.rows)
+
+    @cached_property
+    def step_total(self) -> Operations:
+        """One step, the loss included."""
+        return sum(self.per_step.values(), Operations())
+
+    @cached_property
+    def step_total_without_loss(self) -> Operations:
+        return sum((ops for phase, ops in self.per_step.items() if phase is not Phase.LOSS), Operations())
+
+    @property
+    def per_example(self) -> dict[Phase, dict[str, int | float]]:
+        return {phase: ops.per(self.batch) for phase, ops in self.per_step.items()}
+
+    def by_layer(self) -> list[tuple[int | None, Phase, Operations]]:
+        """Rows merged by layer and phase, in the order they run; layer none is the loss and what all layers share."""
+        merged: dict[tuple[int | None, Phase], Operations] = {}
+        for row in self.rows:
+            if row.phase is not Phase.DATA:
+                key = (row.layer, row.phase)
+                merged[key] = merged.get(key, Operations()) + row.operations
+        return [(layer, phase, operations) for (layer, phase), operations in merged.items()]
+
+    @property
+    def naive(self) -> int:
+        """The question's guess per example: N·M multiplications forward, N·M derivatives backward, per layer."""
+        return 2 * sum(n * m for n, m in zip(self.layers, self.layers[1:], strict=False))
+
+    @property
+    def ratio_to_naive(self) -> float:
+        """Exact operations per example, the loss left out, over the guess."""
+        return self.step_total_without_loss.total / (self.naive * self.batch)
+
+    @property
+    def ratio_with_loss(self) -> float:
+        return self.step_total.total / (self.naive * self.batch)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        return None if self.examples is None else -(-self.examples // self.config.batch_size)
+
+    @cached_property
+    def per_epoch(self) -> dict[Phase, Operations] | None:
+        """One epoch: its full steps, and the short last one by its own program."""
+        if self.examples is None:
+            return None
+        full, rest = divmod(self.examples, self.config.batch_size)
+        epoch = {phase: operations * full for phase, operations in _per_step(self.config, self.config.batch_size).items()}
+        if rest:
+            short = _per_step(self.config, rest)
+            epoch = {phase: epoch[phase] + short[phase] for phase in COUNTED_PHASES}
+        return epoch
+
+    @property
+    def run(self) -> dict[Phase, Operations] | None:
+        """The whole run; none where its volume or its end is not known."""
+        if self.per_epoch is None or self.epochs is None:
+            return None
+        return {phase: operations * self.epochs for phase, operations in self.per_epoch.items()}
+
+    @property
+    def bytes_per_step(self) -> int:
+        """Every operand of every operation once: what crosses to and from memory if no cache helped."""
+        return sum(row.bytes_read + row.bytes_written for row in self.rows)
+
+    @property
+    def arithmetic_intensity(self) -> float:
+        """FLOPs per byte moved."""
+        return self.step_total.flops / self.bytes_per_step
+
+    @cached_property
+    def memory(self) -> Memory:
+        roles = dict.fromkeys(Role, 0)
+        for name, buffer in self.program.buffers.items():
+            if buffer.part_of is None:
+                roles[buffer.role] += self.program.nbytes(name)
+        return Memory(
+            roles[Role.PARAMETER], roles[Role.GRADIENT], roles[Role.OPTIMIZER], roles[Role.ACTIVATION], roles[Role.DATA]
+        )
+
+    @cached_property
+    def tools_per_example(self) -> dict[str, int | None]:
+        return tools_per_example(self.config)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document `tuisim count --json` prints."""
+        return {
+            "layers": list(self.layers),
+            "batch": self.batch,
+            "examples": self.examples,
+            "epochs": self.epochs,
+            "parameters": self.parameters,
+            "rows": [row.to_dict() for row in self.rows],
+            "per_step": _plain(self.per_step),
+            "per_example": {phase.value: counts for phase, counts in self.per_example.items()},
+            "per_epoch": _plain(self.per_epoch),
+            "run": _plain(self.run),
+            "totals": {
+                "step": self.step_total_without_loss.total,
+                "step_with_loss": self.step_total.total,
+                "example": share(self.step_total_without_loss.total, self.batch),
+                "example_with_loss": share(self.step_total.total, self.batch),
+                "epoch_with_loss": _total(self.per_epoch),
+                "run_with_loss": _total(self.run),
+            },
+            "naive": self.naive,
+            "ratio_to_naive": self.ratio_to_naive,
+            "ratio_with_loss": self.ratio_with_loss,
+            "tools_per_example": self.tools_per_example,
+            "bytes_per_step": self.bytes_per_step,
+            "arithmetic_intensity": self.arithmetic_intensity,
+            "memory_bytes": {
+                "parameters": self.memory.parameters,
+                "gradients": self.memory.gradients,
+                "optimizer": self.memory.optimizer,
+                "activations": self.memory.activations,
+                "batch": self.memory.batch,
+                "total": self.memory.total,
+            },
+            "marks": _MARKS,
+        }
+
+
+_MARKS = {"layers": "given", "batch": "given", "examples": "given", "epochs": "given"} | dict.fromkeys(
+    (
+        "parameters", "rows[]", "per_step", "per_example", "per_epoch", "run", "totals", "naive", "ratio_to_naive",
+        "ratio_with_loss", "tools_per_example", "bytes_per_step", "arithmetic_intensity", "memory_bytes",
+    ),
+    "counted",
+)  # fmt: skip
+"""A path marks everything beneath it."""
+
+
+def count(config: RunConfig) -> Ledger:
+    """The ledger of a configuration, in milliseconds whatever the size."""
+    examples = data.rows(config)
+    # A batch larger than the volume is one short batch.
+    batch = config.batch_size if examples is None else min(config.batch_size, examples)
+    program = build(config, batch)
+    return Ledger(config, program, tuple(_row(op, program) for op in program.ops), examples)
+
+
+def step_operations(program: StepProgram) -> Operations:
+    """Everything one run of `program` does."""
+    return sum((FORMULAS[op.kind].count(op) for op in program.ops), Operations())
+
+
+def _row(op: Op, program: StepProgram) -> Row:
+    formula = FORMULAS[op.kind]
+    written = sum(map(program.nbytes, op.writes))
+    read = sum(map(program.nbytes, op.reads))
+    if op.kind is Kind.GATHER:
+        read += written  # the rows come from the data, as long as what is written
+    return Row(op.layer, op.phase, op.kind, formula.what, formula.text, formula.count(op), read, written)
+
+
+def _by_phase(rows: Iterable[Row]) -> dict[Phase, Operations]:
+    phases = dict.fromkeys(COUNTED_PHASES, Operations())
+    for row in rows:
+        if row.phase in phases:
+            phases[row.phase] += row.operations
+    return phases
+
+
+def _per_step(config: RunConfig, batch: int) -> dict[Phase, Operations]:
+    program = build(config, batch)
+    return _by_phase(_row(op, program) for op in program.ops)
+
+
+def _plain(phases: dict[Phase, Operations] | None) -> dict[str, dict[str, int]] | None:
+    return None if phases is None else {phase.value: operations.as_dict() for phase, operations in phases.items()}
+
+
+def _total(phases: dict[Phase, Operations] | None) -> int | None:
+    return None if phases is None else sum(operations.total for operations in phases.values())

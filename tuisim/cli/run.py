@@ -1,0 +1,138 @@
+"""`tuisim run`: train without the app; a progress line on stderr, a summary on stdout."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from tuisim import units
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.config import layers_text
+from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
+from tuisim.errors import ExitCode
+
+
+def run(
+    layers: Layers = None,
+    *,
+    options: RunOptions = NOTHING_GIVEN,
+    config: ConfigFile = None,
+    json_: Json = False,
+) -> int:
+    """Train a network and say what it took."""
+    trainer = Trainer(resolve(layers, options, config))
+    control = Control()
+    with _signals(control) as caught, _ProgressLine() as line:
+        summary = trainer.run(line.show, control, probing=False)
+    if json_:
+        print(json.dumps(summary.to_dict()))
+    else:
+        _print(summary)
+    if summary.exit_code is ExitCode.RUN_FAILED:
+        print(f"tuisim: {summary.ended.value}: {summary.message}", file=sys.stderr)
+    return caught[0] if caught else int(summary.exit_code)
+
+
+@contextmanager
+def _signals(control: Control) -> Iterator[list[int]]:
+    """The first signal asks the run to stop and keeps its summary; the second one ends the program as usual."""
+    caught: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        caught.append(128 + number)
+        control.stop(signal.Signals(number).name, interrupted=True)
+        signal.signal(number, old[number])
+
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    old = {number: signal.signal(number, stop) for number in wanted}
+    try:
+        yield caught
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+class _ProgressLine:
+    """rich's progress line, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> _ProgressLine:
+        if self._console.is_terminal:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.fields[figures]}"),
+                console=self._console,
+                transient=True,
+                auto_refresh=False,
+            )
+            self._task = self._progress.add_task("starting", total=None, figures="")
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def show(self, item: Event | Snapshot) -> None:
+        if self._progress is None or not isinstance(item, Snapshot):
+            return
+        left = f" · {units.duration(item.seconds_left)} left" if item.seconds_left is not None else ""
+        rate = item.rates.examples_per_second if item.rates is not None else None
+        speed = f" · {units.si(rate)} examples/s" if rate is not None else ""
+        self._progress.update(
+            self._task,
+            description=f"epoch {item.epoch:,}",
+            completed=item.step,
+            total=item.total_steps,
+            figures=f"loss {units.figure(item.loss)}{speed}{left}",
+        )
+        self._progress.refresh()
+
+
+def _print(summary: Summary) -> None:
+    """The summary in words, one figure a line, each marked with what kind of number it is."""
+    rate, flops = summary.examples_per_second, summary.flops_per_second
+    lines = [
+        ("network", f"{layers_text(summary.config.layers)}, {summary.parameters:,} parameters", "given"),
+        ("data", f"{summary.config.dataset}, {units.count(summary.config.examples)} examples an epoch", "given"),
+        ("backend", f"{summary.backend} ({summary.device})", ""),
+        ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
+        ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
+        ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} in all", "measured"),
+        ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
+        ("where", _split(summary), "measured"),
+        ("loss", units.figure(summary.loss), "measured"),
+        ("held out", _held_out(summary), "measured"),
+        ("ended", f"{summary.ended.value} {summary.message}".rstrip(), ""),
+    ]
+    for name, text, kind in lines:
+        if text:
+            print(f"{name:<11} {text:<62} {kind}".rstrip())
+    for note in summary.notes:
+        print(f"{'note':<11} {note}")
+
+
+def _split(summary: Summary) -> str:
+    total = sum(seconds for _, seconds in summary.phase_seconds)
+    return ", ".join(f"{phase} {units.percent(seconds / total, 0)}" for phase, seconds in summary.phase_seconds) if total else ""
+
+
+def _held_out(summary: Summary) -> str:
+    if summary.validation_loss is None:
+        return ""
+    accuracy = summary.validation_accuracy
+    return f"loss {units.figure(summary.validation_loss)}" + (
+        f", accuracy {units.percent(accuracy)}" if accuracy is not None else ""
+    )

@@ -1,0 +1,33 @@
+"""Where examples come from: shipped, synthetic, files or arrays; split, scaled, made to fit, and fed for ever.
+
+It knows a run's configuration and nothing of how a step is computed. All but `rows` is imported when first used: counting
+needs no arrays.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tuisim.data.facts import rows
+
+if TYPE_CHECKING:
+    from tuisim.data.catalogue import available, load
+    from tuisim.data.dataset import Dataset, from_arrays
+    from tuisim.data.feed import Block, Feed
+
+_HOMES = {
+    "available": "catalogue",
+    "load": "catalogue",
+    "Dataset": "dataset",
+    "from_arrays": "dataset",
+    "Block": "feed",
+    "Feed": "feed",
+}
+__all__ = ["Block", "Dataset", "Feed", "available", "from_arrays", "load", "rows"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"tuisim.data.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

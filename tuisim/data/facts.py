@@ -1,0 +1,38 @@
+"""What is known of each dataset by its name: how many rows it has, and how many of them are trained on and held out.
+
+It makes and reads no rows and needs no arrays, so that counting a run's operations does not wait for them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tuisim.config import RunConfig
+
+SYNTHETIC = ("moons", "spirals", "xor", "blobs", "sine", "teacher")
+FINITE = {"digits": 1_797, "fashion_mnist": 60_000}
+"""Rows of each set that is read; of Fashion-MNIST the training file's."""
+DEFAULT_EXAMPLES = 10_000
+"""Training rows per epoch of an endless source where the run does not say."""
+VALIDATION_LIMIT = 10_000
+"""Rows of an endless source that are held out, at most."""
+
+
+def held_out(rows: int, fraction: float) -> int:
+    """⌊rows · fraction⌋."""
+    return math.floor(rows * fraction)
+
+
+def held_out_beside(examples: int, fraction: float) -> int:
+    """Rows of an endless source that are held out, beside the `examples` trained on."""
+    return min(VALIDATION_LIMIT, held_out(examples, fraction))
+
+
+def rows(config: RunConfig) -> int | None:
+    """Training rows per epoch, without reading or making any; None where only reading the file would tell."""
+    if config.examples is not None:
+        return config.examples
+    name = config.resolved_dataset
+    if name in SYNTHETIC:
+        return DEFAULT_EXAMPLES
+    return FINITE[name] - held_out(FINITE[name], config.validation) if name in FINITE else None

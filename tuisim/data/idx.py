@@ -1,0 +1,66 @@
+"""IDX files, as MNIST and its kin come in: a header of sizes, then one array; plain or packed by gzip.
+
+Format: two zero bytes, a type, the number of dimensions, each size as four bytes, the highest first. It does not know which
+file has the answers to which.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.data import reading
+from tuisim.errors import DataError
+
+GZIP = b"\x1f\x8b"
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def looks_so(start: bytes) -> bool:
+    """Whether a file beginning with these four bytes or more is IDX."""
+    return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 1 <= start[3] <= 4
+
+
+def read(path: Path) -> NDArray[Any]:
+    """The array in an IDX file, unpacked where it is gzip. Raises DataError."""
+    name = reading.name_of(path)
+    with reading.opened(path) as (file, size):
+        packed = file.read(2) == GZIP
+        file.seek(0)
+        if not packed:
+            return _read(file, size, name)
+        with gzip.open(file) as stream:
+            return _read(cast(IO[bytes], stream), size, name)
+
+
+def _read(stream: IO[bytes], stored: int, name: str) -> NDArray[Any]:
+    start = reading.exactly(stream, 4)
+    if not looks_so(start):
+        raise DataError(f"{name} does not begin as an IDX file: give images such as train-images-idx3-ubyte")
+    shape = struct.unpack(f">{start[3]}I", reading.exactly(stream, 4 * start[3]))
+    dtype = np.dtype(_TYPES[start[2]])
+    claimed = math.prod(shape) * dtype.itemsize
+    if not claimed:
+        raise DataError(f"{name} has no values (sizes {shape}): give at least one row")
+    reading.check_size(name, claimed, stored)
+    return reading.fill(stream, claimed).view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def labels_beside(images: Path) -> Path | None:
+    """The labels file that goes with an images file by the usual names, plain or .gz; None where there is none."""
+    name = images.name.removesuffix(".gz")
+    renamed = name.replace("images", "labels").replace("idx3", "idx1").replace("idx2", "idx1").replace("idx4", "idx1")
+    if renamed == name:
+        return None
+    candidates = (
+        images.with_name(renamed + images.name[len(name) :]),
+        images.with_name(renamed),
+        images.with_name(renamed + ".gz"),
+    )
+    return next((path for path in candidates if path.is_file()), None)

@@ -1,0 +1,97 @@
+"""A run's history in bounded space: when it is full, neighbours are merged and the stride doubles.
+
+It keeps means, so a merged curve is the mean curve at half the resolution, from the first step to the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tuisim.engine.events import Curves, Floats
+
+POINTS = 512
+"""Points a curve may have; a terminal 200 columns wide shows 400 braille dots."""
+
+
+class MeanCurve:
+    """The mean of every `stride` values, over at most POINTS points."""
+
+    def __init__(self) -> None:
+        self.stride = 1
+        self._steps: list[float] = []
+        self._means: list[float] = []
+        self._sum = 0.0
+        self._count = 0
+        self._step = 0
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add the values of consecutive steps."""
+        at = 0
+        while at < len(values):
+            taken = values[at : at + self.stride - self._count]
+            at += len(taken)
+            self._sum += sum(taken)
+            self._count += len(taken)
+            self._step += len(taken)
+            if self._count == self.stride:
+                self._close()
+
+    def _close(self) -> None:
+        self._steps.append(float(self._step))
+        self._means.append(self._sum / self._count)
+        self._sum, self._count = 0.0, 0
+        if len(self._means) == POINTS:
+            self._means = [(a + b) / 2 for a, b in zip(self._means[::2], self._means[1::2], strict=True)]
+            self._steps = self._steps[1::2]
+            self.stride *= 2
+
+    def arrays(self) -> tuple[Floats, Floats]:
+        """Steps and means, the unfinished point included."""
+        steps, means = self._steps, self._means
+        if self._count:
+            steps, means = [*steps, float(self._step)], [*means, self._sum / self._count]
+        return _frozen(steps), _frozen(means)
+
+
+class SampledCurves:
+    """Several figures measured at the same steps; when full, every second sample is dropped, the latest kept."""
+
+    def __init__(self, figures: int) -> None:
+        self._rows: list[tuple[float, ...]] = []
+        self._figures = figures
+
+    def append(self, step: int, *values: float | None) -> None:
+        self._rows.append((float(step), *(np.nan if value is None else value for value in values)))
+        if len(self._rows) == POINTS:
+            self._rows = self._rows[1::2]
+
+    def arrays(self) -> list[Floats]:
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * (self._figures + 1)
+        return [_frozen(column) for column in columns]
+
+
+class History:
+    """What the curves are drawn from."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self.losses = MeanCurve()
+        self.validation = SampledCurves(3)
+        self._rates: list[tuple[int, float]] = [(0, learning_rate)]
+
+    def rate_changed(self, step: int, rate: float) -> None:
+        self._rates.append((step, rate))
+
+    def curves(self) -> Curves:
+        steps, losses = self.losses.arrays()
+        measured, validation_losses, validation_accuracies, training_accuracies = self.validation.arrays()
+        return Curves(
+            steps, losses, measured, validation_losses, validation_accuracies, training_accuracies, tuple(self._rates[-64:])
+        )
+
+
+def _frozen(values: Sequence[float]) -> Floats:
+    array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array

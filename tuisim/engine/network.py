@@ -1,0 +1,98 @@
+"""The network of a run as bound steps: one for full batches, one for each shorter one, one to evaluate with.
+
+All share one set of parameters, gradients and optimizer state. It does not know when a step is due.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.backends import Backend, BoundStep
+from tuisim.config import RunConfig
+from tuisim.errors import ConfigError, Mistake
+from tuisim.program import build
+
+Array = NDArray[Any]
+Parameters = list[tuple[Array, Array]]
+
+EVALUATION_BATCH = 512
+"""Rows evaluated at a time; large enough for BLAS, small enough to answer within a tenth of a second."""
+
+
+class Network:
+    """Bound steps by batch size, made when first needed."""
+
+    def __init__(self, config: RunConfig, backend: Backend, batch: int) -> None:
+        self._config, self._backend = config, backend
+        self.full = backend.bind(build(config, batch))
+        self._steps: dict[int, BoundStep] = {batch: self.full}
+        self._evaluations: dict[int, BoundStep] = {}
+        self._data: tuple[Array, Array] | None = None
+        self._depth = len(config.layers) - 1
+        assert config.learning_rate is not None
+        self.set_learning_rate(config.learning_rate)
+
+    def attach(self, inputs: Array, targets: Array) -> None:
+        """The rows the next steps take theirs from."""
+        if self._data is not None and self._data[0] is inputs and self._data[1] is targets:
+            return
+        self._data = inputs, targets
+        for step in self._steps.values():
+            step.attach(inputs, targets)
+
+    def step(self, batch: int) -> BoundStep:
+        """The training step of `batch` examples."""
+        if batch not in self._steps:
+            step = self._backend.bind(build(self._config, batch), share=self.full)
+            if self._data is not None:
+                step.attach(*self._data)
+            self._steps[batch] = step
+        return self._steps[batch]
+
+    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, float | None]:
+        """Mean loss and accuracy (none for mse) over all the rows; the parameters stay as they are."""
+        total, right, answers = 0.0, 0, 0
+        for first in range(0, len(inputs), EVALUATION_BATCH):
+            rows = np.arange(first, min(first + EVALUATION_BATCH, len(inputs)))
+            loss, correct = self.evaluation(inputs, targets, len(rows)).evaluate(rows)
+            total += loss * len(rows)
+            if correct is not None:
+                right += correct
+                answers += len(rows) * (1 if self._config.loss == "cross_entropy" else self._config.layers[-1])
+        return total / len(inputs), right / answers if answers else None
+
+    def evaluation(self, inputs: Array, targets: Array, batch: int) -> BoundStep:
+        """The evaluation program of `batch` rows, attached to these."""
+        if batch not in self._evaluations:
+            program = build(self._config, batch, learning=False)
+            self._evaluations[batch] = self._backend.bind(program, share=self.full)
+        step = self._evaluations[batch]
+        step.attach(inputs, targets)
+        return step
+
+    def set_learning_rate(self, rate: float) -> None:
+        self.full.set_learning_rate(rate)
+
+    def parameters(self) -> Parameters:
+        """[(W, b)] per layer, host copies."""
+        return [(self.full.read(f"W{k}"), self.full.read(f"b{k}")) for k in self._layers()]
+
+    def gradients(self) -> Parameters:
+        """[(gW, gb)] per layer of the latest step's mean loss, without decay; host copies."""
+        return [(self.full.read(f"gW{k}"), self.full.read(f"gb{k}")) for k in self._layers()]
+
+    def load(self, parameters: Parameters) -> None:
+        """Start from these. Raises ConfigError where a shape is not the network's."""
+        wanted = [((n, m), (m,)) for n, m in zip(self._config.layers, self._config.layers[1:], strict=False)]
+        given = [(np.shape(w), np.shape(b)) for w, b in parameters]
+        if given != wanted:
+            raise ConfigError([Mistake("parameters", given, f"one (W, b) per layer, of shapes {wanted}")])
+        for layer, (weights, biases) in enumerate(parameters, 1):
+            self.full.write(f"W{layer}", weights)
+            self.full.write(f"b{layer}", biases)
+
+    def _layers(self) -> range:
+        return range(1, self._depth + 1)

@@ -1,0 +1,68 @@
+"""Whether a run has room in this machine's memory, asked before anything is allocated.
+
+Counting never asks; only training does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine.network import EVALUATION_BATCH
+from tuisim.errors import MemoryNeeded
+from tuisim.units import size
+
+
+def available() -> int | None:
+    """Bytes a program may still take; none where neither psutil nor the system says."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.virtual_memory().available)
+
+
+def needed(config: RunConfig) -> int:
+    """Bytes of a training step, of the evaluation beside it, and of the float64 draws its weights are cast from."""
+    widest = max(n * m for n, m in zip(config.layers, config.layers[1:], strict=False))
+    evaluated = EVALUATION_BATCH * 2 * sum(config.layers[1:]) * (8 if config.dtype == "float64" else 4)
+    return count(config).memory.total + evaluated + 8 * widest
+
+
+def check(config: RunConfig) -> None:
+    """Raises MemoryNeeded, with what would fit, where a step is too large for this machine."""
+    free = available()
+    if free is None or needed(config) <= free:
+        return
+    memory = count(config).memory
+    raise MemoryNeeded(
+        f"layers = {'-'.join(map(str, config.layers))} at batch {config.batch_size:,}: a step needs {size(needed(config))} "
+        f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "
+        f"{size(memory.activations)} activations), {size(free)} are free; {_what_fits(config, free)}; it can still be counted"
+    )
+
+
+def _what_fits(config: RunConfig, free: int) -> str:
+    """The largest batch that fits, or else the widest hidden layers."""
+    batch = _largest(config.batch_size, lambda value: needed(replace(config, batch_size=value)) <= free)
+    if batch:
+        return f"batch {batch:,} would fit"
+    widest = max(config.layers[1:-1], default=0)
+
+    def narrowed(width: int) -> RunConfig:
+        hidden = (min(size, width) for size in config.layers[1:-1])
+        return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
+
+    width = _largest(widest, lambda value: needed(narrowed(value)) <= free)
+    return f"hidden layers of at most {width:,} would fit at batch 1" if width else "nothing of this shape would fit"
+
+
+def _largest(limit: int, fits: Callable[[int], bool]) -> int:
+    """The largest value from 1 to `limit` that fits, 0 if none; fitting is monotone."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low

@@ -1,0 +1,118 @@
+"""What a run stands on: its data, its network, its place in the data, and what it has done so far.
+
+It makes steps when told to and accounts for them; when, how many and who watches is the loop's to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+from tuisim import data as sources
+from tuisim.backends import BoundStep, get_backend
+from tuisim.config import RunConfig
+from tuisim.engine import divergence, initial, room
+from tuisim.engine.history import History
+from tuisim.engine.network import Network, Parameters
+from tuisim.engine.position import Position, Segment
+from tuisim.engine.tally import Tally
+
+Clock = Callable[[], float]
+
+
+class Session:
+    """A run set up: raises ConfigError, BackendError, DataError or MemoryNeeded before anything large is allocated."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        data: tuple[Any, Any] | None = None,
+        parameters: Parameters | None = None,
+        clock: Clock = perf_counter,
+    ) -> None:
+        self.clock = clock
+        self.backend = get_backend(config.backend)
+        config = config.resolved()
+        room.check(config)
+        self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
+        self.config = replace(config, examples=self.data.examples)
+        assert self.config.threads is not None
+        self.threads: int = self.config.threads
+        # A batch larger than the volume is one short batch.
+        self.batch = min(config.batch_size, self.data.examples)
+        self.network = Network(self.config, self.backend, self.batch)
+        self.device = self.backend.device(self.threads)
+        self.network.load(initial.parameters(self.config) if parameters is None else parameters)
+        feed = self.data.feed(self.batch)
+        self.position, self._making = Position(feed, self.batch), feed.making
+        assert self.config.learning_rate is not None
+        self.learning_rate: float = self.config.learning_rate
+        self.history = History(self.learning_rate)
+        self.tally = Tally()
+        self.paced = False
+        self.diverged: str | None = None
+        """Where the run became non-finite, once it has."""
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps of the whole run; none: until stopped."""
+        if self.config.epochs is None:
+            return None
+        return self.config.epochs * -(-self.data.examples // self.batch)
+
+    @property
+    def done(self) -> bool:
+        return self.config.epochs is not None and self.tally.epochs >= self.config.epochs
+
+    def set_learning_rate(self, rate: float) -> None:
+        self.learning_rate = rate
+        self.network.set_learning_rate(rate)
+        self.history.rate_changed(self.tally.steps, rate)
+
+    def advance(self, steps: int, *, full_speed: bool = True, past_the_end: bool = False) -> None:
+        """Make up to `steps` steps: fewer where the run ends or its loss is no longer finite."""
+        sampled = False
+        while steps > 0 and self.diverged is None and (past_the_end or not self.done):
+            if self.position.block is None:
+                self._fetch()
+            segment = self.position.take(steps)
+            steps -= segment.steps
+            step = self.network.step(segment.batch)
+            start = self.clock()
+            if segment.batch == self.batch and not sampled:
+                losses = self._run_sampling(step, segment)
+                sampled = True
+            else:
+                losses = step.run(segment.rows)
+            self._account(step, segment, losses, self.clock() - start, full_speed)
+
+    def _fetch(self) -> None:
+        start = self.clock()
+        block = self.position.fetch()
+        if not self._making:  # a shuffle belongs to the data phase; making or loading rows does not
+            self.tally.add_data_seconds(self.clock() - start)
+        self.network.attach(block.X, block.Y)
+
+    def _run_sampling(self, step: BoundStep, segment: Segment) -> list[float]:
+        """The segment with its last step timed phase by phase: caches are warm by then."""
+        split = len(segment.rows) - segment.batch
+        losses = step.run(segment.rows[:split]) if split else []
+        if losses and not math.isfinite(losses[-1]):
+            return losses
+        loss, phases = step.run_timed(segment.rows[split:])
+        self.tally.sample_phases(phases)
+        return [*losses, loss]
+
+    def _account(self, step: BoundStep, segment: Segment, losses: list[float], seconds: float, full_speed: bool) -> None:
+        self.history.losses.extend(losses)
+        self.paced = self.paced or not full_speed
+        if not math.isfinite(losses[-1]):
+            self.tally.add(step.program, losses[:-1], seconds, full_speed)
+            self.diverged = divergence.locate(step, self.tally.steps + 1)
+            return
+        self.tally.add(step.program, losses, seconds, full_speed)
+        if segment.ends_epoch:
+            self.tally.end_epoch()

@@ -1,0 +1,105 @@
+"""What a run came to: the document `tuisim run --json` prints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tuisim.accounting.operations import Operations
+from tuisim.config import RunConfig
+from tuisim.engine.events import State
+from tuisim.errors import ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a run. Times are seconds; what is not known is none."""
+
+    config: RunConfig
+    """As resolved."""
+    parameters: int
+    steps: int
+    epochs: int
+    examples_seen: int
+    seconds: float
+    """Sum of the step's phases."""
+    wall_seconds: float
+    """Everything from the first batch."""
+    validation_seconds: float
+    phase_seconds: tuple[tuple[str, float], ...]
+    """(phase, median seconds per step) of sampled steps."""
+    loss: float | None
+    """Mean training loss of the last whole epoch."""
+    validation_loss: float | None
+    validation_accuracy: float | None
+    training_accuracy: float | None
+    operations: Operations
+    """Done, by kind, the loss included."""
+    paced: bool
+    """Whether any step was held to a pace, so that no throughput is claimed."""
+    backend: str
+    device: str
+    ended: State
+    message: str
+    notes: tuple[str, ...]
+
+    @property
+    def examples_per_second(self) -> float | None:
+        return None if self.paced or self.seconds <= 0 else self.examples_seen / self.seconds
+
+    @property
+    def flops_per_second(self) -> float | None:
+        return None if self.paced or self.seconds <= 0 else self.operations.flops / self.seconds
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return {
+            State.COMPLETED: ExitCode.DONE,
+            State.STOPPED: ExitCode.DONE,
+            State.INTERRUPTED: ExitCode.INTERRUPTED,
+        }.get(self.ended, ExitCode.RUN_FAILED)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; what is unknown or not finite is null; `marks` says what kind of number each is."""
+        return {
+            "config": self.config.to_dict(),
+            "parameters": self.parameters,
+            "steps": self.steps,
+            "epochs": self.epochs,
+            "examples_seen": self.examples_seen,
+            "seconds": self.seconds,
+            "wall_seconds": self.wall_seconds,
+            "validation_seconds": self.validation_seconds,
+            "phase_seconds_per_step": dict(self.phase_seconds),
+            "examples_per_second": _finite(self.examples_per_second),
+            "flops_per_second": _finite(self.flops_per_second),
+            "loss": _finite(self.loss),
+            "validation_loss": _finite(self.validation_loss),
+            "validation_accuracy": _finite(self.validation_accuracy),
+            "training_accuracy": _finite(self.training_accuracy),
+            "operations": {**self.operations.as_dict(), "total": self.operations.total},
+            "backend": self.backend,
+            "device": self.device,
+            "ended": self.ended.value,
+            "message": self.message,
+            "notes": list(self.notes),
+            "marks": _MARKS,
+        }
+
+
+_MARKS = (
+    {"config": "given"}
+    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations"), "counted")
+    | dict.fromkeys(
+        (
+            "seconds", "wall_seconds", "validation_seconds", "phase_seconds_per_step", "examples_per_second",
+            "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
+        ),
+        "measured",
+    )
+)  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,81 @@
+"""A run on a thread of its own: started, watched by polling, asked to stop, joined.
+
+The thread is a daemon, so a step that takes for ever cannot keep the program from ending. Nothing it raises is lost.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from threading import Thread
+
+from tuisim.config import RunConfig
+from tuisim.engine.control import Control
+from tuisim.engine.events import Event, RunFailed, Snapshot
+from tuisim.engine.summary import Summary
+from tuisim.engine.trainer import Trainer
+from tuisim.errors import TuisimError
+
+
+class Worker:
+    """One run of `config` on one thread."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.control = Control()
+        self.summary: Summary | None = None
+        """How it came out, once it has ended well or badly, but not where it failed."""
+        self.failure: RunFailed | None = None
+        self._snapshot: Snapshot | None = None
+        self._events: deque[Event] = deque()
+        self._thread = Thread(target=self._work, name="tuisim-training", daemon=True)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The latest one, by reference; none until the run is set up."""
+        return self._snapshot
+
+    def events(self) -> list[Event]:
+        """Every event since the last call, oldest first."""
+        found = []
+        while self._events:
+            found.append(self._events.popleft())
+        return found
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, reason: str = "") -> None:
+        """Ask the run to end; it does after the chunk at hand."""
+        self.control.stop(reason)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the thread; whether it has ended."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self.alive
+
+    def _emit(self, item: Event | Snapshot) -> None:
+        if isinstance(item, Snapshot):
+            self._snapshot = item
+        else:
+            self._events.append(item)
+
+    def _work(self) -> None:
+        try:
+            self.summary = Trainer(self.config).run(self._emit, self.control)
+        except MemoryError:
+            self._fail("out of memory: a smaller network or batch would fit")
+        except TuisimError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"{type(error).__name__}: {error}")
+
+    def _fail(self, message: str) -> None:
+        step = self._snapshot.step if self._snapshot is not None else 0
+        self.failure = RunFailed(step, message, traceback.format_exc())
+        self._events.append(self.failure)

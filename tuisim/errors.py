@@ -1,0 +1,93 @@
+"""The ways tuisim can refuse or fail, each one readable line and an exit code.
+
+Errors are raised where they are understood and shown at the two edges, the command line and the screen. A message names
+the field or file, the value and the remedy; it never carries a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the shell is told."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    """A proof or a score failed."""
+    BAD_CONFIGURATION = 2
+    """Bad configuration or usage."""
+    NO_BACKEND = 3
+    """The backend asked for is unknown here or cannot work here."""
+    BAD_DATA = 4
+    """Data that cannot be read, or that does not fit the network."""
+    RUN_FAILED = 5
+    """The run diverged or ran out of memory."""
+    HANGUP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class TuisimError(Exception):
+    """Anything tuisim says no to. `str(error)` is one printable line (several for several mistakes)."""
+
+    exit_code = ExitCode.RUN_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One wrong field of a configuration: what it is, what was given, and what would be right."""
+
+    field: str
+    value: object
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.field} = {printable(self.value)}: {self.remedy}"
+
+
+class ConfigError(TuisimError):
+    """A configuration that cannot be; carries every mistake found, not only the first."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class BackendError(TuisimError):
+    """A backend that is unknown or cannot work on this machine."""
+
+    exit_code = ExitCode.NO_BACKEND
+
+
+class DataError(TuisimError):
+    """Data that is missing, broken, or does not fit the network."""
+
+    exit_code = ExitCode.BAD_DATA
+
+
+class RunError(TuisimError):
+    """A run that cannot start or go on."""
+
+
+class MemoryNeeded(RunError):
+    """A network or volume of data that this machine's memory cannot hold; said before anything is allocated."""
+
+
+def printable(value: object, limit: int = 60) -> str:
+    """`value` as at most `limit` visible characters, so that no file name or cell can send control codes to a terminal."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """A remedy for an unknown `name`: the closest right one first, then all of them."""
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    choices = "one of " + ", ".join(names)
+    return f"unknown; did you mean {close[0]}? ({choices})" if close else f"unknown; {choices}"

@@ -1,0 +1,69 @@
+"""The ceilings of this machine, measured: a matrix product and a memory copy, with the library that did them named.
+
+A utilization without its denominator says nothing; this is the denominator. It knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from tuisim.backends.numpy.blas import Blas, blas
+
+MATRIX = 768
+"""Side of the square matrix product: large enough to be at full rate, small enough for a tenth of a second."""
+COPY_BYTES = 64 << 20
+"""Bytes copied: several times a last-level cache."""
+BUDGET = 0.15
+"""Seconds given to each measurement; the best of the repeats counts, since a ceiling is what the machine can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Measured ceilings at one dtype and thread count."""
+
+    dtype: str
+    threads: int
+    flops_per_second: float
+    """Multiplications and additions per second of a square matrix product."""
+    bytes_per_second: float
+    """Bytes read and written per second by a large copy."""
+    blas: Blas
+
+
+@cache
+def peaks(dtype: str, threads: int) -> Peaks:
+    """Measure once per dtype and thread count. The caller has limited BLAS to `threads` already."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((MATRIX, MATRIX)).astype(dtype)
+    b = rng.standard_normal((MATRIX, MATRIX)).astype(dtype)
+    product = np.empty_like(a)
+    matrix_seconds = _best(lambda: np.dot(a, b, out=product))
+    source = np.ones(COPY_BYTES // 8)
+    target = np.zeros_like(source)
+    copy_seconds = _best(lambda: np.copyto(target, source))
+    return Peaks(
+        dtype=dtype,
+        threads=threads,
+        flops_per_second=2 * MATRIX**3 / matrix_seconds,
+        bytes_per_second=2 * source.nbytes / copy_seconds,
+        blas=blas(),
+    )
+
+
+def _best(call: Callable[[], object]) -> float:
+    """Least seconds of one call of `call` within the budget, after one call to warm up."""
+    call()
+    best = float("inf")
+    until = time.perf_counter() + BUDGET
+    while True:
+        start = time.perf_counter()
+        call()
+        end = time.perf_counter()
+        best = min(best, end - start)
+        if end > until:
+            return best

@@ -1,0 +1,207 @@
+"""From a configuration to the step program: which operations, in which order, over which buffers.
+
+It makes no arrays, so a program of any size costs milliseconds, and it does not know how an operation is computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tuisim.config import RunConfig
+from tuisim.program.ops import Buffer, Kind, Op, Phase, Role
+
+_STATE = {
+    "sgd": (),
+    "momentum": ("velocity",),
+    "nesterov": ("velocity",),
+    "rmsprop": ("square_average",),
+    "adam": ("first_moment", "second_moment"),
+    "adamw": ("first_moment", "second_moment"),
+}
+"""The flat buffers each update rule carries, as long as the parameters."""
+
+
+@dataclass(frozen=True)
+class StepProgram:
+    """One step of `batch` examples: immutable, shared by counting, running, timing and drawing.
+
+    With `learning` it is a training step; without, the evaluation program (forward, loss, number right).
+    """
+
+    layers: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: str
+    optimizer: str
+    weight_decay: float
+    dtype: str
+    batch: int
+    learning: bool
+    ops: tuple[Op, ...]
+    buffers: dict[str, Buffer]
+
+    @property
+    def itemsize(self) -> int:
+        return 8 if self.dtype == "float64" else 4
+
+    def nbytes(self, name: str) -> int:
+        """Bytes of one buffer."""
+        buffer = self.buffers[name]
+        return buffer.size * (8 if buffer.integer else self.itemsize)
+
+    def layer_output(self, layer: int) -> str:
+        """The buffer that leaves `layer` (0: the batch itself)."""
+        if layer == 0:
+            return "X"
+        return f"z{layer}" if self.activations[layer - 1] == "identity" else f"a{layer}"
+
+
+def build(config: RunConfig, batch: int | None = None, *, learning: bool = True) -> StepProgram:
+    """The program of one step of `batch` examples (the config's batch size unless said)."""
+    return _Builder(config, config.batch_size if batch is None else batch, learning).program()
+
+
+class _Builder:
+    def __init__(self, config: RunConfig, batch: int, learning: bool) -> None:
+        self.config, self.batch, self.learning = config, batch, learning
+        self.depth = len(config.layers) - 1
+        self.ops: list[Op] = []
+        self.buffers: dict[str, Buffer] = {}
+
+    def program(self) -> StepProgram:
+        self._lay_out_parameters()
+        self._data()
+        for layer in range(1, self.depth + 1):
+            self._forward(layer)
+        self._loss()
+        if self.learning:
+            for layer in range(self.depth, 0, -1):
+                self._backward(layer)
+            self._update()
+        config = self.config
+        return StepProgram(
+            layers=config.layers,
+            activations=config.activations,
+            loss=config.loss,
+            optimizer=config.optimizer,
+            weight_decay=config.weight_decay,
+            dtype=config.dtype,
+            batch=self.batch,
+            learning=self.learning,
+            ops=tuple(self.ops),
+            buffers=self.buffers,
+        )
+
+    # ── buffers ──
+
+    def _buffer(
+        self, name: str, *shape: int, role: Role, integer: bool = False, part_of: str | None = None, offset: int = 0
+    ) -> str:
+        self.buffers[name] = Buffer(name, shape, role, integer, part_of, offset)
+        return name
+
+    def _lay_out_parameters(self) -> None:
+        """Parameters, gradients and optimizer state: one flat buffer each, with per-layer parts in one order."""
+        total = self.config.parameter_count
+        flats = [("parameters", "theta", Role.PARAMETER)]
+        if self.learning:
+            flats.append(("gradients", "g", Role.GRADIENT))
+            if self._decays_gradient:
+                flats.append(("decayed_gradients", "decayed", Role.GRADIENT))
+            flats += [(name, name, Role.OPTIMIZER) for name in _STATE[self.config.optimizer]]
+        for flat, part, role in flats:
+            self._buffer(flat, total, role=role)
+            offset = 0
+            for layer in range(1, self.depth + 1):
+                n, m = self._sizes(layer)
+                self._buffer(f"{part}{layer}", (n + 1) * m, role=role, part_of=flat, offset=offset)
+                if part in ("theta", "g"):
+                    weights, biases = (f"W{layer}", f"b{layer}") if part == "theta" else (f"gW{layer}", f"gb{layer}")
+                    self._buffer(weights, n, m, role=role, part_of=flat, offset=offset)
+                    self._buffer(biases, m, role=role, part_of=flat, offset=offset + n * m)
+                offset += (n + 1) * m
+
+    @property
+    def _decays_gradient(self) -> bool:
+        return self.config.weight_decay > 0 and self.config.optimizer != "adamw"
+
+    def _sizes(self, layer: int) -> tuple[int, int]:
+        return self.config.layers[layer - 1], self.config.layers[layer]
+
+    def _acts(self, layer: int) -> bool:
+        return self.config.activations[layer - 1] != "identity"
+
+    # ── operations ──
+
+    def _op(
+        self,
+        kind: Kind,
+        phase: Phase,
+        layer: int | None,
+        reads: tuple[str, ...],
+        writes: tuple[str, ...],
+        function: str | None = None,
+    ) -> None:
+        n, m = self._sizes(self.depth if layer is None else layer)
+        self.ops.append(Op(kind, phase, layer, reads, writes, self.batch, n, m, function, self.learning))
+
+    def _data(self) -> None:
+        classes = self.config.loss == "cross_entropy"
+        target = (self.batch,) if classes else (self.batch, self.config.layers[-1])
+        self._buffer("rows", self.batch, role=Role.DATA, integer=True)
+        self._buffer("X", self.batch, self.config.layers[0], role=Role.DATA)
+        self._buffer("Y", *target, role=Role.DATA, integer=classes)
+        self._op(Kind.GATHER, Phase.DATA, None, ("rows",), ("X", "Y"))
+
+    def _output(self, layer: int) -> str:
+        return "X" if layer == 0 else f"a{layer}" if self._acts(layer) else f"z{layer}"
+
+    def _output_gradient(self, layer: int) -> str:
+        return f"da{layer}" if self._acts(layer) else f"dz{layer}"
+
+    def _forward(self, layer: int) -> None:
+        m = self.config.layers[layer]
+        z = self._buffer(f"z{layer}", self.batch, m, role=Role.ACTIVATION)
+        self._op(Kind.DENSE, Phase.FORWARD, layer, (self._output(layer - 1), f"W{layer}", f"b{layer}"), (z,))
+        if self._acts(layer):
+            a = self._buffer(f"a{layer}", self.batch, m, role=Role.ACTIVATION)
+            self._op(Kind.ACTIVATION, Phase.FORWARD, layer, (z,), (a,), self.config.activations[layer - 1])
+
+    def _loss(self) -> None:
+        output = self._output(self.depth)
+        writes: tuple[str, ...] = (self._buffer("loss", role=Role.RESULT),)
+        if self.learning:
+            gradient = self._buffer(self._output_gradient(self.depth), self.batch, self.config.layers[-1], role=Role.ACTIVATION)
+            writes += (gradient,)
+        self._op(Kind(self.config.loss), Phase.LOSS, None, (output, "Y"), writes)
+        if not self.learning and self.config.loss != "mse":
+            right = Kind.CORRECT_CLASSES if self.config.loss == "cross_entropy" else Kind.CORRECT_OUTPUTS
+            correct = self._buffer("correct", role=Role.RESULT, integer=True)
+            self._op(right, Phase.LOSS, None, (output, "Y"), (correct,))
+
+    def _backward(self, layer: int) -> None:
+        n, m = self._sizes(layer)
+        dz = f"dz{layer}"
+        if self._acts(layer):
+            self._buffer(dz, self.batch, m, role=Role.ACTIVATION)
+            reads = (f"da{layer}", f"z{layer}", f"a{layer}")
+            self._op(Kind.ACTIVATION_GRADIENT, Phase.BACKWARD, layer, reads, (dz,), self.config.activations[layer - 1])
+        self._op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, layer, (self._output(layer - 1), dz), (f"gW{layer}",))
+        self._op(Kind.BIAS_GRADIENT, Phase.BACKWARD, layer, (dz,), (f"gb{layer}",))
+        if layer > 1:
+            below = self._buffer(self._output_gradient(layer - 1), self.batch, n, role=Role.ACTIVATION)
+            self._op(Kind.INPUT_GRADIENT, Phase.BACKWARD, layer, (dz, f"W{layer}"), (below,))
+
+    def _update(self) -> None:
+        optimizer = self.config.optimizer
+        if optimizer in ("adam", "adamw"):
+            self._op(Kind.BIAS_CORRECTION, Phase.UPDATE, None, (), ())
+        for layer in range(1, self.depth + 1):
+            theta, gradient = f"theta{layer}", f"g{layer}"
+            if self._decays_gradient:
+                self._op(Kind.WEIGHT_DECAY, Phase.UPDATE, layer, (gradient, theta), (f"decayed{layer}",))
+                gradient = f"decayed{layer}"
+            if optimizer == "adamw" and self.config.weight_decay > 0:
+                self._op(Kind.DECOUPLED_DECAY, Phase.UPDATE, layer, (theta,), (theta,))
+            state = tuple(f"{name}{layer}" for name in _STATE[optimizer])
+            kind = Kind.ADAM if optimizer == "adamw" else Kind(optimizer)
+            self._op(kind, Phase.UPDATE, layer, (theta, gradient, *state), (theta, *state))

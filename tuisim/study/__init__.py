@@ -1,0 +1,1 @@
+"""What can be found out with runs; none of it knows a screen."""

@@ -1,0 +1,121 @@
+"""Numbers as people read them: thousands, SI prefixes, bytes, durations; and counts as people type them.
+
+It knows nothing of what the numbers mean.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, InvalidOperation
+
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
+_SMALL = ("", "m", "µ", "n", "p")
+_YEAR = 365.25 * 86_400
+
+
+def count(value: int | float | None) -> str:
+    """An exact count with thousands separators; a fraction keeps at most two decimals; blank when unknown."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.2f}"
+
+
+def si(value: float | None, unit: str = "", digits: int = 3) -> str:
+    """`value` to `digits` significant figures with an SI prefix: `14.6 G`, `920 m`, `0`; blank when unknown."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if value == 0:
+        return f"0 {unit}".rstrip()
+    magnitude = abs(value)
+    # Rounding first, so that 999.96 becomes 1.00 k and not 1000.
+    exponent = math.floor(math.log10(float(f"{float(magnitude):.{digits - 1}e}")))
+    group = max(-len(_SMALL) + 1, min(exponent // 3, len(_PREFIXES) - 1))
+    prefix = _PREFIXES[group] if group >= 0 else _SMALL[-group]
+    decimals = max(0, digits - 1 - (exponent - 3 * group))
+    scaled = value / 1000.0**group
+    text = f"{scaled:,.{decimals}f}"
+    return f"{text} {prefix}{unit}".rstrip()
+
+
+def short_count(value: int | float | None, width: int = 9) -> str:
+    """`count` where it fits in `width` characters, else the SI form."""
+    text = count(value)
+    return text if len(text) <= width else si(value)
+
+
+def size(bytes_: float | None) -> str:
+    """A number of bytes in binary units: `9.6 KiB`, `1.4 GiB`; blank when unknown."""
+    if bytes_ is None:
+        return ""
+    value = float(bytes_)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+        if abs(value) < 1024 or unit == "EiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" or abs(value) >= 100 else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in the unit a person feels: `13.1 µs`, `4.20 s`, `2 min 05 s`, `3 h 12 min`, `4.2 days`, `11 years`."""
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    if seconds < 60:
+        return si(seconds, "s")
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02d} s" if minutes < 60 else "1 h 00 min"
+    if seconds < 86_400:
+        hours, rest = divmod(round(seconds / 60), 60)
+        return f"{hours} h {rest:02d} min" if hours < 24 else "1.0 days"
+    if seconds < _YEAR:
+        return f"{seconds / 86_400:.1f} days"
+    years = seconds / _YEAR
+    return f"{years:.1f} years" if years < 100 else f"{si(years)} years"
+
+
+def clock(seconds: float) -> str:
+    """Elapsed time as `00:12` or `1:02:03`."""
+    whole = int(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute:02d}:{second:02d}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of one as a percentage; blank when unknown."""
+    return "" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f} %"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A measured real number in a few characters: `0.0312`, `1.2e-05`, `12.3`; blank when unknown."""
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    magnitude = abs(value)
+    if 1e-3 <= magnitude < 10**digits:
+        decimals = max(0, digits - 1 - math.floor(math.log10(magnitude)))
+        return f"{value:.{decimals}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def parse_count(text: str) -> int:
+    """A whole number as people write it: `10000`, `10_000`, `10,000`, `1e6`, `2.5e3`.
+
+    Raises ValueError with a readable reason when it is not one.
+    """
+    try:
+        value = Decimal(text.strip().replace("_", "").replace(",", ""))
+    except InvalidOperation:
+        raise ValueError("not a number; write 10000 or 1e4") from None
+    if not value.is_finite() or value.adjusted() > 30:
+        raise ValueError("too large to count")
+    if value != value.to_integral_value():
+        raise ValueError("not a whole number")
+    return int(value)
