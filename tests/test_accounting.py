@@ -17,7 +17,11 @@ ORACLE = json.loads((Path(__file__).parent / "oracle" / "counts.json").read_text
 def case_config(case):
     loss = "mse" if case["layers"][-1] == 1 else "cross_entropy"
     return RunConfig(
-        layers=case["layers"], hidden_activation=case["hidden"], output_activation=case["output"], batch_size=case["batch"], loss=loss
+        layers=case["layers"],
+        hidden_activation=case["hidden"],
+        output_activation=case["output"],
+        batch_size=case["batch"],
+        loss=loss,
     )
 
 

@@ -23,7 +23,9 @@ def test_layers_is_the_only_field_without_a_default():
 
 
 def test_all_mistakes_at_once_each_at_its_field():
-    found = mistakes(layers=(3, 0, 2), loss="mze", batch_size=0, hidden_activation="rely", validation=1.0, seed=-1, dtype="float16")
+    found = mistakes(
+        layers=(3, 0, 2), loss="mze", batch_size=0, hidden_activation="rely", validation=1.0, seed=-1, dtype="float16"
+    )
     assert set(found) == {"layers", "loss", "batch_size", "hidden_activation", "validation", "seed", "dtype"}
     assert "layers[1]" in found["layers"]
     assert "did you mean mse?" in found["loss"]

@@ -111,7 +111,9 @@ def test_gradients_are_the_central_differences(layers, hidden, output, loss, bat
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_nothing_is_allocated_per_step(optimizer, loss):
-    config = RunConfig(layers=(16, 12, 8), hidden_activation="gelu", loss=loss, optimizer=optimizer, batch_size=8, weight_decay=0.01)
+    config = RunConfig(
+        layers=(16, 12, 8), hidden_activation="gelu", loss=loss, optimizer=optimizer, batch_size=8, weight_decay=0.01
+    )
     network, _, _ = network_and_data(config, 4_000)
     order = np.arange(4_000)
     network.full.run(order[:80])
@@ -129,7 +131,7 @@ def test_nothing_is_allocated_per_step(optimizer, loss):
 def test_large_layers_are_tiled_and_the_same():
     """A layer of several tiles equals the same rows one by one."""
     config = RunConfig(layers=(3, TILE // 4, 2), hidden_activation="relu", batch_size=11, dtype="float64")
-    network, X, y = network_and_data(config, 11)
+    network, _, _ = network_and_data(config, 11)
     whole = network.full.run(np.arange(11))[0]
     gradient = network.full.read("gradients")
     again, _, _ = network_and_data(config, 11)

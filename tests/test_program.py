@@ -42,7 +42,12 @@ def test_the_evaluation_program_has_no_way_back():
 
 def test_parts_cover_their_flat_buffer_without_overlap():
     program = build(RunConfig(layers=(5, 4, 3), optimizer="adam", weight_decay=0.1))
-    for flat, part in (("parameters", "theta"), ("gradients", "g"), ("first_moment", "first_moment"), ("decayed_gradients", "decayed")):
+    for flat, part in (
+        ("parameters", "theta"),
+        ("gradients", "g"),
+        ("first_moment", "first_moment"),
+        ("decayed_gradients", "decayed"),
+    ):
         at = 0
         for layer in (1, 2):
             buffer = program.buffers[f"{part}{layer}"]

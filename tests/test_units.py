@@ -44,7 +44,9 @@ def test_duration(seconds, text):
     assert units.duration(seconds) == text
 
 
-@pytest.mark.parametrize(("text", "value"), [("10000", 10_000), ("1e6", 10**6), ("2.5e3", 2_500), ("10_000", 10_000), ("1,797", 1_797)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("10000", 10_000), ("1e6", 10**6), ("2.5e3", 2_500), ("10_000", 10_000), ("1,797", 1_797)]
+)
 def test_parse_count(text, value):
     assert units.parse_count(text) == value
 

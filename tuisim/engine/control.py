@@ -116,6 +116,11 @@ class Control:
             self._seen = self._version
             return orders
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was asked since the last `take`: what takes long should give way."""
+        return self._version != self._seen
+
     def step_done(self) -> None:
         """One of the single steps was made."""
         with self._changed:

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-
-WEIGHTS_STREAM = 0
-"""Which of the seed's four streams (weights, split, shuffle, data) this is."""
+from tuisim.data import chance
 
 PLAIN_DEVIATION = 0.05
 """The standard deviation of `normal` whatever the layer's size, as Keras's RandomNormal has it."""
@@ -30,7 +28,7 @@ DEVIATIONS: dict[str, Callable[[int, int], float]] = {
 
 def parameters(config: RunConfig) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """[(W, b)] per layer: W (inputs, outputs), b (outputs,), in the config's dtype."""
-    rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(WEIGHTS_STREAM,)))
+    rng = chance.generator(config.seed, chance.WEIGHTS)
     return [
         (_weights(config.initializer, rng, n, m).astype(config.dtype, copy=False), np.zeros(m, config.dtype))
         for n, m in zip(config.layers, config.layers[1:], strict=False)

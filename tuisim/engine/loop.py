@@ -165,13 +165,15 @@ class Loop:
         trained = self.training_seconds
         waited = trained - self._validated_at >= VALIDATION_SECONDS
         if (epoch_ended or waited) and self.validation.due(trained):
-            self._validate()
+            self._validate(lambda: self.control.pending)
 
-    def _validate(self) -> None:
+    def _validate(self, give_way: Callable[[], bool] = lambda: False) -> None:
         clock = self.session.clock
         start = clock()
-        self.validation.measure(self.session.tally.steps)
+        measured = self.validation.measure(self.session.tally.steps, give_way)
         self.validation.paid(clock() - start)
+        if not measured:
+            return
         self._validated_at = self.training_seconds
         figures = self.validation
         self.session.history.validation.append(

@@ -5,6 +5,7 @@ All share one set of parameters, gradients and optimizer state. It does not know
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,17 @@ class Network:
             self._steps[batch] = step
         return self._steps[batch]
 
-    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, float | None]:
-        """Mean loss and accuracy (none for mse) over all the rows; the parameters stay as they are."""
+    def evaluate(
+        self, inputs: Array, targets: Array, give_way: Callable[[], bool] = lambda: False
+    ) -> tuple[float, float | None] | None:
+        """Mean loss and accuracy (none for mse) over all the rows; the parameters stay as they are.
+
+        None where `give_way`, asked between batches, says that something else is wanted first.
+        """
         total, right, answers = 0.0, 0, 0
         for first in range(0, len(inputs), EVALUATION_BATCH):
+            if give_way():
+                return None
             rows = np.arange(first, min(first + EVALUATION_BATCH, len(inputs)))
             loss, correct = self.evaluation(inputs, targets, len(rows)).evaluate(rows)
             total += loss * len(rows)

@@ -10,18 +10,10 @@ from dataclasses import replace
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
+from tuisim.data.memory import available
 from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.errors import MemoryNeeded
 from tuisim.units import size
-
-
-def available() -> int | None:
-    """Bytes a program may still take; none where neither psutil nor the system says."""
-    try:
-        import psutil
-    except ImportError:
-        return None
-    return int(psutil.virtual_memory().available)
 
 
 def needed(config: RunConfig) -> int:

@@ -5,6 +5,7 @@ Training accuracy is measured at the same moments, on a fixed sample no larger t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -36,11 +37,15 @@ class Validation:
         """Whether one more would keep within the share; the first is always due."""
         return self.step is None or self.seconds + self._cost <= SHARE * training_seconds
 
-    def measure(self, step: int) -> None:
-        if self._held_out is not None:
-            self.loss, self.accuracy = self._network.evaluate(*self._held_out)
-        _, self.training_accuracy = self._network.evaluate(*self._sample)
+    def measure(self, step: int, give_way: Callable[[], bool] = lambda: False) -> bool:
+        """Measure with the parameters as they are after `step`; false, and nothing kept, where it gave way."""
+        held_out = (None, None) if self._held_out is None else self._network.evaluate(*self._held_out, give_way)
+        sample = None if held_out is None else self._network.evaluate(*self._sample, give_way)
+        if held_out is None or sample is None:
+            return False
+        (self.loss, self.accuracy), (_, self.training_accuracy) = held_out, sample
         self.step = step
+        return True
 
     def paid(self, cost: float) -> None:
         self.seconds += cost

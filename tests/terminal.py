@@ -1,0 +1,127 @@
+"""A terminal that a test can hold: a program in a real pseudo-terminal, its screen, its keys, its end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+import pyte
+
+KEYS = {
+    "enter": "\r", "tab": "\t", "escape": "\x1b", "space": " ", "backspace": "\x7f",
+    "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F",
+    "ctrl+q": "\x11", "ctrl+r": "\x12", "ctrl+c": "\x03", "ctrl+p": "\x10", "ctrl+u": "\x15",
+}  # fmt: skip
+
+# pyte knows the sequences of older terminals; what asks about or sets newer modes would end up as text on its screen.
+_UNKNOWN_TO_PYTE = re.compile(
+    rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\[\?[0-9;]*u|\x1b\[[0-9;]* q|\x1b[P_^X][^\x1b]*\x1b\\\\"
+)
+
+
+class Terminal:
+    """`command` in a pseudo-terminal of `columns` × `rows`; `with` ends it whatever happens."""
+
+    def __init__(self, command: list[str], columns: int = 120, rows: int = 36, environment: dict[str, str] | None = None) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = bytearray()
+        """Everything the program has written."""
+        self.code: int | None = None
+        """The exit code once it has ended; minus the signal where one ended it."""
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            # Python's own idea of the environment: readline puts a size into C's, which would win over the terminal's.
+            told = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+            told |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (environment or {})
+            try:
+                os.execvpe(command[0], command, told)
+            finally:
+                os._exit(127)
+        self.resize(columns, rows)
+        self.modes = termios.tcgetattr(self._fd)
+        """The terminal's modes before the program changed them."""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait_end(5)
+        os.close(self._fd)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def current_modes(self) -> list[object]:
+        return termios.tcgetattr(self._fd)
+
+    def press(self, *keys: str) -> None:
+        """Keys by name, or characters as they are."""
+        for key in keys:
+            os.write(self._fd, KEYS.get(key, key).encode())
+            self.read(0.05)
+
+    def click(self, column: int, row: int) -> None:
+        """The left button at a cell, from 1."""
+        os.write(self._fd, f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m".encode())
+        self.read(0.05)
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.screen.resize(rows, columns)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def read(self, seconds: float) -> None:
+        """Take in what the program writes for so long."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and self.code is None:
+            if select.select([self._fd], [], [], left)[0]:
+                try:
+                    data = os.read(self._fd, 1 << 16)
+                except OSError:  # the other side is closed: the program has ended
+                    data = b""
+                if not data:
+                    self._reap(block=True)
+                    return
+                self.raw += data
+                self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
+
+    def wait_for(self, condition: str | Callable[[str], bool], seconds: float = 15.0) -> str:
+        """Read until a text is on the screen, or a condition on it holds; the screen's text."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            text = self.text
+            if condition in text if isinstance(condition, str) else condition(text):
+                return text
+            self.read(0.05)
+            if self.code is not None:
+                break
+        raise AssertionError(f"not seen within {seconds} s: {condition!r}; the screen:\n{self.text}")
+
+    def wait_end(self, seconds: float) -> int | None:
+        """Read until the program has ended; its exit code, none if it has not."""
+        until = time.monotonic() + seconds
+        while self.code is None and time.monotonic() < until:
+            self.read(0.02)
+            self._reap(block=False)
+        return self.code
+
+    def _reap(self, block: bool) -> None:
+        if self.code is None:
+            done, status = os.waitpid(self.pid, 0 if block else os.WNOHANG)
+            if done:
+                self.code = os.waitstatus_to_exitcode(status)

@@ -1,0 +1,167 @@
+"""The command line as a process: stdout is data, stderr is talk, and the exit code says how it went."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def tuisim(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "tuisim", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+def one_line(result, code, *parts):
+    assert result.returncode == code, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+
+
+def test_run_prints_its_summary_and_nothing_else():
+    result = tuisim("run", "64-32-10", "--dataset", "digits", "--epochs", "2", "--json")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    document = json.loads(result.stdout)
+    assert document["ended"] == "completed"
+    assert document["config"]["layers"] == [64, 32, 10]
+    assert document["examples_seen"] == 2 * 1618
+
+
+def test_run_in_words():
+    result = tuisim("run", "5-4-3", "--epochs", "1", "--examples", "1e3")
+    assert result.returncode == 0
+    assert "1,000 examples" in result.stdout
+    assert "completed" in result.stdout
+
+
+def test_digits_are_learned():
+    accuracies = []
+    for seed in range(5):
+        result = tuisim(
+            "run", "64-32-10", "--dataset", "digits", "--validation", "0.2", "--epochs", "20", "--seed", str(seed), "--json"
+        )
+        accuracies.append(json.loads(result.stdout)["validation_accuracy"])
+    assert sorted(accuracies)[2] >= 0.95
+
+
+def test_count_as_json_and_as_a_table():
+    document = json.loads(
+        tuisim("count", "30-30-30", "--output-activation", "relu", "--loss", "mse", "--batch-size", "1", "--json").stdout
+    )
+    assert document["totals"]["step"] == 11_070
+    assert document["tools_per_example"]["ptflops"] == 1_980
+    table = tuisim("count", "30-30-30", "--output-activation", "relu", "--loss", "mse", "--batch-size", "1").stdout
+    assert "11,070 operations = 3.08 × the naive 3,600" in table
+    assert "× B·N·M" in table
+
+
+def test_count_of_what_no_machine_could_train():
+    result = tuisim("count", "1000000-1000000-1000000", "--batch-size", "1e6")
+    assert result.returncode == 0
+    assert "2.00 T" in result.stdout or "2,000,002,000,000" in result.stdout
+
+
+def test_neither_textual_nor_numpy_is_paid_for_by_count():
+    code = (
+        "import sys; sys.argv[1:] = ['count', '4-2', '--json']; from tuisim.__main__ import main; main();"
+        "print([name for name in ('textual', 'numpy', 'cupy') if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stderr.strip() == "[]"
+
+
+def test_a_file_and_flags_over_it(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('layers = [5, 4, 3]\nepochs = 1\nexamples = 100\nhidden-activation = ["tanh"]\n')
+    document = json.loads(tuisim("run", "--config", str(path), "--epochs", "2", "--json").stdout)
+    assert document["config"]["hidden_activation"] == ["tanh"]
+    assert document["epochs"] == 2
+    assert json.loads(tuisim("run", "5-4-4-3", "--config", str(path), "--hidden-activation", "relu,tanh", "--json").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "parts"),
+    [
+        (["run", "64-0-10"], 2, ["layers[1] is 0"]),
+        (["run", "64-x-10"], 2, ["64-32-10"]),
+        (["run"], 2, ["layers"]),
+        (["run", "64-32-10", "--loss", "mze"], 2, ["did you mean mse"]),
+        (["run", "64-32-10", "--epochs", "2o"], 2, ["epochs = 2o", "not a number"]),
+        (["run", "64-32-10", "--validation", "lots"], 2, ["validation"]),
+        (["run", "64-32-10", "--learnin-rate", "1"], 2, ["--learning-rate"]),
+        (["run", "64-32-10", "--config", "absent.toml"], 2, ["absent.toml"]),
+        (["rum", "64-32-10"], 2, ["run"]),
+        (["run", "64-32-10", "--backend", "nunpy"], 3, ["did you mean numpy"]),
+        (["run", "64-32-10", "--dataset", "absent.csv"], 4, ["absent.csv"]),
+        (["run", "30-32-10", "--dataset", "digits"], 4, ["64"]),
+        (["run", "1000000-1000000-10"], 5, ["would fit", "can still be counted"]),
+        (["bench", "--threads", "0"], 2, ["threads"]),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, code, parts):
+    one_line(tuisim(*arguments), code, *parts)
+
+
+def test_several_mistakes_are_a_line_each():
+    result = tuisim("run", "64-0-10", "--loss", "mze", "--batch-size", "none")
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 3
+
+
+def test_a_run_that_diverges_still_prints_its_summary():
+    result = tuisim("run", "64-32-10", "--learning-rate", "1e9", "--json")
+    one_line(result, 5, "diverged", "layer")
+    assert json.loads(result.stdout)["ended"] == "diverged"
+
+
+def test_without_a_terminal_the_app_says_so():
+    one_line(tuisim(), 2, "terminal", "tuisim run")
+
+
+def test_version_and_help():
+    assert tuisim("--version").stdout.strip() == "0.1.0"
+    assert "Mean" not in tuisim("run", "--help").stderr
+    assert "--hidden-activation" in tuisim("run", "--help").stdout
+
+
+def test_no_color_is_obeyed():
+    result = tuisim("count", "4-2", env=os.environ | {"NO_COLOR": "1", "FORCE_COLOR": ""})
+    assert "\x1b" not in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_run_with_its_summary(number, code):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tuisim", "run", "64-32-10", "--epochs", "none", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(1.5)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert err == ""
+    document = json.loads(out)
+    assert document["ended"] == "interrupted"
+    assert document["steps"] > 0
+
+
+def test_whoever_stops_reading_is_no_error():
+    command = f"{sys.executable} -m tuisim count 64-32-10 --json | head -c 10"
+    result = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=60)
+    assert result.stderr == ""

@@ -1,0 +1,56 @@
+"""The house itself: floors, lazy imports, and what the core may need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_floors_hold():
+    result = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_core_works_with_numpy_and_the_standard_library_alone():
+    """As on a GPU host that has neither Textual nor the command line's libraries, psutil, threadpoolctl or platformdirs."""
+    code = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"textual", "rich", "cyclopts", "psutil", "threadpoolctl", "platformdirs", "tomli_w"}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+import tuisim
+summary = tuisim.Trainer(tuisim.RunConfig(layers=(5, 4, 3), examples=100, epochs=2)).run([].append)
+assert summary.ended == "completed", summary
+assert tuisim.count(summary.config).parameters == 39
+import tuisim.study.bench, tuisim.measure.peaks
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+def test_public_names_are_there_and_imported_when_used():
+    code = (
+        "import sys, tuisim; assert 'numpy' not in sys.modules; "
+        "assert all(getattr(tuisim, name) is not None for name in tuisim.__all__); assert 'textual' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+def test_an_absent_name_is_an_attribute_error():
+    import tuisim
+
+    with pytest.raises(AttributeError, match="nothing"):
+        tuisim.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tuisim").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('"""'), "a module opens with a sentence saying what it is"
