@@ -98,3 +98,20 @@ def test_what_does_not_fit_is_refused(y: object, fields: dict[str, Any], says: s
         dataset(y, **fields)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "remedy"),
+    [
+        ((30, 10), {"dataset": "digits"}, "begin with 64"),
+        ((64, 3), {"dataset": "digits"}, "end the layers with 10"),
+        ((784, 10), {"dataset": "fashion_mnist"}, None),
+        ((2, 2), {"dataset": "sine"}, "begin with 1"),
+        ((4, 1), {}, "binary_cross_entropy"),
+        ((64, 10), {}, None),
+        ((3, 2), {"dataset": "rows.csv"}, None),
+    ],
+)
+def test_a_misfit_is_known_without_loading(layers, options, remedy):
+    reason = data.misfit(RunConfig(layers=layers, **options))
+    assert reason is None if remedy is None else remedy in reason

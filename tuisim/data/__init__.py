@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 from tuisim.data.facts import rows
 
 if TYPE_CHECKING:
-    from tuisim.data.catalogue import available, load
+    from tuisim.data.catalogue import available, load, misfit
     from tuisim.data.dataset import Dataset, from_arrays
     from tuisim.data.feed import Block, Feed
 
 _HOMES = {
     "available": "catalogue",
     "load": "catalogue",
+    "misfit": "catalogue",
     "Dataset": "dataset",
     "from_arrays": "dataset",
     "Block": "feed",
     "Feed": "feed",
 }
-__all__ = ["Block", "Dataset", "Feed", "available", "from_arrays", "load", "rows"]
+__all__ = ["Block", "Dataset", "Feed", "available", "from_arrays", "load", "misfit", "rows"]
 
 
 def __getattr__(name: str) -> Any:

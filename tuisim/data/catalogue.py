@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 from tuisim.config import RunConfig
-from tuisim.data import dataset, digits, facts, fashion, files
+from tuisim.data import dataset, digits, facts, fashion, files, fit, synthetic
 from tuisim.data.dataset import Dataset
+from tuisim.errors import DataError
 
 
 def load(config: RunConfig) -> Dataset:
@@ -26,6 +27,21 @@ def load(config: RunConfig) -> Dataset:
     if name == "fashion_mnist":
         return dataset.from_table(config, fashion.read())
     return dataset.from_table(config, files.read(config, Path(os.path.expanduser(name))))
+
+
+def misfit(config: RunConfig) -> str | None:
+    """Why a named dataset fits neither layers nor loss, with what would; None where it does, or only its file can tell."""
+    name = config.resolved_dataset
+    try:
+        if name in facts.SYNTHETIC:
+            synthetic.check(config, name)
+        elif name in facts.SHAPES:
+            inputs, classes = facts.SHAPES[name]
+            fit.check_inputs(config, name, inputs)
+            fit.check_classes(config, name, classes)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def available(name: str) -> str | None:

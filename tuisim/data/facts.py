@@ -12,6 +12,8 @@ from tuisim.config import RunConfig
 SYNTHETIC = ("moons", "spirals", "xor", "blobs", "sine", "teacher")
 FINITE = {"digits": 1_797, "fashion_mnist": 60_000}
 """Rows of each set that is read; of Fashion-MNIST the training file's."""
+SHAPES = {"digits": (64, 10), "fashion_mnist": (784, 10)}
+"""(inputs, classes) of each of them."""
 DEFAULT_EXAMPLES = 10_000
 """Training rows per epoch of an endless source where the run does not say."""
 VALIDATION_LIMIT = 10_000

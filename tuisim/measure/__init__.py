@@ -1,0 +1,1 @@
+"""Measuring: what gradients look like, and what this machine can do at most."""
