@@ -1,0 +1,40 @@
+"""The terminal app: a shell, screens and widgets over the same core as the command line.
+
+It knows nothing that the command line could also want to know: counts, runs and words for errors come from below.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from tuisim.errors import ExitCode
+
+if TYPE_CHECKING:
+    from tuisim.config import RunConfig
+
+# Textual reads its repaint rate once, when first imported; 20 a second is twice what the live view draws at, and a third
+# of what it would spend at its own 60.
+os.environ.setdefault("TEXTUAL_FPS", "20")
+
+JOIN_SECONDS = 1.0
+"""What a run has to notice that the app ended; its thread is a daemon and no reason to stay longer."""
+
+
+def run_app(config: RunConfig | None = None) -> int:
+    """Run the app on this terminal, its form filled from `config`; the exit code."""
+    if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stdout__ and sys.__stdout__.isatty()):
+        print("tuisim needs a terminal; use `tuisim run` or `tuisim count` without one", file=sys.stderr)
+        return ExitCode.BAD_CONFIGURATION
+    from tuisim.tui.app import TuisimApp
+    from tuisim.tui.failure import failure_line
+
+    app = TuisimApp(config)
+    app.run()
+    if app.worker is not None:
+        app.worker.join(JOIN_SECONDS)
+    if app.return_code is None or app.failure is not None:
+        print(failure_line(app.failure), file=sys.stderr)
+        return ExitCode.RUN_FAILED
+    return app.return_code

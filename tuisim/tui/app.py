@@ -1,0 +1,146 @@
+"""The app: a shell that puts screens in front, hands configurations on, and always ends well.
+
+It knows neither how a run is set up, nor how it is computed or drawn; a worker is made for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+from textual import events
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine import RunFailed, Worker
+from tuisim.errors import ExitCode, printable
+from tuisim.presets import PRESETS
+from tuisim.tui.commands import commands
+from tuisim.tui.driver import terminal_driver
+from tuisim.tui.failure import FailingQuietly
+from tuisim.tui.run_worker import RunWorker
+from tuisim.tui.screens.help import HelpScreen, groups
+from tuisim.tui.screens.run import RunScreen
+from tuisim.tui.screens.setup import SetupScreen
+from tuisim.tui.screens.small import SmallScreen, too_small
+from tuisim.tui.signals import Signals
+from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
+
+
+class AppWorker(RunWorker, Protocol):
+    """A run that can be waited for and asked why it failed."""
+
+    @property
+    def failure(self) -> RunFailed | None: ...
+    def join(self, timeout: float | None = None) -> bool: ...
+
+
+class TuisimApp(FailingQuietly):
+    """Setup, runs, help, themes, and the way out."""
+
+    TITLE = "tuisim"
+    CSS_PATH = "tuisim.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "quit"),
+        Binding("ctrl+q", "quit", "quit", tooltip="quit, also while typing", priority=True),
+        Binding("ctrl+c", "interrupt", "quit with exit code 130, or copy the text that is selected", show=False),
+        Binding("question_mark,f1", "help", "help", key_display="?"),
+        Binding("ctrl+p", "command_palette", "palette", key_display="^p", priority=True),
+    ]
+
+    def __init__(self, config: RunConfig | None = None, worker_factory: Callable[[RunConfig], AppWorker] = Worker) -> None:
+        super().__init__(driver_class=terminal_driver())
+        self._first = config
+        self._make_worker = worker_factory
+        self._signals: Signals | None = None
+        self.worker: AppWorker | None = None
+        """The run in front, or the last one."""
+        self._left: AppWorker | None = None
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        if self.theme == "textual-dark":
+            self.theme = DARK.name
+        # What moves while a run is timed takes time from it, and sliding tells nobody anything.
+        self.animation_level = "none"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours for phases, series and health in themes that know nothing of them."""
+        return DARK_MEANINGS if self.current_theme.dark else LIGHT_MEANINGS
+
+    def on_mount(self) -> None:
+        if not self.is_headless and not self.is_web:
+            loop, before = asyncio.get_running_loop(), getattr(self._driver, "attrs_before", None)
+            self._signals = Signals(lambda code: loop.call_soon_threadsafe(self._leave, code), before)
+            self._signals.install()
+        self.push_screen(SetupScreen(self._first))
+
+    def on_unmount(self) -> None:
+        if self._signals is not None:
+            self._signals.remove()
+
+    def on_resize(self, event: events.Resize) -> None:
+        if too_small(event.size) and not isinstance(self.screen, SmallScreen):
+            self.push_screen(SmallScreen())
+        elif not too_small(event.size) and isinstance(self.screen, SmallScreen):
+            self.pop_screen()
+
+    # ── Runs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_setup_screen_start_requested(self, message: SetupScreen.StartRequested) -> None:
+        self.push_screen(self._run_screen(message.config))
+
+    def on_run_screen_restart_requested(self, message: RunScreen.RestartRequested) -> None:
+        self.switch_screen(self._run_screen(message.config))
+
+    def on_setup_screen_returned(self) -> None:
+        """Say once more why a run failed, where it can be mended."""
+        if self.worker is None or self.worker is self._left:
+            return
+        self._left = self.worker
+        self.worker.stop("left for the setup screen")
+        if failure := self.worker.failure:
+            self.notify(printable(failure.message, 200), title="the run failed", severity="error", timeout=10, markup=False)
+
+    def _run_screen(self, config: RunConfig) -> RunScreen:
+        if self.worker is not None:
+            self.worker.stop("another run starts")
+        self.worker = self._make_worker(config)
+        return RunScreen(self.worker, config, count(config))
+
+    # ── The way out ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def action_quit(self) -> None:
+        self._leave(ExitCode.DONE)
+
+    def action_interrupt(self) -> None:
+        self._leave(ExitCode.INTERRUPTED)
+
+    def _leave(self, code: int) -> None:
+        if self.worker is not None:
+            self.worker.stop("the app was left")
+        self.exit(return_code=int(code))
+
+    # ── Help and palette ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen | SmallScreen):
+            self.push_screen(HelpScreen(groups(self.screen, (SetupScreen, RunScreen))))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        yield from commands(PRESETS, self._choose_preset, partial(setattr, self, "theme"))
+        if isinstance(screen, RunScreen):
+            yield SystemCommand("Marks", "Draw curves with braille, blocks or ASCII, in turn", screen.action_marker)
+
+    def _choose_preset(self, name: str) -> None:
+        """Fill the form from a preset; a run in front is left for it."""
+        if isinstance(self.screen, RunScreen):
+            self.screen.dismiss(None)
+        for screen in self.screen_stack:
+            if isinstance(screen, SetupScreen):
+                screen.choose_preset(name)

@@ -1,0 +1,1 @@
+"""The screens: layout, bindings and routing. They draw nothing themselves and compute no number."""

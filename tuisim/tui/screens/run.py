@@ -1,0 +1,247 @@
+"""The run screen: four panels over a run that trains meanwhile, and the keys that steer it.
+
+It lays out, binds keys and passes snapshots on; it draws nothing and computes nothing. The worker is handed to it, so a
+scripted one serves as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from tuisim.accounting import Ledger
+from tuisim.config import RunConfig
+from tuisim.engine.events import Ended, Event, RunFailed, Snapshot, State
+from tuisim.errors import printable
+from tuisim.tui.run_worker import RunWorker
+from tuisim.tui.widgets.curves import CurvesView
+from tuisim.tui.widgets.gradients import GradientsView
+from tuisim.tui.widgets.ladders import next_pace, next_rate
+from tuisim.tui.widgets.operations import OperationsView
+from tuisim.tui.widgets.panel import Panel, ViewCanvas
+from tuisim.tui.widgets.run_lines import HeaderView, StatusView
+from tuisim.tui.widgets.throughput import ThroughputView
+
+_PACE, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("pace", "rate", "zoom"))
+
+_WIDTHS = [(0, "-narrow"), (100, "-normal")]
+_WIDE_FOOTER = 110
+"""Cells from which the footer has room for every key."""
+_FOLDED = (
+    (_WIDE_FOOTER, ("run.marker", "run.restart")),
+    (76, ("run.lower_rate", "run.higher_rate", *(f"run.zoom_{n}" for n in range(1, 5)))),
+)
+"""Below so many cells these keys are left out of the footer; they work all the same."""
+
+TICK = 0.1
+"""Seconds between two looks at the snapshot."""
+ROUND = 4
+"""Ticks after which a panel's turn to draw its pictures comes again: 2.5 times a second."""
+
+
+class RunScreen(Screen[None]):
+    """A run, live. What has ended stays to be read."""
+
+    CSS_PATH = "run.tcss"
+    BLANK = True  # nothing of its own to paint between the panels
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    TITLE = "run"
+    HELP = "Four panels over a run that trains meanwhile. A number key, or a click on a title, gives one panel the screen."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "toggle_pause", "pause", id="run.pause", tooltip="Pause or go on"),
+        Binding("full_stop", "single_step", "step", id="run.step", key_display=".", tooltip="One step; pauses first"),
+        Binding("left_square_bracket", "pace(-1)", "slower", id="run.slower", key_display="[", group=_PACE,
+                tooltip="Slower: full, 100, 10, 1 steps/s, a step at a time"),
+        Binding("right_square_bracket", "pace(1)", "faster", id="run.faster", key_display="]", group=_PACE,
+                tooltip="Faster: a step at a time, 1, 10, 100 steps/s, full"),
+        Binding("minus", "rate(-1)", "lower rate", id="run.lower_rate", key_display="-", group=_RATE,
+                tooltip="Lower the learning rate (1-2-5)"),
+        Binding("plus,equals_sign", "rate(1)", "higher rate", id="run.higher_rate", key_display="+", group=_RATE,
+                tooltip="Raise the learning rate (1-2-5)"),
+        Binding("r", "restart", "restart", id="run.restart", tooltip="Start again with the same settings"),
+        Binding("x", "stop", "stop", id="run.stop", tooltip="End the run; what it showed stays"),
+        *(
+            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
+            for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput"), 1)
+        ),
+        Binding("m", "marker", "marks", id="run.marker", tooltip="Draw with braille, blocks or ASCII"),
+        Binding("escape,b", "back", "setup", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
+    ]  # fmt: skip
+
+    @dataclass
+    class RestartRequested(Message):
+        """The same run again, from the start; the app makes the worker."""
+
+        config: RunConfig
+
+    def __init__(self, worker: RunWorker, config: RunConfig, ledger: Ledger) -> None:
+        super().__init__()
+        self._worker = worker
+        self._config = config
+        self._header_view = HeaderView(config)
+        self._header = ViewCanvas(self._header_view, id="run-header")
+        self._status_view = StatusView()
+        self._status = ViewCanvas(self._status_view, id="run-status")
+        self._panels = (
+            Panel(1, "operations per example", "counted", OperationsView(ledger), id="operations", numbers=True, turn=None),
+            Panel(2, "loss and accuracy", "measured", CurvesView(), id="curves", numbers=False, turn=0),
+            Panel(3, "gradients", "measured", GradientsView(), id="gradients", numbers=False, turn=2),
+            Panel(4, "throughput", "measured", ThroughputView(), id="throughput", numbers=True, turn=3),
+        )
+        self._canvases = (self._header, self._status, *(panel.canvas for panel in self._panels))
+        self._shown: Snapshot | None = None
+        self._ticks = 0
+        self._rate: float | None = None
+        self._pace: tuple[float | None] | None = None
+        """Rate and pace asked for and not yet seen: a second key press must not wait for the first one's snapshot."""
+        self._failure: RunFailed | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._header
+        yield from self._panels
+        yield self._status
+        yield Footer(show_command_palette=False)
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """What can be pressed; a narrow footer shows the keys needed most, the help screen has them all."""
+        found = super().active_bindings
+        folded = {name for width, names in _FOLDED if self.app.size.width < width for name in names}
+        return {
+            key: active._replace(binding=replace(active.binding, show=False)) if active.binding.id in folded else active
+            for key, active in found.items()
+        }
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one(Footer).compact = event.size.width < _WIDE_FOOTER
+        self.refresh_bindings()
+
+    def on_mount(self) -> None:
+        self._worker.start()
+        self.set_interval(TICK, self.tick)
+
+    def on_unmount(self) -> None:
+        if self._worker.alive:
+            self._worker.stop("the run screen was closed")
+
+    def tick(self) -> None:
+        """Look at the worker once: numbers at every new snapshot, one picture at a time."""
+        for event in self._worker.events():
+            self._tell(event)
+        snapshot = self._worker.snapshot
+        first = self._shown is None
+        fresh = snapshot is not None and snapshot is not self._shown
+        if snapshot is not None and fresh:
+            self._take(snapshot)
+            self._header.draw()
+            self._status.draw()
+        self._ticks += 1
+        for panel in self._panels:
+            due = first or panel.turn == self._ticks % ROUND
+            if panel.display and ((fresh and panel.numbers) or (due and panel.canvas.stale)):
+                panel.canvas.draw(pictures=due)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self._shown = snapshot
+        if self._rate == snapshot.learning_rate:
+            self._rate = None
+        if self._pace == (snapshot.pace,):
+            self._pace = None
+        if self._failure is not None:
+            snapshot = replace(snapshot, state=State.FAILED, message=self._failure.message)
+        for canvas in self._canvases:
+            canvas.offer(snapshot)
+
+    def _tell(self, event: Event) -> None:
+        """What a person must not miss, once."""
+        if isinstance(event, RunFailed):
+            self._fail(event, printable(event.message, 500))
+        elif isinstance(event, Ended) and event.message and event.state is not State.STOPPED:
+            self.notify(printable(event.message, 500), title=event.state.value, markup=False)
+
+    def _fail(self, event: RunFailed, message: str) -> None:
+        self._failure = event
+        self._header_view.failed = self._status_view.failed = message
+        if self._shown is not None:
+            self._shown = None  # so that the last snapshot is shown anew, as a failed run's
+            self.notify(message, title="the run failed", severity="error", timeout=10, markup=False)
+            return
+        for panel, words in zip(self._panels[1:], (message, "", ""), strict=True):
+            panel.canvas.say_instead(words)
+        self._header.draw()
+        self._status.draw()
+
+    def action_toggle_pause(self) -> None:
+        if self._shown and self._shown.state is State.PAUSED:
+            self._worker.control.resume()
+        else:
+            self._worker.control.pause("paused by hand: space goes on, . makes one step")
+
+    def action_single_step(self) -> None:
+        self._worker.control.step()
+
+    def action_pace(self, direction: int) -> None:
+        pace = self._pace[0] if self._pace else self._shown.pace if self._shown else None
+        self._pace = (next_pace(pace, direction),)
+        self._worker.control.set_pace(self._pace[0])
+
+    def action_rate(self, direction: int) -> None:
+        rate = self._rate or (self._shown.learning_rate if self._shown else self._config.resolved().learning_rate)
+        assert rate is not None
+        self._rate = next_rate(rate, direction)
+        self._worker.control.set_learning_rate(self._rate)
+
+    def action_stop(self) -> None:
+        self._worker.control.stop("stopped by hand")
+
+    def action_restart(self) -> None:
+        self._worker.stop("restarted")
+        self.post_message(self.RestartRequested(self._config))
+
+    def action_back(self) -> None:
+        """Out of the zoom, or out of the run."""
+        if any(panel.canvas.zoomed for panel in self._panels):
+            self.zoom(None)
+            return
+        if self._worker.alive and not (self._shown and self._shown.state.ended):
+            self._worker.stop("left for the setup screen")
+            step = f" at step {self._shown.step:,}" if self._shown else ""
+            self.notify(f"training stopped{step}")
+        self.dismiss(None)
+
+    def action_zoom(self, number: int) -> None:
+        chosen = self._panels[number - 1]
+        self.zoom(None if chosen.canvas.zoomed else chosen)
+
+    def zoom(self, chosen: Panel | None) -> None:
+        """Give one panel the whole screen, or all of them their place."""
+        self.set_class(chosen is not None, "-zoomed")
+        for panel in self._panels:
+            panel.canvas.zoomed = panel is chosen
+            panel.set_class(panel is chosen, "-zoomed")
+            panel.scroll_home(animate=False)
+        if chosen is not None:
+            chosen.focus()
+        self.call_after_refresh(self._redraw)
+
+    @on(Panel.ZoomAsked)
+    def _title_clicked(self, message: Panel.ZoomAsked) -> None:
+        self.action_zoom(message.panel.number)
+
+    def action_marker(self) -> None:
+        marker = self._header.marker.following
+        for canvas in self._canvases:
+            canvas.marker = marker
+        self._redraw()
+
+    def _redraw(self) -> None:
+        for panel in self._panels:
+            if panel.display:
+                panel.canvas.fit()

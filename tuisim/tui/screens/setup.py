@@ -1,0 +1,155 @@
+"""The setup screen: a form, what it would cost, and the way to start it.
+
+It routes between the form, the ledger and the app; it trains nothing and draws nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Static
+
+from tuisim import backends, data
+from tuisim.accounting import Ledger, count
+from tuisim.config import RunConfig
+from tuisim.errors import Mistake, TuisimError
+from tuisim.presets import PRESETS, Preset
+from tuisim.tui.widgets.keys import KeyLine
+from tuisim.tui.widgets.setup_form import SetupForm
+from tuisim.tui.widgets.setup_ledger import SetupLedger
+from tuisim.tui.widgets.setup_numbers import number, weight
+from tuisim.tui.widgets.setup_presets import PresetBar
+from tuisim.tui.widgets.setup_values import Reading, read, summary, write
+
+LEDGER_WIDTH = 110
+"""Cells from which on the ledger stands beside the form."""
+_WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast")]
+_HEIGHTS = [(0, "-short"), (34, "-normal"), (50, "-tall")]
+
+
+class SetupScreen(Screen[None]):
+    """Posts `StartRequested` with a configuration that is right, and `Returned` when it is in front again."""
+
+    TITLE = "setup"
+    HELP = "Type a network and a run; its cost is counted as you type, and what is wrong is said at its field."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r,f5", "start", "start", key_display="^r"),
+        Binding("down", "app.focus_next", "next field", show=False),
+        Binding("up", "app.focus_previous", "previous field", show=False),
+    ]
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    @dataclass
+    class StartRequested(Message):
+        """Train this."""
+
+        config: RunConfig
+
+    class Returned(Message):
+        """This screen is in front again."""
+
+    def __init__(self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS) -> None:
+        super().__init__()
+        self._first = presets[0].config if config is None else config
+        self._presets = presets
+        self._absent = {
+            preset.name: reason for preset in presets if (reason := data.available(preset.config.resolved_dataset)) is not None
+        }
+        self._reading = Reading(None, None)
+
+    def compose(self) -> ComposeResult:
+        yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
+        with Vertical(id="setup-body"):
+            yield SetupForm(self._presets, self._absent, backends.names())
+            with Vertical(id="setup-side"):
+                with VerticalScroll(id="ledger-scroll", can_focus=False):
+                    yield SetupLedger()
+                yield Static(id="setup-summary", markup=False)
+                with Vertical(id="setup-start"):
+                    yield Button("start training  ^r", id="start", compact=True)
+                    yield Static(id="setup-why", markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.fill(self._first)
+        self.query_one(PresetBar).focus()
+
+    def on_resize(self) -> None:
+        shown = self.query_one(SetupLedger)
+        shown.folded = self.size.width < LEDGER_WIDTH
+        self._show_start(shown.ledger)
+        self.call_after_refresh(self.query_one(SetupForm).redraw)
+
+    def on_screen_resume(self) -> None:
+        self.post_message(self.Returned())
+
+    def fill(self, config: RunConfig) -> None:
+        """Show a configuration in the form."""
+        self.query_one(SetupForm).fill(write(config))
+        self._read()
+
+    def choose_preset(self, name: str) -> None:
+        self.query_one(PresetBar).choose(name)
+
+    @on(PresetBar.Chosen)
+    def _preset_chosen(self, event: PresetBar.Chosen) -> None:
+        self.fill(event.preset.config)
+
+    @on(SetupForm.Changed)
+    def _read(self) -> None:
+        """Understand the form as it stands and show what follows from it."""
+        form = self.query_one(SetupForm)
+        values = form.values
+        self._reading, ledger = _judge(read(values))
+        form.tell(self._reading.mistakes, values)
+        self.query_one(SetupLedger).ledger = ledger
+        matching = (preset.name for preset in self._presets if write(preset.config) == values)
+        self.query_one(PresetBar).chosen = next(matching, "")
+        self._show_start(ledger)
+
+    def _show_start(self, ledger: Ledger | None) -> None:
+        config, wrong = self._reading.config, [one.spec.label for one in self.query_one(SetupForm).fields if one.mistake]
+        self.query_one("#start", Button).disabled = config is None
+        why = f"✗ mend first: {', '.join(wrong)}" if wrong else ""
+        if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
+            why = f"{number(ledger.parameters, 13)} parameters, {weight(ledger.memory.total)}"
+        said = self.query_one("#setup-why", Static)
+        said.update(why)
+        said.set_class(bool(wrong), "-wrong")
+        lines = summary(config, ledger.examples if ledger else None) if config else ()
+        self.query_one("#setup-summary", Static).update("\n".join(lines))
+
+    @on(Button.Pressed, "#start")
+    def action_start(self) -> None:
+        if self._reading.config is not None:
+            self.post_message(self.StartRequested(self._reading.config))
+            return
+        for field in self.query_one(SetupForm).fields:
+            if field.mistake:
+                field.control.focus()
+                break
+        self.notify("; ".join(map(str, self._reading.mistakes)), title="cannot start yet", severity="error", markup=False)
+
+
+def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
+    """The ledger, and besides what the form's texts say, what this machine says to them: data it lacks, a file not there."""
+    if reading.countable is None:
+        return reading, None
+    try:
+        ledger = count(reading.countable)
+        obstacle = data.available(reading.countable.resolved_dataset) or data.misfit(reading.countable)
+    except TuisimError as error:
+        ledger, obstacle = None, str(error)
+    if obstacle is None:
+        return reading, ledger
+    mistakes = (*reading.mistakes, Mistake("dataset", reading.countable.dataset, obstacle))
+    return Reading(None, reading.countable, mistakes), ledger

@@ -1,0 +1,232 @@
+"""Drawing kernels: arrays of numbers to dots, dots to characters, ranges to ticks.
+
+Pure NumPy and strings, vectorised over the dots; it does not know colours, widgets or what is plotted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Dots = NDArray[np.bool_]
+
+
+class Marker(StrEnum):
+    """What a picture is made of: many terminals' fonts have no braille, a few have no blocks."""
+
+    BRAILLE = "braille"
+    BLOCK = "block"
+    ASCII = "ascii"
+
+    @property
+    def following(self) -> Marker:
+        """The next style, round again after the last."""
+        styles = tuple(Marker)
+        return styles[(styles.index(self) + 1) % len(styles)]
+
+
+DOTS = {Marker.BRAILLE: (4, 2), Marker.BLOCK: (2, 2), Marker.ASCII: (1, 1)}
+"""(rows, columns) of dots in one character."""
+_BRAILLE_BITS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint32)
+_BLOCK_BITS = np.array([[1, 2], [4, 8]], np.uint32)
+_QUADRANTS = np.array([ord(c) for c in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], np.uint32)
+ASCII_MARKS = "*o+x"
+"""The character of the first series, the second and so on, where there are no dots."""
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_LARGE = {
+    "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("╺┓ ", " ┃ ", "╺┻╸"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
+    "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", "  ┃", "  ╹"),
+    "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), ",": (" ", " ", ","), ".": (" ", " ", "."), " ": (" ", " ", " "),
+}  # fmt: skip
+_RAMP = " .:-=+*#@"
+"""Eighths where there are no blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A range of values along an axis, linear or logarithmic."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def place(self, values: Floats) -> Floats:
+        """0 at `low` to 1 at `high`; nan where a value is not finite or has no logarithm."""
+        values = np.asarray(values, np.float64)
+        with np.errstate(all="ignore"):
+            if self.log:
+                low, high = math.log10(self.low), math.log10(self.high)
+                placed = (np.log10(np.where(values > 0, values, np.nan)) - low) / (high - low)
+            else:
+                # Halved first: the span of the largest floats would overflow.
+                placed = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return np.where(np.isfinite(placed), placed, np.nan)
+
+
+def trace(x: Floats, y: Floats, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> Dots:
+    """The polyline through (x, y) as (rows, columns) dots, row 0 at the top.
+
+    `x` ascends. Every point is drawn, also where many share a column; where `y` is not finite the line has a gap.
+    """
+    blank = np.zeros((rows, columns), np.bool_)
+    across = x_scale.place(x) * (columns - 1)
+    down = (1 - np.clip(y_scale.place(y), 0, 1)) * (rows - 1)
+    known = np.isfinite(across) & (across > -0.5) & (across < columns - 0.5)
+    across, down = across[known], down[known]
+    if not np.isfinite(down).any():
+        return blank
+    low = np.interp(np.arange(columns), across, down, left=np.nan, right=np.nan)
+    high = low.copy()
+    column = np.rint(across).astype(np.intp)
+    np.fmin.at(low, column, down)
+    np.fmax.at(high, column, down)
+    low, high = np.rint(low), np.rint(high)
+    top, bottom = low.copy(), high.copy()
+    # Each column reaches to the row next to its left neighbour's, no further: the line stays thin.
+    top[1:] = np.fmin(low[1:], high[:-1] + 1)
+    bottom[1:] = np.fmax(high[1:], low[:-1] - 1)
+    # A column without a value of its own is part of a gap, whatever its neighbour has.
+    top[np.isnan(low)] = np.nan
+    row = np.arange(rows)[:, None]
+    dots: Dots = (row >= top) & (row <= bottom)
+    return dots
+
+
+def dashed(dots: Dots, on: int = 3, off: int = 2) -> Dots:
+    """The same dots with columns left out at a regular distance."""
+    return dots & (np.arange(dots.shape[1]) % (on + off) < on)
+
+
+def characters(layers: Sequence[Dots], marker: Marker, height: int, width: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+    """Several series' dots as (height, width) code points, and whose each is: the last series with a dot there, or -1."""
+    owner = np.full((height, width), -1, np.intp)
+    codes = np.zeros((height, width), np.uint32)
+    rows, columns = DOTS[marker]
+    bits = {Marker.BRAILLE: _BRAILLE_BITS, Marker.BLOCK: _BLOCK_BITS}.get(marker, np.ones((1, 1), np.uint32))
+    for index, dots in enumerate(layers):
+        cells = (dots.reshape(height, rows, width, columns) * bits[None, :, None, :]).sum((1, 3), dtype=np.uint32)
+        owner[cells > 0] = index
+        codes |= cells
+    if marker is Marker.BRAILLE:
+        return codes + np.uint32(0x2800) * (codes > 0) + np.uint32(0x20) * (codes == 0), owner
+    if marker is Marker.BLOCK:
+        return _QUADRANTS[codes], owner
+    marks = np.array([*(ord(c) for c in ASCII_MARKS), ord(" ")], np.uint32)
+    return marks[np.where(owner < 0, len(ASCII_MARKS), owner % len(ASCII_MARKS))], owner
+
+
+def string(codes: NDArray[np.uint32]) -> str:
+    """Code points as text."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
+
+
+def columns_of(values: Sequence[float], width: int, height: int, marker: Marker, top: float | None = None) -> list[str]:
+    """`height` strings of `width` columns rising from the bottom, full at `top` (default: the largest value).
+
+    Fewer values than columns are widened, more are merged to their largest; what is not zero shows at least a trace.
+    """
+    finite = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    if not finite.size or width < 1:
+        return [" " * max(0, width)] * height
+    starts = np.arange(width) * finite.size // width
+    heights = np.maximum.reduceat(finite, starts) if finite.size >= width else finite[starts]
+    limit = float(heights.max()) if top is None else top
+    eighths = np.zeros(width) if limit <= 0 else np.rint(np.clip(heights / limit, 0, 1) * 8 * height)
+    eighths = np.where(heights > 0, np.maximum(eighths, 1), 0).astype(np.intp)
+    glyphs = _RAMP if marker is Marker.ASCII else _EIGHTHS
+    return ["".join(glyphs[n] for n in np.clip(eighths - 8 * row, 0, 8)) for row in reversed(range(height))]
+
+
+def bar(share: float, width: int, marker: Marker) -> tuple[str, str]:
+    """A horizontal bar, full at a share of 1: its drawn part and the rest, together exactly `width` cells.
+
+    It is half a cell fine; a share above 0 shows at least a trace.
+    """
+    halves = round(min(max(share, 0.0), 1.0) * 2 * width) if math.isfinite(share) else 0
+    halves = min(max(halves, 1), 2 * width) if share > 0 else halves
+    whole, rest = divmod(halves, 2)
+    if marker is Marker.ASCII:
+        return "#" * (whole + rest), "." * (width - whole - rest)
+    return "━" * whole + "╸" * rest, "─" * (width - whole - rest)
+
+
+def large(string_: str) -> list[str]:
+    """Digits, commas, points and SI prefixes three rows high."""
+    glyphs = [_LARGE.get(character, (" ", " ", character)) for character in string_]
+    return [" ".join(glyph[row] for glyph in glyphs) for row in range(3)]
+
+
+def value_range(*series: Floats) -> tuple[float, float] | None:
+    """Least and largest finite value; none where there is none."""
+    finite = [part[np.isfinite(part)] for part in series]
+    values = np.concatenate(finite) if finite else np.zeros(0)
+    return (float(values.min()), float(values.max())) if values.size else None
+
+
+def loss_scale(*series: Floats) -> Scale | None:
+    """A scale for losses: logarithmic where they span more than a factor of 20, its ends on round numbers so that it rests."""
+    found = value_range(*series)
+    if found is None:
+        return None
+    low, high = found
+    if low > 0 and high / low > 20:
+        low, high = 10.0 ** math.floor(math.log10(low)), _round_up(high)
+        return Scale(low if math.isfinite(low) and low > 0 else found[0], high if math.isfinite(high) else found[1], log=True)
+    if low == high:
+        low, high = (edge if math.isfinite(edge) else low for edge in (min(0.0, 2 * low), max(0.0, 2 * high)))
+        return Scale(low, high if low < high else 1.0)
+    if low > 0 and high / low > 1.5:
+        low = 0.0
+    step = tick_step(low, high, 4)
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+    return Scale(low, high) if math.isfinite(low) and math.isfinite(high) else Scale(*found)
+
+
+def _round_up(value: float) -> float:
+    decade = 10.0 ** math.floor(math.log10(value))
+    return next(m * decade for m in (1, 2, 5, 10) if m * decade >= value * (1 - 1e-12))
+
+
+def tick_step(low: float, high: float, most: int) -> float:
+    """The 1-2-5 distance at which at most `most` + 1 ticks lie between `low` and `high`."""
+    raw = max((high / most - low / most), 5e-324)
+    decade = 10.0 ** math.floor(math.log10(raw))
+    return next((m * decade for m in (1, 2, 5, 10) if m * decade >= raw * (1 - 1e-9)), raw) or raw
+
+
+def ticks(scale: Scale, most: int) -> list[float]:
+    """Round values within the scale, at most `most` + 1 of them."""
+    most = max(1, most)
+    if not scale.log:
+        step = tick_step(scale.low, scale.high, most)
+        first = math.ceil(scale.low / step - 1e-9)
+        count = math.floor((scale.high / step) + 1e-9) - first
+        return [(first + i) * step for i in range(min(count, 1000) + 1)]
+    first, last = math.ceil(math.log10(scale.low) - 1e-9), math.floor(math.log10(scale.high) + 1e-9)
+    every = max(1, -(-(last - first) // most))
+    decades = [10.0**e for e in range(first, last + 1, every)]
+    if len(decades) >= 3:
+        return decades
+    between = [m * 10.0**e for e in range(first - 1, last + 1) for m in (1, 2, 5)]
+    inside = [v for v in between if scale.low * (1 - 1e-9) <= v <= scale.high * (1 + 1e-9)]
+    return inside if len(inside) <= most + 1 else decades
+
+
+def tick_text(value: float) -> str:
+    """A tick in at most six characters: `0.05`, `250 k`, `1e-5`."""
+    if value == 0:
+        return "0"
+    magnitude = abs(value)
+    if 1e-3 <= magnitude < 1e3:
+        return f"{value:.4g}"
+    for power, prefix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if power <= magnitude < 1000 * power:
+            return f"{value / power:.3g}{prefix}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
