@@ -42,8 +42,8 @@ _FOLDED = (
 
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
-ROUND = 4
-"""Ticks after which a panel's turn to draw its pictures comes again: 2.5 times a second."""
+ROUND = 5
+"""Ticks after which a panel's turn to draw its pictures comes again: twice a second."""
 
 
 class RunScreen(Screen[None]):

@@ -152,7 +152,7 @@ def _phases(snapshot: Snapshot, frame: Frame) -> list[Line]:
         room = frame.width - sum(len(span[0]) for span in head)
         lines.append((*head, *_bar(seconds / max(found.values()), room, PHASE_TONES[phase], frame)[:1]))
     samples = units.count(snapshot.phase_samples)
-    return [((f"one step, phase by phase (mean of {samples} sampled)", Tone.DIM),), *lines]
+    return [((f"one step, phase by phase (median of {samples} sampled)", Tone.DIM),), *lines]
 
 
 def _one_bar(found: dict[str, float], total: float, frame: Frame) -> list[Line]:
