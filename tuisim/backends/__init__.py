@@ -7,7 +7,7 @@ from tuisim.errors import BackendError, nearest, printable
 
 __all__ = ["Backend", "BoundStep", "PhaseSeconds", "get_backend", "names"]
 
-_NAMES = ("numpy",)
+_NAMES = ("numpy", "scalar")
 
 
 def names() -> tuple[str, ...]:
@@ -19,6 +19,10 @@ def get_backend(name: str) -> Backend:
     """The backend called `name`. Raises BackendError where there is none."""
     if name not in _NAMES:
         raise BackendError(f"backend {printable(name)}: {nearest(name, _NAMES)}")
+    if name == "scalar":
+        from tuisim.backends.scalar import ScalarBackend
+
+        return ScalarBackend()
     from tuisim.backends.numpy import NumpyBackend
 
     return NumpyBackend()

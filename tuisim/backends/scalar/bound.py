@@ -1,0 +1,95 @@
+"""A step program bound to Python lists and run operation by operation, with a tally for each of them.
+
+Nothing is fused and nothing is skipped: the loop is over the program's own list.
+"""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+
+import numpy as np
+
+from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.backends.scalar import kernels, updates
+from tuisim.backends.scalar.memory import Memory
+from tuisim.backends.scalar.tally import Tally
+from tuisim.program import Kind, Op, Phase, StepProgram
+
+KERNELS = kernels.KERNELS | updates.KERNELS
+"""Every kind of operation this backend can run, but gathering, which copies and computes nothing."""
+
+_BEFORE = (Phase.FORWARD, Phase.LOSS)
+
+
+class ScalarStep:
+    """`program` ready to run; see BoundStep for what each method promises. Values are doubles whatever the dtype."""
+
+    def __init__(self, program: StepProgram, share: ScalarStep | None = None) -> None:
+        self.program = program
+        self._memory: Memory = Memory(program, share._memory if share is not None else None)
+        self._data: tuple[Array, Array] | None = None
+        self.tallies: tuple[Tally, ...] = tuple(Tally() for _ in program.ops)
+        """What each operation of the program has done so far, in the program's order."""
+
+    def attach(self, inputs: Array, targets: Array) -> None:
+        self._data = inputs, targets
+
+    def run(self, rows: Rows) -> list[float]:
+        losses: list[float] = []
+        for first in range(0, len(rows), self.program.batch):
+            losses.append(self._forward(rows[first : first + self.program.batch]))
+            if not math.isfinite(losses[-1]):
+                break
+            self._do(Phase.BACKWARD, Phase.UPDATE)
+        return losses
+
+    def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
+        start = perf_counter()
+        self._gather(rows)
+        seconds = {Phase.DATA: perf_counter() - start}
+        for phase in (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE):
+            if phase is Phase.BACKWARD and not math.isfinite(self._loss):
+                return self._loss, {}
+            start = perf_counter()
+            self._do(phase)
+            seconds[phase] = perf_counter() - start
+        return self._loss, seconds
+
+    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        loss = self._forward(rows)
+        return loss, int(self._memory.get("correct")[0]) if "correct" in self._memory.views else None
+
+    def read(self, name: str) -> Array:
+        buffer = self.program.buffers[name]
+        return np.array(self._memory.get(name), np.int64 if buffer.integer else np.float64).reshape(buffer.shape)
+
+    def write(self, name: str, values: Array) -> None:
+        self._memory.put(name, [float(value) for value in np.ravel(values)])
+
+    def set_learning_rate(self, rate: float) -> None:
+        self._memory.scalars.rate = rate
+
+    @property
+    def _loss(self) -> float:
+        return self._memory.get("loss")[0]
+
+    def _forward(self, rows: Rows) -> float:
+        self._gather(rows)
+        self._do(*_BEFORE)
+        return self._loss
+
+    def _gather(self, rows: Rows) -> None:
+        if self._data is None:
+            raise RuntimeError("attach the data before running steps")
+        inputs, targets = self._data
+        self.write("X", inputs[rows])
+        self.write("Y", targets[rows])
+
+    def _do(self, *phases: Phase) -> None:
+        for op, tally in zip(self.program.ops, self.tallies, strict=True):
+            if op.phase in phases and op.kind is not Kind.GATHER:
+                self._one(op, tally)
+
+    def _one(self, op: Op, tally: Tally) -> None:
+        KERNELS[op.kind](op, self._memory, tally)

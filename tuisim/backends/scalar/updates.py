@@ -1,0 +1,142 @@
+"""The update rules on one parameter at a time, tallied like everything else.
+
+The constants of a rule (1 − β, μ, λ) are the program's and cost nothing per step; what changes with the step is computed in
+`bias_correction` and tallied there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tuisim.backends.scalar.kernels import Kernel
+from tuisim.backends.scalar.memory import Memory
+from tuisim.backends.scalar.tally import Tally
+from tuisim.program import HYPERPARAMETERS, Kind, Op
+
+
+def bias_correction(op: Op, memory: Memory, tally: Tally) -> None:
+    scalars, hyper = memory.scalars, HYPERPARAMETERS["adam"]
+    scalars.powers[0] *= hyper["beta1"]
+    scalars.powers[1] *= hyper["beta2"]
+    tally.multiply += 2
+    rest1, rest2 = 1 - scalars.powers[0], 1 - scalars.powers[1]
+    tally.add += 2
+    root = math.sqrt(rest2)
+    tally.sqrt += 1
+    scalars.adam_rate = scalars.rate * root / rest1
+    tally.multiply += 1
+    tally.divide += 1
+    scalars.adam_epsilon = hyper["epsilon"] * root
+    tally.multiply += 1
+
+
+def weight_decay(op: Op, memory: Memory, tally: Tally) -> None:
+    decay, out = memory.scalars.weight_decay, []
+    for g, theta in zip(*(memory.get(name) for name in op.reads), strict=True):
+        out.append(g + decay * theta)
+        tally.multiply += 1
+        tally.add += 1
+    memory.put(op.writes[0], out)
+
+
+def decoupled_decay(op: Op, memory: Memory, tally: Tally) -> None:
+    factor, out = 1 - memory.scalars.rate * memory.scalars.weight_decay, []  # a constant until the rate changes
+    for theta in memory.get(op.reads[0]):
+        out.append(theta * factor)
+        tally.multiply += 1
+    memory.put(op.writes[0], out)
+
+
+def _each(op: Op, memory: Memory) -> list[tuple[float, ...]]:
+    """(θ, g, state…) of each parameter of the layer."""
+    return list(zip(*(memory.get(name) for name in op.reads), strict=True))
+
+
+def _keep(op: Op, memory: Memory, updated: Sequence[tuple[float, ...]]) -> None:
+    """(θ, state…) of each parameter back into the buffers."""
+    for name, values in zip(op.writes, zip(*updated, strict=True), strict=True):
+        memory.put(name, list(values))
+
+
+def sgd(op: Op, memory: Memory, tally: Tally) -> None:
+    rate, updated = memory.scalars.rate, []
+    for theta, g in _each(op, memory):
+        updated.append((theta - rate * g,))
+        tally.multiply += 1
+        tally.add += 1
+    _keep(op, memory, updated)
+
+
+def momentum(op: Op, memory: Memory, tally: Tally) -> None:
+    rate, mu, updated = memory.scalars.rate, HYPERPARAMETERS["momentum"]["momentum"], []
+    for theta, g, v in _each(op, memory):
+        velocity = mu * v + g
+        tally.multiply += 1
+        tally.add += 1
+        updated.append((theta - rate * velocity, velocity))
+        tally.multiply += 1
+        tally.add += 1
+    _keep(op, memory, updated)
+
+
+def nesterov(op: Op, memory: Memory, tally: Tally) -> None:
+    rate, mu, updated = memory.scalars.rate, HYPERPARAMETERS["nesterov"]["momentum"], []
+    for theta, g, v in _each(op, memory):
+        velocity = mu * v + g
+        tally.multiply += 1
+        tally.add += 1
+        ahead = g + mu * velocity
+        tally.multiply += 1
+        tally.add += 1
+        updated.append((theta - rate * ahead, velocity))
+        tally.multiply += 1
+        tally.add += 1
+    _keep(op, memory, updated)
+
+
+def rmsprop(op: Op, memory: Memory, tally: Tally) -> None:
+    hyper, rate, updated = HYPERPARAMETERS["rmsprop"], memory.scalars.rate, []
+    for theta, g, s in _each(op, memory):
+        square = hyper["decay"] * s + (1 - hyper["decay"]) * g * g
+        tally.multiply += 3
+        tally.add += 1
+        root = math.sqrt(square) + hyper["epsilon"]
+        tally.sqrt += 1
+        tally.add += 1
+        updated.append((theta - rate * g / root, square))
+        tally.multiply += 1
+        tally.divide += 1
+        tally.add += 1
+    _keep(op, memory, updated)
+
+
+def adam(op: Op, memory: Memory, tally: Tally) -> None:
+    scalars, hyper, updated = memory.scalars, HYPERPARAMETERS["adam"], []
+    for theta, g, m, v in _each(op, memory):
+        first = hyper["beta1"] * m + (1 - hyper["beta1"]) * g
+        tally.multiply += 2
+        tally.add += 1
+        second = hyper["beta2"] * v + (1 - hyper["beta2"]) * g * g
+        tally.multiply += 3
+        tally.add += 1
+        root = math.sqrt(second) + scalars.adam_epsilon
+        tally.sqrt += 1
+        tally.add += 1
+        updated.append((theta - scalars.adam_rate * first / root, first, second))
+        tally.multiply += 1
+        tally.divide += 1
+        tally.add += 1
+    _keep(op, memory, updated)
+
+
+KERNELS: dict[Kind, Kernel] = {
+    Kind.BIAS_CORRECTION: bias_correction,
+    Kind.WEIGHT_DECAY: weight_decay,
+    Kind.DECOUPLED_DECAY: decoupled_decay,
+    Kind.SGD: sgd,
+    Kind.MOMENTUM: momentum,
+    Kind.NESTEROV: nesterov,
+    Kind.RMSPROP: rmsprop,
+    Kind.ADAM: adam,
+}
