@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -131,20 +132,29 @@ def test_without_a_terminal_the_app_says_so():
     one_line(tuisim(), 2, "terminal", "tuisim run")
 
 
+def test_a_console_that_lacks_a_character_gets_a_question_mark():
+    result = tuisim("count", "4-3-2", env=os.environ | {"PYTHONIOENCODING": "cp1252"}, encoding="cp1252")
+    assert result.returncode == 0
+    assert "f?" in result.stdout
+
+
 def test_version_and_help():
     assert tuisim("--version").stdout.strip() == "0.1.0"
-    assert "Mean" not in tuisim("run", "--help").stderr
-    assert "--hidden-activation" in tuisim("run", "--help").stdout
+    shown = tuisim("run", "--help").stdout
+    assert "--hidden-activation" in shown
+    assert "One name for all hidden layers" in shown  # the text under the field
 
 
 def test_no_color_is_obeyed():
-    result = tuisim("count", "4-2", env=os.environ | {"NO_COLOR": "1", "FORCE_COLOR": ""})
-    assert "\x1b" not in result.stdout
+    forced = os.environ | {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    assert "\x1b[1m" in tuisim("count", "4-2", env=forced).stdout
+    colours = tuisim("count", "4-2", env=forced | {"NO_COLOR": "1"}).stdout
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", colours)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_the_run_with_its_summary(number, code):
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_the_run_with_its_summary(name, code):
     process = subprocess.Popen(
         [sys.executable, "-m", "tuisim", "run", "64-32-10", "--epochs", "none", "--json"],
         stdout=subprocess.PIPE,
@@ -152,7 +162,7 @@ def test_a_signal_ends_the_run_with_its_summary(number, code):
         text=True,
     )
     time.sleep(1.5)
-    process.send_signal(number)
+    process.send_signal(getattr(signal, name))
     out, err = process.communicate(timeout=20)
     assert process.returncode == code
     assert err == ""
@@ -161,6 +171,7 @@ def test_a_signal_ends_the_run_with_its_summary(number, code):
     assert document["steps"] > 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 def test_whoever_stops_reading_is_no_error():
     command = f"{sys.executable} -m tuisim count 64-32-10 --json | head -c 10"
     result = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=60)

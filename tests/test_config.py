@@ -60,6 +60,15 @@ def test_one_wrong_field(field, value):
     assert field in mistakes(**given)
 
 
+def test_numbers_beyond_every_float_are_mistakes_too():
+    assert set(mistakes(layers="64-x-10", loss="mze", learning_rate=10**400, weight_decay=10**400)) == {
+        "layers",
+        "loss",
+        "learning_rate",
+        "weight_decay",
+    }
+
+
 def test_as_many_layers_as_promised():
     assert len(RunConfig(layers=(1,) * 65).activations) == 64
 

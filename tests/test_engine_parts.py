@@ -114,8 +114,8 @@ def test_initializers_have_the_deviation_they_name(initializer):
 
 
 def test_dtypes_start_from_the_same_draws():
-    double = initial.parameters(RunConfig(layers=(6, 5), dtype="float64"))
-    single = initial.parameters(RunConfig(layers=(6, 5)))
+    double = list(initial.parameters(RunConfig(layers=(6, 5), dtype="float64")))
+    single = list(initial.parameters(RunConfig(layers=(6, 5))))
     assert (double[0][0].astype("float32") == single[0][0]).all()
 
 

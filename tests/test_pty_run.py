@@ -69,12 +69,12 @@ def test_a_run_from_start_to_quit():
         assert terminal.current_modes() == terminal.modes
 
 
-def test_a_failed_start_is_said_and_the_app_goes_on():
+def test_a_network_too_large_to_train_is_refused_at_its_field_and_counted():
     with Terminal([sys.executable, "-m", "tuisim"]) as terminal:
         terminal.wait_for("30-30-30")
-        terminal.press("down", "ctrl+u", "1000000-1000000-10", "ctrl+r")
-        terminal.wait_for("can still be counted")
-        terminal.press("escape")
-        terminal.wait_for("start training")
+        terminal.press("down", "ctrl+u", "1000000-1000000-10")
+        terminal.wait_for("mend first: layers")
+        terminal.wait_for("would fit")
+        terminal.wait_for("5,000,074,000,050")
         terminal.press("ctrl+q")
         assert terminal.wait_end(5) == 0

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("there are no ptys on Windows", allow_module_level=True)
+
 import errno
 import fcntl
 import os
@@ -9,16 +16,13 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-pytestmark = [pytest.mark.pty, pytest.mark.skipif(sys.platform == "win32", reason="there are no ptys on Windows")]
+pytestmark = pytest.mark.pty
 
 ROOT = Path(__file__).parents[1]
 READY = b"start training"

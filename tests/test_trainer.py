@@ -9,7 +9,7 @@ import pytest
 from tuisim import RunConfig, Trainer, count
 from tuisim.accounting import Operations
 from tuisim.config import OPTIMIZERS
-from tuisim.engine import Control, Ended, PaceChanged, Paused, RateChanged, Resumed, Snapshot, Started, State
+from tuisim.engine import Control, Ended, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
 from tuisim.engine import room as room_module
 from tuisim.errors import BackendError, ConfigError, DataError, ExitCode, MemoryNeeded, RunError
 
@@ -217,6 +217,87 @@ def test_resume_goes_on():
     summary = Trainer(ENDLESS).run(script, control)
     assert len(script.events(Resumed)) == 1
     assert summary.ended is State.STOPPED
+
+
+def test_time_is_counted_from_the_first_batch():
+    trainer = Trainer(SMALL)
+    for _ in range(10):
+        trainer.step()
+    summary = trainer.run()
+    assert 0 < summary.seconds <= summary.wall_seconds
+    again = trainer.run()
+    assert again.steps == summary.steps
+    assert summary.wall_seconds < again.wall_seconds
+
+
+def test_time_left_is_of_full_speed_alone():
+    control = Control()
+    control.set_pace(10)
+    seen = []
+    long = RunConfig(**(ENDLESS.to_dict() | {"epochs": 10_000}))
+
+    def watch(item):
+        if isinstance(item, Snapshot):
+            seen.append(item)
+            if item.step == 3 and item.pace:
+                control.set_pace(None)
+            elif item.step > 2_000:
+                control.stop()
+
+    Trainer(long).run(watch, control)
+    assert all(item.seconds_left is None for item in seen if item.pace)
+    fast = [item.seconds_left for item in seen if item.seconds_left is not None]
+    total = 10_000 * 51
+    # Three steps at ten a second are a tenth of a second each; carried on, they would be hours.
+    assert fast
+    assert max(fast) < total * 0.1 / 10
+
+
+def test_a_run_that_fails_keeps_its_summary(monkeypatch):
+    def broken(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("tuisim.engine.session.Session.advance", broken)
+    seen = []
+    summary = Trainer(SMALL).run(seen.append)
+    assert summary.ended is State.FAILED
+    assert summary.exit_code is ExitCode.RUN_FAILED
+    assert "memory" in summary.message
+    assert any(isinstance(item, RunFailed) for item in seen)
+
+
+def test_an_update_too_many_is_divergence():
+    config = RunConfig(layers=(64, 10), dataset="digits", examples=32, epochs=1, learning_rate=3e38, loss="mse")
+    summary = Trainer(config).run()
+    assert summary.ended is State.DIVERGED
+    assert summary.validation_accuracy is None
+
+
+def test_own_arrays_are_not_called_a_dataset():
+    X, y = np.zeros((20, 64)), np.arange(20) % 10
+    assert Trainer(RunConfig(layers=(64, 10), epochs=1), data=(X, y)).run().to_dict()["data"] == "arrays"
+
+
+def test_a_batch_beyond_a_small_source_needs_no_more_memory(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(f"{k},{k % 3},{k % 2}" for k in range(40)))
+    config = RunConfig(layers=(2, 4, 2), dataset=str(path), batch_size=10**9, epochs=1)
+    assert Trainer(config).run().steps == 1
+
+
+def test_the_newest_run_has_its_threads_whatever_order_runs_end_in():
+    from tuisim.backends.numpy.blas import limits, threads
+
+    if threads() is None:
+        pytest.skip("nothing here tells BLAS's threads")
+    before = threads()
+    old, new = limits.hold(1), limits.hold(1)
+    old.__enter__()
+    new.__enter__()
+    old.__exit__(None, None, None)
+    assert threads() == 1
+    new.__exit__(None, None, None)
+    assert threads() == before
 
 
 def test_a_pace_claims_no_throughput():

@@ -6,6 +6,7 @@ memory suffices or which backends work here: those are asked later, because coun
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import tomllib
@@ -104,10 +105,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         # Lists and strings are what JSON, TOML and people have; the frozen value holds tuples.
         if isinstance(self.layers, str):
-            try:
+            with contextlib.suppress(ValueError):  # a text that is no sizes stays, for its check to refuse
                 object.__setattr__(self, "layers", parse_layers(self.layers))
-            except ValueError as error:
-                raise ConfigError([Mistake("layers", self.layers, str(error))]) from None
         elif isinstance(self.layers, Sequence):
             object.__setattr__(self, "layers", tuple(self.layers))
         if isinstance(self.hidden_activation, list):
@@ -195,11 +194,18 @@ def _is_int(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _layers(config: RunConfig) -> str | None:
-    layers = config.layers
+    layers: object = config.layers
+    if isinstance(layers, str):
+        return "write the sizes with dashes, inputs first, such as 64-32-10"
     if not isinstance(layers, tuple) or not all(_is_int(size) for size in layers):
         return "whole numbers, inputs first, such as 64-32-10"
     if len(layers) < 2:

@@ -42,6 +42,11 @@ class Operations:
         """multiply + add: the numerator of utilization."""
         return self.multiply + self.add
 
+    @property
+    def other(self) -> int:
+        """What a narrow table shows as one column: divisions, comparisons, exponentials, logarithms, roots."""
+        return self.divide + self.compare + self.exp + self.log + self.sqrt
+
     def as_dict(self) -> dict[str, int]:
         return dict(zip(KINDS, _values(self), strict=True))
 

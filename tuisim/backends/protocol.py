@@ -63,5 +63,5 @@ class Backend(Protocol):
     def threads(self, count: int) -> AbstractContextManager[None]:
         """Keep the backend to `count` threads inside."""
 
-    def device(self, threads: int) -> str:
-        """The library and hardware that do the work, in a few words."""
+    def device(self) -> str:
+        """The library and hardware that do the work now, with the threads they really use where that is known."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +10,8 @@ from rich.table import Table
 from tuisim import units
 from tuisim.accounting import Ledger, Operations
 from tuisim.accounting import count as count_operations
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM, why_null
+from tuisim.accounting.operations import share
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import layers_text
 from tuisim.program import Phase
@@ -84,23 +85,10 @@ def _rows(ledger: Ledger, formulas: bool) -> Table:
 
 
 def _cells(operations: Operations) -> list[str]:
-    other = operations.divide + operations.compare + operations.exp + operations.log + operations.sqrt
-    values = (operations.multiply, operations.add, operations.activation, operations.derivative, other, operations.total)
+    values = (
+        operations.multiply, operations.add, operations.activation, operations.derivative, operations.other, operations.total,
+    )  # fmt: skip
     return [units.short_count(value, 11) if value else "·" for value in values]
-
-
-_TOOLS: dict[str, str] = {
-    "fvcore": "a multiply-add is one; no bias, activation, backward or update",
-    "thop": "a multiply-add is one; no bias, ReLU is free, no backward or update",
-    "torchinfo": "a multiply-add is one, a bias too; no activation, backward or update",
-    "ptflops": "a multiply-add is one, a bias one, ReLU two; no backward or update",
-    "torch_forward": "FlopCounterMode: a multiply-add is two; no bias, activation or update",
-    "torch_forward_backward": "FlopCounterMode with backward: no biases, activations or update",
-    "deepspeed": "backward taken as twice the forward; no update",
-    "epoch_2_to_1": "backward taken as twice the forward's 2·N·M; nothing else",
-    "six_n": "6 per parameter: 2 forward, 4 backward",
-    "parameters": "the parameters themselves",
-}
 
 
 def _tools(ledger: Ledger) -> Table:
@@ -108,9 +96,11 @@ def _tools(ledger: Ledger) -> Table:
     table.add_column("the same network by", no_wrap=True)
     table.add_column("per example", justify="right", no_wrap=True)
     table.add_column("what it counts and leaves out", style="dim")
-    for tool, what in _TOOLS.items():
-        value: Any = ledger.tools_per_example[tool]
-        table.add_row(tool, units.count(value), what)
-    exact = ledger.step_total_without_loss.total / ledger.batch
-    table.add_row("tuisim", units.count(exact), "all of it but the loss", style="bold")
+    for convention in CONVENTIONS:
+        value = ledger.tools_per_example.get(convention.key)
+        if convention is TUISIM:
+            value = share(ledger.step_total_without_loss.total, ledger.batch)
+        what = f"{convention.counts}; without {convention.leaves_out}" if value is not None else why_null(ledger.config)
+        table.add_row(convention.name, units.count(value), what, style="bold" if convention is TUISIM else None)
+    table.add_row("parameters", units.count(ledger.parameters), "the parameters themselves")
     return table

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from tuisim import units
+from tuisim.backends.numpy.blas import blas
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import layers_text
 from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
-from tuisim.errors import ExitCode
+from tuisim.errors import ExitCode, printable
 
 
 def run(
@@ -105,8 +106,9 @@ def _print(summary: Summary) -> None:
     """The summary in words, one figure a line, each marked with what kind of number it is."""
     rate, flops = summary.examples_per_second, summary.flops_per_second
     lines = [
-        ("network", f"{layers_text(summary.config.layers)}, {summary.parameters:,} parameters", "given"),
-        ("data", f"{summary.config.dataset}, {units.count(summary.config.examples)} examples an epoch", "given"),
+        ("network", layers_text(summary.config.layers), "given"),
+        ("parameters", f"{summary.parameters:,}", "counted"),
+        ("data", f"{printable(summary.data)}, {units.count(summary.config.examples)} examples an epoch", "counted"),
         ("backend", f"{summary.backend} ({summary.device})", ""),
         ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
@@ -120,6 +122,8 @@ def _print(summary: Summary) -> None:
     for name, text, kind in lines:
         if text:
             print(f"{name:<11} {text:<62} {kind}".rstrip())
+    if summary.backend == "numpy" and (pinned := blas().pinned_by):
+        print(f"{'note':<11} {pinned} pins the BLAS kernel; it may be slower than this processor allows")
     for note in summary.notes:
         print(f"{'note':<11} {note}")
 

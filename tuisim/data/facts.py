@@ -6,6 +6,7 @@ It makes and reads no rows and needs no arrays, so that counting a run's operati
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from tuisim.config import RunConfig
 
@@ -21,8 +22,8 @@ VALIDATION_LIMIT = 10_000
 
 
 def held_out(rows: int, fraction: float) -> int:
-    """⌊rows · fraction⌋."""
-    return math.floor(rows * fraction)
+    """⌊rows · fraction⌋ of the fraction as it is written: 0.29 of 100 is 29, though 100 · 0.29 is a little less as floats."""
+    return math.floor(rows * Fraction(repr(float(fraction))))
 
 
 def held_out_beside(examples: int, fraction: float) -> int:

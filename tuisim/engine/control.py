@@ -27,8 +27,6 @@ class Orders:
     pace: float | None
     learning_rate: float | None
     """A new rate, once."""
-    probe: bool
-    """Whether the gradients are wanted now, once."""
 
 
 class Control:
@@ -39,17 +37,18 @@ class Control:
         self._stop: State | None = None
         self._stop_reason = ""
         self._paused = False
+        self._paused_by_pace = False
         self._pause_reason = ""
         self._single_steps = 0
         self._pace: float | None = None
         self._learning_rate: float | None = None
-        self._probe = False
         self._version = 0
 
     def pause(self, reason: str = "") -> None:
         """Hold after the chunk at hand."""
         with self._changed:
             self._paused, self._pause_reason, self._single_steps = True, reason, 0
+            self._paused_by_pace = False
             self._notify()
 
     def resume(self) -> None:
@@ -83,8 +82,9 @@ class Control:
             raise ConfigError([Mistake("pace", pace, "steps per second, 0 for a step at a time, or none for full speed")])
         with self._changed:
             if pace == 0:
-                self._paused, self._pause_reason = True, "a step at a time"
-            elif self._pace == 0:
+                if not self._paused:
+                    self._paused, self._paused_by_pace, self._pause_reason = True, True, "a step at a time"
+            elif self._pace == 0 and self._paused_by_pace:
                 self._paused, self._pause_reason = False, ""
             self._pace = pace
             self._notify()
@@ -97,22 +97,16 @@ class Control:
             self._learning_rate = rate
             self._notify()
 
-    def request_probe(self) -> None:
-        """Look at the gradients at the next chance."""
-        with self._changed:
-            self._probe = True
-            self._notify()
-
     # ── the loop's side ──
 
     def take(self) -> Orders:
-        """What is wanted now; a new rate and a probe are handed over once."""
+        """What is wanted now; a new rate is handed over once."""
         with self._changed:
             orders = Orders(
                 self._stop, self._stop_reason, self._paused, self._pause_reason, self._single_steps, self._pace,
-                self._learning_rate, self._probe,
+                self._learning_rate,
             )  # fmt: skip
-            self._learning_rate, self._probe = None, False
+            self._learning_rate = None
             self._seen = self._version
             return orders
 

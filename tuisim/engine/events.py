@@ -101,7 +101,7 @@ def _no_floats() -> Floats:
 class Curves:
     """The run's history, decimated to a bounded number of points; arrays of equal length per group, read-only.
 
-    `steps`/`losses`: training loss (mean over the steps between points). `validation_steps` goes with the four arrays
+    `steps`/`losses`: training loss (mean over the steps between points). `validation_steps` goes with the three arrays
     below it, which are nan where the figure does not exist (accuracy of a regression, validation of 0 rows).
     """
 
@@ -174,7 +174,7 @@ class Snapshot:
     validation_seconds: float
     probe_seconds: float
     phase_seconds: tuple[tuple[str, float], ...]
-    """(phase, median seconds per step) of sampled steps timed phase by phase; empty until one was."""
+    """(phase, seconds per step): medians of sampled steps timed phase by phase; empty until one was."""
     phase_samples: int
     rates: Rates | None
     """None until the first window is full, and always none below full speed."""
@@ -183,7 +183,7 @@ class Snapshot:
     mean_examples_per_second: float | None
     """Examples over `seconds` at full speed; what a run too short for a window can say."""
     seconds_left: float | None
-    """Projected from the mean so far; none for an endless or paced run."""
+    """Projected from the full-speed wall time so far; none for an endless, paced or held run."""
     gradients: tuple[LayerGradients, ...]
     """One per layer of weights, input side first; empty until probed."""
     gradient_step: int | None

@@ -6,7 +6,8 @@ Drawn on the host in float64 from the seed's first stream, then cast, so every b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,23 +27,27 @@ DEVIATIONS: dict[str, Callable[[int, int], float]] = {
 """Standard deviation of a weight from n inputs to m outputs."""
 
 
-def parameters(config: RunConfig) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """[(W, b)] per layer: W (inputs, outputs), b (outputs,), in the config's dtype."""
+def parameters(config: RunConfig) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """(W, b) per layer, one at a time: W (inputs, outputs), b (outputs,), in the config's dtype."""
     rng = chance.generator(config.seed, chance.WEIGHTS)
-    return [
-        (_weights(config.initializer, rng, n, m).astype(config.dtype, copy=False), np.zeros(m, config.dtype))
-        for n, m in zip(config.layers, config.layers[1:], strict=False)
-    ]
+    for n, m in pairwise(config.layers):
+        yield _weights(config.initializer, rng, n, m).astype(config.dtype, copy=False), np.zeros(m, config.dtype)
 
 
 def _weights(initializer: str, rng: np.random.Generator, n: int, m: int) -> NDArray[np.float64]:
     if initializer == "zeros":
         return np.zeros((n, m))
     if initializer == "normal":
-        return rng.standard_normal((n, m)) * PLAIN_DEVIATION
+        return _scaled(rng.standard_normal((n, m)), PLAIN_DEVIATION)
     family, shape = initializer.rsplit("_", 1)
     deviation = DEVIATIONS[family](n, m)
     if shape == "uniform":
         limit = math.sqrt(3) * deviation  # a uniform draw from ±limit has deviation limit/√3
         return rng.uniform(-limit, limit, (n, m))
-    return rng.standard_normal((n, m)) * deviation
+    return _scaled(rng.standard_normal((n, m)), deviation)
+
+
+def _scaled(draws: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """In place: the draws of a large layer are the largest thing a run makes before it trains."""
+    draws *= deviation
+    return draws

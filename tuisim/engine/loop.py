@@ -5,15 +5,18 @@ It never waits for whoever watches, and it waits for nothing else but a pause or
 
 from __future__ import annotations
 
+import math
+import traceback
 from collections.abc import Callable
 
-from tuisim.engine import report
+from tuisim.engine import divergence, report
 from tuisim.engine.control import Control, Orders
-from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RateChanged, Resumed, Snapshot, Started, State
+from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
 from tuisim.engine.probe import SAMPLE_ROWS, Probe
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.validation import Validation
+from tuisim.errors import TuisimError
 from tuisim.measure.peaks import Peaks, peaks
 
 CHUNK_SECONDS = 0.010
@@ -39,8 +42,11 @@ class Loop:
         self.message = ""
         self.pace: float | None = None
         self.peaks: Peaks | None = None
-        self.started = self.paused_seconds = 0.0
+        self.device = ""
         self.ended: float | None = None
+        self.full_speed_seconds = 0.0
+        self.full_speed_steps = 0
+        """Wall time and steps of the chunks made at full speed: what is projected from."""
         self.validation = Validation(session.network, session.data)
         self.probe = Probe(session.config, session.network, session.data.sample(SAMPLE_ROWS))
         self._emit = emit
@@ -55,13 +61,19 @@ class Loop:
         session = self.session
         with session.backend.threads(session.threads):
             self._tell(Started(session.config, session.data.notes))
+            self.device = session.backend.device()
             if self._probing:
                 self._publish()
                 self.peaks = peaks(session.config.dtype, session.threads)
-            self.started = self._due = session.clock()
+            self._due = session.clock()
             self.state = State.TRAINING
-            while not self.state.ended:
-                self._turn()
+            try:
+                while not self.state.ended:
+                    self._turn()
+            except MemoryError:
+                self._fail("out of memory: a smaller network or batch would fit")
+            except TuisimError as error:
+                self._fail(str(error))
         return report.summary(self)
 
     # ── what is wanted ──
@@ -76,7 +88,7 @@ class Loop:
         elif orders.paused and not orders.single_steps:
             self._hold(orders.pause_reason)
         elif orders.paused:
-            self._train(1, watched=True)
+            self._train(1, watched=True, probed=True)
             self.control.step_done()
         elif orders.pace:
             self._resume()
@@ -98,8 +110,6 @@ class Loop:
             self._due = self.session.clock()
             self._tell(PaceChanged(step, orders.pace))
             self._unpublished = True
-        if orders.probe:
-            self.probe.want()
 
     def _hold(self, reason: str) -> None:
         if self.state is not State.PAUSED or reason != self.message:
@@ -109,7 +119,7 @@ class Loop:
         self._publish_if(self._unpublished)
         start = self.session.clock()
         self.control.wait()
-        self.paused_seconds += self.session.clock() - start
+        self.session.paused_seconds += self.session.clock() - start
 
     def _resume(self) -> None:
         if self.state is State.PAUSED:
@@ -124,15 +134,16 @@ class Loop:
             self.control.wait(wait)
             return
         self._due = max(self._due + 1 / pace, self.session.clock() - 1 / pace)
-        self._train(1, watched=pace <= WATCHED_PACE)
+        watched = pace <= WATCHED_PACE
+        self._train(1, watched=watched, probed=watched and self.probe.cheap(1 / pace))
 
     # ── training and looking ──
 
-    def _train(self, steps: int, *, full_speed: bool = False, watched: bool = False) -> None:
+    def _train(self, steps: int, *, full_speed: bool = False, watched: bool = False, probed: bool = False) -> None:
+        """Some steps: `watched` has a snapshot made after them, `probed` the gradients looked at whatever the interval."""
         session = self.session
-        epochs = session.tally.epochs
-        start = session.clock()
-        if self._probing and (watched or self.probe.due(start)):
+        epochs, begun, first = session.tally.epochs, session.clock(), session.tally.steps
+        if self._probing and (probed or self.probe.due(begun)):
             self._probed_step(full_speed)
             steps -= 1
         if steps:
@@ -142,6 +153,9 @@ class Loop:
         if session.diverged is None:
             self._validate_if_due(epoch_ended=session.tally.epochs > epochs)
         self._unpublished = True
+        if full_speed:
+            self.full_speed_seconds += session.clock() - begun
+            self.full_speed_steps += session.tally.steps - first
         self._publish_if(watched or session.clock() >= self._publish_at)
 
     def _pick_chunk(self, steps: int, seconds: float) -> None:
@@ -184,23 +198,39 @@ class Loop:
 
     @property
     def wall_seconds(self) -> float:
-        if self.state is State.STARTING:
+        """Since the first batch of the session, pauses too."""
+        if self.session.started is None:
             return 0.0
-        return (self.session.clock() if self.ended is None else self.ended) - self.started
+        return (self.session.clock() if self.ended is None else self.ended) - self.session.started
 
     @property
     def training_seconds(self) -> float:
-        return self.wall_seconds - self.paused_seconds
+        return self.wall_seconds - self.session.paused_seconds
 
     def _end(self, state: State, message: str) -> None:
-        """The last figures, then the end."""
+        """Said at once; then the last figures, which may take longer than anyone should wait to be told."""
         steps = self.session.tally.steps
-        if state is not State.DIVERGED and steps and self.validation.step != steps:
-            self._validate()
-        self.ended = self.session.clock()
         self.state, self.message = state, message
         self._publish_if(True)
-        self._tell(Ended(state, steps, message))
+        if state is not State.DIVERGED and steps and self.validation.step != steps:
+            self._validate()
+        self._notice_divergence()
+        self.ended = self.session.clock()
+        self._publish_if(True)
+        self._tell(Ended(self.state, steps, self.message))
+
+    def _notice_divergence(self) -> None:
+        """The last update may have been the one too many, with no step after it to show."""
+        loss = self.validation.loss
+        if self.state is not State.DIVERGED and loss is not None and not math.isfinite(loss):
+            self.state = State.DIVERGED
+            self.message = divergence.locate(self.session.network.full, self.session.tally.steps + 1)
+
+    def _fail(self, message: str) -> None:
+        """A run that cannot go on keeps what it has and says why."""
+        self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
+        self._publish_if(True)
+        self._tell(RunFailed(self.session.tally.steps, message, traceback.format_exc()))
 
     def _tell(self, event: Event) -> None:
         if self._emit is not None:

@@ -5,7 +5,9 @@ All share one set of parameters, gradients and optimizer state. It does not know
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +72,9 @@ class Network:
             if correct is not None:
                 right += correct
                 answers += len(rows) * (1 if self._config.loss == "cross_entropy" else self._config.layers[-1])
-        return total / len(inputs), right / answers if answers else None
+        loss = total / len(inputs)
+        # The largest of outputs that are no numbers is no answer.
+        return loss, right / answers if answers and math.isfinite(loss) else None
 
     def evaluation(self, inputs: Array, targets: Array, batch: int) -> BoundStep:
         """The evaluation program of `batch` rows, attached to these."""
@@ -92,15 +96,19 @@ class Network:
         """[(gW, gb)] per layer of the latest step's mean loss, without decay; host copies."""
         return [(self.full.read(f"gW{k}"), self.full.read(f"gb{k}")) for k in self._layers()]
 
-    def load(self, parameters: Parameters) -> None:
-        """Start from these. Raises ConfigError where a shape is not the network's."""
-        wanted = [((n, m), (m,)) for n, m in zip(self._config.layers, self._config.layers[1:], strict=False)]
-        given = [(np.shape(w), np.shape(b)) for w, b in parameters]
-        if given != wanted:
-            raise ConfigError([Mistake("parameters", given, f"one (W, b) per layer, of shapes {wanted}")])
+    def load(self, parameters: Iterable[tuple[Array, Array]]) -> None:
+        """Start from these, layer by layer, of the network's shapes."""
         for layer, (weights, biases) in enumerate(parameters, 1):
             self.full.write(f"W{layer}", weights)
             self.full.write(f"b{layer}", biases)
 
     def _layers(self) -> range:
         return range(1, self._depth + 1)
+
+
+def check_shapes(config: RunConfig, parameters: Parameters) -> None:
+    """Raises ConfigError unless there is one (W, b) per layer, of the network's shapes."""
+    wanted = [((n, m), (m,)) for n, m in pairwise(config.layers)]
+    given = [(np.shape(w), np.shape(b)) for w, b in parameters]
+    if given != wanted:
+        raise ConfigError([Mistake("parameters", given, f"one (W, b) per layer, of shapes {wanted}")])

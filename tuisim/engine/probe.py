@@ -34,6 +34,7 @@ class Probe:
         self.step: int | None = None
         self.seconds = 0.0
         self._next = 0.0
+        self._cost = 0.0
 
     def due(self, now: float) -> bool:
         return now >= self._next
@@ -41,10 +42,6 @@ class Probe:
     def before(self) -> list[Array]:
         """The parameters as they are, to compare with."""
         return [self._network.full.read(f"theta{layer}") for layer in self._layers()]
-
-    def want(self) -> None:
-        """Look at the next chance, whatever the interval."""
-        self._next = 0.0
 
     def look(self, before: list[Array], step: int) -> None:
         """Keep the figures of the step just made, given the parameters before it."""
@@ -55,9 +52,14 @@ class Probe:
         )
         self.step = step
 
+    def cheap(self, every: float) -> bool:
+        """Whether a look each `every` seconds stays within the share."""
+        return self._cost <= SHARE * every
+
     def paid(self, now: float, cost: float) -> None:
         """Looking took `cost` seconds: the next look waits until that is a small share."""
         self.seconds += cost
+        self._cost = cost
         self._next = now + max(LEAST_INTERVAL, cost / SHARE)
 
     def _dead_units(self) -> list[float | None]:

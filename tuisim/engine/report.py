@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuisim.engine.events import Snapshot
+from tuisim.engine.events import Snapshot, State
 from tuisim.engine.summary import Summary
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def snapshot(loop: Loop) -> Snapshot:
         state=loop.state,
         message=loop.message,
         config=session.config,
-        device=session.device,
+        device=loop.device,
         notes=session.data.notes,
         step=tally.steps,
         epoch=tally.epochs,
@@ -54,17 +54,18 @@ def snapshot(loop: Loop) -> Snapshot:
 
 
 def _seconds_left(loop: Loop) -> float | None:
-    """The steps to come at the mean wall time of those done; pauses left out."""
-    total, done = loop.session.total_steps, loop.session.tally.steps
-    if total is None or loop.pace is not None or not done or loop.state.ended:
+    """The steps to come at the wall time of those made at full speed, all that happens between them included."""
+    total = loop.session.total_steps
+    if total is None or loop.pace is not None or loop.state is not State.TRAINING or not loop.full_speed_steps:
         return None
-    return (total - done) * loop.training_seconds / done
+    return (total - loop.session.tally.steps) * loop.full_speed_seconds / loop.full_speed_steps
 
 
 def summary(loop: Loop) -> Summary:
     session, tally, validation = loop.session, loop.session.tally, loop.validation
     return Summary(
         config=session.config,
+        data=session.data.name,
         parameters=session.config.parameter_count,
         steps=tally.steps,
         epochs=tally.epochs,
@@ -80,7 +81,7 @@ def summary(loop: Loop) -> Summary:
         operations=tally.operations,
         paced=session.paced,
         backend=session.backend.name,
-        device=session.device,
+        device=loop.device,
         ended=loop.state,
         message=loop.message,
         notes=session.data.notes,

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from tuisim.accounting import count
-from tuisim.config import RunConfig
+from tuisim.config import RunConfig, layers_text
 from tuisim.data.memory import available
 from tuisim.engine.network import EVALUATION_BATCH
-from tuisim.errors import MemoryNeeded
+from tuisim.errors import MemoryNeeded, printable
 from tuisim.units import size
 
 
 def needed(config: RunConfig) -> int:
-    """Bytes of a training step, of the evaluation beside it, and of the float64 draws its weights are cast from."""
-    widest = max(n * m for n, m in zip(config.layers, config.layers[1:], strict=False))
-    evaluated = EVALUATION_BATCH * 2 * sum(config.layers[1:]) * (8 if config.dtype == "float64" else 4)
-    return count(config).memory.total + evaluated + 8 * widest
+    """Bytes of a training step and of the evaluation beside it, with the larger of what setting up and probing take.
+
+    Setting up draws one layer's weights in float64 and casts them; a probe copies parameters and gradients.
+    """
+    itemsize = 8 if config.dtype == "float64" else 4
+    widest = max(n * m for n, m in pairwise(config.layers))
+    evaluated = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * itemsize
+    aside = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
+    return count(config).memory.total + evaluated + aside
 
 
 def check(config: RunConfig) -> None:
@@ -28,9 +34,10 @@ def check(config: RunConfig) -> None:
     free = available()
     if free is None or needed(config) <= free:
         return
-    memory = count(config).memory
+    ledger = count(config)
+    memory = ledger.memory
     raise MemoryNeeded(
-        f"layers = {'-'.join(map(str, config.layers))} at batch {config.batch_size:,}: a step needs {size(needed(config))} "
+        f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "
         f"{size(memory.activations)} activations), {size(free)} are free; {_what_fits(config, free)}; it can still be counted"
     )

@@ -16,7 +16,7 @@ from tuisim.backends import BoundStep, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import divergence, initial, room
 from tuisim.engine.history import History
-from tuisim.engine.network import Network, Parameters
+from tuisim.engine.network import Network, Parameters, check_shapes
 from tuisim.engine.position import Position, Segment
 from tuisim.engine.tally import Tally
 
@@ -36,15 +36,17 @@ class Session:
         self.clock = clock
         self.backend = get_backend(config.backend)
         config = config.resolved()
-        room.check(config)
+        room.check(replace(config, batch_size=1))
         self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples)
+        room.check(self.config)
         assert self.config.threads is not None
         self.threads: int = self.config.threads
         # A batch larger than the volume is one short batch.
         self.batch = min(config.batch_size, self.data.examples)
+        if parameters is not None:
+            check_shapes(self.config, parameters)
         self.network = Network(self.config, self.backend, self.batch)
-        self.device = self.backend.device(self.threads)
         self.network.load(initial.parameters(self.config) if parameters is None else parameters)
         feed = self.data.feed(self.batch)
         self.position, self._making = Position(feed, self.batch), feed.making
@@ -53,6 +55,9 @@ class Session:
         self.history = History(self.learning_rate)
         self.tally = Tally()
         self.paced = False
+        self.started: float | None = None
+        """When the first batch was taken, by the clock."""
+        self.paused_seconds = 0.0
         self.diverged: str | None = None
         """Where the run became non-finite, once it has."""
 
@@ -75,6 +80,8 @@ class Session:
     def advance(self, steps: int, *, full_speed: bool = True, past_the_end: bool = False) -> None:
         """Make up to `steps` steps: fewer where the run ends or its loss is no longer finite."""
         sampled = False
+        if self.started is None:
+            self.started = self.clock()
         while steps > 0 and self.diverged is None and (past_the_end or not self.done):
             if self.position.block is None:
                 self._fetch()
@@ -93,7 +100,7 @@ class Session:
         start = self.clock()
         block = self.position.fetch()
         if not self._making:  # a shuffle belongs to the data phase; making or loading rows does not
-            self.tally.add_data_seconds(self.clock() - start)
+            self.tally.add_shuffle(self.clock() - start)
         self.network.attach(block.X, block.Y)
 
     def _run_sampling(self, step: BoundStep, segment: Segment) -> list[float]:

@@ -18,6 +18,8 @@ class Summary:
 
     config: RunConfig
     """As resolved."""
+    data: str
+    """Where the rows came from: the dataset's name, or `arrays` where the caller gave them."""
     parameters: int
     steps: int
     epochs: int
@@ -28,7 +30,7 @@ class Summary:
     """Everything from the first batch."""
     validation_seconds: float
     phase_seconds: tuple[tuple[str, float], ...]
-    """(phase, median seconds per step) of sampled steps."""
+    """(phase, seconds per step): medians of sampled steps."""
     loss: float | None
     """Mean training loss of the last whole epoch."""
     validation_loss: float | None
@@ -64,6 +66,7 @@ class Summary:
         """Plain values; what is unknown or not finite is null; `marks` says what kind of number each is."""
         return {
             "config": self.config.to_dict(),
+            "data": self.data,
             "parameters": self.parameters,
             "steps": self.steps,
             "epochs": self.epochs,

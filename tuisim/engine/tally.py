@@ -34,6 +34,8 @@ class Tally:
         self.epoch_loss: float | None = None
         self.chunk_loss: float | None = None
         self._epoch_loss_sum = 0.0
+        self._shuffle_pending = 0.0
+        self._shuffle_seconds = 0.0
         self._steps_by_batch: dict[int, int] = {}
         self._operations_by_batch: dict[int, Operations] = {}
         self._phases: deque[PhaseSeconds] = deque(maxlen=SAMPLES)
@@ -43,11 +45,13 @@ class Tally:
         self.rate_history: deque[float] = deque(maxlen=240)
 
     def add(self, program: StepProgram, losses: list[float], seconds: float, full_speed: bool) -> None:
-        """Steps of `program` just done, their losses and the step seconds they took."""
+        """Steps of `program` just done (none where the first already failed), their losses and the seconds they took."""
         batch, steps = program.batch, len(losses)
         if batch not in self._operations_by_batch:
             self._operations_by_batch[batch] = step_operations(program)
         self._steps_by_batch[batch] = self._steps_by_batch.get(batch, 0) + steps
+        seconds += self._shuffle_pending
+        self._shuffle_pending = 0.0
         self.steps += steps
         self.examples += steps * batch
         self.examples_this_epoch += steps * batch
@@ -55,14 +59,17 @@ class Tally:
         loss_sum = sum(losses)
         self._epoch_loss_sum += loss_sum * batch
         self.chunk_loss = loss_sum / steps if steps else self.chunk_loss
+        if not steps:
+            return
         if full_speed:
             self._add_to_window(batch, steps, seconds)
         else:
             self._drop_window()
 
-    def add_data_seconds(self, seconds: float) -> None:
-        """Time of the data phase outside the steps: shuffling rows that are held."""
-        self.seconds += seconds
+    def add_shuffle(self, seconds: float) -> None:
+        """Time of the data phase outside the steps: shuffling rows that are held. It goes with the steps that follow."""
+        self._shuffle_pending += seconds
+        self._shuffle_seconds += seconds
 
     def end_epoch(self) -> None:
         self.epoch_loss = self._epoch_loss_sum / self.examples_this_epoch
@@ -91,9 +98,12 @@ class Tally:
 
     @property
     def phase_seconds(self) -> tuple[tuple[str, float], ...]:
+        """(phase, seconds per step): the median of the samples, and in `data` each step's share of the shuffling too."""
         if not self._phases:
             return ()
-        return tuple((phase.value, median(sample[phase] for sample in self._phases)) for phase in Phase)
+        split = {phase: median(sample[phase] for sample in self._phases) for phase in Phase}
+        split[Phase.DATA] += self._shuffle_seconds / self.steps
+        return tuple((phase.value, seconds) for phase, seconds in split.items())
 
     @property
     def phase_samples(self) -> int:

@@ -24,7 +24,7 @@ class Worker:
         self.config = config
         self.control = Control()
         self.summary: Summary | None = None
-        """How it came out, once it has ended well or badly, but not where it failed."""
+        """How it came out, once it has ended; none where it could not start."""
         self.failure: RunFailed | None = None
         self._snapshot: Snapshot | None = None
         self._events: deque[Event] = deque()
@@ -63,6 +63,8 @@ class Worker:
         if isinstance(item, Snapshot):
             self._snapshot = item
         else:
+            if isinstance(item, RunFailed):
+                self.failure = item
             self._events.append(item)
 
     def _work(self) -> None:

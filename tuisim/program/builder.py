@@ -5,7 +5,9 @@ It makes no arrays, so a program of any size costs milliseconds, and it does not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tuisim.config import RunConfig
 from tuisim.program.ops import Buffer, Kind, Op, Phase, Role
@@ -37,7 +39,7 @@ class StepProgram:
     batch: int
     learning: bool
     ops: tuple[Op, ...]
-    buffers: dict[str, Buffer]
+    buffers: Mapping[str, Buffer]
 
     @property
     def itemsize(self) -> int:
@@ -88,7 +90,7 @@ class _Builder:
             batch=self.batch,
             learning=self.learning,
             ops=tuple(self.ops),
-            buffers=self.buffers,
+            buffers=MappingProxyType(self.buffers),
         )
 
     # ── buffers ──

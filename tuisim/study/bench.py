@@ -21,12 +21,15 @@ from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig, layers_text
 from tuisim.engine import initial
 from tuisim.engine.network import Network
+from tuisim.errors import RunError
 from tuisim.study.plain import PlainNetwork
 
 ROUNDS = 21
 ROUND_SECONDS = 0.04
 """Each subject works about so long in each round, or one pass over the rows where that takes longer."""
 ROWS = 2_048
+TOLERANCE = 1e-3
+"""Of the largest parameter, after the same steps in float32; a wrong gradient differs by far more."""
 
 CASES = (
     RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1),
@@ -93,7 +96,7 @@ def _case(config: RunConfig) -> list[BenchRow]:
         y = rng.standard_normal((rows, config.layers[-1])).astype(config.dtype)
     else:
         y = rng.integers(0, config.layers[-1], rows)
-    parameters = initial.parameters(config)
+    parameters = list(initial.parameters(config))
     network = Network(config, get_backend("numpy"), config.batch_size)
     network.load(parameters)
     network.attach(X, y)
@@ -111,6 +114,8 @@ def _case(config: RunConfig) -> list[BenchRow]:
     ours()
     obvious()
     difference = _difference(network, plain)
+    if not difference < TOLERANCE:
+        raise RunError(f"{layers_text(config.layers)}: the plain code differs by {difference:.1e}, so nothing is compared")
     subjects = {"tuisim numpy": ours, "plain numpy": obvious, "bare products": _products(config, steps)}
     times = _rounds(subjects, steps)
     case = f"{layers_text(config.layers)} b{config.batch_size}"

@@ -14,8 +14,8 @@ DARK_MEANINGS = {
     "phase-loss": "#F0E442",
     "phase-backward": "#E69F00",
     "phase-update": "#2FBF97",
-    "series-train": "#56B4E9",
-    "series-validation": "#E69F00",
+    "series-train": "#E8EEF4",
+    "series-validation": "#D98BB6",
     "health-bad": "#FF7A5C",
     "text-quiet": "#72818F",
 }
@@ -25,8 +25,8 @@ LIGHT_MEANINGS = {
     "phase-loss": "#7A6200",
     "phase-backward": "#A34A00",
     "phase-update": "#00704F",
-    "series-train": "#0067A3",
-    "series-validation": "#A34A00",
+    "series-train": "#1B242D",
+    "series-validation": "#9B3C77",
     "health-bad": "#B3261E",
     "text-quiet": "#6A7681",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tuisim.backends.numpy.blas import blas, pools
+from tuisim.backends.numpy.blas import blas, limits, pools, threads
 from tuisim.backends.numpy.bound import NumpyStep
 from tuisim.backends.protocol import BoundStep
 from tuisim.program import StepProgram
@@ -26,12 +26,12 @@ class NumpyBackend:
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
         """Limit BLAS to `count` threads; the limit is the whole process's. Without threadpoolctl it stays as it is."""
-        controller = pools()
-        if controller is None:
+        if pools() is None:
             yield
             return
-        with controller.limit(limits=count, user_api="blas"):
+        with limits.hold(count):
             yield
 
-    def device(self, threads: int) -> str:
-        return f"{blas()} ×{threads}"
+    def device(self) -> str:
+        used = threads()
+        return f"{blas()} ×{used}" if used is not None else str(blas())

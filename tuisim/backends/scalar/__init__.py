@@ -30,5 +30,5 @@ class ScalarBackend:
         """One thread is all there is."""
         yield
 
-    def device(self, threads: int) -> str:
+    def device(self) -> str:
         return "plain Python ×1"

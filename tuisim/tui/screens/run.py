@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from tuisim.accounting import Ledger
+from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
-from tuisim.engine.events import Ended, Event, RunFailed, Snapshot, State
+from tuisim.engine.events import Ended, Event, RunFailed, Snapshot, Started, State
 from tuisim.errors import printable
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.widgets.curves import CurvesView
@@ -89,8 +89,9 @@ class RunScreen(Screen[None]):
         self._header = ViewCanvas(self._header_view, id="run-header")
         self._status_view = StatusView()
         self._status = ViewCanvas(self._status_view, id="run-status")
+        self._operations = OperationsView(ledger)
         self._panels = (
-            Panel(1, "operations per example", "counted", OperationsView(ledger), id="operations", numbers=True, turn=None),
+            Panel(1, "operations per example", "counted", self._operations, id="operations", numbers=True, turn=None),
             Panel(2, "loss and accuracy", "measured", CurvesView(), id="curves", numbers=False, turn=0),
             Panel(3, "gradients", "measured", GradientsView(), id="gradients", numbers=False, turn=2),
             Panel(4, "throughput", "measured", ThroughputView(), id="throughput", numbers=True, turn=3),
@@ -98,9 +99,10 @@ class RunScreen(Screen[None]):
         self._canvases = (self._header, self._status, *(panel.canvas for panel in self._panels))
         self._shown: Snapshot | None = None
         self._ticks = 0
+        # Asked for and not yet seen: a second key press must not wait for the first one's snapshot.
         self._rate: float | None = None
         self._pace: tuple[float | None] | None = None
-        """Rate and pace asked for and not yet seen: a second key press must not wait for the first one's snapshot."""
+        self._paused: bool | None = None
         self._failure: RunFailed | None = None
 
     def compose(self) -> ComposeResult:
@@ -154,6 +156,8 @@ class RunScreen(Screen[None]):
             self._rate = None
         if self._pace == (snapshot.pace,):
             self._pace = None
+        if self._paused is (snapshot.state is State.PAUSED):
+            self._paused = None
         if self._failure is not None:
             snapshot = replace(snapshot, state=State.FAILED, message=self._failure.message)
         for canvas in self._canvases:
@@ -163,6 +167,11 @@ class RunScreen(Screen[None]):
         """What a person must not miss, once."""
         if isinstance(event, RunFailed):
             self._fail(event, printable(event.message, 500))
+        elif isinstance(event, Started):
+            # What is counted is what runs: the data may have turned out shorter than a batch.
+            self._operations.recount(count(event.config))
+            if event.notes:
+                self.notify(printable("; ".join(event.notes), 500), title=event.config.dataset, markup=False)
         elif isinstance(event, Ended) and event.message and event.state is not State.STOPPED:
             self.notify(printable(event.message, 500), title=event.state.value, markup=False)
 
@@ -179,12 +188,15 @@ class RunScreen(Screen[None]):
         self._status.draw()
 
     def action_toggle_pause(self) -> None:
-        if self._shown and self._shown.state is State.PAUSED:
+        held = bool(self._shown and self._shown.state is State.PAUSED) if self._paused is None else self._paused
+        self._paused = not held
+        if held:
             self._worker.control.resume()
         else:
             self._worker.control.pause("paused by hand: space goes on, . makes one step")
 
     def action_single_step(self) -> None:
+        self._paused = True
         self._worker.control.step()
 
     def action_pace(self, direction: int) -> None:

@@ -6,7 +6,7 @@ It routes between the form, the ledger and the app; it trains nothing and draws 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
@@ -19,8 +19,9 @@ from textual.widgets import Button, Static
 
 from tuisim import backends, data
 from tuisim.accounting import Ledger, count
-from tuisim.config import RunConfig
-from tuisim.errors import Mistake, TuisimError
+from tuisim.config import RunConfig, layers_text
+from tuisim.engine import room
+from tuisim.errors import MemoryNeeded, Mistake, TuisimError
 from tuisim.presets import PRESETS, Preset
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.setup_form import SetupForm
@@ -147,6 +148,10 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
     try:
         ledger = count(reading.countable)
         obstacle = data.available(reading.countable.resolved_dataset) or data.misfit(reading.countable)
+        room.check(replace(reading.countable, batch_size=ledger.batch))
+    except MemoryNeeded as error:
+        mistakes = (*reading.mistakes, Mistake("layers", layers_text(reading.countable.layers), str(error)))
+        return Reading(None, reading.countable, mistakes), ledger
     except TuisimError as error:
         ledger, obstacle = None, str(error)
     if obstacle is None:

@@ -31,8 +31,9 @@ class Canvas(Widget):
         .canvas--strong { color: $foreground; text-style: bold; }
         .canvas--accent { color: $accent; text-style: bold; }
         .canvas--area { color: $accent 70%; }
-        .canvas--good, .canvas--update { color: $phase-update; }
-        .canvas--warning { color: $text-warning; }
+        .canvas--good { color: $foreground; text-style: bold; }
+        .canvas--update { color: $phase-update; }
+        .canvas--warning { color: $health-bad; }
         .canvas--bad { color: $health-bad; text-style: bold; }
         .canvas--training { color: $series-train; }
         .canvas--validation { color: $series-validation; }

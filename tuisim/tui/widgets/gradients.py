@@ -19,7 +19,7 @@ from tuisim.tui.widgets.table import Column, fits, natural_widths, table
 
 _SEVERITY = (Health.FINE, Health.VANISHING, Health.EXPLODING, Health.NON_FINITE)
 _TONES = {
-    Health.FINE: Tone.GOOD,
+    Health.FINE: Tone.BACKWARD,  # a gradient is the backward phase's
     Health.VANISHING: Tone.WARNING,
     Health.EXPLODING: Tone.WARNING,
     Health.NON_FINITE: Tone.BAD,
@@ -109,7 +109,7 @@ def _without_room(groups: Sequence[_Group], cells: list[list[Span]], frame: Fram
     if left >= 3:
         together = [sum(bins) for bins in zip(*(group.histogram for group in groups), strict=True)]
         rows = columns_of(together, width, min(MOST_ROWS, left - 1), frame.marker)
-        lines += [((row, Tone.GOOD),) for row in rows]
+        lines += [((row, Tone.BACKWARD),) for row in rows]
         lines.append(((_axis(width), Tone.DIM), (" |g|", Tone.DIM)))
         left -= len(rows) + 1
     return [*lines, foot] if left >= 1 else lines
@@ -148,7 +148,7 @@ def _cells(group: _Group) -> list[Span]:
         (_scientific(group.norm), bad),
         (_scientific(group.ratio), bad),
         (units.percent(group.dead, 0), Tone.TEXT),
-        (group.health.value, tone),
+        (group.health.value, bad),
     ]
 
 

@@ -26,6 +26,10 @@ class OperationsView:
         self._ledger = ledger
         self._made: tuple[Frame, list[Line]] | None = None
 
+    def recount(self, ledger: Ledger) -> None:
+        """Draw another ledger from now on."""
+        self._ledger, self._made = ledger, None
+
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         """The table, the ratio to the naive guess, and the operations done so far."""
         frame = replace(frame, pictures=True)

@@ -17,7 +17,7 @@ from tuisim.units import parse_count
 Values = dict[str, str]
 """The form's texts by the field names of RunConfig; blank is the field's default."""
 
-NOT_COUNTED = frozenset({"learning_rate", "validation", "shuffle", "initializer", "backend", "threads", "seed", "target", "task"})
+NOT_COUNTED = frozenset({"learning_rate", "shuffle", "initializer", "backend", "threads", "seed", "target", "task"})
 """Fields that change no count of one step: the ledger can be shown while they are wrong."""
 
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(RunConfig) if field.default is not MISSING}
@@ -85,7 +85,7 @@ def placeholders(values: Mapping[str, str]) -> Values:
         "weight_decay": "0, none",
         "batch_size": str(DEFAULTS["batch_size"]),
         "epochs": "until stopped",
-        "examples": "all there are",
+        "examples": "all, or 10,000",
         "validation": str(DEFAULTS["validation"]),
         "threads": f"{max(1, usable_cores() - 1)}, cores less one",
         "seed": "0",

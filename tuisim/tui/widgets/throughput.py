@@ -107,6 +107,9 @@ def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
     ceiling = next((words for words in (f"{rate} measured here", f"{rate} measured") if len(words) <= room), rate)
     if rates is None:
         return [(("ceiling".rjust(_column(frame.width)) + " ", Tone.DIM), (ceiling, Tone.TEXT))]
+    if frame.height >= _TALL:
+        copy = f"{units.si(peaks.bytes_per_second)}B/s"
+        ceiling = f"{ceiling}; memory copies {copy}"
     share = _share(rates, peaks)
     words: Line = ((units.percent(share).rjust(_column(frame.width)), Tone.STRONG), (" of ", Tone.DIM), (ceiling, Tone.TEXT))
     room = frame.width - sum(len(span[0]) for span in words) - 2

@@ -1,0 +1,134 @@
+"""Proof: the count, the gradient and the backend of one configuration, each checked against something independent.
+
+It decides the order and what is too long; how each thing is checked is in the modules beside it, and who watches is not
+its affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from tuisim.backends import get_backend
+from tuisim.config import RunConfig
+from tuisim.engine import room
+from tuisim.study import prove_backend, prove_cost, prove_count, prove_gradient
+from tuisim.study.prove_backend import BackendCheck
+from tuisim.study.prove_count import CountCheck
+from tuisim.study.prove_gradient import GradientCheck
+from tuisim.study.prove_start import start
+
+Check = CountCheck | GradientCheck | BackendCheck
+
+CHECKS = ("count", "gradient", "backend")
+
+MARKS: dict[str, str] = {
+    "layers[]": "given",
+    "batch": "counted",
+    "parameters": "counted",
+    "seconds": "measured",
+    "scalar_seconds": "projected",
+    "checks[].worst": "measured",
+    "checks[].compared": "counted",
+    "checks[].batches[].batch": "counted",
+    "checks[].batches[].cells[].ledger": "counted",
+    "checks[].batches[].cells[].tally": "measured",
+    "checks[].batches[].operations[].layer": "counted",
+    "checks[].batches[].operations[].ledger.*": "counted",
+    "checks[].batches[].operations[].tally.*": "measured",
+    "checks[].analytic": "measured",
+    "checks[].difference": "measured",
+    "checks[].checked": "counted",
+    "checks[].parameters": "counted",
+    "checks[].corners": "measured",
+    "checks[].examples": "counted",
+    "checks[].step": "given",
+    "checks[].steps": "counted",
+    "checks[].tolerance": "measured",
+    "checks[].largest_parameter": "measured",
+    "checks[].worst_loss": "measured",
+    "checks[].loss_tolerance": "measured",
+    "checks[].first_loss": "measured",
+    "checks[].last_loss": "measured",
+    "checks[].disturbance": "given",
+}
+"""What kind of number stands at each path of `Proof.to_dict`; `*` is any key."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """All checks of one configuration."""
+
+    config: RunConfig
+    """As resolved; its examples are the real volume."""
+    checks: tuple[Check, ...]
+    seconds: float
+    """All of it took."""
+    scalar_seconds: float
+    """What the scalar backend's part was expected to take."""
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document `tuisim prove --json` prints."""
+        return {
+            "layers": list(self.config.layers),
+            "batch": min(self.config.batch_size, self.config.examples or self.config.batch_size),
+            "parameters": self.config.parameter_count,
+            "backend": self.config.backend,
+            "dtype": self.config.dtype,
+            "dataset": self.config.dataset,
+            "checks": [check.to_dict() for check in self.checks],
+            "passed": self.passed,
+            "seconds": self.seconds,
+            "scalar_seconds": self.scalar_seconds,
+            "marks": dict(MARKS),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a proof is: the check at hand and its share, and the checks that have ended."""
+
+    check: str
+    done: int
+    of: int
+    finished: tuple[Check, ...]
+    scalar_seconds: float
+    """What the scalar backend's part will take, projected."""
+
+
+Tell = Callable[[Progress], None]
+
+
+def prove(config: RunConfig, *, force: bool = False, tell: Tell = lambda progress: None) -> Proof:
+    """Check what is counted, derived and computed for `config`, on its own data and batches.
+
+    `tell` is handed the progress now and then, on the calling thread; what it raises ends the proof. Raises TooLong (a RunError)
+    where the scalar backend would take longer than the limit and it is not forced; ConfigError, BackendError, DataError or
+    MemoryNeeded where the run could not be made.
+    """
+    begun = perf_counter()
+    config = config.resolved()
+    get_backend(config.backend)
+    cost = prove_cost.cost(config)
+    if not force:
+        prove_cost.check(config, cost)
+    room.check(config)
+    begin = start(config)
+    found: list[Check] = []
+
+    def report(name: str, done: int, of: int) -> None:
+        tell(Progress(name, done, of, tuple(found), cost.seconds))
+
+    with get_backend("numpy").threads(config.threads or 1):
+        found.append(prove_count.check(begin, partial(report, "count")))
+        found.append(prove_gradient.check(begin, partial(report, "gradient")))
+        found.append(prove_backend.check(begin, cost.steps, partial(report, "backend")))
+    config = replace(config, examples=begin.dataset.examples)
+    return Proof(config, tuple(found), perf_counter() - begun, cost.seconds)

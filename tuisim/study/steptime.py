@@ -1,0 +1,155 @@
+"""How long the very step of a configuration takes on each backend: rounds in turn, the median and its spread.
+
+The rate is set to zero, so that thousands of steps on the same rows cannot diverge; the work is the same. It knows nothing of
+what the figures are held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim import units
+from tuisim.accounting import Ledger, count
+from tuisim.backends import get_backend, names
+from tuisim.config import RunConfig
+from tuisim.engine import initial, room
+from tuisim.engine.network import Network
+from tuisim.errors import RunError, TuisimError
+from tuisim.measure.peaks import peaks
+
+ROUNDS = 15
+LEAST_ROUNDS = 3
+ROUND_SECONDS = 0.02
+"""A backend works about so long in each round, or one step where that takes longer."""
+BUDGET = 1.5
+"""Seconds for all the rounds of one backend, beyond the least number of them."""
+LONGEST_STEP = 1.0
+"""Seconds; a step that takes longer is left out, and why is said."""
+QUICK = 1e9
+"""Operations that any backend but plain Python does within the longest step."""
+POOL = 1 << 20
+"""Elements of the random rows that the steps go through."""
+
+Wanted = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """One backend's seconds per step, gathering its rows included; none where it was not measured."""
+
+    backend: str
+    device: str = ""
+    seconds: float | None = None
+    spread: float | None = None
+    """Half the 10-90 % range over the rounds."""
+    reason: str = ""
+    """Why there is no time."""
+    likely: float | None = None
+    """Seconds a step would take at least, projected; only where it was left out for that."""
+
+
+def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTime, ...]:
+    """Measure a step of `config` on every backend at hand; less of them once nobody wants it any longer."""
+    config = config.resolved()
+    assert config.threads is not None
+    ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, _Subject]()
+    with ExitStack() as stack:
+        for name in names():
+            try:
+                backend = get_backend(name)
+                stack.enter_context(backend.threads(config.threads))
+                found[name] = StepTime(name, backend.device())
+                likely = _least_seconds(name, ledger)
+                if likely > LONGEST_STEP:
+                    reason = f"left out: a step would take {units.duration(likely)} or more"
+                    found[name] = replace(found[name], reason=reason, likely=likely)
+                else:
+                    subjects[name] = _Subject(replace(config, backend=name), ledger.batch)
+            except TuisimError as error:
+                found[name] = StepTime(name, reason=str(error))
+        rounds = _rounds(subjects, wanted)
+    for name, seconds in rounds.items():
+        found[name] = replace(found[name], seconds=median(seconds), spread=spread(seconds))
+    return tuple(found.values())
+
+
+def spread(values: Sequence[float]) -> float:
+    """Half the range that holds the middle 80 % of them."""
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return (ordered[round(0.9 * last)] - ordered[round(0.1 * last)]) / 2
+
+
+class _Subject:
+    """One backend with a network and rows of its own, ready to be timed."""
+
+    def __init__(self, config: RunConfig, batch: int) -> None:
+        room.check(replace(config, batch_size=batch))
+        self._batch = batch
+        self._step = Network(config, get_backend(config.backend), batch)
+        self._step.load(initial.parameters(config))
+        self._step.set_learning_rate(0.0)
+        self._pool = max(1, min(64, POOL // (batch * max(config.layers[0], config.layers[-1]))))
+        self._step.attach(*_rows(config, batch * self._pool))
+        self._order = np.arange(batch * self._pool)
+        self.timed(1)  # the first steps touch every page and fill the caches
+        first = self.timed(1)
+        self._passes = max(1, round(ROUND_SECONDS / first))
+        self.rounds = max(LEAST_ROUNDS, min(ROUNDS, int(BUDGET / (first * self._passes))))
+
+    def timed(self, steps: int | None = None) -> float:
+        """Seconds per step, of `steps` steps or a round of them."""
+        left = steps = self._passes if steps is None else steps
+        start = perf_counter()
+        while left > 0:
+            done = self._step.full.run(self._order[: self._batch * min(left, self._pool)])
+            left -= len(done)
+            if not np.isfinite(done[-1]):
+                raise RunError("the loss of the first weights is no number, so no whole step can be timed")
+        return (perf_counter() - start) / steps
+
+
+def _rounds(subjects: dict[str, _Subject], wanted: Wanted) -> dict[str, list[float]]:
+    """Seconds per step of each in each of its rounds, in turn, so that a busy moment is shared by all."""
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    for number in range(ROUNDS):
+        for name, subject in subjects.items():
+            if number < subject.rounds and wanted():
+                times[name].append(subject.timed())
+    return {name: seconds for name, seconds in times.items() if seconds}
+
+
+def _rows(config: RunConfig, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Random inputs and answers of the form the loss takes."""
+    rng, outputs = np.random.default_rng(0), config.layers[-1]
+    inputs = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
+    if config.loss == "cross_entropy":
+        return inputs, rng.integers(0, outputs, rows)
+    answers = rng.standard_normal((rows, outputs))
+    return inputs, (answers > 0 if config.loss == "binary_cross_entropy" else answers).astype(config.dtype)
+
+
+def _least_seconds(name: str, ledger: Ledger) -> float:
+    """What a step takes at least: plain Python's time per operation, or the measured peak of the matrix products."""
+    operations, config = ledger.step_total.total, ledger.config
+    if name == "scalar":
+        return operations * _scalar_operation()
+    assert config.threads is not None
+    return operations / peaks(config.dtype, config.threads).flops_per_second if operations > QUICK else 0.0
+
+
+@cache
+def _scalar_operation() -> float:
+    """Seconds per operation of the scalar backend, on a network small enough to find out at once."""
+    config = RunConfig(layers=(8, 8, 8), loss="mse", batch_size=1, backend="scalar").resolved()
+    subject = _Subject(config, 1)
+    return min(subject.timed() for _ in range(LEAST_ROUNDS)) / count(config).step_total.total
