@@ -110,6 +110,13 @@ def test_a_file_and_flags_over_it(tmp_path):
         (["run", "30-32-10", "--dataset", "digits"], 4, ["64"]),
         (["run", "1000000-1000000-10"], 5, ["would fit", "can still be counted"]),
         (["bench", "--threads", "0"], 2, ["threads"]),
+        (["bench", "--threads", "x"], 2, ["threads", "not a number"]),
+        (["run", "5-3", "--threads", "1e30"], 2, ["threads"]),
+        (["run", "5-3", "--learning-rate", "1e300"], 2, ["too large for float32"]),
+        (["run", "5-3", "--validation", "lots"], 2, ["validation", "0.01"]),
+        (["count", "9" * 5000 + "-10"], 2, ["too large"]),
+        (["count", "5-3", "--config", "/dev/zero"], 2, ["regular file"]),
+        (["\x1b[2J"], 2, ["\\x1b"]),
     ],
 )
 def test_a_mistake_is_one_line(arguments, code, parts):
@@ -172,7 +179,23 @@ def test_a_signal_ends_the_run_with_its_summary(name, code):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
-def test_whoever_stops_reading_is_no_error():
-    command = f"{sys.executable} -m tuisim count 64-32-10 --json | head -c 10"
-    result = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("arguments", ["count 64-32-10 --json", "count 64-32-10", "run --help"])
+def test_whoever_stops_reading_is_no_error(arguments):
+    command = f"{sys.executable} -m tuisim {arguments} | true; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, timeout=60)
     assert result.stderr == ""
+    assert result.stdout == "0\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "tuisim", "count", "5-3"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    one_line(result, 5, "No space left")

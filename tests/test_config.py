@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from tuisim import RunConfig
@@ -114,6 +115,34 @@ def test_toml(tmp_path):
     assert caught.value.exit_code is ExitCode.BAD_CONFIGURATION
     with pytest.raises(ConfigError, match="cannot be read"):
         read_toml(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("layers = " + "[" * 5_000, "is not TOML"),
+        ("layers = [4, 2]\nseed = " + "9" * 5_000, "is not TOML"),
+        ("batch-size = 3\nbatch_size = 4", "twice"),
+        ("# " + "x" * 300_000, "larger than"),
+    ],
+)
+def test_toml_that_is_none(tmp_path, text, reason):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=reason):
+        read_toml(path)
+
+
+def test_toml_as_windows_writes_it(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbflayers = [4, 2]\r\n")
+    assert read_toml(path) == {"layers": [4, 2]}
+
+
+def test_numpys_numbers_are_numbers():
+    config = RunConfig(layers=np.array([4, 3, 2]), epochs=np.int64(3), learning_rate=np.float32(0.5), batch_size=np.int32(8))
+    assert config == RunConfig(layers=(4, 3, 2), epochs=3, learning_rate=0.5, batch_size=8)
+    assert type(config.epochs) is int
 
 
 def test_control_characters_never_reach_the_terminal():

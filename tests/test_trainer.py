@@ -104,8 +104,28 @@ def test_gradients_leave_the_decay_out():
 
 
 def test_parameters_of_the_wrong_shape_are_refused():
-    with pytest.raises(ConfigError, match="one \\(W, b\\) per layer"):
+    with pytest.raises(ConfigError, match="layer 2 wants"):
         Trainer(SMALL, parameters=[(np.zeros((5, 4)), np.zeros(4))])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ([(np.full((5, 4), np.nan), np.zeros(4)), (np.zeros((4, 3)), np.zeros(3))], "layer 1"),
+        ([(np.zeros((5, 4)), np.zeros(4)), (np.full((4, 3), 1e300), np.zeros(3))], "layer 2"),
+        ([(np.zeros((5, 4)), np.zeros(4))], "layer 2 wants"),
+        ([np.zeros(3)], "list of pairs"),
+        ("words", "list of pairs"),
+    ],
+)
+def test_parameters_that_are_none(given, reason):
+    with pytest.raises(ConfigError, match=reason):
+        Trainer(SMALL, parameters=given)
+
+
+def test_data_that_is_no_pair():
+    with pytest.raises(DataError, match="pair"):
+        Trainer(SMALL, data=np.zeros((3, 5)))
 
 
 def test_a_batch_larger_than_the_volume_is_one_short_batch():

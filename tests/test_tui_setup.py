@@ -98,7 +98,7 @@ MISTAKES = {
     "validation": ("1", "less than 1"),
     "epochs": ("1.5", "not a whole number"),
     "examples": ("0", "1 or more"),
-    "threads": ("0", "1 or more"),
+    "threads": ("0", "from 1 to"),
     "weight_decay": ("nan", "0 or more"),
 }
 

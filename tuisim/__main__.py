@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 
 
 def main() -> int:
     """Run what the arguments ask for; the exit code."""
+    # Until somebody takes it over, Ctrl-C ends the program as it ends any other, without a word.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         # A console or file that cannot hold ′ or · gets a question mark, not an error.
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper):  # not None, which a closed one is
             stream.reconfigure(errors="replace")
     if arguments:
         from tuisim.cli import main as command_line

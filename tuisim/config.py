@@ -12,6 +12,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,23 @@ LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01,
 """The rate of each optimizer where none is asked for."""
 
 MAX_WEIGHT_LAYERS = 64
+MAX_THREADS = 1_024
+FLOAT32_MAX = 3.4028234663852886e38
+MAX_TOML_BYTES = 1 << 18
 MAX_COUNT = 10**30
 """Counting is integer arithmetic and has no natural limit; this one keeps a typing slip from filling the screen."""
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
     """`64-32-10` as sizes. Raises ValueError where a part is not a whole number."""
+    parts = text.strip().replace("×", "-").replace("x", "-").replace("–", "-").split("-")
     try:
-        return tuple(int(part) for part in text.strip().replace("×", "-").replace("x", "-").split("-"))
-    except ValueError:
-        raise ValueError("write the sizes with dashes, inputs first, such as 64-32-10") from None
+        if max(map(len, parts)) > len(str(MAX_COUNT)):
+            raise ValueError("a size is too large to count")
+        return tuple(map(int, parts))
+    except ValueError as error:
+        too_large = "too large" in str(error)
+        raise ValueError(str(error) if too_large else "write the sizes with dashes, inputs first, such as 64-32-10") from None
 
 
 def layers_text(layers: Sequence[int]) -> str:
@@ -107,8 +115,12 @@ class RunConfig:
         if isinstance(self.layers, str):
             with contextlib.suppress(ValueError):  # a text that is no sizes stays, for its check to refuse
                 object.__setattr__(self, "layers", parse_layers(self.layers))
-        elif isinstance(self.layers, Sequence):
-            object.__setattr__(self, "layers", tuple(self.layers))
+        elif isinstance(self.layers, Sequence) and not isinstance(self.layers, bytes):
+            object.__setattr__(self, "layers", tuple(map(_plain, self.layers)))
+        elif hasattr(self.layers, "tolist"):
+            object.__setattr__(self, "layers", tuple(self.layers.tolist()))
+        for name in NUMBERS:
+            object.__setattr__(self, name, _plain(getattr(self, name)))
         if isinstance(self.hidden_activation, list):
             object.__setattr__(self, "hidden_activation", tuple(self.hidden_activation))
         if isinstance(self.dataset, os.PathLike):
@@ -155,6 +167,7 @@ class RunConfig:
         return plain
 
 
+NUMBERS = ("examples", "validation", "epochs", "batch_size", "learning_rate", "weight_decay", "threads", "seed")
 FIELDS = tuple(field.name for field in fields(RunConfig))
 
 
@@ -176,24 +189,49 @@ def from_mapping(values: Mapping[str, Any], source: str = "configuration") -> Ru
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The keys of a TOML file, `-` and `_` alike. Raises ConfigError where it is missing or no TOML."""
+
+    def refused(remedy: str) -> ConfigError:
+        return ConfigError([Mistake("config", str(path), remedy)])
+
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise refused("is no regular file")
         with open(path, "rb") as file:
-            values = tomllib.load(file)
+            content = file.read(MAX_TOML_BYTES + 1)
+        if len(content) > MAX_TOML_BYTES:
+            raise refused(f"is larger than {MAX_TOML_BYTES // 1024} KiB: a configuration is a few lines")
+        values = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError([Mistake("config", str(path), f"cannot be read: {error.strerror or error}")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([Mistake("config", str(path), f"is not TOML: {printable(str(error), 120)}")]) from None
-    return {key.replace("-", "_"): value for key, value in values.items()}
+        raise refused(f"cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number too long, tables too deep
+        raise refused(f"is not TOML: {printable(str(error), 120)}") from None
+    known: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name in known:
+            raise refused(f"has {printable(name)} twice")
+        known[name] = value
+    return known
 
 
 # ── The checks: one per field, each a remedy in words or nothing ─────────────────────────────────────────────────────
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars as Python's own, anything else as it is."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
 
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite real number that a float holds."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     try:
@@ -205,7 +243,10 @@ def _is_number(value: object) -> bool:
 def _layers(config: RunConfig) -> str | None:
     layers: object = config.layers
     if isinstance(layers, str):
-        return "write the sizes with dashes, inputs first, such as 64-32-10"
+        try:
+            return f"write the sizes as numbers, such as {layers_text(parse_layers(layers))}"
+        except ValueError as error:
+            return str(error)
     if not isinstance(layers, tuple) or not all(_is_int(size) for size in layers):
         return "whole numbers, inputs first, such as 64-32-10"
     if len(layers) < 2:
@@ -213,8 +254,10 @@ def _layers(config: RunConfig) -> str | None:
     if len(layers) - 1 > MAX_WEIGHT_LAYERS:
         return f"at most {MAX_WEIGHT_LAYERS} layers of weights"
     for position, size in enumerate(layers):
-        if not 1 <= size <= MAX_COUNT:
+        if size < 1:
             return f"layers[{position}] is {size}; every layer needs at least one unit"
+        if size > MAX_COUNT:
+            return f"layers[{position}] is too large to count"
     return None
 
 
@@ -249,28 +292,35 @@ def _dataset(config: RunConfig) -> str | None:
     return None if config.dataset in DATASETS or looks_like_path else nearest(config.dataset, DATASETS)
 
 
-def _whole(field: str, least: int, what: str, optional: bool = False) -> Callable[[RunConfig], str | None]:
+def _whole(field: str, least: int, what: str, optional: bool = False, most: int = MAX_COUNT) -> Callable[[RunConfig], str | None]:
     def check(config: RunConfig) -> str | None:
         value = getattr(config, field)
         if optional and value is None:
             return None
-        return None if _is_int(value) and least <= value <= MAX_COUNT else what
+        return None if _is_int(value) and least <= value <= most else what
 
     return check
 
 
 def _validation(config: RunConfig) -> str | None:
     value = config.validation
-    return None if _is_number(value) and 0 <= value < 1 else "a fraction from 0 (none) to less than 1"
+    return None if is_number(value) and 0 <= value < 1 else "a fraction from 0 (none) to less than 1"
 
 
 def _learning_rate(config: RunConfig) -> str | None:
     value = config.learning_rate
-    return None if value is None or (_is_number(value) and value > 0) else "a number above 0"
+    if value is None:
+        return None
+    return _beyond(config, value) if is_number(value) and value > 0 else "a number above 0"
 
 
 def _weight_decay(config: RunConfig) -> str | None:
-    return None if _is_number(config.weight_decay) and config.weight_decay >= 0 else "a number, 0 or more"
+    value = config.weight_decay
+    return _beyond(config, value) if is_number(value) and value >= 0 else "a number, 0 or more"
+
+
+def _beyond(config: RunConfig, value: float) -> str | None:
+    return "too large for float32" if config.dtype != "float64" and value > FLOAT32_MAX else None
 
 
 def _text(field: str, what: str, optional: bool = False) -> Callable[[RunConfig], str | None]:
@@ -304,6 +354,6 @@ _CHECKS: dict[str, Callable[[RunConfig], str | None]] = {
     "weight_decay": _weight_decay,
     "dtype": _one_of("dtype", DTYPES),
     "backend": _text("backend", "a backend's name"),
-    "threads": _whole("threads", 1, "a whole number, 1 or more", optional=True),
+    "threads": _whole("threads", 1, f"a whole number from 1 to {MAX_THREADS}", optional=True, most=MAX_THREADS),
     "seed": _whole("seed", 0, "a whole number, 0 or more"),
 }

@@ -37,6 +37,10 @@ class TuisimError(Exception):
     exit_code = ExitCode.RUN_FAILED
 
 
+MOST_MISTAKES = 20
+"""Lines a configuration's mistakes may fill."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One wrong field of a configuration: what it is, what was given, and what would be right."""
@@ -46,7 +50,9 @@ class Mistake:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.field} = {printable(self.value)}: {self.remedy}"
+        if self.value is None:
+            return f"{printable(self.field)}: {self.remedy}"
+        return f"{printable(self.field)} = {printable(self.value) or repr('')}: {self.remedy}"
 
 
 class ConfigError(TuisimError):
@@ -56,7 +62,10 @@ class ConfigError(TuisimError):
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(map(str, self.mistakes)))
+        lines = [str(mistake) for mistake in self.mistakes[:MOST_MISTAKES]]
+        if len(self.mistakes) > MOST_MISTAKES:
+            lines.append(f"and {len(self.mistakes) - MOST_MISTAKES:,} more")
+        super().__init__("\n".join(lines))
 
 
 class BackendError(TuisimError):

@@ -114,6 +114,8 @@ def parse_count(text: str) -> int:
         value = Decimal(text.strip().replace("_", "").replace(",", ""))
     except InvalidOperation:
         raise ValueError("not a number; write 10000 or 1e4") from None
+    if value.is_nan():
+        raise ValueError("not a number; write 10000 or 1e4")
     if not value.is_finite() or value.adjusted() > 30:
         raise ValueError("too large to count")
     if value != value.to_integral_value():

@@ -5,28 +5,33 @@ A person's mistake is one line on stderr; a traceback is shown only to whoever s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
-from rich.console import Console
 
 from tuisim import __version__
-from tuisim.errors import ExitCode, TuisimError
+from tuisim.cli.console import CommandConsole
+from tuisim.errors import ExitCode, TuisimError, printable
 
 app = App(
     name="tuisim",
     version=__version__,
     help="What does it cost to train a neural network, and where does the time go? Without a command: the terminal app.",
+    console=CommandConsole(),
 )
 # By name, so that a command pays for its own imports alone.
-for _command in ("run", "count", "bench"):
+for _command in ("run", "count", "answer", "prove", "bench"):
     app.command(f"tuisim.cli.{_command}:{_command}", name=_command)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code for the shell."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us: nobody wants to hear
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -36,12 +41,15 @@ def main(arguments: Sequence[str]) -> int:
         return _say(str(error), error.exit_code)
     except BrokenPipeError:
         # Whoever read stdout has left; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return ExitCode.DONE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except MemoryError:
         return _say("out of memory: a smaller network, batch or volume would fit", ExitCode.RUN_FAILED)
+    except OSError as error:
+        _give_up_stdout()
+        return _say(f"cannot go on: {error.strerror or error}", ExitCode.RUN_FAILED)
     except Exception as error:
         if os.environ.get("TUISIM_DEBUG"):
             raise
@@ -49,8 +57,15 @@ def main(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else ExitCode.DONE
 
 
+def _give_up_stdout() -> None:
+    """What could not be written must not be tried again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _say(message: str, code: int) -> int:
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    for line in message.splitlines() or [""]:
-        console.print(f"tuisim: {line}")
+    """One line on stderr for each of the message's; a stderr that cannot be written leaves the exit code to speak."""
+    with contextlib.suppress(OSError):
+        for line in message.splitlines() or [""]:
+            print(f"tuisim: {printable(line, 1_000)}", file=sys.stderr)
+        sys.stderr.flush()
     return int(code)

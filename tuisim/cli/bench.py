@@ -7,25 +7,31 @@ import sys
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
+from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
+from tuisim.config import MAX_THREADS
 from tuisim.errors import ConfigError, Mistake
 from tuisim.study.bench import Benchmark
 from tuisim.study.bench import bench as run_bench
+from tuisim.units import parse_count
 
 
 def bench(
     *,
-    threads: Annotated[int, Parameter(help="BLAS threads")] = 1,
+    threads: Annotated[str, Parameter(help="BLAS threads")] = "1",
     json_: Json = False,
 ) -> int:
     """Measure tuisim's step as ratios in one run: against plain NumPy code, and against its matrix products alone."""
-    if threads < 1:
-        raise ConfigError([Mistake("threads", threads, "a whole number, 1 or more")])
-    result = run_bench(threads, lambda case: print(f"measuring {case}", file=sys.stderr))
+    try:
+        count = parse_count(threads)
+    except ValueError as error:
+        raise ConfigError([Mistake("threads", threads, str(error))]) from None
+    if not 1 <= count <= MAX_THREADS:
+        raise ConfigError([Mistake("threads", threads, f"a whole number from 1 to {MAX_THREADS}")])
+    result = run_bench(count, lambda case: print(f"measuring {case}", file=sys.stderr))
     if json_:
         print(json.dumps(result.to_dict()))
     else:
@@ -34,7 +40,7 @@ def bench(
 
 
 def _print(result: Benchmark) -> None:
-    console = Console(highlight=False)
+    console = CommandConsole(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading, side in (
         ("case", "left"),

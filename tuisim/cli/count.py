@@ -12,6 +12,7 @@ from tuisim.accounting import Ledger, Operations
 from tuisim.accounting import count as count_operations
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM, why_null
 from tuisim.accounting.operations import share
+from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import layers_text
 from tuisim.program import Phase
@@ -32,8 +33,8 @@ def count(
     if json_:
         print(json.dumps(ledger.to_dict()))
     else:
-        console = Console(highlight=False)
-        _print(ledger, console if console.is_terminal else Console(highlight=False, width=FULL_WIDTH))
+        console = CommandConsole(highlight=False)
+        _print(ledger, console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH))
     return 0
 
 
@@ -97,7 +98,7 @@ def _tools(ledger: Ledger) -> Table:
     table.add_column("per example", justify="right", no_wrap=True)
     table.add_column("what it counts and leaves out", style="dim")
     for convention in CONVENTIONS:
-        value = ledger.tools_per_example.get(convention.key)
+        value: float | None = ledger.tools_per_example.get(convention.key)
         if convention is TUISIM:
             value = share(ledger.step_total_without_loss.total, ledger.batch)
         what = f"{convention.counts}; without {convention.leaves_out}" if value is not None else why_null(ledger.config)

@@ -20,6 +20,7 @@ from tuisim.units import parse_count
 
 COUNTS = ("examples", "epochs", "batch_size", "threads", "seed")
 """Whole numbers, which may be written 1e6; for examples and epochs `none` has a meaning too."""
+REALS = ("learning_rate", "validation", "weight_decay")
 OPTIONAL = ("examples", "epochs", "learning_rate", "threads", "target")
 
 
@@ -35,7 +36,7 @@ def _help_texts() -> dict[str, str]:
 
 
 def _option(name: str, help_: str) -> tuple[str, Any, Any]:
-    type_: Any = bool if name == "shuffle" else float if name in ("validation", "weight_decay") else str
+    type_: Any = bool if name == "shuffle" else str
     return (
         name,
         Annotated[
@@ -65,18 +66,17 @@ Json: TypeAlias = Annotated[bool, Parameter(name="--json", negative="", help="Al
 
 def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
     """The run meant: the file's values, with what was written on the command line over them. Raises ConfigError."""
-    values: dict[str, Any] = read_toml(config) if config is not None else {}
-    mistakes: list[Mistake] = []
+    given: dict[str, Any] = read_toml(config) if config is not None else {}
     if layers is not None:
-        values["layers"] = layers
-    for f in fields(options):
-        text = getattr(options, f.name)
-        if text is None:
-            continue
+        given["layers"] = layers
+    given |= {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name) is not None}
+    values: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for name, value in given.items():
         try:
-            values[f.name] = _value(f.name, text)
+            values[name] = _value(name, value)
         except ValueError as error:
-            mistakes.append(Mistake(f.name, text, str(error)))
+            mistakes.append(Mistake(name, value, str(error)))
     try:
         resolved = from_mapping(values, printable(config) if config is not None else "options")
     except ConfigError as error:
@@ -87,18 +87,18 @@ def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
 
 
 def _value(name: str, text: Any) -> Any:
-    """What a flag's text means. Raises ValueError with a remedy."""
+    """What a flag's text, or a file's value, means. Raises ValueError with a remedy."""
     if not isinstance(text, str):
         return text
     if name in OPTIONAL and text.lower() == "none":
         return None
     if name in COUNTS:
         return parse_count(text)
-    if name == "learning_rate":
+    if name in REALS:
         try:
             return float(text)
         except ValueError:
-            raise ValueError("a number above 0") from None
+            raise ValueError("not a number; write 0.01 or 1e-2") from None
     if name == "hidden_activation" and "," in text:
         return tuple(part.strip() for part in text.split(","))
     return text

@@ -5,10 +5,10 @@ Asking never waits for the loop, and the loop, when it must wait, waits on a con
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from threading import Condition
 
+from tuisim.config import is_number
 from tuisim.engine.events import State
 from tuisim.errors import ConfigError, Mistake
 
@@ -78,7 +78,7 @@ class Control:
     def set_pace(self, steps_per_second: float | None) -> None:
         """So many steps a second; none: full speed; 0: a step at a time. Raises ConfigError below 0."""
         pace = steps_per_second
-        if pace is not None and not (math.isfinite(pace) and pace >= 0):
+        if pace is not None and not (is_number(pace) and pace >= 0):
             raise ConfigError([Mistake("pace", pace, "steps per second, 0 for a step at a time, or none for full speed")])
         with self._changed:
             if pace == 0:
@@ -91,7 +91,7 @@ class Control:
 
     def set_learning_rate(self, rate: float) -> None:
         """From the next step on. Raises ConfigError unless it is a number above 0."""
-        if not (math.isfinite(rate) and rate > 0):
+        if not (is_number(rate) and rate > 0):
             raise ConfigError([Mistake("learning_rate", rate, "a number above 0")])
         with self._changed:
             self._learning_rate = rate

@@ -110,5 +110,13 @@ def check_shapes(config: RunConfig, parameters: Parameters) -> None:
     """Raises ConfigError unless there is one (W, b) per layer, of the network's shapes."""
     wanted = [((n, m), (m,)) for n, m in pairwise(config.layers)]
     given = [(np.shape(w), np.shape(b)) for w, b in parameters]
-    if given != wanted:
-        raise ConfigError([Mistake("parameters", given, f"one (W, b) per layer, of shapes {wanted}")])
+    for layer, shapes in enumerate(wanted, 1):
+        if layer > len(given) or given[layer - 1] != shapes:
+            found = given[layer - 1] if layer <= len(given) else "nothing"
+            raise ConfigError([Mistake("parameters", found, f"layer {layer} wants (W, b) of shapes {shapes[0]} and {shapes[1]}")])
+    if len(given) > len(wanted):
+        raise ConfigError([Mistake("parameters", f"{len(given)} layers", f"give {len(wanted)}, one (W, b) each")])
+    limit = np.finfo(config.dtype).max
+    for layer, pair in enumerate(parameters, 1):
+        if not all(array.dtype.kind in "fiu" and np.all(np.abs(array) <= limit) for array in pair):
+            raise ConfigError([Mistake("parameters", f"layer {layer}", f"numbers that are finite and fit {config.dtype}")])

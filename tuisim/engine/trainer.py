@@ -18,7 +18,7 @@ from tuisim.engine.loop import Loop
 from tuisim.engine.network import Parameters
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
-from tuisim.errors import RunError
+from tuisim.errors import ConfigError, DataError, Mistake, RunError
 
 Emit = Callable[[Event | Snapshot], None]
 
@@ -40,7 +40,9 @@ class Trainer:
         *,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        given = None if parameters is None else [(np.asarray(w), np.asarray(b)) for w, b in parameters]
+        if data is not None and not (isinstance(data, tuple | list) and len(data) == 2):
+            raise DataError("data is a pair (X, y) of arrays: give both")
+        given = None if parameters is None else _pairs(parameters)
         self._session = Session(config, data, given, clock)
         self._stepped = False
 
@@ -91,3 +93,11 @@ class Trainer:
         """
         self._stepped = False
         return Loop(self._session, emit, control or Control(), probing).run()
+
+
+def _pairs(parameters: Sequence[tuple[Any, Any]]) -> Parameters:
+    """Arrays of what the caller has. Raises ConfigError where it is no list of pairs."""
+    try:
+        return [(np.asarray(weights), np.asarray(biases)) for weights, biases in parameters]
+    except (TypeError, ValueError):
+        raise ConfigError([Mistake("parameters", type(parameters).__name__, "a list of pairs (W, b) of arrays")]) from None

@@ -44,7 +44,7 @@ class ElementTime:
     """Per element, the median of the rounds."""
     spread: float
     ratio: float
-    """Over a multiplication's in the same round, the median; 1 for the multiplication itself."""
+    """Over that of the multiplication right before it, the median; 1 for the multiplication itself."""
 
 
 def element_times(threads: int, wanted: Wanted = lambda: True) -> tuple[ElementTime, ...]:
@@ -52,12 +52,14 @@ def element_times(threads: int, wanted: Wanted = lambda: True) -> tuple[ElementT
     found: list[ElementTime] = []
     with get_backend("numpy").threads(threads), np.errstate(all="ignore"):
         for elements in (CACHED, LARGE):
-            times = _rounds(_subjects(elements), elements, wanted)
-            if times is None:
+            rounds = _rounds(_subjects(elements), elements, wanted)
+            if rounds is None:
                 return ()
-            reference = times[MULTIPLY]
-            for name, own in times.items():
-                ratio = median(a / b for a, b in zip(own, reference, strict=True))
+            products = [product for pairs in rounds.values() for product, _ in pairs]
+            found.append(ElementTime(MULTIPLY, elements, median(products), spread(products), 1.0))
+            for name, pairs in rounds.items():
+                own = [seconds for _, seconds in pairs]
+                ratio = median(seconds / product for product, seconds in pairs)
                 found.append(ElementTime(name, elements, median(own), spread(own), ratio))
     return tuple(found)
 
@@ -77,25 +79,29 @@ def _subjects(elements: int) -> dict[str, list[Call]]:
     return subjects
 
 
-def _rounds(subjects: dict[str, list[Call]], elements: int, wanted: Wanted) -> dict[str, list[float]] | None:
-    """Seconds per element of each in each round, in turn."""
+def _rounds(subjects: dict[str, list[Call]], elements: int, wanted: Wanted) -> dict[str, list[tuple[float, float]]] | None:
+    """Seconds per element of a multiplication and, right after it, of each function, round by round."""
     passes = {name: _passes(calls) for name, calls in subjects.items()}
-    times: dict[str, list[float]] = {name: [] for name in subjects}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in subjects if name != MULTIPLY}
     for _ in range(ROUNDS[elements]):
-        for name, calls in subjects.items():
+        for name, found in times.items():
             if not wanted():
                 return None
-            start = perf_counter()
-            _again(calls, passes[name])
-            times[name].append((perf_counter() - start) / (passes[name] * elements))
+            product, own = (_timed(subjects[one], passes[one]) / elements for one in (MULTIPLY, name))
+            found.append((product, own))
     return times
+
+
+def _timed(calls: list[Call], passes: int) -> float:
+    """Seconds of one pass."""
+    start = perf_counter()
+    _again(calls, passes)
+    return (perf_counter() - start) / passes
 
 
 def _passes(calls: list[Call]) -> int:
     _again(calls, 1)
-    start = perf_counter()
-    _again(calls, 1)
-    return max(1, round(ROUND_SECONDS / (perf_counter() - start)))
+    return max(1, round(ROUND_SECONDS / _timed(calls, 1)))
 
 
 def _again(calls: list[Callable[[], object]], times: int) -> None:

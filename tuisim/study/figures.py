@@ -54,6 +54,8 @@ class Column:
     key: str
     """Its part of a figure's dotted name."""
     title: str
+    aside: bool = False
+    """Left out first where room is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Row:
     label: str
     figures: tuple[Figure | None, ...]
     note: str = ""
+    stressed: bool = False
+    """What the table is about: a sum, or the case at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ class Table:
     def marks(self) -> list[str]:
         """The kinds in each column, as words."""
         return [_words(row.figures[i] for row in self.rows) for i in range(len(self.columns))]
+
+    @property
+    def mark(self) -> str:
+        """The one kind that all figures are of; empty where they differ, or there are none."""
+        kinds = set(self.marks())
+        return kinds.pop() if len(kinds) == 1 else ""
 
 
 def _words(figures: Iterable[Figure | None]) -> str:

@@ -84,9 +84,7 @@ class BatchCount:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Phase × kind."""
-        return tuple(
-            cell for phase in COUNTED_PHASES for cell in _cells(phase, self.ledger[phase], self.tally[phase], "")
-        )
+        return tuple(cell for phase in COUNTED_PHASES for cell in _cells(phase, self.ledger[phase], self.tally[phase], ""))
 
     @property
     def wrong(self) -> list[Cell]:

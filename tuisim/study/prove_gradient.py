@@ -4,8 +4,8 @@ It trusts only the evaluation program, whose forward half and loss are what the 
 
 For f(θ) = mean loss and a step h, (f(θ+h) − f(θ−h)) / 2h = f′(θ) + h²f‴/6 + noise, the noise being the rounding of two
 losses over 2h. With h = ∛ε·max(1, |θ|) both are small: about 4e-11 and 1e-10 for a loss of order one. A difference is taken
-relative to the derivative itself, but no smaller than NOISE·ε·max(1, f, |z|)/h over the tolerance: below that a derivative
-cannot be told from the rounding. A wrong sign or a missing factor is an error of order one.
+relative to the derivative itself, but no smaller than NOISE·ε·max(1, f, |z|)/h over the tolerance: of less than that
+the rounding would decide. A wrong sign or a missing factor is an error of order one.
 """
 
 from __future__ import annotations
@@ -113,41 +113,57 @@ class _Slope:
 
     def error(self, index: int) -> _Error | None:
         """None at a corner."""
-        error, crossed = self._measure(index, _STEP)
+        error = self._measure(index, _STEP)
         if error.relative <= TOLERANCE:
             return error
-        nearer, still_crossed = self._measure(index, _STEP / NEARER)
-        if crossed and (still_crossed or nearer.relative <= TOLERANCE):
+        nearer = self._measure(index, _STEP / NEARER)
+        at_corner = self._crossed(index, _STEP / NEARER)
+        if at_corner or (nearer.relative <= TOLERANCE and self._crossed(index, _STEP)):
             return None
         return min(error, nearer, key=lambda one: one.relative)
 
-    def _measure(self, index: int, step: float) -> tuple[_Error, bool]:
-        """The error with this step, and whether some unit of a cornered activation changes sides within it."""
-        layer = int(np.searchsorted(self._offsets, index, side="right"))
-        theta, at = self._thetas[layer - 1], index - int(self._offsets[layer - 1])
-        value = float(theta[at])
-        h = step * max(1.0, abs(value))
-        above, below = value + h, value - h
-        up = self._loss(layer, theta, at, above)
-        sides = self._sides(layer) if step < _STEP or self._cornered else []
-        down = self._loss(layer, theta, at, below)
-        crossed = any((a != b).any() for a, b in zip(sides, self._sides(layer), strict=True))
-        self._loss_restored(layer, theta, at, value)
-        difference, analytic = (up - down) / (above - below), float(self.analytic[index])
-        noise = NOISE * _EPSILON * self._scale / h
+    def _measure(self, index: int, step: float) -> _Error:
+        above, below, value = self._around(index, step)
+        difference = (self._loss(index, above) - self._loss(index, below)) / (above - below)
+        self._set(index, value)
+        analytic, noise = float(self.analytic[index]), 2 * NOISE * _EPSILON * self._scale / (above - below)
         relative = abs(analytic - difference) / max(abs(analytic), abs(difference), noise / TOLERANCE)
-        return _Error(relative if math.isfinite(relative) else math.inf, index, analytic, difference), crossed
+        return _Error(relative if math.isfinite(relative) else math.inf, index, analytic, difference)
 
-    def _loss(self, layer: int, theta: NDArray[Any], at: int, value: float) -> float:
-        self._loss_restored(layer, theta, at, value)
+    def _crossed(self, index: int, step: float) -> bool:
+        """Whether a unit with a cornered activation is on different sides of it at the two ends of the step."""
+        above, below, value = self._around(index, step)
+        self._loss(index, above)
+        sides = self._sides()
+        self._loss(index, below)
+        crossed = any((a != b).any() for a, b in zip(sides, self._sides(), strict=True))
+        self._set(index, value)
+        return crossed
+
+    def _around(self, index: int, step: float) -> tuple[float, float, float]:
+        """The parameter a step higher, a step lower, and as it is."""
+        layer, at = self._at(index)
+        value = float(self._thetas[layer - 1][at])
+        h = step * max(1.0, abs(value))
+        return value + h, value - h, value
+
+    def _loss(self, index: int, value: float) -> float:
+        self._set(index, value)
         return self._evaluation.evaluate(self._rows)[0]
 
-    def _loss_restored(self, layer: int, theta: NDArray[Any], at: int, value: float) -> None:
+    def _set(self, index: int, value: float) -> None:
+        layer, at = self._at(index)
+        theta = self._thetas[layer - 1]
         theta[at] = value
         self._evaluation.write(f"theta{layer}", theta)
 
-    def _sides(self, layer: int) -> list[NDArray[np.bool_]]:
-        return [self._evaluation.read(f"z{k}") > 0 for k in self._cornered if k >= layer]
+    def _at(self, index: int) -> tuple[int, int]:
+        """The layer, from 1, and the place in its flat parameters."""
+        layer = int(np.searchsorted(self._offsets, index, side="right"))
+        return layer, index - int(self._offsets[layer - 1])
+
+    def _sides(self) -> list[NDArray[np.bool_]]:
+        return [self._evaluation.read(f"z{layer}") > 0 for layer in self._cornered]
 
 
 def check(start: Start, tell: Callable[[int, int], None]) -> GradientCheck:
@@ -185,11 +201,10 @@ def _chosen(layers: Sequence[int], seed: int) -> NDArray[np.intp]:
     if total <= EVERY:
         return np.arange(total)
     rng = chance.generator(seed, _STREAM)
-    least = [min(size, LEAST_DRAWN) for size in blocks]
-    spare = max(0, DRAWN - sum(least))
-    found, offset = [], 0
-    for size, few in zip(blocks, least, strict=True):
-        number = min(size, few + spare * (size - few) // (total - sum(least)))
-        found.append(offset + np.sort(rng.choice(size, number, replace=False)))
-        offset += size
+    least = [min(size, LEAST_DRAWN, DRAWN // len(blocks)) for size in blocks]
+    spare, left = DRAWN - sum(least), total - sum(least)
+    drawn = [few + spare * (size - few) // left for size, few in zip(blocks, least, strict=True)]
+    drawn[blocks.index(max(blocks))] += DRAWN - sum(drawn)  # what rounding down has left over
+    offsets = np.cumsum([0, *blocks])
+    found = [at + np.sort(rng.choice(size, n, replace=False)) for at, size, n in zip(offsets, blocks, drawn, strict=False)]
     return np.concatenate(found)

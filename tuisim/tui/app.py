@@ -22,7 +22,7 @@ from tuisim.errors import ExitCode, printable
 from tuisim.presets import PRESETS
 from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver
-from tuisim.tui.failure import FailingQuietly
+from tuisim.tui.pages import Paged
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.help import HelpScreen, groups
 from tuisim.tui.screens.run import RunScreen
@@ -40,8 +40,8 @@ class AppWorker(RunWorker, Protocol):
     def join(self, timeout: float | None = None) -> bool: ...
 
 
-class TuisimApp(FailingQuietly):
-    """Setup, runs, help, themes, and the way out."""
+class TuisimApp(Paged):
+    """Setup, runs, pages, help, themes, and the way out."""
 
     TITLE = "tuisim"
     CSS_PATH = "tuisim.tcss"
@@ -59,7 +59,6 @@ class TuisimApp(FailingQuietly):
         self._make_worker = worker_factory
         self._signals: Signals | None = None
         self.worker: AppWorker | None = None
-        """The run in front, or the last one."""
         self._left: AppWorker | None = None
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
@@ -109,7 +108,7 @@ class TuisimApp(FailingQuietly):
     def _run_screen(self, config: RunConfig) -> RunScreen:
         if self.worker is not None:
             self.worker.stop("another run starts")
-        self.worker = self._make_worker(config)
+        self.worker, self.running = self._make_worker(config), config
         return RunScreen(self.worker, config, count(config))
 
     # ── The way out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,11 +133,13 @@ class TuisimApp(FailingQuietly):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
         yield from commands(PRESETS, self._choose_preset, partial(setattr, self, "theme"))
+        yield from self.page_commands()
         if isinstance(screen, RunScreen):
             yield SystemCommand("Marks", "Draw curves with braille, blocks or ASCII, in turn", screen.action_marker)
 
     def _choose_preset(self, name: str) -> None:
-        """Fill the form from a preset; a run in front is left for it."""
+        """Fill the form from a preset; a page or a run in front is left for it."""
+        self.leave_pages()
         if isinstance(self.screen, RunScreen):
             self.screen.dismiss(None)
         for screen in self.screen_stack:

@@ -39,8 +39,9 @@ class Scalars:
 
     def set_learning_rate(self, rate: float) -> None:
         self._rate = rate
-        self.learning_rate[...] = rate
-        self.decay_factor[...] = 1.0 - rate * self._weight_decay
+        with np.errstate(over="ignore"):  # what is beyond the dtype becomes inf, and the run says that it diverged
+            self.learning_rate[...] = rate
+            self.decay_factor[...] = 1.0 - rate * self._weight_decay
 
     def correct_bias(self) -> None:
         """Adam's corrections of the step at hand, in double precision: αₜ = α√(1−β₂ᵗ)/(1−β₁ᵗ), εₜ = ε√(1−β₂ᵗ)."""

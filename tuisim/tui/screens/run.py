@@ -7,6 +7,7 @@ scripted one serves as well.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import ClassVar
 
 from textual import events, on
@@ -42,6 +43,8 @@ _FOLDED = (
 
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
+RESTART_SECONDS = 0.5
+"""A run is not restarted more often than this."""
 ROUND = 5
 """Ticks after which a panel's turn to draw its pictures comes again: twice a second."""
 
@@ -104,6 +107,7 @@ class RunScreen(Screen[None]):
         self._pace: tuple[float | None] | None = None
         self._paused: bool | None = None
         self._failure: RunFailed | None = None
+        self._mounted_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -126,6 +130,7 @@ class RunScreen(Screen[None]):
         self.refresh_bindings()
 
     def on_mount(self) -> None:
+        self._mounted_at = monotonic()
         self._worker.start()
         self.set_interval(TICK, self.tick)
 
@@ -214,6 +219,9 @@ class RunScreen(Screen[None]):
         self._worker.control.stop("stopped by hand")
 
     def action_restart(self) -> None:
+        # A key held down asks faster than a screen can be built, and whoever then wants to quit would wait for them all.
+        if monotonic() - self._mounted_at < RESTART_SECONDS:
+            return
         self._worker.stop("restarted")
         self.post_message(self.RestartRequested(self._config))
 

@@ -13,6 +13,9 @@ from textual.widgets import Input, Static
 from tuisim.tui.widgets.setup_choice import Choice
 from tuisim.tui.widgets.setup_fields import Spec
 
+LONGEST = 640
+"""Characters a field takes: 65 layers of a million units and some; a paste of a file is no configuration."""
+
 
 class Entry(Input):
     """A text field one line high."""
@@ -20,7 +23,7 @@ class Entry(Input):
     BINDING_GROUP_TITLE = "text field"
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(compact=True, select_on_focus=True, id=id)
+        super().__init__(compact=True, select_on_focus=True, id=id, max_length=LONGEST)
 
     @property
     def text(self) -> str:

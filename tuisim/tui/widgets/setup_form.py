@@ -162,7 +162,8 @@ class SetupForm(Vertical):
     @on(LayerEditor.Edited)
     def _layers_edited(self, event: LayerEditor.Edited) -> None:
         event.stop()
-        *hidden, output = event.activations
+        # One size alone is no network yet and has no activation.
+        *hidden, output = event.activations or (self.field("output_activation").control.text,)
         self.field("layers").control.show("-".join(event.sizes))
         self.field("output_activation").control.show(output)
         if hidden:

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from tuisim.config import ACTIVATIONS
+from tuisim.config import ACTIVATIONS, MAX_COUNT
 from tuisim.errors import printable
 from tuisim.tui.widgets.setup_choice import Choice
 from tuisim.tui.widgets.setup_field import Entry
@@ -220,4 +220,5 @@ class LayerEditor(Vertical):
 
 
 def _whole(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    """Whether it is a number that can be counted with; a longer one is said to be wrong at its field."""
+    return text.isascii() and text.isdigit() and len(text) <= len(str(MAX_COUNT))

@@ -25,21 +25,25 @@ class ThroughputView:
     """Rates, utilization, history, phases, progress: the more there is room for, the more of it."""
 
     def __init__(self) -> None:
-        self._pictures: tuple[list[Line], list[Line]] = ([], [])
+        self._pictures: tuple[list[Line], ...] = ([], [], [], [])
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None:
             return wrap("waiting for the first step", frame.width, Tone.DIM)
         if frame.pictures:
-            self._pictures = (_history(snapshot, frame), _phases(snapshot, frame))
-        history, phases = self._pictures
+            # Shares and bars at the pictures' pace: at a thousand epochs a second they would only flicker.
+            width = frame.width
+            self._pictures = (
+                _history(snapshot, frame), _phases(snapshot, frame), _looking(snapshot, width), _progress(snapshot, frame),
+            )  # fmt: skip
+        history, phases, looking, progress = self._pictures
         blocks = [
             Block(0, _rates(snapshot, frame)),
             Block(1, _utilization(snapshot, frame)),
             Block(5, history),
             Block(3, phases),
-            Block(6, _looking(snapshot, frame.width)),
-            Block(2, _progress(snapshot, frame)),
+            Block(6, looking),
+            Block(2, progress),
             Block(4, _pinned(snapshot.peaks, frame.width)),
         ]
         lines = fold(blocks, frame.height)

@@ -1,0 +1,156 @@
+"""`tuisim prove`: the count, the gradient and the backend of a network, each checked against something independent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tuisim import units
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.config import layers_text
+from tuisim.errors import ExitCode
+from tuisim.study.prove import Check, Progress, Proof
+from tuisim.study.prove import prove as run_proof
+from tuisim.study.prove_backend import BackendCheck
+from tuisim.study.prove_count import BatchCount, CountCheck
+from tuisim.study.prove_gradient import GradientCheck
+
+MOST_WRONG = 20
+"""Differing cells shown; all are in the JSON document."""
+
+
+def prove(
+    layers: Layers = None,
+    *,
+    options: RunOptions = NOTHING_GIVEN,
+    config: ConfigFile = None,
+    force: Annotated[bool, Parameter(negative="", help="However long plain Python may take")] = False,
+    json_: Json = False,
+) -> int:
+    """Check a network's count, gradient and backend against plain Python and central differences."""
+    with _ProgressLine() as line:
+        proof = run_proof(resolve(layers, options, config), force=force, tell=line.show)
+    if json_:
+        print(json.dumps(proof.to_dict()))
+    else:
+        _print(proof, Console(highlight=False))
+    return ExitCode.DONE if proof.passed else ExitCode.CHECK_FAILED
+
+
+class _ProgressLine:
+    """One line on stderr that is written over, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def __enter__(self) -> _ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def show(self, progress: Progress) -> None:
+        if self._console.is_terminal:
+            words = f"{progress.check}: {progress.done:,} of {progress.of:,}"
+            scalar = f"about {units.duration(progress.scalar_seconds)} of plain Python in all, projected"
+            print(f"\r\x1b[K{words} ({scalar})"[: self._console.width + 4], end="", file=sys.stderr, flush=True)
+
+
+def _print(proof: Proof, console: Console) -> None:
+    config = proof.config
+    console.print(
+        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · {config.dtype} · "
+        f"{config.parameter_count:,} parameters",
+        soft_wrap=True,
+    )
+    for check in proof.checks:
+        if isinstance(check, CountCheck):
+            for batch in check.batches:
+                console.print()
+                console.print(_cells(batch))
+                console.print(_zeros(batch), soft_wrap=True)
+            _wrong(check, console)
+    console.print()
+    for check in proof.checks:
+        console.print(f"{_verdict(check.passed)}  {check.name:<9} {_words(check)}", soft_wrap=True)
+    failed = ", ".join(check.name for check in proof.checks if not check.passed)
+    result = "[bold green]✓ proved[/]" if proof.passed else f"[bold red]✗ not proved: {failed}[/]"
+    console.print(f"\n{result} in {units.duration(proof.seconds)} (measured)", soft_wrap=True)
+
+
+def _verdict(passed: bool) -> str:
+    return "[green]✓ passed[/]" if passed else "[bold red]✗ failed[/]"
+
+
+def _cells(batch: BatchCount) -> Table:
+    table = Table(
+        title=f"one step of {units.count(batch.batch)} examples, the loss included",
+        title_justify="left", title_style="", box=None, pad_edge=False, header_style="dim",
+    )  # fmt: skip
+    for heading, right in (
+        ("phase", False),
+        ("operation", False),
+        ("ledger, counted", True),
+        ("", False),
+        ("tally, measured", True),
+    ):
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    before = ""
+    for cell in batch.cells:
+        if cell.ledger or cell.tally:
+            phase = "" if cell.phase.value == before else cell.phase.value
+            before = cell.phase.value
+            sign, verdict = ("=", "[green]✓ equal[/]") if cell.passed else ("≠", "[bold red]✗ differs[/]")
+            table.add_row(phase, cell.kind, units.count(cell.ledger), sign, units.count(cell.tally), verdict)
+    return table
+
+
+def _zeros(batch: BatchCount) -> str:
+    zeros = sum(not (cell.ledger or cell.tally) for cell in batch.cells)
+    right = sum(row.passed for row in batch.operations)
+    return f"[dim]and {zeros} cells with 0 = 0; {right} of {len(batch.operations)} single operations agree in every kind[/]"
+
+
+def _wrong(check: CountCheck, console: Console) -> None:
+    for batch, cell in check.wrong[:MOST_WRONG]:
+        console.print(f"[bold red]✗ differs[/]  batch {units.count(batch)}, {cell.words}", soft_wrap=True)
+    if len(check.wrong) > MOST_WRONG:
+        console.print(f"and {len(check.wrong) - MOST_WRONG:,} more")
+
+
+def _words(check: Check) -> str:
+    if isinstance(check, CountCheck):
+        steps = " and of ".join(units.count(one.batch) for one in check.batches)
+        tail = "every tally is the ledger's" if check.passed else f"worst {check.worst:,}: {check.where}"
+        return f"{check.compared:,} cells compared over steps of {steps} examples: {tail}"
+    if isinstance(check, GradientCheck):
+        return _gradient_words(check)
+    return _backend_words(check)
+
+
+def _gradient_words(check: GradientCheck) -> str:
+    which = "every parameter" if check.every else f"{check.checked:,} drawn from all layers of {check.parameters:,} parameters"
+    corners = f", {check.corners:,} at a corner and not judged" if check.corners else ""
+    if check.worst is None:
+        return f"{which}{corners}: {check.where}"
+    return (
+        f"{which} against central differences (NumPy, float64){corners}: worst relative error "
+        f"{units.figure(check.worst, 2)} at {check.where}, {units.figure(check.analytic, 6)} against "
+        f"{units.figure(check.difference, 6)}; allowed {units.figure(check.tolerance, 2)}"
+    )
+
+
+def _backend_words(check: BackendCheck) -> str:
+    explained = f"{check.dtype}'s rounding explains up to {units.figure(check.tolerance, 2) or 'nothing'}"
+    return (
+        f"{check.backend} {check.dtype} beside scalar, {check.steps:,} steps from the same start: largest parameter difference "
+        f"{units.figure(check.worst, 2) or 'not finite'} at {check.where}; {explained}. Losses differ by at most "
+        f"{units.figure(check.worst_loss, 2) or 'not finite'}, explained up to {units.figure(check.loss_tolerance, 2)}"
+    )

@@ -1,0 +1,146 @@
+"""One network as one tool would report it: the dial, its number, what is in it and what is not, and all tools side by side.
+
+It draws conventions over a ledger and knows none of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuisim import units
+from tuisim.accounting import Ledger, Operations
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share, why_null
+from tuisim.accounting.operations import share
+from tuisim.program import Kind, Phase
+from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Line, Span, Tone, clip, fold, spread, width_of, wrap
+from tuisim.tui.widgets.plot import Marker, bar, large
+from tuisim.tui.widgets.table import Column, table
+
+_LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.FAINT)}
+_SCALARS = ("multiply", "add", "activation", "derivative")
+_TITLES = ("multiply", "add", "f", "f′", "other")
+LABEL = 12
+LEAST_BAR, MOST_BAR = 10, 72
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One kind of operation of the step, all layers together."""
+
+    phase: Phase
+    kind: Kind
+    what: str
+    operations: Operations
+
+
+def reported(ledger: Ledger, convention: Convention) -> float | None:
+    """What the tool says per example; none where that is not known."""
+    if convention is TUISIM:
+        return share(ledger.step_total_without_loss.total, ledger.batch)
+    return ledger.tools_per_example[convention.key]
+
+
+def dial(ledger: Ledger, at: int, width: int, height: int) -> list[Line]:
+    """The page for the convention at place `at`, folded to `height` lines."""
+    convention = CONVENTIONS[at]
+    full = reported(ledger, TUISIM) or 0
+    blocks = [
+        Block(0, _names(at, width)), Block(4, [BLANK]), Block(0, _number(ledger, convention, full, width, height)),
+        Block(5, [BLANK]), Block(0, _words(convention, width)), Block(3, [BLANK]), Block(1, _ledger(ledger, convention, width)),
+        Block(6, [BLANK]), Block(2, _all(ledger, at, full, width)),
+    ]  # fmt: skip
+    return fold(blocks, height)
+
+
+def _names(at: int, width: int) -> list[Line]:
+    """The dial itself: every name in its place, the chosen one bright between arrows."""
+    pieces: list[Line] = []
+    for i, convention in enumerate(CONVENTIONS):
+        chosen = i == at
+        pieces.append(((f"◂ {convention.name} ▸", Tone.ACCENT),) if chosen else ((f"  {convention.name}  ", Tone.DIM),))
+    return spread(pieces, width, gap=1)
+
+
+def _number(ledger: Ledger, convention: Convention, full: float, width: int, height: int) -> list[Line]:
+    value = reported(ledger, convention)
+    if value is None:
+        return wrap(f"{convention.name} says nothing known here: {why_null(ledger.config)}", width, Tone.WARNING)
+    text = units.short_count(value, 19)
+    of = f"{convention.unit} an example" + (" at this batch" if convention is TUISIM else "")
+    ratio: Line = (
+        (f"{value / full:.2f} ×", Tone.STRONG), (f" the full ledger's {units.short_count(full, 19)}  counted", Tone.DIM),
+    )  # fmt: skip
+    big = large(text) if all(c in "0123456789,." for c in text) else []
+    if big and height >= 30 and len(big[0]) + 44 <= width:
+        beside: list[Line] = [((of, Tone.TEXT),), ratio, BLANK]
+        return [((line, Tone.ACCENT), ("   ", Tone.TEXT), *words) for line, words in zip(big, beside, strict=True)]
+    return spread([((text, Tone.ACCENT), (f" {of}", Tone.TEXT)), ratio], width)
+
+
+def _words(convention: Convention, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for label, words in (("counts", convention.counts), ("leaves out", convention.leaves_out)):
+        folded = wrap(words, width - LABEL, Tone.TEXT)
+        lines += [((f"{label if i == 0 else '':<{LABEL}}", Tone.DIM), *line) for i, line in enumerate(folded)]
+    return lines
+
+
+def _ledger(ledger: Ledger, convention: Convention, width: int) -> list[Line]:
+    """The full ledger, what the tool has of it bright and the rest dim."""
+    merged: dict[tuple[Phase, Kind], _Entry] = {}
+    for row in ledger.rows:
+        if row.operations.total:
+            before = merged.get((row.phase, row.kind))
+            total = row.operations + (before.operations if before else Operations())
+            merged[row.phase, row.kind] = _Entry(row.phase, row.kind, row.what, total)
+    entries = list(merged.values())
+    columns = [Column("", right=False), Column("phase", right=False), Column("an example", right=False)]
+    columns += [Column(title) for title in _TITLES]
+    rows = [_entry(entry, convention, ledger.batch) for entry in entries]
+    legend: list[Line] = [((f"{mark} ", tone), (kind.value, Tone.DIM)) for kind, (mark, tone) in _LOOKS.items()]
+    return [*table(columns, rows, width), *spread(legend, width)]
+
+
+def _entry(entry: _Entry, convention: Convention, batch: int) -> list[Span]:
+    n = entry.operations
+    counts = {scalar: getattr(n, scalar) for scalar in _SCALARS}
+    shares = {scalar: convention.share(entry.phase, entry.kind, scalar) for scalar in (*_SCALARS, "other")}
+    present = [shares[scalar] for scalar, value in (*counts.items(), ("other", n.other)) if value]
+    most = min(present, key=list(Share).index)
+    mark, tone = _LOOKS[most]
+    off = most is Share.NONE
+    cells = [(value, shares[scalar]) for scalar, value in (*counts.items(), ("other", n.other))]
+    return [
+        (mark, tone),
+        (entry.phase.value, Tone.FAINT if off else PHASE_TONES[entry.phase.value]),
+        (entry.what, Tone.FAINT if off else Tone.TEXT),
+        *((units.short_count(share(value, batch), 11), _LOOKS[kind][1]) if value else ("·", Tone.FAINT) for value, kind in cells),
+    ]
+
+
+def _all(ledger: Ledger, at: int, full: float, width: int) -> list[Line]:
+    """Every tool's number beside its bar, on one scale."""
+    values = [reported(ledger, convention) for convention in CONVENTIONS]
+    texts = [units.short_count(value, 15) for value in values]
+    names = max(len(convention.name) for convention in CONVENTIONS)
+    figures = max(map(len, texts))
+    room = min(MOST_BAR, width - names - figures - 14)
+    most = max(value for value in values if value is not None)
+    lines: list[Line] = []
+    for i, (convention, value, text) in enumerate(zip(CONVENTIONS, values, texts, strict=True)):
+        tone = Tone.ACCENT if i == at else Tone.TEXT if convention is TUISIM else Tone.DIM
+        ratio = "" if value is None else f"{value / full:.2f} ×"
+        line: Line = ((f"{convention.name:<{names}}  {text:>{figures}}  {ratio:>8}", tone),)
+        if value is None:
+            line = (*line, (clip("  " + why_null(ledger.config), max(0, width - width_of(line))), Tone.DIM))
+        elif room >= LEAST_BAR:
+            filled = bar(value / most, room, Marker.BLOCK)[0]
+            line = (*line, ("  ", Tone.TEXT), (filled, tone))
+        lines.append(line)
+    return lines
+
+
+def described(convention: Convention, conventions: Sequence[Convention] = CONVENTIONS) -> str:
+    """Its place on the dial, in words."""
+    return f"{conventions.index(convention) + 1} of {len(conventions)}"
