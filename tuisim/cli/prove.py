@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
+from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import layers_text
 from tuisim.errors import ExitCode
@@ -38,7 +39,7 @@ def prove(
     if json_:
         print(json.dumps(proof.to_dict()))
     else:
-        _print(proof, Console(highlight=False))
+        _print(proof, CommandConsole(highlight=False))
     return ExitCode.DONE if proof.passed else ExitCode.CHECK_FAILED
 
 

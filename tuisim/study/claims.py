@@ -93,7 +93,7 @@ def _layers(ledger: Ledger) -> Claim:
         f"{units.count(products)} products, {units.count(sums_of_all)} sums made of {units.count(additions)} additions and "
         f"{units.count(functions)} applications of f: {units.count(share(total.total, ledger.batch))} operations forward"
     )
-    said = "A layer is aⱼ = f(bⱼ + Σ Wᵢⱼ·xᵢ): N·M multiplications, M sums of N + 1 terms, M applications of f."
+    said = "A layer is aⱼ = f(bⱼ + Σ Wᵢⱼ·xᵢ): N·M products, M sums of N + 1 terms, M times f."
     return Claim("S1", said, Table("layer", columns, tuple(rows)), verdict, exact)
 
 
@@ -119,7 +119,7 @@ def _backward(ledger: Ledger) -> Claim:
         f"what is passed back is used again; with the update the step is {ledger.ratio_to_naive:.2f} × the naive "
         f"{units.count(ledger.naive)}"
     )
-    said = "Backward needs a derivative for each weight and bias: a small factor more than guessed, as results are used again."
+    said = "Backward needs one derivative per weight and bias: a small factor more work, as results are re-used."
     return Claim("S2", said, Table("backward, update", columns, tuple(rows)), verdict, ledger.ratio_to_naive < SMALL_FACTOR)
 
 
@@ -213,10 +213,9 @@ def _bigger(ledger: Ledger) -> Claim:
         Column("parameters", "parameters", aside=True), Column("forward", "forward"), Column("step", "whole step"),
         Column("ratio", "× this network"),
     )  # fmt: skip
-    verdict = (
-        f"up to {units.si(most)} operations in one forward pass, and {units.count(ledger.naive // 2)} products here: "
-        "any size can be counted, and every one of them is paid for again by each example"
-    )
+    own = share(ledger.per_step[Phase.FORWARD].total, ledger.batch)
+    times = f", {most / own:,.0f} × this network's" if most > own else ", and that is this network"
+    verdict = f"up to {units.si(most)} operations in one forward pass{times}; any size can be counted, trained or not"
     said = "Real networks are far bigger: millions of operations in one forward pass."
     return Claim("S5", said, Table("network, an example", columns, tuple(rows)), verdict, most >= 1e6)
 
@@ -243,11 +242,12 @@ def _functions(config: RunConfig, times: tuple[ElementTime, ...]) -> Claim:
         return Claim("S6", said, table, "", None)
     ratios = {n: s[CACHED].ratio for n, s in by_name.items() if n != MULTIPLY}
     alike = [name for name, ratio in ratios.items() if ratio < CLEARLY]
-    least, most = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+    most = max(ratios, key=ratios.__getitem__)
+    here = ", ".join(f"{name} {ratios[name]:.2f} ×" for name in dict.fromkeys(config.activations) if name in ratios)
     verdict = (
-        f"in cache ({CACHED:,} elements) {len(ratios) - len(alike)} of {len(ratios)} cost clearly more, from {least} at "
-        f"{ratios[least]:.2f} × to {most} at {ratios[most]:.0f} ×; from memory ({LARGE:,}) all of them wait for their arrays, "
-        "and a product for one more"
+        f"in cache ({CACHED:,} elements) {len(ratios) - len(alike)} of {len(ratios)} cost clearly more, {most} most at "
+        f"{ratios[most]:.0f} ×{f', here {here}' if here else ''}; from memory ({LARGE:,}) all wait for their arrays, a product "
+        "for one more"
     )
     holds = True if not alike else None if len(alike) < len(ratios) else False
     return Claim("S6", said, table, verdict, holds)

@@ -4,11 +4,12 @@ It does not know how a backend computes. The scalar backend works in doubles wha
 mistake or rounding, and how far rounding can lead is measured, not guessed. In a sum of K terms of a dtype with spacing ε the
 roundings add up like a walk of K steps, to about √K·ε of its terms; each is as if the numbers that went in had been so much
 different. So the same steps are made again in float64 with every parameter disturbed by up to FACTOR·√K·ε of itself before each
-step, K being the longest sum of the step (units of a layer, or the batch). What comes out differs from the undisturbed run by
-what that much rounding does to this very network, optimizer and data: growing with the steps and with the parameters'
-magnitude, through an adaptive rule's division by nearly nothing, and across the corners of an activation. This is Monte Carlo
-arithmetic (Parker 1997) on a step's inputs. The tolerance is the largest such difference of SHADOWS disturbed runs, and one
-rounding of the largest parameter.
+step, K being the longest sum of the step (units of a layer, or the batch). Biases of the output are disturbed by as much of 1
+at least: the loss's gradient is rounded relative to probabilities or answers, however small the output. What comes out differs
+from the undisturbed run by what that much rounding does to this very network, optimizer and data: growing with the steps and
+with the parameters' magnitude, through an adaptive rule's division by nearly nothing, and across the corners of an activation.
+This is Monte Carlo arithmetic (Parker 1997) on a step's inputs. The tolerance is the largest such difference of SHADOWS
+disturbed runs, and one rounding of the largest parameter.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ SHADOWS = 8
 """Disturbed runs; they cost next to nothing beside the scalar one."""
 FACTOR = 4.0
 """Times the rounding to be expected: a margin, not a fit."""
+EXPLOSION = 1e3
+"""A loss so many times the first one (or 1, if that is more) is an explosion."""
 _STREAM = 1_001
 """Of chance; no run draws from it."""
 
@@ -89,12 +92,16 @@ class _Outcome:
 def check(start: Start, steps: int, tell: Callable[[int, int], None]) -> BackendCheck:
     """`steps` steps on both backends; `tell(done, of)` is called after each of the scalar one.
 
-    A run that diverges is compared up to there. The scalar backend as the chosen one is compared with NumPy.
+    A run that explodes is compared only up to there: beyond, its rounding explodes as well. The scalar backend as the chosen one
+    is compared with NumPy.
     """
     backend = "numpy" if start.config.backend == "scalar" else start.config.backend
     batches = start.batches(steps)
     tell(0, steps)
     reference = _outcome(start.network("scalar"), batches, after=lambda step: tell(step, steps))
+    calm = int((~(reference.losses <= EXPLOSION * max(1.0, reference.losses[0]))).argmax())
+    if calm:
+        return check(start, calm, tell)
     with get_backend(backend).threads(start.config.threads or 1):
         subject = _outcome(start.network(backend), batches)
     disturbance = _disturbance(start)
@@ -145,13 +152,17 @@ def _disturbance(start: Start) -> float:
 def _tolerances(start: Start, batches: list[Batch], disturbance: float) -> tuple[float, float]:
     """Of a parameter and of a loss: what the disturbed runs differ by at most, and one rounding of the value itself."""
     undisturbed = _outcome(start.network("numpy", "float64"), batches)
+    least = np.zeros(start.config.parameter_count)
+    least[-start.config.layers[-1] :] = 1.0
     losses, parameters = [0.0], [0.0]
     for number in range(SHADOWS):
         rng = chance.generator(start.config.seed, _STREAM, number)
 
         def disturb(network: Network, rng: np.random.Generator = rng) -> None:
             values = network.full.read("parameters")
-            network.full.write("parameters", values * (1 + disturbance * rng.uniform(-1, 1, values.size)))
+            network.full.write(
+                "parameters", values + rng.uniform(-disturbance, disturbance, values.size) * np.maximum(np.abs(values), least)
+            )
 
         shadow = _outcome(start.network("numpy", "float64"), batches, disturb)
         loss_differences, parameter_differences = shadow.difference(undisturbed)

@@ -24,9 +24,9 @@ LEAST_STEPS, MOST_STEPS = 3, 100
 """Steps the backends are compared over: three put an optimizer's state to use."""
 STEP_SECONDS = 2.0
 """The scalar backend makes as many of these steps as fit in so long."""
-_PRICED_SECONDS = 0.02
-_DEEP = 5
-"""Layers of weights from which the priced network is narrower, so that it stays small."""
+_PRICED_SECONDS = 0.05
+_PRICED_WIDTH, _PRICED_BATCH = 32, 2
+"""Of the network that an operation is priced on: its step is shorter than the turn another thread would take."""
 
 
 class TooLong(RunError):
@@ -75,15 +75,15 @@ def check(config: RunConfig, cost: Cost) -> None:
             f"layers = {printable(layers_text(config.layers))} at batch {in_full(config.batch_size)}: the scalar backend would "
             f"take about {duration(cost.seconds)} ({1 + cost.steps} steps of {si(cost.operations)} operations, "
             f"{duration(cost.seconds_per_operation)} each here), the limit is {duration(LIMIT_SECONDS)}: "
-            "use a smaller network or batch, or --force",
+            "use a smaller network or batch, or force it (--force)",
             cost.seconds,
         )
 
 
 def _price(config: RunConfig) -> float:
-    """Seconds per scalar operation, the least of a few steps of a narrow network with the same layers, loss and optimizer."""
-    width = 8 if len(config.layers) > _DEEP else 32
-    small = replace(config, layers=tuple(min(size, width) for size in config.layers), batch_size=min(config.batch_size, 8))
+    """Seconds per scalar operation, the least of many steps of a narrow network with the same layers, loss and optimizer."""
+    layers = tuple(min(size, _PRICED_WIDTH) for size in config.layers)
+    small = replace(config, layers=layers, batch_size=min(config.batch_size, _PRICED_BATCH))
     program = build(small)
     rng = np.random.default_rng(0)
     step = get_backend("scalar").bind(program)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
+from time import monotonic
 from typing import Any, ClassVar, Protocol
 
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 
 from tuisim.accounting import count
@@ -22,7 +24,7 @@ from tuisim.errors import ExitCode, printable
 from tuisim.presets import PRESETS
 from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver
-from tuisim.tui.pages import Paged
+from tuisim.tui.pages import PAGE_BINDINGS, Paged
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.help import HelpScreen, groups
 from tuisim.tui.screens.run import RunScreen
@@ -30,6 +32,9 @@ from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.screens.small import SmallScreen, too_small
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
+
+START_SECONDS = 0.7
+"""Runs are not started more often than this."""
 
 
 class AppWorker(RunWorker, Protocol):
@@ -50,6 +55,7 @@ class TuisimApp(Paged):
         Binding("ctrl+q", "quit", "quit", tooltip="quit, also while typing", priority=True),
         Binding("ctrl+c", "interrupt", "quit with exit code 130, or copy the text that is selected", show=False),
         Binding("question_mark,f1", "help", "help", key_display="?"),
+        *PAGE_BINDINGS,
         Binding("ctrl+p", "command_palette", "palette", key_display="^p", priority=True),
     ]
 
@@ -60,6 +66,7 @@ class TuisimApp(Paged):
         self._signals: Signals | None = None
         self.worker: AppWorker | None = None
         self._left: AppWorker | None = None
+        self._started_at = -START_SECONDS
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         if self.theme == "textual-dark":
@@ -91,10 +98,12 @@ class TuisimApp(Paged):
     # ── Runs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_setup_screen_start_requested(self, message: SetupScreen.StartRequested) -> None:
-        self.push_screen(self._run_screen(message.config))
+        if screen := self._run_screen(message.config):
+            self.push_screen(screen)
 
     def on_run_screen_restart_requested(self, message: RunScreen.RestartRequested) -> None:
-        self.switch_screen(self._run_screen(message.config))
+        if screen := self._run_screen(message.config):
+            self.switch_screen(screen)
 
     def on_setup_screen_returned(self) -> None:
         """Say once more why a run failed, where it can be mended."""
@@ -105,7 +114,11 @@ class TuisimApp(Paged):
         if failure := self.worker.failure:
             self.notify(printable(failure.message, 200), title="the run failed", severity="error", timeout=10, markup=False)
 
-    def _run_screen(self, config: RunConfig) -> RunScreen:
+    def _run_screen(self, config: RunConfig) -> RunScreen | None:
+        """None where a held-down key asks faster than screens are built: whoever then quits would wait for them all."""
+        if monotonic() - self._started_at < START_SECONDS:
+            return None
+        self._started_at = monotonic()
         if self.worker is not None:
             self.worker.stop("another run starts")
         self.worker, self.running = self._make_worker(config), config
@@ -129,6 +142,11 @@ class TuisimApp(Paged):
     def action_help(self) -> None:
         if not isinstance(self.screen, HelpScreen | SmallScreen):
             self.push_screen(HelpScreen(groups(self.screen, (SetupScreen, RunScreen))))
+
+    def action_command_palette(self) -> None:
+        """Textual looks at the screen in front alone; behind a backlog of changes another palette may be on its way."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)

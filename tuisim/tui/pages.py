@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.screen import Screen
 
 from tuisim.config import RunConfig
@@ -31,17 +31,16 @@ COMMANDS = (
     ("answer", "Answer", "The answer's seven claims, counted and measured for this network"),
     ("dial", "Conventions", "This network as other tools would count it"),
 )
-_GROUP = Binding.Group("proof, answer, conventions", compact=True)
+PAGE_BINDINGS: tuple[Binding, ...] = (
+    Binding("f2", "page('prove')", "proof", id="page.prove", tooltip="Proof: check count, gradient and backend"),
+    Binding("f3", "page('answer')", "answer", id="page.answer", tooltip="Answer: the seven claims, for this network"),
+    Binding("f4", "page('dial')", "conventions", id="page.dial", tooltip="Conventions: how other tools would count it"),
+)
+"""The same keys on every screen; a narrow line of keys leaves them to the help."""
 
 
 class Paged(FailingQuietly):
     """An app whose screens can be covered by a page about their configuration."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "page('prove')", "proof", group=_GROUP, tooltip="Proof: check count, gradient and backend"),
-        Binding("f3", "page('answer')", "answer", group=_GROUP, tooltip="Answer: the seven claims, for this network"),
-        Binding("f4", "page('dial')", "conventions", group=_GROUP, tooltip="Conventions: how other tools would count it"),
-    ]
 
     worker: RunWorker | None = None
     """The run in front, or the last one."""

@@ -26,6 +26,7 @@ from tuisim.tui.widgets.keys import KeyLine
 
 TICK = 0.1
 """Seconds between two looks at the measurement."""
+_WIDTHS = [(0, "-narrow"), (76, "-normal")]
 PATIENCE = 0.5
 """Seconds after the last edit before the new network is timed."""
 
@@ -37,15 +38,18 @@ class AnswerScreen(Screen[None]):
     HELP = "The answer to the question, claim by claim: what is counted for this network, and what is measured on this machine."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,b", "back", "back", key_display="esc", tooltip="Back to where this page was opened"),
-        Binding("e", "edit", "edit", tooltip="Edit the layers and the batch"),
+        Binding("e", "edit", "edit layers, batch", tooltip="Edit the layers and the batch"),
         Binding("m", "measure", "measure again", tooltip="Measure again; a training that runs is paused for it"),
         Binding("down", "scroll(1)", "scroll down", show=False),
         Binding("up", "scroll(-1)", "scroll up", show=False),
         Binding("pagedown,space", "leap(1)", "page", show=False, tooltip="A page down"),
         Binding("pageup", "leap(-1)", "page up", show=False),
     ]
+    AUTO_FOCUS = ""  # the page is read first; `e` edits
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
     DEFAULT_CSS = """
     AnswerScreen {
+        &.-narrow #page-title { display: none; }
         #answer-scroll { height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
         #answer-scroll > Canvas { height: auto; }
     }
@@ -73,7 +77,6 @@ class AnswerScreen(Screen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.set_focus(None)
         self.set_interval(TICK, self.look)
 
     def on_resize(self) -> None:
@@ -97,19 +100,19 @@ class AnswerScreen(Screen[None]):
 
     def _state(self) -> str:
         if self._due is not None:
-            return "a training runs: m pauses it and measures" if self._busy() else "counted; measured in a moment"
+            return "training: m pauses it" if self._busy() else "counted"
         assert self._measuring is not None
         if self._measuring.alive:
-            return "timing each activation …" if self._known.steps else "timing the step on each backend …"
-        return self._measuring.failure or "counted, and measured here"
+            return "timing activations …" if self._known.steps else "timing the step …"
+        return self._measuring.failure or "counted and measured"
 
     def _draw(self) -> None:
         scroll = self.query_one("#answer-scroll", VerticalScroll)
         width = scroll.scrollable_content_region.width
-        if width < 1:
+        if width < 2:
             return
         self._shown = self._known
-        lines = page(claims(self._config, self._known), width)
+        lines = page(claims(self._config, self._known), width - 1)  # a cell off the scrollbar
         canvas = self.query_one(Canvas)
         canvas.styles.height = len(lines)
         canvas.show(lines)

@@ -66,7 +66,7 @@ class DialScreen(Screen[None]):
             sizes = f"{self._config.layers[0]} … {self._config.layers[-1]}"
         names = " ".join(dict.fromkeys(self._config.activations))
         self.query_one("#dial-title", Static).update(
-            f"[b $accent]how others count[/]   {sizes} · {names} · batch {self._config.batch_size:,}"
+            f"[b $accent]how others count[/]   {sizes} · {names} · batch {self._config.batch_size:,} · all counted"
         )
 
     def on_resize(self) -> None:

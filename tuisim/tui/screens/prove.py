@@ -62,6 +62,7 @@ class ProveScreen(Screen[None]):
     #proof-header, #proof-status { column-span: 2; background: $panel; }
     #proof-status { background: $surface; }
     #proof-count { column-span: 2; }
+    ProveScreen Canvas .canvas--good { color: $success; }
     ProveScreen KeyLine { dock: none; column-span: 2; }
     ProveScreen.-narrow { grid-rows: 1 10fr 11fr 1 1; }
     ProveScreen.-narrow Panel { padding: 0; }
@@ -72,11 +73,11 @@ class ProveScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "again", id="prove.again", tooltip="Prove it once more"),
         Binding("f", "force", "go on", id="prove.force", tooltip="Prove it however long plain Python takes"),
+        Binding("escape,b", "back", "back", id="prove.back", key_display="esc", tooltip="Out of the zoom, or back"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"prove.zoom_{n}", tooltip=f"Only the {what}, or all")
             for n, what in enumerate(("count", "gradient", "backend"), 1)
         ),
-        Binding("escape,b", "back", "back", id="prove.back", key_display="esc", tooltip="Out of the zoom, or back"),
     ]
 
     def __init__(self, config: RunConfig, worker_factory: Callable[[RunConfig, bool], AnyProofWorker] = ProofWorker) -> None:
@@ -91,8 +92,8 @@ class ProveScreen(Screen[None]):
         kind = "ledger counted, tally measured"
         self._panels = (
             Panel(1, "ledger = tally", kind, count_view, id="proof-count", numbers=True, turn=None),
-            Panel(2, "gradient", "measured", gradient_view, id="proof-gradient", numbers=True, turn=None),
-            Panel(3, "backend", "measured", backend_view, id="proof-backend", numbers=True, turn=None),
+            Panel(2, "gradient", "measured, parameters counted", gradient_view, id="proof-gradient", numbers=True, turn=None),
+            Panel(3, "backend", "measured, steps counted", backend_view, id="proof-backend", numbers=True, turn=None),
         )
 
     def compose(self) -> ComposeResult:

@@ -7,7 +7,6 @@ scripted one serves as well.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import ClassVar
 
 from textual import events, on
@@ -15,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
@@ -24,6 +22,7 @@ from tuisim.errors import printable
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.widgets.curves import CurvesView
 from tuisim.tui.widgets.gradients import GradientsView
+from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.ladders import next_pace, next_rate
 from tuisim.tui.widgets.operations import OperationsView
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
@@ -33,18 +32,15 @@ from tuisim.tui.widgets.throughput import ThroughputView
 _PACE, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("pace", "rate", "zoom"))
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
-_WIDE_FOOTER = 110
-"""Cells from which the footer has room for every key."""
 _FOLDED = (
-    (_WIDE_FOOTER, ("run.marker", "run.restart")),
+    (130, ("page.prove", "page.answer", "page.dial")),
+    (110, ("run.marker", "run.restart")),
     (76, ("run.lower_rate", "run.higher_rate", *(f"run.zoom_{n}" for n in range(1, 5)))),
 )
-"""Below so many cells these keys are left out of the footer; they work all the same."""
+"""Below so many cells these keys are left out of the key line; they work all the same."""
 
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
-RESTART_SECONDS = 0.5
-"""A run is not restarted more often than this."""
 ROUND = 5
 """Ticks after which a panel's turn to draw its pictures comes again: twice a second."""
 
@@ -107,17 +103,16 @@ class RunScreen(Screen[None]):
         self._pace: tuple[float | None] | None = None
         self._paused: bool | None = None
         self._failure: RunFailed | None = None
-        self._mounted_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield self._header
         yield from self._panels
         yield self._status
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """What can be pressed; a narrow footer shows the keys needed most, the help screen has them all."""
+        """What can be pressed; a narrow key line shows the keys needed most, the help screen has them all."""
         found = super().active_bindings
         folded = {name for width, names in _FOLDED if self.app.size.width < width for name in names}
         return {
@@ -126,11 +121,9 @@ class RunScreen(Screen[None]):
         }
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one(Footer).compact = event.size.width < _WIDE_FOOTER
         self.refresh_bindings()
 
     def on_mount(self) -> None:
-        self._mounted_at = monotonic()
         self._worker.start()
         self.set_interval(TICK, self.tick)
 
@@ -219,10 +212,6 @@ class RunScreen(Screen[None]):
         self._worker.control.stop("stopped by hand")
 
     def action_restart(self) -> None:
-        # A key held down asks faster than a screen can be built, and whoever then wants to quit would wait for them all.
-        if monotonic() - self._mounted_at < RESTART_SECONDS:
-            return
-        self._worker.stop("restarted")
         self.post_message(self.RestartRequested(self._config))
 
     def action_back(self) -> None:

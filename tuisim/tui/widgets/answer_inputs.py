@@ -30,8 +30,8 @@ class AnswerInputs(Vertical):
         & > Horizontal { height: 1; padding: 0 1; }
         & .label { width: auto; color: $secondary; padding-right: 1; }
         & #page-title { width: auto; text-style: bold; color: $accent; padding-right: 3; }
-        & #page-layers { width: 26; margin-right: 2; }
-        & #page-batch { width: 11; margin-right: 2; }
+        & #page-layers { width: 19; margin-right: 2; }
+        & #page-batch { width: 8; margin-right: 2; }
         & #page-state { width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
         & #page-mistake { height: auto; color: $error; padding: 0 1; display: none; }
     }

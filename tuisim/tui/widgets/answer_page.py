@@ -62,7 +62,7 @@ def _tag(claim: Claim) -> Line:
 
 
 def _figures(claim: Claim, width: int) -> list[Line]:
-    """The most of the table that fits: formulas and remarks go first, then lesser columns, then exact numbers."""
+    """The most of the table that fits: formulas and remarks go first, then lesser columns, exact numbers, the last columns."""
     if not claim.table.rows:
         return []
     for formulas, notes, aside, exact in (
@@ -72,6 +72,8 @@ def _figures(claim: Claim, width: int) -> list[Line]:
         columns, rows = _cells(claim, formulas, notes, aside, exact)
         if fits(columns, rows, width):
             break
+    while len(columns) > 2 and not fits(columns, rows, width):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     return table(columns, rows, width)
 
 

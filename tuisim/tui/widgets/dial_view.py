@@ -5,7 +5,6 @@ It draws conventions over a ledger and knows none of either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuisim import units
@@ -15,21 +14,26 @@ from tuisim.accounting.operations import share
 from tuisim.program import Kind, Phase
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Line, Span, Tone, clip, fold, spread, width_of, wrap
 from tuisim.tui.widgets.plot import Marker, bar, large
-from tuisim.tui.widgets.table import Column, table
+from tuisim.tui.widgets.table import Column, fits, table
 
-_LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.FAINT)}
+_LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.DIM)}
 _SCALARS = ("multiply", "add", "activation", "derivative")
 _TITLES = ("multiply", "add", "f", "f′", "other")
 LABEL = 12
+EXACT, SHORT = 11, 6
+"""Characters of a count, where there is room for it whole and where there is not."""
+OTHER_LINES = 26
+"""Lines of the page beside the ledger where nothing is folded away."""
 LEAST_BAR, MOST_BAR = 10, 72
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One kind of operation of the step, all layers together."""
+    """One operation of the step, of one layer or of all together."""
 
     phase: Phase
     kind: Kind
+    layer: str
     what: str
     operations: Operations
 
@@ -46,10 +50,16 @@ def dial(ledger: Ledger, at: int, width: int, height: int) -> list[Line]:
     convention = CONVENTIONS[at]
     full = reported(ledger, TUISIM) or 0
     blocks = [
-        Block(0, _names(at, width)), Block(4, [BLANK]), Block(0, _number(ledger, convention, full, width, height)),
-        Block(5, [BLANK]), Block(0, _words(convention, width)), Block(3, [BLANK]), Block(1, _ledger(ledger, convention, width)),
-        Block(6, [BLANK]), Block(2, _all(ledger, at, full, width)),
-    ]  # fmt: skip
+        Block(0, _names(at, width)),
+        Block(4, [BLANK]),
+        Block(0, _number(ledger, convention, full, width, height)),
+        Block(5, [BLANK]),
+        Block(0, _words(convention, width)),
+        Block(3, [BLANK]),
+        Block(1, _ledger(ledger, convention, width, height - OTHER_LINES)),
+        Block(6, [BLANK]),
+        Block(2, _all(ledger, at, full, width)),
+    ]
     return fold(blocks, height)
 
 
@@ -58,8 +68,9 @@ def _names(at: int, width: int) -> list[Line]:
     pieces: list[Line] = []
     for i, convention in enumerate(CONVENTIONS):
         chosen = i == at
-        pieces.append(((f"◂ {convention.name} ▸", Tone.ACCENT),) if chosen else ((f"  {convention.name}  ", Tone.DIM),))
-    return spread(pieces, width, gap=1)
+        name = convention.name.removeprefix("FlopCounterMode ")
+        pieces.append(((f"◂ {name} ▸", Tone.ACCENT),) if chosen else ((f"  {name} ", Tone.DIM),))
+    return spread(pieces, width, gap=0)
 
 
 def _number(ledger: Ledger, convention: Convention, full: float, width: int, height: int) -> list[Line]:
@@ -69,7 +80,7 @@ def _number(ledger: Ledger, convention: Convention, full: float, width: int, hei
     text = units.short_count(value, 19)
     of = f"{convention.unit} an example" + (" at this batch" if convention is TUISIM else "")
     ratio: Line = (
-        (f"{value / full:.2f} ×", Tone.STRONG), (f" the full ledger's {units.short_count(full, 19)}  counted", Tone.DIM),
+        (f"{value / full:.2f} ×", Tone.STRONG), (f" the full ledger's {units.short_count(full, 19)}", Tone.DIM),
     )  # fmt: skip
     big = large(text) if all(c in "0123456789,." for c in text) else []
     if big and height >= 30 and len(big[0]) + 44 <= width:
@@ -86,23 +97,31 @@ def _words(convention: Convention, width: int) -> list[Line]:
     return lines
 
 
-def _ledger(ledger: Ledger, convention: Convention, width: int) -> list[Line]:
-    """The full ledger, what the tool has of it bright and the rest dim."""
-    merged: dict[tuple[Phase, Kind], _Entry] = {}
-    for row in ledger.rows:
-        if row.operations.total:
-            before = merged.get((row.phase, row.kind))
-            total = row.operations + (before.operations if before else Operations())
-            merged[row.phase, row.kind] = _Entry(row.phase, row.kind, row.what, total)
+def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> list[Line]:
+    """The full ledger, what the tool has of it bright and the rest dim; layer by layer where there is room."""
+    counted = [row for row in ledger.rows if row.operations.total]
+    apart = len(counted) + 2 <= height
+    merged: dict[tuple[Phase, Kind, str], _Entry] = {}
+    for row in counted:
+        layer = "" if row.layer is None or not apart else str(row.layer)
+        before = merged.get((row.phase, row.kind, layer))
+        total = row.operations + (before.operations if before else Operations())
+        merged[row.phase, row.kind, layer] = _Entry(row.phase, row.kind, layer, row.what, total)
     entries = list(merged.values())
-    columns = [Column("", right=False), Column("phase", right=False), Column("an example", right=False)]
+    heads = ("", "phase", *(("layer",) if apart else ()), "an example")
+    columns = [Column(head, right=False) for head in heads]
     columns += [Column(title) for title in _TITLES]
-    rows = [_entry(entry, convention, ledger.batch) for entry in entries]
+    for digits in (EXACT, SHORT):
+        rows = [_entry(entry, convention, ledger.batch, apart, digits) for entry in entries]
+        if fits(columns, rows, width):
+            break
+    if not fits(columns, rows, width):  # the operations' names say their phase
+        columns, rows = [columns[0], *columns[2:]], [[row[0], *row[2:]] for row in rows]
     legend: list[Line] = [((f"{mark} ", tone), (kind.value, Tone.DIM)) for kind, (mark, tone) in _LOOKS.items()]
     return [*table(columns, rows, width), *spread(legend, width)]
 
 
-def _entry(entry: _Entry, convention: Convention, batch: int) -> list[Span]:
+def _entry(entry: _Entry, convention: Convention, batch: int, apart: bool, digits: int) -> list[Span]:
     n = entry.operations
     counts = {scalar: getattr(n, scalar) for scalar in _SCALARS}
     shares = {scalar: convention.share(entry.phase, entry.kind, scalar) for scalar in (*_SCALARS, "other")}
@@ -111,11 +130,15 @@ def _entry(entry: _Entry, convention: Convention, batch: int) -> list[Span]:
     mark, tone = _LOOKS[most]
     off = most is Share.NONE
     cells = [(value, shares[scalar]) for scalar, value in (*counts.items(), ("other", n.other))]
+    numbers = [
+        (units.short_count(share(value, batch), digits), _LOOKS[kind][1]) if value else ("·", Tone.FAINT) for value, kind in cells
+    ]
     return [
         (mark, tone),
-        (entry.phase.value, Tone.FAINT if off else PHASE_TONES[entry.phase.value]),
-        (entry.what, Tone.FAINT if off else Tone.TEXT),
-        *((units.short_count(share(value, batch), 11), _LOOKS[kind][1]) if value else ("·", Tone.FAINT) for value, kind in cells),
+        (entry.phase.value, Tone.DIM if off else PHASE_TONES[entry.phase.value]),
+        *([(entry.layer, Tone.DIM)] if apart else []),
+        (entry.what, Tone.DIM if off else Tone.TEXT),
+        *numbers,
     ]
 
 
@@ -139,8 +162,3 @@ def _all(ledger: Ledger, at: int, full: float, width: int) -> list[Line]:
             line = (*line, ("  ", Tone.TEXT), (filled, tone))
         lines.append(line)
     return lines
-
-
-def described(convention: Convention, conventions: Sequence[Convention] = CONVENTIONS) -> str:
-    """Its place on the dial, in words."""
-    return f"{conventions.index(convention) + 1} of {len(conventions)}"

@@ -11,6 +11,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
+Entry = tuple[list[tuple[str, str]], str]
+"""([(key as written, key to press)], what they do)."""
+
 
 class KeyLine(Widget):
     """As many keys as fit, those of the focused widget first; what is left out is in the help."""
@@ -31,24 +34,42 @@ class KeyLine(Widget):
         self.refresh()
 
     def render(self) -> Content:
+        shown = self._shown()
+        # As airy as the width allows; what does not fit at all is left out, and the help has it.
+        gap = next((gap for gap in (3, 2, 1) if self._width(shown, gap) <= self.content_size.width), 1)
         line, self._places, used = Content(), [], 0
-        for key, words, press in self._shown():
-            width = len(key) + 1 + len(words)
+        for keys, words in shown:
+            width = sum(len(key) for key, _ in keys) + 1 + len(words)
             if used + width > self.content_size.width:
                 break
-            line += Content.styled(key, "bold $footer-key-foreground") + Content.styled(f" {words}   ", "$secondary")
-            self._places.append((used, used + width, press))
-            used += width + 3
+            at = used
+            for key, press in keys:
+                # Of a single key the words are as good a place to click as the key.
+                self._places.append((at, used + width if len(keys) == 1 else at + len(key), press))
+                at += len(key)
+                line += Content.styled(key, "bold $footer-key-foreground")
+            line += Content.styled(f" {words}{' ' * gap}", "$secondary")
+            used += width + gap
         return line
 
-    def _shown(self) -> list[tuple[str, str, str]]:
-        """(key as written, what it does, key to press), each action once."""
+    @staticmethod
+    def _width(shown: list[Entry], gap: int) -> int:
+        return sum(sum(len(key) for key, _ in keys) + 1 + len(words) + gap for keys, words in shown) - gap
+
+    def _shown(self) -> list[Entry]:
+        """Each action once, the keys of a group together."""
         found: dict[tuple[str, str], ActiveBinding] = {}
         for active in self.screen.active_bindings.values():
             if active.binding.show and active.enabled:
                 found.setdefault((active.binding.action, active.binding.description), active)
-        keys = [one.binding for one in found.values()]
-        return [(self.app.get_key_display(binding), binding.description, binding.key) for binding in keys]
+        entries: dict[object, Entry] = {}
+        for place, active in found.items():
+            binding = active.binding
+            keys, _ = entries.setdefault(
+                binding.group or place, ([], binding.group.description if binding.group else binding.description)
+            )
+            keys.append((self.app.get_key_display(binding), binding.key))
+        return list(entries.values())
 
     def on_click(self, event: events.Click) -> None:
         at = event.x - (self.content_region.x - self.region.x)

@@ -5,12 +5,27 @@ They read checks that have ended and draw how far the others are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from tuisim import units
 from tuisim.engine.events import Snapshot
-from tuisim.study.prove_backend import BackendCheck
+from tuisim.study.prove_backend import SHADOWS, BackendCheck
 from tuisim.study.prove_gradient import GradientCheck
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Tone, clip, fold, wrap
-from tuisim.tui.widgets.prove_lines import FAILED, PASSED, Moment, pairs, scale, waiting
+from tuisim.tui.widgets.prove_lines import FAILED, MOST_PROSE, PASSED, Figure, Moment, pairs, scale, waiting
+
+_GRADIENT_WORDS = (
+    "Each parameter is moved up and down by h, all others held, and what the loss does is set against what the backward pass "
+    "said. Where relu changes sides within h the loss has no one slope."
+)
+_WAITING_WORDS = (
+    "The chosen backend and plain Python make the same steps, from the same parameters, on the same data, in the same order."
+)
+_BACKEND_WORDS = (
+    "Same parameters, data and order. The scalar backend works in doubles, so {dtype} must differ a little: explained is what "
+    "{shadows} runs in float64 differ by at most when every parameter is disturbed by up to {share} of itself before each step."
+)
 
 
 class GradientProofView:
@@ -22,22 +37,25 @@ class GradientProofView:
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         check = self.moment.check("gradient")
         if not isinstance(check, GradientCheck):
-            return waiting(self.moment, "gradient", "parameters", frame)
-        looked = "every parameter" if check.every else f"drawn of {units.count(check.parameters)}"
+            return waiting(self.moment, "gradient", "parameters", frame, _GRADIENT_WORDS)
+        checked, parameters = units.count(check.checked), units.count(check.parameters)
+        looked = (f"all {parameters}", "parameters") if check.every else (f"{checked} of {parameters}", "drawn from every layer")
         first = [
             ("worst", units.figure(check.worst, 2), "relative error"),
             ("where", check.where or "", ""),
             ("analytic", units.figure(check.analytic, 7), "backward pass"),
             ("difference", units.figure(check.difference, 7), "(L(θ+h) − L(θ−h)) / 2h"),
-            ("checked", f"{units.count(check.checked)} {looked}", "" if check.every else "from every layer"),
+            ("checked", *looked),
         ]
         second = [
             ("at a corner", units.count(check.corners), "of relu: not judged"),
             ("allowed", units.figure(check.tolerance, 2), f"h {units.figure(check.step, 2)}"),
             ("examples", units.count(check.examples), "NumPy, float64"),
         ]
-        worst = check.where or ""
-        return _panel(check.passed, "against central differences", first, second, (check.worst, check.tolerance), worst, frame)
+        figures = _Figures(
+            check.passed, "against central differences", check.where or "", check.worst, check.tolerance, first, second
+        )
+        return figures.lines(_GRADIENT_WORDS, frame)
 
 
 class BackendProofView:
@@ -49,7 +67,7 @@ class BackendProofView:
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         check = self.moment.check("backend")
         if not isinstance(check, BackendCheck):
-            return waiting(self.moment, "backend", "steps in plain Python", frame)
+            return waiting(self.moment, "backend", "steps in plain Python", frame, _WAITING_WORDS)
         first = [
             ("steps", units.count(check.steps), f"{units.count(check.examples)} examples"),
             ("parameters", f"±{units.figure(check.worst, 2) or ' not finite'}", "largest difference"),
@@ -63,29 +81,37 @@ class BackendProofView:
             ("largest", units.figure(check.largest_parameter, 3), "parameter"),
         ]
         beside = f"{check.backend} {check.dtype} beside scalar"
-        return _panel(check.passed, beside, first, second, (check.worst, check.tolerance), check.where or "", frame)
+        figures = _Figures(check.passed, beside, check.where or "", check.worst, check.tolerance, first, second)
+        words = _BACKEND_WORDS.format(dtype=check.dtype, share=units.figure(check.disturbance, 2), shadows=SHADOWS)
+        return figures.lines(words, frame)
 
 
-def _panel(
-    passed: bool,
-    words: str,
-    first: list[tuple[str, str, str]],
-    second: list[tuple[str, str, str]],
-    marks: tuple[float | None, float | None],
-    where: str,
-    frame: Frame,
-) -> list[Line]:
-    """Verdict, scale and figures; what matters less is left out where room is short."""
-    verdict: Line = (PASSED if passed else FAILED, (clip(f"  {words}", frame.width - 8), Tone.TEXT))
-    rows = pairs([*first, *second], frame)
-    place = [] if passed else wrap(where, frame.width, Tone.BAD)
-    blocks = [
-        Block(0, [verdict]),
-        Block(1, place),
-        Block(5, [BLANK]),
-        Block(4, scale(*marks, frame)),
-        Block(6, [BLANK]),
-        Block(2, rows[: len(first)]),
-        *(Block(3, [row]) for row in rows[len(first) :]),
-    ]
-    return fold(blocks, 10_000 if frame.zoomed else frame.height)
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What both panels are made of."""
+
+    passed: bool
+    words: str
+    where: str
+    worst: float | None
+    tolerance: float | None
+    first: Sequence[Figure]
+    second: Sequence[Figure]
+
+    def lines(self, explanation: str, frame: Frame) -> list[Line]:
+        """Verdict, scale, figures and what they mean; what matters less is left out where room is short."""
+        verdict: Line = (PASSED if self.passed else FAILED, (clip(f"  {self.words}", frame.width - 8), Tone.TEXT))
+        first = [row for row in self.first if self.passed or row[0] != "where"]
+        rows = pairs([*first, *self.second], frame)
+        drawn = scale(self.worst, self.tolerance, frame)
+        prose = wrap(explanation, min(frame.width, MOST_PROSE), Tone.DIM)
+        blocks = [
+            Block(0, [verdict]),
+            Block(1, [] if self.passed else wrap(f"at {self.where}", frame.width, Tone.BAD)),
+            Block(4, [BLANK, *drawn] if drawn else []),
+            Block(5, [BLANK]),
+            Block(2, rows[: len(first)]),
+            *(Block(3, [row]) for row in rows[len(first) :]),
+            Block(6, [BLANK, *prose]),
+        ]
+        return fold(blocks, 10_000 if frame.zoomed else frame.height)

@@ -13,7 +13,7 @@ from tuisim.accounting import KINDS, Ledger
 from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.engine.events import Snapshot
 from tuisim.study.prove_count import BatchCount, Cell, CountCheck
-from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, wrap
+from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, width_of, wrap
 from tuisim.tui.widgets.prove_lines import FAILED, PASSED, Moment, waiting
 from tuisim.tui.widgets.table import Column, fits, table
 
@@ -22,6 +22,10 @@ _REST = ("divide", "compare", "exp", "log", "sqrt")
 _ALL = tuple((_TITLES.get(kind, kind), (kind,)) for kind in KINDS)
 _FEW = (*((title, kinds) for title, kinds in _ALL if kinds[0] not in _REST), ("other", _REST))
 _NONE = "·"
+GUTTER, LEAST_HALF = 4, 88
+"""Cells between two batches side by side, and the least for each."""
+UNBOUND = 10_000
+"""Lines, for what scrolls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,12 @@ class CountView:
         if frame.zoomed:
             return _whole(check, frame)
         verdict = _verdict(check, frame.width)
-        lines = _grid(_phases(check.batches[0]), frame, len(verdict))
-        for batch in check.batches[1:]:
-            more = [BLANK, _heading(batch, frame), *_grid(_phases(batch), frame, 0)]
-            if len(lines) + len(more) + len(verdict) + 1 <= frame.height:
-                lines = [*lines, *more]
+        lines = _beside(check, frame) or _grid(_phases(check.batches[0]), frame, len(verdict))
+        more = [BLANK, *_operations(check.batches[0], frame)]
+        if len(lines) + len(more) + len(verdict) < frame.height:
+            lines = [*lines, *more]
+        if len(lines) + len(verdict) > frame.height:
+            return [*verdict, *lines][: frame.height]
         air = [BLANK] if len(lines) + len(verdict) < frame.height else []
         return [*lines, *air, *verdict]
 
@@ -139,8 +144,19 @@ def _once(pair: _Pair) -> Span:
     return f"{units.count(pair.ledger)}≠{units.count(pair.tally)} ✗", Tone.BAD
 
 
-def _heading(batch: BatchCount, frame: Frame) -> Line:
-    return ((clip(f"the short last step, {units.count(batch.batch)} examples", frame.width), Tone.STRONG),)
+def _beside(check: CountCheck, frame: Frame) -> list[Line]:
+    """Two batches side by side; nothing where there is one, or no room for both."""
+    half = Frame((frame.width - GUTTER) // 2, frame.height - 1, frame.marker)
+    if len(check.batches) < 2 or half.width < LEAST_HALF:
+        return []
+    left, right = ([_heading(batch, number), *_grid(_phases(batch), half, 0)] for number, batch in enumerate(check.batches))
+    wide = half.width + GUTTER
+    return [(*a, (" " * (wide - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+
+
+def _heading(batch: BatchCount, number: int) -> Line:
+    which = ", the short last one of an epoch" if number else ""
+    return ((f"one step of {units.count(batch.batch)} examples{which}", Tone.STRONG),)
 
 
 def _verdict(check: CountCheck, width: int) -> list[Line]:
@@ -159,20 +175,20 @@ def _verdict(check: CountCheck, width: int) -> list[Line]:
 def _whole(check: CountCheck, frame: Frame) -> list[Line]:
     """Every batch with its phases and every single operation."""
     lines = _verdict(check, frame.width)
-    tall = Frame(frame.width, 10_000, frame.marker)
     for number, batch in enumerate(check.batches):
-        title = f"one step of {units.count(batch.batch)} examples" + (", the short last one" if number else "")
-        lines += [BLANK, ((clip(title, frame.width), Tone.STRONG),), *_grid(_phases(batch), tall, 0), BLANK]
-        operations: list[_Group] = [
-            (
-                (
-                    ("" if row.layer is None else str(row.layer), Tone.TEXT),
-                    (clip(row.what, 20), PHASE_TONES[row.phase.value]),
-                ),
-                _both(row.cells()),
-            )
-            for row in batch.operations
-            if row.ledger.total or row.tally.total
-        ]
-        lines += _grid(operations, tall, 0, ("layer", "operation"))
+        tall = Frame(frame.width, UNBOUND, frame.marker)
+        lines += [BLANK, _heading(batch, number), *_grid(_phases(batch), tall, 0), BLANK, *_operations(batch, frame)]
     return lines
+
+
+def _operations(batch: BatchCount, frame: Frame) -> list[Line]:
+    """Each single operation that does anything, in the order they run."""
+    groups: list[_Group] = [
+        (
+            (("" if row.layer is None else str(row.layer), Tone.TEXT), (clip(row.what, 24), PHASE_TONES[row.phase.value])),
+            _both(row.cells()),
+        )
+        for row in batch.operations
+        if row.ledger.total or row.tally.total
+    ]
+    return _grid(groups, Frame(frame.width, UNBOUND, frame.marker), 0, ("layer", "operation"))

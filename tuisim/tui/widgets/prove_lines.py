@@ -6,6 +6,7 @@ It knows neither the panels nor the keys.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuisim import units
@@ -13,7 +14,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.study.prove import CHECKS, Check, Progress, Proof
-from tuisim.tui.widgets.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
+from tuisim.tui.widgets.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.tui.widgets.plot import bar
 from tuisim.tui.widgets.run_lines import network_words
 from tuisim.tui.widgets.table import Column, table
@@ -24,6 +25,8 @@ LEAST_DECADE, MOST_DECADE = -17, 1
 """Of the scale that an error and its tolerance are marked on."""
 MOST_SCALE = 60
 """Cells of it."""
+MOST_PROSE = 76
+"""Cells of a line that is read with ease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +118,33 @@ def _state(moment: Moment) -> Line:
     elif moment.proof is not None:
         state = ("✓ proved", Tone.GOOD) if moment.proof.passed else ("✗ not proved", Tone.BAD)
     else:
-        state = ("◌ proving", Tone.WARNING)
+        state = ("◌ proving", Tone.ACCENT)
     return (state[0].ljust(12), state[1]), (units.clock(moment.seconds).rjust(6), Tone.TEXT)
+
+
+Figure = tuple[str, str, str]
+"""A name, its figure, and a remark on it."""
 
 
 # ── Pieces of a panel ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def waiting(moment: Moment, name: str, what: str, frame: Frame) -> list[Line]:
-    """A check that has not ended: how far it is, or what it waits for."""
+def waiting(moment: Moment, name: str, what: str, frame: Frame, words: str = "") -> list[Line]:
+    """A check that has not ended: how far it is, or that it waits, and in `words` what it will do."""
     share = moment.share(name)
     if moment.failure is not None:
         return wrap(printable(moment.failure, 500), frame.width, Tone.BAD) if name == "gradient" else []
+    prose = [BLANK, *wrap(words, min(frame.width, MOST_PROSE), Tone.DIM)] if words else []
     if share is None:
-        return [((clip("waits for its turn", frame.width), Tone.DIM),)]
+        return [((clip("waits for its turn", frame.width), Tone.DIM),), *prose]
     done, of = share
     figures = f"{units.count(done).rjust(len(units.count(of)))} of {units.count(of)} {what}"
     drawn = bar(done / of if of else 0.0, max(1, min(frame.width, MOST_SCALE)), frame.marker)
-    return [((clip(figures, frame.width), Tone.TEXT),), ((drawn[0], Tone.AREA), (drawn[1], Tone.FAINT))]
+    return [((clip(figures, frame.width), Tone.TEXT),), ((drawn[0], Tone.AREA), (drawn[1], Tone.FAINT)), *prose]
 
 
-def pairs(rows: list[tuple[str, str, str]], frame: Frame) -> list[Line]:
-    """(name, figure, kind or remark): what is on the right is left out where there is no room."""
+def pairs(rows: Sequence[Figure], frame: Frame) -> list[Line]:
+    """One line each; the remark is left out where there is no room for it."""
     names = [Column("", right=False, least=11), Column("", right=False)]
     cells: list[list[Span]] = [[(name, Tone.DIM), (figure, Tone.TEXT)] for name, figure, _ in rows]
     remarks = [row[2] for row in rows]
@@ -162,8 +170,8 @@ def scale(worst: float | None, tolerance: float | None, frame: Frame) -> list[Li
     row[limit] = ("┃", Tone.STRONG)
     row[at] = ("●", tone)
     foot = f"1e{LEAST_DECADE}".ljust(width - 2) + f"{10**MOST_DECADE}"
-    words = "┃ allowed"
-    left = max(6, min(limit - 2, width - len(words) - 3))
+    words = "┃ allowed" if limit + 12 < width else "allowed ┃"
+    left = max(6, min(limit if words[0] == "┃" else limit - len(words) + 1, width - len(words) - 3))
     return [tuple(row), ((foot[:left] + words + foot[left + len(words) :], Tone.DIM),)]
 
 
