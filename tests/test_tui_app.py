@@ -58,6 +58,11 @@ async def running(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[Tuis
         yield app, pilot, workers.made
 
 
+@pytest.fixture(autouse=True)
+def runs_may_follow_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 0.0)
+
+
 def text_of(app: TuisimApp) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
@@ -204,3 +209,15 @@ def test_a_failure_is_one_printable_line() -> None:
     assert line.startswith("tuisim: the app failed: ValueError: bad")
     assert "\n" not in line
     assert "\x1b" not in line
+
+
+async def test_a_restart_key_held_down_does_not_pile_runs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 60.0)
+    async with running() as (app, pilot, workers):
+        app._started_at = -100.0
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.press("r", "r", "r")
+        await pilot.pause()
+        assert len(workers) == 1
+        assert workers[0].stopped_for is None  # the run in front goes on
