@@ -1,5 +1,6 @@
 """The house itself: floors, lazy imports, and what the core may need."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,11 @@ def test_an_absent_name_is_an_attribute_error():
 def test_every_module_says_what_it_is(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith('"""'), "a module opens with a sentence saying what it is"
+
+
+def test_the_readme_is_filled_in_and_its_pictures_are_there():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not re.search(r"@[A-Z]+@", text)
+    pictures = re.findall(r"\]\((screenshots/[^)]+)\)", text)
+    assert pictures
+    assert all((ROOT / picture).exists() for picture in pictures)

@@ -98,5 +98,5 @@ def test_it_trains_like_any_backend():
 
 
 def test_divergence_is_found_here_too():
-    config = RunConfig(layers=(2, 6, 2), dataset="moons", examples=60, loss="mse", learning_rate=1e200, backend="scalar")
+    config = RunConfig(layers=(2, 6, 2), dataset="moons", examples=60, loss="mse", learning_rate=1e30, backend="scalar")
     assert Trainer(config).run().ended == "diverged"

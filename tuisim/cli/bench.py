@@ -50,7 +50,7 @@ def _print(result: Benchmark) -> None:
         ("±", "right"),
     ):
         table.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("largest difference", justify="right", style="dim")
+    table.add_column("differs", justify="right", style="dim", no_wrap=True)
     for row in result.rows:
         table.add_row(
             row.case, row.subject, f"{row.microseconds_per_step:,.1f}", f"{row.ratio:.3f}", f"{row.spread:.3f}",

@@ -24,10 +24,10 @@ from tuisim.engine.network import Network
 from tuisim.errors import RunError
 from tuisim.study.plain import PlainNetwork
 
-ROUNDS = 21
-ROUND_SECONDS = 0.04
+ROUNDS = 61
+ROUND_SECONDS = 0.02
 """Each subject works about so long in each round, or one pass over the rows where that takes longer."""
-ROWS = 2_048
+ROWS = 256
 TOLERANCE = 1e-3
 """Of the largest parameter, after the same steps in float32; a wrong gradient differs by far more."""
 
