@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tuisim import RunConfig
-from tuisim.config import FIELDS, LEARNING_RATES, OPTIMIZERS, from_mapping, read_toml
+from tuisim.config import FIELDS, LEARNING_RATES, OPTIMIZERS
+from tuisim.configfile import from_mapping, read_toml
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.presets import PRESETS
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any
 
-from tuisim.errors import ConfigError, Mistake, nearest, printable
+from tuisim.errors import ConfigError, Mistake, nearest
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu")
 LOSSES = ("cross_entropy", "mse", "binary_cross_entropy")
@@ -34,7 +32,6 @@ LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01,
 MAX_WEIGHT_LAYERS = 64
 MAX_THREADS = 1_024
 FLOAT32_MAX = 3.4028234663852886e38
-MAX_TOML_BYTES = 1 << 18
 MAX_COUNT = 10**30
 """Counting is integer arithmetic and has no natural limit; this one keeps a typing slip from filling the screen."""
 
@@ -169,49 +166,6 @@ class RunConfig:
 
 NUMBERS = ("examples", "validation", "epochs", "batch_size", "learning_rate", "weight_decay", "threads", "seed")
 FIELDS = tuple(field.name for field in fields(RunConfig))
-
-
-def from_mapping(values: Mapping[str, Any], source: str = "configuration") -> RunConfig:
-    """A RunConfig from plain values; an unknown key is refused by name. Raises ConfigError."""
-    mistakes = [Mistake(key, value, f"{source}: {nearest(key, FIELDS)}") for key, value in values.items() if key not in FIELDS]
-    known = {key: value for key, value in values.items() if key in FIELDS}
-    if "layers" not in known:
-        mistakes.append(Mistake("layers", None, "give the sizes, such as 64-32-10"))
-    else:
-        try:
-            config = RunConfig(**known)
-        except ConfigError as error:
-            mistakes.extend(error.mistakes)
-    if mistakes:
-        raise ConfigError(mistakes)
-    return config
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """The keys of a TOML file, `-` and `_` alike. Raises ConfigError where it is missing or no TOML."""
-
-    def refused(remedy: str) -> ConfigError:
-        return ConfigError([Mistake("config", str(path), remedy)])
-
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise refused("is no regular file")
-        with open(path, "rb") as file:
-            content = file.read(MAX_TOML_BYTES + 1)
-        if len(content) > MAX_TOML_BYTES:
-            raise refused(f"is larger than {MAX_TOML_BYTES // 1024} KiB: a configuration is a few lines")
-        values = tomllib.loads(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise refused(f"cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number too long, tables too deep
-        raise refused(f"is not TOML: {printable(str(error), 120)}") from None
-    known: dict[str, Any] = {}
-    for key, value in values.items():
-        name = key.replace("-", "_")
-        if name in known:
-            raise refused(f"has {printable(name)} twice")
-        known[name] = value
-    return known
 
 
 # ── The checks: one per field, each a remedy in words or nothing ─────────────────────────────────────────────────────

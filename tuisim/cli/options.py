@@ -14,7 +14,8 @@ from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
-from tuisim.config import RunConfig, from_mapping, read_toml
+from tuisim.config import RunConfig
+from tuisim.configfile import from_mapping, read_toml
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.units import parse_count
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.study.prove import Progress, Proof
 from tuisim.study.prove_worker import ProofWorker
+from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.prove_checks import BackendProofView, GradientProofView
@@ -48,7 +47,7 @@ class AnyProofWorker(Protocol):
     def stop(self) -> None: ...
 
 
-class ProveScreen(Screen[None]):
+class ProveScreen(PanelScreen):
     """A proof of one configuration. What has ended stays to be read."""
 
     TITLE = "proof"
@@ -145,34 +144,10 @@ class ProveScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Out of the zoom, or back to where it was asked for."""
-        if self.has_class("-zoomed"):
+        if self.zoomed:
             self.zoom(None)
         else:
             self.dismiss(None)
-
-    def action_zoom(self, number: int) -> None:
-        chosen = self._panels[number - 1]
-        self.zoom(None if chosen.canvas.zoomed else chosen)
-
-    def zoom(self, chosen: Panel | None) -> None:
-        """Give one panel the whole screen, or all of them their place."""
-        self.set_class(chosen is not None, "-zoomed")
-        for panel in self._panels:
-            panel.canvas.zoomed = panel is chosen
-            panel.set_class(panel is chosen, "-zoomed")
-            panel.scroll_home(animate=False)
-        if chosen is not None:
-            chosen.focus()
-        self.call_after_refresh(self._fit)
-
-    @on(Panel.ZoomAsked)
-    def _title_clicked(self, message: Panel.ZoomAsked) -> None:
-        self.action_zoom(message.panel.number)
-
-    def _fit(self) -> None:
-        for panel in self._panels:
-            if panel.display:
-                panel.canvas.fit()
 
     def _redraw(self) -> None:
         for panel in self._panels:

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, Event, RunFailed, Snapshot, Started, State
 from tuisim.errors import printable
 from tuisim.tui.run_worker import RunWorker
+from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.curves import CurvesView
 from tuisim.tui.widgets.gradients import GradientsView
 from tuisim.tui.widgets.keys import KeyLine
@@ -45,7 +45,7 @@ ROUND = 5
 """Ticks after which a panel's turn to draw its pictures comes again: twice a second."""
 
 
-class RunScreen(Screen[None]):
+class RunScreen(PanelScreen):
     """A run, live. What has ended stays to be read."""
 
     CSS_PATH = "run.tcss"
@@ -216,7 +216,7 @@ class RunScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Out of the zoom, or out of the run."""
-        if any(panel.canvas.zoomed for panel in self._panels):
+        if self.zoomed:
             self.zoom(None)
             return
         if self._worker.alive and not (self._shown and self._shown.state.ended):
@@ -225,32 +225,8 @@ class RunScreen(Screen[None]):
             self.notify(f"training stopped{step}")
         self.dismiss(None)
 
-    def action_zoom(self, number: int) -> None:
-        chosen = self._panels[number - 1]
-        self.zoom(None if chosen.canvas.zoomed else chosen)
-
-    def zoom(self, chosen: Panel | None) -> None:
-        """Give one panel the whole screen, or all of them their place."""
-        self.set_class(chosen is not None, "-zoomed")
-        for panel in self._panels:
-            panel.canvas.zoomed = panel is chosen
-            panel.set_class(panel is chosen, "-zoomed")
-            panel.scroll_home(animate=False)
-        if chosen is not None:
-            chosen.focus()
-        self.call_after_refresh(self._redraw)
-
-    @on(Panel.ZoomAsked)
-    def _title_clicked(self, message: Panel.ZoomAsked) -> None:
-        self.action_zoom(message.panel.number)
-
     def action_marker(self) -> None:
         marker = self._header.marker.following
         for canvas in self._canvases:
             canvas.marker = marker
-        self._redraw()
-
-    def _redraw(self) -> None:
-        for panel in self._panels:
-            if panel.display:
-                panel.canvas.fit()
+        self.fit_panels()

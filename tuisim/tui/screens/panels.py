@@ -1,0 +1,47 @@
+"""A screen of numbered panels, any of which can have the whole of it.
+
+It does not know what the panels show.
+"""
+
+from __future__ import annotations
+
+from textual import on
+from textual.screen import Screen
+
+from tuisim.tui.widgets.panel import Panel
+
+
+class PanelScreen(Screen[None]):
+    """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
+
+    _panels: tuple[Panel, ...] = ()
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether one panel has it all."""
+        return any(panel.canvas.zoomed for panel in self._panels)
+
+    def action_zoom(self, number: int) -> None:
+        chosen = self._panels[number - 1]
+        self.zoom(None if chosen.canvas.zoomed else chosen)
+
+    def zoom(self, chosen: Panel | None) -> None:
+        """Give one panel the whole screen, or all of them their place."""
+        self.set_class(chosen is not None, "-zoomed")
+        for panel in self._panels:
+            panel.canvas.zoomed = panel is chosen
+            panel.set_class(panel is chosen, "-zoomed")
+            panel.scroll_home(animate=False)
+        if chosen is not None:
+            chosen.focus()
+        self.call_after_refresh(self.fit_panels)
+
+    @on(Panel.ZoomAsked)
+    def _title_clicked(self, message: Panel.ZoomAsked) -> None:
+        self.action_zoom(message.panel.number)
+
+    def fit_panels(self) -> None:
+        """Draw every panel in the room it has now."""
+        for panel in self._panels:
+            if panel.display:
+                panel.canvas.fit()
