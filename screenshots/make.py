@@ -84,6 +84,17 @@ def help_(terminal: Terminal) -> None:
     settle(terminal, 0.7)
 
 
+def page(key: str, seconds: float) -> Callable[[Terminal], None]:
+    """One of the pages that lie over the setup screen, once it has measured what it measures."""
+
+    def play(terminal: Terminal) -> None:
+        setup(terminal)
+        terminal.press(key)
+        settle(terminal, seconds)
+
+    return play
+
+
 SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
     "run": (120, 36, running),
     "setup": (120, 36, setup),
@@ -95,6 +106,9 @@ SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
     "mistake": (120, 36, mistakes),
     "operations": (120, 36, operations),
     "help": (120, 36, help_),
+    "proof": (120, 36, page("f2", 6)),
+    "answer": (120, 36, page("f3", 9)),
+    "conventions": (120, 36, page("f4", 1)),
 }
 
 
