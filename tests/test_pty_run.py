@@ -78,3 +78,23 @@ def test_a_network_too_large_to_train_is_refused_at_its_field_and_counted():
         terminal.wait_for("5,000,074,000,050")
         terminal.press("ctrl+q")
         assert terminal.wait_end(5) == 0
+
+
+def test_what_is_written_the_short_way_is_what_a_full_repaint_shows():
+    with Terminal([sys.executable, "-m", "tuisim"]) as terminal:
+        terminal.wait_for("30-30-30")
+        terminal.press("right", "enter", "ctrl+r")
+        terminal.wait_for(lambda text: (step_of(text) or 0) > 2000)
+        terminal.press("space")
+        terminal.wait_for("paused")
+        terminal.read(1.0)
+        written, looks = terminal.text, dict(terminal.screen.buffer)
+        terminal.press("?")
+        terminal.wait_for("Four panels over a run")
+        terminal.press("escape")
+        terminal.wait_for("paused")
+        terminal.read(0.5)
+        assert terminal.text == written
+        assert all(terminal.screen.buffer[row] == cells for row, cells in looks.items())
+        terminal.press("ctrl+q")
+        assert terminal.wait_end(5) == 0

@@ -11,7 +11,10 @@ import pytest
 from scripted import ScriptedWorker, snapshot
 from textual.app import App
 from textual.color import Color
+from textual.geometry import Offset
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
@@ -46,10 +49,10 @@ class Shell(App[None]):
 
 @asynccontextmanager
 async def running(
-    worker: ScriptedWorker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36)
+    worker: ScriptedWorker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36), notices: bool = False
 ) -> AsyncIterator[tuple[RunScreen, Pilot[None]]]:
     app = Shell(worker, config)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=notices) as pilot:
         await pilot.pause()
         app.run_screen.tick()
         await pilot.pause()
@@ -90,6 +93,53 @@ async def test_panels_fold_and_do_not_clip(size, layers):
             if panel.canvas.lines:
                 assert max(sum(len(span[0]) for span in line) for line in panel.canvas.lines) <= room.width, panel.id
             assert not panel.show_vertical_scrollbar
+
+
+@pytest.fixture
+def short_way(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Offset, Strip]]:
+    """What would be written straight to a terminal, in the order it would be."""
+    written: list[tuple[Offset, Strip]] = []
+
+    def write(_: App[None], strips: list[tuple[Offset, Strip]]) -> bool:
+        written.extend(strips)
+        return True
+
+    monkeypatch.setattr("tuisim.tui.screens.run.write", write)
+    return written
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_short_way_puts_what_textual_would_put_there(size, short_way):
+    later = snapshot(step=54_321, examples_seen=1_738_272, loss=0.0271, wall_seconds=99.0)
+    async with running(ScriptedWorker([snapshot(), later]), size=size) as (screen, _):
+        screen._worker.advance()
+        short_way.clear()
+        for _ in range(ROUND):
+            screen.tick()
+        assert {cell.y for cell, _ in short_way} >= {0, screen.size.height - 2}
+        rows = screen._compositor.render_strips()
+        for cell, strip in short_way:
+            assert rows[cell.y].crop(cell.x, cell.x + strip.cell_length).text == strip.text
+
+
+async def test_nothing_is_written_over_a_notice_or_another_screen(short_way):
+    steps = [snapshot(step=n, wall_seconds=float(n)) for n in range(1, 6)]
+    async with running(ScriptedWorker(steps), notices=True) as (screen, pilot):
+        for cover, uncover in (
+            (lambda: screen.notify("look here"), screen.app.clear_notifications),
+            (lambda: screen.app.push_screen(Screen()), screen.app.pop_screen),
+        ):
+            cover()
+            await pilot.pause(0.1)
+            short_way.clear()
+            screen._worker.advance()
+            screen.tick()
+            assert short_way == []
+            uncover()
+            await pilot.pause(0.1)
+            screen._worker.advance()
+            screen.tick()
+            assert short_way
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -6,18 +6,22 @@ scripted one serves as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.geometry import Offset
 from textual.message import Message
+from textual.widget import Widget
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, Event, RunFailed, Snapshot, Started, State
 from tuisim.errors import printable
+from tuisim.tui.express import write
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.curves import CurvesView
@@ -103,6 +107,7 @@ class RunScreen(PanelScreen):
         self._pace: tuple[float | None] | None = None
         self._paused: bool | None = None
         self._failure: RunFailed | None = None
+        self._above: list[Widget] = []
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -124,6 +129,9 @@ class RunScreen(PanelScreen):
         self.refresh_bindings()
 
     def on_mount(self) -> None:
+        # What Textual adds of its own, notices and tooltips, lies above the panels.
+        own = {self._header, self._status, *self._panels}
+        self._above = [widget for widget in self.children if widget not in own and not isinstance(widget, KeyLine)]
         self._worker.start()
         self.set_interval(TICK, self.tick)
 
@@ -138,15 +146,31 @@ class RunScreen(PanelScreen):
         snapshot = self._worker.snapshot
         first = self._shown is None
         fresh = snapshot is not None and snapshot is not self._shown
+        self._ticks += 1
+        due = [(panel, first or panel.turn == self._ticks % ROUND) for panel in self._panels if panel.display]
+        changed: list[tuple[ViewCanvas, list[int]]] = []
         if snapshot is not None and fresh:
             self._take(snapshot)
-            self._header.draw()
-            self._status.draw()
-        self._ticks += 1
-        for panel in self._panels:
-            due = first or panel.turn == self._ticks % ROUND
-            if panel.display and ((fresh and panel.numbers) or (due and panel.canvas.stale)):
-                panel.canvas.draw(pictures=due)
+            changed += [(canvas, canvas.redraw()) for canvas in (self._header, self._status)]
+        for panel, pictures in due:
+            if (fresh and panel.numbers) or (pictures and panel.canvas.stale):
+                changed.append((panel.canvas, panel.canvas.redraw(pictures)))
+        self._paint(changed)
+
+    def _paint(self, changed: Sequence[tuple[ViewCanvas, Sequence[int]]]) -> None:
+        """Bring changed rows to the terminal, by the short way where nothing lies over them."""
+        direct = self.is_active and not any(w.display and (w.region or w.children) for w in self._above)
+        if direct and not any(canvas.scrolls for canvas, _ in changed):
+            strips = [
+                (region.offset + Offset(0, row), canvas.strip_at(row))
+                for canvas, rows in changed
+                if rows and (region := canvas.region)
+                for row in rows
+            ]
+            if not strips or write(self.app, strips):
+                return
+        for canvas, rows in changed:
+            canvas.repaint(rows)
 
     def _take(self, snapshot: Snapshot) -> None:
         self._shown = snapshot

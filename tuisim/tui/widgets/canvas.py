@@ -59,23 +59,32 @@ class Canvas(Widget):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show `lines` from the top; only those that differ from what is there are repainted."""
-        old = self._lines
-        if len(old) < len(lines):
-            old = [*old, *[BLANK] * (len(lines) - len(old))]
-        new = [*lines, *[BLANK] * (len(old) - len(lines))]
-        changed = [y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]
-        if not changed:
-            return
-        self._strips += [self._blank_strip()] * (len(new) - len(self._strips))
+        self.repaint(self.take(lines))
+
+    def repaint(self, rows: Sequence[int]) -> None:
+        """Have Textual repaint these rows."""
+        if rows:
+            self.refresh(*_regions(rows, self._width))
+
+    def take(self, lines: Sequence[Line]) -> list[int]:
+        """Take `lines`, and return which rows of the canvas they change: whoever calls has them painted."""
+        old, strips = self._lines, self._strips
+        changed = [y for y, (before, after) in enumerate(zip(old, lines, strict=False)) if before != after]
         for y in changed:
-            self._strips[y] = self._strip(new[y])
+            strips[y] = self._strip(lines[y])
+        if len(lines) != len(old):
+            strips[len(lines) :] = [self._strip(line) for line in lines[len(old) :]]
+            changed += range(min(len(old), len(lines)), max(len(old), len(lines)))
         self._lines = list(lines)
-        del self._strips[len(lines) :]
-        self.refresh(*_regions(changed, self._width))
+        return changed
+
+    def strip_at(self, row: int) -> Strip:
+        """A row as it is to be painted, as wide as the canvas."""
+        return self._strips[row] if row < len(self._strips) else self._blank_strip()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The prebuilt strips themselves: a canvas has no border, padding or links for Textual to add."""
-        rows = [self._strips[y] if y < len(self._strips) else self._blank_strip() for y in crop.line_range]
+        rows = [self.strip_at(y) for y in crop.line_range]
         return rows if crop.column_span == (0, self._width) else [row.crop(crop.x, crop.right) for row in rows]
 
     def notify_style_update(self) -> None:

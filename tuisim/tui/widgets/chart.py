@@ -75,10 +75,10 @@ def plot(
     labels = _y_labels(y_scale, height, unit)
     axis = ("|", "+") if marker is Marker.ASCII else ("│", "┤")
     lines: list[Line] = []
-    for row in range(height):
+    for row, spans in enumerate(_spans(codes, owner, tones)):
         label = labels.get(row)
         head: Span = ((label or "").rjust(LABEL) + axis[label is not None], Tone.DIM)
-        lines.append((head, *_spans(codes[row], owner[row], tones)))
+        lines.append((head, *spans))
     return lines
 
 
@@ -104,7 +104,7 @@ def _x_labels(scale: Scale, most: int, columns: int, room: int) -> list[tuple[in
     found = []
     for value in ticks(scale, most):
         label = tick_text(value)
-        at = round(float(scale.place(np.array([value]))[0]) * (columns - 1))
+        at = round(scale.at(value) * (columns - 1))
         start = max(0, at - len(label) // 2)
         if start + len(label) < room:
             found.append((start, label))
@@ -114,8 +114,7 @@ def _x_labels(scale: Scale, most: int, columns: int, room: int) -> list[tuple[in
 def _y_labels(scale: Scale, height: int, unit: str) -> dict[int, str]:
     labels: dict[int, str] = {}
     for value in ticks(scale, max(1, (height - 1) // 2)):
-        placed = float(scale.place(np.array([value]))[0])
-        row = round((1 - placed) * (height - 1))
+        row = round((1 - scale.at(value)) * (height - 1))
         if 0 <= row < height:
             labels.setdefault(row, tick_text(value) + unit)
     return labels
@@ -133,7 +132,7 @@ def _draw_marks(
     height, columns = codes.shape
     glyph = ord(":" if marker is Marker.ASCII else "┊")
     for x, words in marks:
-        placed = float(x_scale.place(np.array([x]))[0])
+        placed = x_scale.at(x)
         if not 0 <= placed <= 1:
             continue
         column = round(placed * (columns - 1))
@@ -148,8 +147,13 @@ def _draw_marks(
                 break
 
 
-def _spans(codes: NDArray[np.uint32], owner: NDArray[np.intp], tones: Sequence[Tone]) -> list[Span]:
-    """One span per run of cells of one owner."""
+def _spans(codes: NDArray[np.uint32], owner: NDArray[np.intp], tones: Sequence[Tone]) -> list[list[Span]]:
+    """For each row, one span per run of cells of one owner."""
+    width = codes.shape[1]
     characters_ = string(codes)
-    edges = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(characters_)]
-    return [(characters_[a:b], tones[owner[a]]) for a, b in pairwise(edges) if b > a]
+    changes = owner[:, 1:] != owner[:, :-1]
+    spans: list[list[Span]] = []
+    for row, whose in enumerate(owner.tolist()):
+        edges = [0, *(np.flatnonzero(changes[row]) + 1).tolist(), width]
+        spans.append([(characters_[row * width + a : row * width + b], tones[whose[a]]) for a, b in pairwise(edges)])
+    return spans

@@ -55,11 +55,23 @@ class ViewCanvas(Canvas):
         self._instead = words
         self.draw()
 
-    def draw(self, pictures: bool = True) -> None:
-        """Draw the latest snapshot offered; a zoomed view may be taller than the room, and then scrolls."""
+    def draw(self) -> None:
+        """Draw the latest snapshot offered."""
+        self.repaint(self.redraw())
+
+    @property
+    def scrolls(self) -> bool:
+        """Whether it is taller than its room."""
+        return self._taller
+
+    def redraw(self, pictures: bool = True) -> list[int]:
+        """Draw the latest snapshot offered, and return which rows have changed: whoever calls has them painted.
+
+        A zoomed view may be taller than the room, and then scrolls.
+        """
         width, height = self._room
         if width < 1 or height < 1:
-            return
+            return []
         self.stale = self.stale and not pictures
         if self._snapshot is None and self._instead is not None:
             lines = wrap(self._instead, width, Tone.BAD)
@@ -69,7 +81,7 @@ class ViewCanvas(Canvas):
         if taller or self._taller:
             self.styles.height = len(lines) if taller else "100%"
             self._taller = taller
-        self.show(lines if taller else lines[:height])
+        return self.take(lines if taller else lines[:height])
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)

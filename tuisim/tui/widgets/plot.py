@@ -33,9 +33,20 @@ class Marker(StrEnum):
 
 DOTS = {Marker.BRAILLE: (4, 2), Marker.BLOCK: (2, 2), Marker.ASCII: (1, 1)}
 """(rows, columns) of dots in one character."""
-_BRAILLE_BITS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint32)
-_BLOCK_BITS = np.array([[1, 2], [4, 8]], np.uint32)
 _QUADRANTS = np.array([ord(c) for c in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], np.uint32)
+
+
+def _code_of_dots(bits: Sequence[Sequence[int]]) -> NDArray[np.uint32]:
+    """A cell's code by its packed dots: column by column, the lowest bit at the top; `bits[row][column]` is a dot's share."""
+    weights = [bits[row][column] for column in range(len(bits[0])) for row in range(len(bits))]
+    return np.array([sum(w for i, w in enumerate(weights) if n >> i & 1) for n in range(2 ** len(weights))], np.uint32)
+
+
+_CODES = {
+    Marker.BRAILLE: _code_of_dots([[1, 8], [2, 16], [4, 32], [64, 128]]),
+    Marker.BLOCK: _code_of_dots([[1, 2], [4, 8]]),
+    Marker.ASCII: _code_of_dots([[1]]),
+}
 ASCII_MARKS = "*o+x"
 """The character of the first series, the second and so on, where there are no dots."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -68,30 +79,39 @@ class Scale:
                 placed = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return np.where(np.isfinite(placed), placed, np.nan)
 
+    def at(self, value: float) -> float:
+        """Where one finite value lies: 0 at `low` to 1 at `high`; it must be above 0 on a logarithmic scale."""
+        if self.log:
+            low = math.log10(self.low)
+            return (math.log10(value) - low) / (math.log10(self.high) - low)
+        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+
 
 def trace(x: Floats, y: Floats, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> Dots:
     """The polyline through (x, y) as (rows, columns) dots, row 0 at the top.
 
     `x` ascends. Every point is drawn, also where many share a column; where `y` is not finite the line has a gap.
     """
-    blank = np.zeros((rows, columns), np.bool_)
     across = x_scale.place(x) * (columns - 1)
-    down = (1 - np.clip(y_scale.place(y), 0, 1)) * (rows - 1)
-    known = np.isfinite(across) & (across > -0.5) & (across < columns - 0.5)
-    across, down = across[known], down[known]
-    if not np.isfinite(down).any():
-        return blank
-    low = np.interp(np.arange(columns), across, down, left=np.nan, right=np.nan)
-    high = low.copy()
+    down = (1 - np.minimum(np.maximum(y_scale.place(y), 0), 1)) * (rows - 1)
+    known = (across > -0.5) & (across < columns - 0.5)
+    if not known.all():
+        across, down = across[known], down[known]
+    if np.isnan(down).all():
+        return np.zeros((rows, columns), np.bool_)
     column = np.rint(across).astype(np.intp)
-    np.fmin.at(low, column, down)
-    np.fmax.at(high, column, down)
+    first = np.flatnonzero(np.concatenate(([True], column[1:] != column[:-1])))
+    low, high = np.full(columns, np.nan), np.full(columns, np.nan)
+    low[column[first]] = np.fmin.reduceat(down, first)
+    high[column[first]] = np.fmax.reduceat(down, first)
+    if (empty := np.isnan(low)).any():
+        low[empty] = high[empty] = np.interp(np.flatnonzero(empty), across, down, left=np.nan, right=np.nan)
     low, high = np.rint(low), np.rint(high)
     top, bottom = low.copy(), high.copy()
     # Each column reaches to the row next to its left neighbour's, no further: the line stays thin.
     top[1:] = np.fmin(low[1:], high[:-1] + 1)
     bottom[1:] = np.fmax(high[1:], low[:-1] - 1)
-    # A column without a value of its own is part of a gap, whatever its neighbour has.
+    # A column without a value is part of a gap, whatever its neighbour has.
     top[np.isnan(low)] = np.nan
     row = np.arange(rows)[:, None]
     dots: Dots = (row >= top) & (row <= bottom)
@@ -108,9 +128,9 @@ def characters(layers: Sequence[Dots], marker: Marker, height: int, width: int) 
     owner = np.full((height, width), -1, np.intp)
     codes = np.zeros((height, width), np.uint32)
     rows, columns = DOTS[marker]
-    bits = {Marker.BRAILLE: _BRAILLE_BITS, Marker.BLOCK: _BLOCK_BITS}.get(marker, np.ones((1, 1), np.uint32))
     for index, dots in enumerate(layers):
-        cells = (dots.reshape(height, rows, width, columns) * bits[None, :, None, :]).sum((1, 3), dtype=np.uint32)
+        cells_of_dots = dots.reshape(height, rows, width, columns).transpose(0, 2, 3, 1).reshape(height, width, rows * columns)
+        cells = _CODES[marker][np.packbits(cells_of_dots, axis=2, bitorder="little")[:, :, 0]]
         owner[cells > 0] = index
         codes |= cells
     if marker is Marker.BRAILLE:
