@@ -135,6 +135,7 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "total_steps": None,
         "pace": None,
         "learning_rate": config.learning_rate,
+        "rate_now": config.learning_rate,
         "loss": 0.0312,
         "epoch_loss": 0.0307,
         "validation_loss": 0.0943,

@@ -8,8 +8,8 @@ import pytest
 
 from tuisim import RunConfig, count
 from tuisim.accounting import FORMULAS, KINDS, Operations
-from tuisim.config import LOSSES, OPTIMIZERS
 from tuisim.program import Kind, Phase
+from tuisim.vocabulary import LOSSES, OPTIMIZERS
 
 ORACLE = json.loads((Path(__file__).parent / "oracle" / "counts.json").read_text())
 

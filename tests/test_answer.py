@@ -16,14 +16,15 @@ from tuisim.accounting import KINDS, count
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Share, tools_per_example, why_null
 from tuisim.cli.answer import _chosen
 from tuisim.cli.options import NOTHING_GIVEN, Options
-from tuisim.config import ACTIVATIONS, RunConfig
+from tuisim.config import RunConfig
 from tuisim.errors import RunError
+from tuisim.marks import Mark
 from tuisim.study import elementwise, steptime
 from tuisim.study.answer import QUESTION, Answer, Claim, Measured, answer, claims, measure
 from tuisim.study.elementwise import CACHED, LARGE, ElementTime
-from tuisim.study.figures import Mark
 from tuisim.study.measuring import Measuring
 from tuisim.study.steptime import StepTime, step_times
+from tuisim.vocabulary import ACTIVATIONS
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tuisim import RunConfig
-from tuisim.config import FIELDS, LEARNING_RATES, OPTIMIZERS
+from tuisim.config import FIELDS
 from tuisim.configfile import from_mapping, read_toml
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.presets import PRESETS
+from tuisim.vocabulary import LEARNING_RATES, OPTIMIZERS
 
 
 def mistakes(**given):

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuisim import data
-from tuisim.config import ACTIVATIONS, RunConfig
+from tuisim.config import RunConfig
 from tuisim.data import chance, split
 from tuisim.errors import DataError
+from tuisim.vocabulary import ACTIVATIONS
 
 DIGITS = RunConfig(layers=(64, 10))
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuisim import RunConfig
-from tuisim.config import INITIALIZERS
 from tuisim.engine import Ended, RunFailed, State, Worker, initial
 from tuisim.engine.history import POINTS, MeanCurve, SampledCurves
 from tuisim.engine.tally import WINDOW, Tally
 from tuisim.measure.gradients import HISTOGRAM_BINS, Health, layer_gradients
 from tuisim.measure.peaks import peaks
 from tuisim.program import build
+from tuisim.vocabulary import INITIALIZERS
 
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=30))

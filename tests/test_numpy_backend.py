@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tuisim import RunConfig
 from tuisim.backends import get_backend
 from tuisim.backends.numpy.site import TILE
-from tuisim.config import ACTIVATIONS, LOSSES, OPTIMIZERS
 from tuisim.engine import initial
 from tuisim.engine.network import Network
 from tuisim.errors import BackendError
 from tuisim.program import Phase
+from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 RUNS = np.load(Path(__file__).parent / "oracle" / "trajectories.npz", allow_pickle=False)
 CASES = sorted({int(name.split("_")[0].removeprefix("case")) for name in RUNS})

@@ -4,8 +4,8 @@ import pytest
 
 from tuisim import RunConfig
 from tuisim.backends.numpy.bound import KERNELS
-from tuisim.config import OPTIMIZERS
 from tuisim.program import HYPERPARAMETERS, Kind, Phase, build
+from tuisim.vocabulary import OPTIMIZERS
 
 
 def kinds(program, phase=None):

@@ -16,7 +16,6 @@ from tuisim.accounting.formulas import FORMULAS
 from tuisim.backends.numpy import layers as numpy_layers
 from tuisim.backends.numpy import updates as numpy_updates
 from tuisim.backends.scalar.bound import KERNELS as SCALAR
-from tuisim.config import ACTIVATIONS
 from tuisim.data import from_arrays
 from tuisim.errors import BackendError, DataError, RunError
 from tuisim.program import Kind, Phase
@@ -24,6 +23,7 @@ from tuisim.study import prove_backend, prove_cost, prove_gradient
 from tuisim.study.prove import prove
 from tuisim.study.prove_cost import TooLong
 from tuisim.study.prove_start import Start, place
+from tuisim.vocabulary import ACTIVATIONS
 
 SMALL = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 

@@ -10,9 +10,9 @@ from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS
 from tuisim.backends import get_backend
 from tuisim.backends.scalar.bound import KERNELS
-from tuisim.config import ACTIVATIONS, LOSSES, OPTIMIZERS
 from tuisim.engine import initial
 from tuisim.program import Kind, build
+from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 
 def bound(config, learning=True, rows=None):

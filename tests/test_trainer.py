@@ -8,10 +8,10 @@ import pytest
 
 from tuisim import RunConfig, Trainer, count
 from tuisim.accounting import Operations
-from tuisim.config import OPTIMIZERS
 from tuisim.engine import Control, Ended, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
 from tuisim.engine import room as room_module
 from tuisim.errors import BackendError, ConfigError, DataError, ExitCode, MemoryNeeded, RunError
+from tuisim.vocabulary import OPTIMIZERS
 
 SMALL = RunConfig(layers=(5, 4, 3), dataset="teacher", examples=50, batch_size=8, epochs=3)
 

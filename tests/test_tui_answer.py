@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tuisim.accounting import count
 from tuisim.accounting.conventions import CONVENTIONS
-from tuisim.config import ACTIVATIONS, RunConfig
+from tuisim.config import RunConfig
 from tuisim.engine import RunFailed, State
 from tuisim.presets import PRESETS
 from tuisim.study.answer import Measured, claims
@@ -30,6 +30,7 @@ from tuisim.tui.widgets.canvas import Canvas
 from tuisim.tui.widgets.dial_view import dial
 from tuisim.tui.widgets.lines import text, width_of
 from tuisim.tui.widgets.setup_form import SetupForm
+from tuisim.vocabulary import ACTIVATIONS
 
 QUESTION = PRESETS[0].config
 STEPS = (StepTime("numpy", "some BLAS ×1", 1.4e-5, 1e-6), StepTime("scalar", "plain Python ×1", 4.7e-3, 2e-4))

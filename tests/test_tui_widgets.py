@@ -342,7 +342,7 @@ def test_time_left_is_projected():
 
 
 def test_the_header_says_network_device_and_state():
-    drawn = words(HeaderView(QUESTION).lines(snapshot(QUESTION, learning_rate=0.05), Frame(120, 1)))
+    drawn = words(HeaderView(QUESTION).lines(snapshot(QUESTION, rate_now=0.05), Frame(120, 1)))
     assert "30-30-30 relu · mse · sgd 0.05 · batch 1" in drawn
     assert "numpy · OpenBLAS SkylakeX ×1" in drawn
     assert "● training" in drawn

@@ -1,4 +1,4 @@
-"""The one description of a run: `RunConfig`, frozen, complete and already checked, with every name it may hold.
+"""The one description of a run: `RunConfig`, frozen, complete and already checked.
 
 Built once at an edge (a form, flags, a TOML file) and handed down. It does not know whether the data exist, whether the
 memory suffices or which backends work here: those are asked later, because counting needs none of them.
@@ -7,49 +7,16 @@ memory suffices or which backends work here: those are asked later, because coun
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
-from tuisim.errors import ConfigError, Mistake, nearest
-
-ACTIVATIONS = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu")
-LOSSES = ("cross_entropy", "mse", "binary_cross_entropy")
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-INITIALIZERS = (
-    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "normal", "zeros",
-)  # fmt: skip
-DATASETS = ("auto", "digits", "fashion_mnist", "moons", "spirals", "xor", "blobs", "sine", "teacher")
-TASKS = ("auto", "classes", "regression")
-DTYPES = ("float32", "float64")
-
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
-"""The rate of each optimizer where none is asked for."""
-
-MAX_WEIGHT_LAYERS = 64
-MAX_THREADS = 1_024
-FLOAT32_MAX = 3.4028234663852886e38
-MAX_COUNT = 10**30
-"""Counting is integer arithmetic and has no natural limit; this one keeps a typing slip from filling the screen."""
-
-
-def parse_layers(text: str) -> tuple[int, ...]:
-    """`64-32-10` as sizes. Raises ValueError where a part is not a whole number."""
-    parts = text.strip().replace("×", "-").replace("x", "-").replace("–", "-").split("-")
-    try:
-        if max(map(len, parts)) > len(str(MAX_COUNT)):
-            raise ValueError("a size is too large to count")
-        return tuple(map(int, parts))
-    except ValueError as error:
-        too_large = "too large" in str(error)
-        raise ValueError(str(error) if too_large else "write the sizes with dashes, inputs first, such as 64-32-10") from None
-
-
-def layers_text(layers: Sequence[int]) -> str:
-    return "-".join(map(str, layers))
+from tuisim.config_checks import CHECKS
+from tuisim.errors import ConfigError, Mistake
+from tuisim.units import parse_layers
+from tuisim.vocabulary import LEARNING_RATES
 
 
 def usable_cores() -> int:
@@ -98,6 +65,14 @@ class RunConfig:
     """Step size; none: 0.1 for sgd, momentum and nesterov, 0.01 for rmsprop, 0.001 for adam and adamw."""
     weight_decay: float = 0.0
     """Added to the gradient times the parameter (adamw: decoupled), on all parameters."""
+    clip_norm: float | None = None
+    """Longest gradient (the norm over all parameters) to follow; a longer one is scaled down to it. None: none is."""
+    schedule: str = "constant"
+    """How the rate moves: constant, step (to a tenth every schedule_steps) or cosine (down to 0 over schedule_steps)."""
+    schedule_steps: int | None = None
+    """Steps between drops, or of the whole cosine; none: a third of the run, or all of it."""
+    warmup_steps: int = 0
+    """Steps in which the rate first rises to its full value in a straight line."""
     dtype: str = "float32"
     """float32 or float64."""
     backend: str = "numpy"
@@ -122,7 +97,7 @@ class RunConfig:
             object.__setattr__(self, "hidden_activation", tuple(self.hidden_activation))
         if isinstance(self.dataset, os.PathLike):
             object.__setattr__(self, "dataset", os.fspath(self.dataset))
-        mistakes = [Mistake(name, getattr(self, name), remedy) for name, check in _CHECKS.items() if (remedy := check(self))]
+        mistakes = [Mistake(name, getattr(self, name), remedy) for name, check in CHECKS.items() if (remedy := check(self))]
         if mistakes:
             raise ConfigError(mistakes)
 
@@ -152,8 +127,22 @@ class RunConfig:
             self,
             dataset=self.resolved_dataset,
             learning_rate=LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
+            schedule_steps=self._schedule_length if self.schedule_steps is None else self.schedule_steps,
             threads=max(1, usable_cores() - 1) if self.threads is None else self.threads,
         )
+
+    def of_known_length(self) -> RunConfig:
+        """The same run with some length for its schedule where it has none yet: for what one step costs any will do."""
+        unknown = self.schedule != "constant" and self.resolved().schedule_steps is None
+        return replace(self, schedule_steps=self.warmup_steps + 1) if unknown else self
+
+    @property
+    def _schedule_length(self) -> int | None:
+        """Where none is asked for: all of the run for a cosine, a third of it between drops; none while its end is unknown."""
+        if self.schedule == "constant" or self.epochs is None or self.examples is None:
+            return None
+        steps = self.epochs * -(-self.examples // self.batch_size)
+        return steps if self.schedule == "cosine" else max(1, steps // 3)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and TOML."""
@@ -164,11 +153,11 @@ class RunConfig:
         return plain
 
 
-NUMBERS = ("examples", "validation", "epochs", "batch_size", "learning_rate", "weight_decay", "threads", "seed")
+NUMBERS = (
+    "examples", "validation", "epochs", "batch_size", "learning_rate", "weight_decay", "clip_norm", "schedule_steps",
+    "warmup_steps", "threads", "seed",
+)  # fmt: skip
 FIELDS = tuple(field.name for field in fields(RunConfig))
-
-
-# ── The checks: one per field, each a remedy in words or nothing ─────────────────────────────────────────────────────
 
 
 def _plain(value: Any) -> Any:
@@ -178,136 +167,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else value
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> bool:
-    """Whether `value` is a finite real number that a float holds."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond every float
-        return False
-
-
-def _layers(config: RunConfig) -> str | None:
-    layers: object = config.layers
-    if isinstance(layers, str):
-        try:
-            return f"write the sizes as numbers, such as {layers_text(parse_layers(layers))}"
-        except ValueError as error:
-            return str(error)
-    if not isinstance(layers, tuple) or not all(_is_int(size) for size in layers):
-        return "whole numbers, inputs first, such as 64-32-10"
-    if len(layers) < 2:
-        return "give at least inputs and outputs, such as 64-10"
-    if len(layers) - 1 > MAX_WEIGHT_LAYERS:
-        return f"at most {MAX_WEIGHT_LAYERS} layers of weights"
-    for position, size in enumerate(layers):
-        if size < 1:
-            return f"layers[{position}] is {size}; every layer needs at least one unit"
-        if size > MAX_COUNT:
-            return f"layers[{position}] is too large to count"
-    return None
-
-
-def _one_of(field: str, names: Sequence[str]) -> Callable[[RunConfig], str | None]:
-    def check(config: RunConfig) -> str | None:
-        value = getattr(config, field)
-        if not isinstance(value, str):
-            return "one of " + ", ".join(names)
-        return None if value in names else nearest(value, names)
-
-    return check
-
-
-def _hidden_activation(config: RunConfig) -> str | None:
-    given = config.hidden_activation
-    names = (given,) if isinstance(given, str) else given
-    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-        return "one name, or one per hidden layer"
-    for name in names:
-        if name not in ACTIVATIONS:
-            return nearest(name, ACTIVATIONS)
-    hidden = len(config.layers) - 2 if isinstance(config.layers, tuple) else 0
-    if isinstance(given, str) or hidden < 0 or len(names) == hidden:
-        return None
-    return f"{len(names)} names for {hidden} hidden layers; give one name, or one per hidden layer"
-
-
-def _dataset(config: RunConfig) -> str | None:
-    if not isinstance(config.dataset, str) or not config.dataset:
-        return "a name or a path; one of " + ", ".join(DATASETS)
-    looks_like_path = any(mark in config.dataset for mark in (os.sep, "/", "."))
-    return None if config.dataset in DATASETS or looks_like_path else nearest(config.dataset, DATASETS)
-
-
-def _whole(field: str, least: int, what: str, optional: bool = False, most: int = MAX_COUNT) -> Callable[[RunConfig], str | None]:
-    def check(config: RunConfig) -> str | None:
-        value = getattr(config, field)
-        if optional and value is None:
-            return None
-        return None if _is_int(value) and least <= value <= most else what
-
-    return check
-
-
-def _validation(config: RunConfig) -> str | None:
-    value = config.validation
-    return None if is_number(value) and 0 <= value < 1 else "a fraction from 0 (none) to less than 1"
-
-
-def _learning_rate(config: RunConfig) -> str | None:
-    value = config.learning_rate
-    if value is None:
-        return None
-    return _beyond(config, value) if is_number(value) and value > 0 else "a number above 0"
-
-
-def _weight_decay(config: RunConfig) -> str | None:
-    value = config.weight_decay
-    return _beyond(config, value) if is_number(value) and value >= 0 else "a number, 0 or more"
-
-
-def _beyond(config: RunConfig, value: float) -> str | None:
-    return "too large for float32" if config.dtype != "float64" and value > FLOAT32_MAX else None
-
-
-def _text(field: str, what: str, optional: bool = False) -> Callable[[RunConfig], str | None]:
-    def check(config: RunConfig) -> str | None:
-        value = getattr(config, field)
-        return None if (optional and value is None) or (isinstance(value, str) and value) else what
-
-    return check
-
-
-def _shuffle(config: RunConfig) -> str | None:
-    return None if isinstance(config.shuffle, bool) else "true or false"
-
-
-_CHECKS: dict[str, Callable[[RunConfig], str | None]] = {
-    "layers": _layers,
-    "hidden_activation": _hidden_activation,
-    "output_activation": _one_of("output_activation", ACTIVATIONS),
-    "loss": _one_of("loss", LOSSES),
-    "initializer": _one_of("initializer", INITIALIZERS),
-    "dataset": _dataset,
-    "target": _text("target", "a column's name or number", optional=True),
-    "task": _one_of("task", TASKS),
-    "examples": _whole("examples", 1, "a whole number, 1 or more", optional=True),
-    "validation": _validation,
-    "shuffle": _shuffle,
-    "epochs": _whole("epochs", 1, "a whole number, 1 or more (none: until stopped)", optional=True),
-    "batch_size": _whole("batch_size", 1, "a whole number, 1 or more"),
-    "optimizer": _one_of("optimizer", OPTIMIZERS),
-    "learning_rate": _learning_rate,
-    "weight_decay": _weight_decay,
-    "dtype": _one_of("dtype", DTYPES),
-    "backend": _text("backend", "a backend's name"),
-    "threads": _whole("threads", 1, f"a whole number from 1 to {MAX_THREADS}", optional=True, most=MAX_THREADS),
-    "seed": _whole("seed", 0, "a whole number, 0 or more"),
-}

@@ -1,4 +1,4 @@
-"""Numbers as people read them: thousands, SI prefixes, bytes, durations; and counts as people type them.
+"""Numbers as people read them: thousands, SI prefixes, bytes, durations; and counts and layer sizes as people type them.
 
 It knows nothing of what the numbers mean.
 """
@@ -6,7 +6,10 @@ It knows nothing of what the numbers mean.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+
+from tuisim.vocabulary import MAX_COUNT
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _SMALL = ("", "m", "µ", "n", "p")
@@ -121,3 +124,19 @@ def parse_count(text: str) -> int:
     if value != value.to_integral_value():
         raise ValueError("not a whole number")
     return int(value)
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    """`64-32-10` as sizes. Raises ValueError where a part is not a whole number."""
+    parts = text.strip().replace("×", "-").replace("x", "-").replace("–", "-").split("-")
+    try:
+        if max(map(len, parts)) > len(str(MAX_COUNT)):
+            raise ValueError("a size is too large to count")
+        return tuple(map(int, parts))
+    except ValueError as error:
+        too_large = "too large" in str(error)
+        raise ValueError(str(error) if too_large else "write the sizes with dashes, inputs first, such as 64-32-10") from None
+
+
+def layers_text(layers: Sequence[int]) -> str:
+    return "-".join(map(str, layers))

@@ -104,11 +104,18 @@ def _per_parameter(**counts: int) -> Callable[[Op], Operations]:
     return lambda op: each * op.parameters
 
 
-def _bias_correction(op: Op) -> Operations:
-    """β₁ᵗ, β₂ᵗ carried (2 multiplications), 1 − each (2), √ once, α·√ / (1−β₁ᵗ), ε·√."""
-    return Operations(multiply=4, add=2, divide=1, sqrt=1)
+def _gradient_squares(op: Op) -> Operations:
+    """The squares of one layer added to those of the layers before: P terms, one addition fewer in the first layer."""
+    return Operations(multiply=op.parameters, add=op.parameters - (op.layer == 1))
 
 
+def _scalars(**counts: int) -> Callable[[Op], Operations]:
+    """The same few operations whatever the network's size."""
+    total = Operations(**counts)
+    return lambda op: total
+
+
+# Bias corrections: β₁ᵗ and β₂ᵗ carried along (2 multiplications), 1 − each (2 additions), √ once, α·√ / (1 − β₁ᵗ), ε·√.
 FORMULAS: dict[Kind, Formula] = {
     Kind.GATHER: Formula("rows of the data", "", _gather),
     Kind.DENSE: Formula("a·W + b", "× B·N·M  + B·N·M", _dense),
@@ -126,8 +133,13 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.WEIGHT_GRADIENT: Formula("weights' gradient", "× B·N·M  + (B−1)·N·M", _weight_gradient),
     Kind.BIAS_GRADIENT: Formula("biases' gradient", "+ (B−1)·M", _bias_gradient),
     Kind.INPUT_GRADIENT: Formula("inputs' gradient", "× B·N·M  + B·N·(M−1)", _input_gradient),
+    Kind.GRADIENT_SQUARES: Formula("squares of the gradient", "× P  + P, P−1 in layer 1", _gradient_squares),
+    Kind.CLIP_FACTOR: Formula("norm and clip factor", "√ 1  + 1  ÷ 1  > 1", _scalars(sqrt=1, add=1, divide=1, compare=1)),
+    Kind.CLIP: Formula("clipping", "× P", _per_parameter(multiply=1)),
+    Kind.SCHEDULED_RATE: Formula("scheduled rate", "× 1", _scalars(multiply=1)),
+    Kind.DECAY_FACTOR: Formula("decay factor", "× 1  + 1", _scalars(multiply=1, add=1)),
     Kind.WEIGHT_DECAY: Formula("weight decay", "× P  + P", _per_parameter(multiply=1, add=1)),
-    Kind.BIAS_CORRECTION: Formula("bias corrections", "× 4  + 2  ÷ 1  √ 1", _bias_correction),
+    Kind.BIAS_CORRECTION: Formula("bias corrections", "× 4  + 2  ÷ 1  √ 1", _scalars(multiply=4, add=2, divide=1, sqrt=1)),
     Kind.DECOUPLED_DECAY: Formula("decoupled decay", "× P", _per_parameter(multiply=1)),
     Kind.SGD: Formula("SGD", "× P  + P", _per_parameter(multiply=1, add=1)),
     Kind.MOMENTUM: Formula("momentum", "× 2·P  + 2·P", _per_parameter(multiply=2, add=2)),

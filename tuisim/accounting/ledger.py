@@ -15,6 +15,7 @@ from tuisim.accounting.conventions import tools_per_example
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.accounting.operations import Operations, share
 from tuisim.config import RunConfig
+from tuisim.marks import Mark
 from tuisim.program import Kind, Op, Phase, Role, StepProgram, build
 
 COUNTED_PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
@@ -205,12 +206,12 @@ class Ledger:
         }
 
 
-_MARKS = {"layers": "given", "batch": "given", "examples": "given", "epochs": "given"} | dict.fromkeys(
+_MARKS: dict[str, Mark] = dict.fromkeys(("layers", "batch", "examples", "epochs"), Mark.GIVEN) | dict.fromkeys(
     (
         "parameters", "rows[]", "per_step", "per_example", "per_epoch", "run", "totals", "naive", "ratio_to_naive",
         "ratio_with_loss", "tools_per_example", "bytes_per_step", "arithmetic_intensity", "memory_bytes",
     ),
-    "counted",
+    Mark.COUNTED,
 )  # fmt: skip
 """A path marks everything beneath it."""
 

@@ -14,10 +14,11 @@ from rich.text import Text
 
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.study.answer import QUESTION, Answer, Claim
 from tuisim.study.answer import answer as find_answer
 from tuisim.study.figures import Figure
+from tuisim.units import layers_text
 
 FULL_WIDTH = 112
 """Columns where there is no terminal to ask."""

@@ -12,11 +12,11 @@ from rich.table import Table
 from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
-from tuisim.config import MAX_THREADS
 from tuisim.errors import ConfigError, Mistake
 from tuisim.study.bench import Benchmark
 from tuisim.study.bench import bench as run_bench
 from tuisim.units import parse_count
+from tuisim.vocabulary import MAX_THREADS
 
 
 def bench(

@@ -14,8 +14,8 @@ from tuisim.accounting.conventions import CONVENTIONS, TUISIM, why_null
 from tuisim.accounting.operations import share
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.config import layers_text
 from tuisim.program import Phase
+from tuisim.units import layers_text
 
 FULL_WIDTH = 112
 """Columns that show every formula on one line; a narrower terminal goes without them."""

@@ -19,10 +19,10 @@ from tuisim.configfile import from_mapping, read_toml
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.units import parse_count
 
-COUNTS = ("examples", "epochs", "batch_size", "threads", "seed")
+COUNTS = ("examples", "epochs", "batch_size", "schedule_steps", "warmup_steps", "threads", "seed")
 """Whole numbers, which may be written 1e6; for examples and epochs `none` has a meaning too."""
-REALS = ("learning_rate", "validation", "weight_decay")
-OPTIONAL = ("examples", "epochs", "learning_rate", "threads", "target")
+REALS = ("learning_rate", "validation", "weight_decay", "clip_norm")
+OPTIONAL = ("examples", "epochs", "learning_rate", "clip_norm", "schedule_steps", "threads", "target")
 
 
 def _help_texts() -> dict[str, str]:

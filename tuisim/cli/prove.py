@@ -13,13 +13,13 @@ from rich.table import Table
 from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.config import layers_text
 from tuisim.errors import ExitCode
 from tuisim.study.prove import Check, Progress, Proof
 from tuisim.study.prove import prove as run_proof
 from tuisim.study.prove_backend import BackendCheck
 from tuisim.study.prove_count import BatchCount, CountCheck
 from tuisim.study.prove_gradient import GradientCheck
+from tuisim.units import layers_text
 
 MOST_WRONG = 20
 """Differing cells shown; all are in the JSON document."""

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from tuisim import units
 from tuisim.backends.numpy.blas import blas
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.config import layers_text
 from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
 from tuisim.errors import ExitCode, printable
+from tuisim.units import layers_text
 
 
 def run(

@@ -154,6 +154,9 @@ class Snapshot:
     pace: float | None
     """Steps per second asked for; none: full speed; 0: a step at a time."""
     learning_rate: float
+    """As given, or as last set by hand."""
+    rate_now: float
+    """What the schedule makes of it for the next step."""
     loss: float | None
     """Mean training loss over the latest chunk of steps."""
     epoch_loss: float | None

@@ -28,6 +28,7 @@ def snapshot(loop: Loop) -> Snapshot:
         total_steps=session.total_steps,
         pace=loop.pace,
         learning_rate=session.learning_rate,
+        rate_now=session.learning_rate * session.network.full.program.schedule.factor(tally.steps),
         loss=tally.chunk_loss,
         epoch_loss=tally.epoch_loss,
         validation_loss=validation.loss,

@@ -10,11 +10,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tuisim.accounting import count
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.data.memory import available
 from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.errors import MemoryNeeded, printable
-from tuisim.units import size
+from tuisim.units import layers_text, size
 
 
 def needed(config: RunConfig) -> int:

@@ -38,7 +38,7 @@ class Session:
         config = config.resolved()
         room.check(replace(config, batch_size=1))
         self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
-        self.config = replace(config, examples=self.data.examples)
+        self.config = replace(config, examples=self.data.examples).resolved()
         room.check(self.config)
         assert self.config.threads is not None
         self.threads: int = self.config.threads

@@ -10,6 +10,7 @@ from tuisim.accounting.operations import Operations
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.errors import ExitCode
+from tuisim.marks import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,15 @@ class Summary:
         }
 
 
-_MARKS = (
-    {"config": "given"}
-    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations"), "counted")
+_MARKS: dict[str, Mark] = (
+    {"config": Mark.GIVEN}
+    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations"), Mark.COUNTED)
     | dict.fromkeys(
         (
             "seconds", "wall_seconds", "validation_seconds", "phase_seconds_per_step", "examples_per_second",
             "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
         ),
-        "measured",
+        Mark.MEASURED,
     )
 )  # fmt: skip
 

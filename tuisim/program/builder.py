@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from tuisim.config import RunConfig
 from tuisim.program.ops import Buffer, Kind, Op, Phase, Role
+from tuisim.program.schedule import Schedule, schedule_of
 
 _STATE = {
     "sgd": (),
@@ -35,6 +36,8 @@ class StepProgram:
     loss: str
     optimizer: str
     weight_decay: float
+    clip_norm: float | None
+    schedule: Schedule
     dtype: str
     batch: int
     learning: bool
@@ -66,6 +69,7 @@ class _Builder:
     def __init__(self, config: RunConfig, batch: int, learning: bool) -> None:
         self.config, self.batch, self.learning = config, batch, learning
         self.depth = len(config.layers) - 1
+        self.schedule = schedule_of(config)
         self.ops: list[Op] = []
         self.buffers: dict[str, Buffer] = {}
 
@@ -86,6 +90,8 @@ class _Builder:
             loss=config.loss,
             optimizer=config.optimizer,
             weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+            schedule=self.schedule,
             dtype=config.dtype,
             batch=self.batch,
             learning=self.learning,
@@ -107,7 +113,9 @@ class _Builder:
         flats = [("parameters", "theta", Role.PARAMETER)]
         if self.learning:
             flats.append(("gradients", "g", Role.GRADIENT))
-            if self._decays_gradient:
+            if self._clips:
+                flats.append(("clipped_gradients", "clipped", Role.GRADIENT))
+            elif self._decays_gradient:
                 flats.append(("decayed_gradients", "decayed", Role.GRADIENT))
             flats += [(name, name, Role.OPTIMIZER) for name in _STATE[self.config.optimizer]]
         for flat, part, role in flats:
@@ -125,6 +133,14 @@ class _Builder:
     @property
     def _decays_gradient(self) -> bool:
         return self.config.weight_decay > 0 and self.config.optimizer != "adamw"
+
+    @property
+    def _decouples_decay(self) -> bool:
+        return self.config.weight_decay > 0 and self.config.optimizer == "adamw"
+
+    @property
+    def _clips(self) -> bool:
+        return self.config.clip_norm is not None
 
     def _sizes(self, layer: int) -> tuple[int, int]:
         return self.config.layers[layer - 1], self.config.layers[layer]
@@ -194,16 +210,35 @@ class _Builder:
             self._op(Kind.INPUT_GRADIENT, Phase.BACKWARD, layer, (dz, f"W{layer}"), (below,))
 
     def _update(self) -> None:
+        """What the whole network shares first, then each layer through the rule."""
         optimizer = self.config.optimizer
+        if self._clips:
+            self._norm()
+        if self.schedule.moves:
+            self._op(Kind.SCHEDULED_RATE, Phase.UPDATE, None, (), ())
+            if self._decouples_decay:
+                self._op(Kind.DECAY_FACTOR, Phase.UPDATE, None, (), ())
         if optimizer in ("adam", "adamw"):
             self._op(Kind.BIAS_CORRECTION, Phase.UPDATE, None, (), ())
         for layer in range(1, self.depth + 1):
             theta, gradient = f"theta{layer}", f"g{layer}"
+            if self._clips:
+                self._op(Kind.CLIP, Phase.UPDATE, layer, (gradient, "clip_factor"), (f"clipped{layer}",))
+                gradient = f"clipped{layer}"
             if self._decays_gradient:
-                self._op(Kind.WEIGHT_DECAY, Phase.UPDATE, layer, (gradient, theta), (f"decayed{layer}",))
-                gradient = f"decayed{layer}"
-            if optimizer == "adamw" and self.config.weight_decay > 0:
+                decayed = gradient if self._clips else f"decayed{layer}"
+                self._op(Kind.WEIGHT_DECAY, Phase.UPDATE, layer, (gradient, theta), (decayed,))
+                gradient = decayed
+            if self._decouples_decay:
                 self._op(Kind.DECOUPLED_DECAY, Phase.UPDATE, layer, (theta,), (theta,))
             state = tuple(f"{name}{layer}" for name in _STATE[optimizer])
             kind = Kind.ADAM if optimizer == "adamw" else Kind(optimizer)
             self._op(kind, Phase.UPDATE, layer, (theta, gradient, *state), (theta, *state))
+
+    def _norm(self) -> None:
+        """The squared norm, summed layer by layer, and the factor that follows from it."""
+        squares = self._buffer("squares", role=Role.RESULT)
+        for layer in range(1, self.depth + 1):
+            reads = (f"g{layer}",) if layer == 1 else (f"g{layer}", squares)
+            self._op(Kind.GRADIENT_SQUARES, Phase.UPDATE, layer, reads, (squares,))
+        self._op(Kind.CLIP_FACTOR, Phase.UPDATE, None, (squares,), (self._buffer("clip_factor", role=Role.RESULT),))

@@ -48,8 +48,18 @@ class Kind(StrEnum):
     """∂L/∂b = ∂L/∂z summed over the batch."""
     INPUT_GRADIENT = "input_gradient"
     """∂L/∂a of the layer below = ∂L/∂z·Wᵀ."""
+    GRADIENT_SQUARES = "gradient_squares"
+    """s ← s + Σg², layer by layer: the squared norm of the whole gradient."""
+    CLIP_FACTOR = "clip_factor"
+    """c = min(1, clip_norm / (√s + 10⁻⁶)): Pascanu, Mikolov & Bengio (2013), with PyTorch's guard against a zero."""
+    CLIP = "clip"
+    """g ← c·g, into a buffer of its own, so that the loss's gradient stays readable."""
     WEIGHT_DECAY = "weight_decay"
-    """g ← g + λθ, into a buffer of its own, so that the loss's gradient stays readable."""
+    """g ← g + λθ, into a buffer of its own as well, or into that of the clipped gradient."""
+    SCHEDULED_RATE = "scheduled_rate"
+    """α = α₀·fₜ, with fₜ the schedule's factor of this step, known before the run."""
+    DECAY_FACTOR = "decay_factor"
+    """1 − αλ, AdamW's, anew where the rate follows a schedule."""
     BIAS_CORRECTION = "bias_correction"
     """Adam's two scalars of a step: β₁ᵗ and β₂ᵗ carried along, α√(1−β₂ᵗ)/(1−β₁ᵗ) and ε√(1−β₂ᵗ)."""
     DECOUPLED_DECAY = "decoupled_decay"
@@ -75,6 +85,10 @@ HYPERPARAMETERS: dict[str, dict[str, float]] = {
     "adamw": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
 }
 """PyTorch's defaults, which our update rules follow."""
+
+
+CLIP_EPSILON = 1e-6
+"""Added to the norm before dividing by it, as PyTorch does."""
 
 
 class Role(StrEnum):

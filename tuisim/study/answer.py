@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
+from tuisim.marks import Mark
 from tuisim.presets import PRESETS
 from tuisim.study.claims import Claim, Measured, claims
 from tuisim.study.elementwise import element_times
 from tuisim.study.steptime import Wanted, step_times
+from tuisim.units import layers_text
 
 __all__ = ["QUESTION", "Answer", "Claim", "Measured", "answer", "claims", "measure"]
 
@@ -34,9 +36,9 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The document `tuisim answer --json` prints; `figures` are nested by the parts of their dotted names."""
-        marks = {"config": "given"}
+        marks = {"config": Mark.GIVEN}
         for claim in self.claims:
-            marks |= {f"claims[].figures.{name}": figure.mark.value for name, figure in claim.figures.items()}
+            marks |= {f"claims[].figures.{name}": figure.mark for name, figure in claim.figures.items()}
         return {
             "config": self.config.to_dict(),
             "claims": [_plain(claim) for claim in self.claims],

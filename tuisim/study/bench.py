@@ -18,11 +18,13 @@ import numpy as np
 
 from tuisim.backends import get_backend
 from tuisim.backends.numpy.blas import blas
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.engine import initial
 from tuisim.engine.network import Network
 from tuisim.errors import RunError
+from tuisim.marks import Mark
 from tuisim.study.plain import PlainNetwork
+from tuisim.units import layers_text
 
 ROUNDS = 61
 ROUND_SECONDS = 0.02
@@ -68,7 +70,7 @@ class Benchmark:
             "rows": [asdict(row) for row in self.rows],
             "blas": self.blas,
             "environment": self.environment,
-            "marks": {"rows[]": "measured"},
+            "marks": {"rows[]": Mark.MEASURED, "blas.threads": Mark.GIVEN},
         }
 
 

@@ -11,11 +11,13 @@ from itertools import pairwise
 from tuisim import units
 from tuisim.accounting import Ledger, Operations, count
 from tuisim.accounting.operations import share
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
+from tuisim.marks import Mark
 from tuisim.program import Kind, Phase
 from tuisim.study.elementwise import CACHED, LARGE, MULTIPLY, ElementTime
-from tuisim.study.figures import Column, Figure, Mark, Row, Table
+from tuisim.study.figures import Column, Figure, Row, Table
 from tuisim.study.steptime import StepTime
+from tuisim.units import layers_text
 
 RUNGS = ((30, 30, 30), (64, 32, 10), (784, 128, 10), (784, 1024, 1024, 10), (784, 4096, 4096, 10))
 """Networks to hold this one against: the question's, the digits', and three sizes up."""

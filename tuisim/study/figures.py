@@ -1,25 +1,15 @@
 """Numbers with the kind they are of, and tables of them: what a study finds, before anything is drawn or printed.
 
-It knows the five kinds and how a number is written; it does not know what any number means.
+It knows how a number is written; it does not know what any number means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from tuisim import units
-
-
-class Mark(StrEnum):
-    """Where a number comes from, strongest first; a number derived from several has the weakest of theirs."""
-
-    GIVEN = "given"
-    COUNTED = "counted"
-    MEASURED = "measured"
-    PUBLISHED = "published"
-    PROJECTED = "projected"
+from tuisim.marks import Mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import room
+from tuisim.marks import Mark
 from tuisim.study import prove_backend, prove_cost, prove_count, prove_gradient
 from tuisim.study.prove_backend import BackendCheck
 from tuisim.study.prove_count import CountCheck
@@ -25,35 +26,35 @@ Check = CountCheck | GradientCheck | BackendCheck
 
 CHECKS = ("count", "gradient", "backend")
 
-MARKS: dict[str, str] = {
-    "layers[]": "given",
-    "batch": "counted",
-    "parameters": "counted",
-    "seconds": "measured",
-    "scalar_seconds": "projected",
-    "checks[].worst": "measured",
-    "checks[].compared": "counted",
-    "checks[].batches[].batch": "counted",
-    "checks[].batches[].cells[].ledger": "counted",
-    "checks[].batches[].cells[].tally": "measured",
-    "checks[].batches[].operations[].layer": "counted",
-    "checks[].batches[].operations[].ledger.*": "counted",
-    "checks[].batches[].operations[].tally.*": "measured",
-    "checks[].analytic": "measured",
-    "checks[].difference": "measured",
-    "checks[].checked": "counted",
-    "checks[].parameters": "counted",
-    "checks[].corners": "measured",
-    "checks[].examples": "counted",
-    "checks[].step": "given",
-    "checks[].steps": "counted",
-    "checks[].tolerance": "measured",
-    "checks[].largest_parameter": "measured",
-    "checks[].worst_loss": "measured",
-    "checks[].loss_tolerance": "measured",
-    "checks[].first_loss": "measured",
-    "checks[].last_loss": "measured",
-    "checks[].disturbance": "given",
+MARKS: dict[str, Mark] = {
+    "layers[]": Mark.GIVEN,
+    "batch": Mark.COUNTED,
+    "parameters": Mark.COUNTED,
+    "seconds": Mark.MEASURED,
+    "scalar_seconds": Mark.PROJECTED,
+    "checks[].worst": Mark.MEASURED,
+    "checks[].compared": Mark.COUNTED,
+    "checks[].batches[].batch": Mark.COUNTED,
+    "checks[].batches[].cells[].ledger": Mark.COUNTED,
+    "checks[].batches[].cells[].tally": Mark.MEASURED,
+    "checks[].batches[].operations[].layer": Mark.COUNTED,
+    "checks[].batches[].operations[].ledger.*": Mark.COUNTED,
+    "checks[].batches[].operations[].tally.*": Mark.MEASURED,
+    "checks[].analytic": Mark.MEASURED,
+    "checks[].difference": Mark.MEASURED,
+    "checks[].checked": Mark.COUNTED,
+    "checks[].parameters": Mark.COUNTED,
+    "checks[].corners": Mark.MEASURED,
+    "checks[].examples": Mark.COUNTED,
+    "checks[].step": Mark.GIVEN,
+    "checks[].steps": Mark.COUNTED,
+    "checks[].tolerance": Mark.MEASURED,
+    "checks[].largest_parameter": Mark.MEASURED,
+    "checks[].worst_loss": Mark.MEASURED,
+    "checks[].loss_tolerance": Mark.MEASURED,
+    "checks[].first_loss": Mark.MEASURED,
+    "checks[].last_loss": Mark.MEASURED,
+    "checks[].disturbance": Mark.GIVEN,
 }
 """What kind of number stands at each path of `Proof.to_dict`; `*` is any key."""
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from tuisim.accounting import count
 from tuisim.backends import get_backend
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.errors import RunError, printable
 from tuisim.program import build
 from tuisim.units import count as in_full
-from tuisim.units import duration, si
+from tuisim.units import duration, layers_text, si
 
 LIMIT_SECONDS = 60.0
 """A proof that would take the scalar backend longer is refused unless forced."""
@@ -83,7 +83,7 @@ def check(config: RunConfig, cost: Cost) -> None:
 def _price(config: RunConfig) -> float:
     """Seconds per scalar operation, the least of many steps of a narrow network with the same layers, loss and optimizer."""
     layers = tuple(min(size, _PRICED_WIDTH) for size in config.layers)
-    small = replace(config, layers=layers, batch_size=min(config.batch_size, _PRICED_BATCH))
+    small = replace(config, layers=layers, batch_size=min(config.batch_size, _PRICED_BATCH)).of_known_length()
     program = build(small)
     rng = np.random.default_rng(0)
     step = get_backend("scalar").bind(program)

@@ -66,7 +66,9 @@ class Start:
 
 def start(config: RunConfig) -> Start:
     """Load the data of a resolved `config` and draw its parameters. Raises DataError or MemoryNeeded."""
-    return Start(config, data.load(config), list(initial.parameters(config)))
+    dataset = data.load(config)
+    # The schedule's length follows from the volume.
+    return Start(replace(config, examples=dataset.examples).resolved(), dataset, list(initial.parameters(config)))
 
 
 def train(

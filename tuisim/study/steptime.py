@@ -59,7 +59,7 @@ class StepTime:
 
 def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTime, ...]:
     """Measure a step of `config` on every backend at hand; less of them once nobody wants it any longer."""
-    config = config.resolved()
+    config = config.of_known_length().resolved()
     assert config.threads is not None
     ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, _Subject]()
     with ExitStack() as stack:

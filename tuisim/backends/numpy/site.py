@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.config import LEARNING_RATES
 from tuisim.program import HYPERPARAMETERS, Op, Phase, StepProgram
+from tuisim.vocabulary import LEARNING_RATES
 
 Array = NDArray[Any]
 Call = Callable[[], object]
@@ -34,10 +34,21 @@ class Scalars:
         self.adam_rate = np.zeros((), program.dtype)
         self.adam_epsilon = np.zeros((), program.dtype)
         self._powers = [1.0, 1.0]
-        self._rate = 0.0
+        self._schedule = program.schedule
+        self._steps = 0
+        self._given = self._rate = 0.0
         self.set_learning_rate(LEARNING_RATES[program.optimizer])
 
     def set_learning_rate(self, rate: float) -> None:
+        self._given = rate
+        self._take(rate)
+
+    def follow_schedule(self) -> None:
+        """The rate of the step at hand, where it follows a schedule."""
+        self._take(self._given * self._schedule.factor(self._steps))
+        self._steps += 1
+
+    def _take(self, rate: float) -> None:
         self._rate = rate
         with np.errstate(over="ignore"):  # what is beyond the dtype becomes inf, and the run says that it diverged
             self.learning_rate[...] = rate

@@ -7,27 +7,33 @@ SGD takes 1.2 ms so and 2.0 ms in two whole passes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from tuisim.backends.numpy.site import TILE, Array, Call, Site
-from tuisim.program import HYPERPARAMETERS, Kind, Phase
+from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op, Phase
 
 Block = Callable[[str], Array]
 
 
 def calls(site: Site) -> list[Call]:
     """Every update operation: those of the whole network first, then each block through the rule of a layer."""
-    ops = site.ops(Phase.UPDATE)
-    made = [call for op in ops if op.layer is None for call in KERNELS[op.kind](site, _whole(site))]
-    rule = [op.kind for op in ops if op.layer == 1]
+    ops = [op for op in site.ops(Phase.UPDATE) if op.layer in (None, 1)]
+    made = [call for op in ops if _once(op) for call in KERNELS[op.kind](site, _whole(site))]
+    rule = [op.kind for op in ops if not _once(op)]
     total = site.arrays["parameters"].size
     for first in range(0, total, TILE):
         block = _block(site, slice(first, min(total, first + TILE)))
         made += [call for kind in rule for call in KERNELS[kind](site, block)]
     return made
+
+
+def _once(op: Op) -> bool:
+    """Whether one call does it for the whole network: the norm must be known before any block is updated."""
+    return op.layer is None or op.kind is Kind.GRADIENT_SQUARES
 
 
 def _whole(site: Site) -> Block:
@@ -39,8 +45,37 @@ def _block(site: Site, where: slice) -> Block:
 
 
 def _gradient(site: Site, block: Block) -> Array:
-    """What the rule follows: the decayed gradient where there is one."""
-    return block("decayed_gradients" if "decayed_gradients" in site.arrays else "gradients")
+    """What the rule follows: the clipped or decayed gradient where there is one."""
+    followed = (name for name in ("clipped_gradients", "decayed_gradients") if name in site.arrays)
+    return block(next(followed, "gradients"))
+
+
+def gradient_squares(site: Site, block: Block) -> list[Call]:
+    gradients = block("gradients")
+    return [partial(np.dot, gradients, gradients, site.arrays["squares"])]
+
+
+def clip_factor(site: Site, block: Block) -> list[Call]:
+    limit, squares, factor = site.program.clip_norm, site.arrays["squares"], site.arrays["clip_factor"]
+    assert limit is not None
+
+    def compute() -> None:
+        scale = limit / (math.sqrt(squares.item()) + CLIP_EPSILON)
+        factor[...] = 1.0 if scale > 1.0 else scale  # what is no number stays none
+
+    return [compute]
+
+
+def clip(site: Site, block: Block) -> list[Call]:
+    return [partial(np.multiply, block("gradients"), site.arrays["clip_factor"], block("clipped_gradients"))]
+
+
+def scheduled_rate(site: Site, block: Block) -> list[Call]:
+    return [site.scalars.follow_schedule]
+
+
+def decay_factor(site: Site, block: Block) -> list[Call]:
+    return []  # follows the rate wherever that is set
 
 
 def bias_correction(site: Site, block: Block) -> list[Call]:
@@ -48,11 +83,11 @@ def bias_correction(site: Site, block: Block) -> list[Call]:
 
 
 def weight_decay(site: Site, block: Block) -> list[Call]:
-    out = block("decayed_gradients")
-    return [
-        partial(np.multiply, block("parameters"), site.constant(site.program.weight_decay), out),
-        partial(np.add, out, block("gradients"), out),
-    ]
+    out, theta, decay = _gradient(site, block), block("parameters"), site.constant(site.program.weight_decay)
+    if site.program.clip_norm is None:
+        return [partial(np.multiply, theta, decay, out), partial(np.add, out, block("gradients"), out)]
+    t = site.scratch(theta.shape)  # the clipped gradient is there already
+    return [partial(np.multiply, theta, decay, t), partial(np.add, out, t, out)]
 
 
 def decoupled_decay(site: Site, block: Block) -> list[Call]:
@@ -136,6 +171,11 @@ def adam(site: Site, block: Block) -> list[Call]:
 
 
 KERNELS: dict[Kind, Callable[[Site, Block], list[Call]]] = {
+    Kind.GRADIENT_SQUARES: gradient_squares,
+    Kind.CLIP_FACTOR: clip_factor,
+    Kind.CLIP: clip,
+    Kind.SCHEDULED_RATE: scheduled_rate,
+    Kind.DECAY_FACTOR: decay_factor,
     Kind.BIAS_CORRECTION: bias_correction,
     Kind.WEIGHT_DECAY: weight_decay,
     Kind.DECOUPLED_DECAY: decoupled_decay,

@@ -68,7 +68,9 @@ class ScalarStep:
         self._memory.put(name, [float(value) for value in np.ravel(values)])
 
     def set_learning_rate(self, rate: float) -> None:
-        self._memory.scalars.rate = rate
+        scalars = self._memory.scalars
+        scalars.given = scalars.rate = rate
+        scalars.decay_factor = 1 - rate * scalars.weight_decay
 
     @property
     def _loss(self) -> float:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tuisim.config import LEARNING_RATES
 from tuisim.program import Buffer, Role, StepProgram
+from tuisim.vocabulary import LEARNING_RATES
 
 SHARED = (Role.PARAMETER, Role.GRADIENT, Role.OPTIMIZER)
 
@@ -36,8 +36,14 @@ class View:
 class Scalars:
     """The few numbers an update carries from step to step."""
 
+    given: float
+    """The rate as set by whoever trains; the schedule, where there is one, makes `rate` of it."""
     rate: float
+    decay_factor: float
+    """1 − αλ, AdamW's."""
     weight_decay: float
+    steps: int = 0
+    """Updates made so far, where a schedule needs their number."""
     powers: list[float] = field(default_factory=lambda: [1.0, 1.0])
     adam_rate: float = math.nan
     adam_epsilon: float = math.nan
@@ -48,9 +54,7 @@ class Memory:
 
     def __init__(self, program: StepProgram, share: Memory | None) -> None:
         self.program = program
-        self.scalars: Scalars = (
-            share.scalars if share is not None else Scalars(LEARNING_RATES[program.optimizer], program.weight_decay)
-        )
+        self.scalars: Scalars = share.scalars if share is not None else _scalars(program)
         self.views: dict[str, View] = {}
         for name, buffer in program.buffers.items():
             if buffer.part_of is not None:
@@ -65,3 +69,8 @@ class Memory:
 
     def put(self, name: str, elements: list[float]) -> None:
         self.views[name].put(elements)
+
+
+def _scalars(program: StepProgram) -> Scalars:
+    rate = LEARNING_RATES[program.optimizer]
+    return Scalars(rate, rate, 1 - rate * program.weight_decay, program.weight_decay)

@@ -1,7 +1,7 @@
 """The update rules on one parameter at a time, tallied like everything else.
 
-The constants of a rule (1 − β, μ, λ) are the program's and cost nothing per step; what changes with the step is computed in
-`bias_correction` and tallied there.
+The constants of a rule (1 − β, μ, λ, the schedule's factors) are the program's and cost nothing per step; what changes with
+the step is computed in `scheduled_rate`, `decay_factor` and `bias_correction` and tallied there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,57 @@ from collections.abc import Sequence
 from tuisim.backends.scalar.kernels import Kernel
 from tuisim.backends.scalar.memory import Memory
 from tuisim.backends.scalar.tally import Tally
-from tuisim.program import HYPERPARAMETERS, Kind, Op
+from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op
+
+
+def gradient_squares(op: Op, memory: Memory, tally: Tally) -> None:
+    gradient, *before = (memory.get(name) for name in op.reads)
+    total = before[0][0] if before else None
+    for g in gradient:
+        square = g * g
+        tally.multiply += 1
+        if total is None:
+            total = square  # the first term of all is added to nothing
+        else:
+            total += square
+            tally.add += 1
+    assert total is not None
+    memory.put(op.writes[0], [total])
+
+
+def clip_factor(op: Op, memory: Memory, tally: Tally) -> None:
+    limit = memory.program.clip_norm
+    assert limit is not None
+    norm = math.sqrt(memory.get(op.reads[0])[0]) + CLIP_EPSILON
+    tally.sqrt += 1
+    tally.add += 1
+    scale = limit / norm
+    tally.divide += 1
+    memory.put(op.writes[0], [1.0 if scale > 1.0 else scale])
+    tally.compare += 1
+
+
+def clip(op: Op, memory: Memory, tally: Tally) -> None:
+    gradient, factor = (memory.get(name) for name in op.reads)
+    out = []
+    for g in gradient:
+        out.append(g * factor[0])
+        tally.multiply += 1
+    memory.put(op.writes[0], out)
+
+
+def scheduled_rate(op: Op, memory: Memory, tally: Tally) -> None:
+    scalars = memory.scalars
+    scalars.rate = scalars.given * memory.program.schedule.factor(scalars.steps)
+    tally.multiply += 1
+    scalars.steps += 1
+
+
+def decay_factor(op: Op, memory: Memory, tally: Tally) -> None:
+    scalars = memory.scalars
+    scalars.decay_factor = 1 - scalars.rate * scalars.weight_decay
+    tally.multiply += 1
+    tally.add += 1
 
 
 def bias_correction(op: Op, memory: Memory, tally: Tally) -> None:
@@ -41,7 +91,7 @@ def weight_decay(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 def decoupled_decay(op: Op, memory: Memory, tally: Tally) -> None:
-    factor, out = 1 - memory.scalars.rate * memory.scalars.weight_decay, []  # a constant until the rate changes
+    factor, out = memory.scalars.decay_factor, []
     for theta in memory.get(op.reads[0]):
         out.append(theta * factor)
         tally.multiply += 1
@@ -131,6 +181,11 @@ def adam(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 KERNELS: dict[Kind, Kernel] = {
+    Kind.GRADIENT_SQUARES: gradient_squares,
+    Kind.CLIP_FACTOR: clip_factor,
+    Kind.CLIP: clip,
+    Kind.SCHEDULED_RATE: scheduled_rate,
+    Kind.DECAY_FACTOR: decay_factor,
     Kind.BIAS_CORRECTION: bias_correction,
     Kind.WEIGHT_DECAY: weight_decay,
     Kind.DECOUPLED_DECAY: decoupled_decay,

@@ -15,10 +15,11 @@ from textual.widgets import Static
 
 from tuisim.accounting import count
 from tuisim.accounting.conventions import CONVENTIONS, Convention
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.tui.widgets.canvas import Canvas
 from tuisim.tui.widgets.dial_view import dial
 from tuisim.tui.widgets.keys import KeyLine
+from tuisim.units import layers_text
 
 MOST_LAYERS = 40
 """Cells of layer sizes that the title has room for."""

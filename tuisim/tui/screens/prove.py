@@ -88,11 +88,10 @@ class ProveScreen(PanelScreen):
         self._views = (CountView(count(config)), GradientProofView(), BackendProofView())
         self._lines = (ViewCanvas(self._header, id="proof-header"), ViewCanvas(self._status, id="proof-status"))
         count_view, gradient_view, backend_view = self._views
-        kind = "ledger counted, tally measured"
         self._panels = (
-            Panel(1, "ledger = tally", kind, count_view, id="proof-count", numbers=True, turn=None),
-            Panel(2, "gradient", "measured, parameters counted", gradient_view, id="proof-gradient", numbers=True, turn=None),
-            Panel(3, "backend", "measured, steps counted", backend_view, id="proof-backend", numbers=True, turn=None),
+            Panel(1, "ledger = tally", count_view, id="proof-count", numbers=True, turn=None),
+            Panel(2, "gradient", gradient_view, id="proof-gradient", numbers=True, turn=None),
+            Panel(3, "backend", backend_view, id="proof-backend", numbers=True, turn=None),
         )
 
     def compose(self) -> ComposeResult:

@@ -94,10 +94,10 @@ class RunScreen(PanelScreen):
         self._status = ViewCanvas(self._status_view, id="run-status")
         self._operations = OperationsView(ledger)
         self._panels = (
-            Panel(1, "operations per example", "counted", self._operations, id="operations", numbers=True, turn=None),
-            Panel(2, "loss and accuracy", "measured", CurvesView(), id="curves", numbers=False, turn=0),
-            Panel(3, "gradients", "measured", GradientsView(), id="gradients", numbers=False, turn=2),
-            Panel(4, "throughput", "measured", ThroughputView(), id="throughput", numbers=True, turn=3),
+            Panel(1, "operations per example", self._operations, id="operations", numbers=True, turn=None),
+            Panel(2, "loss and accuracy", CurvesView(), id="curves", numbers=False, turn=0),
+            Panel(3, "gradients", GradientsView(), id="gradients", numbers=False, turn=2),
+            Panel(4, "throughput", ThroughputView(), id="throughput", numbers=True, turn=3),
         )
         self._canvases = (self._header, self._status, *(panel.canvas for panel in self._panels))
         self._shown: Snapshot | None = None

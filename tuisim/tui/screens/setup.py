@@ -19,7 +19,7 @@ from textual.widgets import Button, Static
 
 from tuisim import backends, data
 from tuisim.accounting import Ledger, count
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.engine import room
 from tuisim.errors import MemoryNeeded, Mistake, TuisimError
 from tuisim.presets import PRESETS, Preset
@@ -29,6 +29,7 @@ from tuisim.tui.widgets.setup_ledger import SetupLedger
 from tuisim.tui.widgets.setup_numbers import number, weight
 from tuisim.tui.widgets.setup_presets import PresetBar
 from tuisim.tui.widgets.setup_values import Reading, read, summary, write
+from tuisim.units import layers_text
 
 LEDGER_WIDTH = 110
 """Cells from which on the ledger stands beside the form."""

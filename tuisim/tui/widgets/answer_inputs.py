@@ -13,10 +13,10 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tuisim.config import RunConfig, layers_text, parse_layers
+from tuisim.config import RunConfig
 from tuisim.errors import ConfigError
 from tuisim.tui.widgets.setup_field import Entry
-from tuisim.units import parse_count
+from tuisim.units import layers_text, parse_count, parse_layers
 
 
 class AnswerInputs(Vertical):

@@ -11,6 +11,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.engine.events import Curves, Snapshot
+from tuisim.marks import Kinds, Mark
 from tuisim.tui.widgets.chart import Series, plot, sample, x_axis
 from tuisim.tui.widgets.lines import Frame, Line, Tone, spread, wrap
 from tuisim.tui.widgets.plot import Floats, Scale, loss_scale
@@ -22,6 +23,8 @@ _ACCURACY = Scale(0.0, 100.0)
 
 class CurvesView:
     """Loss above, accuracy below where the run has one; a figure with no room for its curve keeps its number."""
+
+    kinds: Kinds = (("", Mark.MEASURED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None:
@@ -54,7 +57,7 @@ def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> li
         Series(curves.steps, curves.losses, Tone.TRAINING),
         Series(curves.validation_steps, curves.validation_losses, Tone.VALIDATION, dashes=True),
     ]
-    marks = [(float(step), f"rate {rate:g}") for step, rate in curves.rates[1:]]
+    marks = [(float(step), f"rate {rate:g} given") for step, rate in curves.rates[1:]]
     return plot(series, frame.width, height, frame.marker, x_scale, y_scale, marks)
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from tuisim import units
 from tuisim.engine.events import Snapshot
+from tuisim.marks import Kinds, Mark
 from tuisim.measure.gradients import HISTOGRAM_BINS, HISTOGRAM_HIGH, HISTOGRAM_LOW, Health, LayerGradients
 from tuisim.tui.widgets.lines import BLANK, Frame, Line, Span, Tone, clip, spread, wrap
 from tuisim.tui.widgets.plot import columns_of
@@ -50,6 +51,8 @@ class _Group:
 
 class GradientsView:
     """One row per layer with its histogram beside it; many layers are grouped, few get taller histograms."""
+
+    kinds: Kinds = (("", Mark.MEASURED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None or not snapshot.gradients:
@@ -135,6 +138,12 @@ def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
     total = sum(layer.total for layer in snapshot.gradients)
     words = ["groups: joint norm, worst of the rest" if width >= 37 else "groups: joint ‖g‖, worst"] if grouped else []
     words.append(f"step {units.count(snapshot.gradient_step)}")
+    if snapshot.config.clip_norm is not None:
+        norm = math.hypot(*(layer.norm for layer in snapshot.gradients))
+        longer = norm > snapshot.config.clip_norm
+        words.append(
+            f"‖g‖ {units.figure(norm)}, " + (f"clipped to {snapshot.config.clip_norm:g} given" if longer else "not clipped")
+        )
     if sampled < total:
         words.append(f"histograms of {units.si(sampled)} of {units.si(total)} values")
     return spread([((clip(word, width), Tone.DIM),) for word in words], width)[0]

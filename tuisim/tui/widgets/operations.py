@@ -12,6 +12,7 @@ from tuisim.accounting import Ledger
 from tuisim.accounting.ledger import Row
 from tuisim.accounting.operations import share
 from tuisim.engine.events import Snapshot
+from tuisim.marks import Kinds, Mark
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Frame, Line, Span, Tone, fold, spread, width_of
 from tuisim.tui.widgets.operations_table import counted_table
 from tuisim.tui.widgets.table import Column, fits, table
@@ -21,6 +22,8 @@ _TOOLS = {"torch_forward_backward": "torch with backward", "epoch_2_to_1": "Epoc
 
 class OperationsView:
     """Draws the ledger of one configuration; everything but the operations done is made once per size."""
+
+    kinds: Kinds = (("", Mark.COUNTED),)
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

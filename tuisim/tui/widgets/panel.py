@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tuisim.engine.events import Snapshot
+from tuisim.marks import Kinds, words
 from tuisim.tui.widgets.canvas import Canvas
 from tuisim.tui.widgets.lines import Frame, Line, Tone, wrap
 from tuisim.tui.widgets.plot import Marker
@@ -24,6 +25,10 @@ from tuisim.tui.widgets.plot import Marker
 
 class View(Protocol):
     """What fills a canvas: lines from a snapshot, for the room there is. Without a snapshot, what it is waiting for."""
+
+    @property
+    def kinds(self) -> Kinds:
+        """Of its numbers; one of another kind is `Marked` and has the word beside it."""
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]: ...
 
@@ -115,7 +120,7 @@ class Panel(VerticalScroll):
 
         panel: Panel
 
-    def __init__(self, number: int, title: str, kind: str, view: View, *, id: str, numbers: bool, turn: int | None) -> None:
+    def __init__(self, number: int, title: str, view: View, *, id: str, numbers: bool, turn: int | None) -> None:
         super().__init__(id=id)
         self.number = number
         self.canvas = ViewCanvas(view)
@@ -125,7 +130,7 @@ class Panel(VerticalScroll):
         """When in the round its pictures are drawn; none: it has none."""
         self._painted: dict[Region, list[Strip]] = {}
         self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
-        self.border_subtitle = kind
+        self.border_subtitle = words(view.kinds)
 
     def compose(self) -> ComposeResult:
         yield self.canvas

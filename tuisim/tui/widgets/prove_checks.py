@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tuisim import units
 from tuisim.engine.events import Snapshot
+from tuisim.marks import Kinds, Mark
 from tuisim.study.prove_backend import SHADOWS, BackendCheck
 from tuisim.study.prove_gradient import GradientCheck
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Tone, clip, fold, wrap
@@ -30,6 +31,8 @@ _BACKEND_WORDS = (
 
 class GradientProofView:
     """Worst error, where, and how many were looked at."""
+
+    kinds: Kinds = (("", Mark.MEASURED), ("parameters", Mark.COUNTED))
 
     def __init__(self) -> None:
         self.moment = Moment()
@@ -60,6 +63,8 @@ class GradientProofView:
 
 class BackendProofView:
     """Largest differences, where, and whether the dtype explains them."""
+
+    kinds: Kinds = (("", Mark.MEASURED), ("steps", Mark.COUNTED))
 
     def __init__(self) -> None:
         self.moment = Moment()

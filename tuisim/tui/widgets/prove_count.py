@@ -12,6 +12,7 @@ from tuisim import units
 from tuisim.accounting import KINDS, Ledger
 from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.engine.events import Snapshot
+from tuisim.marks import Kinds, Mark
 from tuisim.study.prove_count import BatchCount, Cell, CountCheck
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, width_of, wrap
 from tuisim.tui.widgets.prove_lines import FAILED, PASSED, Moment, waiting
@@ -44,6 +45,8 @@ _Group = tuple[_Row, dict[str, _Pair]]
 
 class CountView:
     """The grid phase × kind; zoomed also every operation."""
+
+    kinds: Kinds = (("ledger", Mark.COUNTED), ("tally", Mark.MEASURED))
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

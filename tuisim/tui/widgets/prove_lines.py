@@ -13,6 +13,7 @@ from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
+from tuisim.marks import Kinds, Mark, Marked
 from tuisim.study.prove import CHECKS, Check, Progress, Proof
 from tuisim.tui.widgets.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.tui.widgets.plot import bar
@@ -63,6 +64,8 @@ class ProofLine:
 class ProofHeader(ProofLine):
     """Which network, and how its proof stands."""
 
+    kinds: Kinds = (("", Mark.GIVEN), ("clock", Mark.MEASURED))
+
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         state = _state(self.moment)
         config, width = self.config, frame.width - 1
@@ -84,6 +87,8 @@ class ProofHeader(ProofLine):
 class ProofStatus(ProofLine):
     """What is being done, or how it came out."""
 
+    kinds: Kinds = (("", Mark.COUNTED),)
+
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         moment, width = self.moment, frame.width - 2
         if moment.failure is not None:
@@ -95,7 +100,7 @@ class ProofStatus(ProofLine):
             return [((" loading the data, pricing plain Python", Tone.DIM),)]
         part = f" {CHECKS.index(moment.progress.check) + 1} of {len(CHECKS)}: {_DOING[moment.progress.check]}"
         takes = f"plain Python takes about {units.duration(moment.progress.scalar_seconds)} of it, projected"
-        return [ends(((clip(part, width), Tone.TEXT),), ((takes, Tone.DIM),), width)]
+        return [ends(((clip(part, width), Tone.TEXT),), ((Marked(takes, Mark.PROJECTED), Tone.DIM),), width)]
 
 
 _DOING = {
@@ -108,7 +113,7 @@ _DOING = {
 def _ended(proof: Proof, width: int) -> Line:
     failed = ", ".join(check.name for check in proof.checks if not check.passed)
     words = f" not proved: {failed}" if failed else " count, gradient and backend proved"
-    took: Line = ((f"{units.duration(proof.seconds)} measured", Tone.DIM),)
+    took: Line = ((Marked(f"{units.duration(proof.seconds)} measured", Mark.MEASURED), Tone.DIM),)
     return ends(((clip(words, width), Tone.BAD if failed else Tone.GOOD),), took, width)
 
 
@@ -119,7 +124,7 @@ def _state(moment: Moment) -> Line:
         state = ("✓ proved", Tone.GOOD) if moment.proof.passed else ("✗ not proved", Tone.BAD)
     else:
         state = ("◌ proving", Tone.ACCENT)
-    return (state[0].ljust(12), state[1]), (units.clock(moment.seconds).rjust(6), Tone.TEXT)
+    return (state[0].ljust(12), state[1]), (Marked(units.clock(moment.seconds).rjust(6), Mark.MEASURED), Tone.TEXT)
 
 
 Figure = tuple[str, str, str]

@@ -10,11 +10,13 @@ from dataclasses import replace
 from itertools import groupby
 
 from tuisim import units
-from tuisim.config import RunConfig, layers_text
+from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot, State
 from tuisim.errors import printable
+from tuisim.marks import Kinds, Mark, Marked
 from tuisim.tui.widgets.ladders import pace_words
 from tuisim.tui.widgets.lines import Frame, Line, Tone, clip, ends, spread, width_of
+from tuisim.units import layers_text
 
 MOST_NETWORK = 48
 """Cells of layer sizes that can still be taken in at a glance."""
@@ -33,6 +35,8 @@ STATES: dict[State, tuple[str, Tone]] = {
 class HeaderView:
     """Network, backend, state and clock; on a narrow screen in two lines."""
 
+    kinds: Kinds = (("", Mark.GIVEN), ("clock", Mark.MEASURED))
+
     def __init__(self, config: RunConfig) -> None:
         self._config = config.resolved()
         self._made: tuple[object, list[Line]] = (None, [])
@@ -41,7 +45,7 @@ class HeaderView:
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         config = snapshot.config if snapshot else self._config
-        rate = snapshot.learning_rate if snapshot else config.learning_rate
+        rate = snapshot.rate_now if snapshot else config.learning_rate
         key = (id(config), rate, snapshot.device if snapshot else None, frame)
         if self._made[0] != key:
             self._made = (key, _described(config, rate, snapshot, frame))
@@ -53,7 +57,8 @@ def _described(config: RunConfig, rate: float | None, snapshot: Snapshot | None,
     """What stands before the state, and the second line where there are two."""
     name: Line = ((" tuisim  ", Tone.ACCENT),)
     device: Line = ((f"{config.backend} · {snapshot.device}" if snapshot else config.backend, Tone.DIM),)
-    steps = f" · {config.optimizer} {rate:g} · batch {units.count(config.batch_size)}"
+    moves = f" {config.schedule}" if config.schedule != "constant" else ""
+    steps = f" · {config.optimizer} {rate:.3g}{moves} · batch {units.count(config.batch_size)}"
     loss, data = f" · {config.loss}", f" · {printable(config.dataset, 30)}"
     room = frame.width - 2 - width_of(_state(snapshot)) - width_of(name)
     if frame.height >= 2:
@@ -71,6 +76,8 @@ def _described(config: RunConfig, rate: float | None, snapshot: Snapshot | None,
 class StatusView:
     """How far the run is, its pace, and the message that says why it waits or how it ended."""
 
+    kinds: Kinds = (("", Mark.COUNTED),)
+
     def __init__(self) -> None:
         self.failed = ""
         """Why the run failed where there is no snapshot to say so."""
@@ -86,11 +93,12 @@ class StatusView:
         tone = STATES[snapshot.state][1]
         wide = 2 * (frame.width >= 100)
         examples = units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide)
+        pace_tone = Tone.WARNING if snapshot.pace is not None else Tone.TEXT
         pieces: list[Line] = [
             (("epoch ", Tone.DIM), (_of(snapshot.epoch, snapshot.config.epochs).rjust(6 + wide), Tone.TEXT)),
             (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
             (("examples ", Tone.DIM), (examples, Tone.TEXT), (" counted", Tone.DIM)),
-            ((pace_words(snapshot.pace), Tone.WARNING if snapshot.pace is not None else Tone.TEXT), (" given", Tone.DIM)),
+            ((Marked(pace_words(snapshot.pace), Mark.GIVEN), pace_tone), (" given", Tone.DIM)),
         ]
         if message:
             # Why it stands still comes first: it must not be what is cut.
@@ -117,7 +125,7 @@ def _state(snapshot: Snapshot | None, without: State = State.STARTING) -> Line:
     # As wide as the longest state, so that the clock stays where it is.
     return (
         (f"{symbol} {state.value}".ljust(10), tone),
-        ((units.clock(snapshot.wall_seconds) if snapshot else "").rjust(8), Tone.TEXT),
+        (Marked((units.clock(snapshot.wall_seconds) if snapshot else "").rjust(8), Mark.MEASURED), Tone.TEXT),
     )
 
 

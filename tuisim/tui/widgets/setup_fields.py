@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.config import ACTIVATIONS, DATASETS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, TASKS
+from tuisim.vocabulary import ACTIVATIONS, DATASETS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, TASKS
 
 PER_LAYER = "per layer"
 """Hidden activations that differ, as the list of layers has them."""
@@ -71,6 +71,26 @@ TRAINING = (
         "× parameter, per step",
         "Added to the gradient times the parameter; adamw applies it apart from the gradient.",
     ),
+    Spec(
+        "clip_norm",
+        "clip norm",
+        "of the whole gradient",
+        "A gradient longer than this, over all parameters, is scaled down to it; blank: it is followed as it is.",
+    ),
+    Spec(
+        "schedule",
+        "schedule",
+        "how the rate moves",
+        "How the rate moves: constant, step (to a tenth, again and again) or cosine (down to 0).",
+        SCHEDULES,
+    ),
+    Spec(
+        "schedule_steps",
+        "over steps",
+        "of the schedule",
+        "Steps between drops, or of the whole cosine; blank: a third of the run, or all of it.",
+    ),
+    Spec("warmup_steps", "warm-up", "steps, rate rising", "Steps in which the rate first rises to its full value."),
     Spec("batch_size", "batch", "examples per step", "Examples per step; 1e3 and 1,000 are read too."),
     Spec("epochs", "epochs", "times through", "Times through the examples; blank: until it is stopped."),
 )

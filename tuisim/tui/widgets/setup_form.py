@@ -16,7 +16,6 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from tuisim.config import DATASETS
 from tuisim.errors import Mistake
 from tuisim.presets import Preset
 from tuisim.tui.widgets.setup_choice import Choice
@@ -25,6 +24,7 @@ from tuisim.tui.widgets.setup_fields import DATA, FILE, LAYERS, NETWORK, PER_LAY
 from tuisim.tui.widgets.setup_layers import LayerEditor
 from tuisim.tui.widgets.setup_presets import PresetBar
 from tuisim.tui.widgets.setup_values import Values, placeholders
+from tuisim.vocabulary import DATASETS
 
 
 class Section(Vertical):

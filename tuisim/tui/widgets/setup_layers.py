@@ -16,11 +16,11 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from tuisim.config import ACTIVATIONS, MAX_COUNT
 from tuisim.errors import printable
 from tuisim.tui.widgets.setup_choice import Choice
 from tuisim.tui.widgets.setup_field import Entry
 from tuisim.tui.widgets.setup_numbers import number
+from tuisim.vocabulary import ACTIVATIONS, MAX_COUNT
 
 NEW_SIZE = "32"
 """Units of a layer added where no hidden layer shows a size."""

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from tuisim.config import FIELDS, LEARNING_RATES, RunConfig, layers_text, parse_layers, usable_cores
+from tuisim.config import FIELDS, RunConfig, usable_cores
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.tui.widgets.setup_numbers import number
-from tuisim.units import parse_count
+from tuisim.units import layers_text, parse_count, parse_layers
+from tuisim.vocabulary import LEARNING_RATES
 
 Values = dict[str, str]
 """The form's texts by the field names of RunConfig; blank is the field's default."""
@@ -69,9 +70,10 @@ def write(config: RunConfig) -> Values:
         "hidden_activation": hidden if isinstance(hidden, str) else ",".join(hidden),
         "shuffle": "yes" if config.shuffle else "no",
         **{name: _number(getattr(config, name)) for name in ("examples", "epochs", "batch_size", "threads", "seed")},
-        **{name: _number(getattr(config, name)) for name in ("learning_rate", "weight_decay", "validation")},
+        **{name: _number(getattr(config, name)) for name in ("learning_rate", "weight_decay", "clip_norm", "validation")},
+        **{name: _number(getattr(config, name)) for name in ("schedule_steps", "warmup_steps")},
         **{name: getattr(config, name) for name in ("output_activation", "loss", "initializer", "dataset", "task")},
-        **{name: getattr(config, name) for name in ("optimizer", "dtype", "backend")},
+        **{name: getattr(config, name) for name in ("optimizer", "schedule", "dtype", "backend")},
         "target": config.target or "",
     }
 
@@ -83,6 +85,9 @@ def placeholders(values: Mapping[str, str]) -> Values:
         "layers": "64-32-10",
         "learning_rate": "" if rate is None else f"{rate:g} for {values['optimizer']}",
         "weight_decay": "0, none",
+        "clip_norm": "none",
+        "schedule_steps": "by the run's length" if values.get("schedule", "") != "constant" else "",
+        "warmup_steps": "0, none",
         "batch_size": str(DEFAULTS["batch_size"]),
         "epochs": "until stopped",
         "examples": "all, or 10,000",
@@ -100,9 +105,11 @@ def summary(config: RunConfig, examples: int | None) -> tuple[str, ...]:
     volume = f"{number(examples, 13)} examples an epoch" if examples is not None else "as many examples as it holds"
     held_out = f", {resolved.validation:.3g} held out" if resolved.validation else ""
     ending = "until stopped" if resolved.epochs is None else f"{number(resolved.epochs, 13)} epoch{'s' * (resolved.epochs != 1)}"
+    moves = f" {resolved.schedule}" if resolved.schedule != "constant" else ""
+    rule = f"{resolved.optimizer} {resolved.learning_rate:g}{moves}"
     return (
         f"{_shape(config)} {names} · {resolved.initializer}",
-        f"{resolved.loss} · {resolved.optimizer} {resolved.learning_rate:g} · batch {number(resolved.batch_size, 13)} · {ending}",
+        f"{resolved.loss} · {rule} · batch {number(resolved.batch_size, 13)} · {ending}",
         f"{printable(resolved.dataset, 40)}: {volume}{held_out}",
         f"{resolved.dtype} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
     )
@@ -161,7 +168,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "hidden_activation": _names,
     "learning_rate": _decimal,
     "weight_decay": _decimal,
+    "clip_norm": _decimal,
     "validation": _fraction,
     "shuffle": _yes,
-    **dict.fromkeys(("examples", "epochs", "batch_size", "threads", "seed"), parse_count),
+    **dict.fromkeys(("examples", "epochs", "batch_size", "schedule_steps", "warmup_steps", "threads", "seed"), parse_count),
 }

@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from tuisim import units
 from tuisim.engine.events import Rates, Snapshot, State
 from tuisim.errors import printable
+from tuisim.marks import Kinds, Mark, Marked
 from tuisim.measure.peaks import Peaks
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
 from tuisim.tui.widgets.plot import Marker, bar, columns_of, large
@@ -23,6 +24,8 @@ _NARROW = 48
 
 class ThroughputView:
     """Rates, utilization, history, phases, progress: the more there is room for, the more of it."""
+
+    kinds: Kinds = (("", Mark.MEASURED),)
 
     def __init__(self) -> None:
         self._pictures: tuple[list[Line], ...] = ([], [], [], [])
@@ -200,7 +203,11 @@ def _progress(snapshot: Snapshot, frame: Frame) -> list[Line]:
         return [_with_bar("epoch", epoch, words, frame)] if epoch is not None else [words]
     done = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
     left = units.duration(snapshot.seconds_left) if not snapshot.state.ended else ""
-    words = ((left.rjust(11) + " left", Tone.TEXT), (" projected", Tone.DIM)) if left else ((_state_words(snapshot), Tone.DIM),)
+    words = (
+        ((Marked(left.rjust(11) + " left", Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
+        if left
+        else ((_state_words(snapshot), Tone.DIM),)
+    )
     lines.append(_with_bar("run", done, words, frame))
     return lines
 

@@ -1,0 +1,24 @@
+"""Every name and limit that a run's description may hold, and each optimizer's usual rate.
+
+Tables and nothing more.
+"""
+
+ACTIVATIONS = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu")
+LOSSES = ("cross_entropy", "mse", "binary_cross_entropy")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+INITIALIZERS = (
+    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "normal", "zeros",
+)  # fmt: skip
+SCHEDULES = ("constant", "step", "cosine")
+DATASETS = ("auto", "digits", "fashion_mnist", "moons", "spirals", "xor", "blobs", "sine", "teacher")
+TASKS = ("auto", "classes", "regression")
+DTYPES = ("float32", "float64")
+
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
+"""The rate of each optimizer where none is asked for."""
+
+MAX_WEIGHT_LAYERS = 64
+MAX_THREADS = 1_024
+FLOAT32_MAX = 3.4028234663852886e38
+MAX_COUNT = 10**30
+"""Counting is integer arithmetic and has no natural limit; this one keeps a typing slip from filling the screen."""
