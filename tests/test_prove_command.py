@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -17,7 +15,7 @@ from tuisim.cli import main
 from tuisim.errors import ExitCode
 from tuisim.program import Kind
 from tuisim.study import prove_cost
-from tuisim.study.prove import MARKS, Progress, prove
+from tuisim.study.prove import Progress, prove
 from tuisim.study.prove_worker import ProofWorker
 
 SMALL = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
@@ -37,27 +35,11 @@ def proof():
 # ── the document ──
 
 
-def numbers(value: Any, path: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from numbers(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from numbers(inner, f"{path}[]")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield path
-
-
-def test_the_document_is_plain_and_every_number_in_it_is_marked(proof):
+def test_the_document_is_plain(proof):
     document = json.loads(json.dumps(proof.to_dict(), allow_nan=False))
     assert document["passed"] is True
     for check in document["checks"]:
         assert {"name", "passed", "worst", "where"} <= check.keys()
-    patterns = [re.compile(re.escape(path).replace(r"\*", r"[^.]+")) for path in MARKS]
-    found = set(numbers(document))
-    assert found
-    assert {path for path in found if not any(pattern.fullmatch(path) for pattern in patterns)} == set()
-    assert set(document["marks"].values()) <= {"given", "counted", "measured", "published", "projected"}
 
 
 # ── the command ──

@@ -12,7 +12,7 @@ from tuisim.backends import get_backend
 from tuisim.backends.scalar.bound import KERNELS
 from tuisim.engine import initial
 from tuisim.program import Kind, build
-from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
+from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 
 
 def bound(config, learning=True, rows=None):
@@ -40,6 +40,10 @@ def configs(draw):
         loss=draw(st.sampled_from(LOSSES)),
         optimizer=draw(st.sampled_from(OPTIMIZERS)),
         weight_decay=draw(st.sampled_from([0.0, 0.01])),
+        clip_norm=draw(st.sampled_from([None, 0.1, 100.0])),
+        schedule=draw(st.sampled_from(SCHEDULES)),
+        schedule_steps=4,
+        warmup_steps=draw(st.integers(0, 2)),
         batch_size=draw(st.integers(1, 5)),
         learning_rate=0.01,
         dtype="float64",

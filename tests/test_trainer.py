@@ -56,7 +56,16 @@ def test_stepping_and_running_make_the_same_network():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_same_seed_same_bytes_watched_or_not(optimizer):
-    config = RunConfig(layers=(64, 16, 10), dataset="digits", optimizer=optimizer, epochs=4, weight_decay=1e-3)
+    config = RunConfig(
+        layers=(64, 16, 10),
+        dataset="digits",
+        optimizer=optimizer,
+        epochs=4,
+        weight_decay=1e-3,
+        clip_norm=1.0,
+        schedule="cosine",
+        warmup_steps=5,
+    )
     alone, watched = Trainer(config), Trainer(config)
     alone.run()
     seen = []

@@ -100,6 +100,9 @@ MISTAKES = {
     "examples": ("0", "1 or more"),
     "threads": ("0", "from 1 to"),
     "weight_decay": ("nan", "0 or more"),
+    "clip_norm": ("0", "above 0"),
+    "schedule_steps": ("0", "1 or more"),
+    "warmup_steps": ("-2", "0 or more"),
 }
 
 

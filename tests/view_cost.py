@@ -54,6 +54,7 @@ def headless(case: str, seconds: float) -> dict[str, float]:
 def in_app(case: str, seconds: float) -> dict[str, float]:
     """Run the app on this terminal, start the case, and measure it once it has settled."""
     from tuisim.tui.app import TuisimApp
+    from tuisim.tui.screens.setup import SetupScreen
 
     app = TuisimApp(CASES[case])
     found: dict[str, float] = {}
@@ -66,6 +67,10 @@ def in_app(case: str, seconds: float) -> dict[str, float]:
         return snapshot.wall_seconds, time.process_time() - own, time.perf_counter(), snapshot.examples_seen
 
     def measure() -> None:
+        while app.worker is None:
+            time.sleep(0.1)
+            if app.screen_stack and isinstance(app.screen, SetupScreen) and app.screen.is_running:
+                app.call_from_thread(app.screen.action_start)
         while app.worker is None or app.worker.snapshot is None or app.worker.snapshot.step == 0:
             time.sleep(0.05)
         time.sleep(WARM_UP)
@@ -91,12 +96,7 @@ def in_terminal(case: str, seconds: float) -> dict[str, float]:
             os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
             os.execv(sys.executable, [sys.executable, __file__, "--child", case, "--seconds", str(seconds), "--out", result.name])
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        started = time.monotonic()
-        pressed = False
         while True:
-            if not pressed and time.monotonic() - started > 2.0:
-                os.write(terminal, b"\x12")  # ctrl+r: start training
-                pressed = True
             if select.select([terminal], [], [], 0.05)[0]:
                 try:
                     if not os.read(terminal, 1 << 16):
