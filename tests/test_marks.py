@@ -20,6 +20,7 @@ from tuisim.engine.events import State
 from tuisim.marks import Mark, Marked, weakest, words
 from tuisim.study import bench, prove_cost
 from tuisim.study.answer import QUESTION, Answer, answer, claims
+from tuisim.study.doctor import diagnose
 from tuisim.study.prove import Proof, prove
 from tuisim.tui.screens.dial import DialScreen
 from tuisim.tui.widgets.answer_page import page
@@ -94,6 +95,7 @@ DOCUMENTS = {
     "prove": _prove,
     "answer": lambda _: answer(QUESTION).to_dict(),
     "bench": _bench,
+    "doctor": lambda _: diagnose().to_dict(),
 }
 
 

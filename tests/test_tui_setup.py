@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Static
 
 from tuisim import data
+from tuisim.backends import Probe, names, registry
+from tuisim.backends.probing import Home
 from tuisim.config import RunConfig
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.widgets.setup_choice import Choice
@@ -121,6 +125,65 @@ async def test_every_mistake_is_said_at_its_field_all_at_once_and_nothing_starts
         await put(app, pilot, **right)
         assert [one.field for one in form(app).fields if one.mistake] == []
         assert not app.screen.query_one("#start", Button).disabled
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Probe]:
+    """What has been found out of the backends, to be set by a test."""
+    found: dict[str, Probe] = {}
+    monkeypatch.setattr(registry, "_found", found)
+    return found
+
+
+async def test_a_backend_that_cannot_work_is_said_at_its_field_before_anything_runs(probed: dict[str, Probe]) -> None:
+    async with setup(size=(120, 60)) as (app, pilot):
+        assert form(app).field("backend").control.names == [*names(), "auto"]  # type: ignore[union-attr]
+        probed["numba"] = Probe("numba", False, None, "", "not installed", "pip install 'tuisim[numba]'")
+        await put(app, pilot, backend="numba")
+        assert form(app).field("backend").mistake == "not installed; pip install 'tuisim[numba]'"
+        assert app.screen.query_one("#start", Button).disabled
+        assert app.screen.query_one(SetupLedger).ledger is not None
+        await put(app, pilot, layers="64-x")  # and beside a mistake in another field
+        assert [one.field for one in form(app).fields if one.mistake] == ["layers", "backend"]
+        await pilot.press("f5")
+        assert app.asked == []
+        await put(app, pilot, layers="64-10", backend="auto")
+        assert [one.field for one in form(app).fields if one.mistake] == []
+        await pilot.press("f5")
+        assert app.asked[0].backend == "auto"
+
+
+async def test_a_backend_that_has_to_be_imported_is_probed_aside(
+    probed: dict[str, Probe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, asked = threading.Event(), list[str]()
+
+    def look(name: str, home: Home) -> Probe:
+        asked.append(name)
+        monkeypatch.setitem(sys.modules, home.library or "", registry)  # as while it is being imported
+        go.wait(10)
+        return Probe(name, False, "0.61", "", "cannot be imported: a newer NumPy", "pip install --upgrade numba")
+
+    async with setup() as (app, pilot):
+        monkeypatch.setattr(registry, "look", look)
+        monkeypatch.setitem(registry._HOMES, "numba", Home("", "", "library_not_yet_imported"))
+        monkeypatch.setattr(registry, "installed", lambda home: True)
+        await put(app, pilot, backend="numba")
+        await retype(app, pilot, "seed", "7")
+        assert form(app).field("backend").mistake == ""
+        assert asked == ["numba"]
+        go.set()
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if form(app).field("backend").mistake:
+                break
+        assert form(app).field("backend").mistake.startswith("cannot be imported: a newer NumPy; pip install")
+        assert asked == ["numba"]
+
+
+async def test_a_backend_nobody_knows_is_told_the_right_ones() -> None:
+    async with setup(RunConfig(layers=(5, 3), backend="nunpy")) as (app, _):
+        assert "did you mean numpy" in form(app).field("backend").mistake
 
 
 async def test_a_wrong_seed_leaves_the_counts() -> None:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from tuisim.backends.protocol import Backend, BoundStep, PhaseSeconds
-from tuisim.errors import BackendError, nearest, printable
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Backend", "BoundStep", "PhaseSeconds", "get_backend", "names"]
+from tuisim.backends.probing import Probe
+from tuisim.backends.registry import AUTO, Choice, choose, get_backend, known, names, probe
 
-_NAMES = ("numpy", "scalar")
+if TYPE_CHECKING:
+    from tuisim.backends.protocol import Backend, BoundStep, PhaseSeconds
+
+__all__ = [
+    "AUTO", "Backend", "BoundStep", "Choice", "PhaseSeconds", "Probe", "choose", "get_backend", "known", "names", "probe",
+]  # fmt: skip
 
 
-def names() -> tuple[str, ...]:
-    """The backends tuisim has, whether or not they work here."""
-    return _NAMES
+def __getattr__(name: str) -> Any:
+    # The protocol speaks of arrays, and so imports NumPy; whoever only asks for names need not pay for that.
+    if name in ("Backend", "BoundStep", "PhaseSeconds"):
+        from tuisim.backends import protocol
 
-
-def get_backend(name: str) -> Backend:
-    """The backend called `name`. Raises BackendError where there is none."""
-    if name not in _NAMES:
-        raise BackendError(f"backend {printable(name)}: {nearest(name, _NAMES)}")
-    if name == "scalar":
-        from tuisim.backends.scalar import ScalarBackend
-
-        return ScalarBackend()
-    from tuisim.backends.numpy import NumpyBackend
-
-    return NumpyBackend()
+        return getattr(protocol, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

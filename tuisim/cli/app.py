@@ -23,7 +23,7 @@ app = App(
     console=CommandConsole(),
 )
 # By name, so that a command pays for its own imports alone.
-for _command in ("run", "count", "answer", "prove", "bench"):
+for _command in ("run", "count", "answer", "prove", "compare", "crossover", "bench", "doctor"):
     app.command(f"tuisim.cli.{_command}:{_command}", name=_command)
 
 

@@ -1,4 +1,4 @@
-"""`tuisim bench`: how fast the step is here, beside the obvious code and the bare matrix products."""
+"""`tuisim bench`: how fast the step is here, beside the obvious code, other libraries and the bare matrix products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bench(
     threads: Annotated[str, Parameter(help="BLAS threads")] = "1",
     json_: Json = False,
 ) -> int:
-    """Measure tuisim's step as ratios in one run: against plain NumPy code, and against its matrix products alone."""
+    """Measure tuisim's step as ratios in one run: by each backend, beside plain NumPy, other libraries and bare products."""
     try:
         count = parse_count(threads)
     except ValueError as error:
@@ -46,17 +46,25 @@ def _print(result: Benchmark) -> None:
         ("case", "left"),
         ("subject", "left"),
         ("µs a step", "right"),
-        ("× tuisim's time", "right"),
+        ("× tuisim numpy", "right"),
         ("±", "right"),
     ):
         table.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("differs", justify="right", style="dim", no_wrap=True)
+    before = ""
     for row in result.rows:
-        table.add_row(
-            row.case, row.subject, f"{row.microseconds_per_step:,.1f}", f"{row.ratio:.3f}", f"{row.spread:.3f}",
-            units.figure(row.max_parameter_difference, 2),
-        )  # fmt: skip
+        name, before = "" if row.case == before else row.case, row.case
+        if row.microseconds_per_step is None:
+            table.add_row(name, row.subject, "", "", "", "")
+        else:
+            table.add_row(
+                name, row.subject, f"{row.microseconds_per_step:,.1f}", f"{row.ratio:,.3f}", f"{row.spread:,.3f}",
+                units.figure(row.max_parameter_difference, 2),
+            )  # fmt: skip
     console.print(table)
+    for row in result.rows:
+        if row.reason:
+            console.print(f"{row.case}, {row.subject}: {row.reason}", soft_wrap=True, markup=False)
     pinned = f", pinned by {result.blas['pinned_by']}" if result.blas["pinned_by"] else ""
     console.print(
         f"measured on {result.environment['processor']}, {result.blas['library']} {result.blas['kernel']}, "

@@ -40,7 +40,7 @@ class Started:
 
     config: RunConfig
     notes: tuple[str, ...]
-    """Things a person should know of the data: scaling, rounds, how it is shuffled."""
+    """Things a person should know: how the data are scaled and shuffled, rounds, which backend `auto` came to."""
 
 
 @dataclass(frozen=True, slots=True)

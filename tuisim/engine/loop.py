@@ -60,7 +60,7 @@ class Loop:
     def run(self) -> Summary:
         session = self.session
         with session.backend.threads(session.threads):
-            self._tell(Started(session.config, session.data.notes))
+            self._tell(Started(session.config, session.notes))
             self.device = session.backend.device()
             if self._probing:
                 self._publish()

@@ -20,7 +20,7 @@ def snapshot(loop: Loop) -> Snapshot:
         message=loop.message,
         config=session.config,
         device=loop.device,
-        notes=session.data.notes,
+        notes=session.notes,
         step=tally.steps,
         epoch=tally.epochs,
         examples_seen=tally.examples,
@@ -85,5 +85,5 @@ def summary(loop: Loop) -> Summary:
         device=loop.device,
         ended=loop.state,
         message=loop.message,
-        notes=session.data.notes,
+        notes=session.notes,
     )

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from tuisim import data as sources
-from tuisim.backends import BoundStep, get_backend
+from tuisim.backends import BoundStep, choose, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import divergence, initial, room
 from tuisim.engine.history import History
@@ -34,12 +34,15 @@ class Session:
         clock: Clock = perf_counter,
     ) -> None:
         self.clock = clock
-        self.backend = get_backend(config.backend)
-        config = config.resolved()
+        choice = choose(config)
+        self.backend = get_backend(choice.name)
+        config = replace(config, backend=choice.name).resolved()
         room.check(replace(config, batch_size=1))
         self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
         room.check(self.config)
+        self.notes: tuple[str, ...] = (*self.data.notes, choice.note) if choice.note else self.data.notes
+        """What a person should know of the data and of what computes: scaling, rounds, which backend `auto` came to."""
         assert self.config.threads is not None
         self.threads: int = self.config.threads
         # A batch larger than the volume is one short batch.

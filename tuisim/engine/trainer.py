@@ -53,8 +53,8 @@ class Trainer:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of the data: scaling, rounds, how it is shuffled."""
-        return self._session.data.notes
+        """What a person should know: how the data are scaled and shuffled, rounds, which backend `auto` came to."""
+        return self._session.notes
 
     def step(self) -> float:
         """One step on the next batch; its loss before the update. Goes on past the last epoch.

@@ -1,60 +1,79 @@
-"""The benchmark: a step of ours beside the obvious NumPy code and beside the bare matrix products, in turn, in one run.
+"""The benchmark: the same step by our backends, by the obvious code, by other libraries and by bare products, in turn.
 
 Machines are noisy, so a speed is a ratio of two things measured in the same round, and the figure is the median of the
-rounds. That all subjects computed the same is checked, not assumed.
+rounds. That all subjects computed the same is checked, not assumed. Who cannot do a case in time is a row that says so.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from tuisim.backends import get_backend
+from tuisim import units
+from tuisim.accounting import Ledger, count
+from tuisim.backends import get_backend, names
 from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig
-from tuisim.engine import initial
-from tuisim.engine.network import Network
-from tuisim.errors import RunError
+from tuisim.errors import RunError, TuisimError, printable
 from tuisim.marks import Mark
-from tuisim.study.plain import PlainNetwork
-from tuisim.units import layers_text
+from tuisim.study import peers
+from tuisim.study.bench_subjects import Case, Make, Ours, Plain, Products, Subject, case
+from tuisim.study.steptime import least_seconds, spread
 
-ROUNDS = 61
+ROUNDS, LEAST_ROUNDS = 61, 5
 ROUND_SECONDS = 0.02
-"""Each subject works about so long in each round, or one pass over the rows where that takes longer."""
-ROWS = 256
+"""Each subject works about so long in each round, or one step where that takes longer."""
+CASE_SECONDS = 8.0
+"""For the rounds of one case, beyond the least number of them."""
+LONGEST_STEP = 1.0
+"""Seconds; who would take longer for a step is left out of a case, with what it would take."""
+FEW_STEPS = 5
+"""After so many, parameters are compared."""
 TOLERANCE = 1e-3
-"""Of the largest parameter, after the same steps in float32; a wrong gradient differs by far more."""
+"""Of the largest parameter, in float32; a wrong gradient differs by far more."""
+REFERENCE = "tuisim numpy"
+"""Whose time all ratios are over."""
 
+_QUESTION = RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1)
 CASES = (
-    RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1),
+    _QUESTION,
+    RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=32),
     RunConfig(layers=(64, 32, 10), batch_size=32),
+    RunConfig(layers=(784, 128, 10), batch_size=32),
     RunConfig(layers=(784, 128, 10), batch_size=128),
+    RunConfig(layers=(784, 512, 512, 10), batch_size=128),
     RunConfig(layers=(784, 1024, 1024, 10), batch_size=256),
+    RunConfig(layers=(784, 1024, 1024, 1024, 10), batch_size=256),
+    RunConfig(layers=(784, 4096, 4096, 10), batch_size=512),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
-    """One subject on one case."""
+    """One subject on one case; without figures, the reason."""
 
     case: str
     subject: str
-    microseconds_per_step: float
+    kind: str
+    """ours, plain, limit or peer."""
+    microseconds_per_step: float | None = None
     """Median of the rounds."""
-    ratio: float
-    """This subject's time over tuisim's, the median of the rounds: above 1 it is slower than tuisim."""
-    spread: float
+    ratio: float | None = None
+    """This subject's time over that of tuisim's NumPy step, the median of the rounds: above 1 it is slower."""
+    spread: float | None = None
     """Half the 10-90 % range of that ratio over the rounds."""
-    max_parameter_difference: float | None
+    rounds: int = 0
+    max_parameter_difference: float | None = None
     """Largest difference from tuisim's parameters after the same steps, over the largest parameter; none for products."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +89,18 @@ class Benchmark:
             "rows": [asdict(row) for row in self.rows],
             "blas": self.blas,
             "environment": self.environment,
-            "marks": {"rows[]": Mark.MEASURED, "blas.threads": Mark.GIVEN},
+            "marks": {"rows[]": Mark.MEASURED, "rows[].rounds": Mark.COUNTED, "blas.threads": Mark.GIVEN},
         }
 
 
 def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> Benchmark:
     """Run every case on `threads` BLAS threads; `tell` hears which one is at work."""
     rows: list[BenchRow] = []
-    backend = get_backend("numpy")
-    with backend.threads(threads):
+    with get_backend("numpy").threads(threads):
         for config in CASES:
-            tell(f"{layers_text(config.layers)} batch {config.batch_size}")
-            rows += _case(config.resolved())
+            one = case(config)
+            tell(one.name)
+            rows += _rows(one)
     variables = {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP_", "MKL_"))}
     return Benchmark(
         tuple(rows),
@@ -90,111 +109,101 @@ def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> 
     )
 
 
-def _case(config: RunConfig) -> list[BenchRow]:
-    rng = np.random.default_rng(0)
-    rows = max(ROWS, config.batch_size)
-    X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
-    if config.loss == "mse":
-        y = rng.standard_normal((rows, config.layers[-1])).astype(config.dtype)
-    else:
-        y = rng.integers(0, config.layers[-1], rows)
-    parameters = list(initial.parameters(config))
-    network = Network(config, get_backend("numpy"), config.batch_size)
-    network.load(parameters)
-    network.attach(X, y)
-    plain = PlainNetwork(config, parameters)
-    steps = rows // config.batch_size
-    order = np.arange(steps * config.batch_size)
+def _field() -> dict[str, tuple[str, Make]]:
+    """Everyone there is, by name: what kind of subject, and how it is made. The reference comes first."""
+    ours = {f"tuisim {name}": ("ours", partial(Ours, backend=name)) for name in ("numpy", *names()) if name != "auto"}
+    return {
+        **ours,
+        "plain numpy": ("plain", Plain),
+        **{name: ("peer", make) for name, make in peers.installed().items()},
+        "bare products": ("limit", Products),
+    }
 
-    def ours() -> None:
-        network.full.run(order)
 
-    def obvious() -> None:
-        for first in range(0, len(order), config.batch_size):
-            plain.step(X[first : first + config.batch_size], y[first : first + config.batch_size])
-
-    ours()
-    obvious()
-    difference = _difference(network, plain)
-    if not difference < TOLERANCE:
-        raise RunError(f"{layers_text(config.layers)}: the plain code differs by {difference:.1e}, so nothing is compared")
-    subjects = {"tuisim numpy": ours, "plain numpy": obvious, "bare products": _products(config, steps)}
-    times = _rounds(subjects, steps)
-    case = f"{layers_text(config.layers)} b{config.batch_size}"
+def _rows(one: Case) -> list[BenchRow]:
+    ledger = count(one.config)
+    subjects: dict[str, Subject] = {}
+    differences: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    field = _field()
+    for name, (kind, make) in field.items():
+        try:
+            _in_time(name.removeprefix("tuisim "), kind, ledger)
+            subject = make(one)
+            subject.steps(FEW_STEPS)
+            differences[name] = _difference(subject, subjects.get(REFERENCE, subject))
+            subjects[name] = subject
+        except Exception as error:  # whoever cannot do the case is a row with its reason
+            words = str(error) if isinstance(error, TuisimError) else f"{type(error).__name__}: {error}"
+            reasons[name] = printable(words, 200)
+    times = _rounds(subjects)
     return [
-        BenchRow(
-            case,
-            name,
-            median(own) * 1e6,
-            *_ratio(own, times["tuisim numpy"]),
-            difference if name == "plain numpy" else 0.0 if name == "tuisim numpy" else None,
-        )
-        for name, own in times.items()
+        _row(one.name, name, kind, times, differences[name])
+        if name in times
+        else BenchRow(one.name, name, kind, reason=reasons[name])
+        for name, (kind, _) in field.items()
     ]
 
 
-def _products(config: RunConfig, steps: int) -> Callable[[], None]:
-    """The matrix products of the same steps and nothing else: the limit of any implementation over this BLAS."""
-    rng, batch = np.random.default_rng(1), config.batch_size
-    pairs = list(zip(config.layers, config.layers[1:], strict=False))
-    a = [rng.standard_normal((batch, n)).astype(config.dtype) for n in config.layers]
-    W = [rng.standard_normal(pair).astype(config.dtype) for pair in pairs]
-    z = [np.empty((batch, m), config.dtype) for _, m in pairs]
-    gW = [np.empty_like(w) for w in W]
-    below = [np.empty_like(x) for x in a]
-
-    def products() -> None:
-        for _ in range(steps):
-            for k in range(len(W)):
-                np.dot(a[k], W[k], z[k])
-            for k in reversed(range(len(W))):
-                np.dot(a[k].T, z[k], gW[k])
-                if k:
-                    np.dot(z[k], W[k].T, below[k])
-
-    return products
+def _in_time(backend: str, kind: str, ledger: Ledger) -> None:
+    """Raises RunError where one of our backends would take too long for a step."""
+    likely = least_seconds(backend, ledger) if kind == "ours" else 0.0
+    if likely > LONGEST_STEP:
+        raise RunError(f"left out: a step would take {units.duration(likely)} or more")
 
 
-def _rounds(subjects: dict[str, Callable[[], None]], steps: int) -> dict[str, list[float]]:
+def _difference(subject: Subject, reference: Subject) -> float | None:
+    """Over the largest parameter. Raises RunError where it is more than rounding explains."""
+    theirs, ours = subject.read(), reference.read()
+    if theirs is None or ours is None:
+        return None
+    found = float(np.abs(theirs - ours).max() / np.abs(ours).max())
+    if not found < TOLERANCE:
+        raise RunError(f"its parameters differ by {found:.1e} after {FEW_STEPS} steps, so nothing is compared")
+    return found
+
+
+def _rounds(subjects: Mapping[str, Subject]) -> dict[str, list[float]]:
     """Seconds per step of each subject in each round, in turn, the order reversed every other round."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
-    passes = {}
+    steps: dict[str, int] = {}
     for name, subject in subjects.items():
-        start = perf_counter()
-        subject()
-        passes[name] = max(1, round(ROUND_SECONDS / (perf_counter() - start)))
-    names = list(subjects)
+        steps[name] = _as_many_as_fit(subject)
+    order, begun = list(subjects), perf_counter()
     for number in range(ROUNDS):
-        for name in names if number % 2 else reversed(names):
+        if number >= LEAST_ROUNDS and perf_counter() - begun > CASE_SECONDS:
+            break
+        for name in order if number % 2 else reversed(order):
             start = perf_counter()
-            for _ in range(passes[name]):
-                subjects[name]()
-            times[name].append((perf_counter() - start) / (passes[name] * steps))
+            subjects[name].steps(steps[name])
+            times[name].append((perf_counter() - start) / steps[name])
     return times
 
 
-def _ratio(own: list[float], reference: list[float]) -> tuple[float, float]:
-    ratios = sorted(a / b for a, b in zip(own, reference, strict=True))
-    low, high = ratios[int(0.1 * (len(ratios) - 1))], ratios[int(0.9 * (len(ratios) - 1))]
-    return median(ratios), (high - low) / 2
+def _as_many_as_fit(subject: Subject) -> int:
+    """Steps for about one round. What is compiled for so many at a time is compiled before they are timed."""
+    steps, seconds = 1, 0.0
+    while True:
+        subject.steps(steps)
+        start = perf_counter()
+        subject.steps(steps)
+        seconds = perf_counter() - start
+        if seconds >= ROUND_SECONDS / 2:
+            return steps
+        steps *= 2 if seconds > ROUND_SECONDS / 8 else 8
 
 
-def _difference(network: Network, plain: PlainNetwork) -> float:
-    ours = network.parameters()
-    largest = max(float(np.abs(w).max()) for w, _ in ours)
-    theirs = zip(plain.weights, plain.biases, strict=True)
-    return max(
-        float(np.abs(a - b).max()) / largest
-        for mine, other in zip(ours, theirs, strict=True)
-        for a, b in zip(mine, other, strict=True)
-    )
+def _row(case_: str, name: str, kind: str, times: Mapping[str, list[float]], difference: float | None) -> BenchRow:
+    own = times[name]
+    ratios = [a / b for a, b in zip(own, times[REFERENCE], strict=True)]
+    return BenchRow(case_, name, kind, median(own) * 1e6, median(ratios), spread(ratios), len(own), difference)
 
 
 def _processor() -> str:
     """The processor's name, from the system where it says."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+            found = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+        found = []
+    return found[0] if found else platform.processor() or platform.machine()

@@ -12,7 +12,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from tuisim.backends import get_backend
+from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import room
 from tuisim.marks import Mark
@@ -115,7 +115,7 @@ def prove(config: RunConfig, *, force: bool = False, tell: Tell = lambda progres
     MemoryNeeded where the run could not be made.
     """
     begun = perf_counter()
-    config = config.resolved()
+    config = replace(config, backend=choose(config).name).resolved()
     get_backend(config.backend)
     cost = prove_cost.cost(config)
     if not force:

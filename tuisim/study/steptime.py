@@ -61,19 +61,19 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
     """Measure a step of `config` on every backend at hand; less of them once nobody wants it any longer."""
     config = config.of_known_length().resolved()
     assert config.threads is not None
-    ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, _Subject]()
+    ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, Subject]()
     with ExitStack() as stack:
         for name in names():
             try:
                 backend = get_backend(name)
                 stack.enter_context(backend.threads(config.threads))
                 found[name] = StepTime(name, backend.device())
-                likely = _least_seconds(name, ledger)
+                likely = least_seconds(name, ledger)
                 if likely > LONGEST_STEP:
                     reason = f"left out: a step would take {units.duration(likely)} or more"
                     found[name] = replace(found[name], reason=reason, likely=likely)
                 else:
-                    subjects[name] = _Subject(replace(config, backend=name), ledger.batch)
+                    subjects[name] = Subject(replace(config, backend=name), ledger.batch)
             except TuisimError as error:
                 found[name] = StepTime(name, reason=str(error))
         rounds = _rounds(subjects, wanted)
@@ -89,25 +89,31 @@ def spread(values: Sequence[float]) -> float:
     return (ordered[round(0.9 * last)] - ordered[round(0.1 * last)]) / 2
 
 
-class _Subject:
-    """One backend with a network and rows of its own, ready to be timed."""
+class Subject:
+    """One backend with a network and rows of its own, ready to be timed; rounds take about `seconds`.
 
-    def __init__(self, config: RunConfig, batch: int) -> None:
-        room.check(replace(config, batch_size=batch))
+    With `like` it starts from that one's parameters and rows, which it then need not draw.
+    """
+
+    def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: Subject | None = None) -> None:
+        config = replace(config, batch_size=batch)
+        room.check(config)
         self._batch = batch
         self._step = Network(config, get_backend(config.backend), batch)
-        self._step.load(initial.parameters(config))
-        self._step.set_learning_rate(0.0)
         self._pool = max(1, min(64, POOL // (batch * max(config.layers[0], config.layers[-1]))))
-        self._step.attach(*_rows(config, batch * self._pool))
+        self._rows: tuple[NDArray[Any], NDArray[Any]] = _rows(config, batch * self._pool) if like is None else like._rows
+        self._step.load(initial.parameters(config) if like is None else like._step.parameters())
+        self._step.set_learning_rate(0.0)
+        self._step.attach(*self._rows)
         self._order = np.arange(batch * self._pool)
         self.timed(1)  # the first steps touch every page and fill the caches
-        first = self.timed(1)
-        self._passes = max(1, round(ROUND_SECONDS / first))
-        self.rounds = max(LEAST_ROUNDS, min(ROUNDS, int(BUDGET / (first * self._passes))))
+        self.single = self.timed(1)
+        """Seconds of one step by itself."""
+        self._passes = max(1, round((ROUND_SECONDS if seconds is None else seconds) / self.single))
+        self.rounds = max(LEAST_ROUNDS, min(ROUNDS, int(BUDGET / (self.single * self._passes))))
 
     def timed(self, steps: int | None = None) -> float:
-        """Seconds per step, of `steps` steps or a round of them."""
+        """Seconds per step, of `steps` steps or a round of them. Raises RunError at a loss that is no number."""
         left = steps = self._passes if steps is None else steps
         start = perf_counter()
         while left > 0:
@@ -118,7 +124,7 @@ class _Subject:
         return (perf_counter() - start) / steps
 
 
-def _rounds(subjects: dict[str, _Subject], wanted: Wanted) -> dict[str, list[float]]:
+def _rounds(subjects: dict[str, Subject], wanted: Wanted) -> dict[str, list[float]]:
     """Seconds per step of each in each of its rounds, in turn, so that a busy moment is shared by all."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(ROUNDS):
@@ -138,7 +144,7 @@ def _rows(config: RunConfig, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
     return inputs, (answers > 0 if config.loss == "binary_cross_entropy" else answers).astype(config.dtype)
 
 
-def _least_seconds(name: str, ledger: Ledger) -> float:
+def least_seconds(name: str, ledger: Ledger) -> float:
     """What a step takes at least: plain Python's time per operation, or the measured peak of the matrix products."""
     operations, config = ledger.step_total.total, ledger.config
     if name == "scalar":
@@ -151,5 +157,5 @@ def _least_seconds(name: str, ledger: Ledger) -> float:
 def _scalar_operation() -> float:
     """Seconds per operation of the scalar backend, on a network small enough to find out at once."""
     config = RunConfig(layers=(8, 8, 8), loss="mse", batch_size=1, backend="scalar").resolved()
-    subject = _Subject(config, 1)
+    subject = Subject(config, 1)
     return min(subject.timed() for _ in range(LEAST_ROUNDS)) / count(config).step_total.total

@@ -1,4 +1,4 @@
-"""The pages about one configuration (proof, answer, conventions), from any screen by the same keys.
+"""The pages about one configuration (proof, answer, conventions, race, crossover), from any screen by the same keys.
 
 It finds the configuration that the screen in front means and puts the page over it; a run beneath goes on.
 """
@@ -18,23 +18,29 @@ from tuisim.engine import State
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.answer import AnswerScreen
+from tuisim.tui.screens.crossover import CrossoverScreen
 from tuisim.tui.screens.dial import DialScreen
 from tuisim.tui.screens.prove import ProveScreen
+from tuisim.tui.screens.race import RaceScreen
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.screens.small import SmallScreen
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.tui.widgets.setup_values import read
 
-PAGES = (ProveScreen, AnswerScreen, DialScreen)
+PAGES = (ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen)
 COMMANDS = (
     ("prove", "Proof", "Check the counts, the gradient and the backend of this network"),
     ("answer", "Answer", "The answer's seven claims, counted and measured for this network"),
+    ("race", "Race", "This network on every backend here, in turn"),
+    ("crossover", "Crossover", "At which width and batch the other of two backends wins"),
     ("dial", "Conventions", "This network as other tools would count it"),
 )
 PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f2", "page('prove')", "proof", id="page.prove", tooltip="Proof: check count, gradient and backend"),
     Binding("f3", "page('answer')", "answer", id="page.answer", tooltip="Answer: the seven claims, for this network"),
     Binding("f4", "page('dial')", "conventions", id="page.dial", tooltip="Conventions: how other tools would count it"),
+    Binding("f6", "page('race')", "race", id="page.race", tooltip="Race: this network on every backend here"),
+    Binding("f7", "page('crossover')", "crossover", id="page.crossover", tooltip="Crossover: from which size on another wins"),
 )
 """The same keys on every screen; a narrow line of keys leaves them to the help."""
 
@@ -84,7 +90,12 @@ class Paged(FailingQuietly):
     def _page(self, name: str, config: RunConfig) -> Screen[None]:
         if name == "prove":
             return ProveScreen(config)
-        return AnswerScreen(config, self.training, self.pause_training) if name == "answer" else DialScreen(config)
+        if name == "dial":
+            return DialScreen(config)
+        if name == "crossover":
+            return CrossoverScreen(config, self.training, self.pause_training)
+        page = AnswerScreen if name == "answer" else RaceScreen
+        return page(config, self.training, self.pause_training)
 
     def _config_in_front(self) -> RunConfig | None:
         """The form's where it is in front, beneath a page or not; else the run's."""

@@ -37,7 +37,7 @@ _PACE, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("pace", 
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 _FOLDED = (
-    (130, ("page.prove", "page.answer", "page.dial")),
+    (130, ("page.prove", "page.answer", "page.dial", "page.race", "page.crossover")),
     (110, ("run.marker", "run.restart")),
     (76, ("run.lower_rate", "run.higher_rate", *(f"run.zoom_{n}" for n in range(1, 5)))),
 )

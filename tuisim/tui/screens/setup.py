@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Thread
 from typing import ClassVar
 
 from textual import on
@@ -15,13 +16,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Button, Static
 
 from tuisim import backends, data
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine import room
-from tuisim.errors import MemoryNeeded, Mistake, TuisimError
+from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
 from tuisim.presets import PRESETS, Preset
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.setup_form import SetupForm
@@ -33,6 +35,8 @@ from tuisim.units import layers_text
 
 LEDGER_WIDTH = 110
 """Cells from which on the ledger stands beside the form."""
+ASK_SECONDS = 0.2
+"""Between two looks whether a backend has been probed."""
 _WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast")]
 _HEIGHTS = [(0, "-short"), (34, "-normal"), (50, "-tall")]
 
@@ -67,11 +71,13 @@ class SetupScreen(Screen[None]):
             preset.name: reason for preset in presets if (reason := data.available(preset.config.resolved_dataset)) is not None
         }
         self._reading = Reading(None, None)
+        self._asking: Thread | None = None
+        self._again: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
         with Vertical(id="setup-body"):
-            yield SetupForm(self._presets, self._absent, backends.names())
+            yield SetupForm(self._presets, self._absent, (*backends.names(), backends.AUTO))
             with Vertical(id="setup-side"):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
                     yield SetupLedger()
@@ -112,11 +118,33 @@ class SetupScreen(Screen[None]):
         form = self.query_one(SetupForm)
         values = form.values
         self._reading, ledger = _judge(read(values))
+        self._reading = self._with_backend(self._reading, values["backend"])
         form.tell(self._reading.mistakes, values)
         self.query_one(SetupLedger).ledger = ledger
         matching = (preset.name for preset in self._presets if write(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
         self._show_start(ledger)
+
+    def _with_backend(self, reading: Reading, name: str) -> Reading:
+        """And what keeps the backend from working here, if that is known already."""
+        obstacle = _obstacle(name)
+        if obstacle is None:
+            self._ask(name)
+        if not obstacle:
+            return reading
+        return Reading(None, reading.countable, (*reading.mistakes, Mistake("backend", name, obstacle)))
+
+    def _ask(self, name: str) -> None:
+        """Have a backend probed aside, and read again: importing a compiler takes a second, in which typing goes on."""
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = Thread(target=backends.probe, args=(name,), name="tuisim-probing", daemon=True)
+            self._asking.start()
+        if self._again is None:
+            self._again = self.set_timer(ASK_SECONDS, self._asked)
+
+    def _asked(self) -> None:
+        self._again = None
+        self._read()
 
     def _show_start(self, ledger: Ledger | None) -> None:
         config, wrong = self._reading.config, [one.spec.label for one in self.query_one(SetupForm).fields if one.mistake]
@@ -159,3 +187,14 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
         return reading, ledger
     mistakes = (*reading.mistakes, Mistake("dataset", reading.countable.dataset, obstacle))
     return Reading(None, reading.countable, mistakes), ledger
+
+
+def _obstacle(name: str) -> str | None:
+    """Why a backend cannot be used here; empty where it can, none where it has to be probed to know."""
+    if name == backends.AUTO:
+        return ""
+    try:
+        found = backends.known(name)
+    except BackendError as error:
+        return str(error)
+    return None if found is None else found.why_not

@@ -125,7 +125,13 @@ DATA = (
 def machine(backends: Sequence[str]) -> tuple[Spec, ...]:
     """The fields on what computes, with the backends there are."""
     return (
-        Spec("backend", "backend", "computes the step", "What computes the step.", backends),
+        Spec(
+            "backend",
+            "backend",
+            "computes the step",
+            "What computes the step; auto: the best that works here for the network.",
+            backends,
+        ),
         Spec("threads", "threads", "of BLAS", "Threads for matrix products; blank: usable cores less one."),
         Spec("dtype", "precision", "of every number", "float32 has 4 bytes a number, float64 has 8.", DTYPES),
         Spec("seed", "seed", "0 or more", "Every random draw follows from it."),

@@ -1,0 +1,175 @@
+"""The race screen as a person meets it, over a scripted worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from tuisim.config import RunConfig
+from tuisim.study.compare import Comparison, Row, Standing
+from tuisim.study.contenders import Entry
+from tuisim.tui.screens.race import RaceScreen, field
+from tuisim.tui.themes import DARK_MEANINGS
+from tuisim.tui.widgets.lines import Frame, Tone, text, width_of
+from tuisim.tui.widgets.panel import Panel
+from tuisim.tui.widgets.race_view import Heat, LossRaceView, SpeedView
+
+CONFIG = RunConfig(layers=(64, 32, 10))
+SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
+FALLING = tuple(2.3 / (n + 1) for n in range(200))
+STANDINGS = (
+    Standing("scalar", "plain Python ×1", 60, 1_920, 2.0, 36_254.7, FALLING[:60]),
+    Standing("numpy", "OpenBLAS ×1", 23_000, 736_000, 2.0, 86.3, FALLING),
+    Standing("numba", "", 0, 0, 0.0, None, (), "not installed; pip install '.[numba]'"),
+)
+_ONCE = {"bind_seconds": 1e-3, "rounds": 61, "same": True}
+ROWS = (
+    Row("scalar", "scalar", 1, "plain Python ×1", first_step_seconds=0.04, microseconds_per_step=36_254.7, spread=2_740.0,
+        examples_per_second=883.0, flops_per_second=9.1e6, utilization=1e-4, speed_up=1.0, speed_up_spread=0.0,
+        max_parameter_difference=0.0, **_ONCE),
+    Row("numpy", "numpy", 1, "OpenBLAS ×1", first_step_seconds=6e-3, microseconds_per_step=86.3, spread=21.0,
+        examples_per_second=371e3, flops_per_second=3.8e9, utilization=0.054, speed_up=415.0, speed_up_spread=60.0,
+        max_parameter_difference=1.7e-7, where="layer 1, W[0,0]", **_ONCE),
+    Row("numba", "numba", 1, reason="not installed"),
+)  # fmt: skip
+ENDED = Comparison(CONFIG.resolved(), ROWS, ("numpy@2: every usable core, so none is left for an app beside it",), 9.0)
+
+
+class Scripted:
+    """A worker that has come as far as it is told."""
+
+    def __init__(self, **state: Any) -> None:
+        self.standings: tuple[Standing, ...] = ()
+        self.comparison: Comparison | None = None
+        self.failure: str | None = None
+        self.started = self.stopped = False
+        self.__dict__.update(state)
+
+    def start(self) -> None:
+        self.started = True
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Shell(App[None]):
+    """The least app the screen can live in."""
+
+    def __init__(self, state: dict[str, Any], busy: bool) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.made: list[tuple[Scripted, Sequence[Entry]]] = []
+        self.busy, self.state = busy, state
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DARK_MEANINGS
+
+    def on_mount(self) -> None:
+        self.push_screen(RaceScreen(CONFIG, lambda: self.busy, self.hush, self.make))
+
+    def hush(self) -> None:
+        self.busy = False
+
+    def make(self, config: RunConfig, entered: Sequence[Entry]) -> Scripted:
+        worker = Scripted(**self.state)
+        self.made.append((worker, entered))
+        return worker
+
+
+@asynccontextmanager
+async def racing(
+    size: tuple[int, int] = (120, 36), busy: bool = False, **state: Any
+) -> AsyncIterator[tuple[RaceScreen, Pilot[None], Shell]]:
+    app = Shell(state, busy)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, RaceScreen)
+        screen.tick()
+        await pilot.pause()
+        yield screen, pilot, app
+
+
+def drawn(screen: RaceScreen, panel: str) -> str:
+    return "\n".join(text(line) for line in screen.query_one(f"#{panel}", Panel).canvas.lines)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("ended", [False, True], ids=["racing", "ended"])
+async def test_every_contender_is_seen_at_every_size(size, ended):
+    async with racing(size, standings=STANDINGS, comparison=ENDED if ended else None) as (screen, _, _):
+        speeds = drawn(screen, "race-speed")
+        assert all(name in speeds for name in ("scalar", "numpy", "numba"))
+        assert "11.6 k" in speeds
+        assert "not installed" in speeds or size == (60, 20)
+        for panel in screen.query(Panel):
+            room = panel.scrollable_content_region
+            assert len(panel.canvas.lines) <= room.height
+            assert max((width_of(line) for line in panel.canvas.lines), default=0) <= room.width
+        assert not ended or "numpy is the fastest here" in speeds
+
+
+def test_the_end_says_what_was_paid_once_and_that_all_computed_the_same():
+    view = SpeedView()
+    view.heat = Heat(STANDINGS, ENDED)
+    words = "\n".join(text(line) for line in view.lines(None, Frame(90, 30)))
+    for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415.00", "all computed the same", "every usable core"):
+        assert expected in words
+    wrong = Comparison(ENDED.config, (ROWS[0], replace(ROWS[1], same=False)), (), 1.0)
+    view.heat = Heat(STANDINGS[:2], wrong)
+    lines = view.lines(None, Frame(90, 30))
+    assert any("not all computed the same" in characters and tone is Tone.BAD for line in lines for characters, tone in line)
+
+
+def test_losses_are_drawn_over_each_ones_own_seconds():
+    view = LossRaceView()
+    view.heat = Heat(STANDINGS)
+    lines = view.lines(None, Frame(60, 20))
+    assert len(lines) == 20
+    assert {Tone.FORWARD, Tone.BACKWARD} <= {tone for line in lines for _, tone in line}
+    assert "s of its own" in text(lines[-1])
+    assert "numba" not in text(lines[0])
+
+
+async def test_it_waits_for_a_training_and_says_how_to_go_on():
+    async with racing(busy=True, standings=STANDINGS) as (screen, pilot, app):
+        assert app.made == []
+        assert "m pauses it and begins" in drawn(screen, "race-speed")
+        await pilot.press("m")
+        screen.tick()
+        await pilot.pause()
+        assert len(app.made) == 1
+        assert app.made[0][0].started
+        assert "11.6 k" in drawn(screen, "race-speed")
+
+
+async def test_again_ends_the_one_and_begins_another():
+    async with racing(standings=STANDINGS, comparison=ENDED) as (screen, pilot, app):
+        await pilot.press("r")
+        await pilot.pause()
+        assert [worker.stopped for worker, _ in app.made] == [True, False]
+        await pilot.press("2")
+        assert screen.zoomed
+        await pilot.press("escape")
+        assert not screen.zoomed
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is not screen
+        assert app.made[-1][0].stopped
+
+
+async def test_a_failure_is_said_where_the_figures_would_be():
+    async with racing(failure="data nothing.csv: not found") as (screen, _, _):
+        assert "nothing.csv" in drawn(screen, "race-speed")
+
+
+def test_the_field_is_every_backend_and_all_cores():
+    assert Entry("numpy", 4) in field(4)
+    assert [entry.backend for entry in field(1)].count("numpy") == 1
+    assert Entry("scalar", None) in field(1)

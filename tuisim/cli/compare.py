@@ -1,0 +1,135 @@
+"""`tuisim compare`: one run on several backends or thread counts, in turn, with proof that they computed the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tuisim import units
+from tuisim.cli.console import CommandConsole
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.errors import ExitCode
+from tuisim.study.compare import SECONDS, Comparison, Row, Standing
+from tuisim.study.compare import compare as run_comparison
+from tuisim.study.contenders import FEW_STEPS, entries
+from tuisim.units import layers_text
+
+DEFAULT = "scalar,numpy"
+
+
+def compare(
+    layers: Layers = None,
+    *,
+    options: RunOptions = NOTHING_GIVEN,
+    config: ConfigFile = None,
+    backends: Annotated[
+        str, Parameter(help="Two or more, with commas; numpy@2 is NumPy on two threads, numpy@all on 1, 2, 4 … of them")
+    ] = DEFAULT,
+    seconds: Annotated[float, Parameter(help="For all rounds together")] = SECONDS,
+    json_: Json = False,
+) -> int:
+    """Compare backends or thread counts on one network: speed, what happens once, and whether they compute the same."""
+    entered = entries(backends)
+    with _ProgressLine() as line:
+        found = run_comparison(resolve(layers, options, config), entered, seconds, line.show)
+    if json_:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        _print(found, CommandConsole(highlight=False))
+    return ExitCode.DONE if found.fastest else ExitCode.RUN_FAILED
+
+
+class _ProgressLine:
+    """One line on stderr that is written over, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def __enter__(self) -> _ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def show(self, standings: Sequence[Standing]) -> None:
+        if self._console.is_terminal:
+            parts = (f"{one.name} {units.count(one.steps)} steps" if one.steps else one.name for one in standings)
+            print(f"\r\x1b[K{'   '.join(parts)}"[: self._console.width + 4], end="", file=sys.stderr, flush=True)
+
+
+def _print(found: Comparison, console: Console) -> None:
+    config = found.config
+    console.print(
+        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · "
+        f"{config.dtype} · the same start, batches and order",
+        soft_wrap=True,
+    )
+    console.print(_speeds(found))
+    console.print()
+    console.print(_once(found))
+    for row in found.rows:
+        if row.reason:
+            console.print(f"{row.name}: {row.reason}", soft_wrap=True, markup=False)
+    first = found.rows[0].name
+    console.print(
+        f"[dim]×: the time of {first} over the row's; differs: from {first}, after {FEW_STEPS} steps[/]", soft_wrap=True
+    )
+    for note in found.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    if found.fastest:
+        first, *level = (row.name for row in found.fastest)
+        console.print(f"fastest here: [bold]{first}[/]" + (f", level with {', '.join(level)}" if level else ""), soft_wrap=True)
+
+
+def _speeds(found: Comparison) -> Table:
+    """The steady state."""
+    rows = [
+        (
+            row.name,
+            f"{row.microseconds_per_step:,.1f}",
+            f"{row.spread:,.1f}",
+            f"{row.speed_up:,.3g}",
+            f"{row.speed_up_spread:,.2g}",
+            units.si(row.examples_per_second),
+            units.si(row.flops_per_second),
+            units.percent(row.utilization),
+        )
+        for row in found.rows
+        if row.microseconds_per_step is not None
+    ]
+    return _table(("backend", "µs a step", "±", "×", "±", "examples/s", "FLOP/s", "of peak"), rows)
+
+
+def _once(found: Comparison) -> Table:
+    """What is paid once, and whether all computed the same."""
+    timed = [row for row in found.rows if row.microseconds_per_step is not None]
+    heads = ("", "set up", "first step", "compiling", "differs", "where")
+    return _table(heads, [_paid(row) for row in timed])
+
+
+def _paid(row: Row) -> tuple[str, ...]:
+    differs = "not finite" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
+    return (
+        row.name,
+        units.duration(row.bind_seconds),
+        units.duration(row.first_step_seconds),
+        units.duration(row.compile_seconds) if row.compile_seconds else "",
+        differs + ("" if row.same else " ✗"),
+        row.where if row.max_parameter_difference else "",
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, heading in enumerate(heads):
+        table.add_column(heading, justify="left" if i == 0 or heading == "where" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,293 @@
+"""The same run on several backends or thread counts: in turn, round by round, so that a busy moment is shared by all.
+
+Speeds are ratios within a round and their median; that all computed the same is looked at, not assumed. A contender that
+fails is a row with its reason. It does not know who watches.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tuisim import units
+from tuisim.accounting import Ledger, count
+from tuisim.backends import get_backend
+from tuisim.backends.numpy.blas import blas
+from tuisim.config import RunConfig
+from tuisim.errors import ConfigError, Mistake, TuisimError, printable
+from tuisim.marks import Mark
+from tuisim.measure.peaks import peaks
+from tuisim.study.contenders import FEW_STEPS, Contender, Entry, furthest, warning
+from tuisim.study.prove_start import Start, start
+from tuisim.study.steptime import least_seconds, spread
+
+ROUND_SECONDS = 0.05
+"""Each contender works about so long in each round, or one step where that takes longer."""
+LEAST_ROUNDS, MOST_ROUNDS = 3, 61
+SECONDS = 6.0
+"""The budget where none is given: all rounds of all contenders."""
+TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
+"""Of the largest parameter, after FEW_STEPS steps: what rounding in another order explains; a wrong gradient is far beyond."""
+
+Wanted = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One contender so far: what a race shows while it goes on."""
+
+    name: str
+    device: str
+    steps: int
+    examples: int
+    seconds: float
+    """Of its own, in steps."""
+    microseconds_per_step: float | None
+    losses: tuple[float, ...]
+    """Over its own steps, thinned out evenly."""
+    reason: str = ""
+    """Why it is out of the race."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender's figures; none where it has none, and then the reason."""
+
+    name: str
+    backend: str
+    threads: int
+    device: str = ""
+    bind_seconds: float | None = None
+    """Making the buffers."""
+    first_step_seconds: float | None = None
+    """The first step, with all that happens once."""
+    compile_seconds: float | None = None
+    """Of that, compiling or loading what was compiled; none where nothing is compiled."""
+    microseconds_per_step: float | None = None
+    """Median of the rounds."""
+    spread: float | None = None
+    """Half the 10-90 % range of that over the rounds, in microseconds."""
+    rounds: int = 0
+    examples_per_second: float | None = None
+    flops_per_second: float | None = None
+    utilization: float | None = None
+    """Multiplications and additions per second over the measured peak at as many threads."""
+    speed_up: float | None = None
+    """The first contender's time over this one's, the median over the rounds."""
+    speed_up_spread: float | None = None
+    max_parameter_difference: float | None = None
+    """From the first contender's, after the first steps."""
+    where: str = ""
+    same: bool | None = None
+    """Whether rounding explains that difference."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, and what they were measured on."""
+
+    config: RunConfig
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def fastest(self) -> tuple[Row, ...]:
+        """The one of the shortest step, and after it those whose spread reaches down to it; empty where none was timed."""
+        timed = sorted((row.microseconds_per_step, row.spread or 0.0, i) for i, row in enumerate(self.rows)
+                       if row.microseconds_per_step is not None)  # fmt: skip
+        return tuple(self.rows[i] for step, reach, i in timed if step - reach <= timed[0][0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document `tuisim compare --json` prints."""
+        return {
+            "config": self.config.to_dict(),
+            "rows": [asdict(row) for row in self.rows],
+            "fastest": [row.name for row in self.fastest],
+            "compared_after_steps": FEW_STEPS,
+            "seconds": self.seconds,
+            "notes": list(self.notes),
+            "environment": {
+                "processor": platform.processor() or platform.machine(),
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "blas": str(blas()),
+                "pinned_by": blas().pinned_by,
+            },
+            "marks": {
+                "config": Mark.GIVEN, "rows[]": Mark.MEASURED, "rows[].threads": Mark.GIVEN, "rows[].rounds": Mark.COUNTED,
+                "compared_after_steps": Mark.COUNTED, "seconds": Mark.MEASURED,
+            },
+        }  # fmt: skip
+
+
+class Race:
+    """A comparison that can be watched: contenders are set up one by one, then take turns until the time is spent.
+
+    Raises ConfigError where the budget is too short for one round, DataError or MemoryNeeded as a run would.
+    """
+
+    def __init__(self, config: RunConfig, entered: Sequence[Entry], seconds: float = SECONDS, wanted: Wanted = lambda: True):
+        if not seconds > 0:
+            raise ConfigError([Mistake("seconds", seconds, "a number of seconds above 0")])
+        self.entries = tuple(entered)
+        self._wanted, self._budget = wanted, seconds
+        self._begun = perf_counter()
+        self._start: Start = start(config.resolved())
+        self.config = self._start.config
+        self._ledger: Ledger = count(self.config)
+        self._contenders: dict[Entry, Contender] = {}
+        self._reasons: dict[Entry, str] = {}
+
+    def run(self, tell: Callable[[tuple[Standing, ...]], None] = lambda standings: None) -> Comparison:
+        """Set up, take turns, and compare; `tell` hears how all stand after each turn."""
+        for entry in self.entries:
+            if self._wanted():
+                self._set_up(entry)
+                tell(self.standings())
+        self._check_budget()
+        begun, turns = perf_counter(), 0
+        while self._contenders and self._wanted() and turns < MOST_ROUNDS:
+            if turns >= LEAST_ROUNDS and perf_counter() - begun >= self._budget:
+                break
+            order = list(self._contenders) if turns % 2 else list(reversed(self._contenders))
+            for entry in order:
+                if self._wanted():
+                    self._turn(entry)
+                    tell(self.standings())
+            turns += 1
+        rows = self._rows()
+        return Comparison(self.config, rows, self._notes(rows), perf_counter() - self._begun)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How all stand, in the order they were entered."""
+        return tuple(self._standing(entry) for entry in self.entries)
+
+    def _set_up(self, entry: Entry) -> None:
+        try:
+            likely = least_seconds(entry.backend, self._ledger) * (FEW_STEPS + LEAST_ROUNDS)
+            if likely > max(self._budget, 1.0) * 4:
+                self._reasons[entry] = f"left out: its least of steps would take {units.duration(likely)} or more"
+                return
+            self._contenders[entry] = Contender(entry, self._start)
+        except Exception as error:  # one that fails is a row with its reason; the others go on
+            self._out(entry, error)
+
+    def _turn(self, entry: Entry) -> None:
+        try:
+            self._contenders[entry].turn(ROUND_SECONDS)
+        except Exception as error:  # as above
+            self._out(entry, error)
+
+    def _out(self, entry: Entry, error: Exception) -> None:
+        self._contenders.pop(entry, None)
+        words = str(error) if isinstance(error, TuisimError) else f"{type(error).__name__}: {error}"
+        self._reasons[entry] = printable(words or type(error).__name__, 300)
+
+    def _check_budget(self) -> None:
+        one = sum(max(ROUND_SECONDS, contender.second_seconds) for contender in self._contenders.values())
+        if self._contenders and one > self._budget:
+            raise ConfigError(
+                [Mistake("seconds", f"{self._budget:g}", f"too short for one round, which takes about {units.duration(one)}")]
+            )
+
+    def _standing(self, entry: Entry) -> Standing:
+        contender = self._contenders.get(entry)
+        if contender is None:
+            return Standing(entry.name, "", 0, 0, 0.0, None, (), self._reasons.get(entry, ""))
+        per_step = median(contender.samples) * 1e6 if contender.samples else None
+        return Standing(
+            entry.name,
+            contender.device,
+            contender.steps,
+            contender.examples,
+            contender.seconds,
+            per_step,
+            tuple(contender.losses),
+        )
+
+    # ── what comes of it ──
+
+    def _rows(self) -> tuple[Row, ...]:
+        assert self.config.threads is not None
+        first = next((self._contenders[entry] for entry in self.entries if entry in self._contenders), None)
+        rows: list[Row] = []
+        for entry in self.entries:
+            contender = self._contenders.get(entry)
+            if contender is not None and first is not None:
+                rows.append(self._row(contender, first))
+            else:
+                reason = self._reasons.get(entry, "not measured")
+                rows.append(Row(entry.name, entry.backend, entry.threads or self.config.threads, reason=reason))
+        return tuple(rows)
+
+    def _row(self, contender: Contender, first: Contender) -> Row:
+        entry, samples = contender.entry, contender.samples
+        found = Row(
+            entry.name, entry.backend, contender.threads, contender.device,
+            bind_seconds=contender.bind_seconds, first_step_seconds=contender.first_seconds,
+            compile_seconds=contender.compile_seconds_spent,
+        )  # fmt: skip
+        if not samples:
+            return found
+        seconds, step = median(samples), self._ledger.step_total
+        ratios = [a / b for a, b in zip(first.samples, samples, strict=False)]
+        worst, where = furthest(contender.parameters, first.parameters, self.config.layers)
+        largest = float(np.abs(first.parameters).max())
+        with get_backend("numpy").threads(contender.threads):
+            peak = peaks(self.config.dtype, contender.threads)
+        return Row(
+            **(asdict(found) | {
+                "microseconds_per_step": seconds * 1e6,
+                "spread": spread(samples) * 1e6,
+                "rounds": len(samples),
+                "examples_per_second": self._ledger.batch / seconds,
+                "flops_per_second": step.flops / seconds,
+                "utilization": step.multiply_adds / seconds / peak.flops_per_second,
+                "speed_up": median(ratios),
+                "speed_up_spread": spread(ratios),
+                "max_parameter_difference": worst if math.isfinite(worst) else None,
+                "where": where,
+                "same": worst <= TOLERANCES[self.config.dtype] * max(1.0, largest),
+            })
+        )  # fmt: skip
+
+    def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
+        """Thread counts that are too many, with what they cost where that was measured, and contenders that differ."""
+        notes = list(self._start.dataset.notes)
+        by_entry = dict(zip(self.entries, rows, strict=True))
+        for entry, row in by_entry.items():
+            if words := warning(entry):
+                notes.append(words + _loss(row, rows))
+        notes += [f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}" for row in rows
+                  if row.same is False]  # fmt: skip
+        return tuple(notes)
+
+
+def _loss(row: Row, rows: Sequence[Row]) -> str:
+    """What the best other thread count of the same backend gains over this one, as measured."""
+    others = [other for other in rows if other.backend == row.backend and other.name != row.name]
+    timed = [other for other in others if other.microseconds_per_step is not None]
+    if row.microseconds_per_step is None or not timed:
+        return ""
+    best = min(timed, key=lambda other: other.microseconds_per_step or math.inf)
+    assert best.microseconds_per_step is not None
+    return f"; measured here {best.microseconds_per_step / row.microseconds_per_step:.2f} × the speed of {best.name}"
+
+
+def compare(
+    config: RunConfig,
+    entered: Sequence[Entry],
+    seconds: float = SECONDS,
+    tell: Callable[[tuple[Standing, ...]], None] = lambda standings: None,
+) -> Comparison:
+    """Compare the entries on `config`, for about `seconds` of rounds."""
+    return Race(config, entered, seconds).run(tell)

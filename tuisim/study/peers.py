@@ -1,0 +1,171 @@
+"""Other libraries doing the very same step, where they are installed: PyTorch, JAX and scikit-learn.
+
+Each starts from the same parameters and takes the same batches, so that what it computed can be compared. Nothing is
+imported until a subject is made. They know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from tuisim.errors import RunError
+from tuisim.study.bench_subjects import Array, Case, Make, flat
+
+
+def installed() -> dict[str, Make]:
+    """The peers at hand, by the name a row shows."""
+    found: dict[str, Make] = {}
+    if find_spec("torch"):
+        found |= {"PyTorch eager": Torch, "PyTorch compiled": lambda case: Torch(case, compiled=True)}
+    if find_spec("jax"):
+        found |= {"JAX jit": Jax, "JAX jit, lax.scan": JaxScan}
+    if find_spec("sklearn"):
+        found |= {"scikit-learn": ScikitLearn}
+    return found
+
+
+class Torch:
+    """PyTorch's modules, autograd and SGD, one step per call; `compiled` by torch.compile."""
+
+    def __init__(self, case: Case, compiled: bool = False) -> None:
+        torch: Any = import_module("torch")
+
+        config = case.config
+        dtype = torch.float64 if config.dtype == "float64" else torch.float32
+        layers: list[Any] = []
+        for (W, b), name in zip(case.parameters, config.activations, strict=True):
+            linear = torch.nn.Linear(*W.shape, dtype=dtype)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(W.T)))
+                linear.bias.copy_(torch.from_numpy(b))
+            layers.append(linear)
+            if name == "relu":
+                layers.append(torch.nn.ReLU())
+        self._linear = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
+        network = torch.nn.Sequential(*layers)
+        measure = torch.nn.CrossEntropyLoss() if config.loss == "cross_entropy" else torch.nn.MSELoss()
+        optimizer = torch.optim.SGD(network.parameters(), lr=config.learning_rate or 0.0)
+
+        def loss(x: Any, y: Any) -> Any:
+            return measure(network(x), y)
+
+        self._loss = torch.compile(loss) if compiled else loss
+        self._optimizer = optimizer
+        batch = config.batch_size
+        X, y = torch.from_numpy(case.X), torch.from_numpy(case.y)
+        self._batches = [(X[i : i + batch], y[i : i + batch]) for i in range(0, len(X), batch)]
+        self._at = 0
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self._optimizer.zero_grad(set_to_none=True)
+            self._loss(*self._batches[self._at]).backward()
+            self._optimizer.step()
+            self._at = (self._at + 1) % len(self._batches)
+
+    def read(self) -> Array:
+        return flat([(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in self._linear])
+
+
+class Jax:
+    """JAX's jit of loss, gradient and update, one step per call, its parameters given back to it to write over."""
+
+    def __init__(self, case: Case) -> None:
+        jax: Any = import_module("jax")
+        jnp = jax.numpy
+
+        config = case.config
+        if config.dtype == "float64" and not jax.config.jax_enable_x64:
+            raise RunError("JAX has only float32 unless JAX_ENABLE_X64 is set")
+
+        def loss(parameters: Any, x: Any, y: Any) -> Any:
+            for (W, b), name in zip(parameters, config.activations, strict=True):
+                x = x @ W + b
+                x = jnp.maximum(x, 0) if name == "relu" else x
+            if config.loss == "mse":
+                return ((x - y) ** 2).mean()
+            return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1).mean()
+
+        def step(parameters: Any, x: Any, y: Any) -> Any:
+            gradient = jax.grad(loss)(parameters, x, y)
+            return jax.tree.map(lambda p, g: p - config.learning_rate * g, parameters, gradient)
+
+        self._jax, self._one = jax, step
+        self._step = jax.jit(step, donate_argnums=0)
+        self._parameters = [(jnp.array(W), jnp.array(b)) for W, b in case.parameters]
+        self._batch = batch = config.batch_size
+        X, y = jnp.array(case.X), jnp.array(case.y.astype(np.int32) if case.y.dtype.kind == "i" else case.y)
+        self._X, self._y = X.reshape(-1, batch, X.shape[1]), y.reshape(-1, batch, *y.shape[1:])
+        self._batches = [(self._X[i], self._y[i]) for i in range(len(self._X))]
+        self._at = 0
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self._parameters = self._step(self._parameters, *self._batches[self._at])
+            self._at = (self._at + 1) % len(self._batches)
+        self._jax.block_until_ready(self._parameters)
+
+    def read(self) -> Array:
+        return flat([(np.asarray(W), np.asarray(b)) for W, b in self._parameters])
+
+
+class JaxScan(Jax):
+    """Many steps per call: `lax.scan` over stretches of the batches, compiled for the few lengths that occur."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        lax, one = self._jax.lax, self._one
+
+        def many(parameters: Any, X: Any, y: Any) -> Any:
+            return lax.scan(lambda p, rows: (one(p, *rows), None), parameters, (X, y))[0]
+
+        self._many = self._jax.jit(many, donate_argnums=0)
+
+    def steps(self, count: int) -> None:
+        # Always from the first batch on, so that only two lengths occur and nothing is compiled in the middle.
+        while count > 0:
+            taken = min(count, len(self._X))
+            self._parameters = self._many(self._parameters, self._X[:taken], self._y[:taken])
+            count -= taken
+        self._jax.block_until_ready(self._parameters)
+
+
+class ScikitLearn:
+    """scikit-learn's MLPClassifier or MLPRegressor, a batch per `partial_fit`."""
+
+    def __init__(self, case: Case) -> None:
+        networks: Any = import_module("sklearn.neural_network")
+
+        config = case.config
+        hidden = config.activations[:-1]
+        if config.output_activation != "identity" or any(name != "relu" for name in hidden):
+            raise RunError("it has no activation after the last layer, and one for all hidden ones")
+        kind = networks.MLPClassifier if config.loss == "cross_entropy" else networks.MLPRegressor
+        # Its squared loss is halved and summed over the outputs, so the rate makes up for the mean.
+        rate = (config.learning_rate or 0.0) * (1.0 if config.loss == "cross_entropy" else 2.0 / config.layers[-1])
+        self._network = kind(
+            hidden_layer_sizes=config.layers[1:-1], activation="relu", solver="sgd", alpha=0.0, batch_size=config.batch_size,
+            learning_rate="constant", learning_rate_init=rate, momentum=0.0, nesterovs_momentum=False, shuffle=False,
+        )  # fmt: skip
+        self._classes = {"classes": np.arange(config.layers[-1])} if config.loss == "cross_entropy" else {}
+        batch = config.batch_size
+        self._batches = [(case.X[i : i + batch], case.y[i : i + batch]) for i in range(0, len(case.X), batch)]
+        self._at = 0
+        # The first call makes its arrays; they are then overwritten by ours.
+        self._network.partial_fit(*self._batches[0], **self._classes)
+        for into, given in zip(self._network.coefs_, (W for W, _ in case.parameters), strict=True):
+            into[...] = given
+        for into, given in zip(self._network.intercepts_, (b for _, b in case.parameters), strict=True):
+            into[...] = given
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self._network.partial_fit(*self._batches[self._at])
+            self._at = (self._at + 1) % len(self._batches)
+
+    def read(self) -> Array:
+        return flat(list(zip(self._network.coefs_, self._network.intercepts_, strict=True)))
