@@ -95,8 +95,8 @@ def _speeds(found: Comparison) -> Table:
             row.name,
             f"{row.microseconds_per_step:,.1f}",
             f"{row.spread:,.1f}",
-            f"{row.speed_up:,.3g}",
-            f"{row.speed_up_spread:,.2g}",
+            _times(row.speed_up),
+            _times(row.speed_up_spread),
             units.si(row.examples_per_second),
             units.si(row.flops_per_second),
             units.percent(row.utilization),
@@ -105,6 +105,11 @@ def _speeds(found: Comparison) -> Table:
         if row.microseconds_per_step is not None
     ]
     return _table(("backend", "µs a step", "±", "×", "±", "examples/s", "FLOP/s", "of peak"), rows)
+
+
+def _times(ratio: float | None) -> str:
+    """Two decimals while they say something."""
+    return "" if ratio is None else f"{ratio:,.2f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _once(found: Comparison) -> Table:
@@ -120,7 +125,7 @@ def _paid(row: Row) -> tuple[str, ...]:
         row.name,
         units.duration(row.bind_seconds),
         units.duration(row.first_step_seconds),
-        units.duration(row.compile_seconds) if row.compile_seconds else "",
+        units.duration(row.compile_seconds),
         differs + ("" if row.same else " ✗"),
         row.where if row.max_parameter_difference else "",
     )

@@ -65,11 +65,11 @@ class Row:
     threads: int
     device: str = ""
     bind_seconds: float | None = None
-    """Making the buffers."""
+    """Making the buffers and the calls, what is compiled included."""
     first_step_seconds: float | None = None
     """The first step, with all that happens once."""
     compile_seconds: float | None = None
-    """Of that, compiling or loading what was compiled; none where nothing is compiled."""
+    """Of these two, compiling or loading what was compiled before; none where nothing is compiled."""
     microseconds_per_step: float | None = None
     """Median of the rounds."""
     spread: float | None = None
@@ -234,7 +234,7 @@ class Race:
         found = Row(
             entry.name, entry.backend, contender.threads, contender.device,
             bind_seconds=contender.bind_seconds, first_step_seconds=contender.first_seconds,
-            compile_seconds=contender.compile_seconds_spent,
+            compile_seconds=contender.compile_seconds,
         )  # fmt: skip
         if not samples:
             return found

@@ -109,23 +109,24 @@ class Contender:
         self._pending: list[float] = []
         self._position = Position(start.dataset.feed(start.batch), start.batch)
         with self.backend.threads(self.threads):
-            begun = perf_counter()
+            compiled, begun = self._compiled or 0.0, perf_counter()
             self._network = start.network(entry.backend)
             self.bind_seconds = perf_counter() - begun
-            """Making the buffers and the calls."""
+            """Making the buffers and the calls, what is compiled included."""
             self.device = self.backend.device()
-            before = self.compile_seconds or 0.0
             self.first_seconds = self._advance(1)
-            """The first step, all that happens once included."""
-            self.compile_seconds_spent = None if self.compile_seconds is None else self.compile_seconds - before
+            """The first step, with all that happens once."""
+            spent = self._compiled
+            self.compile_seconds = None if spent is None else spent - compiled
+            """Of these two, compiling or loading what was compiled before; none where the backend compiles nothing."""
             self.second_seconds = self._advance(1)
             self._advance(FEW_STEPS - 2)
         self.parameters: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
         """After the few first steps, for all to be compared."""
 
     @property
-    def compile_seconds(self) -> float | None:
-        """What the backend has spent compiling in this process; none where it compiles nothing."""
+    def _compiled(self) -> float | None:
+        """What the backend has spent compiling in this process."""
         spent: float | None = getattr(self.backend, "compile_seconds", None)
         return spent
 

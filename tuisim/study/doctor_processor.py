@@ -10,6 +10,7 @@ import platform
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,7 @@ def _flags_of_numpy() -> frozenset[str]:
     if os.environ.get("NPY_DISABLE_CPU_FEATURES"):  # what is disabled is reported as not there
         return frozenset()
     try:
-        from numpy._core import _multiarray_umath
-
-        features: Any = getattr(_multiarray_umath, "__cpu_features__", {})
+        features: Any = getattr(import_module("numpy._core._multiarray_umath"), "__cpu_features__", {})
     except ImportError:
         return frozenset()
     names = {_NUMPY_NAMES.get(name, name.lower()) for name, there in features.items() if there}

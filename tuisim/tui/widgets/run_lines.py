@@ -110,7 +110,7 @@ class StatusView:
         return lines[:1]
 
 
-STARTING_WORDS = "starting: making the data, binding the step, measuring this machine's peaks"
+STARTING_WORDS = "starting: making the data, binding or compiling the step, measuring this machine's peaks"
 
 
 def _inset(lines: list[Line]) -> list[Line]:

@@ -1,0 +1,50 @@
+"""The layers' products over flat arrays: forward, and the three parts of the way back.
+
+`p` holds what is the step's own (a batch, activations and their gradients), `s` what steps share (parameters and their
+gradients); every buffer is an offset. How a product is cut into blocks is not known here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tuisim.backends.numba.compiler import kernel, product
+from tuisim.backends.numba.products import ONE, ZERO, combine, dots, transpose
+
+TURNING_PAYS: Any = np.uint64(8)
+"""Rows of a batch. Measured for 30×30: a row takes 0.18 µs as dot products and 0.04 µs as a sum, turning W 0.5 µs."""
+
+
+@kernel
+def dense(p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
+    """z = x·W + b: each row of z is b and a sum of W's rows."""
+    combine(p, x, n, ONE, batch, n, s, w, m, p, z, s, b, ONE)
+
+
+@kernel
+def weight_gradient(p: Any, s: Any, batch: int, n: int, m: int, x: int, d: int, g: int) -> None:
+    """gW = xᵀ·d: each row of gW is a sum of d's rows."""
+    combine(p, x, ONE, n, n, batch, p, d, m, s, g, s, ZERO, ZERO)
+
+
+@product
+def bias_gradient(p: Any, s: Any, batch: int, m: int, d: int, g: int) -> None:
+    """gb = the rows of d added up."""
+    for j in range(m):
+        s[g + j] = p[d + j]
+    for i in range(ONE, batch):
+        row = d + i * m
+        for j in range(m):
+            s[g + j] += p[row + j]
+
+
+@kernel
+def input_gradient(p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int, turned: int) -> None:
+    """d·Wᵀ: products of d's rows with W's rows, or sums of Wᵀ's rows where a batch pays for writing Wᵀ at `turned` first."""
+    if batch < TURNING_PAYS:
+        dots(p, d, batch, s, w, n, m, p, out)
+    else:
+        transpose(s, w, n, m, p, turned)
+        combine(p, d, m, ONE, batch, m, p, turned, n, p, out, p, ZERO, ZERO)

@@ -1,0 +1,127 @@
+"""The losses as compiled loops: the mean over a batch, the gradient of it, and how many answers are right.
+
+Sums are taken in double precision; the mean is rounded to the program's dtype, so that what lies beyond it is inf and
+found. Where no gradient is wanted the loops that make it are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tuisim.backends.numba.compiler import kernel, product
+from tuisim.backends.numba.elementary import exp, log1p
+from tuisim.backends.numba.products import ONE, ZERO
+
+
+@product
+def mse(p: Any, size: int, learning: int, output: int, target: int, loss: int, gradient: int) -> None:
+    """L = Σ(a − t)² / size; ∂L/∂a = 2(a − t) / size."""
+    real = p.dtype.type
+    total = 0.0
+    for j in range(size):
+        difference = p[output + j] - p[target + j]
+        total += np.float64(difference * difference)
+    p[loss] = real(total / size)
+    if learning != ZERO:
+        scale = real(2.0 / size)
+        for j in range(size):
+            p[gradient + j] = (p[output + j] - p[target + j]) * scale
+
+
+@kernel
+def clipped_class(wanted: int, m: int) -> Any:
+    """A class number as an offset that stays inside its row, whatever the data hold."""
+    if wanted < 0:
+        return ZERO
+    place = np.uint64(wanted)
+    return m - ONE if place >= m else place
+
+
+@kernel
+def cross_entropy(
+    p: Any, classes: Any, batch: int, m: int, learning: int, output: int, target: int, loss: int, gradient: int
+) -> None:
+    """L = Σ(log Σ exp z − z_t) / B, rows shifted by their largest value; ∂L/∂z = (softmax z − onehot t) / B."""
+    mean = 0.0
+    for i in range(batch):
+        z = output + i * m
+        largest = p[z]
+        for j in range(m):
+            largest = max(largest, p[z + j])
+        mean -= np.float64(p[z + clipped_class(classes[target + i], m)] - largest)
+        if learning != ZERO:
+            for j in range(m):
+                p[gradient + i * m + j] = p[z + j] - largest
+        else:
+            total = 0.0
+            for j in range(m):
+                total += exp(np.float64(p[z + j] - largest))
+            mean += math.log(total)
+    if learning != ZERO:
+        mean += softmax_gradient(p, classes, batch, m, target, gradient)
+    p[loss] = p.dtype.type(mean / batch)
+
+
+@product
+def softmax_gradient(p: Any, classes: Any, batch: int, m: int, target: int, gradient: int) -> float:
+    """(softmax − onehot) / B in place of the shifted outputs, and Σ log Σ exp of them."""
+    real = p.dtype.type
+    for j in range(batch * m):  # over all rows at once: a row alone may be too short for the processor's lanes
+        p[gradient + j] = real(exp(np.float64(p[gradient + j])))
+    logs = 0.0
+    for i in range(batch):
+        g = gradient + i * m
+        total = 0.0
+        for j in range(m):
+            total += np.float64(p[g + j])
+        logs += math.log(total)
+        scale = real(1.0 / (total * batch))
+        for j in range(m):
+            p[g + j] *= scale
+        p[g + clipped_class(classes[target + i], m)] -= real(1.0 / batch)
+    return logs
+
+
+@product
+def binary_cross_entropy(p: Any, size: int, learning: int, output: int, target: int, loss: int, gradient: int) -> None:
+    """L = Σ(max(z, 0) − z·t + log(1 + e)) / size, e = exp(−|z|); ∂L/∂z = (σ(z) − t) / size."""
+    real = p.dtype.type
+    total = 0.0
+    for j in range(size):
+        z, t = np.float64(p[output + j]), np.float64(p[target + j])
+        above = 0.0 if z <= 0.0 else z
+        total += above - z * t + log1p(exp(-abs(z)))
+    p[loss] = real(total / size)
+    if learning != ZERO:
+        scale = 1.0 / size
+        for j in range(size):
+            z, t = np.float64(p[output + j]), np.float64(p[target + j])
+            e = exp(-abs(z))
+            s = (e if z < 0.0 else 1.0) / (1.0 + e)
+            p[gradient + j] = real((s - t) * scale)
+
+
+@kernel
+def correct_classes(p: Any, integers: Any, batch: int, m: int, output: int, target: int, correct: int) -> None:
+    """Rows whose largest output, the first where there are several, is the target's."""
+    right = 0
+    for i in range(batch):
+        z = output + i * m
+        best = ZERO
+        for j in range(m):
+            if p[z + j] > p[z + best]:
+                best = j
+        right += 1 if np.int64(best) == integers[target + i] else 0
+    integers[correct] = right
+
+
+@kernel
+def correct_outputs(p: Any, integers: Any, size: int, output: int, target: int, correct: int) -> None:
+    """Outputs on the target's side: logit above 0 for a target above ½."""
+    right = 0
+    for j in range(size):
+        right += 1 if (p[output + j] > 0.0) == (p[target + j] > 0.5) else 0
+    integers[correct] = right

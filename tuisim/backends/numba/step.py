@@ -1,0 +1,192 @@
+"""The whole step as one compiled function: it walks a table of operations, for as many batches as it is given rows.
+
+It knows each kind of operation by its code and calls its loops; networks, names and shapes are the table's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tuisim.backends.numba import activations, layers, losses, updates
+from tuisim.backends.numba.clock import ticks
+from tuisim.backends.numba.compiler import inlined, kernel
+from tuisim.backends.numba.products import ONE, ZERO
+from tuisim.backends.numba.table import (
+    BATCH,
+    FUNCTION,
+    INPUTS,
+    KIND,
+    KINDS,
+    LEARNING,
+    OPERANDS,
+    OUTPUTS,
+    PARAMETERS,
+    PHASE,
+    READ,
+    WRITE,
+)
+from tuisim.program import Kind
+
+BEGIN, MIDDLE, END, LOSS, SPAN = range(5)
+"""Places in `span`: first operation, the one before which the loss is looked at, the one to end before, the loss's offset."""
+
+_READ1, _READ2, _READ3, _WRITE1 = READ + 1, READ + 2, READ + 3, WRITE + 1
+
+_GATHER, _DENSE, _ACTIVATION = KINDS[Kind.GATHER], KINDS[Kind.DENSE], KINDS[Kind.ACTIVATION]
+_MSE, _CROSS_ENTROPY, _BINARY = KINDS[Kind.MSE], KINDS[Kind.CROSS_ENTROPY], KINDS[Kind.BINARY_CROSS_ENTROPY]
+_CORRECT_CLASSES, _CORRECT_OUTPUTS = KINDS[Kind.CORRECT_CLASSES], KINDS[Kind.CORRECT_OUTPUTS]
+_ACTIVATION_GRADIENT, _WEIGHT_GRADIENT = KINDS[Kind.ACTIVATION_GRADIENT], KINDS[Kind.WEIGHT_GRADIENT]
+_BIAS_GRADIENT, _INPUT_GRADIENT = KINDS[Kind.BIAS_GRADIENT], KINDS[Kind.INPUT_GRADIENT]
+_GRADIENT_SQUARES, _CLIP_FACTOR, _CLIP = KINDS[Kind.GRADIENT_SQUARES], KINDS[Kind.CLIP_FACTOR], KINDS[Kind.CLIP]
+_WEIGHT_DECAY, _SCHEDULED_RATE = KINDS[Kind.WEIGHT_DECAY], KINDS[Kind.SCHEDULED_RATE]
+_DECAY_FACTOR, _BIAS_CORRECTION = KINDS[Kind.DECAY_FACTOR], KINDS[Kind.BIAS_CORRECTION]
+_DECOUPLED_DECAY, _SGD, _MOMENTUM = KINDS[Kind.DECOUPLED_DECAY], KINDS[Kind.SGD], KINDS[Kind.MOMENTUM]
+_NESTEROV, _RMSPROP, _ADAM = KINDS[Kind.NESTEROV], KINDS[Kind.RMSPROP], KINDS[Kind.ADAM]
+
+
+@kernel
+def _place(row: int, rows: int) -> Any:
+    """A row's number as an offset that stays inside the data."""
+    if row < 0:
+        return ZERO
+    return np.uint64(rows - 1 if row >= rows else row)
+
+
+@kernel
+def gather(
+    table: Any, number: Any, p: Any, integers: Any, inputs: Any, targets: Any, classes: Any, rows: Any, first: int
+) -> None:
+    """X, Y = rows of the data; targets are class numbers where there are any."""
+    batch, width = table[number, BATCH], np.uint64(inputs.shape[1])
+    numbers, x, y = table[number, READ], table[number, WRITE], table[number, _WRITE1]
+    for i in range(batch):
+        row = rows[first + i]
+        integers[numbers + i] = row
+        place = _place(row, inputs.shape[0])
+        for j in range(width):
+            p[x + i * width + j] = inputs[place, j]
+        if classes.size:
+            integers[y + i] = classes[place]
+        else:
+            outputs = np.uint64(targets.shape[1])
+            for j in range(outputs):
+                p[y + i * outputs + j] = targets[place, j]
+
+
+@inlined
+def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
+    """The operations of the forward half, the loss and the backward half; False for any other."""
+    kind, batch, n, m = table[number, KIND], table[number, BATCH], table[number, INPUTS], table[number, OUTPUTS]
+    r0, r1, r2, w0 = table[number, READ], table[number, _READ1], table[number, _READ2], table[number, WRITE]
+    if kind == _DENSE:
+        layers.dense(p, s, batch, n, m, r0, r1, r2, w0)
+    elif kind == _ACTIVATION:
+        activations.activate(table[number, FUNCTION], p, batch * m, r0, w0)
+    elif kind == _ACTIVATION_GRADIENT:
+        activations.gradient(table[number, FUNCTION], p, batch * m, r0, r1, r2, w0)
+    elif kind == _WEIGHT_GRADIENT:
+        layers.weight_gradient(p, s, batch, n, m, r0, r1, w0)
+    elif kind == _BIAS_GRADIENT:
+        layers.bias_gradient(p, s, batch, m, r0, w0)
+    elif kind == _INPUT_GRADIENT:
+        layers.input_gradient(p, s, batch, n, m, r0, r1, w0, r2)
+    elif kind == _MSE:
+        losses.mse(p, batch * m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
+    elif kind == _CROSS_ENTROPY:
+        losses.cross_entropy(p, integers, batch, m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
+    elif kind == _BINARY:
+        losses.binary_cross_entropy(p, batch * m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
+    elif kind == _CORRECT_CLASSES:
+        losses.correct_classes(p, integers, batch, m, r0, r1, w0)
+    elif kind == _CORRECT_OUTPUTS:
+        losses.correct_outputs(p, integers, batch * m, r0, r1, w0)
+    else:
+        return False
+    return True
+
+
+@inlined
+def update(table: Any, number: Any, p: Any, s: Any, scalars: Any, constants: Any) -> bool:
+    """The operations of the update; False for any other."""
+    kind, size = table[number, KIND], table[number, PARAMETERS]
+    r0, r1, r2, r3, w0 = (
+        table[number, READ],
+        table[number, _READ1],
+        table[number, _READ2],
+        table[number, _READ3],
+        table[number, WRITE],
+    )
+    if kind == _SGD:
+        updates.sgd(s, scalars, size, r0, r1)
+    elif kind == _MOMENTUM:
+        updates.momentum(s, scalars, constants, size, r0, r1, r2)
+    elif kind == _NESTEROV:
+        updates.nesterov(s, scalars, constants, size, r0, r1, r2)
+    elif kind == _RMSPROP:
+        updates.rmsprop(s, scalars, constants, size, r0, r1, r2)
+    elif kind == _ADAM:
+        updates.adam(s, scalars, constants, size, r0, r1, r2, r3)
+    elif kind == _GRADIENT_SQUARES:
+        updates.gradient_squares(p, s, size, table[number, OPERANDS], r0, w0)
+    elif kind == _CLIP_FACTOR:
+        updates.clip_factor(p, constants, r0, w0)
+    elif kind == _CLIP:
+        updates.clip(p, s, size, r0, r1, w0)
+    elif kind == _WEIGHT_DECAY:
+        updates.weight_decay(s, constants, size, r0, r1, w0)
+    elif kind == _DECOUPLED_DECAY:
+        updates.decoupled_decay(s, scalars, size, r0)
+    elif kind == _SCHEDULED_RATE:
+        updates.scheduled_rate(scalars, constants)
+    elif kind == _DECAY_FACTOR:
+        updates.decay_factor(scalars, constants)
+    elif kind == _BIAS_CORRECTION:
+        updates.bias_correction(scalars, constants)
+    else:
+        return False
+    return True
+
+
+def make(stamp: int) -> Callable[..., Any]:
+    """The function to compile. `stamp` is never 0; it is here for the cache's sake, see `compiler.stamp`."""
+
+    def steps(
+        table: Any, span: Any, p: Any, s: Any, integers: Any, scalars: Any, constants: Any,
+        inputs: Any, targets: Any, classes: Any, rows: Any, found: Any, times: Any,
+    ) -> Any:  # fmt: skip
+        """The operations of `span` for each batch of `rows`; losses go to `found`. How many batches, or −1 − kind.
+
+        `times`, unless it is empty, gets the clock's ticks of each phase.
+        """
+        begin, middle, end, loss = span[BEGIN], span[MIDDLE], span[END], span[LOSS]
+        for step in range(found.size):
+            first: Any = step * np.int64(table[0, BATCH])
+            for number in range(begin, end + ONE):
+                if number == middle:
+                    found[step] = p[loss]
+                    if p[loss] - p[loss] != 0.0:  # inf or nan
+                        return step + 1
+                if number == end:
+                    break
+                start = ticks() if times.size else ZERO
+                if table[number, KIND] == _GATHER:
+                    gather(table, number, p, integers, inputs, targets, classes, rows, first)
+                elif not compute(table, number, p, s, integers) and not update(table, number, p, s, scalars, constants):
+                    return -1 - np.int64(table[number, KIND])
+                if times.size:
+                    times[table[number, PHASE]] += ticks() - start
+        return found.size if stamp else 0
+
+    return steps
+
+
+RUNS = frozenset({
+    Kind.GATHER, Kind.DENSE, Kind.ACTIVATION, Kind.ACTIVATION_GRADIENT, Kind.WEIGHT_GRADIENT, Kind.BIAS_GRADIENT,
+    Kind.INPUT_GRADIENT, Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY, Kind.CORRECT_CLASSES, Kind.CORRECT_OUTPUTS,
+    Kind.SGD, Kind.MOMENTUM, Kind.NESTEROV, Kind.RMSPROP, Kind.ADAM, Kind.GRADIENT_SQUARES, Kind.CLIP_FACTOR, Kind.CLIP,
+    Kind.WEIGHT_DECAY, Kind.DECOUPLED_DECAY, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION,
+})  # fmt: skip
+"""Every kind of operation the compiled step can run."""

@@ -1,0 +1,147 @@
+"""The update rules as compiled loops over one layer's parameters, and the few numbers all layers share.
+
+`scalars` is carried from step to step and shared by the steps of a network; `constants` is the program's. Both are double
+precision; a loop over parameters gets each number once, rounded to the program's dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tuisim.backends.numba.compiler import kernel, product
+from tuisim.backends.numba.products import ONE
+
+GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, SCALARS = range(9)
+"""Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made; and how many."""
+WEIGHT_DECAY, CLIP_NORM, CLIP_EPSILON, BETA1, BETA2, EPSILON, SCHEDULE, LENGTH, WARMUP, STEP_FACTOR, CONSTANTS = range(11)
+"""Places in `constants`. BETA1 holds μ and ρ too, for the rules that have those."""
+CONSTANT, STEP, COSINE = range(3)
+"""Schedules."""
+
+
+@product
+def gradient_squares(p: Any, s: Any, size: int, operands: int, g: int, squares: int) -> None:
+    """s ← Σg² of the first layer, s ← s + Σg² of the others, which read s as well."""
+    total = p.dtype.type(0)
+    for j in range(size):
+        total += s[g + j] * s[g + j]
+    if operands == ONE:
+        p[squares] = total
+    else:
+        p[squares] += total
+
+
+@kernel
+def clip_factor(p: Any, constants: Any, squares: int, factor: int) -> None:
+    scale = constants[CLIP_NORM] / (math.sqrt(p[squares]) + constants[CLIP_EPSILON])
+    p[factor] = p.dtype.type(1.0 if scale > 1.0 else scale)  # what is no number stays none
+
+
+@kernel
+def clip(p: Any, s: Any, size: int, g: int, factor: int, out: int) -> None:
+    scale = p[factor]
+    for j in range(size):
+        s[out + j] = s[g + j] * scale
+
+
+@kernel
+def weight_decay(s: Any, constants: Any, size: int, g: int, theta: int, out: int) -> None:
+    decay = s.dtype.type(constants[WEIGHT_DECAY])
+    for j in range(size):
+        s[out + j] = s[g + j] + decay * s[theta + j]
+
+
+@kernel
+def factor_of(step: float, constants: Any) -> Any:
+    """The schedule's share of the rate at this step; the formulas are those of `program.schedule`."""
+    warmup, length = constants[WARMUP], constants[LENGTH]
+    if step < warmup:
+        return (step + 1.0) / warmup
+    after = step - warmup
+    if constants[SCHEDULE] == STEP:
+        return constants[STEP_FACTOR] ** math.floor(after / length)
+    if constants[SCHEDULE] == COSINE:
+        rest = length - warmup
+        return 0.5 * (1.0 + math.cos(math.pi * after / rest)) if after < rest else 0.0
+    return 1.0
+
+
+@kernel
+def scheduled_rate(scalars: Any, constants: Any) -> None:
+    scalars[RATE] = scalars[GIVEN] * factor_of(scalars[STEPS], constants)
+    scalars[STEPS] += 1.0
+
+
+@kernel
+def decay_factor(scalars: Any, constants: Any) -> None:
+    scalars[DECAY_FACTOR] = 1.0 - scalars[RATE] * constants[WEIGHT_DECAY]
+
+
+@kernel
+def bias_correction(scalars: Any, constants: Any) -> None:
+    scalars[POWER1] *= constants[BETA1]
+    scalars[POWER2] *= constants[BETA2]
+    root = math.sqrt(1.0 - scalars[POWER2])
+    scalars[ADAM_RATE] = scalars[RATE] * root / (1.0 - scalars[POWER1])
+    scalars[ADAM_EPSILON] = constants[EPSILON] * root
+
+
+@kernel
+def decoupled_decay(s: Any, scalars: Any, size: int, theta: int) -> None:
+    factor = s.dtype.type(scalars[DECAY_FACTOR])
+    for j in range(size):
+        s[theta + j] *= factor
+
+
+@kernel
+def sgd(s: Any, scalars: Any, size: int, theta: int, g: int) -> None:
+    rate = s.dtype.type(scalars[RATE])
+    for j in range(size):
+        s[theta + j] -= rate * s[g + j]
+
+
+@kernel
+def momentum(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
+    rate, mu = s.dtype.type(scalars[RATE]), s.dtype.type(constants[BETA1])
+    for j in range(size):
+        velocity = mu * s[v + j] + s[g + j]
+        s[v + j] = velocity
+        s[theta + j] -= rate * velocity
+
+
+@kernel
+def nesterov(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
+    rate, mu = s.dtype.type(scalars[RATE]), s.dtype.type(constants[BETA1])
+    for j in range(size):
+        slope = s[g + j]
+        velocity = mu * s[v + j] + slope
+        s[v + j] = velocity
+        s[theta + j] -= rate * (slope + mu * velocity)
+
+
+@kernel
+def rmsprop(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, squares: int) -> None:
+    real = s.dtype.type
+    rate, epsilon = real(scalars[RATE]), real(constants[EPSILON])
+    decay, rest = real(constants[BETA1]), real(1.0 - constants[BETA1])
+    for j in range(size):
+        slope = s[g + j]
+        square = decay * s[squares + j] + rest * slope * slope
+        s[squares + j] = square
+        s[theta + j] -= rate * slope / (math.sqrt(square) + epsilon)
+
+
+@kernel
+def adam(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, first: int, second: int) -> None:
+    real = s.dtype.type
+    rate, epsilon = real(scalars[ADAM_RATE]), real(scalars[ADAM_EPSILON])
+    beta1, rest1 = real(constants[BETA1]), real(1.0 - constants[BETA1])
+    beta2, rest2 = real(constants[BETA2]), real(1.0 - constants[BETA2])
+    for j in range(size):
+        slope = s[g + j]
+        mean = beta1 * s[first + j] + rest1 * slope
+        square = beta2 * s[second + j] + rest2 * slope * slope
+        s[first + j] = mean
+        s[second + j] = square
+        s[theta + j] -= rate * mean / (math.sqrt(square) + epsilon)
