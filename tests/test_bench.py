@@ -27,7 +27,7 @@ CONFIGS = {
 }
 PEERS = {
     "torch": ("PyTorch eager",),
-    "jax": ("JAX jit", "JAX jit, lax.scan"),
+    "jax": ("JAX jit", "JAX lax.scan"),
     "sklearn": ("scikit-learn",),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,7 +15,7 @@ from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, Mistake
-from tuisim.study.bench import Benchmark
+from tuisim.study.bench import Benchmark, BenchRow
 from tuisim.study.bench import bench as run_bench
 from tuisim.units import parse_count
 from tuisim.vocabulary import MAX_THREADS
@@ -41,27 +43,9 @@ def bench(
 
 def _print(result: Benchmark) -> None:
     console = CommandConsole(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading, side in (
-        ("case", "left"),
-        ("subject", "left"),
-        ("µs a step", "right"),
-        ("× tuisim numpy", "right"),
-        ("±", "right"),
-    ):
-        table.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("differs", justify="right", style="dim", no_wrap=True)
-    before = ""
-    for row in result.rows:
-        name, before = "" if row.case == before else row.case, row.case
-        if row.microseconds_per_step is None:
-            table.add_row(name, row.subject, "", "", "", "")
-        else:
-            table.add_row(
-                name, row.subject, f"{row.microseconds_per_step:,.1f}", f"{row.ratio:,.3f}", f"{row.spread:,.3f}",
-                units.figure(row.max_parameter_difference, 2),
-            )  # fmt: skip
-    console.print(table)
+    for name, rows in groupby(result.rows, key=lambda row: row.case):
+        console.print(f"[bold]{name}[/]")
+        console.print(_table(list(rows)))
     for row in result.rows:
         if row.reason:
             console.print(f"{row.case}, {row.subject}: {row.reason}", soft_wrap=True, markup=False)
@@ -72,3 +56,18 @@ def _print(result: Benchmark) -> None:
         f"NumPy {result.environment['numpy']}",
         soft_wrap=True,
     )
+
+
+def _table(rows: Sequence[BenchRow]) -> Table:
+    """The subjects of one case that were timed."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", width=14, no_wrap=True)
+    for heading, width in (("µs a step", 12), ("× numpy's time", 14), ("±", 8), ("differs", 8)):
+        table.add_column(heading, justify="right", width=width, no_wrap=True)
+    for row in rows:
+        if row.microseconds_per_step is not None:
+            table.add_row(
+                row.subject, f"{row.microseconds_per_step:,.1f}", f"{row.ratio:,.3f}", f"{row.spread:,.3f}",
+                units.figure(row.max_parameter_difference, 2),
+            )  # fmt: skip
+    return table

@@ -60,7 +60,7 @@ Make = Callable[[Case], Subject]
 
 def case(config: RunConfig) -> Case:
     """Random rows of the loss's form, and parameters drawn as a run would."""
-    config = config.of_known_length().resolved()
+    config = config.resolved()
     rng, batch = np.random.default_rng(0), config.batch_size
     batches = max(1, min(MOST_BATCHES, POOL // (batch * max(config.layers[0], config.layers[-1]))))
     rows = batch * batches

@@ -6,6 +6,7 @@ imported until a subject is made. They know nothing of each other.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -22,7 +23,7 @@ def installed() -> dict[str, Make]:
     if find_spec("torch"):
         found |= {"PyTorch eager": Torch, "PyTorch compiled": lambda case: Torch(case, compiled=True)}
     if find_spec("jax"):
-        found |= {"JAX jit": Jax, "JAX jit, lax.scan": JaxScan}
+        found |= {"JAX jit": Jax, "JAX lax.scan": JaxScan}
     if find_spec("sklearn"):
         found |= {"scikit-learn": ScikitLearn}
     return found
@@ -33,7 +34,7 @@ class Torch:
 
     def __init__(self, case: Case, compiled: bool = False) -> None:
         torch: Any = import_module("torch")
-
+        torch.set_num_threads(case.config.threads)
         config = case.config
         dtype = torch.float64 if config.dtype == "float64" else torch.float32
         layers: list[Any] = []
@@ -75,6 +76,8 @@ class Jax:
     """JAX's jit of loss, gradient and update, one step per call, its parameters given back to it to write over."""
 
     def __init__(self, case: Case) -> None:
+        if case.config.threads == 1:  # read when JAX is first imported
+            os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
         jax: Any = import_module("jax")
         jnp = jax.numpy
 
