@@ -95,6 +95,16 @@ def page(key: str, seconds: float) -> Callable[[Terminal], None]:
     return play
 
 
+def race(terminal: Terminal) -> None:
+    """The digits on every backend, to the end."""
+    setup(terminal)
+    terminal.press("right", "enter")
+    settle(terminal, 0.7)
+    terminal.press("f6")
+    terminal.wait_for("finished", 60)
+    settle(terminal, 0.5)
+
+
 SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
     "run": (120, 36, running),
     "setup": (120, 36, setup),
@@ -109,6 +119,8 @@ SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
     "proof": (120, 36, page("f2", 6)),
     "answer": (120, 36, page("f3", 9)),
     "conventions": (120, 36, page("f4", 1)),
+    "race": (120, 36, race),
+    "crossover": (120, 36, page("f7", 28)),
 }
 
 

@@ -20,6 +20,9 @@ from tuisim.engine.events import State
 from tuisim.marks import Mark, Marked, weakest, words
 from tuisim.study import bench, prove_cost
 from tuisim.study.answer import QUESTION, Answer, answer, claims
+from tuisim.study.compare import compare
+from tuisim.study.contenders import entries
+from tuisim.study.crossover import crossover
 from tuisim.study.doctor import diagnose
 from tuisim.study.prove import Proof, prove
 from tuisim.tui.screens.dial import DialScreen
@@ -96,6 +99,8 @@ DOCUMENTS = {
     "prove": _prove,
     "answer": lambda _: answer(QUESTION).to_dict(),
     "bench": _bench,
+    "compare": lambda _: compare(replace(DEAR, validation=0), entries("numpy,scalar"), 0.1).to_dict(),
+    "crossover": lambda _: crossover(DEAR, entries("numpy,scalar"), 0.5, widths=(2, 4), batches=(1, 2)).to_dict(),
     "doctor": lambda _: diagnose().to_dict(),
 }
 

@@ -1,0 +1,134 @@
+"""`tuisim crossover`: width by batch, who wins where on this machine, and from which size on the other one does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from tuisim import units
+from tuisim.cli.console import CommandConsole
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.errors import ConfigError, ExitCode, Mistake, printable
+from tuisim.study.contenders import entries
+from tuisim.study.crossover import BATCHES, SECONDS, WIDTHS, Sweeping
+from tuisim.study.crossover import crossover as run_sweep
+from tuisim.study.crossover_cell import shorts, written
+from tuisim.study.crossover_found import Crossover
+from tuisim.study.crossover_pairs import duels
+
+LAYERS = "30-30-30"
+"""Of which only the number of layers counts."""
+FULL_WIDTH = 112
+"""Columns where there is no terminal to ask."""
+GAP = 2
+
+
+def crossover(
+    layers: Layers = None,
+    *,
+    options: RunOptions = NOTHING_GIVEN,
+    config: ConfigFile = None,
+    backends: Annotated[
+        str | None, Parameter(help="Two, with a comma, such as numpy,scalar or numpy@1,numpy@2; else the fastest two here")
+    ] = None,
+    seconds: Annotated[float, Parameter(help="For the whole sweep; sizes that do not fit are left blank")] = SECONDS,
+    widths: Annotated[str, Parameter(help="Units of every layer, with commas")] = ",".join(map(str, WIDTHS)),
+    batches: Annotated[str, Parameter(help="Examples per step, with commas")] = ",".join(map(str, BATCHES)),
+    json_: Json = False,
+    csv: Annotated[bool, Parameter(name="--csv", negative="", help="The raw table as CSV on stdout")] = False,
+) -> int:
+    """Map which of two backends or thread counts wins at which width and batch; of LAYERS only their number counts."""
+    if json_ and csv:
+        raise ConfigError([Mistake("csv", "--json --csv", "ask for one of them")])
+    entered = duels()[0] if backends is None else entries(backends)
+    chosen = resolve(LAYERS if layers is None and config is None else layers, options, config)
+    with _ProgressLine() as line:
+        found = run_sweep(chosen, entered, seconds, _sizes("widths", widths), _sizes("batches", batches), line.show)
+    if json_:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+    elif csv:
+        print(found.csv(), end="")
+    else:
+        _print(found, CommandConsole(highlight=False))
+    return ExitCode.DONE if found.rule.measured else ExitCode.RUN_FAILED
+
+
+def _sizes(field: str, text: str) -> list[int]:
+    """`8,64,1e3` as whole numbers. Raises ConfigError."""
+    try:
+        return [units.parse_count(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError([Mistake(field, printable(text), str(error))]) from None
+
+
+class _ProgressLine:
+    """One line on stderr that is written over, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def __enter__(self) -> _ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def show(self, sweeping: Sweeping) -> None:
+        if self._console.is_terminal:
+            now = f" · now {sweeping.now[0]:,} × {sweeping.now[1]:,}" if sweeping.now else ""
+            line = f"{sweeping.measured} of {len(sweeping.cells)} cells · {units.duration(sweeping.seconds)}{now}"
+            print(f"\r\x1b[K{line}"[: self._console.width + 4], end="", file=sys.stderr, flush=True)
+
+
+def _print(found: Crossover, console: Console) -> None:
+    config = found.config
+    devices = " against ".join(
+        name + (f" ({device})" if device else "") for name, device in zip(found.names, found.devices, strict=True)
+    )
+    lines = [
+        f"{devices} · {len(config.layers)} layers · {' '.join(dict.fromkeys(config.activations))} · {config.loss} · "
+        f"{config.optimizer} · {config.dtype}",
+        "",
+        *_map(found, console.width if console.is_terminal else FULL_WIDTH),
+        "",
+        *found.rule.sentences,
+        *(f"note: {note}" for note in found.notes),
+        *sorted({f"failed: {cell.reason}" for cell in found.cells if cell.failed})[:5],
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _map(found: Crossover, width: int) -> list[str]:
+    """Rows of widths, columns of batches; names in full where they fit, else in two or three letters."""
+    short = shorts(found.entries)
+    full = _table(found, dict(zip(found.names, found.names, strict=True)))
+    legend = "in a cell: the faster one, how many times as fast; = level within the spread or 3 %; ✗ failed; blank: not measured"
+    if max(map(len, full)) <= width:
+        return [*full, legend]
+    names = ", ".join(f"{letters} {name}" for letters, name in zip(short, found.names, strict=True))
+    return [*_table(found, dict(zip(found.names, short, strict=True))), f"{legend}; {names}"]
+
+
+def _table(found: Crossover, labels: dict[str, str]) -> list[str]:
+    widths, batches = (sorted({cell.size[i] for cell in found.cells}) for i in (0, 1))
+    cells = {cell.size: cell for cell in found.cells}
+    rows = [["width", *(f"batch {batch:,}" if i == 0 else f"{batch:,}" for i, batch in enumerate(batches))]]
+    for width in widths:
+        row = (cells.get((width, batch)) for batch in batches)
+        rows.append([f"{width:,}", *("" if cell is None else written(cell, labels) for cell in row)])
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Right-aligned columns, nothing after the last character of a line."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (" " * GAP).join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]  # fmt: skip
