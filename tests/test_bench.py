@@ -143,6 +143,21 @@ def test_who_fails_and_who_would_take_too_long_are_rows_with_a_reason(monkeypatc
     assert found["tuisim numpy"].rounds == 5
 
 
+def test_without_the_reference_there_are_times_and_no_ratios(monkeypatch):
+    real = benching._in_time
+
+    def in_time(backend: str, kind: str, ledger: Any) -> None:
+        if backend == "numpy":
+            raise benching.RunError("left out: a step would take 9 s or more")
+        real(backend, kind, ledger)
+
+    monkeypatch.setattr(benching, "_in_time", in_time)
+    found = rows()
+    assert found["tuisim numpy"].reason
+    assert found["bare products"].microseconds_per_step > 0
+    assert found["bare products"].ratio is None
+
+
 def test_the_command_prints_a_table_and_the_reasons(capsys, monkeypatch):
     monkeypatch.setattr(benching, "LONGEST_STEP", 1e-9)
     assert main(["bench"]) == ExitCode.DONE

@@ -58,6 +58,10 @@ def _print(result: Benchmark) -> None:
     )
 
 
+def _three(value: float | None) -> str:
+    return "" if value is None else f"{value:,.3f}"
+
+
 def _table(rows: Sequence[BenchRow]) -> Table:
     """The subjects of one case that were timed."""
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -67,7 +71,7 @@ def _table(rows: Sequence[BenchRow]) -> Table:
     for row in rows:
         if row.microseconds_per_step is not None:
             table.add_row(
-                row.subject, f"{row.microseconds_per_step:,.1f}", f"{row.ratio:,.3f}", f"{row.spread:,.3f}",
+                row.subject, f"{row.microseconds_per_step:,.1f}", _three(row.ratio), _three(row.spread),
                 units.figure(row.max_parameter_difference, 2),
             )  # fmt: skip
     return table

@@ -33,7 +33,7 @@ ROUND_SECONDS = 0.02
 """Each subject works about so long in each round, or one step where that takes longer."""
 CASE_SECONDS = 8.0
 """For the rounds of one case, beyond the least number of them."""
-LONGEST_STEP = 1.0
+LONGEST_STEP = 4.0
 """Seconds; who would take longer for a step is left out of a case, with what it would take."""
 FEW_STEPS = 5
 """After so many, parameters are compared."""
@@ -70,7 +70,10 @@ class BenchRow:
     microseconds_per_step: float | None = None
     """Median of the rounds."""
     ratio: float | None = None
-    """This subject's time over that of tuisim's NumPy step, the median of the rounds: above 1 it is slower."""
+    """This subject's time over that of tuisim's NumPy step, the median of the rounds: above 1 it is slower.
+
+    None where that step itself was left out.
+    """
     spread: float | None = None
     """Half the 10-90 % range of that ratio over the rounds."""
     rounds: int = 0
@@ -197,8 +200,10 @@ def _as_many_as_fit(subject: Subject) -> int:
 
 
 def _row(case_: str, name: str, kind: str, times: Mapping[str, list[float]], difference: float | None) -> BenchRow:
-    own = times[name]
-    ratios = [a / b for a, b in zip(own, times[REFERENCE], strict=True)]
+    own, reference = times[name], times.get(REFERENCE)
+    if reference is None:
+        return BenchRow(case_, name, kind, median(own) * 1e6, rounds=len(own), max_parameter_difference=difference)
+    ratios = [a / b for a, b in zip(own, reference, strict=True)]
     return BenchRow(case_, name, kind, median(own) * 1e6, median(ratios), spread(ratios), len(own), difference)
 
 

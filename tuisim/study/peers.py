@@ -72,13 +72,26 @@ class Torch:
         return flat([(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in self._linear])
 
 
+def _jax(threads: int) -> Any:
+    """JAX with as many threads: it has no setting for that, and makes one for each core it may run on when it first starts."""
+    if not hasattr(os, "sched_setaffinity"):
+        jax: Any = import_module("jax")
+        return jax
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(cores)[:threads]))
+    try:
+        jax = import_module("jax")
+        jax.devices()
+    finally:
+        os.sched_setaffinity(0, cores)
+    return jax
+
+
 class Jax:
     """JAX's jit of loss, gradient and update, one step per call, its parameters given back to it to write over."""
 
     def __init__(self, case: Case) -> None:
-        if case.config.threads == 1:  # read when JAX is first imported
-            os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-        jax: Any = import_module("jax")
+        jax = _jax(case.config.threads or 1)
         jnp = jax.numpy
 
         config = case.config
