@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
 from tuisim.study.compare import SECONDS, Comparison, Row, Standing
 from tuisim.study.compare import compare as run_comparison
@@ -36,8 +36,8 @@ def compare(
 ) -> int:
     """Compare backends or thread counts on one network: speed, what happens once, and whether they compute the same."""
     entered = entries(backends)
-    with _ProgressLine() as line:
-        found = run_comparison(resolve(layers, options, config), entered, seconds, line.show)
+    with ProgressLine() as line:
+        found = run_comparison(resolve(layers, options, config), entered, seconds, lambda all_: line.show(_progress(all_)))
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
@@ -45,23 +45,8 @@ def compare(
     return ExitCode.DONE if found.fastest else ExitCode.RUN_FAILED
 
 
-class _ProgressLine:
-    """One line on stderr that is written over, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def show(self, standings: Sequence[Standing]) -> None:
-        if self._console.is_terminal:
-            parts = (f"{one.name} {units.count(one.steps)} steps" if one.steps else one.name for one in standings)
-            print(f"\r\x1b[K{'   '.join(parts)}"[: self._console.width + 4], end="", file=sys.stderr, flush=True)
+def _progress(standings: Sequence[Standing]) -> str:
+    return "   ".join(f"{one.name} {units.count(one.steps)} steps" if one.steps else one.name for one in standings)
 
 
 def _print(found: Comparison, console: Console) -> None:

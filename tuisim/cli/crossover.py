@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
 from tuisim.study.contenders import entries
 from tuisim.study.crossover import BATCHES, SECONDS, WIDTHS, Sweeping
@@ -47,8 +47,9 @@ def crossover(
         raise ConfigError([Mistake("csv", "--json --csv", "ask for one of them")])
     entered = duels()[0] if backends is None else entries(backends)
     chosen = resolve(LAYERS if layers is None and config is None else layers, options, config)
-    with _ProgressLine() as line:
-        found = run_sweep(chosen, entered, seconds, _sizes("widths", widths), _sizes("batches", batches), line.show)
+    sizes = _sizes("widths", widths), _sizes("batches", batches)
+    with ProgressLine() as line:
+        found = run_sweep(chosen, entered, seconds, *sizes, lambda sweeping: line.show(_progress(sweeping)))
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     elif csv:
@@ -66,24 +67,9 @@ def _sizes(field: str, text: str) -> list[int]:
         raise ConfigError([Mistake(field, printable(text), str(error))]) from None
 
 
-class _ProgressLine:
-    """One line on stderr that is written over, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def show(self, sweeping: Sweeping) -> None:
-        if self._console.is_terminal:
-            now = f" · now {sweeping.now[0]:,} × {sweeping.now[1]:,}" if sweeping.now else ""
-            line = f"{sweeping.measured} of {len(sweeping.cells)} cells · {units.duration(sweeping.seconds)}{now}"
-            print(f"\r\x1b[K{line}"[: self._console.width + 4], end="", file=sys.stderr, flush=True)
+def _progress(sweeping: Sweeping) -> str:
+    now = f" · now {sweeping.now[0]:,} × {sweeping.now[1]:,}" if sweeping.now else ""
+    return f"{sweeping.measured} of {len(sweeping.cells)} cells · {units.duration(sweeping.seconds)}{now}"
 
 
 def _print(found: Crossover, console: Console) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,6 +12,7 @@ from rich.table import Table
 from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
 from tuisim.study.prove import Check, Progress, Proof
 from tuisim.study.prove import prove as run_proof
@@ -34,8 +34,8 @@ def prove(
     json_: Json = False,
 ) -> int:
     """Check a network's count, gradient and backend against plain Python and central differences."""
-    with _ProgressLine() as line:
-        proof = run_proof(resolve(layers, options, config), force=force, tell=line.show)
+    with ProgressLine() as line:
+        proof = run_proof(resolve(layers, options, config), force=force, tell=lambda progress: line.show(_progress(progress)))
     if json_:
         print(json.dumps(proof.to_dict()))
     else:
@@ -43,24 +43,9 @@ def prove(
     return ExitCode.DONE if proof.passed else ExitCode.CHECK_FAILED
 
 
-class _ProgressLine:
-    """One line on stderr that is written over, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def show(self, progress: Progress) -> None:
-        if self._console.is_terminal:
-            words = f"{progress.check}: {progress.done:,} of {progress.of:,}"
-            scalar = f"about {units.duration(progress.scalar_seconds)} of plain Python in all, projected"
-            print(f"\r\x1b[K{words} ({scalar})"[: self._console.width + 4], end="", file=sys.stderr, flush=True)
+def _progress(progress: Progress) -> str:
+    scalar = f"about {units.duration(progress.scalar_seconds)} of plain Python in all, projected"
+    return f"{progress.check}: {progress.done:,} of {progress.of:,} ({scalar})"
 
 
 def _print(proof: Proof, console: Console) -> None:

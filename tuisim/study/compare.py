@@ -7,7 +7,6 @@ fails is a row with its reason. It does not know who watches.
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -19,12 +18,12 @@ import numpy as np
 from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend
-from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
 from tuisim.marks import Mark
 from tuisim.measure.peaks import peaks
 from tuisim.study.contenders import FEW_STEPS, Contender, Entry, furthest, warning
+from tuisim.study.environment import environment
 from tuisim.study.prove_start import Start, start
 from tuisim.study.steptime import least_seconds, spread
 
@@ -115,13 +114,7 @@ class Comparison:
             "compared_after_steps": FEW_STEPS,
             "seconds": self.seconds,
             "notes": list(self.notes),
-            "environment": {
-                "processor": platform.processor() or platform.machine(),
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "blas": str(blas()),
-                "pinned_by": blas().pinned_by,
-            },
+            "environment": environment(),
             "marks": {
                 "config": Mark.GIVEN, "rows[]": Mark.MEASURED, "rows[].threads": Mark.GIVEN, "rows[].rounds": Mark.COUNTED,
                 "compared_after_steps": Mark.COUNTED, "seconds": Mark.MEASURED,

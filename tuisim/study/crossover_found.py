@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
-import platform
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig
 from tuisim.marks import Mark
 from tuisim.study.contenders import Entry
 from tuisim.study.crossover_cell import Cell
 from tuisim.study.crossover_rule import Rule
+from tuisim.study.environment import environment
 
 HEADINGS = (
     "width", "batch", "operations", "first", "first_seconds", "first_spread", "second", "second_seconds", "second_spread",
@@ -66,13 +63,7 @@ class Crossover:
             "budget": self.budget,
             "seconds": self.seconds,
             "notes": list(self.notes),
-            "environment": {
-                "processor": platform.processor() or platform.machine(),
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "blas": str(blas()),
-                "pinned_by": blas().pinned_by,
-            },
+            "environment": environment(),
             "marks": {
                 "entries[].threads": Mark.GIVEN, "network": Mark.GIVEN, "widths": Mark.GIVEN, "batches": Mark.GIVEN,
                 "cells[]": Mark.MEASURED, "cells[].width": Mark.GIVEN, "cells[].batch": Mark.GIVEN,
