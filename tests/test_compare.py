@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuisim import RunConfig, Trainer
+from tuisim import RunConfig, Trainer, count
+from tuisim.backends import probe
 from tuisim.backends.numpy import NumpyBackend, NumpyStep
+from tuisim.backends.probing import Probe
 from tuisim.cli import main
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.study import compare as comparing
 from tuisim.study import contenders
-from tuisim.study.compare import Comparison, Race, Row, Standing, compare
+from tuisim.study.compare import Comparison, Race, Standing, Unavailable, compare
 from tuisim.study.contenders import FEW_STEPS, MOST_LOSSES, Contender, Entry, entries, furthest
 from tuisim.study.prove_start import start
 from tuisim.study.race_worker import RaceWorker
@@ -27,11 +29,23 @@ SMALL = RunConfig(layers=(5, 4, 3), examples=50, batch_size=8, validation=0, thr
 TWO = (Entry("numpy", None), Entry("scalar", None))
 
 
+STEP = {"numpy": 1e-4, "scalar": 1e-2}
+"""Seconds a step is said to take: real steps, by a clock that no busy machine can disturb."""
+
+
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds that only show that there are rounds."""
+def clocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rounds, and a clock of their own."""
+    real = Contender._advance
+
+    def advance(self: Contender, steps: int) -> float:
+        real(self, steps)
+        return steps * STEP[self.entry.backend]
+
+    monkeypatch.setattr(Contender, "_advance", advance)
     monkeypatch.setattr(comparing, "ROUND_SECONDS", 1e-3)
     monkeypatch.setattr(comparing, "MOST_ROUNDS", 5)
+    monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 0.0)
 
 
 # ── who is entered ──
@@ -82,18 +96,20 @@ def test_all_make_the_same_steps_as_a_run_would():
     assert (ours.name, theirs.name) == ("numpy", "scalar")
     for row in found.rows:
         assert row.same is True
-        assert row.reason == ""
         assert row.rounds == 5
-        assert row.microseconds_per_step > 0
-        assert row.examples_per_second == pytest.approx(8e6 / row.microseconds_per_step)
-        assert row.first_step_seconds > 0
+        assert row.microseconds_per_step == pytest.approx(1e6 * STEP[row.backend])
+        assert row.spread == pytest.approx(0.0, abs=1e-9)
+        assert row.examples_per_second == pytest.approx(8 / STEP[row.backend])
+        assert row.flops_per_second == pytest.approx(count(SMALL).step_total.flops / STEP[row.backend])
+        assert row.first_call_seconds == pytest.approx(STEP[row.backend])
         assert row.bind_seconds > 0
-        assert 0 < row.utilization < 1
-    assert ours.speed_up == 1.0
+        assert row.utilization > 0
+    assert found.unavailable == ()
+    assert ours.speedup == 1.0
     assert ours.max_parameter_difference == 0.0
-    assert 0 < theirs.speed_up < 1
+    assert theirs.speedup == pytest.approx(0.01)
     assert theirs.max_parameter_difference < 1e-12
-    assert found.fastest[0].name == "numpy"
+    assert [row.name for row in found.fastest] == ["numpy"]
 
 
 def test_the_first_steps_are_those_of_the_run():
@@ -110,17 +126,23 @@ def test_the_document_is_plain_and_complete():
     document = json.loads(json.dumps(compare(SMALL, TWO).to_dict(), allow_nan=False))
     assert document["fastest"] == ["numpy"]
     assert document["compared_after_steps"] == FEW_STEPS
-    assert {"microseconds_per_step", "speed_up", "utilization", "max_parameter_difference", "reason"} <= document["rows"][
-        0
-    ].keys()
+    promised = {
+        "backend", "first_call_seconds", "examples_per_second", "flops_per_second", "microseconds_per_step", "speedup",
+        "max_parameter_difference",
+    }  # fmt: skip
+    assert all(promised <= row.keys() for row in document["rows"])
+    assert document["unavailable"] == []
 
 
 def test_level_contenders_are_all_named():
-    rows = [Row(n, n, 1, microseconds_per_step=t, spread=s) for n, t, s in (("a", 11.0, 0.5), ("b", 10.0, 0.1), ("c", 10.4, 0.5))]
-    found = Comparison(SMALL, (*rows, Row("d", "d", 1, reason="gone")), (), 1.0)
-    assert [row.name for row in found.fastest] == ["b", "c"]
-    assert Comparison(SMALL, (rows[0],), (), 1.0).fastest == (rows[0],)
-    assert Comparison(SMALL, (), (), 1.0).fastest == ()
+    one = compare(SMALL, TWO).rows[0]
+    rows = [
+        replace(one, name=n, microseconds_per_step=t, spread=s)
+        for n, t, s in (("a", 11.0, 0.5), ("b", 10.0, 0.1), ("c", 10.4, 0.5))
+    ]
+    assert [row.name for row in Comparison(SMALL, tuple(rows), (), (), 1.0).fastest] == ["b", "c"]
+    assert Comparison(SMALL, (rows[0],), (), (), 1.0).fastest == (rows[0],)
+    assert Comparison(SMALL, (), (), (), 1.0).fastest == ()
 
 
 class _WrongStep(NumpyStep):
@@ -150,16 +172,25 @@ def test_a_backend_that_computes_something_else_is_found_out(monkeypatch):
 # ── who cannot go on ──
 
 
-def test_one_that_fails_at_the_start_is_a_row_with_its_reason(monkeypatch):
+def test_one_that_fails_at_the_start_is_said_with_its_reason(monkeypatch):
     class Broken(NumpyBackend):
         def bind(self, program: Any, share: Any = None) -> NumpyStep:
             raise OSError("the device is gone")
 
     monkeypatch.setattr("tuisim.study.prove_start.get_backend", _as_scalar(Broken))
     found = compare(SMALL, TWO)
-    assert found.rows[1].reason == "OSError: the device is gone"
-    assert found.rows[1].microseconds_per_step is None
-    assert found.rows[0].rounds == 5
+    assert found.unavailable == (Unavailable("scalar", "OSError: the device is gone"),)
+    assert [(row.name, row.rounds) for row in found.rows] == [("numpy", 5)]
+
+
+def test_one_that_does_not_work_here_has_its_reason_and_what_would_cure_it(monkeypatch):
+    absent = Probe("scalar", False, reason="not installed", remedy="pip install it")
+    monkeypatch.setattr(comparing, "probe", lambda name: absent if name == "scalar" else probe(name))
+    told: list[tuple[Standing, ...]] = []
+    found = compare(SMALL, TWO, tell=told.append)
+    assert found.unavailable == (Unavailable("scalar", "not installed", "pip install it"),)
+    assert [row.name for row in found.rows] == ["numpy"]
+    assert told[-1][1].reason == "not installed; pip install it"
 
 
 def test_one_that_fails_in_the_middle_leaves_the_others_to_finish(monkeypatch):
@@ -172,20 +203,25 @@ def test_one_that_fails_in_the_middle_leaves_the_others_to_finish(monkeypatch):
 
     monkeypatch.setattr(Contender, "turn", turn)
     found = compare(SMALL, TWO)
-    assert "MemoryError" in found.rows[1].reason
-    assert found.rows[0].rounds == 5
+    assert [one.backend for one in found.unavailable] == ["scalar"]
+    assert "MemoryError" in found.unavailable[0].reason
+    assert [row.rounds for row in found.rows] == [5]
 
 
 def test_a_loss_that_is_no_number_ends_that_contender():
     found = compare(replace(SMALL, loss="mse", learning_rate=1e200), TWO)
-    assert all("no longer a number" in row.reason for row in found.rows)
-    assert found.fastest == ()
+    assert [one.backend for one in found.unavailable] == ["numpy", "scalar"]
+    assert all("no longer a number" in one.reason for one in found.unavailable)
+    assert found.rows == found.fastest == ()
 
 
-def test_one_that_would_take_hours_is_left_out_with_what_it_would_take():
-    found = compare(replace(SMALL, layers=(784, 400, 10), dataset="teacher", batch_size=50), TWO, seconds=0.2)
-    assert found.rows[1].reason.startswith("left out: its least of steps would take")
-    assert found.rows[0].rounds == 5
+def test_one_that_would_take_hours_is_left_out_with_what_it_would_take(monkeypatch):
+    monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 3600.0 * (backend == "scalar"))
+    found = compare(SMALL, TWO)
+    assert [one.backend for one in found.unavailable] == ["scalar"]
+    assert found.unavailable[0].reason == "left out: its least of steps would take 23 h 00 min or more"
+    assert "more seconds" in found.unavailable[0].hint
+    assert [row.name for row in found.rows] == ["numpy"]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
@@ -287,4 +323,11 @@ def test_the_command_refuses_in_one_line(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
-    assert main([*FLAGS, "--loss", "mse", "--learning-rate", "1e200", "--dtype", "float64"]) == ExitCode.RUN_FAILED
+
+
+def test_fewer_than_two_that_remain_are_no_comparison(capsys):
+    flags = [*FLAGS, "--loss", "mse", "--learning-rate", "1e200", "--dtype", "float64"]
+    assert main(flags) == ExitCode.NO_BACKEND
+    assert "scalar: its loss is no longer a number" in capsys.readouterr().out
+    assert main([*flags, "--json"]) == ExitCode.NO_BACKEND
+    assert [one["backend"] for one in json.loads(capsys.readouterr().out)["unavailable"]] == ["scalar", "numpy"]

@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tuisim.config import RunConfig
-from tuisim.study.compare import Comparison, Row, Standing
+from tuisim.study.compare import Comparison, Row, Standing, Unavailable
 from tuisim.study.contenders import Entry
 from tuisim.tui.screens.race import RaceScreen, field
 from tuisim.tui.themes import DARK_MEANINGS
@@ -28,17 +28,17 @@ STANDINGS = (
     Standing("numpy", "OpenBLAS ×1", 23_000, 736_000, 2.0, 86.3, FALLING),
     Standing("numba", "", 0, 0, 0.0, None, (), "not installed; pip install '.[numba]'"),
 )
-_ONCE = {"bind_seconds": 1e-3, "rounds": 61, "same": True}
 ROWS = (
-    Row("scalar", "scalar", 1, "plain Python ×1", first_step_seconds=0.04, microseconds_per_step=36_254.7, spread=2_740.0,
-        examples_per_second=883.0, flops_per_second=9.1e6, utilization=1e-4, speed_up=1.0, speed_up_spread=0.0,
-        max_parameter_difference=0.0, **_ONCE),
-    Row("numpy", "numpy", 1, "OpenBLAS ×1", first_step_seconds=6e-3, microseconds_per_step=86.3, spread=21.0,
-        examples_per_second=371e3, flops_per_second=3.8e9, utilization=0.054, speed_up=415.0, speed_up_spread=60.0,
-        max_parameter_difference=1.7e-7, where="layer 1, W[0,0]", **_ONCE),
-    Row("numba", "numba", 1, reason="not installed"),
+    Row("scalar", "scalar", 1, "plain Python ×1", bind_seconds=1e-3, first_call_seconds=0.04, compile_seconds=None,
+        microseconds_per_step=36_254.7, spread=2_740.0, rounds=61, examples_per_second=883.0, flops_per_second=9.1e6,
+        utilization=1e-4, speedup=1.0, speedup_spread=0.0, max_parameter_difference=0.0, where="", same=True),
+    Row("numpy", "numpy", 1, "OpenBLAS ×1", bind_seconds=1e-3, first_call_seconds=6e-3, compile_seconds=None,
+        microseconds_per_step=86.3, spread=21.0, rounds=61, examples_per_second=371e3, flops_per_second=3.8e9,
+        utilization=0.054, speedup=415.0, speedup_spread=60.0, max_parameter_difference=1.7e-7, where="layer 1, W[0,0]",
+        same=True),
 )  # fmt: skip
-ENDED = Comparison(CONFIG.resolved(), ROWS, ("numpy@2: every usable core, so none is left for an app beside it",), 9.0)
+GONE = (Unavailable("numba", "not installed", "pip install '.[numba]'"),)
+ENDED = Comparison(CONFIG.resolved(), ROWS, GONE, ("numpy@2: every usable core, so none is left for an app beside it",), 9.0)
 
 
 class Scripted:
@@ -121,7 +121,7 @@ def test_the_end_says_what_was_paid_once_and_that_all_computed_the_same():
     words = "\n".join(text(line) for line in view.lines(None, Frame(90, 30)))
     for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415.00", "all computed the same", "every usable core"):
         assert expected in words
-    wrong = Comparison(ENDED.config, (ROWS[0], replace(ROWS[1], same=False)), (), 1.0)
+    wrong = Comparison(ENDED.config, (ROWS[0], replace(ROWS[1], same=False)), (), (), 1.0)
     view.heat = Heat(STANDINGS[:2], wrong)
     lines = view.lines(None, Frame(90, 30))
     assert any("not all computed the same" in characters and tone is Tone.BAD for line in lines for characters, tone in line)

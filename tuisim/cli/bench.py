@@ -72,6 +72,6 @@ def _table(rows: Sequence[BenchRow]) -> Table:
         if row.microseconds_per_step is not None:
             table.add_row(
                 row.subject, f"{row.microseconds_per_step:,.1f}", _three(row.ratio), _three(row.spread),
-                units.figure(row.max_parameter_difference, 2),
+                units.figure(row.relative_parameter_difference, 2),
             )  # fmt: skip
     return table

@@ -42,7 +42,7 @@ def compare(
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
         _print(found, CommandConsole(highlight=False))
-    return ExitCode.DONE if found.fastest else ExitCode.RUN_FAILED
+    return ExitCode.DONE if len(found.rows) > 1 else ExitCode.NO_BACKEND
 
 
 def _progress(standings: Sequence[Standing]) -> str:
@@ -56,16 +56,17 @@ def _print(found: Comparison, console: Console) -> None:
         f"{config.dtype} · the same start, batches and order",
         soft_wrap=True,
     )
-    console.print(_speeds(found))
-    console.print()
-    console.print(_once(found))
-    for row in found.rows:
-        if row.reason:
-            console.print(f"{row.name}: {row.reason}", soft_wrap=True, markup=False)
-    first = found.rows[0].name
-    console.print(
-        f"[dim]×: the time of {first} over the row's; differs: from {first}, after {FEW_STEPS} steps[/]", soft_wrap=True
-    )
+    if found.rows:
+        console.print(_speeds(found))
+        console.print()
+        console.print(_once(found))
+        first = found.rows[0].name
+        console.print(
+            f"[dim]×: the time of {first} over the row's; differs: from {first}, after {FEW_STEPS} steps[/]", soft_wrap=True
+        )
+    for one in found.unavailable:
+        words = "; ".join(part for part in (one.reason, one.hint) if part)
+        console.print(f"{one.backend}: {words}", soft_wrap=True, markup=False)
     for note in found.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if found.fastest:
@@ -80,28 +81,26 @@ def _speeds(found: Comparison) -> Table:
             row.name,
             f"{row.microseconds_per_step:,.1f}",
             f"{row.spread:,.1f}",
-            _times(row.speed_up),
-            _times(row.speed_up_spread),
+            _times(row.speedup),
+            _times(row.speedup_spread),
             units.si(row.examples_per_second),
             units.si(row.flops_per_second),
             units.percent(row.utilization),
         )
         for row in found.rows
-        if row.microseconds_per_step is not None
     ]
     return _table(("backend", "µs a step", "±", "×", "±", "examples/s", "FLOP/s", "of peak"), rows)
 
 
-def _times(ratio: float | None) -> str:
+def _times(ratio: float) -> str:
     """Two decimals while they say something."""
-    return "" if ratio is None else f"{ratio:,.2f}" if ratio < 100 else f"{ratio:,.0f}"
+    return f"{ratio:,.2f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _once(found: Comparison) -> Table:
     """What is paid once, and whether all computed the same."""
-    timed = [row for row in found.rows if row.microseconds_per_step is not None]
     heads = ("", "set up", "first step", "compiling", "differs", "where")
-    return _table(heads, [_paid(row) for row in timed])
+    return _table(heads, [_paid(row) for row in found.rows])
 
 
 def _paid(row: Row) -> tuple[str, ...]:
@@ -109,7 +108,7 @@ def _paid(row: Row) -> tuple[str, ...]:
     return (
         row.name,
         units.duration(row.bind_seconds),
-        units.duration(row.first_step_seconds),
+        units.duration(row.first_call_seconds),
         units.duration(row.compile_seconds),
         differs + ("" if row.same else " ✗"),
         row.where if row.max_parameter_difference else "",

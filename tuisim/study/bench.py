@@ -77,7 +77,7 @@ class BenchRow:
     spread: float | None = None
     """Half the 10-90 % range of that ratio over the rounds."""
     rounds: int = 0
-    max_parameter_difference: float | None = None
+    relative_parameter_difference: float | None = None
     """Largest difference from tuisim's parameters after the same steps, over how far they moved; none for products."""
     reason: str = ""
 
@@ -202,7 +202,7 @@ def _as_many_as_fit(subject: Subject) -> int:
 def _row(case_: str, name: str, kind: str, times: Mapping[str, list[float]], difference: float | None) -> BenchRow:
     own, reference = times[name], times.get(REFERENCE)
     if reference is None:
-        return BenchRow(case_, name, kind, median(own) * 1e6, rounds=len(own), max_parameter_difference=difference)
+        return BenchRow(case_, name, kind, median(own) * 1e6, rounds=len(own), relative_parameter_difference=difference)
     ratios = [a / b for a, b in zip(own, reference, strict=True)]
     return BenchRow(case_, name, kind, median(own) * 1e6, median(ratios), spread(ratios), len(own), difference)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend
+from tuisim.backends import get_backend, probe
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
 from tuisim.marks import Mark
@@ -32,8 +32,11 @@ ROUND_SECONDS = 0.05
 LEAST_ROUNDS, MOST_ROUNDS = 3, 61
 SECONDS = 6.0
 """The budget where none is given: all rounds of all contenders."""
-TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
-"""Of the largest parameter, after FEW_STEPS steps: what rounding in another order explains; a wrong gradient is far beyond."""
+LONGEST = 4
+"""Who needs more than so many budgets for the least of steps is left out."""
+TOLERANCES = {"float32": 1e-2, "float64": 1e-6}
+"""Of the furthest way a parameter has gone in FEW_STEPS steps: rounding in another order stays well below, a wrong gradient
+is of the size of 1."""
 
 Wanted = Callable[[], bool]
 
@@ -57,59 +60,70 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contender's figures; none where it has none, and then the reason."""
+    """One contender's figures."""
 
     name: str
     backend: str
     threads: int
-    device: str = ""
-    bind_seconds: float | None = None
+    device: str
+    bind_seconds: float
     """Making the buffers and the calls, what is compiled included."""
-    first_step_seconds: float | None = None
+    first_call_seconds: float
     """The first step, with all that happens once."""
-    compile_seconds: float | None = None
+    compile_seconds: float | None
     """Of these two, compiling or loading what was compiled before; none where nothing is compiled."""
-    microseconds_per_step: float | None = None
+    microseconds_per_step: float
     """Median of the rounds."""
-    spread: float | None = None
+    spread: float
     """Half the 10-90 % range of that over the rounds, in microseconds."""
-    rounds: int = 0
-    examples_per_second: float | None = None
-    flops_per_second: float | None = None
-    utilization: float | None = None
+    rounds: int
+    examples_per_second: float
+    flops_per_second: float
+    utilization: float
     """Multiplications and additions per second over the measured peak at as many threads."""
-    speed_up: float | None = None
+    speedup: float
     """The first contender's time over this one's, the median over the rounds."""
-    speed_up_spread: float | None = None
-    max_parameter_difference: float | None = None
-    """From the first contender's, after the first steps."""
-    where: str = ""
-    same: bool | None = None
+    speedup_spread: float
+    max_parameter_difference: float | None
+    """From the first contender's, after the first steps; none where it is not finite."""
+    where: str
+    same: bool
     """Whether rounding explains that difference."""
-    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """One contender without figures."""
+
+    backend: str
+    """Its name, threads and all."""
+    reason: str
+    hint: str = ""
+    """What would cure that, where it is known."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, and what they were measured on."""
+    """All rows, who has none, and what they were measured on."""
 
     config: RunConfig
     rows: tuple[Row, ...]
+    unavailable: tuple[Unavailable, ...]
     notes: tuple[str, ...]
     seconds: float
 
     @property
     def fastest(self) -> tuple[Row, ...]:
         """The one of the shortest step, and after it those whose spread reaches down to it; empty where none was timed."""
-        timed = sorted((row.microseconds_per_step, row.spread or 0.0, i) for i, row in enumerate(self.rows)
-                       if row.microseconds_per_step is not None)  # fmt: skip
-        return tuple(self.rows[i] for step, reach, i in timed if step - reach <= timed[0][0])
+        ordered = sorted(self.rows, key=lambda row: row.microseconds_per_step)
+        return tuple(row for row in ordered if row.microseconds_per_step - row.spread <= ordered[0].microseconds_per_step)
 
     def to_dict(self) -> dict[str, Any]:
         """The document `tuisim compare --json` prints."""
         return {
             "config": self.config.to_dict(),
             "rows": [asdict(row) for row in self.rows],
+            "unavailable": [asdict(one) for one in self.unavailable],
             "fastest": [row.name for row in self.fastest],
             "compared_after_steps": FEW_STEPS,
             "seconds": self.seconds,
@@ -138,7 +152,7 @@ class Race:
         self.config = self._start.config
         self._ledger: Ledger = count(self.config)
         self._contenders: dict[Entry, Contender] = {}
-        self._reasons: dict[Entry, str] = {}
+        self._unavailable: dict[Entry, Unavailable] = {}
 
     def run(self, tell: Callable[[tuple[Standing, ...]], None] = lambda standings: None) -> Comparison:
         """Set up, take turns, and compare; `tell` hears how all stand after each turn."""
@@ -157,22 +171,26 @@ class Race:
                     self._turn(entry)
                     tell(self.standings())
             turns += 1
-        rows = self._rows()
-        return Comparison(self.config, rows, self._notes(rows), perf_counter() - self._begun)
+        rows, seconds = self._rows(), perf_counter() - self._begun
+        return Comparison(self.config, rows, tuple(self._unavailable.values()), self._notes(rows), seconds)
 
     def standings(self) -> tuple[Standing, ...]:
         """How all stand, in the order they were entered."""
         return tuple(self._standing(entry) for entry in self.entries)
 
     def _set_up(self, entry: Entry) -> None:
-        try:
-            likely = least_seconds(entry.backend, self._ledger) * (FEW_STEPS + LEAST_ROUNDS)
-            if likely > max(self._budget, 1.0) * 4:
-                self._reasons[entry] = f"left out: its least of steps would take {units.duration(likely)} or more"
-                return
-            self._contenders[entry] = Contender(entry, self._start)
-        except Exception as error:  # one that fails is a row with its reason; the others go on
-            self._out(entry, error)
+        found = probe(entry.backend)
+        likely = least_seconds(entry.backend, self._ledger) * (FEW_STEPS + LEAST_ROUNDS) if found.available else 0.0
+        if not found.available:
+            self._unavailable[entry] = Unavailable(entry.name, found.reason, found.remedy)
+        elif likely > LONGEST * max(self._budget, 1.0):
+            reason = f"left out: its least of steps would take {units.duration(likely)} or more"
+            self._unavailable[entry] = Unavailable(entry.name, reason, "give it more seconds, or a smaller network or batch")
+        else:
+            try:
+                self._contenders[entry] = Contender(entry, self._start)
+            except Exception as error:  # one that fails has its reason; the others go on
+                self._out(entry, error)
 
     def _turn(self, entry: Entry) -> None:
         try:
@@ -183,7 +201,7 @@ class Race:
     def _out(self, entry: Entry, error: Exception) -> None:
         self._contenders.pop(entry, None)
         words = str(error) if isinstance(error, TuisimError) else f"{type(error).__name__}: {error}"
-        self._reasons[entry] = printable(words or type(error).__name__, 300)
+        self._unavailable[entry] = Unavailable(entry.name, printable(words, 300))
 
     def _check_budget(self) -> None:
         one = sum(max(ROUND_SECONDS, contender.second_seconds) for contender in self._contenders.values())
@@ -195,84 +213,64 @@ class Race:
     def _standing(self, entry: Entry) -> Standing:
         contender = self._contenders.get(entry)
         if contender is None:
-            return Standing(entry.name, "", 0, 0, 0.0, None, (), self._reasons.get(entry, ""))
+            gone = self._unavailable.get(entry)
+            words = "; ".join(part for part in (gone.reason, gone.hint) if part) if gone else ""
+            return Standing(entry.name, "", 0, 0, 0.0, None, (), words)
         per_step = median(contender.samples) * 1e6 if contender.samples else None
-        return Standing(
-            entry.name,
-            contender.device,
-            contender.steps,
-            contender.examples,
-            contender.seconds,
-            per_step,
-            tuple(contender.losses),
-        )
+        done = contender.steps, contender.examples, contender.seconds
+        return Standing(entry.name, contender.device, *done, per_step, tuple(contender.losses))
 
     # ── what comes of it ──
 
     def _rows(self) -> tuple[Row, ...]:
-        assert self.config.threads is not None
-        first = next((self._contenders[entry] for entry in self.entries if entry in self._contenders), None)
-        rows: list[Row] = []
-        for entry in self.entries:
-            contender = self._contenders.get(entry)
-            if contender is not None and first is not None:
-                rows.append(self._row(contender, first))
-            else:
-                reason = self._reasons.get(entry, "not measured")
-                rows.append(Row(entry.name, entry.backend, entry.threads or self.config.threads, reason=reason))
-        return tuple(rows)
+        timed = [one for entry in self.entries if (one := self._contenders.get(entry)) is not None and one.samples]
+        return tuple(self._row(one, timed[0]) for one in timed)
 
     def _row(self, contender: Contender, first: Contender) -> Row:
-        entry, samples = contender.entry, contender.samples
-        found = Row(
-            entry.name, entry.backend, contender.threads, contender.device,
-            bind_seconds=contender.bind_seconds, first_step_seconds=contender.first_seconds,
-            compile_seconds=contender.compile_seconds,
-        )  # fmt: skip
-        if not samples:
-            return found
-        seconds, step = median(samples), self._ledger.step_total
+        samples, step = contender.samples, self._ledger.step_total
+        seconds = median(samples)
         ratios = [a / b for a, b in zip(first.samples, samples, strict=False)]
         worst, where = furthest(contender.parameters, first.parameters, self.config.layers)
-        largest = float(np.abs(first.parameters).max())
+        way = float(np.abs(first.parameters - first.first_parameters).max())
         with get_backend("numpy").threads(contender.threads):
             peak = peaks(self.config.dtype, contender.threads)
         return Row(
-            **(asdict(found) | {
-                "microseconds_per_step": seconds * 1e6,
-                "spread": spread(samples) * 1e6,
-                "rounds": len(samples),
-                "examples_per_second": self._ledger.batch / seconds,
-                "flops_per_second": step.flops / seconds,
-                "utilization": step.multiply_adds / seconds / peak.flops_per_second,
-                "speed_up": median(ratios),
-                "speed_up_spread": spread(ratios),
-                "max_parameter_difference": worst if math.isfinite(worst) else None,
-                "where": where,
-                "same": worst <= TOLERANCES[self.config.dtype] * max(1.0, largest),
-            })
-        )  # fmt: skip
+            name=contender.entry.name,
+            backend=contender.entry.backend,
+            threads=contender.threads,
+            device=contender.device,
+            bind_seconds=contender.bind_seconds,
+            first_call_seconds=contender.first_seconds,
+            compile_seconds=contender.compile_seconds,
+            microseconds_per_step=seconds * 1e6,
+            spread=spread(samples) * 1e6,
+            rounds=len(samples),
+            examples_per_second=self._ledger.batch / seconds,
+            flops_per_second=step.flops / seconds,
+            utilization=step.multiply_adds / seconds / peak.flops_per_second,
+            speedup=median(ratios),
+            speedup_spread=spread(ratios),
+            max_parameter_difference=worst if math.isfinite(worst) else None,
+            where=where,
+            same=worst <= TOLERANCES[self.config.dtype] * way,
+        )
 
     def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
         """Thread counts that are too many, with what they cost where that was measured, and contenders that differ."""
         notes = list(self._start.dataset.notes)
-        by_entry = dict(zip(self.entries, rows, strict=True))
-        for entry, row in by_entry.items():
-            if words := warning(entry):
-                notes.append(words + _loss(row, rows))
+        by_name = {row.name: row for row in rows}
+        notes += [words + _loss(by_name.get(entry.name), rows) for entry in self.entries if (words := warning(entry))]
         notes += [f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}" for row in rows
-                  if row.same is False]  # fmt: skip
+                  if not row.same]  # fmt: skip
         return tuple(notes)
 
 
-def _loss(row: Row, rows: Sequence[Row]) -> str:
+def _loss(row: Row | None, rows: Sequence[Row]) -> str:
     """What the best other thread count of the same backend gains over this one, as measured."""
-    others = [other for other in rows if other.backend == row.backend and other.name != row.name]
-    timed = [other for other in others if other.microseconds_per_step is not None]
-    if row.microseconds_per_step is None or not timed:
+    others = [other for other in rows if row and other.backend == row.backend and other.name != row.name]
+    if row is None or not others:
         return ""
-    best = min(timed, key=lambda other: other.microseconds_per_step or math.inf)
-    assert best.microseconds_per_step is not None
+    best = min(others, key=lambda other: other.microseconds_per_step)
     return f"; measured here {best.microseconds_per_step / row.microseconds_per_step:.2f} × the speed of {best.name}"
 
 

@@ -114,6 +114,7 @@ class Contender:
             self.bind_seconds = perf_counter() - begun
             """Making the buffers and the calls, what is compiled included."""
             self.device = self.backend.device()
+            self.first_parameters = self._parameters()
             self.first_seconds = self._advance(1)
             """The first step, with all that happens once."""
             spent = self._compiled
@@ -121,7 +122,7 @@ class Contender:
             """Of these two, compiling or loading what was compiled before; none where the backend compiles nothing."""
             self.second_seconds = self._advance(1)
             self._advance(FEW_STEPS - 2)
-        self.parameters: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
+        self.parameters = self._parameters()
         """After the few first steps, for all to be compared."""
 
     @property
@@ -129,6 +130,11 @@ class Contender:
         """What the backend has spent compiling in this process."""
         spent: float | None = getattr(self.backend, "compile_seconds", None)
         return spent
+
+    def _parameters(self) -> NDArray[Any]:
+        """All of them, flat, in double precision."""
+        found: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
+        return found
 
     def turn(self, seconds: float) -> None:
         """Work for about `seconds`, at least one step, and keep the time per step."""

@@ -83,7 +83,7 @@ class SpeedView(_RaceView):
         cells: list[list[Span]] = []
         for i, (one, rate) in enumerate(zip(standings, rates, strict=True)):
             row = rows.get(one.name)
-            ratio = row.speed_up if row and row.speed_up is not None else rate / first if first and rate else None
+            ratio = row.speedup if row else rate / first if first and rate else None
             cells.append(
                 [
                     (one.name, tone_of(i)),
@@ -107,7 +107,7 @@ class SpeedView(_RaceView):
 
     def _once(self, frame: Frame) -> list[Line]:
         """Set-up, first step, utilization and difference, once the race is over."""
-        rows = [row for row in self.heat.rows.values() if row.microseconds_per_step is not None]
+        rows = list(self.heat.rows.values())
         if not rows:
             return []
         columns = [Column("", right=False), Column("set up"), Column("first step"), Column("compiling"), Column("of peak")]
@@ -116,7 +116,7 @@ class SpeedView(_RaceView):
             [
                 (row.name, Tone.TEXT),
                 (units.duration(row.bind_seconds), Tone.TEXT),
-                (units.duration(row.first_step_seconds), Tone.TEXT),
+                (units.duration(row.first_call_seconds), Tone.TEXT),
                 (units.duration(row.compile_seconds), Tone.TEXT),
                 (units.percent(row.utilization), Tone.TEXT),
                 (units.si(row.examples_per_second), Tone.TEXT),
@@ -140,7 +140,7 @@ class SpeedView(_RaceView):
         if found is None or not found.fastest:
             return []
         first, *level = (row.name for row in found.fastest)
-        same = all(row.same for row in found.rows if row.same is not None)
+        same = all(row.same for row in found.rows)
         words = f"{first} is the fastest here" + (f", level with {', '.join(level)}" if level else "")
         proof = f"all computed the same, to rounding, over {FEW_STEPS} steps" if same else "not all computed the same"
         return [BLANK, *spread([((words, Tone.STRONG),), ((proof, Tone.GOOD if same else Tone.BAD),)], width),
