@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_numpy_backend import CASES, RUNS, close, recorded
+from test_numpy_backend import CASES, check_recorded, close
 from test_scalar_backend import bound, configs
 
 pytest.importorskip("numba")
@@ -84,18 +84,7 @@ def test_products_of_any_shape_are_blass(layers, batch, dtype):
 
 @pytest.mark.parametrize("number", CASES)
 def test_recorded_runs(number):
-    config, steps, parameters = recorded(number)
-    config = RunConfig(**(config.to_dict() | {"backend": "numba"}))
-    trainer = Trainer(config, data=(RUNS[f"case{number}_X"], RUNS[f"case{number}_Y"]), parameters=parameters)
-    losses = [trainer.step()]
-    for k, (gW, gb) in enumerate(trainer.gradients()):
-        close(gW, RUNS[f"case{number}_gW{k}"])
-        close(gb, RUNS[f"case{number}_gb{k}"])
-    losses += [trainer.step() for _ in range(steps - 1)]
-    close(losses, RUNS[f"case{number}_loss"])
-    for k, (W, b) in enumerate(trainer.parameters()):
-        close(W, RUNS[f"case{number}_endW{k}"])
-        close(b, RUNS[f"case{number}_endb{k}"])
+    check_recorded(number, "numba")
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuisim import RunConfig
+from tuisim import RunConfig, Trainer
 from tuisim.backends import get_backend
 from tuisim.backends.numpy.site import TILE
 from tuisim.engine import initial
@@ -38,11 +38,10 @@ def close(ours, theirs):
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-14)
 
 
-@pytest.mark.parametrize("number", CASES)
-def test_recorded_runs(number):
-    from tuisim import Trainer
-
+def check_recorded(number, backend):
+    """Losses, first gradients and final parameters of a recorded run, on `backend`."""
     config, steps, parameters = recorded(number)
+    config = RunConfig(**(config.to_dict() | {"backend": backend}))
     trainer = Trainer(config, data=(RUNS[f"case{number}_X"], RUNS[f"case{number}_Y"]), parameters=parameters)
     losses = [trainer.step()]
     for k, (gW, gb) in enumerate(trainer.gradients()):
@@ -53,6 +52,11 @@ def test_recorded_runs(number):
     for k, (W, b) in enumerate(trainer.parameters()):
         close(W, RUNS[f"case{number}_endW{k}"])
         close(b, RUNS[f"case{number}_endb{k}"])
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_recorded_runs(number):
+    check_recorded(number, "numpy")
 
 
 def network_and_data(config, rows, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_numpy_backend import CASES, RUNS, close, recorded
+from test_numpy_backend import CASES, check_recorded
 
 from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS
@@ -80,14 +80,7 @@ def test_numpy_computes_the_same(config):
 
 @pytest.mark.parametrize("number", CASES)
 def test_recorded_runs(number):
-    config, steps, parameters = recorded(number)
-    config = RunConfig(**(config.to_dict() | {"backend": "scalar"}))
-    trainer = Trainer(config, data=(RUNS[f"case{number}_X"], RUNS[f"case{number}_Y"]), parameters=parameters)
-    losses = [trainer.step() for _ in range(steps)]
-    close(losses, RUNS[f"case{number}_loss"])
-    for k, (W, b) in enumerate(trainer.parameters()):
-        close(W, RUNS[f"case{number}_endW{k}"])
-        close(b, RUNS[f"case{number}_endb{k}"])
+    check_recorded(number, "scalar")
 
 
 def test_each_kind_of_operation_has_a_scalar_kernel():

@@ -48,7 +48,7 @@ class Scripted:
         self.standings: tuple[Standing, ...] = ()
         self.comparison: Comparison | None = None
         self.failure: str | None = None
-        self.started = self.stopped = False
+        self.alive = self.started = self.stopped = False
         self.__dict__.update(state)
 
     def start(self) -> None:
@@ -162,6 +162,17 @@ async def test_again_ends_the_one_and_begins_another():
         await pilot.pause()
         assert app.screen is not screen
         assert app.made[-1][0].stopped
+
+
+async def test_again_waits_until_the_stopped_one_has_left_its_step():
+    async with racing(standings=STANDINGS, alive=True) as (screen, pilot, app):
+        await pilot.press("r")
+        await pilot.pause()
+        assert [worker.stopped for worker, _ in app.made] == [True]
+        app.made[0][0].alive = False
+        screen.tick()
+        assert len(app.made) == 2
+        assert app.made[1][0].started
 
 
 async def test_a_failure_is_said_where_the_figures_would_be():

@@ -49,6 +49,6 @@ class Background:
         except MemoryError:
             self.failure = "out of memory: a smaller network, batch or volume would fit"
         except TuisimError as error:
-            self.failure = str(error)
+            self.failure = printable(str(error), 1_000)
         except Exception as error:  # whatever it is belongs on the screen, not in a thread that nobody reads
             self.failure = printable(f"{type(error).__name__}: {error}", 300)

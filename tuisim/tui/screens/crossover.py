@@ -1,6 +1,6 @@
 """The crossover screen: a map of who wins at which width and batch, live as it fills, and the rule it comes to.
 
-It lays out, binds keys and passes sweeps on; it draws nothing and measures nothing. The worker is made by a factory, so a
+It lays out, moves the cursor and passes sweeps on; it draws nothing and measures nothing. The worker is made by a factory, so a
 scripted one serves as well.
 """
 
@@ -18,14 +18,12 @@ from tuisim.study.crossover import Size, Sweeping
 from tuisim.study.crossover_found import Crossover
 from tuisim.study.crossover_pairs import Duel, duels, likely_works
 from tuisim.study.crossover_worker import CrossoverWorker
-from tuisim.tui.screens.panels import PanelScreen
+from tuisim.tui.screens.study import StudyScreen
 from tuisim.tui.widgets.crossover_map import MapView
 from tuisim.tui.widgets.crossover_view import CellView, CrossoverHeader, RuleView, Survey
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
-TICK = 0.1
-"""Seconds between two looks at the worker."""
 _WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _CELL = Binding.Group("cell", compact=True)
 
@@ -45,7 +43,7 @@ class AnyCrossoverWorker(Protocol):
     def stop(self) -> None: ...
 
 
-class CrossoverScreen(PanelScreen):
+class CrossoverScreen(StudyScreen[AnyCrossoverWorker, Survey]):
     """One sweep over `config`'s network. `busy` says whether a training would be disturbed; `hush` pauses it."""
 
     TITLE = "crossover"
@@ -80,9 +78,6 @@ class CrossoverScreen(PanelScreen):
             )
         ),
         Binding("p", "pair", "pair", id="crossover.pair", tooltip="Hold the next two against each other"),
-        Binding("r", "again", "again", id="crossover.again", tooltip="Measure once more"),
-        Binding("m", "measure", "begin now", id="crossover.measure", tooltip="Begin; a training that runs is paused for it"),
-        Binding("escape,b", "back", "back", id="crossover.back", key_display="esc", tooltip="Out of the zoom, or back"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"crossover.zoom_{n}", tooltip=f"Only the {what}, or all")
             for n, what in enumerate(("map", "cell", "rule"), 1)
@@ -97,11 +92,8 @@ class CrossoverScreen(PanelScreen):
         worker_factory: Callable[[RunConfig, Sequence[Entry]], AnyCrossoverWorker] = CrossoverWorker,
         pairs: Sequence[Duel] | None = None,
     ) -> None:
-        super().__init__()
-        self._config, self._busy, self._hush, self._make = config, busy, hush, worker_factory
+        super().__init__(busy, hush, lambda: worker_factory(config, self._pairs[0]), self._survey_of, self._hand)
         self._pairs = list(duels(likely_works) if pairs is None else pairs)
-        self._worker: AnyCrossoverWorker | None = None
-        self._leaving: AnyCrossoverWorker | None = None
         self._chosen: Size | None = None
         self._survey = Survey()
         self._header = CrossoverHeader(config)
@@ -118,36 +110,16 @@ class CrossoverScreen(PanelScreen):
         yield from self._panels
         yield KeyLine()
 
-    def on_mount(self) -> None:
-        self.set_interval(TICK, self.tick)
-        self.call_after_refresh(self.tick)
+    def _survey_of(self, worker: AnyCrossoverWorker | None) -> Survey:
+        pair = self._pairs[0]
+        if worker is None:
+            return Survey(pair, waits=self._busy(), chosen=self._chosen)
+        return Survey(pair, worker.sweeping, worker.crossover, worker.failure, chosen=self._chosen)
 
-    def on_unmount(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-
-    def tick(self) -> None:
-        """Begin when the machine is free, and show what is new."""
-        # One that was asked to end is still at a step, and would disturb the next.
-        if self._worker is None and not self._busy() and not (self._leaving and self._leaving.alive):
-            self._worker = self._make(self._config, self._pairs[0])
-            self._worker.start()
-        worker, pair = self._worker, self._pairs[0]
-        survey = Survey(pair, waits=self._busy(), chosen=self._chosen)
-        if worker is not None:
-            survey = Survey(pair, worker.sweeping, worker.crossover, worker.failure, chosen=self._chosen)
-        if survey != self._survey or not self._panels[0].canvas.lines:
-            self._survey = survey
-            self._header.survey = survey
-            for view in self._views:
-                view.survey = survey
-            self._line.draw()
-            for panel in self._panels:
-                if panel.display:
-                    panel.canvas.draw()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._worker is None if action == "measure" else True
+    def _hand(self, survey: Survey) -> None:
+        self._survey = survey
+        for reader in (self._header, *self._views):
+            reader.survey = survey
 
     def action_move(self, widths: int, batches: int) -> None:
         """Look at the next cell; where the rule has the screen there is none to be seen, and it scrolls."""
@@ -163,19 +135,5 @@ class CrossoverScreen(PanelScreen):
         self.action_again()
 
     def action_again(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._leaving = self._worker
-        self._worker = self._chosen = None
-        self.tick()
-
-    def action_measure(self) -> None:
-        self._hush()
-        self.notify("the training is paused: space goes on with it on its own screen")
-
-    def action_back(self) -> None:
-        """Out of the zoom, or back to where it was asked for."""
-        if self.zoomed:
-            self.zoom(None)
-        else:
-            self.dismiss(None)
+        self._chosen = None
+        super().action_again()

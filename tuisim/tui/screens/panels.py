@@ -36,6 +36,13 @@ class PanelScreen(Screen[None]):
             chosen.focus()
         self.call_after_refresh(self.fit_panels)
 
+    def action_back(self) -> None:
+        """Out of the zoom, or back to where the screen was asked for."""
+        if self.zoomed:
+            self.zoom(None)
+        else:
+            self.dismiss(None)
+
     @on(Panel.ZoomAsked)
     def _title_clicked(self, message: Panel.ZoomAsked) -> None:
         self.action_zoom(message.panel.number)

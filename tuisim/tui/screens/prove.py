@@ -141,13 +141,6 @@ class ProveScreen(PanelScreen):
     def action_force(self) -> None:
         self._start(force=True)
 
-    def action_back(self) -> None:
-        """Out of the zoom, or back to where it was asked for."""
-        if self.zoomed:
-            self.zoom(None)
-        else:
-            self.dismiss(None)
-
     def _redraw(self) -> None:
         for panel in self._panels:
             if panel.display:

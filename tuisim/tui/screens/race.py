@@ -1,6 +1,6 @@
 """The race screen: the same run on several backends and thread counts, bars and losses live, and who won.
 
-It lays out, binds keys and passes heats on; it draws nothing and measures nothing. The worker is made by a factory, so a
+It lays out and passes heats on; it draws nothing and measures nothing. The worker is made by a factory, so a
 scripted one serves as well.
 """
 
@@ -17,13 +17,11 @@ from tuisim.config import RunConfig, usable_cores
 from tuisim.study.compare import Comparison, Standing
 from tuisim.study.contenders import Entry
 from tuisim.study.race_worker import RaceWorker
-from tuisim.tui.screens.panels import PanelScreen
+from tuisim.tui.screens.study import StudyScreen
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.race_view import Heat, LossRaceView, RaceHeader, SpeedView
 
-TICK = 0.1
-"""Seconds between two looks at the worker."""
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 
 
@@ -36,6 +34,8 @@ class AnyRaceWorker(Protocol):
     def comparison(self) -> Comparison | None: ...
     @property
     def failure(self) -> str | None: ...
+    @property
+    def alive(self) -> bool: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
 
@@ -47,7 +47,7 @@ def field(cores: int | None = None) -> tuple[Entry, ...]:
     return tuple([*entered, Entry("numpy", cores)] if cores > 1 else entered)
 
 
-class RaceScreen(PanelScreen):
+class RaceScreen(StudyScreen[AnyRaceWorker, Heat]):
     """One race over `config`. `busy` says whether a training would be disturbed; `hush` pauses it."""
 
     TITLE = "race"
@@ -70,13 +70,8 @@ class RaceScreen(PanelScreen):
     RaceScreen.-zoomed Panel.-zoomed { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "again", id="race.again", tooltip="Race once more"),
-        Binding("m", "measure", "begin now", id="race.measure", tooltip="Begin; a training that runs is paused for it"),
-        Binding("escape,b", "back", "back", id="race.back", key_display="esc", tooltip="Out of the zoom, or back"),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"race.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("speed", "loss"), 1)
-        ),
+        Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"race.zoom_{n}", tooltip=f"Only the {what}, or all")
+        for n, what in enumerate(("speed", "loss"), 1)
     ]
 
     def __init__(
@@ -86,10 +81,7 @@ class RaceScreen(PanelScreen):
         hush: Callable[[], None] = lambda: None,
         worker_factory: Callable[[RunConfig, Sequence[Entry]], AnyRaceWorker] = RaceWorker,
     ) -> None:
-        super().__init__()
-        self._config, self._busy, self._hush, self._make = config, busy, hush, worker_factory
-        self._worker: AnyRaceWorker | None = None
-        self._heat = Heat()
+        super().__init__(busy, hush, lambda: worker_factory(config, field()), self._heat_of, self._hand)
         self._header = RaceHeader(config)
         self._line = ViewCanvas(self._header, id="race-header")
         self._views = (SpeedView(), LossRaceView())
@@ -103,47 +95,9 @@ class RaceScreen(PanelScreen):
         yield from self._panels
         yield KeyLine()
 
-    def on_mount(self) -> None:
-        self.set_interval(TICK, self.tick)
-        self.call_after_refresh(self.tick)
+    def _heat_of(self, worker: AnyRaceWorker | None) -> Heat:
+        return Heat(waits=self._busy()) if worker is None else Heat(worker.standings, worker.comparison, worker.failure)
 
-    def on_unmount(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-
-    def tick(self) -> None:
-        """Begin when the machine is free, and show what is new."""
-        if self._worker is None and not self._busy():
-            self._worker = self._make(self._config, field())
-            self._worker.start()
-        worker = self._worker
-        heat = Heat(waits=True) if worker is None else Heat(worker.standings, worker.comparison, worker.failure)
-        if heat != self._heat or not self._panels[0].canvas.lines:
-            self._heat = heat
-            self._header.heat = heat
-            for view in self._views:
-                view.heat = heat
-            self._line.draw()
-            for panel in self._panels:
-                if panel.display:
-                    panel.canvas.draw()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._worker is None if action == "measure" else True
-
-    def action_again(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-        self._worker = None
-        self.tick()
-
-    def action_measure(self) -> None:
-        self._hush()
-        self.notify("the training is paused: space goes on with it on its own screen")
-
-    def action_back(self) -> None:
-        """Out of the zoom, or back to where it was asked for."""
-        if self.zoomed:
-            self.zoom(None)
-        else:
-            self.dismiss(None)
+    def _hand(self, heat: Heat) -> None:
+        for reader in (self._header, *self._views):
+            reader.heat = heat
