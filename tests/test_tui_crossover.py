@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import shell
+from shell import Shell
 from test_marks import said
-from textual.app import App
 from textual.pilot import Pilot
 
 from tuisim.config import RunConfig
@@ -22,7 +23,6 @@ from tuisim.study.crossover_rule import rule
 from tuisim.tui import pages
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.screens.crossover import CrossoverScreen
-from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.widgets.crossover_map import MapView
 from tuisim.tui.widgets.crossover_view import CellView, CrossoverHeader, RuleView, Survey
 from tuisim.tui.widgets.lines import Frame, Tone, text, width_of
@@ -63,34 +63,20 @@ def ended(cells: Sequence[Cell] = MORE) -> Crossover:
 END = Sweeping(MORE, None, (96, 64), 19.8)
 
 
-class Scripted:
-    """A worker that has come as far as it is told."""
+class Scripted(shell.Scripted):
+    """A sweep as far as it is told."""
 
-    def __init__(self, **state: Any) -> None:
-        self.sweeping: Sweeping | None = None
-        self.crossover: Crossover | None = None
-        self.failure: str | None = None
-        self.alive = self.started = self.stopped = False
-        self.__dict__.update(state)
-
-    def start(self) -> None:
-        self.started = True
-
-    def stop(self) -> None:
-        self.stopped = True
+    sweeping: Sweeping | None = None
+    crossover: Crossover | None = None
 
 
-class Shell(App[None]):
+class Studio(Shell):
     """The least app the screen can live in."""
 
     def __init__(self, state: dict[str, Any], busy: bool) -> None:
         super().__init__()
-        self.animation_level = "none"
         self.made: list[tuple[Scripted, Sequence[Entry]]] = []
         self.busy, self.state = busy, state
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return DARK_MEANINGS
 
     def on_mount(self) -> None:
         self.push_screen(CrossoverScreen(CONFIG, lambda: self.busy, self.hush, self.make, (PAIR, THREADS)))
@@ -107,8 +93,8 @@ class Shell(App[None]):
 @asynccontextmanager
 async def sweeping(
     size: tuple[int, int] = (120, 36), busy: bool = False, **state: Any
-) -> AsyncIterator[tuple[CrossoverScreen, Pilot[None], Shell]]:
-    app = Shell(state, busy)
+) -> AsyncIterator[tuple[CrossoverScreen, Pilot[None], Studio]]:
+    app = Studio(state, busy)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         screen = app.screen

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.app import App
+import shell
+from shell import Shell
 from textual.pilot import Pilot
 
 from tuisim.accounting import Operations
@@ -17,7 +18,6 @@ from tuisim.study import prove_cost
 from tuisim.study.prove import Progress, Proof, prove
 from tuisim.study.prove_count import BatchCount, CountCheck
 from tuisim.tui.screens.prove import ProveScreen
-from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.widgets.lines import width_of
 from tuisim.tui.widgets.panel import Panel
 
@@ -25,36 +25,22 @@ CONFIG = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 
 
-class Scripted:
-    """A worker that has come as far as it is told."""
+class Scripted(shell.Scripted):
+    """A proof as far as it is told."""
 
-    def __init__(self, **state: Any) -> None:
-        self.progress: Progress | None = None
-        self.proof: Proof | None = None
-        self.failure: str | None = None
-        self.refused = False
-        self.seconds = 2.0
-        self.started = self.stopped = False
-        self.__dict__.update(state)
-
-    def start(self) -> None:
-        self.started = True
-
-    def stop(self) -> None:
-        self.stopped = True
+    progress: Progress | None = None
+    proof: Proof | None = None
+    refused = False
+    seconds = 2.0
 
 
-class Shell(App[None]):
+class Studio(Shell):
     """The least app the screen can live in; keeps the workers that were asked for."""
 
     def __init__(self, states: list[dict[str, Any]], config: RunConfig) -> None:
         super().__init__()
-        self.animation_level = "none"
         self._states, self._config = states, config
         self.made: list[tuple[Scripted, bool]] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return DARK_MEANINGS
 
     def on_mount(self) -> None:
         self.push_screen(ProveScreen(self._config, self.make))
@@ -68,8 +54,8 @@ class Shell(App[None]):
 @asynccontextmanager
 async def proving(
     *states: dict[str, Any], config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36)
-) -> AsyncIterator[tuple[ProveScreen, Pilot[None], Shell]]:
-    app = Shell(list(states), config)
+) -> AsyncIterator[tuple[ProveScreen, Pilot[None], Studio]]:
+    app = Studio(list(states), config)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         screen = app.screen
@@ -243,7 +229,7 @@ async def test_another_failure_cannot_be_overruled():
 
 
 async def test_a_real_worker_proves_it():
-    app = Shell([{}], CONFIG)
+    app = Studio([{}], CONFIG)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = ProveScreen(CONFIG)
         await app.push_screen(screen)

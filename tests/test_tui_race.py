@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.app import App
+import shell
+from shell import Shell
 from textual.pilot import Pilot
 
 from tuisim.config import RunConfig
 from tuisim.study.compare import Comparison, Row, Standing, Unavailable
 from tuisim.study.contenders import Entry
 from tuisim.tui.screens.race import RaceScreen, field
-from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.widgets.lines import Frame, Tone, text, width_of
 from tuisim.tui.widgets.panel import Panel
 from tuisim.tui.widgets.race_view import Heat, LossRaceView, SpeedView
@@ -41,34 +41,20 @@ GONE = (Unavailable("numba", "not installed", "pip install '.[numba]'"),)
 ENDED = Comparison(CONFIG.resolved(), ROWS, GONE, ("numpy@2: every usable core, so none is left for an app beside it",), 9.0)
 
 
-class Scripted:
-    """A worker that has come as far as it is told."""
+class Scripted(shell.Scripted):
+    """A race as far as it is told."""
 
-    def __init__(self, **state: Any) -> None:
-        self.standings: tuple[Standing, ...] = ()
-        self.comparison: Comparison | None = None
-        self.failure: str | None = None
-        self.alive = self.started = self.stopped = False
-        self.__dict__.update(state)
-
-    def start(self) -> None:
-        self.started = True
-
-    def stop(self) -> None:
-        self.stopped = True
+    standings: tuple[Standing, ...] = ()
+    comparison: Comparison | None = None
 
 
-class Shell(App[None]):
+class Studio(Shell):
     """The least app the screen can live in."""
 
     def __init__(self, state: dict[str, Any], busy: bool) -> None:
         super().__init__()
-        self.animation_level = "none"
         self.made: list[tuple[Scripted, Sequence[Entry]]] = []
         self.busy, self.state = busy, state
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return DARK_MEANINGS
 
     def on_mount(self) -> None:
         self.push_screen(RaceScreen(CONFIG, lambda: self.busy, self.hush, self.make))
@@ -85,8 +71,8 @@ class Shell(App[None]):
 @asynccontextmanager
 async def racing(
     size: tuple[int, int] = (120, 36), busy: bool = False, **state: Any
-) -> AsyncIterator[tuple[RaceScreen, Pilot[None], Shell]]:
-    app = Shell(state, busy)
+) -> AsyncIterator[tuple[RaceScreen, Pilot[None], Studio]]:
+    app = Studio(state, busy)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         screen = app.screen

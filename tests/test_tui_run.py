@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from scripted import ScriptedWorker, snapshot
+from shell import Shell
 from textual.app import App
 from textual.color import Color
 from textual.geometry import Offset
@@ -20,7 +21,6 @@ from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, RunFailed, State
 from tuisim.tui.screens.run import ROUND, RunScreen
-from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.widgets.lines import text
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
@@ -28,17 +28,13 @@ CONFIG = RunConfig(layers=(64, 32, 10), epochs=None)
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 
 
-class Shell(App[None]):
+class Studio(Shell):
     """The least app a run screen can live in; keeps what it asks for."""
 
     def __init__(self, worker: ScriptedWorker, config: RunConfig) -> None:
         super().__init__()
-        self.animation_level = "none"
         self.run_screen = RunScreen(worker, config, count(config))
         self.restarts: list[RunConfig] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return DARK_MEANINGS
 
     def on_mount(self) -> None:
         self.push_screen(self.run_screen)
@@ -51,7 +47,7 @@ class Shell(App[None]):
 async def running(
     worker: ScriptedWorker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36), notices: bool = False
 ) -> AsyncIterator[tuple[RunScreen, Pilot[None]]]:
-    app = Shell(worker, config)
+    app = Studio(worker, config)
     async with app.run_test(size=size, notifications=notices) as pilot:
         await pilot.pause()
         app.run_screen.tick()
