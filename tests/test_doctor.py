@@ -17,7 +17,7 @@ from tuisim.backends.numpy.blas import Blas
 from tuisim.cli import doctor as command
 from tuisim.cli.console import CommandConsole
 from tuisim.study import doctor_extras, doctor_gpu, doctor_processor
-from tuisim.study.doctor import NO_BACKEND, CupyReport, Report, diagnose
+from tuisim.study.doctor import CupyReport, Report, diagnose
 from tuisim.study.doctor_blas import judge
 from tuisim.study.doctor_extras import Extra, Package
 from tuisim.study.doctor_gpu import Device, Driver
@@ -49,7 +49,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_prints_a_report_and_ends_well_whatever_lacks():
     result = run()
     assert (result.returncode, result.stderr) == (0, "")
-    for words in ("Python", "BLAS", "cores", "memory", "GPU", "CuPy", "backends", "extras", "all numbers measured", NO_BACKEND):
+    for words in ("Python", "BLAS", "cores", "memory", "GPU", "CuPy", "backends", "extras", "all numbers measured"):
         assert words in result.stdout
     assert all(line == line.rstrip() for line in result.stdout.splitlines())
 
@@ -64,7 +64,6 @@ def test_the_document_has_what_is_promised():
         assert set(one) == {"name", "available", "version", "device", "reason", "remedy"}
         assert one["available"] or one["reason"]
     assert document["gpu"]["cupy"]["name"] == "cupy"
-    assert document["gpu"]["cupy"]["backend"] == NO_BACKEND
     assert document["cpu"]["usable_cores"] >= 1
     assert document["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
 
@@ -108,14 +107,15 @@ def test_what_is_broken_says_so_with_its_remedy(report):
     assert "→ pip install 'tuisim[numba]'" in text
 
 
-def test_a_gpu_that_works_is_shown_and_what_tuisim_lacks_is_said(report):
+def test_a_gpu_that_works_is_shown(report):
     driver = Driver("580.65.06", (Device("NVIDIA H200", 140 << 30, 139 << 30),))
     cupy = CupyReport(Probe("cupy", True, "14.2.0", "NVIDIA H200"), "13.1", "13.0", 140 << 30, 139 << 30)
-    found = replace(report, driver=driver, cupy=cupy)
+    found = replace(report, driver=driver, cupy=cupy, backends=(*report.backends[:2], cupy.probe))
     text = shown(found, 160)
     assert "GPU        ✓ NVIDIA H200, 140 GiB, 139 GiB free, driver 580.65.06" in text
-    assert "CuPy       ✓ 14.2.0 (CUDA 13.0) works on NVIDIA H200, 139 GiB free; tuisim's CuPy backend is not part" in text
-    assert "cupy       – tuisim's CuPy backend is not part of this version" in text
+    assert "CuPy       ✓ 14.2.0 (CUDA 13.0) works on NVIDIA H200, 139 GiB free" in text
+    assert "cupy       ✓ works: NVIDIA H200 (cupy 14.2.0)" in text
+    assert "auto       ✓ takes numpy for small networks, cupy for others" in text
     assert found.to_dict()["gpu"]["devices"] == [{"name": "NVIDIA H200", "total_bytes": 140 << 30, "free_bytes": 139 << 30}]
 
 

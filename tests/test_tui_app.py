@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tuisim.config import RunConfig
 from tuisim.engine import RunFailed
 from tuisim.presets import PRESETS
+from tuisim.tui import anew
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
 from tuisim.tui.screens.help import HelpScreen
@@ -221,3 +222,31 @@ async def test_a_restart_key_held_down_does_not_pile_runs_up(monkeypatch: pytest
         await pilot.pause()
         assert len(workers) == 1
         assert workers[0].stopped_for is None  # the run in front goes on
+
+
+async def test_after_a_lost_gpu_and_only_then_tuisim_can_be_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        workers[0].failure = RunFailed(3, "out of memory", "")
+        await pilot.press("ctrl+n")
+        assert not app.anew
+        workers[0].failure = RunFailed(3, "the GPU failed", "", lost=True)
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert app.anew
+        assert app.return_code == 0
+
+
+def test_what_is_started_anew_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig(layers=(7, 5, 3), hidden_activation="tanh", loss="mse", backend="cupy", epochs=None)
+    begun: list[dict[str, str]] = []
+    monkeypatch.setattr(anew.os, "name", "nt")
+    monkeypatch.setattr(anew.subprocess, "call", lambda command, env: begun.append(env) or 0)
+    assert anew.start(config) == 0
+    monkeypatch.setenv("TUISIM_FORM", begun[0]["TUISIM_FORM"])
+    assert anew.handed_down() == config
+    assert anew.handed_down() is None, "it is not handed on to what that process starts"
+    for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}'):
+        monkeypatch.setenv("TUISIM_FORM", odd)
+        assert anew.handed_down() is None

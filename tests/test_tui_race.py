@@ -30,10 +30,10 @@ STANDINGS = (
 )
 ROWS = (
     Row("scalar", "scalar", 1, "plain Python ×1", bind_seconds=1e-3, first_call_seconds=0.04, compile_seconds=None,
-        microseconds_per_step=36_254.7, spread=2_740.0, rounds=61, examples_per_second=883.0, flops_per_second=9.1e6,
+        transfer_seconds=None, launch_microseconds=None, microseconds_per_step=36_254.7, spread=2_740.0, rounds=61, examples_per_second=883.0, flops_per_second=9.1e6,
         utilization=1e-4, speedup=1.0, speedup_spread=0.0, max_parameter_difference=0.0, where="", same=True),
     Row("numpy", "numpy", 1, "OpenBLAS ×1", bind_seconds=1e-3, first_call_seconds=6e-3, compile_seconds=None,
-        microseconds_per_step=86.3, spread=21.0, rounds=61, examples_per_second=371e3, flops_per_second=3.8e9,
+        transfer_seconds=None, launch_microseconds=None, microseconds_per_step=86.3, spread=21.0, rounds=61, examples_per_second=371e3, flops_per_second=3.8e9,
         utilization=0.054, speedup=415.0, speedup_spread=60.0, max_parameter_difference=1.7e-7, where="layer 1, W[0,0]",
         same=True),
 )  # fmt: skip
@@ -111,6 +111,18 @@ def test_the_end_says_what_was_paid_once_and_that_all_computed_the_same():
     view.heat = Heat(STANDINGS[:2], wrong)
     lines = view.lines(None, Frame(90, 30))
     assert any("not all computed the same" in characters and tone is Tone.BAD for line in lines for characters, tone in line)
+
+
+def test_what_a_device_of_its_own_costs_has_columns_only_where_there_is_one():
+    view = SpeedView()
+    view.heat = Heat(STANDINGS, ENDED)
+    frame = Frame(110, 30)
+    assert "copying" not in "\n".join(text(line) for line in view.lines(None, frame))
+    card = replace(ROWS[1], name="cupy", backend="cupy", compile_seconds=0.8, transfer_seconds=0.031, launch_microseconds=88.2)
+    view.heat = Heat(STANDINGS, Comparison(ENDED.config, (ROWS[0], card), (), (), 9.0))
+    words = "\n".join(text(line) for line in view.lines(None, frame))
+    for expected in ("copying", "31.0 ms", "launch", "88.2 µs", "compiling"):
+        assert expected in words
 
 
 def test_losses_are_drawn_over_each_ones_own_seconds():

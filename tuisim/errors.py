@@ -84,8 +84,17 @@ class RunError(TuisimError):
     """A run that cannot start or go on."""
 
 
+class DeviceLost(RunError):
+    """A device that this process can no longer use, whatever it does; a new process may."""
+
+
 class MemoryNeeded(RunError):
-    """A network or volume of data that this machine's memory cannot hold; said before anything is allocated."""
+    """A network or volume of data that the memory cannot hold, this machine's or its GPU's."""
+
+    def __init__(self, message: str, free: int | None = None) -> None:
+        super().__init__(message)
+        self.free = free
+        """Bytes there are, for whoever can say what would fit; none where the message has said it."""
 
 
 def printable(value: object, limit: int = 60) -> str:

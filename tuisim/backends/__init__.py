@@ -8,16 +8,17 @@ from tuisim.backends.probing import Probe
 from tuisim.backends.registry import AUTO, Choice, choose, get_backend, known, names, probe
 
 if TYPE_CHECKING:
-    from tuisim.backends.protocol import Backend, BoundStep, PhaseSeconds
+    from tuisim.backends.protocol import Backend, BoundStep, Costs, OnDevice, PhaseSeconds
 
 __all__ = [
-    "AUTO", "Backend", "BoundStep", "Choice", "PhaseSeconds", "Probe", "choose", "get_backend", "known", "names", "probe",
+    "AUTO", "Backend", "BoundStep", "Choice", "Costs", "OnDevice", "PhaseSeconds", "Probe", "choose", "get_backend", "known",
+    "names", "probe",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     # The protocol speaks of arrays, and so imports NumPy; whoever only asks for names need not pay for that.
-    if name in ("Backend", "BoundStep", "PhaseSeconds"):
+    if name in ("Backend", "BoundStep", "Costs", "OnDevice", "PhaseSeconds"):
         from tuisim.backends import protocol
 
         return getattr(protocol, name)

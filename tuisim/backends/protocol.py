@@ -7,7 +7,8 @@ order is the program's.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,44 @@ from tuisim.program import Phase, StepProgram
 Array = NDArray[Any]
 Rows = NDArray[np.intp]
 PhaseSeconds = dict[Phase, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What a device can do, measured on it."""
+
+    flops_per_second: float
+    """Multiplications and additions per second of a square matrix product."""
+    bytes_per_second: float
+    """Bytes read and written per second by a large copy."""
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What handing work to a device of its own has taken so far in this process, beside the steps themselves."""
+
+    transfer_seconds: float
+    """Copying rows of data there."""
+    transfer_bytes: int
+    launch_seconds: float
+    """Of the host's time, handing over the steps' operations."""
+    launched_steps: int
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """A backend whose arrays are in a memory of their own, beside the host's."""
+
+    def free_bytes(self) -> int | None:
+        """Of that memory, what new arrays could take; none where it cannot be told."""
+
+    def ceilings(self, dtype: str) -> Ceilings:
+        """What the device can do, measured on it."""
+
+    @property
+    def costs(self) -> Costs:
+        """What handing things to it has taken so far."""
 
 
 class BoundStep(Protocol):

@@ -31,7 +31,14 @@ _HOMES = {
         "pip install 'tuisim[numba]'",
         "pip install --upgrade numba, or the NumPy that it asks for",
     ),
+    "cupy": Home("tuisim.backends.cupy", "CupyBackend", "cupy"),
 }
+_WORTH_A_GPU = 3_000_000
+"""B·N·M of the largest layer from which `auto` takes a GPU where there is one.
+
+An estimate until `tuisim crossover` measures it on the machine at hand: handing a step over takes some tens of launches of a few
+microseconds each, and on one core a step of this size takes half a millisecond.
+"""
 _found: dict[str, Probe] = {}
 _looking: set[str] = set()
 """Names that some thread is finding out about."""
@@ -52,23 +59,25 @@ def names() -> tuple[str, ...]:
 
 
 def probe(name: str) -> Probe:
-    """Whether the backend called `name` works here, found out once per process; `cupy` is the library alone so far.
+    """Whether the backend called `name` works here, found out once per process.
 
     Raises BackendError for a name that is none.
     """
     if name not in _found:
         _looking.add(name)
         try:
-            _found[name] = _cupy() if name == "cupy" else look(name, _home(name))
+            home = _home(name)
+            _found[name] = _cupy(home) if name == "cupy" else look(name, home)
         finally:
             _looking.discard(name)
     return _found[name]
 
 
-def _cupy() -> Probe:
+def _cupy(home: Home) -> Probe:
+    """Asked of a process of its own: a driver may hang, or take the process with it."""
     from tuisim.backends import gpu_probe, gpu_verdict
 
-    return gpu_verdict.judge(gpu_probe.facts())
+    return gpu_verdict.judge(gpu_probe.facts() if installed(home) else {"absent": True})
 
 
 def known(name: str) -> Probe | None:
@@ -98,8 +107,6 @@ def _home(name: str) -> Home:
         return _HOMES[name]
     if name == AUTO:
         raise BackendError("backend auto: it is chosen for a network; name one of " + ", ".join(_HOMES))
-    if name == "cupy":
-        raise BackendError("backend cupy: not part of this version of tuisim; one of " + ", ".join((*_HOMES, AUTO)))
     raise BackendError(f"backend {printable(name)}: {nearest(name, (*_HOMES, AUTO))}")
 
 
@@ -110,12 +117,15 @@ def choose(config: RunConfig) -> Choice:
     """
     if config.backend != AUTO:
         return Choice(config.backend, "")
+    largest = _largest_product(config)
+    if largest >= _WORTH_A_GPU and (card := probe("cupy")).available:
+        return Choice("cupy", f"backend auto: cupy on {card.device}, for products as large as this network's")
     compiled, vectors = probe("numba"), probe("numpy")
     if compiled.available:
-        reason = _unsuited(config)
-        if reason is None:
+        limit: int = import_module(_HOMES["numba"].module).LARGEST_PRODUCT
+        if largest <= limit:
             return Choice("numba", "backend auto: numba, whose compiled loops suit products as small as this network's")
-        why = f"numba {reason}"
+        why = "numba leaves products as large as this network's to BLAS"
     else:
         why = f"numba {compiled.why_not}"
     if vectors.available:
@@ -123,9 +133,7 @@ def choose(config: RunConfig) -> Choice:
     return Choice("scalar", f"backend auto: scalar; numpy {vectors.why_not}; {why}")
 
 
-def _unsuited(config: RunConfig) -> str | None:
-    """Why numba would not be the quickest for this network; none where it would."""
-    limit: int = import_module(_HOMES["numba"].module).LARGEST_PRODUCT
+def _largest_product(config: RunConfig) -> int:
+    """Multiplications of the largest layer's product: B·N·M."""
     batch = min(config.batch_size, config.examples or config.batch_size)
-    largest = batch * max(n * m for n, m in pairwise(config.layers))
-    return None if largest <= limit else "leaves products as large as this network's to BLAS"
+    return batch * max(n * m for n, m in pairwise(config.layers))

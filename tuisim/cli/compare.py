@@ -99,20 +99,27 @@ def _times(ratio: float) -> str:
 
 def _once(found: Comparison) -> Table:
     """What is paid once, and whether all computed the same."""
-    heads = ("", "set up", "first step", "compiling", "differs", "where")
-    return _table(heads, [_paid(row) for row in found.rows])
+    device = any(row.transfer_seconds is not None for row in found.rows)
+    heads = ("", "set up", "first step", "compiling", *(("copying", "launch") if device else ()), "differs", "where")
+    return _table(heads, [_paid(row, device) for row in found.rows])
 
 
-def _paid(row: Row) -> tuple[str, ...]:
+def _paid(row: Row, device: bool) -> tuple[str, ...]:
+    """With a device of its own among the rows: copying the data there, and what handing over one step takes."""
     differs = "not finite" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
     return (
         row.name,
         units.duration(row.bind_seconds),
         units.duration(row.first_call_seconds),
         units.duration(row.compile_seconds),
+        *((units.duration(row.transfer_seconds), _launch(row)) if device else ()),
         differs + ("" if row.same else " ✗"),
         row.where if row.max_parameter_difference else "",
     )
+
+
+def _launch(row: Row) -> str:
+    return "" if row.launch_microseconds is None else f"{row.launch_microseconds:,.1f} µs"
 
 
 def _table(heads: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:

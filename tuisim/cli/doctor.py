@@ -15,7 +15,7 @@ from tuisim import units
 from tuisim.backends import AUTO, Probe
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
-from tuisim.study.doctor import NO_BACKEND, Report, diagnose
+from tuisim.study.doctor import Report, diagnose
 from tuisim.study.doctor_extras import Extra
 
 PIPED_WIDTH = 160
@@ -56,7 +56,7 @@ def _print(report: Report, console: Console) -> None:
     console.print(f"[bold]tuisim {environment['tuisim']}[/] on this machine, now · all numbers measured")
     sections = (
         ("", (*_machine(report), *_gpu(report))),
-        ("backends", (*map(_backend, report.backends), Line("cupy", ABSENT, NO_BACKEND), _auto(report.backends))),
+        ("backends", (*map(_backend, report.backends), _auto(report.backends))),
         ("extras", tuple(_extras(report.extras))),
     )
     indent = max(len(line.name) for _, lines in sections for line in lines) + 1
@@ -153,7 +153,7 @@ def _gpu(report: Report) -> Iterator[Line]:
     if found.available:
         made = f" (CUDA {cupy.runtime_cuda})" if cupy.runtime_cuda else ""
         free = f", {units.size(cupy.free_bytes)} free" if cupy.free_bytes is not None else ""
-        yield Line("CuPy", GOOD, f"{found.version}{made} works on {found.device}{free}; {NO_BACKEND}")
+        yield Line("CuPy", GOOD, f"{found.version}{made} works on {found.device}{free}")
     else:
         yield Line("CuPy", *_why_not(found))
 
@@ -168,8 +168,19 @@ def _backend(found: Probe) -> Line:
 def _auto(backends: tuple[Probe, ...]) -> Line:
     """What `--backend auto` would come to."""
     works = [found.name for found in backends if found.available]
-    best = "numpy" if "numpy" in works else "scalar"
-    return Line(AUTO, GOOD, f"takes numba for small networks, {best} for others" if "numba" in works else f"takes {best}")
+    best = next(name for name in ("numpy", "scalar") if name in works)
+    small = next(name for name in ("numba", best) if name in works)
+    large = next(name for name in ("cupy", best) if name in works)
+    named = {small: "small networks", best: "middling ones", large: "large ones"}
+    return Line(AUTO, GOOD, f"takes {best}" if small == large else f"takes {_list(named)}")
+
+
+def _list(named: dict[str, str]) -> str:
+    """`numba for small networks, numpy for middling ones, cupy for large ones`; those for whom there is none in between go."""
+    if len(named) == 2:
+        (small, _), (large, _) = named.items()
+        return f"{small} for small networks, {large} for others"
+    return ", ".join(f"{name} for {what}" for name, what in named.items())
 
 
 def _why_not(found: Probe) -> tuple[str, str, str]:

@@ -84,6 +84,8 @@ class RunFailed:
     step: int
     message: str
     traceback: str
+    lost: bool = False
+    """Whether only a new process can go on, since this one has lost its device."""
 
 
 Event = Started | RateChanged | PaceChanged | Paused | Resumed | Ended | RunFailed

@@ -9,15 +9,15 @@ import math
 import traceback
 from collections.abc import Callable
 
-from tuisim.engine import divergence, report
+from tuisim.engine import divergence, report, room
 from tuisim.engine.control import Control, Orders
 from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
 from tuisim.engine.probe import SAMPLE_ROWS, Probe
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.validation import Validation
-from tuisim.errors import TuisimError
-from tuisim.measure.peaks import Peaks, peaks
+from tuisim.errors import DeviceLost, MemoryNeeded, TuisimError
+from tuisim.measure.peaks import Peaks, peaks_of
 
 CHUNK_SECONDS = 0.010
 """Steps are made in chunks of about so long; what is wanted is looked at between them."""
@@ -64,16 +64,18 @@ class Loop:
             self.device = session.backend.device()
             if self._probing:
                 self._publish()
-                self.peaks = peaks(session.config.dtype, session.threads)
+                self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
             self._due = session.clock()
             self.state = State.TRAINING
             try:
                 while not self.state.ended:
                     self._turn()
+            except MemoryNeeded as error:
+                self._fail(room.explained(error, session.config))
             except MemoryError:
                 self._fail("out of memory: a smaller network or batch would fit")
             except TuisimError as error:
-                self._fail(str(error))
+                self._fail(str(error), lost=isinstance(error, DeviceLost))
         return report.summary(self)
 
     # ── what is wanted ──
@@ -226,11 +228,11 @@ class Loop:
             self.state = State.DIVERGED
             self.message = divergence.locate(self.session.network.full, self.session.tally.steps + 1)
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, message: str, *, lost: bool = False) -> None:
         """A run that cannot go on keeps what it has and says why."""
         self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
         self._publish_if(True)
-        self._tell(RunFailed(self.session.tally.steps, message, traceback.format_exc()))
+        self._tell(RunFailed(self.session.tally.steps, message, traceback.format_exc(), lost))
 
     def _tell(self, event: Event) -> None:
         if self._emit is not None:

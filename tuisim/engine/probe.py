@@ -17,12 +17,14 @@ from tuisim.measure.gradients import LayerGradients, layer_gradients
 
 Array = NDArray[Any]
 
-SHARE = 0.02
-"""Of wall time that probing may take."""
+SHARE = 0.01
+"""Of wall time that probing may take: half of what it is allowed, since whoever watches costs the run something as well."""
 LEAST_INTERVAL = 0.25
 """Seconds between two looks: four a second is as often as a picture is drawn."""
 SAMPLE_ROWS = 256
 """Training rows on which a unit must stay 0 to count as dead."""
+DEAD_LOOKS = 4
+"""Dead units are counted at every so manyth look: that takes a pass forward, and units die slowly."""
 
 
 class Probe:
@@ -35,6 +37,8 @@ class Probe:
         self.seconds = 0.0
         self._next = 0.0
         self._cost = 0.0
+        self._looks = 0
+        self._dead: list[float | None] = []
 
     def due(self, now: float) -> bool:
         return now >= self._next
@@ -45,9 +49,12 @@ class Probe:
 
     def look(self, before: list[Array], step: int) -> None:
         """Keep the figures of the step just made, given the parameters before it."""
-        full, dead = self._network.full, self._dead_units()
+        full = self._network.full
+        if self._looks % DEAD_LOOKS == 0:
+            self._dead = self._dead_units()
+        self._looks += 1
         self.layers = tuple(
-            layer_gradients(layer, full.read(f"g{layer}"), old, full.read(f"theta{layer}"), dead[layer - 1])
+            layer_gradients(layer, full.read(f"g{layer}"), old, full.read(f"theta{layer}"), self._dead[layer - 1])
             for layer, old in zip(self._layers(), before, strict=True)
         )
         self.step = step

@@ -1,4 +1,4 @@
-"""Whether a run has room in this machine's memory, asked before anything is allocated.
+"""Whether a run has room in the memory that it computes in, this machine's or its GPU's, asked before anything is allocated.
 
 Counting never asks; only training does.
 """
@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tuisim.accounting import count
+from tuisim.backends import Backend, OnDevice
 from tuisim.config import RunConfig
 from tuisim.data.memory import available
 from tuisim.engine.network import EVALUATION_BATCH
@@ -29,18 +30,28 @@ def needed(config: RunConfig) -> int:
     return count(config).memory.total + evaluated + aside
 
 
-def check(config: RunConfig) -> None:
-    """Raises MemoryNeeded, with what would fit, where a step is too large for this machine."""
-    free = available()
+def check(config: RunConfig, backend: Backend | None = None) -> None:
+    """Raises MemoryNeeded, with what would fit, where a step is too large for the memory that `backend` computes in.
+
+    That is this machine's unless the backend has a device with its own.
+    """
+    device = isinstance(backend, OnDevice)
+    free = backend.free_bytes() if isinstance(backend, OnDevice) else available()
     if free is None or needed(config) <= free:
         return
     ledger = count(config)
-    memory = ledger.memory
+    memory, where = ledger.memory, " on the GPU" if device else ""
     raise MemoryNeeded(
         f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "
-        f"{size(memory.activations)} activations), {size(free)} are free; {_what_fits(config, free)}; it can still be counted"
+        f"{size(memory.activations)} activations), {size(free)} are free{where}; {_what_fits(config, free)}; "
+        "it can still be counted"
     )
+
+
+def explained(error: MemoryNeeded, config: RunConfig) -> str:
+    """The error's words, with what would fit where it knows how much there is."""
+    return str(error) if error.free is None else f"{error}; {_what_fits(config, error.free)}"
 
 
 def _what_fits(config: RunConfig, free: int) -> str:

@@ -19,6 +19,7 @@ from tuisim.engine.history import History
 from tuisim.engine.network import Network, Parameters, check_shapes
 from tuisim.engine.position import Position, Segment
 from tuisim.engine.tally import Tally
+from tuisim.errors import MemoryNeeded
 
 Clock = Callable[[], float]
 
@@ -37,10 +38,10 @@ class Session:
         choice = choose(config)
         self.backend = get_backend(choice.name)
         config = replace(config, backend=choice.name).resolved()
-        room.check(replace(config, batch_size=1))
+        room.check(replace(config, batch_size=1), self.backend)
         self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
-        room.check(self.config)
+        room.check(self.config, self.backend)
         self.notes: tuple[str, ...] = (*self.data.notes, choice.note) if choice.note else self.data.notes
         """What a person should know of the data and of what computes: scaling, rounds, which backend `auto` came to."""
         assert self.config.threads is not None
@@ -49,7 +50,10 @@ class Session:
         self.batch = min(config.batch_size, self.data.examples)
         if parameters is not None:
             check_shapes(self.config, parameters)
-        self.network = Network(self.config, self.backend, self.batch)
+        try:
+            self.network = Network(self.config, self.backend, self.batch)
+        except MemoryNeeded as error:  # others may have taken what was free a moment ago
+            raise MemoryNeeded(room.explained(error, self.config)) from None
         self.network.load(initial.parameters(self.config) if parameters is None else parameters)
         feed = self.data.feed(self.batch)
         self.position, self._making = Position(feed, self.batch), feed.making

@@ -14,7 +14,7 @@ from tuisim.engine.control import Control
 from tuisim.engine.events import Event, RunFailed, Snapshot
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
-from tuisim.errors import TuisimError
+from tuisim.errors import DeviceLost, TuisimError
 
 
 class Worker:
@@ -73,11 +73,11 @@ class Worker:
         except MemoryError:
             self._fail("out of memory: a smaller network or batch would fit")
         except TuisimError as error:
-            self._fail(str(error))
+            self._fail(str(error), lost=isinstance(error, DeviceLost))
         except Exception as error:
             self._fail(f"{type(error).__name__}: {error}")
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, message: str, *, lost: bool = False) -> None:
         step = self._snapshot.step if self._snapshot is not None else 0
-        self.failure = RunFailed(step, message, traceback.format_exc())
+        self.failure = RunFailed(step, message, traceback.format_exc(), lost)
         self._events.append(self.failure)

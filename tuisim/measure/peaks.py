@@ -1,4 +1,4 @@
-"""The ceilings of this machine, measured: a matrix product and a memory copy, with the library that did them named.
+"""The ceilings of what computes, measured: a matrix product and a memory copy, with the library or the card that did them named.
 
 A utilization without its denominator says nothing; this is the denominator. It knows nothing of networks.
 """
@@ -12,7 +12,9 @@ from functools import cache
 
 import numpy as np
 
+from tuisim.backends import Backend, OnDevice
 from tuisim.backends.numpy.blas import Blas, blas
+from tuisim.backends.protocol import Ceilings
 
 MATRIX = 768
 """Side of the square matrix product: large enough to be at full rate, small enough for a tenth of a second."""
@@ -32,7 +34,25 @@ class Peaks:
     """Multiplications and additions per second of a square matrix product."""
     bytes_per_second: float
     """Bytes read and written per second by a large copy."""
-    blas: Blas
+    blas: Blas | None
+    """The library; none where a device of its own computed."""
+    device: str = ""
+    """That device."""
+
+
+_on_devices: dict[tuple[str, str], Ceilings] = {}
+"""Measured once per process, by backend and dtype."""
+
+
+def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
+    """Of what `backend` computes on: the GPU where it has one, else this machine's processor at so many threads."""
+    if not isinstance(backend, OnDevice):
+        return peaks(dtype, threads)
+    key = backend.name, dtype
+    if key not in _on_devices:
+        _on_devices[key] = backend.ceilings(dtype)
+    found = _on_devices[key]
+    return Peaks(dtype, threads, found.flops_per_second, found.bytes_per_second, None, found.device)
 
 
 @cache

@@ -21,7 +21,7 @@ from tuisim.backends import get_backend, probe
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
 from tuisim.marks import Mark
-from tuisim.measure.peaks import peaks
+from tuisim.measure.peaks import peaks_of
 from tuisim.study.contenders import FEW_STEPS, Contender, Entry, furthest, warning
 from tuisim.study.environment import environment
 from tuisim.study.prove_start import Start, start
@@ -72,6 +72,10 @@ class Row:
     """The first step, with all that happens once."""
     compile_seconds: float | None
     """Of these two, compiling or loading what was compiled before; none where nothing is compiled."""
+    transfer_seconds: float | None
+    """Copying rows of data to a device of its own; none where they stay where they are."""
+    launch_microseconds: float | None
+    """Of the host's time per step, handing it over to that device; the steps' time has it in it where the device waits."""
     microseconds_per_step: float
     """Median of the rounds."""
     spread: float
@@ -80,7 +84,7 @@ class Row:
     examples_per_second: float
     flops_per_second: float
     utilization: float
-    """Multiplications and additions per second over the measured peak at as many threads."""
+    """Multiplications and additions per second over the measured peak of what computed: at as many threads, or the GPU's."""
     speedup: float
     """The first contender's time over this one's, the median over the rounds."""
     speedup_spread: float
@@ -233,7 +237,7 @@ class Race:
         worst, where = furthest(contender.parameters, first.parameters, self.config.layers)
         way = float(np.abs(first.parameters - first.first_parameters).max())
         with get_backend("numpy").threads(contender.threads):
-            peak = peaks(self.config.dtype, contender.threads)
+            peak = peaks_of(contender.backend, self.config.dtype, contender.threads)
         return Row(
             name=contender.entry.name,
             backend=contender.entry.backend,
@@ -242,6 +246,8 @@ class Race:
             bind_seconds=contender.bind_seconds,
             first_call_seconds=contender.first_seconds,
             compile_seconds=contender.compile_seconds,
+            transfer_seconds=contender.transfer_seconds,
+            launch_microseconds=None if contender.launch_seconds is None else contender.launch_seconds / contender.steps * 1e6,
             microseconds_per_step=seconds * 1e6,
             spread=spread(samples) * 1e6,
             rounds=len(samples),

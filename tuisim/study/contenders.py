@@ -6,7 +6,8 @@ A contender makes its own steps and keeps its own times; whose turn it is, is th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import get_backend, names
+from tuisim.backends import OnDevice, get_backend, names
 from tuisim.config import usable_cores
 from tuisim.engine import room
 from tuisim.engine.position import Position
@@ -96,7 +97,7 @@ class Contender:
         self.entry = entry
         self.threads = entry.threads or config.threads
         self.backend = get_backend(entry.backend)
-        room.check(replace(config, backend=entry.backend))
+        room.check(replace(config, backend=entry.backend), self.backend)
         self.samples: list[float] = []
         """Seconds per step of each round."""
         self.steps = 0
@@ -108,7 +109,11 @@ class Contender:
         self.stride = 1
         self._pending: list[float] = []
         self._position = Position(start.dataset.feed(start.batch), start.batch)
-        with self.backend.threads(self.threads):
+        self.transfer_seconds: float | None = None
+        """Copying rows of data to a device of its own, so far; none where they stay where they are."""
+        self.launch_seconds: float | None = None
+        """Of the host's time, handing steps over to that device, so far."""
+        with self._counting_costs(), self.backend.threads(self.threads):
             compiled, begun = self._compiled or 0.0, perf_counter()
             self._network = start.network(entry.backend)
             self.bind_seconds = perf_counter() - begun
@@ -131,6 +136,18 @@ class Contender:
         spent: float | None = getattr(self.backend, "compile_seconds", None)
         return spent
 
+    @contextmanager
+    def _counting_costs(self) -> Iterator[None]:
+        """What a device of its own costs inside is this contender's."""
+        if not isinstance(self.backend, OnDevice):
+            yield
+            return
+        before = self.backend.costs
+        yield
+        after = self.backend.costs
+        self.transfer_seconds = (self.transfer_seconds or 0.0) + after.transfer_seconds - before.transfer_seconds
+        self.launch_seconds = (self.launch_seconds or 0.0) + after.launch_seconds - before.launch_seconds
+
     def _parameters(self) -> NDArray[Any]:
         """All of them, flat, in double precision."""
         found: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
@@ -140,7 +157,7 @@ class Contender:
         """Work for about `seconds`, at least one step, and keep the time per step."""
         each = self.samples[-1] if self.samples else self.second_seconds
         steps = max(1, round(seconds / each)) if each > 0 else 1
-        with self.backend.threads(self.threads):
+        with self._counting_costs(), self.backend.threads(self.threads):
             spent = self._advance(steps)
         self.samples.append(spent / steps)
 

@@ -42,12 +42,10 @@ MARKS: dict[str, Mark] = {
 }
 """What kind of number stands at each path of `Report.to_dict`; `*` is any key."""
 
-NO_BACKEND = "tuisim's CuPy backend is not part of this version"
-
 
 @dataclass(frozen=True, slots=True)
 class CupyReport:
-    """CuPy, the library: whether it works here says nothing of tuisim, which has no backend on it yet."""
+    """CuPy, the library that the backend of that name stands on, and what it says of the GPU."""
 
     probe: Probe
     driver_cuda: str
@@ -87,7 +85,7 @@ class Report:
                 "devices": list(map(asdict, self.driver.devices)),
                 "reason": self.driver.reason,
                 "remedy": self.driver.remedy,
-                "cupy": cupy.pop("probe") | cupy | {"backend": NO_BACKEND},
+                "cupy": cupy.pop("probe") | cupy,
             },
             "backends": [asdict(found) for found in self.backends],
             "extras": [

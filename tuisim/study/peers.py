@@ -30,10 +30,10 @@ def installed() -> dict[str, Make]:
 
 
 class Torch:
-    """PyTorch's modules, autograd and SGD, one step per call; `compiled` by torch.compile."""
+    """PyTorch's modules, autograd and SGD, one step per call; `compiled` by torch.compile, on `device`."""
 
-    def __init__(self, case: Case, compiled: bool = False) -> None:
-        torch: Any = import_module("torch")
+    def __init__(self, case: Case, compiled: bool = False, device: str = "cpu") -> None:
+        self.torch = torch = _torch()
         torch.set_num_threads(case.config.threads)
         config = case.config
         dtype = torch.float64 if config.dtype == "float64" else torch.float32
@@ -47,7 +47,7 @@ class Torch:
             if name == "relu":
                 layers.append(torch.nn.ReLU())
         self._linear = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
-        network = torch.nn.Sequential(*layers)
+        network = torch.nn.Sequential(*layers).to(device)
         measure = torch.nn.CrossEntropyLoss() if config.loss == "cross_entropy" else torch.nn.MSELoss()
         optimizer = torch.optim.SGD(network.parameters(), lr=config.learning_rate or 0.0)
 
@@ -57,19 +57,26 @@ class Torch:
         self._loss = torch.compile(loss) if compiled else loss
         self._optimizer = optimizer
         batch = config.batch_size
-        X, y = torch.from_numpy(case.X), torch.from_numpy(case.y)
+        X, y = torch.from_numpy(case.X).to(device), torch.from_numpy(case.y).to(device)
         self._batches = [(X[i : i + batch], y[i : i + batch]) for i in range(0, len(X), batch)]
         self._at = 0
 
     def steps(self, count: int) -> None:
         for _ in range(count):
-            self._optimizer.zero_grad(set_to_none=True)
-            self._loss(*self._batches[self._at]).backward()
-            self._optimizer.step()
+            self._one(*self._batches[self._at])
             self._at = (self._at + 1) % len(self._batches)
 
+    def _one(self, x: Any, y: Any) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+        self._loss(x, y).backward()
+        self._optimizer.step()
+
     def read(self) -> Array:
-        return flat([(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in self._linear])
+        return flat([(layer.weight.detach().cpu().numpy().T, layer.bias.detach().cpu().numpy()) for layer in self._linear])
+
+
+def _torch() -> Any:
+    return import_module("torch")
 
 
 def _jax(threads: int) -> Any:

@@ -116,11 +116,11 @@ def prove(config: RunConfig, *, force: bool = False, tell: Tell = lambda progres
     """
     begun = perf_counter()
     config = replace(config, backend=choose(config).name).resolved()
-    get_backend(config.backend)
+    backend = get_backend(config.backend)
     cost = prove_cost.cost(config)
     if not force:
         prove_cost.check(config, cost)
-    room.check(config)
+    room.check(config, backend)
     begin = start(config)
     found: list[Check] = []
 

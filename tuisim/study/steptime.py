@@ -24,7 +24,7 @@ from tuisim.config import RunConfig
 from tuisim.engine import initial, room
 from tuisim.engine.network import Network
 from tuisim.errors import RunError, TuisimError
-from tuisim.measure.peaks import peaks
+from tuisim.measure.peaks import peaks_of
 
 ROUNDS = 15
 LEAST_ROUNDS = 3
@@ -97,9 +97,10 @@ class Subject:
 
     def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: Subject | None = None) -> None:
         config = replace(config, batch_size=batch)
-        room.check(config)
+        backend = get_backend(config.backend)
+        room.check(config, backend)
         self._batch = batch
-        self._step = Network(config, get_backend(config.backend), batch)
+        self._step = Network(config, backend, batch)
         self._pool = max(1, min(64, POOL // (batch * max(config.layers[0], config.layers[-1]))))
         self._rows: tuple[NDArray[Any], NDArray[Any]] = _rows(config, batch * self._pool) if like is None else like._rows
         self._step.load(initial.parameters(config) if like is None else like._step.parameters())
@@ -150,7 +151,9 @@ def least_seconds(name: str, ledger: Ledger) -> float:
     if name == "scalar":
         return operations * _scalar_operation()
     assert config.threads is not None
-    return operations / peaks(config.dtype, config.threads).flops_per_second if operations > QUICK else 0.0
+    if operations <= QUICK:
+        return 0.0
+    return operations / peaks_of(get_backend(name), config.dtype, config.threads).flops_per_second
 
 
 @cache

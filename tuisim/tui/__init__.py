@@ -27,14 +27,15 @@ def run_app(config: RunConfig | None = None) -> int:
     if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stdout__ and sys.__stdout__.isatty()):
         print("tuisim needs a terminal; use `tuisim run` or `tuisim count` without one", file=sys.stderr)
         return ExitCode.BAD_CONFIGURATION
+    from tuisim.tui import anew
     from tuisim.tui.app import TuisimApp
     from tuisim.tui.failure import failure_line
 
-    app = TuisimApp(config)
+    app = TuisimApp(anew.handed_down() if config is None else config)
     app.run()
     if app.worker is not None:
         app.worker.join(JOIN_SECONDS)
     if app.return_code is None or app.failure is not None:
         print(failure_line(app.failure), file=sys.stderr)
         return ExitCode.RUN_FAILED
-    return app.return_code
+    return anew.start(app.running) if app.anew else app.return_code

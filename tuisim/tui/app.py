@@ -54,6 +54,7 @@ class TuisimApp(Paged):
         Binding("q", "quit", "quit"),
         Binding("ctrl+q", "quit", "quit", tooltip="quit, also while typing", priority=True),
         Binding("ctrl+c", "interrupt", "quit with exit code 130, or copy the text that is selected", show=False),
+        Binding("ctrl+n", "start_anew", "start anew", tooltip="start tuisim anew, which brings back a GPU it lost", show=False),
         Binding("question_mark,f1", "help", "help", key_display="?"),
         *PAGE_BINDINGS,
         Binding("ctrl+p", "command_palette", "palette", key_display="^p", priority=True),
@@ -67,6 +68,8 @@ class TuisimApp(Paged):
         self.worker: AppWorker | None = None
         self._left: AppWorker | None = None
         self._started_at = -START_SECONDS
+        self.anew = False
+        """Whether it was left to be started anew."""
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         if self.theme == "textual-dark":
@@ -131,6 +134,12 @@ class TuisimApp(Paged):
 
     def action_interrupt(self) -> None:
         self._leave(ExitCode.INTERRUPTED)
+
+    def action_start_anew(self) -> None:
+        """Only where a run has lost its GPU to a failure; else it would be a key that ends a run by a slip."""
+        if self.worker is not None and self.worker.failure is not None and self.worker.failure.lost:
+            self.anew = True
+            self._leave(ExitCode.DONE)
 
     def _leave(self, code: int) -> None:
         if self.worker is not None:

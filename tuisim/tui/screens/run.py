@@ -199,6 +199,8 @@ class RunScreen(PanelScreen):
 
     def _fail(self, event: RunFailed, message: str) -> None:
         self._failure = event
+        if event.lost:
+            self.notify("ctrl+n starts tuisim anew, with this network in its form", title="the GPU is lost", timeout=30)
         self._header_view.failed = self._status_view.failed = message
         if self._shown is not None:
             self._shown = None  # so that the last snapshot is shown anew, as a failed run's

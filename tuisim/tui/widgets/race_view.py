@@ -5,6 +5,7 @@ It draws standings and, at the end, the comparison; it measures nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,23 +111,12 @@ class SpeedView(_RaceView):
         rows = list(self.heat.rows.values())
         if not rows:
             return []
-        columns = [Column("", right=False), Column("set up"), Column("first step"), Column("compiling"), Column("of peak")]
-        columns += [Column("examples/s"), Column("differs")]
+        # What none of them has, as compiling where nothing is compiled, is left out.
+        kept = [(heading, text) for heading, text in _ONCE if any(text(row) for row in rows)]
+        columns = [Column("", right=False), *(Column(heading) for heading, _ in kept), Column("differs")]
         cells: list[list[Span]] = [
-            [
-                (row.name, Tone.TEXT),
-                (units.duration(row.bind_seconds), Tone.TEXT),
-                (units.duration(row.first_call_seconds), Tone.TEXT),
-                (units.duration(row.compile_seconds), Tone.TEXT),
-                (units.percent(row.utilization), Tone.TEXT),
-                (units.si(row.examples_per_second), Tone.TEXT),
-                ("" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}",
-                 Tone.TEXT if row.same else Tone.BAD),
-            ]
-            for row in rows
-        ]  # fmt: skip
-        if not any(row.compile_seconds for row in rows):
-            columns, cells = [*columns[:3], *columns[4:]], [[*row[:3], *row[4:]] for row in cells]
+            [(row.name, Tone.TEXT), *((text(row), Tone.TEXT) for _, text in kept), _difference(row)] for row in rows
+        ]
         while len(columns) > 2 and not fits(columns, cells, frame.width):
             columns, cells = [*columns[:-2], columns[-1]], [[*row[:-2], row[-1]] for row in cells]
         return table(columns, cells, frame.width)
@@ -145,6 +135,23 @@ class SpeedView(_RaceView):
         proof = f"all computed the same, to rounding, over {FEW_STEPS} steps" if same else "not all computed the same"
         return [BLANK, *spread([((words, Tone.STRONG),), ((proof, Tone.GOOD if same else Tone.BAD),)], width),
                 *(line for note in found.notes for line in wrap(note, width, Tone.DIM))]  # fmt: skip
+
+
+_ONCE: tuple[tuple[str, Callable[[Row], str]], ...] = (
+    ("set up", lambda row: units.duration(row.bind_seconds)),
+    ("first step", lambda row: units.duration(row.first_call_seconds)),
+    ("compiling", lambda row: units.duration(row.compile_seconds)),
+    ("copying", lambda row: units.duration(row.transfer_seconds)),
+    ("launch", lambda row: "" if row.launch_microseconds is None else f"{row.launch_microseconds:,.1f} µs"),
+    ("of peak", lambda row: units.percent(row.utilization)),
+    ("examples/s", lambda row: units.si(row.examples_per_second)),
+)
+"""What is paid once and what it comes to, each with its heading; the last ones go first where there is no room."""
+
+
+def _difference(row: Row) -> Span:
+    words = "" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
+    return words, Tone.TEXT if row.same else Tone.BAD
 
 
 class LossRaceView(_RaceView):

@@ -241,7 +241,7 @@ def _bar(share: float, width: int, tone: Tone, frame: Frame) -> Line:
 
 def _pinned(peaks: Peaks | None, width: int) -> list[Line]:
     """What holds the kernel back, said in as many words as there is room for."""
-    if peaks is None or peaks.blas.pinned_by is None:
+    if peaks is None or peaks.blas is None or peaks.blas.pinned_by is None:
         return []
     pinned = printable(peaks.blas.pinned_by)
     if width < _NARROW:

@@ -1,0 +1,159 @@
+"""One command for everything that needs a GPU: `python -m tests.gpu figures.json`, in the project's folder.
+
+It says what card there is, runs the CuPy backend's tests on it, measures the card's ceilings and the step by size, dtype
+and batch beside PyTorch's on the same card, and writes one JSON. Its exit code is 1 where a test failed, 3 without a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tests.gpu.rivals import RIVALS
+from tests.gpu.timing import timed
+from tuisim.backends import get_backend, probe
+from tuisim.backends.cupy import CupyBackend
+from tuisim.config import RunConfig
+from tuisim.study.bench_subjects import Case, Make, Ours, case
+
+ROOT = Path(__file__).resolve().parents[2]
+_QUESTION = RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1)
+CASES = (
+    _QUESTION,
+    RunConfig(layers=(64, 32, 10), batch_size=32),
+    RunConfig(layers=(784, 128, 10), batch_size=32),
+    RunConfig(layers=(784, 128, 10), batch_size=1024),
+    RunConfig(layers=(784, 512, 512, 10), batch_size=128),
+    RunConfig(layers=(784, 1024, 1024, 10), batch_size=256),
+    RunConfig(layers=(784, 1024, 1024, 10), batch_size=1024),
+    RunConfig(layers=(784, 4096, 4096, 10), batch_size=512),
+    RunConfig(layers=(784, 4096, 4096, 10), batch_size=4096),
+)
+RATE = 0.01
+REFERENCE = "tuisim cupy"
+SLOW_PRODUCT = 10**10
+"""B·N·M above which NumPy on one thread would hold the card up for nothing."""
+
+
+def main(arguments: list[str]) -> int:
+    begun = perf_counter()
+    found = probe("cupy")
+    if not found.available:
+        print(f"no GPU to check: {found.why_not}", file=sys.stderr)
+        return 3
+    tests = _tests()
+    document = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "card": found.device,
+        "environment": _environment(),
+        "tests": tests,
+        "ceilings": {dtype: asdict(CupyBackend().ceilings(dtype)) for dtype in ("float32", "float64")},
+        "steps": [row for dtype in ("float32", "float64") for config in CASES for row in _step(replace(config, dtype=dtype))],
+    }
+    document["seconds"] = perf_counter() - begun
+    text = json.dumps(document, indent=1)
+    if arguments:
+        Path(arguments[0]).write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+    _table(document["steps"])
+    return 1 if tests["exit"] else 0
+
+
+def _tests() -> dict[str, Any]:
+    """The backend's own, in a process of theirs, where a test that finds no GPU fails."""
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider"]
+    command += ["-k", "on_a_card", str(ROOT / "tests" / "test_cupy_backend.py")]
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TUISIM_GPU": "1", "PYTHONPATH": str(ROOT)},
+    )
+    print(result.stdout[-3_000:], file=sys.stderr)
+    return {"exit": result.returncode, "said": result.stdout.strip().splitlines()[-1:], "failures": result.stdout[-3_000:]}
+
+
+def _environment() -> dict[str, Any]:
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "cupy": cupy.__version__,
+        "driver": runtime.driverGetVersion(),
+        "cuda": runtime.runtimeGetVersion(),
+        "torch": _torch_version(),
+    }
+
+
+def _torch_version() -> str | None:
+    if not find_spec("torch"):
+        return None
+    import torch
+
+    return str(torch.__version__)
+
+
+def _field(config: RunConfig) -> dict[str, Make]:
+    field: dict[str, Make] = {REFERENCE: partial(Ours, backend="cupy")}
+    largest = config.batch_size * max(n * m for n, m in zip(config.layers, config.layers[1:], strict=False))
+    if largest < SLOW_PRODUCT:
+        field["tuisim numpy@1"] = partial(Ours, backend="numpy")
+    return field | RIVALS if find_spec("torch") else field
+
+
+def _step(config: RunConfig) -> list[dict[str, Any]]:
+    one = case(replace(config, threads=1, learning_rate=RATE))
+    print(f"{one.name} {config.dtype}", file=sys.stderr, flush=True)
+    with get_backend("numpy").threads(1):
+        rows = timed(one, _field(config), REFERENCE)
+    return [
+        {"case": one.name, "dtype": config.dtype} | row | (_inside(one) if row["subject"] == REFERENCE else {}) for row in rows
+    ]
+
+
+def _inside(one: Case) -> dict[str, Any]:
+    """Of our own step: the device's time by phase, and what handing a step over takes of the host's."""
+    from tuisim.engine.network import Network
+
+    backend = get_backend("cupy")
+    network = Network(one.config, backend, one.config.batch_size)
+    network.load(one.parameters)
+    network.attach(one.X, one.y)
+    rows = np.arange(one.config.batch_size)
+    samples = [network.full.run_timed(rows)[1] for _ in range(31)][10:]
+    before = backend.costs
+    network.full.run(np.tile(rows, 50))
+    after = backend.costs
+    launched = after.launched_steps - before.launched_steps
+    return {
+        "device_phases_microseconds": {phase: 1e6 * float(np.median([one[phase] for one in samples])) for phase in samples[0]},
+        "launch_microseconds": 1e6 * (after.launch_seconds - before.launch_seconds) / launched,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        took = row.get("microseconds_per_step")
+        words = f"{took:12,.1f} µs  {row['times_the_reference'] or 0:6.2f} ×" if took else row.get("reason", "")
+        print(f"{row['case']:24} {row['dtype']:8} {row['subject']:18} {words}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,183 @@
+"""A step program bound to the GPU: launches made once, handed over step after step with no look at what came of them.
+
+The host waits once for each chunk, to read the losses. At a loss that is not finite the device itself leaves gradients and
+parameters as they are for the rest of the chunk; which step that was is seen in the losses.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tuisim.backends.cupy.card import Call, Card
+from tuisim.backends.cupy.device import Device
+from tuisim.backends.cupy.launches import Launches
+from tuisim.backends.cupy.memory import Memory
+from tuisim.backends.cupy.scalars import Scalars
+from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.program import Phase, StepProgram
+
+
+class CupyStep:
+    """`program` ready to run; see BoundStep for what each method promises. Any thread may call; the device's own does it."""
+
+    def __init__(self, program: StepProgram, device: Device, share: CupyStep | None = None) -> None:
+        self.program = program
+        self._device = device
+        self._scalars: Scalars = Scalars(program) if share is None else share._scalars
+        self._uploaded = (-1, 0)
+        """Which of the scalars lie on the device: their version and how many."""
+        self._loss = 0.0
+        self._data: list[Call] = []
+        self._attached: tuple[Any, Any] | None = None
+        device.do(lambda card: self._bind(card, share))
+
+    def _bind(self, card: Card, share: CupyStep | None) -> None:
+        program = self.program
+        self._memory: Memory = Memory(card, program, None if share is None else share._memory)
+        self._launches = launches = Launches(card, program, self._memory)
+        self._forward, self._loss_calls = launches.forward(), launches.loss()
+        self._backward = launches.backward() if program.learning else []
+        self._update = launches.update() if program.learning else []
+
+    # ── data ──
+
+    def attach(self, inputs: Array, targets: Array) -> None:
+        """As the protocol says; rows that may be written to are copied to the device each time, others once."""
+        x, y = self.program.buffers["X"], self.program.buffers["Y"]
+        if inputs.shape[1:] != x.shape[1:] or targets.shape[1:] != y.shape[1:]:
+            raise ValueError(f"rows of {inputs.shape[1:]} and {targets.shape[1:]} for buffers {x.shape} and {y.shape}")
+        wanted = np.dtype(self.program.dtype), np.dtype("int64" if y.integer else self.program.dtype)
+        if (inputs.dtype, targets.dtype) != wanted:
+            raise TypeError(f"rows of {inputs.dtype} and {targets.dtype} for buffers of {wanted[0]} and {wanted[1]}")
+        if len(inputs) != len(targets) or not len(inputs):
+            raise ValueError(f"{len(inputs):,} rows of inputs and {len(targets):,} of targets")
+        self._device.do(lambda card: self._attach(card, inputs, targets))
+
+    def _attach(self, card: Card, inputs: Array, targets: Array) -> None:
+        rows = self._memory.common.rows
+        placed = rows.place(card, inputs), rows.place(card, targets)
+        if self._attached is None or any(new is not old for new, old in zip(placed, self._attached, strict=True)):
+            self._data, self._attached = self._launches.data(*placed), placed
+
+    # ── running ──
+
+    def run(self, rows: Rows) -> list[float]:
+        self._check(rows)
+        return self._device.do(lambda card: self._run(card, rows))
+
+    def _check(self, rows: Rows) -> None:
+        if self._attached is None:
+            raise RuntimeError("attach the data before running steps")
+        if len(rows) % self.program.batch:
+            raise ValueError(f"{len(rows)} rows are no whole number of batches of {self.program.batch}")
+
+    def _run(self, card: Card, rows: Rows) -> list[float]:
+        found: list[float] = []
+        piece = self._memory.steps * self.program.batch
+        for first in range(0, len(rows), piece):
+            found += self._run_piece(card, rows[first : first + piece])
+            if not math.isfinite(found[-1]):
+                break
+        return found
+
+    def _run_piece(self, card: Card, rows: Rows) -> list[float]:
+        """At most so many steps as there is room for on the device."""
+        steps = len(rows) // self.program.batch
+        self._prepare(rows, steps)
+        calls = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
+        begun = perf_counter()
+        for _ in range(steps):
+            for call in calls:
+                call()
+        self._device.launched(steps, perf_counter() - begun)
+        losses: list[float] = self._memory.results[:steps].get()[:, 0].tolist()
+        return self._settle(card, losses)
+
+    def _prepare(self, rows: Rows, steps: int) -> None:
+        """Everything the device needs to know of the steps to come."""
+        memory = self._memory
+        memory.order[: len(rows)].set(np.ascontiguousarray(rows, np.int64))
+        memory.common.step.fill(0)
+        if self.program.learning:
+            version, count = self._uploaded
+            if version != self._scalars.version or count < steps:
+                with np.errstate(over="ignore"):  # what is beyond the dtype becomes inf, and the run says that it diverged
+                    values = self._scalars.ahead(steps).astype(self.program.dtype)
+                memory.scalars[:steps].set(values)
+                self._uploaded = self._scalars.version, steps
+
+    def _settle(self, card: Card, losses: list[float]) -> list[float]:
+        """The losses up to the first that is no number, with the activations of that step as they were."""
+        made = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        self._scalars.made(len(losses) if made is None else made)
+        if made is not None:
+            losses = losses[: made + 1]
+            stopped, step = self._memory.stopped, self._memory.common.step
+            stopped.fill(0)
+            step.fill(made)
+            for call in (*self._data, *self._forward, *self._loss_calls):
+                call()
+            stopped.fill(0)
+            card.wait()
+        self._loss = losses[-1]
+        return losses
+
+    def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
+        """As the protocol says; the seconds are by the device's clock."""
+        self._check(rows)
+        return self._device.do(lambda card: self._run_timed(card, rows))
+
+    def _run_timed(self, card: Card, rows: Rows) -> tuple[float, PhaseSeconds]:
+        self._prepare(rows, 1)
+        phases = {
+            Phase.DATA: self._data,
+            Phase.FORWARD: self._forward,
+            Phase.LOSS: self._loss_calls,
+            Phase.BACKWARD: self._backward,
+            Phase.UPDATE: self._update,
+        }
+        marks = [card.event()]
+        marks[0].record()
+        for calls in phases.values():
+            for call in calls:
+                call()
+            marks.append(card.event())
+            marks[-1].record()
+        (loss,) = self._settle(card, self._memory.results[:1].get()[:, 0].tolist())
+        if not math.isfinite(loss):
+            return loss, {}
+        return loss, {phase: card.seconds_between(*ends) for phase, ends in zip(phases, pairwise(marks), strict=True)}
+
+    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        self._check(rows)
+        return self._device.do(lambda card: self._evaluate(rows))
+
+    def _evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        self._prepare(rows, 1)
+        self._memory.stopped.fill(0)
+        for call in (*self._data, *self._forward, *self._loss_calls):
+            call()
+        loss, right = self._memory.results[0].get().tolist()
+        self._loss = loss
+        return loss, None if self.program.loss == "mse" else int(right)
+
+    # ── buffers ──
+
+    def read(self, name: str) -> Array:
+        if name == "loss":
+            return np.array(self._loss)
+        found: Array = self._device.do(lambda card: self._memory.arrays[name].get())
+        return found
+
+    def write(self, name: str, values: Array) -> None:
+        array = self._memory.arrays[name]
+        host = np.ascontiguousarray(np.broadcast_to(values, array.shape), array.dtype)
+        self._device.do(lambda card: array.set(host))
+
+    def set_learning_rate(self, rate: float) -> None:
+        self._scalars.set_learning_rate(rate)

@@ -1,0 +1,61 @@
+"""The ceilings of the card, measured on it: a square matrix product and a copy, by the device's own clock.
+
+The best of some repeats counts, since a ceiling is what the device can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from tuisim.backends.cupy.card import Card
+from tuisim.backends.protocol import Ceilings
+
+SIDES = {"float32": 4096, "float64": 2048}
+"""Of the square product: large enough to fill any card, small enough for a hundredth of a second on a modest one."""
+COPY_BYTES = 256 << 20
+"""Several times a large card's cache."""
+LEAST_SIDE = 256
+REPEATS = 5
+
+
+def ceilings(card: Card, dtype: str) -> Ceilings:
+    """At `dtype`, in full precision: no TF32. Smaller matrices and copies where the memory is short."""
+    room = card.free_bytes() // 4
+    side = SIDES[dtype]
+    while side > LEAST_SIDE and 3 * side * side * np.dtype(dtype).itemsize > room:
+        side //= 2
+    elements = max(min(COPY_BYTES, room // 2) // 8, 1024)
+    return Ceilings(2 * side**3 / _product(card, dtype, side), 2 * 8 * elements / _copy(card, elements), card.label)
+
+
+def _product(card: Card, dtype: str, side: int) -> float:
+    """Seconds; of random numbers, since zeros take less power and so less time."""
+    values = np.random.default_rng(0).standard_normal((side, side)).astype(dtype)
+    a, b, out = (card.cupy.empty((side, side), dtype) for _ in range(3))
+    a.set(values)
+    b.set(values)
+    one, zero = card.zeros(1, dtype), card.zeros(1, dtype)
+    one.fill(1)
+    return _best(card, card.product(a, b, out, one, zero))
+
+
+def _copy(card: Card, elements: int) -> float:
+    """Seconds."""
+    source, target = card.zeros(elements, "float64"), card.zeros(elements, "float64")
+    runtime = card.cupy.cuda.runtime
+    ends, kind = (target.data.ptr, source.data.ptr), runtime.memcpyDeviceToDevice
+    return _best(card, lambda: runtime.memcpyAsync(*ends, source.nbytes, kind, card.stream.ptr))
+
+
+def _best(card: Card, call: Callable[[], object]) -> float:
+    call()
+    marks = [card.event() for _ in range(REPEATS + 1)]
+    marks[0].record()
+    for mark in marks[1:]:
+        call()
+        mark.record()
+    card.wait()
+    return min(card.seconds_between(first, second) for first, second in pairwise(marks))

@@ -1,0 +1,63 @@
+"""What CuPy, CUDA and cuBLAS raise, in tuisim's words: no room, refused, or the device is lost.
+
+It knows their errors by name; what was being done when they were raised is not its concern.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from tuisim import units
+from tuisim.errors import DeviceLost, MemoryNeeded, RunError, TuisimError, printable
+
+if TYPE_CHECKING:
+    from tuisim.backends.cupy.card import Card
+
+_CUDA = ("CUDARuntimeError", "CUDADriverError", "CUBLASError", "CompileException", "NVRTCError")
+_NO_ROOM = ("cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def understood(error: BaseException, card: Card | None) -> TuisimError | None:
+    """What `error` means, once what it kept alive has been let go; none where it does not come from the GPU.
+
+    After an error of CUDA's the device is tried: some leave it as it was, others end every use of it by this process.
+    """
+    words = printable(str(error).replace("\n", " "), 160) or type(error).__name__
+    no_room = isinstance(error, MemoryError) or any(name in words for name in _NO_ROOM)
+    if not no_room and type(error).__name__ not in _CUDA:
+        return None
+    _let_go(error)
+    lost = _lost(card)
+    if lost is not None:
+        return DeviceLost(f"the GPU failed and this process can no longer use it ({lost}); start tuisim again to go on")
+    if no_room:
+        return _no_room(card)
+    return RunError(f"the GPU refused: {words}")
+
+
+def _let_go(error: BaseException) -> None:
+    """The frames of a traceback hold the arrays that were being made."""
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
+    error.__context__ = None
+
+
+def _lost(card: Card | None) -> str | None:
+    """Why the device answers no more; none where it does."""
+    if card is None:
+        return None
+    try:
+        card.wait()
+        card.free_bytes()
+    except Exception as error:  # whatever a dead context raises, it is dead
+        return printable(str(error).replace("\n", " "), 120)
+    return None
+
+
+def _no_room(card: Card | None) -> MemoryNeeded:
+    if card is None:
+        return MemoryNeeded("the GPU has no memory left; nvidia-smi shows which programs hold it")
+    card.give_back()
+    free = card.free_bytes()
+    return MemoryNeeded(f"the GPU's memory is full: {units.size(free)} of its {units.size(card.total_bytes)} are free", free)

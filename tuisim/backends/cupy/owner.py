@@ -1,0 +1,41 @@
+"""One thread that does what it is handed, one thing after another, for what belongs to the thread that uses it.
+
+CUDA's handles and streams do. It does not know what a GPU is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread, get_ident
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Owner:
+    """The thread, started with the first thing to do. It is a daemon: a driver that hangs cannot keep the program from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._thread = Thread(target=self._serve, name=name, daemon=True)
+
+    def do(self, call: Callable[[], Result]) -> Result:
+        """The result of `call` on the thread; what it raises is raised here. From the thread itself it is a plain call."""
+        if get_ident() == self._thread.ident:
+            return call()
+        if self._thread.ident is None:
+            self._thread.start()
+        future: Future[Result] = Future()
+        self._jobs.put((call, future))
+        return future.result()
+
+    def _serve(self) -> None:
+        while True:
+            call, future = self._jobs.get()
+            try:
+                future.set_result(call())
+            except BaseException as error:  # whatever it is belongs to whoever asked
+                future.set_exception(error)
+            del call, future  # nothing that was done is kept alive until the next thing

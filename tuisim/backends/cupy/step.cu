@@ -1,0 +1,389 @@
+// The kernels of a training step: everything but its matrix products. T is float or double, as asked for; arrays are C-contiguous.
+//
+// step[0] counts the steps made since the chunk began: it picks a step's rows, its scalars and the place of its loss.
+// stopped[0] becomes 1 at a loss that is not finite. From then on gradients and parameters stay as they are: gathering and
+// updating do nothing, and whatever feeds a matrix product writes zeros, which the product adds (beta = stopped) to the
+// gradient of the step before. No thread of the host has to look.
+//
+// Sums are made in one fixed order, without atomics, so that a run repeats bit for bit.
+
+// The compiler's own headers, which come before this, have a T of their own: what is given from outside is REAL.
+#define T REAL
+#define WARP 32
+#define TILE_ROWS 8
+#define THREADS 256
+#define SCALARS 4
+#define RATE 0
+#define DECAY_FACTOR 1
+#define ADAM_RATE 2
+#define ADAM_EPSILON 3
+
+// ── data ──
+
+__device__ long long place(const long long* rows, long long k, long long count)
+{
+    long long row = rows[k];
+    return row < 0 ? 0 : (row >= count ? count - 1 : row);
+}
+
+extern "C" __global__ void gather(const T* data, long long count, const long long* rows, const long long* step,
+                                  const T* stopped, T* out, long long batch, long long width)
+{
+    if (stopped[0] != 0) return;
+    long long first = step[0] * batch;
+    for (long long i = blockIdx.y; i < batch; i += gridDim.y) {
+        const T* from = data + place(rows, first + i, count) * width;
+        for (long long j = (long long)blockIdx.x * blockDim.x + threadIdx.x; j < width; j += (long long)gridDim.x * blockDim.x)
+            out[i * width + j] = from[j];
+    }
+}
+
+extern "C" __global__ void gather_classes(const long long* data, long long count, const long long* rows, const long long* step,
+                                          const T* stopped, long long* out, long long batch)
+{
+    if (stopped[0] != 0) return;
+    long long first = step[0] * batch;
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < batch; i += (long long)gridDim.x * blockDim.x)
+        out[i] = data[place(rows, first + i, count)];
+}
+
+// ── activations: the formulas of PyTorch's documentation, as in the other backends ──
+
+__device__ T sigmoid(T z)
+{
+    return (T)1 / ((T)1 + exp(-z));
+}
+
+__device__ T gelu_tanh(T z)
+{
+    return tanh((T)GELU_C * z * ((T)1 + (T)GELU_K * z * z));
+}
+
+__device__ T activate(int function, T z)
+{
+    switch (function) {
+        case RELU: return z > 0 ? z : (z == z ? (T)0 : z);
+        case LEAKY_RELU: return z > 0 ? z : (T)LEAKY_SLOPE * z;
+        case SIGMOID: return sigmoid(z);
+        case TANH: return tanh(z);
+        case GELU: return (T)0.5 * z * ((T)1 + gelu_tanh(z));
+        case SILU: return z * sigmoid(z);
+        case SOFTPLUS: return (z > 0 ? z : (z == z ? (T)0 : z)) + log1p(exp(-fabs(z)));
+        case ELU: return z > 0 ? z : expm1(z);
+        default: return z;
+    }
+}
+
+// f'(z), given a = f(z) as well.
+__device__ T slope(int function, T z, T a)
+{
+    switch (function) {
+        case RELU: return a > 0 ? (T)1 : (T)0;
+        case LEAKY_RELU: return z > 0 ? (T)1 : (T)LEAKY_SLOPE;
+        case SIGMOID: return a * ((T)1 - a);
+        case TANH: return (T)1 - a * a;
+        case GELU: {
+            T t = gelu_tanh(z);
+            return (T)0.5 * ((T)1 + t) + (T)0.5 * z * ((T)1 - t * t) * (T)GELU_C * ((T)1 + (T)3 * (T)GELU_K * z * z);
+        }
+        case SILU: {
+            T s = sigmoid(z);
+            return s * ((T)1 + z * ((T)1 - s));
+        }
+        case SOFTPLUS: return sigmoid(z);
+        case ELU: return z > 0 ? (T)1 : a + (T)1;
+        default: return (T)1;
+    }
+}
+
+// ── forward ──
+
+// z += b, row by row, and a = f(z); where there is no activation, a is null. Blocks are 32 columns × 8 rows.
+extern "C" __global__ void bias_activation(T* z, const T* bias, T* a, const T* stopped, long long batch, long long width,
+                                           int function)
+{
+    long long column = (long long)blockIdx.x * WARP + threadIdx.x;
+    if (column >= width) return;
+    bool halt = stopped[0] != 0;
+    T b = bias[column];
+    for (long long row = (long long)blockIdx.y * TILE_ROWS + threadIdx.y; row < batch; row += (long long)gridDim.y * TILE_ROWS) {
+        long long k = row * width + column;
+        T value = halt ? (T)0 : z[k] + b;
+        z[k] = value;
+        if (a != 0) a[k] = halt ? (T)0 : activate(function, value);
+    }
+}
+
+// ── losses: a warp for each row; the sum over rows is finish_loss's ──
+
+__device__ double warp_sum(double value)
+{
+    for (int lane = WARP / 2; lane > 0; lane /= 2) value += __shfl_xor_sync(0xffffffffu, value, lane);
+    return value;
+}
+
+// log Σ exp z − z_t, shifted by the largest z; gradient (softmax z − onehot t) / B. Right where the largest z is z_t.
+extern "C" __global__ void cross_entropy(const T* z, const long long* target, double* row_loss, long long* row_right,
+                                         T* gradient, const T* stopped, long long batch, long long width)
+{
+    long long row = (long long)blockIdx.x * blockDim.y + threadIdx.y;
+    if (row >= batch) return;
+    const T* logits = z + row * width;
+    bool halt = stopped[0] != 0;
+    long long wanted = target[row];
+    T largest = logits[0];
+    long long best = 0;
+    for (long long j = threadIdx.x; j < width; j += WARP)
+        if (logits[j] > largest || (logits[j] == largest && j < best)) {
+            largest = logits[j];
+            best = j;
+        }
+    for (int lane = WARP / 2; lane > 0; lane /= 2) {
+        T other = __shfl_xor_sync(0xffffffffu, largest, lane);
+        long long where = __shfl_xor_sync(0xffffffffu, best, lane);
+        if (other > largest || (other == largest && where < best)) {
+            largest = other;
+            best = where;
+        }
+    }
+    double sum = 0;
+    for (long long j = threadIdx.x; j < width; j += WARP) sum += exp(logits[j] - largest);
+    sum = warp_sum(sum);
+    if (threadIdx.x == 0) {
+        row_loss[row] = log(sum) - (double)(logits[wanted] - largest);
+        if (row_right != 0) row_right[row] = best == wanted ? 1 : 0;
+    }
+    if (gradient == 0) return;
+    for (long long j = threadIdx.x; j < width; j += WARP) {
+        T share = exp(logits[j] - largest) / (T)sum;
+        gradient[row * width + j] = halt ? (T)0 : (share - (j == wanted ? (T)1 : (T)0)) / (T)batch;
+    }
+}
+
+// Σ(a − t)²; gradient 2(a − t) / (B·M).
+extern "C" __global__ void mse(const T* a, const T* target, double* row_loss, T* gradient, const T* stopped, long long batch,
+                               long long width)
+{
+    long long row = (long long)blockIdx.x * blockDim.y + threadIdx.y;
+    if (row >= batch) return;
+    bool halt = stopped[0] != 0;
+    T scale = (T)(2.0 / ((double)batch * (double)width));
+    double sum = 0;
+    for (long long j = threadIdx.x; j < width; j += WARP) {
+        T difference = a[row * width + j] - target[row * width + j];
+        sum += (double)difference * (double)difference;
+        if (gradient != 0) gradient[row * width + j] = halt ? (T)0 : difference * scale;
+    }
+    sum = warp_sum(sum);
+    if (threadIdx.x == 0) row_loss[row] = sum;
+}
+
+// Σ max(z, 0) − z·t + log(1 + e), e = exp(−|z|); gradient (σ(z) − t) / (B·M). Right where z > 0 for t > ½ and else not.
+extern "C" __global__ void binary_cross_entropy(const T* z, const T* target, double* row_loss, long long* row_right,
+                                                T* gradient, const T* stopped, long long batch, long long width)
+{
+    long long row = (long long)blockIdx.x * blockDim.y + threadIdx.y;
+    if (row >= batch) return;
+    bool halt = stopped[0] != 0;
+    T scale = (T)(1.0 / ((double)batch * (double)width));
+    double sum = 0;
+    double right = 0;
+    for (long long j = threadIdx.x; j < width; j += WARP) {
+        T logit = z[row * width + j];
+        T wanted = target[row * width + j];
+        T e = exp(-fabs(logit));
+        sum += (double)((logit > 0 ? logit : (T)0) - logit * wanted + log1p(e));
+        right += (logit > 0) == (wanted > (T)0.5) ? 1 : 0;
+        if (gradient != 0) gradient[row * width + j] = halt ? (T)0 : ((logit < 0 ? e : (T)1) / ((T)1 + e) - wanted) * scale;
+    }
+    sum = warp_sum(sum);
+    right = warp_sum(right);
+    if (threadIdx.x == 0) {
+        row_loss[row] = sum;
+        if (row_right != 0) row_right[row] = (long long)right;
+    }
+}
+
+// One block: results[2·step] = the mean loss, results[2·step + 1] = how many are right, and the step is counted.
+extern "C" __global__ void finish_loss(const double* row_loss, const long long* row_right, long long batch, double scale,
+                                       double* results, long long* step, T* stopped)
+{
+    __shared__ double losses[THREADS];
+    __shared__ double rights[THREADS];
+    if (stopped[0] != 0) return;
+    int me = threadIdx.x;
+    double loss = 0;
+    double right = 0;
+    for (long long row = me; row < batch; row += THREADS) {
+        loss += row_loss[row];
+        if (row_right != 0) right += (double)row_right[row];
+    }
+    losses[me] = loss;
+    rights[me] = right;
+    __syncthreads();
+    for (int half = THREADS / 2; half > 0; half /= 2) {
+        if (me < half) {
+            losses[me] += losses[me + half];
+            rights[me] += rights[me + half];
+        }
+        __syncthreads();
+    }
+    if (me == 0) {
+        long long made = step[0];
+        double mean = losses[0] * scale;
+        results[2 * made] = mean;
+        results[2 * made + 1] = rights[0];
+        step[0] = made + 1;
+        if (!isfinite(mean)) stopped[0] = 1;
+    }
+}
+
+// ── backward ──
+
+// dz = da · f'(z), and its sums over this block's share of the rows: sums[blockIdx.y, column]. Without an activation da is dz
+// already. Blocks are 32 columns × 8 rows.
+extern "C" __global__ void activation_gradient(const T* da, const T* z, const T* a, T* dz, T* sums, const T* stopped,
+                                               long long batch, long long width, int function)
+{
+    __shared__ T partial[THREADS];
+    long long column = (long long)blockIdx.x * WARP + threadIdx.x;
+    bool halt = stopped[0] != 0;
+    T sum = 0;
+    if (column < width)
+        for (long long row = (long long)blockIdx.y * TILE_ROWS + threadIdx.y; row < batch;
+             row += (long long)gridDim.y * TILE_ROWS) {
+            long long k = row * width + column;
+            T value = function == IDENTITY ? dz[k] : da[k] * slope(function, z[k], a[k]);
+            sum += value;
+            if (halt) dz[k] = 0;
+            else if (function != IDENTITY) dz[k] = value;
+        }
+    partial[threadIdx.y * WARP + threadIdx.x] = sum;
+    __syncthreads();
+    for (int half = TILE_ROWS / 2; half > 0; half /= 2) {
+        if (threadIdx.y < half)
+            partial[threadIdx.y * WARP + threadIdx.x] += partial[(threadIdx.y + half) * WARP + threadIdx.x];
+        __syncthreads();
+    }
+    if (threadIdx.y == 0 && column < width && !halt) sums[(long long)blockIdx.y * width + column] = partial[threadIdx.x];
+}
+
+// The biases' gradients of every layer: the shares added up. layers[4·l ...] = where layer l's shares begin, how many there
+// are, its width, and where its biases lie in the gradients.
+extern "C" __global__ void bias_gradients(const T* sums, const long long* layers, T* gradients, const T* stopped)
+{
+    if (stopped[0] != 0) return;
+    const long long* layer = layers + 4 * (long long)blockIdx.y;
+    long long width = layer[2];
+    for (long long column = (long long)blockIdx.x * blockDim.x + threadIdx.x; column < width;
+         column += (long long)gridDim.x * blockDim.x) {
+        T sum = 0;
+        for (long long share = 0; share < layer[1]; share++) sum += sums[layer[0] + share * width + column];
+        gradients[layer[3] + column] = sum;
+    }
+}
+
+// ── update ──
+
+__device__ double block_sum(double* sums, double value)
+{
+    int me = threadIdx.x;
+    sums[me] = value;
+    __syncthreads();
+    for (int half = THREADS / 2; half > 0; half /= 2) {
+        if (me < half) sums[me] += sums[me + half];
+        __syncthreads();
+    }
+    return sums[0];
+}
+
+// Σg² of a block's share; the blocks are a fixed number.
+extern "C" __global__ void gradient_squares(const T* gradients, long long count, double* shares, const T* stopped)
+{
+    __shared__ double sums[THREADS];
+    if (stopped[0] != 0) return;
+    double sum = 0;
+    for (long long k = (long long)blockIdx.x * THREADS + threadIdx.x; k < count; k += (long long)gridDim.x * THREADS)
+        sum += (double)gradients[k] * (double)gradients[k];
+    double total = block_sum(sums, sum);
+    if (threadIdx.x == 0) shares[blockIdx.x] = total;
+}
+
+// One block: s = Σg², c = min(1, limit / (√s + ε)); what is no number stays none.
+extern "C" __global__ void clip_factor(const double* shares, int count, double limit, double epsilon, T* squares, T* factor,
+                                       const T* stopped)
+{
+    __shared__ double sums[THREADS];
+    if (stopped[0] != 0) return;
+    double sum = 0;
+    for (int k = threadIdx.x; k < count; k += THREADS) sum += shares[k];
+    double total = block_sum(sums, sum);
+    if (threadIdx.x == 0) {
+        double scale = limit / (sqrt(total) + epsilon);
+        squares[0] = (T)total;
+        factor[0] = (T)(scale > 1 ? 1.0 : scale);
+    }
+}
+
+// What the rule follows: the gradient, clipped where there is a factor, with λθ added.
+__device__ T followed(T gradient, T theta, const T* factor, T decay)
+{
+    if (factor != 0) gradient = gradient * factor[0];
+    return gradient + decay * theta;
+}
+
+#define EACH (long long k = (long long)blockIdx.x * THREADS + threadIdx.x; k < count; k += (long long)gridDim.x * THREADS)
+
+extern "C" __global__ void sgd(T* theta, const T* gradients, const T* factor, T decay, const T* scalars, const long long* step,
+                               const T* stopped, long long count)
+{
+    if (stopped[0] != 0) return;
+    T rate = scalars[SCALARS * (step[0] - 1) + RATE];
+    for EACH theta[k] -= rate * followed(gradients[k], theta[k], factor, decay);
+}
+
+extern "C" __global__ void momentum(T* theta, const T* gradients, T* velocity, const T* factor, T decay, T mu, int nesterov,
+                                    const T* scalars, const long long* step, const T* stopped, long long count)
+{
+    if (stopped[0] != 0) return;
+    T rate = scalars[SCALARS * (step[0] - 1) + RATE];
+    for EACH {
+        T g = followed(gradients[k], theta[k], factor, decay);
+        T v = mu * velocity[k] + g;
+        velocity[k] = v;
+        theta[k] -= rate * (nesterov ? g + mu * v : v);
+    }
+}
+
+extern "C" __global__ void rmsprop(T* theta, const T* gradients, T* square_average, const T* factor, T decay, T rho, T rest,
+                                   T epsilon, const T* scalars, const long long* step, const T* stopped, long long count)
+{
+    if (stopped[0] != 0) return;
+    T rate = scalars[SCALARS * (step[0] - 1) + RATE];
+    for EACH {
+        T g = followed(gradients[k], theta[k], factor, decay);
+        T s = rho * square_average[k] + rest * g * g;
+        square_average[k] = s;
+        theta[k] -= rate * g / (sqrt(s) + epsilon);
+    }
+}
+
+// AdamW's decay is a factor on θ before the update; without it that factor is not asked for.
+extern "C" __global__ void adam(T* theta, const T* gradients, T* first_moment, T* second_moment, const T* factor, T decay,
+                                int decoupled, T beta1, T rest1, T beta2, T rest2, const T* scalars, const long long* step,
+                                const T* stopped, long long count)
+{
+    if (stopped[0] != 0) return;
+    const T* now = scalars + SCALARS * (step[0] - 1);
+    T rate = now[ADAM_RATE];
+    T epsilon = now[ADAM_EPSILON];
+    for EACH {
+        T g = followed(gradients[k], theta[k], factor, decay);
+        T m = beta1 * first_moment[k] + rest1 * g;
+        T v = beta2 * second_moment[k] + rest2 * g * g;
+        first_moment[k] = m;
+        second_moment[k] = v;
+        T before = decoupled ? theta[k] * now[DECAY_FACTOR] : theta[k];
+        theta[k] = before - rate * m / (sqrt(v) + epsilon);
+    }
+}

@@ -1,0 +1,39 @@
+"""The program started anew in this one's place, its form filled as it was: what a process that has lost its GPU can still do.
+
+It does not know why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from tuisim.config import RunConfig
+from tuisim.errors import ConfigError
+
+_VARIABLE = "TUISIM_FORM"
+"""Carries the form's configuration from one process to the next, as JSON."""
+
+
+def start(config: RunConfig | None) -> int:
+    """Run the app in a new process; where the system can, it takes this one's place and this never returns."""
+    environment = dict(os.environ)
+    if config is not None:
+        environment[_VARIABLE] = json.dumps(config.to_dict())
+    command = [sys.executable, "-m", "tuisim"]
+    if os.name == "posix":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(sys.executable, command, environment)  # noqa: S606
+    return subprocess.call(command, env=environment)  # noqa: S603
+
+
+def handed_down() -> RunConfig | None:
+    """What the process before left for the form; none where there was none, or where this version cannot read it."""
+    text = os.environ.pop(_VARIABLE, "")
+    try:
+        return RunConfig(**json.loads(text)) if text else None
+    except (ValueError, TypeError, ConfigError):
+        return None
