@@ -30,10 +30,12 @@ STANDINGS = (
 )
 ROWS = (
     Row("scalar", "scalar", 1, "plain Python ×1", bind_seconds=1e-3, first_call_seconds=0.04, compile_seconds=None,
-        transfer_seconds=None, launch_microseconds=None, microseconds_per_step=36_254.7, spread=2_740.0, rounds=61, examples_per_second=883.0, flops_per_second=9.1e6,
+        transfer_seconds=None, launch_microseconds=None,
+        microseconds_per_step=36_254.7, spread=2_740.0, rounds=61, examples_per_second=883.0, flops_per_second=9.1e6,
         utilization=1e-4, speedup=1.0, speedup_spread=0.0, max_parameter_difference=0.0, where="", same=True),
     Row("numpy", "numpy", 1, "OpenBLAS ×1", bind_seconds=1e-3, first_call_seconds=6e-3, compile_seconds=None,
-        transfer_seconds=None, launch_microseconds=None, microseconds_per_step=86.3, spread=21.0, rounds=61, examples_per_second=371e3, flops_per_second=3.8e9,
+        transfer_seconds=None, launch_microseconds=None,
+        microseconds_per_step=86.3, spread=21.0, rounds=61, examples_per_second=371e3, flops_per_second=3.8e9,
         utilization=0.054, speedup=415.0, speedup_spread=60.0, max_parameter_difference=1.7e-7, where="layer 1, W[0,0]",
         same=True),
 )  # fmt: skip

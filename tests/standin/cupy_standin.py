@@ -28,7 +28,7 @@ class StandIn:
         self.streams, self.cards = Streams(self.device), Cards(self.device)
         self.modules = _modules(self)
         self.module = self.modules["cupy"]
-        self.fail_at = self.device.fail_at
+        self.fail_at, self.heal = self.device.fail_at, self.device.heal
 
     @property
     def calls(self) -> list[str]:

@@ -71,6 +71,10 @@ class Device:
             raise ValueError(f"the next call is number 1, not {n}")
         self._faults.append(Fault(self.call_count + n, error, sticky))
 
+    def heal(self) -> None:
+        """No failure that was ordered and has not happened yet will."""
+        self._faults.clear()
+
     def died(self, error: BaseException) -> None:
         """What goes wrong on the device comes back from every later call, as from a real one."""
         for queue in list(self.queues):

@@ -71,7 +71,7 @@ class Loop:
                 while not self.state.ended:
                     self._turn()
             except MemoryNeeded as error:
-                self._fail(room.explained(error, session.config))
+                self._fail(room.explained(error, session.config, running=True))
             except MemoryError:
                 self._fail("out of memory: a smaller network or batch would fit")
             except TuisimError as error:

@@ -49,9 +49,14 @@ def check(config: RunConfig, backend: Backend | None = None) -> None:
     )
 
 
-def explained(error: MemoryNeeded, config: RunConfig) -> str:
-    """The error's words, with what would fit where it knows how much there is."""
-    return str(error) if error.free is None else f"{error}; {_what_fits(config, error.free)}"
+def explained(error: MemoryNeeded, config: RunConfig, *, running: bool = False) -> str:
+    """The error's words, with what would fit where it knows how much there is.
+
+    A step that is `running` had room when it was made, with that of an evaluation: what has none are the data beside it.
+    """
+    if error.free is None:
+        return str(error)
+    return f"{error}; {'fewer examples would fit' if running else _what_fits(config, error.free)}"
 
 
 def _what_fits(config: RunConfig, free: int) -> str:
