@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,13 +18,14 @@ pytest.importorskip("numba")
 
 from tuisim import RunConfig, Trainer
 from tuisim.backends import get_backend, numba
-from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend
+from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, table
 from tuisim.backends.numba.step import RUNS as KINDS
 from tuisim.backends.numba.table import KINDS as CODES
+from tuisim.backends.numpy.blas import blas
 from tuisim.engine import initial
 from tuisim.engine.network import Network
-from tuisim.program import Kind, Phase, build
-from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
+from tuisim.program import Kind, Op, Phase, build
+from tuisim.vocabulary import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
 
 
 def network_and_data(config, rows, backend="numba", seed=0):
@@ -372,12 +375,82 @@ def test_phases_are_timed_without_a_clock_of_the_processors_too(monkeypatch):
     assert one.full.read("parameters").tobytes() == other.full.read("parameters").tobytes()
 
 
+# ── products by BLAS ──
+
+NO_BLAS = "NumPy has no BLAS here that compiled code knows how to call"
+callable_blas = pytest.mark.skipif(not gemm.address("float64"), reason=NO_BLAS)
+
+
+@pytest.fixture
+def all_by_blas(monkeypatch):
+    for kind in table.BLAS_PAYS:
+        monkeypatch.setitem(table.BLAS_PAYS, kind, 0)
+    monkeypatch.setattr(table, "FEW_ROWS", 0)
+
+
+@callable_blas
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("layers", "batch"), [((1, 1), 1), ((3, 5, 2), 1), ((17, 4, 9, 3), 7), ((64, 33, 10), 32)], ids=str)
+def test_products_by_blas_are_the_products(all_by_blas, layers, batch, dtype):
+    config = RunConfig(layers=layers, batch_size=batch, loss="mse", hidden_activation="tanh", learning_rate=0.01, dtype=dtype)
+    ours, theirs = beside(config, 3 * batch)
+    assert (ours.full._table[:, table.CALL] != 0).sum() == 3 * (len(layers) - 1) - 1
+    for network in (ours, theirs):
+        network.full.run(np.arange(3 * batch))
+    tolerance = {"rtol": 1e-9, "atol": 1e-13} if dtype == "float64" else {"rtol": 1e-4, "atol": 1e-6}
+    for name in ("parameters", "gradients"):
+        np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), **tolerance)
+    assert ours.evaluate(*ours._data)[0] == pytest.approx(theirs.evaluate(*theirs._data)[0], rel=1e-4)
+
+
+@callable_blas
+@pytest.mark.parametrize("number", CASES)
+def test_recorded_runs_by_blas(all_by_blas, number):
+    check_recorded(number, "numba")
+
+
+@callable_blas
+def test_large_networks_are_compiled_too_and_say_who_multiplies():
+    config = RunConfig(layers=(300, 300, 10), batch_size=64)
+    ours, theirs = beside(config, 128)
+    assert isinstance(ours.full, CompiledStep)
+    calls = {op.kind for op, row in zip(ours.full.program.ops, ours.full._table, strict=True) if row[table.CALL]}
+    assert calls == {Kind.DENSE, Kind.WEIGHT_GRADIENT, Kind.INPUT_GRADIENT}
+    assert "Numba" in ours._backend.device()
+    assert str(blas()) in ours._backend.device()
+    for network in (ours, theirs):
+        network.full.run(np.arange(128))
+    np.testing.assert_allclose(ours.full.read("parameters"), theirs.full.read("parameters"), rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_of_many_weights_from_few_rows_is_written_once():
+    wide = {"inputs": 400, "outputs": 400}
+    few, many = (Op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, 1, (), (), batch, **wide) for batch in (8, 32))
+    assert not table.by_blas(few)
+    assert table.by_blas(many)
+    assert table.by_blas(replace(few, kind=Kind.DENSE))
+
+
+def test_a_library_that_cannot_be_called_is_not(monkeypatch):
+    gemm.address.cache_clear()
+    monkeypatch.setattr(gemm, "pools", lambda: None)
+    assert gemm.address("float32") == 0
+    gemm.address.cache_clear()
+    elsewhere = SimpleNamespace(info=lambda: [{"user_api": "blas", "filepath": "/nowhere/libblas.so"}, {"user_api": "openmp"}])
+    monkeypatch.setattr(gemm, "pools", lambda: elsewhere)
+    assert gemm.address("float64") == 0
+    gemm.address.cache_clear()
+    assert not gemm._right(lambda *arguments: None, "float32"), "what computes nothing is not trusted"
+
+
 # ── large networks ──
 
 
 @pytest.fixture
 def small_limit(monkeypatch):
+    """And no BLAS that compiled code could call."""
     monkeypatch.setattr(numba, "LARGEST_PRODUCT", 100)
+    monkeypatch.setattr(gemm, "address", lambda dtype: 0)
 
 
 def test_a_large_network_goes_to_blas_with_all_its_steps(small_limit):
@@ -385,7 +458,7 @@ def test_a_large_network_goes_to_blas_with_all_its_steps(small_limit):
     ours, theirs = beside(config, 11)
     assert isinstance(ours.full, BlasStep)
     assert "BLAS" in ours.full.note
-    assert "too large" in ours._backend.device()
+    assert "Numba's loops would take longer" in ours._backend.device()
     for network in (ours, theirs):
         network.full.run(np.arange(8))
         network.step(1).run(np.array([9]))

@@ -185,12 +185,12 @@ def test_auto_says_what_it_chose_and_why(monkeypatch):
 
 def test_auto_leaves_large_networks_to_blas(monkeypatch):
     numba_is(monkeypatch, available=True, version="0.68.1")
-    monkeypatch.setitem(sys.modules, "tuisim.backends.numba", SimpleNamespace(LARGEST_PRODUCT=120))
+    monkeypatch.setitem(sys.modules, "tuisim.backends.numba", SimpleNamespace(suits=lambda largest, dtype: largest <= 120))
     small = RunConfig(layers=(5, 4, 3), batch_size=6, backend=AUTO)
     assert choose(small).name == "numba"
-    assert "suit" in choose(small).note
+    assert "compiled" in choose(small).note
     assert choose(replace(small, batch_size=7)) == Choice(
-        "numpy", "backend auto: numpy; numba leaves products as large as this network's to BLAS"
+        "numpy", "backend auto: numpy; numba's loops would take longer, for products as large as this network's"
     )
     assert choose(replace(small, batch_size=7, examples=6)).name == "numba"
 
@@ -198,9 +198,12 @@ def test_auto_leaves_large_networks_to_blas(monkeypatch):
 def test_auto_takes_the_limit_that_the_backend_itself_has():
     if not probe("numba").available:
         pytest.skip(f"numba: {probe('numba').why_not}")
+    from tuisim.backends.numba import gemm
+
     tiny = RunConfig(layers=(30, 30, 30), batch_size=1, loss="mse", backend=AUTO, examples=50, epochs=1)
     assert choose(tiny).name == "numba"
-    assert choose(RunConfig(layers=(4096, 4096, 10), batch_size=512, backend=AUTO)).name == "numpy"
+    large = choose(RunConfig(layers=(4096, 4096, 10), batch_size=512, backend=AUTO)).name
+    assert large == ("cupy" if probe("cupy").available else "numba" if gemm.address("float32") else "numpy")
     summary = Trainer(tiny).run()
     assert (summary.backend, summary.config.backend) == ("numba", "numba")
     assert any("backend auto: numba" in note for note in summary.notes)

@@ -76,7 +76,7 @@ class RunConfig:
     dtype: str = "float32"
     """float32 or float64."""
     backend: str = "numpy"
-    """What computes the step: numpy, scalar (plain Python), numba, or auto, the best that works here for the network."""
+    """What computes the step: numpy, scalar (plain Python), numba, cupy (a GPU), or auto, the best here for the network."""
     threads: int | None = None
     """BLAS threads; none: usable cores less one, at least one."""
     seed: int = 0

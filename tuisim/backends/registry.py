@@ -122,10 +122,9 @@ def choose(config: RunConfig) -> Choice:
         return Choice("cupy", f"backend auto: cupy on {card.device}, for products as large as this network's")
     compiled, vectors = probe("numba"), probe("numpy")
     if compiled.available:
-        limit: int = import_module(_HOMES["numba"].module).LARGEST_PRODUCT
-        if largest <= limit:
-            return Choice("numba", "backend auto: numba, whose compiled loops suit products as small as this network's")
-        why = "numba leaves products as large as this network's to BLAS"
+        if import_module(_HOMES["numba"].module).suits(largest, config.dtype):
+            return Choice("numba", "backend auto: numba, whose steps are compiled")
+        why = "numba's loops would take longer, for products as large as this network's"
     else:
         why = f"numba {compiled.why_not}"
     if vectors.available:

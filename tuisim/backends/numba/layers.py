@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.numba.compiler import kernel, product
+from tuisim.backends.numba.gemm import gemm
 from tuisim.backends.numba.products import ONE, ZERO, combine, dots, transpose
 
 TURNING_PAYS: Any = np.uint64(8)
@@ -21,6 +22,26 @@ TURNING_PAYS: Any = np.uint64(8)
 def dense(p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
     """z = x·W + b: each row of z is b and a sum of W's rows."""
     combine(p, x, n, ONE, batch, n, s, w, m, p, z, s, b, ONE)
+
+
+@kernel
+def dense_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
+    """The same: z is b in every row, and the product is added to it."""
+    for i in range(batch):
+        row = z + i * m
+        for j in range(m):
+            p[row + j] = s[b + j]
+    gemm(call, False, False, batch, m, n, p, x, s, w, p.dtype.type(1), p, z)
+
+
+@kernel
+def weight_gradient_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int, d: int, g: int) -> None:
+    gemm(call, True, False, n, m, batch, p, x, p, d, p.dtype.type(0), s, g)
+
+
+@kernel
+def input_gradient_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int) -> None:
+    gemm(call, False, True, batch, n, m, p, d, s, w, p.dtype.type(0), p, out)
 
 
 @kernel

@@ -16,6 +16,7 @@ from tuisim.backends.numba.compiler import inlined, kernel
 from tuisim.backends.numba.products import ONE, ZERO
 from tuisim.backends.numba.table import (
     BATCH,
+    CALL,
     FUNCTION,
     INPUTS,
     KIND,
@@ -81,7 +82,14 @@ def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
     """The operations of the forward half, the loss and the backward half; False for any other."""
     kind, batch, n, m = table[number, KIND], table[number, BATCH], table[number, INPUTS], table[number, OUTPUTS]
     r0, r1, r2, w0 = table[number, READ], table[number, _READ1], table[number, _READ2], table[number, WRITE]
-    if kind == _DENSE:
+    call = table[number, CALL]
+    if kind == _DENSE and call != ZERO:
+        layers.dense_by_blas(call, p, s, batch, n, m, r0, r1, r2, w0)
+    elif kind == _WEIGHT_GRADIENT and call != ZERO:
+        layers.weight_gradient_by_blas(call, p, s, batch, n, m, r0, r1, w0)
+    elif kind == _INPUT_GRADIENT and call != ZERO:
+        layers.input_gradient_by_blas(call, p, s, batch, n, m, r0, r1, w0)
+    elif kind == _DENSE:
         layers.dense(p, s, batch, n, m, r0, r1, r2, w0)
     elif kind == _ACTIVATION:
         activations.activate(table[number, FUNCTION], p, batch * m, r0, w0)

@@ -1,0 +1,103 @@
+"""Matrix products by the BLAS that NumPy has loaded, called from compiled code: no interpreter between two of them.
+
+It finds the library's own function and calls it by its address; what is multiplied is not known here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from tuisim.backends.numpy.blas import pools
+
+_NAMES = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
+"""As NumPy's own wheels have it, with 64-bit sizes, and as OpenBLAS by itself has. Under other names the sizes are not known."""
+_ROW_MAJOR, _AS_IS, _TURNED = 101, 111, 112
+"""CBLAS's."""
+
+
+@cache
+def address(dtype: str) -> int:
+    """Of the product of matrices of `dtype`; 0 where there is none that we know how to call, or where it computes nonsense."""
+    letter = "d" if dtype == "float64" else "s"
+    controller = pools()
+    for pool in controller.info() if controller is not None else ():
+        if pool.get("user_api") == "blas":
+            library = _opened(pool.get("filepath"))
+            for name in _NAMES:
+                function = getattr(library, name.format(letter), None)
+                if function is not None and _right(function, dtype):
+                    return ctypes.cast(function, ctypes.c_void_p).value or 0
+    return 0
+
+
+def _right(function: Any, dtype: str) -> bool:
+    """Whether it is what its name says: one small product, compared with NumPy's."""
+    real, size = (ctypes.c_double if dtype == "float64" else ctypes.c_float), ctypes.c_int64
+    flags, sizes = [ctypes.c_int] * 3, [size] * 3
+    function.restype = None
+    function.argtypes = [*flags, *sizes, real, ctypes.c_void_p, size, ctypes.c_void_p, size, real, ctypes.c_void_p, size]
+    a, b = np.arange(6, dtype=dtype).reshape(2, 3), np.arange(12, dtype=dtype).reshape(3, 4)
+    c = np.ones((2, 4), dtype)
+    function(_ROW_MAJOR, _AS_IS, _AS_IS, 2, 4, 3, 1.0, a.ctypes.data, 3, b.ctypes.data, 4, 1.0, c.ctypes.data, 4)
+    return bool(np.array_equal(c, a @ b + 1))
+
+
+def _opened(path: Any) -> Any:
+    """A library that is loaded already."""
+    try:
+        return ctypes.CDLL(path) if path else None
+    except OSError:
+        return None
+
+
+def _gemm(
+    typing_context: Any, function: Any, turn_a: Any, turn_b: Any, rows: Any, columns: Any, terms: Any, a: Any, a_at: Any,
+    b: Any, b_at: Any, beta: Any, c: Any, c_at: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    real = c.dtype
+    signature = types.void(
+        types.uint64, types.boolean, types.boolean, types.uint64, types.uint64, types.uint64, a, types.uint64, b, types.uint64,
+        real, c, types.uint64,
+    )  # fmt: skip
+    return signature, _code
+
+
+def _code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """out ← a·b + beta·out over rows that lie one after another, each as long as it is wide."""
+    function, turn_a, turn_b, rows, columns, terms, *_ = arguments
+    real = context.get_value_type(signature.args[10])
+    flag, size, pointer = ir.IntType(32), ir.IntType(64), real.as_pointer()
+
+    def begin(array: int) -> Any:
+        view = context.make_array(signature.args[array])(context, builder, arguments[array])
+        return builder.gep(view.data, [arguments[array + 1]])
+
+    def turned(yes: Any) -> Any:
+        return builder.select(yes, ir.Constant(flag, _TURNED), ir.Constant(flag, _AS_IS))
+
+    a_width, b_width = builder.select(turn_a, rows, terms), builder.select(turn_b, terms, columns)
+    type_ = ir.FunctionType(
+        ir.VoidType(),
+        [flag, flag, flag, size, size, size, real, pointer, size, pointer, size, real, pointer, size],
+    )
+    call = builder.inttoptr(function, type_.as_pointer())
+    builder.call(call, [
+        ir.Constant(flag, _ROW_MAJOR), turned(turn_a), turned(turn_b), rows, columns, terms, ir.Constant(real, 1.0),
+        begin(6), a_width, begin(8), b_width, arguments[10], begin(11), columns,
+    ])  # fmt: skip
+    return context.get_dummy_value()
+
+
+gemm: Any = intrinsic(_gemm)
+"""gemm(function, turn_a, turn_b, rows, columns, terms, a, a_at, b, b_at, beta, c, c_at): for compiled code.
+
+c[c_at:] ← op(a[a_at:])·op(b[b_at:]) + beta·c[c_at:], of flat arrays; op(a) is (rows, terms) and op(b) (terms, columns), each
+lying the other way round where it is to be turned. `function` is an `address` of c's dtype.
+"""
