@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_numpy_backend import CASES, check_recorded
+from recorded import CASES, check_recorded
 
 from tuisim import RunConfig, Trainer
 from tuisim.backends import get_backend, probe, registry
@@ -226,6 +226,34 @@ def test_a_stopped_run_is_left_as_the_step_left_it_on_a_card(card):
         assert np.isfinite(ours.full.run(np.arange(6))).all(), "and it can go on from somewhere else"
 
 
+@pytest.mark.parametrize("rate", [1e20, 1e30, 1e38])
+@pytest.mark.parametrize("layers", [(5, 7, 4), (5, 7, 6, 4)], ids=str)
+def test_what_is_not_finite_in_one_layer_spoils_no_gradient_on_a_card(card, layers, rate):
+    """The layer below may hold inf where the loss fails; 0·inf would be no number."""
+    config = replace(BASE, layers=layers, dtype="float32", loss="mse", learning_rate=rate)
+    ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
+    losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
+    assert len(losses) == len(wanted) < 6
+    assert locate(ours.full, len(losses)) == locate(theirs.full, len(wanted))
+    for name in ("gradients", "parameters"):
+        np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), rtol=1e-4)
+    again = [one.full.run(np.arange(6)) for one in (ours, theirs)]
+    np.testing.assert_allclose(*again, rtol=1e-4)
+
+
+def test_data_that_are_not_finite_stop_a_run_alike_on_a_card(card):
+    config = replace(BASE, loss="mse").resolved()
+    X, y = data(config, 40)
+    X[13, 2] = np.inf
+    ours, theirs = (network(config, backend=backend, values=(X, y)) for backend in ("cupy", "numpy"))
+    losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
+    assert len(losses) == len(wanted) == 3
+    close(ours.full.read("gradients"), theirs.full.read("gradients"))
+    assert locate(ours.full, 3) == locate(theirs.full, 3)
+    assert not np.isfinite(ours.full.evaluate(np.arange(12, 18))[0])
+    close(ours.full.run(np.arange(18, 36)), theirs.full.run(np.arange(18, 36)))
+
+
 def test_a_diverging_run_ends_as_one_on_a_card(card):
     summary = Trainer(replace(BASE, layers=(64, 32, 10), loss="mse", backend="cupy", learning_rate=1e30, epochs=3)).run()
     assert summary.to_dict()["ended"] == "diverged"
@@ -260,6 +288,56 @@ def test_one_thread_speaks_to_the_card_whoever_asks(fake):
     made.parameters()
     assert len(fake.threads) == 1
     assert threading.get_ident() not in fake.threads
+
+
+def test_the_first_call_may_come_from_several_threads_at_once(fake):
+    device = import_module("tuisim.backends.cupy.device").Device()
+    found, gate = [], threading.Barrier(4)
+
+    def ask():
+        gate.wait()
+        found.append(device.do(lambda card: card.name))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["Stand-in GPU"] * 4
+    assert len(fake.threads) == 1
+
+
+def test_a_rate_set_while_numbers_are_worked_out_is_not_lost(fake, monkeypatch):
+    made, wanted = network(BASE), network(BASE, backend="numpy")
+    scalars = made.full._scalars
+    ahead = scalars.ahead
+
+    def ahead_and_a_new_rate(steps):
+        values = ahead(steps)
+        scalars.set_learning_rate(0.5)
+        return values
+
+    monkeypatch.setattr(scalars, "ahead", ahead_and_a_new_rate)
+    made.full.run(np.arange(12))
+    monkeypatch.undo()
+    wanted.full.run(np.arange(12))
+    wanted.set_learning_rate(0.5)
+    for one in (made, wanted):
+        one.full.run(np.arange(12, 24))
+    close(made.full.read("parameters"), wanted.full.read("parameters"))
+
+
+def test_old_rows_make_room_for_new_ones(monkeypatch):
+    with standing_in(monkeypatch, 4 << 20) as fake:
+        config = replace(BASE, layers=(100, 4, 3)).resolved()
+        made = network(config, rows=12)
+        for seed in range(6):  # 0.8 MB each
+            X, y = data(config, 1000, seed)
+            for array in (X, y):
+                array.flags.writeable = False
+            made.attach(X, y)
+            assert len(made.full.run(np.arange(12))) == 2
+        assert fake.device.pool.used_bytes() < 4 << 20
 
 
 def test_rows_are_copied_once_unless_they_may_be_written_to(fake):

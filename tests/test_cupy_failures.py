@@ -5,6 +5,7 @@ On the stand-in alone, which can be told to fail.
 
 import gc
 import json
+import os
 import threading
 from dataclasses import replace
 
@@ -94,13 +95,51 @@ def test_a_lost_device_at_any_call_is_said_and_never_asked_again(fake, monkeypat
             assert words is not None
             assert "\n" not in words
             # Before the card is open nothing is lost yet: there it is just refused.
-            assert "start tuisim again" in words or (n < 12 and "the GPU refused" in words)
+            assert "start tuisim again" in words or (n < 20 and "the GPU refused" in words)
             if "start tuisim again" in words:
                 asked = other.call_count
                 assert isinstance(whole_run(), DeviceLost)
                 with pytest.raises(DeviceLost):
                     get_backend("cupy").device()
                 assert other.call_count == asked, "a dead context is not touched again"
+
+
+def test_what_failed_holds_nothing_once_it_is_caught(fake):
+    """Without a collection of cycles: the smaller network that is tried next must find the memory."""
+    made = network(BASE)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            fake.fail_at(20, fake.out_of_memory(1))
+            with pytest.raises(MemoryNeeded):
+                network(replace(BASE, layers=(5, 60, 4)))
+            fake.heal()
+        used = fake.device.pool.used_bytes()
+    finally:
+        gc.enable()
+    gc.collect()
+    assert used == fake.device.pool.used_bytes()
+    assert len(made.full.run(np.arange(6))) == 1
+
+
+def test_kernels_are_kept_in_memory_where_the_folder_for_them_takes_no_files(fake, monkeypatch):
+    tried = []
+    module = fake.module.RawModule
+
+    def stubborn(*given, **more):
+        made = module(*given, **more)
+        if not tried:
+            tried.append(os.environ.get("CUPY_CACHE_IN_MEMORY"))
+            made.compile = lambda: (_ for _ in ()).throw(PermissionError("read-only"))
+        return made
+
+    monkeypatch.delenv("CUPY_CACHE_IN_MEMORY", raising=False)
+    monkeypatch.setattr(fake.module, "RawModule", stubborn)
+    assert said(whole_run()) is None
+    assert tried == [None]
+    assert os.environ["CUPY_CACHE_IN_MEMORY"] == "1"
+    monkeypatch.delenv("CUPY_CACHE_IN_MEMORY")
 
 
 def test_an_error_that_passes_ends_one_run_and_not_the_next(fake):

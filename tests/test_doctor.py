@@ -101,7 +101,7 @@ def test_what_is_broken_says_so_with_its_remedy(report):
     text = shown(replace(report, backends=(*report.backends[:2], broken)), 120)
     assert "✗ 0.61 does not work: cannot be imported: Numba needs NumPy 2.3 or less." in text
     assert "→ pip install --upgrade numba" in text
-    text = shown(replace(report, backends=(*report.backends[:2], absent)), 120)
+    text = shown(replace(report, backends=(*report.backends[:2], absent), auto=("numpy", "numpy")), 120)
     assert "auto       ✓ takes numpy\n" in text
     assert "numba      – not installed" in text
     assert "→ pip install 'tuisim[numba]'" in text
@@ -110,12 +110,12 @@ def test_what_is_broken_says_so_with_its_remedy(report):
 def test_a_gpu_that_works_is_shown(report):
     driver = Driver("580.65.06", (Device("NVIDIA H200", 140 << 30, 139 << 30),))
     cupy = CupyReport(Probe("cupy", True, "14.2.0", "NVIDIA H200"), "13.1", "13.0", 140 << 30, 139 << 30)
-    found = replace(report, driver=driver, cupy=cupy, backends=(*report.backends[:2], cupy.probe))
+    found = replace(report, driver=driver, cupy=cupy, backends=(*report.backends[:2], cupy.probe), auto=("numba", "cupy"))
     text = shown(found, 160)
     assert "GPU        ✓ NVIDIA H200, 140 GiB, 139 GiB free, driver 580.65.06" in text
     assert "CuPy       ✓ 14.2.0 (CUDA 13.0) works on NVIDIA H200, 139 GiB free" in text
     assert "cupy       ✓ works: NVIDIA H200 (cupy 14.2.0)" in text
-    assert "auto       ✓ takes numpy for small networks, cupy for others" in text
+    assert "auto       ✓ takes numba for small networks, cupy for large ones" in text
     assert found.to_dict()["gpu"]["devices"] == [{"name": "NVIDIA H200", "total_bytes": 140 << 30, "free_bytes": 139 << 30}]
 
 

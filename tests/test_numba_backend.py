@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_numpy_backend import CASES, check_recorded, close
+from recorded import CASES, check_recorded, close
 from test_scalar_backend import bound, configs
 
 pytest.importorskip("numba")

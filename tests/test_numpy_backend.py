@@ -1,15 +1,14 @@
 """The NumPy step: against PyTorch's recorded runs, against central differences, and without allocating."""
 
-import json
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded import CASES, check_recorded
 
-from tuisim import RunConfig, Trainer
+from tuisim import RunConfig
 from tuisim.backends import get_backend
 from tuisim.backends.numpy.site import TILE
 from tuisim.engine import initial
@@ -17,41 +16,6 @@ from tuisim.engine.network import Network
 from tuisim.errors import BackendError
 from tuisim.program import Phase
 from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
-
-RUNS = np.load(Path(__file__).parent / "oracle" / "trajectories.npz", allow_pickle=False)
-CASES = sorted({int(name.split("_")[0].removeprefix("case")) for name in RUNS})
-
-
-def recorded(number):
-    about = json.loads(str(RUNS[f"case{number}_config"]))
-    config = RunConfig(
-        layers=about["layers"], hidden_activation=about["activations"], output_activation=about["output"], loss=about["loss"],
-        optimizer=about["optimizer"], batch_size=about["batch"], learning_rate=about["learning_rate"],
-        weight_decay=about["weight_decay"], dtype="float64", shuffle=False, validation=0, epochs=1,
-    )  # fmt: skip
-    depth = len(about["layers"]) - 1
-    parameters = [(RUNS[f"case{number}_W{k}"], RUNS[f"case{number}_b{k}"]) for k in range(depth)]
-    return config, about["steps"], parameters
-
-
-def close(ours, theirs):
-    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-14)
-
-
-def check_recorded(number, backend):
-    """Losses, first gradients and final parameters of a recorded run, on `backend`."""
-    config, steps, parameters = recorded(number)
-    config = RunConfig(**(config.to_dict() | {"backend": backend}))
-    trainer = Trainer(config, data=(RUNS[f"case{number}_X"], RUNS[f"case{number}_Y"]), parameters=parameters)
-    losses = [trainer.step()]
-    for k, (gW, gb) in enumerate(trainer.gradients()):
-        close(gW, RUNS[f"case{number}_gW{k}"])
-        close(gb, RUNS[f"case{number}_gb{k}"])
-    losses += [trainer.step() for _ in range(steps - 1)]
-    close(losses, RUNS[f"case{number}_loss"])
-    for k, (W, b) in enumerate(trainer.parameters()):
-        close(W, RUNS[f"case{number}_endW{k}"])
-        close(b, RUNS[f"case{number}_endb{k}"])
 
 
 @pytest.mark.parametrize("number", CASES)

@@ -403,6 +403,11 @@ def test_a_gpu_hidden_by_a_variable_is_told_by_it(monkeypatch):
     assert verdict.remedy == "unset CUDA_VISIBLE_DEVICES, which is '-1'"
 
 
+def test_a_folder_that_cupy_cannot_write_to_has_its_own_remedy():
+    found = judge({"stage": "import", "packages": ["cupy-cuda13x"], "error": "PermissionError", "message": "[Errno 13] '/x'"})
+    assert "CUPY_CACHE_DIR" in found.remedy
+
+
 def test_two_cupys_at_once_are_not_trusted(tmp_path):
     verdict = judge(gpu_probe.ask(stub(tmp_path, WORKING, ("cupy-cuda12x", "cupy-cuda13x"))))
     assert verdict.reason == "two of its packages at once: cupy-cuda12x, cupy-cuda13x"

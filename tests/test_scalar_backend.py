@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_numpy_backend import CASES, check_recorded
+from recorded import CASES, check_recorded
 
 from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS

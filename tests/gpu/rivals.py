@@ -1,12 +1,13 @@
 """PyTorch's step on a card, three ways: eager, compiled, and captured once in a CUDA graph that is then replayed.
 
-Full precision, as ours: PyTorch leaves TF32 off unless asked. It knows nothing of who is timed beside it.
+Full precision, as ours: PyTorch leaves TF32 off unless asked. Batches lie ready on the card and no loss is handed back, where
+our steps gather their rows and give every loss. It knows nothing of who is timed beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from tuisim.study.bench_subjects import Case
 from tuisim.study.peers import Torch
@@ -16,7 +17,9 @@ WARM_STEPS = 11
 
 
 class OnCard(Torch):
-    """Waits for the card at the end of its steps."""
+    """Waits for the card at the end of its steps; its update is PyTorch's fused one."""
+
+    options: ClassVar[dict[str, Any]] = {"fused": True}
 
     def __init__(self, case: Case, compiled: bool = False, device: str = "cuda") -> None:
         super().__init__(case, compiled, device)

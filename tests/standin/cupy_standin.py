@@ -72,6 +72,7 @@ class RawModule:
     def __init__(self, streams: Streams, code: str | None = None, *, options: tuple[str, ...] = (), **_: Any):
         if not isinstance(options, tuple) or code is None:
             raise TypeError("the stand-in takes code and a tuple of options")
+        code.encode("ascii")  # CuPy writes it to a file in the encoding of the system, whatever that is
         self._streams, self._code, self._options = streams, code, options
         self._module: Module | None = None
         streams.device.called("RawModule")
@@ -94,10 +95,17 @@ class RawModule:
 
 
 class RawKernel:
-    """What RawModule.get_function gives; arguments are checked at the launch, the rest when it runs."""
+    """What RawModule.get_function gives; arguments are checked at the launch, the rest when it runs.
+
+    `kernel` is the compiled function behind it, which is launched in the same way.
+    """
 
     def __init__(self, streams: Streams, kernel: Kernel):
         self._streams, self._kernel, self.name = streams, kernel, kernel.name
+
+    @property
+    def kernel(self) -> "RawKernel":
+        return self
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...], *, shared_mem: int = 0) -> None:
         self._streams.device.called(f"launch:{self.name}")

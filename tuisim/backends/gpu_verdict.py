@@ -69,6 +69,8 @@ def _raised(found: Facts, doing: str) -> tuple[str, str]:
     kind, message, stage = str(found["error"]), str(found.get("message", "")), found.get("stage")
     lines = (line.strip() for line in message.splitlines())
     words = next((line for line in lines if line.strip("=- ")), kind)
+    if stage == "import" and kind in ("PermissionError", "FileNotFoundError", "OSError", "NotADirectoryError"):
+        return f"cannot be imported: {words}", "set CUPY_CACHE_DIR to a folder that can be written to"
     if stage == "import":
         return f"cannot be imported: {words}", _install(found)
     if found.get("driver") == 0:

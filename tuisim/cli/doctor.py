@@ -56,7 +56,7 @@ def _print(report: Report, console: Console) -> None:
     console.print(f"[bold]tuisim {environment['tuisim']}[/] on this machine, now · all numbers measured")
     sections = (
         ("", (*_machine(report), *_gpu(report))),
-        ("backends", (*map(_backend, report.backends), _auto(report.backends))),
+        ("backends", (*map(_backend, report.backends), _auto(report))),
         ("extras", tuple(_extras(report.extras))),
     )
     indent = max(len(line.name) for _, lines in sections for line in lines) + 1
@@ -165,22 +165,10 @@ def _backend(found: Probe) -> Line:
     return Line(found.name, *_why_not(found))
 
 
-def _auto(backends: tuple[Probe, ...]) -> Line:
+def _auto(report: Report) -> Line:
     """What `--backend auto` would come to."""
-    works = [found.name for found in backends if found.available]
-    best = next(name for name in ("numpy", "scalar") if name in works)
-    small = next(name for name in ("numba", best) if name in works)
-    large = next(name for name in ("cupy", best) if name in works)
-    named = {small: "small networks", best: "middling ones", large: "large ones"}
-    return Line(AUTO, GOOD, f"takes {best}" if small == large else f"takes {_list(named)}")
-
-
-def _list(named: dict[str, str]) -> str:
-    """`numba for small networks, numpy for middling ones, cupy for large ones`; those for whom there is none in between go."""
-    if len(named) == 2:
-        (small, _), (large, _) = named.items()
-        return f"{small} for small networks, {large} for others"
-    return ", ".join(f"{name} for {what}" for name, what in named.items())
+    small, large = report.auto
+    return Line(AUTO, GOOD, f"takes {small}" if small == large else f"takes {small} for small networks, {large} for large ones")
 
 
 def _why_not(found: Probe) -> tuple[str, str, str]:

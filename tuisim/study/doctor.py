@@ -10,11 +10,12 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tuisim import __version__
-from tuisim.backends import Probe, names, probe
+from tuisim.backends import AUTO, Probe, choose, names, probe
+from tuisim.config import RunConfig
 from tuisim.errors import printable
 from tuisim.marks import Mark
 from tuisim.study import doctor_extras, doctor_gpu, doctor_processor
@@ -70,6 +71,8 @@ class Report:
     driver: Driver
     cupy: CupyReport
     backends: tuple[Probe, ...]
+    auto: tuple[str, str]
+    """What `auto` comes to for a small network and for a large one."""
     extras: tuple[Extra, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +91,7 @@ class Report:
                 "cupy": cupy.pop("probe") | cupy,
             },
             "backends": [asdict(found) for found in self.backends],
+            "auto": dict(zip(("small", "large"), self.auto, strict=True)),
             "extras": [
                 {"name": extra.name, "packages": list(map(asdict, extra.packages)), "missing": list(extra.missing)}
                 for extra in self.extras
@@ -113,8 +117,16 @@ def diagnose(tell: Callable[[str], None] = lambda what: None) -> Report:
         driver=doctor_gpu.driver(),
         cupy=_cupy(),
         backends=backends,
+        auto=_auto(),
         extras=doctor_extras.extras(),
     )
+
+
+def _auto() -> tuple[str, str]:
+    """Of the question's network and of the largest that the benchmark has."""
+    asked = RunConfig(layers=(30, 30, 30), loss="mse", batch_size=1), RunConfig(layers=(784, 4096, 4096, 10), batch_size=512)
+    small, large = (choose(replace(config, backend=AUTO)).name for config in asked)
+    return small, large
 
 
 def _environment(backends: tuple[Probe, ...]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,9 @@ def installed() -> dict[str, Make]:
 class Torch:
     """PyTorch's modules, autograd and SGD, one step per call; `compiled` by torch.compile, on `device`."""
 
+    options: ClassVar[dict[str, Any]] = {}
+    """Of its optimizer."""
+
     def __init__(self, case: Case, compiled: bool = False, device: str = "cpu") -> None:
         self.torch = torch = _torch()
         torch.set_num_threads(case.config.threads)
@@ -49,12 +52,16 @@ class Torch:
         self._linear = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
         network = torch.nn.Sequential(*layers).to(device)
         measure = torch.nn.CrossEntropyLoss() if config.loss == "cross_entropy" else torch.nn.MSELoss()
-        optimizer = torch.optim.SGD(network.parameters(), lr=config.learning_rate or 0.0)
+        optimizer = torch.optim.SGD(network.parameters(), lr=config.learning_rate or 0.0, **self.options)
 
         def loss(x: Any, y: Any) -> Any:
             return measure(network(x), y)
 
-        self._loss = torch.compile(loss) if compiled else loss
+        if compiled:
+            # Each case by itself: what was compiled for an earlier one would be made general for this one's shapes.
+            torch.compiler.reset()
+            loss = torch.compile(loss, dynamic=False)
+        self._loss = loss
         self._optimizer = optimizer
         batch = config.batch_size
         X, y = torch.from_numpy(case.X).to(device), torch.from_numpy(case.y).to(device)

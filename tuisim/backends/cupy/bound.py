@@ -7,6 +7,7 @@ parameters as they are for the rest of the chunk; which step that was is seen in
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -20,6 +21,9 @@ from tuisim.backends.cupy.memory import Memory
 from tuisim.backends.cupy.scalars import Scalars
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
 from tuisim.program import Phase, StepProgram
+
+FEW_LAUNCHES = 512
+"""So many fit into the driver's queue with room to spare."""
 
 
 class CupyStep:
@@ -59,10 +63,12 @@ class CupyStep:
         self._device.do(lambda card: self._attach(card, inputs, targets))
 
     def _attach(self, card: Card, inputs: Array, targets: Array) -> None:
-        rows = self._memory.common.rows
-        placed = rows.place(card, inputs), rows.place(card, targets)
-        if self._attached is None or any(new is not old for new, old in zip(placed, self._attached, strict=True)):
-            self._data, self._attached = self._launches.data(*placed), placed
+        placed = self._memory.common.placed
+        if not placed.has(inputs, targets):
+            self._data, self._attached = [], None  # the rows of before may have to make room
+        arrays = placed.place(card, inputs), placed.place(card, targets)
+        if self._attached is None or any(new is not old for new, old in zip(arrays, self._attached, strict=True)):
+            self._data, self._attached = self._launches.data(*arrays), arrays
 
     # ── running ──
 
@@ -90,11 +96,12 @@ class CupyStep:
         steps = len(rows) // self.program.batch
         self._prepare(rows, steps)
         calls = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
+        # The first ones alone are timed: once so much is waiting, handing more over is waiting for the device.
+        timed = max(1, min(steps, FEW_LAUNCHES // len(calls)))
         begun = perf_counter()
-        for _ in range(steps):
-            for call in calls:
-                call()
-        self._device.launched(steps, perf_counter() - begun)
+        _hand_over(calls, timed)
+        self._device.launched(timed, perf_counter() - begun)
+        _hand_over(calls, steps - timed)
         losses: list[float] = self._memory.results[:steps].get()[:, 0].tolist()
         return self._settle(card, losses)
 
@@ -104,12 +111,12 @@ class CupyStep:
         memory.order[: len(rows)].set(np.ascontiguousarray(rows, np.int64))
         memory.common.step.fill(0)
         if self.program.learning:
-            version, count = self._uploaded
-            if version != self._scalars.version or count < steps:
+            version = self._scalars.version  # before the numbers: another thread may set a new rate any time
+            if self._uploaded[0] != version or self._uploaded[1] < steps:
                 with np.errstate(over="ignore"):  # what is beyond the dtype becomes inf, and the run says that it diverged
                     values = self._scalars.ahead(steps).astype(self.program.dtype)
                 memory.scalars[:steps].set(values)
-                self._uploaded = self._scalars.version, steps
+                self._uploaded = version, steps
 
     def _settle(self, card: Card, losses: list[float]) -> list[float]:
         """The losses up to the first that is no number, with the activations of that step as they were."""
@@ -119,9 +126,8 @@ class CupyStep:
             losses = losses[: made + 1]
             stopped, step = self._memory.stopped, self._memory.common.step
             stopped.fill(0)
-            step.fill(made)
-            for call in (*self._data, *self._forward, *self._loss_calls):
-                call()
+            card.put(step, made)
+            _hand_over([*self._data, *self._forward, *self._loss_calls], 1)
             stopped.fill(0)
             card.wait()
         self._loss = losses[-1]
@@ -141,17 +147,14 @@ class CupyStep:
             Phase.BACKWARD: self._backward,
             Phase.UPDATE: self._update,
         }
-        marks = [card.event()]
-        marks[0].record()
-        for calls in phases.values():
-            for call in calls:
-                call()
-            marks.append(card.event())
-            marks[-1].record()
+        card.marks[0].record()
+        for calls, mark in zip(phases.values(), card.marks[1:], strict=True):
+            _hand_over(calls, 1)
+            mark.record()
         (loss,) = self._settle(card, self._memory.results[:1].get()[:, 0].tolist())
         if not math.isfinite(loss):
             return loss, {}
-        return loss, {phase: card.seconds_between(*ends) for phase, ends in zip(phases, pairwise(marks), strict=True)}
+        return loss, {phase: card.seconds_between(*ends) for phase, ends in zip(phases, pairwise(card.marks), strict=True)}
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         self._check(rows)
@@ -159,10 +162,9 @@ class CupyStep:
 
     def _evaluate(self, rows: Rows) -> tuple[float, int | None]:
         self._prepare(rows, 1)
-        self._memory.stopped.fill(0)
-        for call in (*self._data, *self._forward, *self._loss_calls):
-            call()
+        _hand_over([*self._data, *self._forward, *self._loss_calls], 1)
         loss, right = self._memory.results[0].get().tolist()
+        self._memory.stopped.fill(0)
         self._loss = loss
         return loss, None if self.program.loss == "mse" else int(right)
 
@@ -181,3 +183,9 @@ class CupyStep:
 
     def set_learning_rate(self, rate: float) -> None:
         self._scalars.set_learning_rate(rate)
+
+
+def _hand_over(calls: Sequence[Call], times: int) -> None:
+    for _ in range(times):
+        for call in calls:
+            call()

@@ -5,6 +5,8 @@ Everything here is called on the one thread that owns the device. It knows nothi
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
@@ -18,7 +20,9 @@ from tuisim.errors import MemoryNeeded
 from tuisim.vocabulary import ACTIVATIONS
 
 NULL = np.uint64(0)
-"""A pointer to nothing, for a kernel. `None` would be no argument at all."""
+"""A pointer to nothing, for a kernel: eight bytes of zero whatever a version of CuPy makes of `None`."""
+PHASE_MARKS = 6
+"""Marks in the stream for a step that is timed phase by phase: one before each of its five phases and one after the last."""
 FUNCTION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 _CONSTANTS = {"GELU_C": 0.7978845608028654, "GELU_K": 0.044715, "LEAKY_SLOPE": 0.01}
 """√(2/π) and 0.044715 of Hendrycks & Gimpel (2016); Maas et al. (2013)."""
@@ -32,7 +36,9 @@ class Card:
     """CUDA's first device, with a stream and a cuBLAS handle of our own."""
 
     def __init__(self) -> None:
-        import cupy
+        with warnings.catch_warnings():  # of a CUDA folder that it goes without
+            warnings.simplefilter("ignore")
+            import cupy
 
         self.cupy = cupy
         cupy.cuda.Device(0).use()
@@ -50,6 +56,8 @@ class Card:
         # A handle of our own: scales are read on the device, so that a product can depend on what was computed there.
         self._handle = self._blas.create()
         self._blas.setPointerMode(self._handle, self._blas.CUBLAS_POINTER_MODE_DEVICE)
+        # Made once: to unmake one after the device is lost would fail where nobody can catch it.
+        self.marks = [cupy.cuda.Event() for _ in range(PHASE_MARKS)]
         self._modules: dict[str, Any] = {}
         self.compile_seconds: float | None = None
         self.transfer_seconds = 0.0
@@ -71,6 +79,10 @@ class Card:
     def zeros(self, shape: int | tuple[int, ...], dtype: str) -> DeviceArray:
         return self.cupy.zeros(shape, dtype)
 
+    def put(self, array: DeviceArray, value: float) -> None:
+        """The one number that `array` holds. (CuPy's `fill` would compile a kernel of its own for it.)"""
+        array.set(np.array([value], array.dtype))
+
     def upload(self, host: np.ndarray[Any, Any]) -> DeviceArray:
         """A copy of a C-contiguous host array on the device, with its time kept. Raises MemoryNeeded where it has no room."""
         free = self.free_bytes()
@@ -88,12 +100,13 @@ class Card:
     # ── work ──
 
     def wait(self) -> None:
-        """Until everything handed over so far is done."""
+        """Until everything handed over so far is done; a core of the host spins meanwhile."""
         self.stream.synchronize()
 
     def kernel(self, name: str, dtype: str, grid: tuple[int, ...], block: tuple[int, ...], *args: Any) -> Call:
         """A ready-made launch of one of our kernels, compiled for `dtype`."""
-        return partial(self._module(dtype).get_function(name), grid, block, args)
+        # The compiled function itself: asking for it at every launch would take as long as a launch.
+        return partial(self._module(dtype).get_function(name).kernel, grid, block, args)
 
     def _module(self, dtype: str) -> Any:
         if dtype not in self._modules:
@@ -102,11 +115,20 @@ class Card:
             values |= {name.upper(): code for name, code in FUNCTION_CODES.items()}
             options = ("-std=c++17", *(f"-D{name}={value}" for name, value in values.items()))
             code = files("tuisim.backends.cupy").joinpath("step.cu").read_text(encoding="utf-8")
-            module = self.cupy.RawModule(code=code, options=options)
-            module.compile()
-            self._modules[dtype] = module
+            # CuPy writes it to a file in the system's own encoding, which may lack what the comments have.
+            self._modules[dtype] = self._compiled(code.encode("ascii", "replace").decode(), options)
             self.compile_seconds = (self.compile_seconds or 0.0) + perf_counter() - begun
         return self._modules[dtype]
+
+    def _compiled(self, code: str, options: tuple[str, ...]) -> Any:
+        module = self.cupy.RawModule(code=code, options=options)
+        try:
+            module.compile()
+        except OSError:  # CuPy's folder of compiled kernels cannot be written to: it can do without
+            os.environ["CUPY_CACHE_IN_MEMORY"] = "1"
+            module = self.cupy.RawModule(code=code, options=options)
+            module.compile()
+        return module
 
     def product(
         self, a: DeviceArray, b: DeviceArray, out: DeviceArray, one: DeviceArray, beta: DeviceArray, *, transposed: str = ""
@@ -127,10 +149,6 @@ class Card:
             gemm, self._handle, *flags, columns, rows, inner, one.data.ptr, b.data.ptr, b.shape[1], a.data.ptr, a.shape[1],
             beta.data.ptr, out.data.ptr, columns,
         )  # fmt: skip
-
-    def event(self) -> Any:
-        """A mark in the stream that knows its time."""
-        return self.cupy.cuda.Event()
 
     def seconds_between(self, first: Any, second: Any) -> float:
         """By the device's own clock; both marks must have been passed."""

@@ -24,7 +24,9 @@ def understood(error: BaseException, card: Card | None) -> TuisimError | None:
     After an error of CUDA's the device is tried: some leave it as it was, others end every use of it by this process.
     """
     words = printable(str(error).replace("\n", " "), 160) or type(error).__name__
-    no_room = isinstance(error, MemoryError) or any(name in words for name in _NO_ROOM)
+    # A cuBLAS handle that finds no memory says that it is not initialized.
+    unopened = card is None and "CUBLAS_STATUS_NOT_INITIALIZED" in words
+    no_room = unopened or isinstance(error, MemoryError) or any(name in words for name in _NO_ROOM)
     if not no_room and type(error).__name__ not in _CUDA:
         return None
     _let_go(error)

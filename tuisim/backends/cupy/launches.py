@@ -23,6 +23,8 @@ MOST_Y = 65_535
 """Blocks in a grid's second direction."""
 WAVES = 4
 """Blocks of a pass over memory for each multiprocessor."""
+MOST_SHARES = 64
+"""Of the batch in a bias gradient: one thread adds them up."""
 NORM_BLOCKS = 128
 """Shares of the squared norm; a fixed number, so that the sum does not depend on the card."""
 
@@ -113,7 +115,7 @@ class Launches:
         for op in self._ops(Kind.WEIGHT_GRADIENT):
             a, dz = (self._arrays[name] for name in op.reads)
             calls += [
-                self._activation_gradient(op, gradients.get(op.layer), dz),
+                self._activation_gradient(op, gradients.get(op.layer), a, dz),
                 # Added to the gradient before once the run has stopped, when what is added is nothing.
                 self._card.product(a, dz, self._arrays[op.writes[0]], self._common.one, self._stopped, transposed="a"),
             ]
@@ -125,13 +127,14 @@ class Launches:
             calls.append(self._bias_gradients())
         return calls
 
-    def _activation_gradient(self, layer: Op, op: Op | None, dz: DeviceArray) -> Call:
+    def _activation_gradient(self, layer: Op, op: Op | None, below: DeviceArray, dz: DeviceArray) -> Call:
         """Also where there is no activation: the biases' sums are made in the same pass."""
         da, z, a = (dz, dz, dz) if op is None else (self._arrays[name] for name in op.reads)
         assert layer.layer is not None
         return self._launch(
             "activation_gradient", _tiles(layer, self._shares.counts[layer.layer]), TILE, da, z, a, dz,
-            self._shares.of(layer.layer), self._stopped, layer.batch, layer.outputs, _code(op),
+            self._shares.of(layer.layer), self._stopped, layer.batch, layer.outputs, _code(op), below,
+            below.size,
         )  # fmt: skip
 
     def _bias_gradients(self) -> Call:
@@ -191,7 +194,7 @@ class _Shares:
             if op.kind is Kind.WEIGHT_GRADIENT:
                 assert op.layer is not None
                 wanted = _blocks(2 * card.processors, _blocks(op.outputs, WARP))
-                count = max(1, min(wanted, _blocks(op.batch, 4 * TILE_ROWS), MOST_Y))
+                count = max(1, min(wanted, _blocks(op.batch, 4 * TILE_ROWS), MOST_SHARES))
                 self.counts[op.layer] = count
                 self._places[op.layer] = begin, begin + count * op.outputs
                 table += [begin, count, op.outputs, program.buffers[f"gb{op.layer}"].offset]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tuisim import units
 from tuisim.backends.cupy.card import Card, DeviceArray
-from tuisim.backends.cupy.rows import Rows
+from tuisim.backends.cupy.rows import PlacedRows
 from tuisim.errors import MemoryNeeded
 from tuisim.program import Buffer, Role, StepProgram
 
@@ -25,9 +25,9 @@ class Common:
     """What all steps of one network share beside their parameters."""
 
     def __init__(self, card: Card, dtype: str) -> None:
-        self.rows = Rows()
+        self.placed = PlacedRows()
         self.one, self.zero, self.stopped = (card.zeros(1, dtype) for _ in range(3))
-        self.one.fill(1)
+        card.put(self.one, 1)
         self.step = card.zeros(1, "int64")
         """Steps made since the chunk began."""
 

@@ -5,13 +5,17 @@ CUDA's handles and streams do. It does not know what a GPU is.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
-from threading import Thread, get_ident
+from threading import Lock, Thread, get_ident
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+LAST_SECONDS = 2.0
+"""What it has to come to an end when the program does."""
 
 
 class Owner:
@@ -20,16 +24,28 @@ class Owner:
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
         self._thread = Thread(target=self._serve, name=name, daemon=True)
+        self._starting = Lock()
 
     def do(self, call: Callable[[], Result]) -> Result:
         """The result of `call` on the thread; what it raises is raised here. From the thread itself it is a plain call."""
         if get_ident() == self._thread.ident:
             return call()
-        if self._thread.ident is None:
-            self._thread.start()
+        with self._starting:
+            if self._thread.ident is None:
+                self._thread.start()
+                atexit.register(self._finish)
         future: Future[Result] = Future()
         self._jobs.put((call, future))
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            del future  # else what was raised would hold it, and it what was raised
+
+    def _finish(self) -> None:
+        """Let it come to the end of what it does: the program should not end in the middle of a call to a driver."""
+        future: Future[None] = Future()
+        self._jobs.put((lambda: None, future))
+        wait([future], LAST_SECONDS)
 
     def _serve(self) -> None:
         while True:

@@ -2,10 +2,11 @@
 //
 // step[0] counts the steps made since the chunk began: it picks a step's rows, its scalars and the place of its loss.
 // stopped[0] becomes 1 at a loss that is not finite. From then on gradients and parameters stay as they are: gathering and
-// updating do nothing, and whatever feeds a matrix product writes zeros, which the product adds (beta = stopped) to the
+// updating do nothing, and both factors of a weight gradient become zeros, whose product is added (beta = stopped) to the
 // gradient of the step before. No thread of the host has to look.
 //
-// Sums are made in one fixed order, without atomics, so that a run repeats bit for bit.
+// Sums are made in one fixed order, without atomics, so that a run repeats bit for bit. CuPy compiles with -ftz=true: in
+// float, what is smaller than 1.2e-38 is 0 here.
 
 // The compiler's own headers, which come before this, have a T of their own: what is given from outside is REAL.
 #define T REAL
@@ -241,9 +242,10 @@ extern "C" __global__ void finish_loss(const double* row_loss, const long long* 
 // ── backward ──
 
 // dz = da · f'(z), and its sums over this block's share of the rows: sums[blockIdx.y, column]. Without an activation da is dz
-// already. Blocks are 32 columns × 8 rows.
+// already. Blocks are 32 columns × 8 rows. `below` is the weight gradient's other factor, which may hold what is not finite
+// from the step that stopped the run.
 extern "C" __global__ void activation_gradient(const T* da, const T* z, const T* a, T* dz, T* sums, const T* stopped,
-                                               long long batch, long long width, int function)
+                                               long long batch, long long width, int function, T* below, long long below_count)
 {
     __shared__ T partial[THREADS];
     long long column = (long long)blockIdx.x * WARP + threadIdx.x;
@@ -264,6 +266,10 @@ extern "C" __global__ void activation_gradient(const T* da, const T* z, const T*
         if (threadIdx.y < half)
             partial[threadIdx.y * WARP + threadIdx.x] += partial[(threadIdx.y + half) * WARP + threadIdx.x];
         __syncthreads();
+    }
+    if (halt) {
+        long long me = ((long long)blockIdx.y * gridDim.x + blockIdx.x) * THREADS + threadIdx.y * WARP + threadIdx.x;
+        for (long long k = me; k < below_count; k += (long long)gridDim.x * gridDim.y * THREADS) below[k] = 0;
     }
     if (threadIdx.y == 0 && column < width && !halt) sums[(long long)blockIdx.y * width + column] = partial[threadIdx.x];
 }
