@@ -18,7 +18,7 @@ pytest.importorskip("numba")
 
 from tuisim import RunConfig, Trainer
 from tuisim.backends import get_backend, numba
-from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, table
+from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, mkl, table
 from tuisim.backends.numba.step import RUNS as KINDS
 from tuisim.backends.numba.table import KINDS as CODES
 from tuisim.backends.numpy.blas import blas
@@ -431,16 +431,69 @@ def test_a_gradient_of_many_weights_from_few_rows_is_written_once():
     assert table.by_blas(replace(few, kind=Kind.DENSE))
 
 
-def test_a_library_that_cannot_be_called_is_not(monkeypatch):
-    gemm.address.cache_clear()
+@pytest.fixture
+def no_products():
+    gemm.product.cache_clear()
+    yield
+    gemm.product.cache_clear()
+
+
+def test_a_library_that_cannot_be_called_is_not(monkeypatch, no_products):
+    monkeypatch.setattr(gemm, "mkl", lambda: None)
     monkeypatch.setattr(gemm, "pools", lambda: None)
     assert gemm.address("float32") == 0
-    gemm.address.cache_clear()
+    gemm.product.cache_clear()
     elsewhere = SimpleNamespace(info=lambda: [{"user_api": "blas", "filepath": "/nowhere/libblas.so"}, {"user_api": "openmp"}])
     monkeypatch.setattr(gemm, "pools", lambda: elsewhere)
     assert gemm.address("float64") == 0
-    gemm.address.cache_clear()
     assert not gemm._right(lambda *arguments: None, "float32"), "what computes nothing is not trusted"
+
+
+class FakeMkl:
+    """A library with MKL's functions, whose products are NumPy's own BLAS's."""
+
+    def __init__(self, threads=5):
+        self.threads = [threads]
+        (_, real), *_ = gemm._libraries()
+        names = {"cblas_sgemm_64": gemm._NAMES[1].format("s"), "cblas_dgemm_64": gemm._NAMES[1].format("d")}
+        for ours, theirs in names.items():
+            setattr(self, ours, getattr(real, theirs, None))
+
+    def MKL_Get_Max_Threads(self):
+        return self.threads[-1]
+
+    def MKL_Set_Num_Threads(self, count):
+        self.threads.append(count)
+
+
+@callable_blas
+def test_where_mkl_is_installed_it_multiplies_and_is_named_and_kept_to_its_threads(monkeypatch, no_products):
+    found = mkl.Mkl(FakeMkl(), "MKL 2026.0")
+    if found.library.cblas_dgemm_64 is None:
+        pytest.skip("NumPy's BLAS has its products by another name")
+    monkeypatch.setattr(gemm, "mkl", lambda: found)
+    monkeypatch.setattr(mkl, "mkl", lambda: found)
+    gemm.product.cache_clear()
+    assert gemm.product("float64").library == "MKL 2026.0"
+    ours, theirs = beside(RunConfig(layers=(100, 60, 10), batch_size=32, dtype="float64"), 64)
+    for network in (ours, theirs):
+        network.full.run(np.arange(64))
+    np.testing.assert_allclose(ours.full.read("parameters"), theirs.full.read("parameters"), rtol=1e-9, atol=1e-13)
+    with ours._backend.threads(3), ours._backend.threads(2):
+        assert ours._backend.device().endswith("MKL 2026.0 ×2")
+    assert found.library.threads == [5, 3, 2, 3, 5]
+
+
+def test_a_broken_mkl_is_none(monkeypatch, tmp_path):
+    for files in ((), ("lib/libmkl_rt.so.3",), ("lib/libmkl_core.so.3",)):
+        listed = [SimpleNamespace(name=file.split("/")[-1], locate=lambda file=file: tmp_path / file) for file in files]
+        monkeypatch.setattr(mkl.importlib.metadata, "distribution", lambda name, listed=listed: SimpleNamespace(files=listed))
+        mkl.mkl.cache_clear()
+        assert mkl.mkl() is None
+    mkl.mkl.cache_clear()
+    names = ("libmkl_rt.so.3", "libmkl_rt.so", "mkl_rt.2.dll", "libmkl_rt.2.dylib", "libmkl_rt.dylib")
+    assert all(mkl._FILE.search(name) for name in names)
+    assert not mkl._FILE.search("libmkl_core.so.3")
 
 
 # ── large networks ──

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -46,9 +46,10 @@ def _print(result: Benchmark) -> None:
     for name, rows in groupby(result.rows, key=lambda row: row.case):
         console.print(f"[bold]{name}[/]")
         console.print(_table(list(rows)))
-    for row in result.rows:
-        if row.reason:
-            console.print(f"{row.case}, {row.subject}: {row.reason}", soft_wrap=True, markup=False)
+    for where, subject, reason in _reasons(result.rows):
+        console.print(f"{where}{subject}: {reason}", soft_wrap=True, markup=False)
+    for row in {row.subject: row for row in result.rows if row.device}.values():  # on the last case each could do
+        console.print(f"{row.subject}: {row.device}", soft_wrap=True, markup=False)
     pinned = f", pinned by {result.blas['pinned_by']}" if result.blas["pinned_by"] else ""
     console.print(
         f"measured on {result.environment['processor']}, {result.blas['library']} {result.blas['kernel']}, "
@@ -58,6 +59,18 @@ def _print(result: Benchmark) -> None:
     )
 
 
+def _reasons(rows: Sequence[BenchRow]) -> Iterator[tuple[str, str, str]]:
+    """Case, subject and reason of each row without figures; once for all cases where none has any, for one reason."""
+    by_subject: dict[str, list[BenchRow]] = {}
+    for row in rows:
+        by_subject.setdefault(row.subject, []).append(row)
+    for subject, own in by_subject.items():
+        if own[0].reason and len({row.reason for row in own}) == 1:
+            yield "", subject, own[0].reason
+        else:
+            yield from ((f"{row.case}, ", subject, row.reason) for row in own if row.reason)
+
+
 def _three(value: float | None) -> str:
     return "" if value is None else f"{value:,.3f}"
 
@@ -65,7 +78,7 @@ def _three(value: float | None) -> str:
 def _table(rows: Sequence[BenchRow]) -> Table:
     """The subjects of one case that were timed."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("", width=14, no_wrap=True)
+    table.add_column("", width=16, no_wrap=True)
     for heading, width in (("µs a step", 12), ("× numpy's time", 14), ("±", 8), ("differs", 8)):
         table.add_column(heading, justify="right", width=width, no_wrap=True)
     for row in rows:

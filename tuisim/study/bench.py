@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from statistics import median
@@ -19,7 +20,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend, names
+from tuisim.backends import get_backend, names, probe
 from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig
 from tuisim.errors import RunError, TuisimError, printable
@@ -80,6 +81,8 @@ class BenchRow:
     relative_parameter_difference: float | None = None
     """Largest difference from tuisim's parameters after the same steps, over how far they moved; none for products."""
     reason: str = ""
+    device: str = ""
+    """What computed it, where it is one of our backends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ class Benchmark:
 def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> Benchmark:
     """Run every case on `threads` BLAS threads; `tell` hears which one is at work."""
     rows: list[BenchRow] = []
-    with get_backend("numpy").threads(threads):
+    with ExitStack() as stack:
+        for name in names():
+            if probe(name).available:
+                stack.enter_context(get_backend(name).threads(threads))
         for config in CASES:
             one = case(replace(config, threads=threads, learning_rate=RATE))
             tell(one.name)
@@ -144,7 +150,7 @@ def _rows(one: Case) -> list[BenchRow]:
             reasons[name] = printable(words, 200)
     times = _rounds(subjects)
     return [
-        _row(one.name, name, kind, times, differences[name])
+        replace(_row(one.name, name, kind, times, differences[name]), device=getattr(subjects[name], "device", ""))
         if name in times
         else BenchRow(one.name, name, kind, reason=reasons[name])
         for name, (kind, _) in field.items()

@@ -6,9 +6,10 @@ cannot be called so, steps with large products are the NumPy backend's.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tuisim.backends.numba import gemm
+from tuisim.backends.numba import gemm, mkl
 from tuisim.backends.numba.blas import BlasStep
 from tuisim.backends.numba.bound import CompiledStep
 from tuisim.backends.numba.compiler import VERSION, machine
@@ -27,14 +28,18 @@ Measured beside the NumPy backend on a Xeon with AVX-512, one thread each: NumPy
 """
 
 
+_ALONE = "alone"
+
+
 class NumbaBackend:
-    """Compiled loops, and NumPy's BLAS for products that are large."""
+    """Compiled loops, and BLAS for products that are large: MKL's where it is installed, else NumPy's."""
 
     name = "numba"
 
     def __init__(self) -> None:
         self._numpy = NumpyBackend()
-        self._says = "alone"
+        self._count = 0
+        self._says = _ALONE
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> CompiledStep | BlasStep:
         """The first call in a process compiles, for some seconds, or loads what an earlier one compiled."""
@@ -43,7 +48,7 @@ class NumbaBackend:
         compiles = suits(largest_product(program), program.dtype)
         if share is None:
             helped = gemm.address(program.dtype) and any(map(by_blas, program.ops))
-            self._says = "" if not compiles else "with BLAS" if helped else "alone"
+            self._says = "" if not compiles else gemm.product(program.dtype).library if helped else _ALONE
             return CompiledStep(program) if compiles else BlasStep(program)
         if isinstance(share, BlasStep):
             return BlasStep(program, share)
@@ -51,17 +56,20 @@ class NumbaBackend:
             return BlasStep(program, share)
         return CompiledStep(program, share)
 
-    def threads(self, count: int) -> AbstractContextManager[None]:
+    @contextmanager
+    def threads(self, count: int) -> Iterator[None]:
         """Compiled loops use one thread; what goes to BLAS is kept to `count`."""
-        return self._numpy.threads(count)
+        with self._numpy.threads(count), mkl.threads.hold(count):
+            self._count = count
+            yield
 
     def device(self) -> str:
         """Numba and its one thread, and BLAS where the network bound last has products for it."""
-        if self._says == "with BLAS":
-            return f"Numba {VERSION} ×1, {self._numpy.device()}"
-        if self._says == "":
+        if self._says == _ALONE:
+            return f"Numba {VERSION} ×1"
+        if not self._says:
             return f"{self._numpy.device()} (called by NumPy: Numba's loops would take longer)"
-        return f"Numba {VERSION} ×1"
+        return f"Numba {VERSION} ×1, {self._says}" + (f" ×{self._count}" if self._count else "")
 
     @property
     def compile_seconds(self) -> float | None:

@@ -1,4 +1,4 @@
-"""Matrix products by the BLAS that NumPy has loaded, called from compiled code: no interpreter between two of them.
+"""Matrix products by MKL or by the BLAS that NumPy has loaded, called from compiled code: no interpreter between two of them.
 
 It finds the library's own function and calls it by its address; what is multiplied is not known here.
 """
@@ -6,6 +6,8 @@ It finds the library's own function and calls it by its address; what is multipl
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,27 +16,54 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tuisim.backends.numpy.blas import pools
+from tuisim.backends.numba.mkl import mkl
+from tuisim.backends.numpy.blas import blas, pools
 
-_NAMES = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
-"""As NumPy's own wheels have it, with 64-bit sizes, and as OpenBLAS by itself has. Under other names the sizes are not known."""
+_NAMES = ("cblas_{}gemm_64", "scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
+"""MKL's with 64-bit sizes; OpenBLAS's as NumPy's own wheels have it, and by itself. Under other names the sizes are not known."""
 _ROW_MAJOR, _AS_IS, _TURNED = 101, 111, 112
 """CBLAS's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A library's product of matrices of one dtype."""
+
+    address: int
+    """0 where there is none that we know how to call, or where it computes nonsense."""
+    library: str
+    """Whose it is."""
+
+
 @cache
+def product(dtype: str) -> Product:
+    """MKL's where that is installed, else that of the BLAS that NumPy has loaded."""
+    for name, library in _libraries():
+        for symbol in _NAMES:
+            function = getattr(library, symbol.format("d" if dtype == "float64" else "s"), None)
+            if function is not None and _right(function, dtype):
+                return Product(ctypes.cast(function, ctypes.c_void_p).value or 0, name)
+    return Product(0, "")
+
+
 def address(dtype: str) -> int:
-    """Of the product of matrices of `dtype`; 0 where there is none that we know how to call, or where it computes nonsense."""
-    letter = "d" if dtype == "float64" else "s"
+    """Of `product`."""
+    return product(dtype).address
+
+
+def _libraries() -> Iterator[tuple[str, Any]]:
+    """Each with its name, the one that is to be taken first."""
+    found = mkl()
+    if found is not None:
+        yield found.name, found.library
     controller = pools()
     for pool in controller.info() if controller is not None else ():
-        if pool.get("user_api") == "blas":
-            library = _opened(pool.get("filepath"))
-            for name in _NAMES:
-                function = getattr(library, name.format(letter), None)
-                if function is not None and _right(function, dtype):
-                    return ctypes.cast(function, ctypes.c_void_p).value or 0
-    return 0
+        # In a process where others have loaded a BLAS of their own, NumPy's is the one that it names.
+        if pool.get("user_api") == "blas" and pool.get("filepath"):
+            try:
+                yield str(blas()), ctypes.CDLL(pool["filepath"])  # loaded already
+            except OSError:
+                continue
 
 
 def _right(function: Any, dtype: str) -> bool:
