@@ -65,7 +65,7 @@ def _reasons(rows: Sequence[BenchRow]) -> Iterator[tuple[str, str, str]]:
     for row in rows:
         by_subject.setdefault(row.subject, []).append(row)
     for subject, own in by_subject.items():
-        if own[0].reason and len({row.reason for row in own}) == 1:
+        if len(own) > 1 and own[0].reason and len({row.reason for row in own}) == 1:
             yield "", subject, own[0].reason
         else:
             yield from ((f"{row.case}, ", subject, row.reason) for row in own if row.reason)
