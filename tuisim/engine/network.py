@@ -31,6 +31,8 @@ class Network:
     def __init__(self, config: RunConfig, backend: Backend, batch: int) -> None:
         self._config, self._backend = config, backend
         self.full = backend.bind(build(config, batch))
+        self.device = backend.device()
+        """What computes this network: a backend may do some by one library and some by another."""
         self._steps: dict[int, BoundStep] = {batch: self.full}
         self._evaluations: dict[int, BoundStep] = {}
         self._data: tuple[Array, Array] | None = None

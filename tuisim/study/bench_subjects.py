@@ -82,9 +82,8 @@ class Ours:
 
     def __init__(self, case: Case, backend: str) -> None:
         batch = case.config.batch_size
-        made = get_backend(backend)
-        self._network = Network(case.config, made, batch)
-        self.device = made.device()
+        self._network = Network(case.config, get_backend(backend), batch)
+        self.device = self._network.device
         self._network.load(case.parameters)
         self._network.attach(case.X, case.y)
         self._order = np.arange(case.batches * batch)

@@ -118,7 +118,7 @@ class Contender:
             self._network = start.network(entry.backend)
             self.bind_seconds = perf_counter() - begun
             """Making the buffers and the calls, what is compiled included."""
-            self.device = self.backend.device()
+            self.device = self._network.device
             self.first_parameters = self._parameters()
             self.first_seconds = self._advance(1)
             """The first step, with all that happens once."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend, names
+from tuisim.backends import get_backend, names, probe
 from tuisim.config import RunConfig
 from tuisim.engine import initial, room
 from tuisim.engine.network import Network
@@ -64,6 +64,9 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
     ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, Subject]()
     with ExitStack() as stack:
         for name in names():
+            if (there := probe(name)).absent:  # what would bring it is `tuisim doctor`'s to say
+                found[name] = StepTime(name, reason=there.reason)
+                continue
             try:
                 backend = get_backend(name)
                 stack.enter_context(backend.threads(config.threads))
@@ -74,6 +77,7 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
                     found[name] = replace(found[name], reason=reason, likely=likely)
                 else:
                     subjects[name] = Subject(replace(config, backend=name), ledger.batch)
+                    found[name] = replace(found[name], device=subjects[name].device)
             except TuisimError as error:
                 found[name] = StepTime(name, reason=str(error))
         rounds = _rounds(subjects, wanted)
@@ -101,6 +105,7 @@ class Subject:
         room.check(config, backend)
         self._batch = batch
         self._step = Network(config, backend, batch)
+        self.device = self._step.device
         self._pool = max(1, min(64, POOL // (batch * max(config.layers[0], config.layers[-1]))))
         self._rows: tuple[NDArray[Any], NDArray[Any]] = _rows(config, batch * self._pool) if like is None else like._rows
         self._step.load(initial.parameters(config) if like is None else like._step.parameters())
