@@ -38,7 +38,6 @@ class NumbaBackend:
 
     def __init__(self) -> None:
         self._numpy = NumpyBackend()
-        self._count = 0
         self._says = _ALONE
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> CompiledStep | BlasStep:
@@ -60,7 +59,6 @@ class NumbaBackend:
     def threads(self, count: int) -> Iterator[None]:
         """Compiled loops use one thread; what goes to BLAS is kept to `count`."""
         with self._numpy.threads(count), mkl.threads.hold(count):
-            self._count = count
             yield
 
     def device(self) -> str:
@@ -69,7 +67,8 @@ class NumbaBackend:
             return f"Numba {VERSION} ×1"
         if not self._says:
             return f"{self._numpy.device()} (called by NumPy: Numba's loops would take longer)"
-        return f"Numba {VERSION} ×1, {self._says}" + (f" ×{self._count}" if self._count else "")
+        count = gemm.product_threads(self._says)
+        return f"Numba {VERSION} ×1, {self._says}" + (f" ×{count}" if count is not None else "")
 
     @property
     def compile_seconds(self) -> float | None:

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from tuisim.backends.numba.mkl import mkl
-from tuisim.backends.numpy.blas import blas, pools
+from tuisim.backends.numpy.blas import blas, pools, threads
 
 _NAMES = ("cblas_{}gemm_64", "scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
 """MKL's with 64-bit sizes; OpenBLAS's as NumPy's own wheels have it, and by itself. Under other names the sizes are not known."""
@@ -49,6 +49,12 @@ def product(dtype: str) -> Product:
 def address(dtype: str) -> int:
     """Of `product`."""
     return product(dtype).address
+
+
+def product_threads(library: str) -> int | None:
+    """How many threads the library of that name uses now; none where that cannot be told."""
+    found = mkl()
+    return found.threads if found is not None and found.name == library else threads()
 
 
 def _libraries() -> Iterator[tuple[str, Any]]:

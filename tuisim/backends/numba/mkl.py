@@ -29,6 +29,11 @@ class Mkl:
     name: str
     """`MKL 2026.0.1`."""
 
+    @property
+    def threads(self) -> int:
+        """As many as it uses now."""
+        return int(self.library.MKL_Get_Max_Threads())
+
 
 @cache
 def mkl() -> Mkl | None:
@@ -70,7 +75,7 @@ class _Threads:
             return
         with self._lock:
             if not self._wanted:
-                self._first = int(found.library.MKL_Get_Max_Threads())
+                self._first = found.threads
             self._wanted.append((token, count))
             found.library.MKL_Set_Num_Threads(count)
         try:
