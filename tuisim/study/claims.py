@@ -163,7 +163,7 @@ def _timed(ledger: Ledger, step: StepTime) -> Row:
 
 def _repeats(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
     """S4: examples times epochs, in operations and in time at the measured rate."""
-    times = {step.backend: step.seconds for step in steps}
+    times = {step.backend: step.seconds for step in steps if step.seconds is not None}
     columns = [Column("examples", "examples"), Column("epochs", "epochs", aside=True), Column("operations", "operations")]
     columns += [Column(f"seconds_{name}", f"with {name}") for name in times]
     rows = [_volume("epoch", "one epoch of this run", ledger, ledger.examples, 1, times)]
@@ -175,15 +175,15 @@ def _repeats(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
     table = Table("volume", tuple(columns), tuple(rows))
     if ledger.examples is None:
         return Claim("S4", said, table, "how many examples the file has is known once it is read", None)
-    verdict = "; ".join(_volume_words(row, [step.backend for step in steps]) for row in rows)
+    verdict = "; ".join(_volume_words(row, list(times)) for row in rows)
     return Claim("S4", said, table, verdict, ledger.examples > 1)
 
 
-def _volume(key: str, label: str, ledger: Ledger, examples: int | None, epochs: int, times: dict[str, float | None]) -> Row:
+def _volume(key: str, label: str, ledger: Ledger, examples: int | None, epochs: int, times: dict[str, float]) -> Row:
     epoch = ledger.per_epoch
     operations = None if epoch is None else epochs * sum(n.total for n in epoch.values())
     stepped = None if ledger.steps_per_epoch is None else epochs * ledger.steps_per_epoch
-    projected = (None if seconds is None or stepped is None else seconds * stepped for seconds in times.values())
+    projected = (None if stepped is None else seconds * stepped for seconds in times.values())
     figures = Figure(examples, Mark.GIVEN), Figure(epochs, Mark.GIVEN), _counted(operations)
     return Row(key, label, (*figures, *(Figure(seconds, Mark.PROJECTED, "s") for seconds in projected)))
 

@@ -38,7 +38,8 @@ class NumbaBackend:
 
     def __init__(self) -> None:
         self._numpy = NumpyBackend()
-        self._says = _ALONE
+        self._says: str | None = None
+        """Of the network bound last, who multiplies: nobody else, a library, or (blank) NumPy; none before there is one."""
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> CompiledStep | BlasStep:
         """The first call in a process compiles, for some seconds, or loads what an earlier one compiled."""
@@ -62,7 +63,10 @@ class NumbaBackend:
             yield
 
     def device(self) -> str:
-        """Numba and its one thread, and BLAS where the network bound last has products for it."""
+        """Numba and its one thread, and the library where the network bound last has products for it."""
+        if self._says is None:
+            found = gemm.product("float32").library
+            return f"Numba {VERSION} ×1" + (f", large products by {found}" if found else "")
         if self._says == _ALONE:
             return f"Numba {VERSION} ×1"
         if not self._says:
