@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tuisim import RunConfig
 from tuisim.engine import Ended, RunFailed, State, Worker, initial
 from tuisim.engine.history import POINTS, MeanCurve, SampledCurves
+from tuisim.engine.probe import SHARE, Probe
 from tuisim.engine.tally import WINDOW, Tally
 from tuisim.measure.gradients import HISTOGRAM_BINS, Health, layer_gradients
 from tuisim.measure.peaks import peaks
@@ -167,3 +168,18 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
     assert worker.join(10)
     assert worker.failure.message == "ZeroDivisionError: nobody thought of this"
     assert "nobody thought" in worker.failure.traceback
+
+
+def test_a_look_that_was_held_up_once_does_not_stop_the_looking():
+    probe = object.__new__(Probe)
+    probe.seconds, probe._cost, probe._next, probe._last = 0.0, 0.0, 0.0, None
+    probe.paid(10.0, 0.5)  # the first, with all that happens once
+    assert not probe.due(14.9)
+    assert probe.due(15.0)
+    probe.paid(15.0, 0.001)
+    assert probe.due(15.0 + 0.25)
+    probe.paid(16.0, 0.4)  # held up
+    assert probe.due(16.25)
+    probe.paid(17.0, 0.4)  # and this is what it takes now
+    assert not probe.due(17.0 + 0.4 / SHARE - 0.1)
+    assert probe.seconds == pytest.approx(1.301)

@@ -12,6 +12,8 @@ import shell
 from shell import Shell
 from textual.pilot import Pilot
 
+from tuisim.backends import names
+from tuisim.backends.probing import Probe
 from tuisim.config import RunConfig
 from tuisim.study.compare import Comparison, Row, Standing, Unavailable
 from tuisim.study.contenders import Entry
@@ -184,3 +186,11 @@ def test_the_field_is_every_backend_and_all_cores():
     assert Entry("numpy", 4) in field(4)
     assert [entry.backend for entry in field(1)].count("numpy") == 1
     assert Entry("scalar", None) in field(1)
+
+
+def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
+    there = {"cupy": Probe("cupy", False, None, "", "not installed", "pip install it")}
+    monkeypatch.setattr("tuisim.tui.screens.race.known", there.get)
+    assert [entry.backend for entry in field(1)] == [name for name in names() if name != "cupy"]
+    there["cupy"] = Probe("cupy", False, "14.2.0", "", "no NVIDIA driver", "install it")
+    assert Entry("cupy", None) in field(1), "what is broken is told with its reason"

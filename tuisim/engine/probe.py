@@ -21,10 +21,10 @@ SHARE = 0.01
 """Of wall time that probing may take: half of what it is allowed, since whoever watches costs the run something as well."""
 LEAST_INTERVAL = 0.25
 """Seconds between two looks: four a second is as often as a picture is drawn."""
+SECOND_LOOK = 2.0
+"""Seconds after the first, if that took long."""
 SAMPLE_ROWS = 256
 """Training rows on which a unit must stay 0 to count as dead."""
-DEAD_LOOKS = 4
-"""Dead units are counted at every so manyth look: that takes a pass forward, and units die slowly."""
 
 
 class Probe:
@@ -37,8 +37,7 @@ class Probe:
         self.seconds = 0.0
         self._next = 0.0
         self._cost = 0.0
-        self._looks = 0
-        self._dead: list[float | None] = []
+        self._last: float | None = None
 
     def due(self, now: float) -> bool:
         return now >= self._next
@@ -49,12 +48,9 @@ class Probe:
 
     def look(self, before: list[Array], step: int) -> None:
         """Keep the figures of the step just made, given the parameters before it."""
-        full = self._network.full
-        if self._looks % DEAD_LOOKS == 0:
-            self._dead = self._dead_units()
-        self._looks += 1
+        full, dead = self._network.full, self._dead_units()
         self.layers = tuple(
-            layer_gradients(layer, full.read(f"g{layer}"), old, full.read(f"theta{layer}"), self._dead[layer - 1])
+            layer_gradients(layer, full.read(f"g{layer}"), old, full.read(f"theta{layer}"), dead[layer - 1])
             for layer, old in zip(self._layers(), before, strict=True)
         )
         self.step = step
@@ -64,10 +60,18 @@ class Probe:
         return self._cost <= SHARE * every
 
     def paid(self, now: float, cost: float) -> None:
-        """Looking took `cost` seconds: the next look waits until that is a small share."""
+        """Looking took `cost` seconds: the next look waits until that is a small share.
+
+        The cheaper of the last two counts: the first look has everything in it that happens once, and on a busy machine any
+        look may be held up; the picture of a whole run should not stand still for that.
+        """
         self.seconds += cost
-        self._cost = cost
-        self._next = now + max(LEAST_INTERVAL, cost / SHARE)
+        self._cost = cost if self._last is None else min(cost, self._last)
+        wait = self._cost / SHARE
+        if self._last is None:  # soon enough to learn what a look really takes
+            wait = min(wait, max(SECOND_LOOK, 10 * cost))
+        self._last = cost
+        self._next = now + max(LEAST_INTERVAL, wait)
 
     def _dead_units(self) -> list[float | None]:
         """Per layer, the share of ReLU units that are 0 on every row of the sample."""

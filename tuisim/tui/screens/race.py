@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tuisim.backends import names
+from tuisim.backends import known, names
 from tuisim.config import RunConfig, usable_cores
 from tuisim.study.compare import Comparison, Standing
 from tuisim.study.contenders import Entry
@@ -41,9 +41,10 @@ class AnyRaceWorker(Protocol):
 
 
 def field(cores: int | None = None) -> tuple[Entry, ...]:
-    """Everyone there is: each backend, and NumPy on every core where there are several."""
+    """Everyone there is: each backend that is here, and NumPy on every core where there are several."""
     cores = usable_cores() if cores is None else cores
-    entered = [Entry(name, 1 if name == "numpy" else None) for name in names()]
+    here = [name for name in names() if (found := known(name)) is None or not found.absent]
+    entered = [Entry(name, 1 if name == "numpy" else None) for name in here]
     return tuple([*entered, Entry("numpy", cores)] if cores > 1 else entered)
 
 
