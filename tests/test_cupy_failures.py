@@ -8,6 +8,7 @@ import json
 import os
 import threading
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from tuisim.backends.probing import Probe
 from tuisim.cli import main
 from tuisim.engine import Worker
 from tuisim.engine.events import State
-from tuisim.errors import DeviceLost, MemoryNeeded, RunError, TuisimError
+from tuisim.errors import BackendError, DeviceLost, MemoryNeeded, RunError, TuisimError
 from tuisim.study.compare import Race
 from tuisim.study.contenders import entries
+from tuisim.study.steptime import step_times
 
 SMALL = RunConfig(
     layers=(3, 4, 2), batch_size=4, dtype="float64", dataset="blobs", examples=6, epochs=1, backend="cupy", clip_norm=1.0
@@ -253,6 +255,39 @@ def test_data_of_its_own_reach_the_card_too(fake):
     assert summaries[0]["loss"] == pytest.approx(summaries[1]["loss"], rel=1e-10)
     assert summaries[0]["validation_loss"] == pytest.approx(summaries[1]["validation_loss"], rel=1e-10)
     assert summaries[0]["operations"] == summaries[1]["operations"]
+
+
+def test_a_card_that_cannot_be_opened_is_one_line_and_ends_nothing_else(fake, monkeypatch):
+    def broken(*given, **more):
+        raise AttributeError("module 'cupy.cuda' has no\nattribute of that name")
+
+    monkeypatch.setattr(fake.module.cuda, "Stream", broken)
+    with pytest.raises(BackendError, match="backend cupy: the GPU cannot be opened: AttributeError: module"):
+        Trainer(SMALL)
+    found = {step.backend: step for step in step_times(RunConfig(layers=(4, 3, 2), loss="mse", batch_size=2))}
+    assert "cannot be opened" in found["cupy"].reason
+    assert found["numpy"].seconds > 0
+
+
+def test_a_card_that_fails_while_it_is_timed_leaves_the_others_their_times(fake):
+    before = fake.call_count
+    step_times(RunConfig(layers=(4, 3, 2), loss="mse", batch_size=2))
+    fake.fail_at(int(0.8 * (fake.call_count - before)), fake.device_error(700), sticky=True)
+    found = {step.backend: step for step in step_times(RunConfig(layers=(4, 3, 2), loss="mse", batch_size=2))}
+    assert "start tuisim again" in found["cupy"].reason
+    assert found["cupy"].seconds is None
+    assert found["numpy"].seconds > 0
+
+
+def test_what_a_library_asks_of_its_thread_ends_nobody_else(fake):
+    device = import_module("tuisim.backends.cupy.device").device()
+
+    def leave(card):
+        raise SystemExit("bye")
+
+    with pytest.raises(RuntimeError, match="SystemExit bye"):
+        device.do(leave)
+    assert device.do(lambda card: card.name) == "Stand-in GPU"
 
 
 def test_a_failure_that_is_ours_is_not_the_cards(fake):

@@ -449,6 +449,21 @@ def test_a_library_that_cannot_be_called_is_not(monkeypatch, no_products):
     assert not gemm._right(lambda *arguments: None, "float32"), "what computes nothing is not trusted"
 
 
+@callable_blas
+@pytest.mark.parametrize("wrong", ["turn a", "turn b", "beta"])
+def test_a_product_that_is_wrong_in_one_way_is_not_trusted(wrong):
+    (_, library), *_ = gemm._libraries()
+    right = next(found for name in gemm._NAMES if (found := getattr(library, name.format("s"), None)) is not None)
+
+    def product(order, turn_a, turn_b, rows, columns, terms, alpha, a, lda, b, ldb, beta, c, ldc):
+        turn_a, lda = (gemm._AS_IS, terms) if wrong == "turn a" else (turn_a, lda)
+        turn_b, ldb = (gemm._AS_IS, columns) if wrong == "turn b" else (turn_b, ldb)
+        right(order, turn_a, turn_b, rows, columns, terms, alpha, a, lda, b, ldb, 0.0 if wrong == "beta" else beta, c, ldc)
+
+    assert gemm._right(right, "float32")
+    assert not gemm._right(product, "float32")
+
+
 class FakeMkl:
     """A library with MKL's functions, whose products are NumPy's own BLAS's."""
 
@@ -490,6 +505,15 @@ def test_a_broken_mkl_is_none(monkeypatch, tmp_path):
         monkeypatch.setattr(mkl.importlib.metadata, "distribution", lambda name, listed=listed: SimpleNamespace(files=listed))
         mkl.mkl.cache_clear()
         assert mkl.mkl() is None
+
+    class Damaged:
+        @property
+        def files(self):
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(mkl.importlib.metadata, "distribution", lambda name: Damaged())
+    mkl.mkl.cache_clear()
+    assert mkl.mkl() is None
     mkl.mkl.cache_clear()
     names = ("libmkl_rt.so.3", "libmkl_rt.so", "mkl_rt.2.dll", "libmkl_rt.2.dylib", "libmkl_rt.dylib")
     assert all(mkl._FILE.search(name) for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -247,6 +248,7 @@ def test_what_is_started_anew_has_the_form_as_it_was(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TUISIM_FORM", begun[0]["TUISIM_FORM"])
     assert anew.handed_down() == config
     assert anew.handed_down() is None, "it is not handed on to what that process starts"
-    for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}'):
+    codes = json.dumps(config.to_dict() | {"dataset": "./\x1b[31m.csv"})
+    for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}', "[" * 60_000, codes):
         monkeypatch.setenv("TUISIM_FORM", odd)
         assert anew.handed_down() is None

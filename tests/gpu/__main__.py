@@ -69,6 +69,7 @@ def main(arguments: list[str]) -> int:
         "ceilings": {dtype: asdict(CupyBackend().ceilings(dtype)) for dtype in ("float32", "float64")},
         "steps": [],
     }
+    _write(options.file, document)
     for config in (replace(config, dtype=dtype) for dtype in ("float32", "float64") for config in CASES):
         late = perf_counter() - begun > options.seconds
         document["steps"] += [_left_out(config)] if late else _step(config)

@@ -55,7 +55,7 @@ def entries(text: str) -> tuple[Entry, ...]:
             mistakes.append(Mistake("backends", printable(part), nearest(backend, names())))
         elif threads == "all":
             found += [Entry(backend, count) for count in _counts(usable_cores())]
-        elif at and not (threads.isdecimal() and 1 <= int(threads) <= MAX_THREADS):
+        elif at and not (threads.isdecimal() and len(threads) < 6 and 1 <= int(threads) <= MAX_THREADS):
             mistakes.append(Mistake("backends", printable(part), f"a thread count from 1 to {MAX_THREADS}, or all: {backend}@2"))
         else:
             found.append(Entry(backend, int(threads) if at else None))
@@ -76,7 +76,7 @@ def _counts(cores: int) -> list[int]:
 def warning(entry: Entry) -> str:
     """What a person should know of its thread count before it is measured; empty where nothing."""
     cores = usable_cores()
-    if entry.threads is None or entry.backend == "scalar":
+    if entry.threads is None or entry.backend in ("scalar", "cupy"):
         return ""
     if entry.threads > cores:
         return f"{entry.name}: more threads than the {cores} usable core{'s' * (cores > 1)}"

@@ -23,7 +23,7 @@ from tuisim.backends import get_backend, names, probe
 from tuisim.config import RunConfig
 from tuisim.engine import initial, room
 from tuisim.engine.network import Network
-from tuisim.errors import RunError, TuisimError
+from tuisim.errors import RunError, TuisimError, printable
 from tuisim.measure.peaks import peaks_of
 
 ROUNDS = 15
@@ -78,12 +78,18 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
                 else:
                     subjects[name] = Subject(replace(config, backend=name), ledger.batch)
                     found[name] = replace(found[name], device=subjects[name].device)
-            except TuisimError as error:
-                found[name] = StepTime(name, reason=str(error))
-        rounds = _rounds(subjects, wanted)
+            except Exception as error:  # one that fails has its reason; the others are timed
+                found[name] = StepTime(name, reason=_words(error))
+        rounds, failed = _rounds(subjects, wanted)
+    for name, failure in failed.items():
+        found[name] = StepTime(name, reason=_words(failure))
     for name, seconds in rounds.items():
         found[name] = replace(found[name], seconds=median(seconds), spread=spread(seconds))
     return tuple(found.values())
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, TuisimError) else printable(f"{type(error).__name__}: {error}", 200)
 
 
 def spread(values: Sequence[float]) -> float:
@@ -130,14 +136,18 @@ class Subject:
         return (perf_counter() - start) / steps
 
 
-def _rounds(subjects: dict[str, Subject], wanted: Wanted) -> dict[str, list[float]]:
-    """Seconds per step of each in each of its rounds, in turn, so that a busy moment is shared by all."""
+def _rounds(subjects: dict[str, Subject], wanted: Wanted) -> tuple[dict[str, list[float]], dict[str, Exception]]:
+    """Seconds per step of each in each of its rounds, in turn, so that a busy moment is shared by all; and who failed in one."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
+    failed: dict[str, Exception] = {}
     for number in range(ROUNDS):
         for name, subject in subjects.items():
-            if number < subject.rounds and wanted():
-                times[name].append(subject.timed())
-    return {name: seconds for name, seconds in times.items() if seconds}
+            if number < subject.rounds and name not in failed and wanted():
+                try:
+                    times[name].append(subject.timed())
+                except Exception as error:  # as above
+                    failed[name] = error
+    return {name: seconds for name, seconds in times.items() if seconds and name not in failed}, failed
 
 
 def _rows(config: RunConfig, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -34,6 +34,9 @@ def handed_down() -> RunConfig | None:
     """What the process before left for the form; none where there was none, or where this version cannot read it."""
     text = os.environ.pop(_VARIABLE, "")
     try:
-        return RunConfig(**json.loads(text)) if text else None
-    except (ValueError, TypeError, ConfigError):
+        config = RunConfig(**json.loads(text)) if text else None
+    except (ValueError, TypeError, RecursionError, ConfigError):
         return None
+    # A path goes onto the screen as it is: none with control codes comes from a form.
+    printable = config is not None and all(word is None or word.isprintable() for word in (config.dataset, config.target))
+    return config if printable else None

@@ -13,7 +13,7 @@ from tuisim.backends.cupy.card import Card
 from tuisim.backends.cupy.failures import understood
 from tuisim.backends.cupy.owner import Owner
 from tuisim.backends.protocol import Costs
-from tuisim.errors import DeviceLost, TuisimError
+from tuisim.errors import BackendError, DeviceLost, TuisimError, printable
 
 Result = TypeVar("Result")
 
@@ -40,12 +40,17 @@ class Device:
         if self._lost is not None:
             raise DeviceLost(str(self._lost))
         found: TuisimError | None
+        opening = self._card is None
         try:
             if self._card is None:
                 self._card = Card()
+            opening = False
             return call(self._card)
         except Exception as error:
-            found = understood(error, self._card)
+            found = error if isinstance(error, TuisimError) else understood(error, self._card)
+            if found is None and opening:  # CuPy is there and worked when it was asked, in a process of its own
+                words = printable(" ".join(str(error).split()), 160)
+                found = BackendError(f"backend cupy: the GPU cannot be opened: {type(error).__name__}: {words}")
             if found is None:
                 raise
         # Raised out here, so that it does not keep the error, and with it the arrays of its frames, alive.

@@ -52,6 +52,8 @@ class Owner:
             call, future = self._jobs.get()
             try:
                 future.set_result(call())
-            except BaseException as error:  # whatever it is belongs to whoever asked
+            except Exception as error:  # whatever it is belongs to whoever asked
                 future.set_exception(error)
+            except BaseException as error:  # who waits must not be ended by what a library asks of this thread
+                future.set_exception(RuntimeError(f"{type(error).__name__} {error}".rstrip()))
             del call, future  # nothing that was done is kept alive until the next thing

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from pickle import PickleError
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -82,7 +81,7 @@ class Machine:
         start = perf_counter()
         try:
             made = _njit([signature], cache=True, **options)(function)
-        except (RuntimeError, OSError, EOFError, PickleError):  # no folder to keep it in, a full disk, a torn file
+        except Exception:  # no folder to keep it in, a full disk, a file torn in whatever way
             made = _njit([signature], **options)(function)
         self.seconds = (self.seconds or 0.0) + perf_counter() - start
         return cast(Entry, made)

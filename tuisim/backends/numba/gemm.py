@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product as product_of
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ _NAMES = ("cblas_{}gemm_64", "scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
 """MKL's with 64-bit sizes; OpenBLAS's as NumPy's own wheels have it, and by itself. Under other names the sizes are not known."""
 _ROW_MAJOR, _AS_IS, _TURNED = 101, 111, 112
 """CBLAS's."""
+_TRIED = (37, 41, 53)
+"""Rows, columns and terms of the products tried: odd, and more than a kernel's block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +76,25 @@ def _libraries() -> Iterator[tuple[str, Any]]:
 
 
 def _right(function: Any, dtype: str) -> bool:
-    """Whether it is what its name says: one small product, compared with NumPy's."""
+    """Whether it is what its name says: products of whole numbers, either factor turned or not, beside NumPy's."""
     real, size = (ctypes.c_double if dtype == "float64" else ctypes.c_float), ctypes.c_int64
     flags, sizes = [ctypes.c_int] * 3, [size] * 3
     function.restype = None
     function.argtypes = [*flags, *sizes, real, ctypes.c_void_p, size, ctypes.c_void_p, size, real, ctypes.c_void_p, size]
-    a, b = np.arange(6, dtype=dtype).reshape(2, 3), np.arange(12, dtype=dtype).reshape(3, 4)
-    c = np.ones((2, 4), dtype)
-    function(_ROW_MAJOR, _AS_IS, _AS_IS, 2, 4, 3, 1.0, a.ctypes.data, 3, b.ctypes.data, 4, 1.0, c.ctypes.data, 4)
-    return bool(np.array_equal(c, a @ b + 1))
-
-
-def _opened(path: Any) -> Any:
-    """A library that is loaded already."""
-    try:
-        return ctypes.CDLL(path) if path else None
-    except OSError:
-        return None
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-4, 5, shape).astype(dtype) for shape in ((_TRIED[0], _TRIED[2]), (_TRIED[2], _TRIED[1])))
+    wanted = a @ b
+    for turn_a, turn_b, beta in product_of((False, True), (False, True), (0.0, 1.0)):
+        left, right = (np.ascontiguousarray(one.T if turn else one) for one, turn in ((a, turn_a), (b, turn_b)))
+        c = np.full_like(wanted, 1.0 if beta else np.nan)  # what is in it must not be read where beta is 0
+        turns = [_TURNED if turn else _AS_IS for turn in (turn_a, turn_b)]
+        function(
+            _ROW_MAJOR, *turns, *_TRIED, 1.0, left.ctypes.data, left.shape[1], right.ctypes.data, right.shape[1], beta,
+            c.ctypes.data, c.shape[1],
+        )  # fmt: skip
+        if not np.array_equal(c, wanted + beta):
+            return False
+    return True
 
 
 def _gemm(

@@ -15,8 +15,9 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-_FILE = re.compile(r"(lib)?mkl_rt(\.\d+)?\.(so(\.\d+)?|dll|dylib)$")
+_FILE = re.compile(r"(lib)?mkl_rt(\.\d+)?\.(so(\.\d+)?|dll|dylib)")
 """The one library of MKL's that brings the others."""
+_NEEDED = ("MKL_Get_Max_Threads", "MKL_Set_Num_Threads", "cblas_sgemm_64", "cblas_dgemm_64")
 _MOST = 256
 """Characters of its own description of itself."""
 
@@ -39,13 +40,15 @@ class Mkl:
 def mkl() -> Mkl | None:
     """The library; none where its package is not installed or does not work here."""
     try:
-        files = importlib.metadata.distribution("mkl").files or ()
-    except importlib.metadata.PackageNotFoundError:
+        files = list(importlib.metadata.distribution("mkl").files or ())
+    except Exception:  # not installed, or its list of files is damaged
         return None
     for file in files:
-        if _FILE.search(file.name):
+        if _FILE.fullmatch(file.name):
             try:
                 library = ctypes.CDLL(str(file.locate()))
+                for name in _NEEDED:
+                    getattr(library, name)
                 return Mkl(library, f"MKL {_version(library)}".rstrip())
             except (OSError, AttributeError):  # made for another system, or not the library that its name says
                 continue

@@ -25,7 +25,7 @@ def sigmoid(z: float) -> float:
 
 
 def _gelu_slope(z: float) -> float:
-    t = math.tanh(C * (z + K * z**3))
+    t = math.tanh(C * (z + K * z * z * z))  # a power would raise where a product is inf
     return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * C * (1 + 3 * K * z * z)
 
 
@@ -51,7 +51,7 @@ ACTIVATIONS: dict[str, Pair] = {
     "leaky_relu": Pair(lambda z: z if z > 0 else SLOPE * z, lambda z: 1.0 if z > 0 else SLOPE),
     "sigmoid": Pair(sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
     "tanh": Pair(math.tanh, lambda z: 1 - math.tanh(z) ** 2),
-    "gelu": Pair(lambda z: 0.5 * z * (1 + math.tanh(C * (z + K * z**3))), _gelu_slope),
+    "gelu": Pair(lambda z: 0.5 * z * (1 + math.tanh(C * (z + K * z * z * z))), _gelu_slope),
     "silu": Pair(lambda z: z * sigmoid(z), _silu_slope),
     "softplus": Pair(_softplus, sigmoid),
     "elu": Pair(lambda z: z if z > 0 else math.expm1(z), lambda z: 1.0 if z > 0 else _exp(z)),
