@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from textual.app import App
+from textual.pilot import Pilot
 
+from tuisim.config import RunConfig
+from tuisim.study.contenders import Entry
+from tuisim.tui.screens.study import StudyScreen
 from tuisim.tui.themes import DARK_MEANINGS
 
 
@@ -35,3 +41,45 @@ class Scripted:
 
     def stop(self) -> None:
         self.stopped = True
+
+
+Make = Callable[[RunConfig, Sequence[Entry]], Scripted]
+AnyStudy = TypeVar("AnyStudy", bound=StudyScreen[Any, Any])
+
+
+class Studio(Shell):
+    """A measurement's screen, made by `screen` of (busy, hush, make), with the workers that `worker` makes for it."""
+
+    def __init__(
+        self,
+        screen: Callable[[Callable[[], bool], Callable[[], None], Make], StudyScreen[Any, Any]],
+        worker: Callable[[Sequence[Entry]], Scripted],
+        busy: bool,
+    ) -> None:
+        super().__init__()
+        self.made: list[tuple[Scripted, Sequence[Entry]]] = []
+        self.busy, self._screen, self._worker = busy, screen, worker
+
+    def on_mount(self) -> None:
+        self.push_screen(self._screen(lambda: self.busy, self.hush, self.make))
+
+    def hush(self) -> None:
+        self.busy = False
+
+    def make(self, config: RunConfig, entered: Sequence[Entry]) -> Scripted:
+        self.made.append((self._worker(entered), entered))
+        return self.made[-1][0]
+
+
+@asynccontextmanager
+async def studying(
+    app: Studio, kind: type[AnyStudy], size: tuple[int, int]
+) -> AsyncIterator[tuple[AnyStudy, Pilot[None], Studio]]:
+    """The screen in a terminal of this size, after its first look at the worker."""
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, kind)
+        screen.tick()
+        await pilot.pause()
+        yield screen, pilot, app

@@ -403,6 +403,17 @@ def test_a_gpu_hidden_by_a_variable_is_told_by_it(monkeypatch):
     assert verdict.remedy == "unset CUDA_VISIBLE_DEVICES, which is '-1'"
 
 
+def test_what_is_no_fact_is_not_believed(tmp_path):
+    body = (
+        'import os, sys\nos.write(1, b\'{"packages": 7, "version": [1], "driver": {}}\\n[2]\\n\')\nraise ImportError(\'broken\')'
+    )
+    verdict = judge(gpu_probe.ask(stub(tmp_path, body)))
+    assert not verdict.available
+    assert verdict.reason
+    assert gpu_probe._told('{"packages": 7, "version": [1], "driver": {}, "stage": "import"}') == {"stage": "import"}
+    assert gpu_probe._told('{"packages": ["cupy-cuda13x"]}') == {"packages": ["cupy-cuda13x"]}
+
+
 def test_a_folder_that_cupy_cannot_write_to_has_its_own_remedy():
     found = judge({"stage": "import", "packages": ["cupy-cuda13x"], "error": "PermissionError", "message": "[Errno 13] '/x'"})
     assert "CUPY_CACHE_DIR" in found.remedy

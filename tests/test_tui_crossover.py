@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import shell
-from shell import Shell
+from shell import Studio, studying
 from test_marks import said
 from textual.pilot import Pilot
 
@@ -70,38 +70,15 @@ class Scripted(shell.Scripted):
     crossover: Crossover | None = None
 
 
-class Studio(Shell):
-    """The least app the screen can live in."""
-
-    def __init__(self, state: dict[str, Any], busy: bool) -> None:
-        super().__init__()
-        self.made: list[tuple[Scripted, Sequence[Entry]]] = []
-        self.busy, self.state = busy, state
-
-    def on_mount(self) -> None:
-        self.push_screen(CrossoverScreen(CONFIG, lambda: self.busy, self.hush, self.make, (PAIR, THREADS)))
-
-    def hush(self) -> None:
-        self.busy = False
-
-    def make(self, config: RunConfig, entered: Sequence[Entry]) -> Scripted:
-        worker = Scripted(**(self.state if tuple(entered) == PAIR else {}))
-        self.made.append((worker, entered))
-        return worker
-
-
-@asynccontextmanager
-async def sweeping(
+def sweeping(
     size: tuple[int, int] = (120, 36), busy: bool = False, **state: Any
-) -> AsyncIterator[tuple[CrossoverScreen, Pilot[None], Studio]]:
-    app = Studio(state, busy)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, CrossoverScreen)
-        screen.tick()
-        await pilot.pause()
-        yield screen, pilot, app
+) -> AbstractAsyncContextManager[tuple[CrossoverScreen, Pilot[None], Studio]]:
+    app = Studio(
+        lambda *hands: CrossoverScreen(CONFIG, *hands, (PAIR, THREADS)),
+        lambda entered: Scripted(**(state if tuple(entered) == PAIR else {})),
+        busy,
+    )
+    return studying(app, CrossoverScreen, size)
 
 
 def drawn(screen: CrossoverScreen, panel: str) -> str:

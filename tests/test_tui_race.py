@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import shell
-from shell import Shell
+from shell import Studio, studying
 from textual.pilot import Pilot
 
 from tuisim.backends import names
@@ -52,38 +51,11 @@ class Scripted(shell.Scripted):
     comparison: Comparison | None = None
 
 
-class Studio(Shell):
-    """The least app the screen can live in."""
-
-    def __init__(self, state: dict[str, Any], busy: bool) -> None:
-        super().__init__()
-        self.made: list[tuple[Scripted, Sequence[Entry]]] = []
-        self.busy, self.state = busy, state
-
-    def on_mount(self) -> None:
-        self.push_screen(RaceScreen(CONFIG, lambda: self.busy, self.hush, self.make))
-
-    def hush(self) -> None:
-        self.busy = False
-
-    def make(self, config: RunConfig, entered: Sequence[Entry]) -> Scripted:
-        worker = Scripted(**self.state)
-        self.made.append((worker, entered))
-        return worker
-
-
-@asynccontextmanager
-async def racing(
+def racing(
     size: tuple[int, int] = (120, 36), busy: bool = False, **state: Any
-) -> AsyncIterator[tuple[RaceScreen, Pilot[None], Studio]]:
-    app = Studio(state, busy)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, RaceScreen)
-        screen.tick()
-        await pilot.pause()
-        yield screen, pilot, app
+) -> AbstractAsyncContextManager[tuple[RaceScreen, Pilot[None], Studio]]:
+    app = Studio(lambda *hands: RaceScreen(CONFIG, *hands), lambda entered: Scripted(**state), busy)
+    return studying(app, RaceScreen, size)
 
 
 def drawn(screen: RaceScreen, panel: str) -> str:

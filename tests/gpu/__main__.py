@@ -27,6 +27,7 @@ from tests.gpu.timing import timed
 from tuisim.backends import get_backend, probe
 from tuisim.backends.cupy import CupyBackend
 from tuisim.config import RunConfig
+from tuisim.program import build
 from tuisim.study.bench_subjects import Case, Make, Ours, case
 from tuisim.units import layers_text
 
@@ -126,7 +127,7 @@ def _torch_version() -> str | None:
 
 def _field(config: RunConfig) -> dict[str, Make]:
     field: dict[str, Make] = {REFERENCE: partial(Ours, backend="cupy")}
-    largest = config.batch_size * max(n * m for n, m in zip(config.layers, config.layers[1:], strict=False))
+    largest = build(config).largest_product
     if largest < SLOW_PRODUCT:
         field["tuisim numpy@1"] = partial(Ours, backend="numpy")
     return field | RIVALS if find_spec("torch") else field
@@ -163,11 +164,9 @@ def _inside(one: Case) -> dict[str, Any]:
     samples = [network.full.run_timed(rows)[1] for _ in range(31)][10:]
     before = backend.costs
     network.full.run(np.tile(rows, 50))
-    after = backend.costs
-    launched = after.launched_steps - before.launched_steps
     return {
         "device_phases_microseconds": {phase: 1e6 * float(np.median([one[phase] for one in samples])) for phase in samples[0]},
-        "launch_microseconds": 1e6 * (after.launch_seconds - before.launch_seconds) / launched,
+        "launch_microseconds": (backend.costs - before).launch_microseconds,
     }
 
 

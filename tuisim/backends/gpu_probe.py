@@ -96,4 +96,11 @@ def _told(line: str) -> dict[str, Any]:
         told = json.loads(line)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return {name: value for name, value in told.items() if _fact(name, value)} if isinstance(told, dict) else {}
+
+
+def _fact(name: str, value: Any) -> bool:
+    """Whether it is of the kind that the child tells: packages as a list of words, everything else as one plain value."""
+    if name == "packages":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, str | int | float | None)

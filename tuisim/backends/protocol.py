@@ -41,6 +41,26 @@ class Costs:
     launch_seconds: float
     """Of the host's time, handing over the steps' operations."""
     launched_steps: int
+    """Those whose handing over was timed."""
+
+    def __add__(self, other: Costs) -> Costs:
+        return self._each(other, 1)
+
+    def __sub__(self, other: Costs) -> Costs:
+        return self._each(other, -1)
+
+    def _each(self, other: Costs, sign: int) -> Costs:
+        return Costs(
+            self.transfer_seconds + sign * other.transfer_seconds,
+            self.transfer_bytes + sign * other.transfer_bytes,
+            self.launch_seconds + sign * other.launch_seconds,
+            self.launched_steps + sign * other.launched_steps,
+        )
+
+    @property
+    def launch_microseconds(self) -> float | None:
+        """Of the host's time, handing over one step; none before one was timed."""
+        return self.launch_seconds / self.launched_steps * 1e6 if self.launched_steps else None
 
 
 @runtime_checkable

@@ -8,11 +8,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tuisim.backends.probing import Home, Probe, installed, look
 from tuisim.errors import BackendError, nearest, printable
+from tuisim.program import build
 
 if TYPE_CHECKING:
     from tuisim.backends.protocol import Backend
@@ -117,7 +117,8 @@ def choose(config: RunConfig) -> Choice:
     """
     if config.backend != AUTO:
         return Choice(config.backend, "")
-    largest = _largest_product(config)
+    batch = min(config.batch_size, config.examples or config.batch_size)
+    largest = build(config, batch).largest_product
     if largest >= _WORTH_A_GPU and (card := probe("cupy")).available:
         return Choice("cupy", f"backend auto: cupy on {card.device}, for products as large as this network's")
     compiled, vectors = probe("numba"), probe("numpy")
@@ -130,9 +131,3 @@ def choose(config: RunConfig) -> Choice:
     if vectors.available:
         return Choice("numpy", f"backend auto: numpy; {why}")
     return Choice("scalar", f"backend auto: scalar; numpy {vectors.why_not}; {why}")
-
-
-def _largest_product(config: RunConfig) -> int:
-    """Multiplications of the largest layer's product: B·N·M."""
-    batch = min(config.batch_size, config.examples or config.batch_size)
-    return batch * max(n * m for n, m in pairwise(config.layers))

@@ -48,6 +48,11 @@ class StepProgram:
     def itemsize(self) -> int:
         return 8 if self.dtype == "float64" else 4
 
+    @property
+    def largest_product(self) -> int:
+        """Multiplications of the largest layer's product: B·N·M."""
+        return max(op.batch * op.inputs * op.outputs for op in self.ops if op.kind is Kind.DENSE)
+
     def nbytes(self, name: str) -> int:
         """Bytes of one buffer."""
         buffer = self.buffers[name]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import OnDevice, get_backend, names
+from tuisim.backends import Costs, OnDevice, get_backend, names
 from tuisim.config import usable_cores
 from tuisim.engine import room
 from tuisim.engine.position import Position
@@ -109,10 +109,8 @@ class Contender:
         self.stride = 1
         self._pending: list[float] = []
         self._position = Position(start.dataset.feed(start.batch), start.batch)
-        self.transfer_seconds: float | None = None
-        """Copying rows of data to a device of its own, so far; none where they stay where they are."""
-        self.launch_seconds: float | None = None
-        """Of the host's time, handing steps over to that device, so far."""
+        self.costs: Costs | None = None
+        """What a device of its own has cost so far; none where it has none."""
         with self._counting_costs(), self.backend.threads(self.threads):
             compiled, begun = self._compiled or 0.0, perf_counter()
             self._network = start.network(entry.backend)
@@ -144,9 +142,8 @@ class Contender:
             return
         before = self.backend.costs
         yield
-        after = self.backend.costs
-        self.transfer_seconds = (self.transfer_seconds or 0.0) + after.transfer_seconds - before.transfer_seconds
-        self.launch_seconds = (self.launch_seconds or 0.0) + after.launch_seconds - before.launch_seconds
+        spent = self.backend.costs - before
+        self.costs = spent if self.costs is None else self.costs + spent
 
     def _parameters(self) -> NDArray[Any]:
         """All of them, flat, in double precision."""

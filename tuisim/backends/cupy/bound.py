@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tuisim.backends.checks import check_batches, check_data
 from tuisim.backends.cupy.card import Call, Card
 from tuisim.backends.cupy.device import Device
 from tuisim.backends.cupy.launches import Launches
@@ -52,14 +53,7 @@ class CupyStep:
 
     def attach(self, inputs: Array, targets: Array) -> None:
         """As the protocol says; rows that may be written to are copied to the device each time, others once."""
-        x, y = self.program.buffers["X"], self.program.buffers["Y"]
-        if inputs.shape[1:] != x.shape[1:] or targets.shape[1:] != y.shape[1:]:
-            raise ValueError(f"rows of {inputs.shape[1:]} and {targets.shape[1:]} for buffers {x.shape} and {y.shape}")
-        wanted = np.dtype(self.program.dtype), np.dtype("int64" if y.integer else self.program.dtype)
-        if (inputs.dtype, targets.dtype) != wanted:
-            raise TypeError(f"rows of {inputs.dtype} and {targets.dtype} for buffers of {wanted[0]} and {wanted[1]}")
-        if len(inputs) != len(targets) or not len(inputs):
-            raise ValueError(f"{len(inputs):,} rows of inputs and {len(targets):,} of targets")
+        check_data(self.program, inputs, targets)
         self._device.do(lambda card: self._attach(card, inputs, targets))
 
     def _attach(self, card: Card, inputs: Array, targets: Array) -> None:
@@ -77,10 +71,7 @@ class CupyStep:
         return self._device.do(lambda card: self._run(card, rows))
 
     def _check(self, rows: Rows) -> None:
-        if self._attached is None:
-            raise RuntimeError("attach the data before running steps")
-        if len(rows) % self.program.batch:
-            raise ValueError(f"{len(rows)} rows are no whole number of batches of {self.program.batch}")
+        check_batches(self.program, rows, self._attached is not None)
 
     def _run(self, card: Card, rows: Rows) -> list[float]:
         found: list[float] = []

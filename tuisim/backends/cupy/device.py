@@ -13,9 +13,12 @@ from tuisim.backends.cupy.card import Card
 from tuisim.backends.cupy.failures import understood
 from tuisim.backends.cupy.owner import Owner
 from tuisim.backends.protocol import Costs
-from tuisim.errors import BackendError, DeviceLost, TuisimError, printable
+from tuisim.errors import DeviceLost, TuisimError
 
 Result = TypeVar("Result")
+
+OPENING_SECONDS = 60.0
+"""For the driver to wake and CuPy to be imported; a slow disk may take half of it."""
 
 
 class Device:
@@ -34,23 +37,30 @@ class Device:
         Raises MemoryNeeded where the GPU has no room, RunError where it refuses, DeviceLost where it can no longer be used;
         whatever else `call` raises is raised as it is.
         """
+        if self._lost is not None:
+            raise DeviceLost(str(self._lost))
+        if self._card is None:
+            self._open()
         return self._owner.do(lambda: self._try(call))
+
+    def _open(self) -> None:
+        """A driver that answered in a process of its own may still hang in this one, and then nothing more is handed to it."""
+        try:
+            self._owner.do(lambda: self._try(lambda card: None), OPENING_SECONDS)
+        except TimeoutError:
+            self._lost = DeviceLost(f"the GPU did not answer within {OPENING_SECONDS:g} s; start tuisim again to go on")
+            raise DeviceLost(str(self._lost)) from None
 
     def _try(self, call: Callable[[Card], Result]) -> Result:
         if self._lost is not None:
             raise DeviceLost(str(self._lost))
         found: TuisimError | None
-        opening = self._card is None
         try:
             if self._card is None:
                 self._card = Card()
-            opening = False
             return call(self._card)
         except Exception as error:
             found = error if isinstance(error, TuisimError) else understood(error, self._card)
-            if found is None and opening:  # CuPy is there and worked when it was asked, in a process of its own
-                words = printable(" ".join(str(error).split()), 160)
-                found = BackendError(f"backend cupy: the GPU cannot be opened: {type(error).__name__}: {words}")
             if found is None:
                 raise
         # Raised out here, so that it does not keep the error, and with it the arrays of its frames, alive.

@@ -26,8 +26,11 @@ class Owner:
         self._thread = Thread(target=self._serve, name=name, daemon=True)
         self._starting = Lock()
 
-    def do(self, call: Callable[[], Result]) -> Result:
-        """The result of `call` on the thread; what it raises is raised here. From the thread itself it is a plain call."""
+    def do(self, call: Callable[[], Result], seconds: float | None = None) -> Result:
+        """The result of `call` on the thread; what it raises is raised here. From the thread itself it is a plain call.
+
+        Raises TimeoutError where it has not ended after `seconds`; the thread goes on with it.
+        """
         if get_ident() == self._thread.ident:
             return call()
         with self._starting:
@@ -37,7 +40,7 @@ class Owner:
         future: Future[Result] = Future()
         self._jobs.put((call, future))
         try:
-            return future.result()
+            return future.result(seconds)
         finally:
             del future  # else what was raised would hold it, and it what was raised
 

@@ -16,7 +16,7 @@ from tuisim.backends.numba.compiler import VERSION, machine
 from tuisim.backends.numba.table import by_blas
 from tuisim.backends.numpy import NumpyBackend
 from tuisim.backends.protocol import BoundStep
-from tuisim.program import Kind, StepProgram
+from tuisim.program import StepProgram
 
 __all__ = ["BlasStep", "CompiledStep", "NumbaBackend"]
 
@@ -26,8 +26,6 @@ LARGEST_PRODUCT = 1_000_000
 Measured beside the NumPy backend on a Xeon with AVX-512, one thread each: NumPy's time over that of loops alone is 1.1 for
 128-128-128 at batch 32 (524,288), 1.0 at batch 64, and 0.8 for 512-512-512 at batch 8.
 """
-
-
 _ALONE = "alone"
 
 
@@ -45,7 +43,7 @@ class NumbaBackend:
         """The first call in a process compiles, for some seconds, or loads what an earlier one compiled."""
         if share is not None and not isinstance(share, CompiledStep | BlasStep):
             raise TypeError("a Numba step can only share a Numba step's arrays")
-        compiles = suits(largest_product(program), program.dtype)
+        compiles = suits(program.largest_product, program.dtype)
         if share is None:
             helped = gemm.address(program.dtype) and any(map(by_blas, program.ops))
             self._says = "" if not compiles else gemm.product(program.dtype).library if helped else _ALONE
@@ -59,7 +57,7 @@ class NumbaBackend:
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
         """Compiled loops use one thread; what goes to BLAS is kept to `count`."""
-        with self._numpy.threads(count), mkl.threads.hold(count):
+        with self._numpy.threads(count), mkl.hold(count):
             yield
 
     def device(self) -> str:
@@ -83,8 +81,3 @@ class NumbaBackend:
 def suits(largest: int, dtype: str) -> bool:
     """Whether compiled steps are the quickest for a network whose largest product has so many multiplications."""
     return largest <= LARGEST_PRODUCT or gemm.address(dtype) != 0
-
-
-def largest_product(program: StepProgram) -> int:
-    """Multiplications of the largest layer's product: B·N·M."""
-    return max(op.batch * op.inputs * op.outputs for op in program.ops if op.kind is Kind.DENSE)

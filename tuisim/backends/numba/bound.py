@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.backends.checks import check_batches, check_data
 from tuisim.backends.numba import updates
 from tuisim.backends.numba.clock import rate, ticking
 from tuisim.backends.numba.compiler import machine
@@ -60,13 +61,8 @@ class CompiledStep:
 
     def attach(self, inputs: Array, targets: Array) -> None:
         """As the protocol says; rows that do not lie one after another in memory are copied so that they do."""
-        x, y = self._memory.views["X"], self._memory.views["Y"]
-        if inputs.shape[1:] != x.shape[1:] or targets.shape[1:] != y.shape[1:]:
-            raise ValueError(f"rows of {inputs.shape[1:]} and {targets.shape[1:]} for buffers {x.shape} and {y.shape}")
-        if inputs.dtype != x.dtype or targets.dtype != y.dtype:
-            raise TypeError(f"rows of {inputs.dtype} and {targets.dtype} for buffers of {x.dtype} and {y.dtype}")
-        if len(inputs) != len(targets) or not len(inputs):
-            raise ValueError(f"{len(inputs):,} rows of inputs and {len(targets):,} of targets")
+        check_data(self.program, inputs, targets)
+        x = self._memory.views["X"]
         if targets.ndim == 1:
             self._data = _fixed(inputs), _fixed(np.zeros((0, 0), x.dtype)), _fixed(targets)
         else:
@@ -82,10 +78,8 @@ class CompiledStep:
             self.program.schedule.factor(int(self._scalars[updates.STEPS]) + steps - 1)
 
     def _call(self, span: Span, rows: Rows, times: Span = _UNTIMED) -> list[float]:
-        if self._data is None:
-            raise RuntimeError("attach the data before running steps")
-        if len(rows) % self.program.batch:
-            raise ValueError(f"{len(rows)} rows are no whole number of batches of {self.program.batch}")
+        check_batches(self.program, rows, self._data is not None)
+        assert self._data is not None
         memory, losses = self._memory, np.empty(len(rows) // self.program.batch)
         order = _fixed(np.asarray(rows, np.int64))
         made = self._entry(

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ctypes
 import importlib.metadata
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
-from threading import Lock
+from functools import cache, partial
 from typing import Any
+
+from tuisim.backends.limits import Limit, Restore
 
 _FILE = re.compile(r"(lib)?mkl_rt(\.\d+)?\.(so(\.\d+)?|dll|dylib)")
 """The one library of MKL's that brings the others."""
@@ -62,32 +62,17 @@ def _version(library: Any) -> str:
     return found[1] if found else ""
 
 
-class _Threads:
-    """MKL's one thread count per process: the newest holder's holds, and goes back as holders leave in any order."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._wanted: list[tuple[object, int]] = []
-        self._first = 1
-
-    @contextmanager
-    def hold(self, count: int) -> Iterator[None]:
-        found, token = mkl(), object()
-        if found is None:
-            yield
-            return
-        with self._lock:
-            if not self._wanted:
-                self._first = found.threads
-            self._wanted.append((token, count))
-            found.library.MKL_Set_Num_Threads(count)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._wanted = [(held, wanted) for held, wanted in self._wanted if held is not token]
-                found.library.MKL_Set_Num_Threads(self._wanted[-1][1] if self._wanted else self._first)
+def _put(count: int) -> Restore:
+    found = mkl()
+    assert found is not None
+    before, put = found.threads, found.library.MKL_Set_Num_Threads
+    put(count)
+    return partial(put, before)
 
 
-threads = _Threads()
-"""Whoever wants MKL kept to so many threads asks here."""
+_limit = Limit(_put)
+
+
+def hold(count: int) -> AbstractContextManager[None]:
+    """Keep MKL, where there is one, to so many threads inside."""
+    return _limit.hold(count) if mkl() is not None else nullcontext()

@@ -6,14 +6,13 @@ All of it is threadpoolctl's to say; where that is absent the answers are blank 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
+
+from tuisim.backends.limits import Limit, Restore
 
 SLOWING = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
 """Environment variables that pin a kernel, and so may keep it below what the processor has."""
@@ -74,39 +73,11 @@ def threads() -> int | None:
     return None
 
 
-class _Limits:
-    """The one owner of the process-wide limit: the newest run's holds, and goes back as runs end in any order."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._wanted: list[tuple[object, int]] = []
-        self._first: Any = None
-
-    @contextmanager
-    def hold(self, count: int) -> Iterator[None]:
-        token = object()
-        self._enter(token, count)
-        try:
-            yield
-        finally:
-            self._leave(token)
-
-    def _enter(self, token: object, count: int) -> None:
-        controller = pools()
-        with self._lock:
-            limiter = controller.limit(limits=count, user_api="blas")
-            if not self._wanted:
-                self._first = limiter  # it remembers how things were
-            self._wanted.append((token, count))
-
-    def _leave(self, token: object) -> None:
-        with self._lock:
-            self._wanted = [(held, count) for held, count in self._wanted if held is not token]
-            if self._wanted:
-                pools().limit(limits=self._wanted[-1][1], user_api="blas")
-            else:
-                self._first.restore_original_limits()
+def _put(count: int) -> Restore:
+    """Limit every BLAS that is loaded."""
+    restore: Restore = pools().limit(limits=count, user_api="blas").restore_original_limits
+    return restore
 
 
-limits = _Limits()
-"""BLAS has one thread count per process; whoever wants another asks here."""
+limits = Limit(_put)
+"""BLAS has one thread count per process; whoever wants another asks here, where there is threadpoolctl."""

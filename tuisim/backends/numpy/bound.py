@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.backends.checks import check_data
 from tuisim.backends.numpy import layers, losses, updates
 from tuisim.backends.numpy.site import Call, Scalars, Site
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
@@ -40,11 +41,8 @@ class NumpyStep:
         self._gather = self._no_data
 
     def attach(self, inputs: Array, targets: Array) -> None:
+        check_data(self.program, inputs, targets)
         x, y = self._arrays["X"], self._arrays["Y"]
-        if inputs.shape[1:] != x.shape[1:] or targets.shape[1:] != y.shape[1:]:
-            raise ValueError(f"rows of {inputs.shape[1:]} and {targets.shape[1:]} for buffers {x.shape} and {y.shape}")
-        if inputs.dtype != x.dtype or targets.dtype != y.dtype:
-            raise TypeError(f"rows of {inputs.dtype} and {targets.dtype} for buffers of {x.dtype} and {y.dtype}")
         take_inputs, take_targets = inputs.take, targets.take
 
         def gather(rows: Rows) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.config import RunConfig
@@ -21,7 +20,6 @@ from tuisim.study.crossover_worker import CrossoverWorker
 from tuisim.tui.screens.study import StudyScreen
 from tuisim.tui.widgets.crossover_map import MapView
 from tuisim.tui.widgets.crossover_view import CellView, CrossoverHeader, RuleView, Survey
-from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
@@ -104,11 +102,6 @@ class CrossoverScreen(StudyScreen[AnyCrossoverWorker, Survey]):
             Panel(2, "this cell, a step", self._views[1], id="crossover-cell", numbers=True, turn=None),
             Panel(3, "the rule", self._views[2], id="crossover-rule", numbers=True, turn=None),
         )
-
-    def compose(self) -> ComposeResult:
-        yield self._line
-        yield from self._panels
-        yield KeyLine()
 
     def _survey_of(self, worker: AnyCrossoverWorker | None) -> Survey:
         pair = self._pairs[0]

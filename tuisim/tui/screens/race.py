@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.backends import known, names
@@ -18,7 +17,6 @@ from tuisim.study.compare import Comparison, Standing
 from tuisim.study.contenders import Entry
 from tuisim.study.race_worker import RaceWorker
 from tuisim.tui.screens.study import StudyScreen
-from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.race_view import Heat, LossRaceView, RaceHeader, SpeedView
 
@@ -90,11 +88,6 @@ class RaceScreen(StudyScreen[AnyRaceWorker, Heat]):
             Panel(1, "steps a second", self._views[0], id="race-speed", numbers=True, turn=None),
             Panel(2, "loss over working time", self._views[1], id="race-loss", numbers=True, turn=None),
         )
-
-    def compose(self) -> ComposeResult:
-        yield self._line
-        yield from self._panels
-        yield KeyLine()
 
     def _heat_of(self, worker: AnyRaceWorker | None) -> Heat:
         return Heat(waits=self._busy()) if worker is None else Heat(worker.standings, worker.comparison, worker.failure)

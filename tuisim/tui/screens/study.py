@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.tui.screens.panels import PanelScreen
+from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import ViewCanvas
 
 TICK = 0.1
@@ -57,6 +59,11 @@ class StudyScreen(PanelScreen, Generic[Worker, Seen]):
         self._worker: Worker | None = None
         self._leaving: Worker | None = None
         self._seen: Seen | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._line
+        yield from self._panels
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.set_interval(TICK, self.tick)
