@@ -185,6 +185,17 @@ def test_the_rate_changes_between_chunks_and_adam_counts_on_on_a_card(card):
 # ── one step at a time ──
 
 
+def test_operations_are_timed_and_a_step_so_timed_is_a_step_on_a_card(card):
+    ours, theirs = (network(BASE, backend=backend) for backend in ("cupy", "numpy"))
+    loss, seconds = ours.full.run_by_operation(np.arange(6))
+    close([loss], theirs.full.run(np.arange(6)))
+    close(ours.full.read("parameters"), theirs.full.read("parameters"))
+    spent = dict(zip(ours.full.program.ops, seconds, strict=True))
+    done_on_the_way = {op.kind for op, one in spent.items() if one == 0.0}
+    assert done_on_the_way <= {Kind.ACTIVATION, Kind.BIAS_GRADIENT, Kind.BIAS_CORRECTION, Kind.WEIGHT_DECAY}
+    assert sum(seconds) > 0
+
+
 def test_phases_are_timed_and_a_timed_step_is_a_step_on_a_card(card):
     ours, theirs = (network(BASE, backend=backend) for backend in ("cupy", "numpy"))
     loss, phases = ours.full.run_timed(np.arange(6))
@@ -222,6 +233,7 @@ def test_a_stopped_run_is_left_as_the_step_left_it_on_a_card(card):
             np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), rtol=1e-9)
         assert locate(ours.full, len(losses)) == locate(theirs.full, len(wanted))
         assert not np.isfinite(ours.full.run_timed(np.arange(6))[0])
+        assert ours.full.run_by_operation(np.arange(6))[1] == []
         ours.full.write("parameters", np.zeros(ours.full.read("parameters").shape))
         assert np.isfinite(ours.full.run(np.arange(6))).all(), "and it can go on from somewhere else"
 

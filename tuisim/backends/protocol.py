@@ -97,6 +97,12 @@ class BoundStep(Protocol):
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """One training step on one batch, phase by phase, with the seconds of each."""
 
+    def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        """One training step on one batch, and the seconds of each operation of the program, in its order.
+
+        An operation that another's kernel does on the way takes 0. Where the loss is not finite there are no seconds.
+        """
+
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         """Mean loss and number right of one batch (none for mse), the parameters left as they are."""
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.checks import check_batches, check_data
-from tuisim.backends.cupy.card import Call, Card
+from tuisim.backends.cupy.card import Card
 from tuisim.backends.cupy.device import Device
 from tuisim.backends.cupy.launches import Launches
 from tuisim.backends.cupy.memory import Memory
 from tuisim.backends.cupy.scalars import Scalars
+from tuisim.backends.labels import Labelled, by_operation
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
-from tuisim.program import Phase, StepProgram
+from tuisim.program import Op, Phase, StepProgram
 
 FEW_LAUNCHES = 512
 """So many fit into the driver's queue with room to spare."""
@@ -37,7 +38,7 @@ class CupyStep:
         self._uploaded = (-1, 0)
         """Which of the scalars lie on the device: their version and how many."""
         self._loss = 0.0
-        self._data: list[Call] = []
+        self._data: list[Labelled] = []
         self._attached: tuple[Any, Any] | None = None
         device.do(lambda card: self._bind(card, share))
 
@@ -86,13 +87,13 @@ class CupyStep:
         """At most so many steps as there is room for on the device."""
         steps = len(rows) // self.program.batch
         self._prepare(rows, steps)
-        calls = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
+        step = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
         # The first ones alone are timed: once so much is waiting, handing more over is waiting for the device.
-        timed = max(1, min(steps, FEW_LAUNCHES // len(calls)))
+        timed = max(1, min(steps, FEW_LAUNCHES // len(step)))
         begun = perf_counter()
-        _hand_over(calls, timed)
+        _hand_over(step, timed)
         self._device.launched(timed, perf_counter() - begun)
-        _hand_over(calls, steps - timed)
+        _hand_over(step, steps - timed)
         losses: list[float] = self._memory.results[:steps].get()[:, 0].tolist()
         return self._settle(card, losses)
 
@@ -130,7 +131,6 @@ class CupyStep:
         return self._device.do(lambda card: self._run_timed(card, rows))
 
     def _run_timed(self, card: Card, rows: Rows) -> tuple[float, PhaseSeconds]:
-        self._prepare(rows, 1)
         phases = {
             Phase.DATA: self._data,
             Phase.FORWARD: self._forward,
@@ -138,14 +138,34 @@ class CupyStep:
             Phase.BACKWARD: self._backward,
             Phase.UPDATE: self._update,
         }
-        card.marks[0].record()
-        for calls, mark in zip(phases.values(), card.marks[1:], strict=True):
-            _hand_over(calls, 1)
+        loss, seconds = self._marked(card, rows, list(phases.values()))
+        return loss, dict(zip(phases, seconds, strict=bool(seconds)))
+
+    def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        """As the protocol says; the seconds are by the device's clock."""
+        self._check(rows)
+        return self._device.do(lambda card: self._run_by_operation(card, rows))
+
+    def _run_by_operation(self, card: Card, rows: Rows) -> tuple[float, list[float]]:
+        step = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
+        loss, seconds = self._marked(card, rows, [[one] for one in step])
+        if not seconds:
+            return loss, []
+        found: dict[Op, float] = {}
+        for (op, _), spent in zip(step, seconds, strict=True):
+            found[op] = found.get(op, 0.0) + spent
+        return loss, by_operation(self.program, found)
+
+    def _marked(self, card: Card, rows: Rows, groups: Sequence[Sequence[Labelled]]) -> tuple[float, list[float]]:
+        """One step handed over group by group: its loss, and the seconds of each group, none where the loss is not finite."""
+        self._prepare(rows, 1)
+        marks = card.marks_for(len(groups) + 1)
+        marks[0].record()
+        for group, mark in zip(groups, marks[1:], strict=True):
+            _hand_over(group, 1)
             mark.record()
         (loss,) = self._settle(card, self._memory.results[:1].get()[:, 0].tolist())
-        if not math.isfinite(loss):
-            return loss, {}
-        return loss, {phase: card.seconds_between(*ends) for phase, ends in zip(phases, pairwise(card.marks), strict=True)}
+        return loss, [card.seconds_between(*ends) for ends in pairwise(marks)] if math.isfinite(loss) else []
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         self._check(rows)
@@ -176,7 +196,7 @@ class CupyStep:
         self._scalars.set_learning_rate(rate)
 
 
-def _hand_over(calls: Sequence[Call], times: int) -> None:
+def _hand_over(step: Sequence[Labelled], times: int) -> None:
     for _ in range(times):
-        for call in calls:
+        for _, call in step:
             call()

@@ -150,6 +150,11 @@ class Card:
             beta.data.ptr, out.data.ptr, columns,
         )  # fmt: skip
 
+    def marks_for(self, count: int) -> list[Any]:
+        """Moments of the device's clock, so many of them; those of before are used again."""
+        self.marks += [self.cupy.cuda.Event() for _ in range(count - len(self.marks))]
+        return self.marks[:count]
+
     def seconds_between(self, first: Any, second: Any) -> float:
         """By the device's own clock; both marks must have been passed."""
         return float(self.cupy.cuda.get_elapsed_time(first, second)) / 1e3

@@ -12,6 +12,7 @@ import numpy as np
 
 from tuisim.backends.cupy.card import FUNCTION_CODES, NULL, Call, Card, DeviceArray
 from tuisim.backends.cupy.memory import Memory
+from tuisim.backends.labels import Labelled
 from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op, StepProgram
 
 WARP, TILE_ROWS, THREADS = 32, 8, 256
@@ -49,7 +50,7 @@ class Launches:
 
     # ── data ──
 
-    def data(self, inputs: DeviceArray, targets: DeviceArray) -> list[Call]:
+    def data(self, inputs: DeviceArray, targets: DeviceArray) -> list[Labelled]:
         """The step's rows of these, which lie on the device."""
         batch, common, order = self._program.batch, self._common, self._memory.order
         where = np.int64(len(inputs)), order, common.step, self._stopped
@@ -62,25 +63,24 @@ class Launches:
             grid = (min(_blocks(width, THREADS), 64), min(batch, MOST_Y))
             return self._launch("gather", grid, (min(THREADS, _up(width, WARP)),), source, *where, out, batch, width)
 
-        return [rows_of(inputs, "X"), rows_of(targets, "Y")]
+        gather = self._program.ops[0]
+        return [(gather, rows_of(inputs, "X")), (gather, rows_of(targets, "Y"))]
 
     # ── forward ──
 
-    def forward(self) -> list[Call]:
-        calls: list[Call] = []
+    def forward(self) -> list[Labelled]:
+        calls: list[Labelled] = []
         activations = {op.layer: op for op in self._ops(Kind.ACTIVATION)}
         for op in self._ops(Kind.DENSE):
             a, weights, bias = (self._arrays[name] for name in op.reads)
             z = self._arrays[op.writes[0]]
             activation = activations.get(op.layer)
             out = NULL if activation is None else self._arrays[activation.writes[0]]
-            calls += [
-                self._card.product(a, weights, z, self._common.one, self._common.zero),
-                self._launch(
-                    "bias_activation", _tiles(op, self._rows_at_once(op)), TILE, z, bias, out, self._stopped, op.batch,
-                    op.outputs, _code(activation),
-                ),
-            ]  # fmt: skip
+            biased = self._launch(
+                "bias_activation", _tiles(op, self._rows_at_once(op)), TILE, z, bias, out, self._stopped, op.batch, op.outputs,
+                _code(activation),
+            )  # fmt: skip
+            calls += [(op, self._card.product(a, weights, z, self._common.one, self._common.zero)), (op, biased)]
         return calls
 
     def _rows_at_once(self, op: Op) -> int:
@@ -90,7 +90,7 @@ class Launches:
 
     # ── loss ──
 
-    def loss(self) -> list[Call]:
+    def loss(self) -> list[Labelled]:
         (op,) = self._ops(Kind.CROSS_ENTROPY, Kind.MSE, Kind.BINARY_CROSS_ENTROPY)
         memory, output, target = self._memory, *(self._arrays[name] for name in op.reads)
         gradient = self._arrays[op.writes[1]] if op.learning else NULL
@@ -98,33 +98,34 @@ class Launches:
         sums = (memory.row_loss,) if op.kind is Kind.MSE else (memory.row_loss, rights)
         terms = op.batch * (1 if op.kind is Kind.CROSS_ENTROPY else op.outputs)
         grid = (_blocks(op.batch, WARPS[1]),)
-        return [
-            self._launch(op.kind.value, grid, WARPS, output, target, *sums, gradient, self._stopped, op.batch, op.outputs),
-            self._launch(
-                "finish_loss", (1,), (THREADS,), memory.row_loss, rights, op.batch, 1.0 / terms, memory.results,
-                self._common.step, self._stopped,
-            ),
-        ]  # fmt: skip
+        finish = self._launch(
+            "finish_loss", (1,), (THREADS,), memory.row_loss, rights, op.batch, 1.0 / terms, memory.results, self._common.step,
+            self._stopped,
+        )  # fmt: skip
+        rows = self._launch(op.kind.value, grid, WARPS, output, target, *sums, gradient, self._stopped, op.batch, op.outputs)
+        return [(op, rows), (op, finish)]
 
     # ── backward ──
 
-    def backward(self) -> list[Call]:
+    def backward(self) -> list[Labelled]:
         gradients = {op.layer: op for op in self._ops(Kind.ACTIVATION_GRADIENT)}
         inputs = {op.layer: op for op in self._ops(Kind.INPUT_GRADIENT)}
-        calls: list[Call] = []
+        biases = {op.layer: op for op in self._ops(Kind.BIAS_GRADIENT)}
+        calls: list[Labelled] = []
         for op in self._ops(Kind.WEIGHT_GRADIENT):
             a, dz = (self._arrays[name] for name in op.reads)
             calls += [
-                self._activation_gradient(op, gradients.get(op.layer), a, dz),
+                (gradients.get(op.layer, biases[op.layer]), self._activation_gradient(op, gradients.get(op.layer), a, dz)),
                 # Added to the gradient before once the run has stopped, when what is added is nothing.
-                self._card.product(a, dz, self._arrays[op.writes[0]], self._common.one, self._stopped, transposed="a"),
+                (op, self._card.product(a, dz, self._arrays[op.writes[0]], self._common.one, self._stopped, transposed="a")),
             ]
             if op.layer in inputs:
                 below = inputs[op.layer]
                 weights, out = self._arrays[below.reads[1]], self._arrays[below.writes[0]]
-                calls.append(self._card.product(dz, weights, out, self._common.one, self._common.zero, transposed="b"))
+                product = self._card.product(dz, weights, out, self._common.one, self._common.zero, transposed="b")
+                calls.append((below, product))
         if self._program.learning:
-            calls.append(self._bias_gradients())
+            calls.append((biases[1], self._bias_gradients()))
         return calls
 
     def _activation_gradient(self, layer: Op, op: Op | None, below: DeviceArray, dz: DeviceArray) -> Call:
@@ -147,25 +148,26 @@ class Launches:
 
     # ── update ──
 
-    def update(self) -> list[Call]:
+    def update(self) -> list[Labelled]:
         """Every update operation in one pass over the flat parameters; the norm, where it is asked for, before it."""
-        calls: list[Call] = []
+        calls: list[Labelled] = []
         factor: object = NULL
         if self._program.clip_norm is not None:
             factor = self._arrays["clip_factor"]
             calls += self._clipping(self._program.clip_norm)
-        return [*calls, self._rule(factor)]
+        rule = next(op for op in self._program.ops if op.kind.value in RULES)
+        return [*calls, (rule, self._rule(factor))]
 
-    def _clipping(self, limit: float) -> list[Call]:
+    def _clipping(self, limit: float) -> list[Labelled]:
         gradients = self._arrays["gradients"]
         shares = self._card.zeros(NORM_BLOCKS, "float64")
-        return [
-            self._launch("gradient_squares", (NORM_BLOCKS,), (THREADS,), gradients, gradients.size, shares, self._stopped),
-            self._launch(
-                "clip_factor", (1,), (THREADS,), shares, np.int32(NORM_BLOCKS), float(limit), CLIP_EPSILON,
-                self._arrays["squares"], self._arrays["clip_factor"], self._stopped,
-            ),
-        ]  # fmt: skip
+        squares, factor = self._ops(Kind.GRADIENT_SQUARES)[0], self._ops(Kind.CLIP_FACTOR)[0]
+        norm = self._launch("gradient_squares", (NORM_BLOCKS,), (THREADS,), gradients, gradients.size, shares, self._stopped)
+        clip = self._launch(
+            "clip_factor", (1,), (THREADS,), shares, np.int32(NORM_BLOCKS), float(limit), CLIP_EPSILON, self._arrays["squares"],
+            self._arrays["clip_factor"], self._stopped,
+        )  # fmt: skip
+        return [(squares, norm), (factor, clip)]
 
     def _rule(self, factor: object) -> Call:
         program, common = self._program, self._common
@@ -250,6 +252,9 @@ def _blocks(count: int, size: int) -> int:
 def _up(count: int, to: int) -> int:
     return -(-count // to) * to
 
+
+RULES = frozenset({"sgd", "momentum", "nesterov", "rmsprop", "adam"})
+"""Kinds of operation that end an update; what else an update holds is done on the way."""
 
 KERNELS: dict[Kind, tuple[str, ...]] = {
     Kind.GATHER: ("gather", "gather_classes"),

@@ -34,6 +34,9 @@ class BlasStep:
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         return self._step.run_timed(rows)
 
+    def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        return self._step.run_by_operation(rows)
+
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         if self._parameters is not None:
             self._step.write("parameters", self._parameters.read("parameters"))

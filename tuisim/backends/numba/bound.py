@@ -15,7 +15,7 @@ from tuisim.backends.numba import updates
 from tuisim.backends.numba.clock import rate, ticking
 from tuisim.backends.numba.compiler import machine
 from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, RUNS, SPAN, make
-from tuisim.backends.numba.table import PHASES, Memory, constants, table
+from tuisim.backends.numba.table import PHASE, PHASES, Memory, constants, table
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
 from tuisim.program import Phase, StepProgram
 from tuisim.vocabulary import LEARNING_RATES
@@ -77,13 +77,14 @@ class CompiledStep:
         if self.program.schedule.moves and steps:
             self.program.schedule.factor(int(self._scalars[updates.STEPS]) + steps - 1)
 
-    def _call(self, span: Span, rows: Rows, times: Span = _UNTIMED) -> list[float]:
+    def _call(self, span: Span, rows: Rows, times: Span = _UNTIMED, operations: Span | None = None) -> list[float]:
         check_batches(self.program, rows, self._data is not None)
         assert self._data is not None
         memory, losses = self._memory, np.empty(len(rows) // self.program.batch)
         order = _fixed(np.asarray(rows, np.int64))
+        table = self._table if operations is None else operations
         made = self._entry(
-            self._table, span, memory.own, memory.shared, memory.integers, self._scalars, self._constants,
+            table, span, memory.own, memory.shared, memory.integers, self._scalars, self._constants,
             *self._data, order, losses, times,
         )  # fmt: skip
         if made < 0:
@@ -101,6 +102,27 @@ class CompiledStep:
         else:
             loss, seconds = self._timed_by_calls(rows)
         return loss, seconds if np.isfinite(loss) else {}
+
+    def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        self._check_schedule(1)
+        if not ticking:
+            return self._operations_by_calls(rows)
+        # Times are added up by the table's column of phases: here each operation is a phase of its own.
+        table, times = self._table.copy(), np.zeros(len(self._table), np.uint64)
+        table[:, PHASE] = np.arange(len(table))
+        (loss,) = self._call(self._whole, rows, times, table)
+        tick = rate.seconds()
+        return loss, [ticks * tick for ticks in times.tolist()] if np.isfinite(loss) else []
+
+    def _operations_by_calls(self, rows: Rows) -> tuple[float, list[float]]:
+        """As `_timed_by_calls`, for each operation."""
+        crossing = min(self._seconds(self._nothing, rows) for _ in range(3))
+        seconds: list[float] = []
+        for number, op in enumerate(self.program.ops):
+            if op.phase is Phase.BACKWARD and not np.isfinite(self._loss):
+                return self._loss, []
+            seconds.append(max(self._seconds(self._span(number, number + 1, number + 1), rows) - crossing, 0.0))
+        return self._loss, seconds
 
     def _timed_by_calls(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """A call per phase; since crossing into compiled code takes longer than a small phase, an empty one is taken off."""

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.backends.checks import check_data
+from tuisim.backends.labels import Call, Labelled, by_operation, calls, timed
 from tuisim.backends.numpy import layers, losses, updates
-from tuisim.backends.numpy.site import Call, Scalars, Site
+from tuisim.backends.numpy.site import Scalars, Site
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
 from tuisim.program import Kind, Phase, Role, StepProgram
 
@@ -30,15 +31,21 @@ class NumpyStep:
         self._arrays = _allocate(program, share)
         self._scalars: Scalars = share._scalars if share is not None else Scalars(program)
         site = Site(program, self._arrays, self._scalars)
-        self._forward = layers.forward(site)
-        self._loss = losses.calls(site)
-        self._backward = layers.backward(site) if program.learning else []
-        self._update = updates.calls(site) if program.learning else []
+        self._labelled: list[Labelled] = []
+        """All but the gathering, in order."""
+        self._forward = self._calls(layers.forward(site))
+        self._loss = self._calls(losses.calls(site))
+        self._backward = self._calls(layers.backward(site)) if program.learning else []
+        self._update = self._calls(updates.calls(site)) if program.learning else []
         self._before = [*self._forward, *self._loss]
         self._after = [*self._backward, *self._update]
         # A loss kernel leaves the sum over its terms; the mean is one multiplication on the way out.
         self._loss_scale = 1.0 / (program.batch * (1 if program.loss == "cross_entropy" else program.layers[-1]))
         self._gather = self._no_data
+
+    def _calls(self, labelled: list[Labelled]) -> list[Call]:
+        self._labelled += labelled
+        return calls(labelled)
 
     def attach(self, inputs: Array, targets: Array) -> None:
         check_data(self.program, inputs, targets)
@@ -96,6 +103,16 @@ class NumpyStep:
             Phase.BACKWARD: backward - lost,
             Phase.UPDATE: end - backward,
         }
+
+    def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        gather, before = self.program.ops[0], len(self._before)
+        with np.errstate(all="ignore"):
+            seconds = timed([(gather, lambda: self._gather(rows)), *self._labelled[:before]])
+            loss = self._arrays["loss"].item() * self._loss_scale
+            if loss - loss != 0.0:
+                return loss, []
+            seconds |= timed(self._labelled[before:])
+        return loss, by_operation(self.program, seconds)
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         with np.errstate(all="ignore"):

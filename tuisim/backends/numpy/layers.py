@@ -11,37 +11,43 @@ from functools import partial
 
 import numpy as np
 
+from tuisim.backends.labels import Call, Labelled
 from tuisim.backends.numpy.activations import ACTIVATIONS
-from tuisim.backends.numpy.site import Array, Call, Site, tiles
+from tuisim.backends.numpy.site import Array, Site, tiles
 from tuisim.program import Kind, Op, Phase
 
 
-def forward(site: Site) -> list[Call]:
+def forward(site: Site) -> list[Labelled]:
     """Every forward operation, each activation fused with the bias before it."""
-    calls: list[Call] = []
+    calls: list[Labelled] = []
     ops = site.ops(Phase.FORWARD)
     for op, follower in zip(ops, (*ops[1:], None), strict=True):
         if op.kind is Kind.DENSE:
             fused = follower if follower is not None and follower.kind is Kind.ACTIVATION else None
-            calls += dense(site, op, fused)
+            calls += _dense(site, op, fused)
     return calls
 
 
-def backward(site: Site) -> list[Call]:
-    return [call for op in site.ops(Phase.BACKWARD) for call in KERNELS[op.kind](site, op)]
+def backward(site: Site) -> list[Labelled]:
+    return [(op, call) for op in site.ops(Phase.BACKWARD) for call in KERNELS[op.kind](site, op)]
 
 
-def dense(site: Site, op: Op, activation: Op | None = None) -> list[Call]:
+def dense(site: Site, op: Op) -> list[Call]:
+    """z = a·W + b."""
+    return [call for _, call in _dense(site, op, None)]
+
+
+def _dense(site: Site, op: Op, activation: Op | None) -> list[Labelled]:
     """z = a·W + b, and f(z) after it where an activation follows."""
     inputs, weights, bias = (site.arrays[name] for name in op.reads)
     z = site.arrays[op.writes[0]]
     # One row wants a bias of its own shape: broadcasting one dimension costs twice as much.
     bias = bias.reshape(1, -1) if op.batch == 1 else bias
-    calls: list[Call] = [partial(np.dot, inputs, weights, z)]
+    calls: list[Labelled] = [(op, partial(np.dot, inputs, weights, z))]
     for rows in tiles(op.batch, op.outputs):
-        calls.append(partial(np.add, z[rows], bias, z[rows]))
+        calls.append((op, partial(np.add, z[rows], bias, z[rows])))
         if activation is not None:
-            calls += activate(site, activation, rows)
+            calls += [(activation, call) for call in activate(site, activation, rows)]
     return calls
 
 

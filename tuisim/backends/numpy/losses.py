@@ -11,12 +11,13 @@ from functools import partial
 
 import numpy as np
 
-from tuisim.backends.numpy.site import Call, Site
+from tuisim.backends.labels import Call, Labelled
+from tuisim.backends.numpy.site import Site
 from tuisim.program import Kind, Op, Phase
 
 
-def calls(site: Site) -> list[Call]:
-    return [call for op in site.ops(Phase.LOSS) for call in KERNELS[op.kind](site, op)]
+def calls(site: Site) -> list[Labelled]:
+    return [(op, call) for op in site.ops(Phase.LOSS) for call in KERNELS[op.kind](site, op)]
 
 
 def mse(site: Site, op: Op) -> list[Call]:

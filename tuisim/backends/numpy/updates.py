@@ -13,21 +13,22 @@ from functools import partial
 
 import numpy as np
 
-from tuisim.backends.numpy.site import TILE, Array, Call, Site
+from tuisim.backends.labels import Call, Labelled
+from tuisim.backends.numpy.site import TILE, Array, Site
 from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op, Phase
 
 Block = Callable[[str], Array]
 
 
-def calls(site: Site) -> list[Call]:
+def calls(site: Site) -> list[Labelled]:
     """Every update operation: those of the whole network first, then each block through the rule of a layer."""
     ops = [op for op in site.ops(Phase.UPDATE) if op.layer in (None, 1)]
-    made = [call for op in ops if _once(op) for call in KERNELS[op.kind](site, _whole(site))]
-    rule = [op.kind for op in ops if not _once(op)]
+    made = [(op, call) for op in ops if _once(op) for call in KERNELS[op.kind](site, _whole(site))]
+    rule = [op for op in ops if not _once(op)]
     total = site.arrays["parameters"].size
     for first in range(0, total, TILE):
         block = _block(site, slice(first, min(total, first + TILE)))
-        made += [call for kind in rule for call in KERNELS[kind](site, block)]
+        made += [(op, call) for op in rule for call in KERNELS[op.kind](site, block)]
     return made
 
 

@@ -56,6 +56,19 @@ class ScalarStep:
             seconds[phase] = perf_counter() - start
         return self._loss, seconds
 
+    def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        seconds: list[float] = []
+        for op, tally in zip(self.program.ops, self.tallies, strict=True):
+            if op.phase is Phase.BACKWARD and not math.isfinite(self._loss):
+                return self._loss, []
+            start = perf_counter()
+            if op.kind is Kind.GATHER:
+                self._gather(rows)
+            else:
+                self._one(op, tally)
+            seconds.append(perf_counter() - start)
+        return self._loss, seconds
+
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         loss = self._forward(rows)
         return loss, int(self._memory.get("correct")[0]) if "correct" in self._memory.views else None
