@@ -16,12 +16,13 @@ from tuisim.backends import Probe, names, registry
 from tuisim.backends.numpy.blas import Blas
 from tuisim.cli import doctor as command
 from tuisim.cli.console import CommandConsole
-from tuisim.study import doctor_extras, doctor_gpu, doctor_processor
+from tuisim.measure import processor as processors
+from tuisim.study import doctor_extras, doctor_gpu
 from tuisim.study.doctor import CupyReport, Report, diagnose
 from tuisim.study.doctor_blas import judge
 from tuisim.study.doctor_extras import Extra, Package
 from tuisim.study.doctor_gpu import Device, Driver
-from tuisim.study.doctor_processor import LEVELS, Memory, level
+from tuisim.measure.processor import LEVELS, Memory, level
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_the_variable_that_causes_it_is_the_one_this_library_heeds(monkeypatch, 
 
 
 def test_a_variable_really_lowers_the_kernel_and_is_found():
-    if doctor_processor.processor().instructions not in ("AVX2", "AVX-512"):
+    if processors.processor().instructions not in ("AVX2", "AVX-512"):
         pytest.skip("no processor with AVX2, so none to hold back")
     code = "import json, tuisim.study.doctor as d; print(json.dumps(d.diagnose().to_dict()))"
     environment = os.environ | {"OPENBLAS_CORETYPE": "Sandybridge", "NPY_DISABLE_CPU_FEATURES": "AVX2"}
@@ -215,29 +216,29 @@ def system(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> None:
 
 @pytest.fixture
 def own_flags():
-    doctor_processor.flags.cache_clear()
+    processors.flags.cache_clear()
     yield
-    doctor_processor.flags.cache_clear()
+    processors.flags.cache_clear()
 
 
 @pytest.mark.usefixtures("own_flags")
 def test_a_container_of_either_kind_has_its_limits_read(monkeypatch, tmp_path):
     listed = "model name\t: A Processor\nflags\t\t: sse2 avx avx2 fma\n"
     system(monkeypatch, tmp_path, cpuinfo=listed, cpu_max="150000 100000\n", memory_max=f"{1 << 20}\n")
-    found = doctor_processor.processor()
+    found = processors.processor()
     assert (found.name, found.instructions, found.quota) == ("A Processor", "AVX2", 1.5)
-    assert doctor_processor.memory().limit_bytes == 1 << 20
+    assert processors.memory().limit_bytes == 1 << 20
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert doctor_processor.processor().quota is None
-    assert doctor_processor.memory().limit_bytes is None
+    assert processors.processor().quota is None
+    assert processors.memory().limit_bytes is None
     (tmp_path / "cpu.max").unlink()
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert doctor_processor.processor().quota is None
+    assert processors.processor().quota is None
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("50000\n")
-    assert doctor_processor.processor().quota == 0.5
+    assert processors.processor().quota == 0.5
 
 
 @pytest.mark.usefixtures("own_flags")
@@ -245,24 +246,24 @@ def test_a_system_that_lists_nothing_leaves_blanks(monkeypatch, tmp_path):
     system(monkeypatch, tmp_path)
     monkeypatch.setitem(sys.modules, "psutil", None)
     monkeypatch.setattr(doctor_processor, "_flags_of_numpy", frozenset)
-    monkeypatch.delattr(doctor_processor.os, "sysconf", raising=False)
-    found = doctor_processor.processor()
+    monkeypatch.delattr(processors.os, "sysconf", raising=False)
+    found = processors.processor()
     assert (found.instructions, found.physical_cores, found.quota) == (None, None, None)
     assert found.usable_cores >= 1
-    assert doctor_processor.memory() == Memory(None, None, None)
+    assert processors.memory() == Memory(None, None, None)
 
 
 @pytest.mark.usefixtures("own_flags")
 def test_numpy_tells_the_instructions_where_the_system_does_not(monkeypatch, tmp_path):
-    listed = doctor_processor.processor().instructions
+    listed = processors.processor().instructions
     if listed is None:
         pytest.skip("the system lists no x86 instructions to compare with")
     system(monkeypatch, tmp_path)
     monkeypatch.delenv("NPY_DISABLE_CPU_FEATURES", raising=False)
-    assert doctor_processor.processor().instructions == listed
-    doctor_processor.flags.cache_clear()
+    assert processors.processor().instructions == listed
+    processors.flags.cache_clear()
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "AVX2")
-    assert doctor_processor.processor().instructions is None
+    assert processors.processor().instructions is None
 
 
 # ── the driver ──

@@ -17,6 +17,8 @@ from tuisim import units
         (-2500, "", "-2.50 k"),
         (5, "", "5.00"),
         (1e30, "", "1.00 Q"),
+        (10**45, "", "1.00e+45"),
+        (2.5e33, "FLOP/s", "2.50e+33 FLOP/s"),
         (None, "s", ""),
         (math.nan, "s", ""),
     ],
@@ -37,6 +39,7 @@ def test_si(value, unit, text):
         (362_880, "4.2 days"),
         (3.5e8, "11.1 years"),
         (3.2e12, "101 k years"),
+        (3.15576e52, "1.00e+45 years"),
         (None, ""),
     ],
 )

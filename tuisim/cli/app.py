@@ -23,7 +23,10 @@ app = App(
     console=CommandConsole(),
 )
 # By name, so that a command pays for its own imports alone.
-for _command in ("run", "count", "answer", "prove", "compare", "crossover", "bench", "doctor"):
+for _command in (
+    "run", "count", "answer", "prove", "compare", "crossover", "profile", "calibrate", "predict", "project", "budget", "score",
+    "law", "bench", "doctor",
+):  # fmt: skip
     app.command(f"tuisim.cli.{_command}:{_command}", name=_command)
 
 

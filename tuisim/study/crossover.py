@@ -17,12 +17,13 @@ from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
+from tuisim.engine.subject import Subject
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
 from tuisim.study.contenders import Entry, warning
 from tuisim.study.crossover_cell import LEVEL, Cell, result
 from tuisim.study.crossover_found import Crossover
 from tuisim.study.crossover_rule import rule
-from tuisim.study.steptime import Subject, least_seconds
+from tuisim.study.steptime import least_seconds
 
 WIDTHS = tuple(2**n for n in range(3, 12))
 BATCHES = tuple(4**n for n in range(6))

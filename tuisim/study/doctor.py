@@ -18,10 +18,11 @@ from tuisim.backends import AUTO, Probe, choose, names, probe
 from tuisim.config import RunConfig
 from tuisim.errors import printable
 from tuisim.marks import Mark
-from tuisim.study import doctor_extras, doctor_gpu, doctor_processor
+from tuisim.measure import processor as processors
+from tuisim.study import doctor_extras, doctor_gpu
 from tuisim.study.doctor_extras import Extra
 from tuisim.study.doctor_gpu import Driver
-from tuisim.study.doctor_processor import Memory, Processor
+from tuisim.measure.processor import Memory, Processor
 
 if TYPE_CHECKING:
     from tuisim.study.doctor_blas import BlasReport
@@ -103,7 +104,7 @@ class Report:
 def diagnose(tell: Callable[[str], None] = lambda what: None) -> Report:
     """Ask everything; `tell` hears what is being asked. It takes a second, and up to 40 where a GPU's driver hangs."""
     tell("asking the system")
-    processor, memory = doctor_processor.processor(), doctor_processor.memory()
+    processor, memory = processors.processor(), processors.memory()
     tell("importing the backends")
     backends = tuple(map(probe, names()))
     blas, without = _blas(processor, backends)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tuisim.backends.numpy.blas import Blas, blas, threads
 from tuisim.errors import printable
-from tuisim.study.doctor_processor import LEVELS
+from tuisim.measure.processor import LEVELS
 
 KERNELS: dict[str, str] = {
     **dict.fromkeys(("banias", "athlon", "opteron"), "SSE2"),

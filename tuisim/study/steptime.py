@@ -11,33 +11,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
-from time import perf_counter
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, names, probe
 from tuisim.config import RunConfig
-from tuisim.engine import initial, room
-from tuisim.engine.network import Network
-from tuisim.errors import RunError, TuisimError, printable
+from tuisim.engine.subject import LEAST_ROUNDS, ROUNDS, Subject
+from tuisim.errors import TuisimError, printable
 from tuisim.measure.peaks import peaks_of
 
-ROUNDS = 15
-LEAST_ROUNDS = 3
-ROUND_SECONDS = 0.02
-"""A backend works about so long in each round, or one step where that takes longer."""
-BUDGET = 1.5
-"""Seconds for all the rounds of one backend, beyond the least number of them."""
 LONGEST_STEP = 1.0
 """Seconds; a step that takes longer is left out, and why is said."""
 QUICK = 1e9
 """Operations that any backend but plain Python does within the longest step."""
-POOL = 1 << 20
-"""Elements of the random rows that the steps go through."""
 
 Wanted = Callable[[], bool]
 
@@ -99,43 +85,6 @@ def spread(values: Sequence[float]) -> float:
     return (ordered[round(0.9 * last)] - ordered[round(0.1 * last)]) / 2
 
 
-class Subject:
-    """One backend with a network and rows of its own, ready to be timed; rounds take about `seconds`.
-
-    With `like` it starts from that one's parameters and rows, which it then need not draw.
-    """
-
-    def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: Subject | None = None) -> None:
-        config = replace(config, batch_size=batch)
-        backend = get_backend(config.backend)
-        room.check(config, backend)
-        self._batch = batch
-        self._step = Network(config, backend, batch)
-        self.device = self._step.device
-        self._pool = max(1, min(64, POOL // (batch * max(config.layers[0], config.layers[-1]))))
-        self._rows: tuple[NDArray[Any], NDArray[Any]] = _rows(config, batch * self._pool) if like is None else like._rows
-        self._step.load(initial.parameters(config) if like is None else like._step.parameters())
-        self._step.set_learning_rate(0.0)
-        self._step.attach(*self._rows)
-        self._order = np.arange(batch * self._pool)
-        self.timed(1)  # the first steps touch every page and fill the caches
-        self.single = self.timed(1)
-        """Seconds of one step by itself."""
-        self._passes = max(1, round((ROUND_SECONDS if seconds is None else seconds) / self.single))
-        self.rounds = max(LEAST_ROUNDS, min(ROUNDS, int(BUDGET / (self.single * self._passes))))
-
-    def timed(self, steps: int | None = None) -> float:
-        """Seconds per step, of `steps` steps or a round of them. Raises RunError at a loss that is no number."""
-        left = steps = self._passes if steps is None else steps
-        start = perf_counter()
-        while left > 0:
-            done = self._step.full.run(self._order[: self._batch * min(left, self._pool)])
-            left -= len(done)
-            if not np.isfinite(done[-1]):
-                raise RunError("the loss of the first weights is no number, so no whole step can be timed")
-        return (perf_counter() - start) / steps
-
-
 def _rounds(subjects: dict[str, Subject], wanted: Wanted) -> tuple[dict[str, list[float]], dict[str, Exception]]:
     """Seconds per step of each in each of its rounds, in turn, so that a busy moment is shared by all; and who failed in one."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
@@ -148,16 +97,6 @@ def _rounds(subjects: dict[str, Subject], wanted: Wanted) -> tuple[dict[str, lis
                 except Exception as error:  # as above
                     failed[name] = error
     return {name: seconds for name, seconds in times.items() if seconds and name not in failed}, failed
-
-
-def _rows(config: RunConfig, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Random inputs and answers of the form the loss takes."""
-    rng, outputs = np.random.default_rng(0), config.layers[-1]
-    inputs = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
-    if config.loss == "cross_entropy":
-        return inputs, rng.integers(0, outputs, rows)
-    answers = rng.standard_normal((rows, outputs))
-    return inputs, (answers > 0 if config.loss == "binary_cross_entropy" else answers).astype(config.dtype)
 
 
 def least_seconds(name: str, ledger: Ledger) -> float:

@@ -1,0 +1,119 @@
+"""Calibration: networks large and small, run for some seconds, and the card that comes of it.
+
+It knows how to measure one backend after another; what the figures are used for it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+from time import perf_counter
+
+from tuisim.backends import get_backend
+from tuisim.engine.subject import Subject
+from tuisim.errors import TuisimError
+from tuisim.measure.peaks import peaks_of
+from tuisim.measure.pulse import QUIET, Pulse
+from tuisim.predict import runcosts
+from tuisim.predict.card import Card, Entry
+from tuisim.predict.design import FEW, MANY, networks
+from tuisim.predict.machine import this_machine
+from tuisim.predict.prices import Prices, fit
+from tuisim.predict.runcosts import RunCosts
+from tuisim.predict.sample import Sample, measure
+from tuisim.program import StepProgram
+
+MOST = {"scalar": 20_000}
+"""Multiplications of the products of a step forward, at most, by backend."""
+MOST_ELSEWHERE = 100_000_000
+PATIENCE = 12.0
+"""Seconds for the networks of one entry; those beyond the first few that do not fit in it are left out."""
+EVALUATED = 7
+"""Of so many networks one is evaluated as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An entry to be made."""
+
+    backend: str
+    threads: int
+    dtype: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.backend}@{self.threads} {self.dtype}"
+
+
+Tell = Callable[[Job, int, int], None]
+"""Told which job is at which network, of how many."""
+
+
+def calibrate(jobs: Sequence[Job], card: Card | None = None, tell: Tell = lambda *_: None, *, quick: bool = False) -> Card:
+    """A card with an entry for each of `jobs`, beside those that `card` has already. Raises what a backend raises."""
+    card = Card(this_machine(), float("inf"), ()) if card is None else card
+    for job in jobs:
+        with get_backend(job.backend).threads(job.threads):
+            pulse = Pulse(card.pulse)
+            entry = _entry(job, pulse, lambda done, of, job=job: tell(job, done, of), quick)  # type: ignore[misc]
+            card = card.with_entry(entry, pulse.best)
+    return card
+
+
+def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool) -> Entry:
+    backend = get_backend(job.backend)
+    count, until = FEW if quick else MANY, perf_counter() + PATIENCE
+    samples: list[Sample] = []
+    evaluations: list[tuple[StepProgram, float]] = []
+    most = MOST.get(job.backend, MOST_ELSEWHERE)
+    device = ""
+    for number, config in enumerate(networks(job.backend, job.dtype, job.threads, count, most)):
+        if number >= FEW and perf_counter() > until:
+            break
+        tell(number, count)
+        try:
+            subject = Subject(config, config.batch_size, 0.002)
+            samples.append(measure(subject, pulse))
+        except TuisimError:
+            if number + 1 >= FEW and not samples:  # not this network alone
+                raise
+            continue
+        device = subject.device
+        if number % EVALUATED == 0:
+            evaluations.append(subject.evaluated())
+    tell(count, count)
+    prices = fit(samples)
+    peaks = peaks_of(backend, job.dtype, job.threads)
+    return Entry(
+        backend=job.backend,
+        threads=job.threads,
+        dtype=job.dtype,
+        device=device,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        networks=len(samples),
+        disturbed=sum(sample.disturbed > QUIET for sample in samples) / len(samples),
+        peak_flops=peaks.flops_per_second,
+        peak_bytes=peaks.bytes_per_second,
+        best_rate=max(_rate(sample) for sample in samples),
+        evaluation=_evaluation(prices, evaluations),
+        run=_run_costs(job),
+        prices=prices,
+    )
+
+
+def _run_costs(job: Job) -> RunCosts:
+    """Plain Python's runs are the same but for their steps, and so slow that little could be seen beside them."""
+    return runcosts.measure("numpy" if job.backend == "scalar" else job.backend, job.dtype, job.threads)
+
+
+def _rate(sample: Sample) -> float:
+    from tuisim.accounting.ledger import step_operations
+
+    return step_operations(sample.program).multiply_adds / sample.step
+
+
+def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float]]) -> float:
+    """Measured over priced: the prices know no counting of right answers, and a step is not handed over alone."""
+    return median(seconds / max(prices.of(program).seconds, 1e-9) for program, seconds in evaluations)

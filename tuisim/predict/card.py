@@ -1,0 +1,199 @@
+"""The machine card: what the operations of a step cost on one machine, by backend, thread count and dtype.
+
+Small enough to read and to hand on. It does not know where it is kept, nor whether it is of the machine at hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar
+
+from tuisim.errors import DataError, printable
+from tuisim.predict.machine import Machine
+from tuisim.predict.price import Point, Price, short
+from tuisim.predict.prices import Prices
+from tuisim.predict.runcosts import RunCosts
+
+KIND, VERSION = "machine card", 1
+Made = TypeVar("Made")
+
+
+class CardError(DataError):
+    """A card with a value that cannot be; the message names the place and the value."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One backend at a thread count and dtype."""
+
+    backend: str
+    threads: int
+    dtype: str
+    device: str
+    """What computed, in words."""
+    made: str
+    """When: ISO 8601, UTC."""
+    networks: int
+    """Measured for it."""
+    disturbed: float
+    """Share of them that were measured while the machine was slowed, and corrected for it."""
+    peak_flops: float
+    """Multiplications and additions per second of a large square product."""
+    peak_bytes: float
+    """Bytes read and written per second by a large copy."""
+    best_rate: float
+    """Multiplications and additions per second of the best whole step among those networks."""
+    evaluation: float
+    """Seconds of an evaluation over the price of its operations: the median."""
+    run: RunCosts
+    prices: Prices
+
+    @property
+    def label(self) -> str:
+        return f"{self.backend}@{self.threads}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.label} {self.dtype}"
+
+    def to_dict(self) -> dict[str, Any]:
+        plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("disturbed", "peak_flops", "peak_bytes", "best_rate", "evaluation"):
+            plain[name] = short(plain[name])
+        return plain | {"run": self.run.to_dict(), "prices": self.prices.to_dict()}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One machine's entries."""
+
+    machine: Machine
+    pulse: float
+    """Seconds of a beat of `measure.pulse` at the machine's best."""
+    entries: tuple[Entry, ...]
+
+    def entry(self, backend: str, threads: int, dtype: str) -> Entry | None:
+        return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
+
+    def with_entry(self, entry: Entry, pulse: float) -> Card:
+        """With `entry` in place of the one before it, and the better of both pulses."""
+        others = tuple(one for one in self.entries if one.key != entry.key)
+        return replace(self, entries=(*others, entry), pulse=min(self.pulse, pulse))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "machine": asdict(self.machine),
+            "pulse": short(self.pulse),
+            "entries": {entry.key: entry.to_dict() for entry in self.entries},
+        }
+
+    @staticmethod
+    def from_dict(body: Mapping[str, Any]) -> Card:
+        """The card in a document's body. Raises CardError."""
+        reader = _Reader(body, "")
+        machine = reader.inside("machine")
+        texts = {field.name: machine.text(field.name) for field in fields(Machine) if field.name != "cores"}
+        entries = reader.inside("entries")
+        return Card(
+            machine=Machine(cores=machine.number("cores", int), **texts),
+            pulse=reader.number("pulse", float, least=1e-9),
+            entries=tuple(_entry(entries.inside(key)) for key in entries.values),
+        )
+
+
+def _entry(reader: _Reader) -> Entry:
+    run = reader.inside("run")
+    return Entry(
+        backend=reader.text("backend"),
+        threads=reader.number("threads", int, least=1),
+        dtype=reader.text("dtype"),
+        device=reader.text("device"),
+        made=reader.text("made"),
+        networks=reader.number("networks", int),
+        disturbed=reader.number("disturbed", float),
+        peak_flops=reader.number("peak_flops", float, least=1.0),
+        peak_bytes=reader.number("peak_bytes", float, least=1.0),
+        best_rate=reader.number("best_rate", float, least=1.0),
+        evaluation=reader.number("evaluation", float),
+        run=RunCosts(**{field.name: run.number(field.name, float) for field in fields(RunCosts)}),
+        prices=_prices(reader.inside("prices")),
+    )
+
+
+def _prices(reader: _Reader) -> Prices:
+    kinds = reader.inside("kinds")
+    return Prices(
+        kinds={name: _price(kinds.inside(name)) for name in kinds.values},
+        step=reader.number("step", float),
+        calls=reader.number("calls", float),
+        work=reader.number("work", float),
+        errors=tuple(reader.numbers("errors")),
+    )
+
+
+def _price(reader: _Reader) -> Price:
+    law = reader.inside("law")
+    points = tuple(map(_point, reader.texts("measured"))) if "measured" in reader.values else ()
+    return Price({name: law.number(name, float) for name in law.values}, points)
+
+
+def _point(text: str) -> Point:
+    parts = text.split()
+    try:
+        batch, inputs, outputs = map(int, parts[:3])
+        out, seconds = map(float, parts[3:])
+        if min(batch, inputs, outputs) < 1 or not (0 <= out <= 1 and 0 < seconds < math.inf):
+            raise ValueError
+    except ValueError:
+        raise CardError(f"measured: {printable(text)}: batch, inputs, outputs, share out of cache and seconds") from None
+    return Point(batch, inputs, outputs, out, seconds)
+
+
+class _Reader:
+    """Values of a document by name, each refused with its place where it is not what it must be."""
+
+    def __init__(self, values: Any, place: str) -> None:
+        if not isinstance(values, Mapping):
+            raise CardError(f"{place or 'the card'}: not an object")
+        self.values = values
+        self._place = place
+
+    def _at(self, name: str) -> str:
+        return printable(f"{self._place}.{name}".lstrip("."), 80)
+
+    def _get(self, name: str) -> Any:
+        if name not in self.values:
+            raise CardError(f"{self._at(name)}: missing")
+        return self.values[name]
+
+    def inside(self, name: str) -> _Reader:
+        return _Reader(self._get(name), self._at(name))
+
+    def text(self, name: str) -> str:
+        value = self._get(name)
+        if not isinstance(value, str) or len(value) > 500:
+            raise CardError(f"{self._at(name)}: not a text")
+        return printable(value, 500)
+
+    def texts(self, name: str) -> list[str]:
+        value = self._get(name)
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise CardError(f"{self._at(name)}: not a list of texts")
+        return value
+
+    def number(self, name: str, kind: Callable[[Any], Made], least: float = 0.0) -> Made:
+        value = self._get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+            raise CardError(f"{self._at(name)} = {printable(value)}: a number from {least:g} on")
+        return kind(value)
+
+    def numbers(self, name: str) -> list[float]:
+        value = self._get(name)
+        good = isinstance(value, list) and all(
+            isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in value
+        )
+        if not good:
+            raise CardError(f"{self._at(name)}: not a list of numbers")
+        return sorted(map(float, value))

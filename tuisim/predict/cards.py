@@ -1,0 +1,110 @@
+"""Where cards are kept: this machine's own, and those of others that were imported under a name.
+
+It does not know how a card is made, nor what it is used for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuisim.errors import ConfigError, DataError, Mistake, printable
+from tuisim.predict.card import KIND, VERSION, Card, CardError
+from tuisim.predict.machine import this_machine
+from tuisim.store import document
+from tuisim.store.folder import folder, needed
+
+OWN = "card.json"
+_OTHERS = "cards"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """This machine's card, or why there is none."""
+
+    card: Card | None
+    trouble: str = ""
+    """In one line, with the remedy; empty where there is a card, or where none was ever made."""
+
+
+def own() -> Found:
+    """This machine's card; one that is broken, or of before something changed, is named and not used."""
+    where = folder()
+    if where is None or not (where / OWN).exists():
+        return Found(None)
+    try:
+        card = load(where / OWN)
+    except DataError as error:
+        return Found(None, f"{error}; ignored: run tuisim calibrate")
+    changed = card.machine.differs(this_machine())
+    if changed:
+        return Found(None, f"the machine card no longer holds ({printable(changed, 300)}): run tuisim calibrate")
+    return Found(card)
+
+
+def keep(card: Card) -> Path:
+    """Write this machine's card; where it is now. Raises Unwritable."""
+    path = needed() / OWN
+    document.write(path, KIND, VERSION, card.to_dict())
+    return path
+
+
+def load(path: Path) -> Card:
+    """The card in a file. Raises Unreadable or CardError, each naming the file."""
+    body = document.read(path, KIND, VERSION)
+    try:
+        return Card.from_dict(body)
+    except CardError as error:
+        raise document.Unreadable(f"{printable(str(path), 200)} is no card: {error}") from None
+
+
+def export(path: Path) -> None:
+    """Write a copy of this machine's card. Raises DataError where there is none."""
+    found = own()
+    if found.card is None:
+        raise DataError(found.trouble or "there is no machine card yet: run tuisim calibrate")
+    document.write(path, KIND, VERSION, found.card.to_dict())
+
+
+def take(path: Path, name: str) -> Path:
+    """Keep a copy of another machine's card under `name`; where it is. Raises ConfigError, Unreadable or Unwritable."""
+    card = load(path)
+    where = needed() / _OTHERS
+    with document.writing(where):
+        where.mkdir(exist_ok=True)
+    place = where / f"{_checked(name)}.json"
+    document.write(place, KIND, VERSION, card.to_dict())
+    return place
+
+
+def others() -> dict[str, Card]:
+    """The cards that were imported, by name; those that cannot be read are left out."""
+    where = folder()
+    found: dict[str, Card] = {}
+    if where is None or not (where / _OTHERS).is_dir():
+        return found
+    for path in sorted((where / _OTHERS).glob("*.json")):
+        try:
+            found[path.stem] = load(path)
+        except DataError:  # asked for by name, it says what is wrong with it
+            continue
+    return found
+
+
+def named(name: str) -> Card:
+    """The card imported under `name`, or in the file of that path. Raises DataError."""
+    where = folder()
+    if _NAME.fullmatch(name) and where is not None and (place := where / _OTHERS / f"{name}.json").exists():
+        return load(place)
+    if Path(name).suffix == ".json" or Path(name).exists():
+        return load(Path(name))
+    have = ", ".join(others()) or "none was imported"
+    raise DataError(f"machine = {printable(name)}: no card of that name ({have}): tuisim calibrate --import FILE --name NAME")
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError([Mistake("name", name, "letters, digits, dots, dashes; at most 40")])
+    return name

@@ -1,0 +1,62 @@
+"""The networks that a calibration runs: every kind of operation, over sizes from a few numbers to what fits no cache.
+
+They are the same at each calibration, drawn from a fixed seed; the networks a score is made of are others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from random import Random
+
+from tuisim.config import RunConfig
+from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
+
+FEW = 30
+"""So many, the first ones, hold every kind of operation: a quick calibration makes do with them."""
+MANY = 84
+_WIDTHS = (2, 4, 8, 10, 16, 30, 32, 64, 100, 128, 200, 256, 400, 512, 784, 1024, 2048)
+_BATCHES = (1, 1, 2, 4, 8, 16, 32, 32, 64, 128, 256, 512)
+
+
+def networks(backend: str, dtype: str, threads: int, count: int, most: int) -> Iterator[RunConfig]:
+    """`count` networks whose step has at most `most` multiplications in its products forward, small and large in turn."""
+    rng = Random(20_26)  # noqa: S311 - not for secrets
+    for number in range(count):
+        layers, batch = _sizes(rng, most)
+        optimizer = OPTIMIZERS[number % len(OPTIMIZERS)]
+        hidden = tuple(ACTIVATIONS[(2 * number + place) % len(ACTIVATIONS)] for place in range(len(layers) - 2))
+        plain = number % 5  # the update's additions, one at a time and now and then together
+        yield RunConfig(
+            layers=layers,
+            batch_size=batch,
+            hidden_activation=hidden,
+            output_activation="identity" if number % 3 else ACTIVATIONS[number % len(ACTIVATIONS)],
+            loss=LOSSES[number % len(LOSSES)],
+            optimizer=optimizer,
+            weight_decay=0.01 if plain in (1, 2) else 0.0,
+            clip_norm=1.0 if plain in (2, 3) else None,
+            schedule="cosine" if plain in (1, 4) else "constant",
+            schedule_steps=10**9 if plain in (1, 4) else None,
+            backend=backend,
+            dtype=dtype,
+            threads=threads,
+        ).resolved()
+
+
+def _sizes(rng: Random, most: int) -> tuple[tuple[int, ...], int]:
+    """Layer sizes and a batch within the limit; two to five layers of units."""
+    while True:
+        depth = rng.choice((2, 3, 3, 4, 5))
+        layers = tuple(rng.choice(_WIDTHS) if rng.random() < 0.5 else _between(rng, 2, 2_048) for _ in range(depth))
+        batch = rng.choice(_BATCHES) if rng.random() < 0.7 else _between(rng, 1, 512)
+        # A size's own limit is drawn too, or nearly all of them would be near the largest.
+        limit = _between(rng, min(most, 500), most)
+        if batch * sum(n * m for n, m in pairwise(layers)) <= limit:
+            return layers, batch
+
+
+def _between(rng: Random, low: int, high: int) -> int:
+    """A whole number, each ratio as likely as any other."""
+    return round(math.exp(rng.uniform(math.log(low), math.log(high))))

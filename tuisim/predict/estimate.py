@@ -1,0 +1,284 @@
+"""The prediction: what a run will take in seconds and bytes, from the ledger's operations and the machine card's prices.
+
+Nothing is run and nothing large is made, so any network at any volume has an answer within milliseconds. It does not know
+whether the run will ever be made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuisim.accounting import Ledger, count
+from tuisim.config import RunConfig
+from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
+from tuisim.data.source import is_resident, row_bytes
+from tuisim.engine import room
+from tuisim.engine.network import EVALUATION_BATCH
+from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
+from tuisim.errors import BackendError
+from tuisim.marks import Mark
+from tuisim.predict.band import Band
+from tuisim.predict.card import Card, Entry
+from tuisim.predict.prices import StepPrice
+from tuisim.program import Op, build
+
+COVERED = 0.9
+"""Of the errors known so far, the share that a band covers."""
+LEAST_ERROR = 0.05
+"""Natural logarithm: no band is narrower than this to either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes a run holds at most, by what they are for."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int
+    batch: int
+    aside: int
+    """What evaluation needs beside the step, and what setting up or probing takes for a moment, whichever is more."""
+    data: int
+    """Rows that are kept: all of a finite volume; 0 where they are made as the run goes, and where only a file would tell."""
+
+    @property
+    def total(self) -> int:
+        return self.parameters + self.gradients + self.optimizer + self.activations + self.batch + self.aside + self.data
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run will take. Seconds throughout."""
+
+    config: RunConfig
+    """As resolved."""
+    ledger: Ledger
+    backend: str
+    threads: int
+    machine: str
+    """The card's machine in words."""
+    foreign: bool
+    """Priced by another machine's card."""
+    slowed: float
+    """How many times as long as at its best the machine takes just now, as far as that is known; all times have it in them."""
+    prices: tuple[tuple[Op, float], ...]
+    """(operation, likely seconds) of a full step, in the program's order."""
+    overhead: float
+    """Likely seconds of a step outside its operations."""
+    calls: float
+    """Of a step's likely seconds, those paid for calling operations however small they are."""
+    step: Band
+    epoch: Band | None
+    """None where the volume is not known."""
+    seconds: Band | None
+    """Of all steps' phases; none where volume or epochs are not known."""
+    wall_seconds: Band | None
+    """From the first batch to the end, unwatched; none where it cannot be told."""
+    memory: Memory
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.memory.total
+
+    @property
+    def examples_per_second(self) -> float:
+        return self.ledger.batch / self.step.likely
+
+    @property
+    def dearest(self) -> tuple[Op, float]:
+        """The operation that takes longest, and its share of the step."""
+        op, seconds = max(self.prices, key=lambda one: one[1])
+        return op, seconds / self.step.likely if self.step.likely else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document `tuisim predict --json` prints."""
+        return {
+            "config": self.config.to_dict(),
+            "backend": self.backend,
+            "threads": self.threads,
+            "machine": self.machine,
+            "foreign": self.foreign,
+            "slowed": self.slowed,
+            "step_seconds": self.step.to_dict(),
+            "epoch_seconds": self.epoch and self.epoch.to_dict(),
+            "seconds": self.seconds and self.seconds.to_dict(),
+            "wall_seconds": self.wall_seconds and self.wall_seconds.to_dict(),
+            "examples_per_second": self.examples_per_second,
+            "memory_bytes": self.memory_bytes,
+            "memory": {name: getattr(self.memory, name) for name in self.memory.__slots__},
+            "parameters": self.ledger.parameters,
+            "operations": {
+                "step": self.ledger.step_total.total,
+                "run": None if self.ledger.run is None else sum(part.total for part in self.ledger.run.values()),
+            },
+            "rows": [
+                {"layer": op.layer, "phase": op.phase.value, "operation": op.kind.value, "seconds": spent}
+                for op, spent in self.prices
+            ],
+            "overhead_seconds": self.overhead,
+            "marks": _MARKS,
+        }
+
+
+_MARKS: dict[str, Mark] = (
+    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.MEASURED}
+    | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Mark.COUNTED)
+    | dict.fromkeys(
+        ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),
+        Mark.PROJECTED,
+    )
+    | {"rows[].layer": Mark.COUNTED}
+)  # fmt: skip
+
+
+def predict(
+    config: RunConfig, card: Card, *, slowed: float = 1.0, foreign: bool = False, errors: Sequence[float] = ()
+) -> Prediction:
+    """What `config` will take on the machine of `card`. Raises BackendError where the card has no price for it.
+
+    `slowed` is what `measure.pulse.slowdown` says of the machine now. `errors` are natural logarithms of predicted over actual
+    of runs that were scored: together with the card's own they make the band.
+    """
+    config = config.resolved()
+    assert config.threads is not None
+    entry = _entry(config, card)
+    ledger = count(config.of_known_length())
+    full = entry.prices.of(ledger.program)
+    spread = _spread([*entry.prices.errors, *errors])
+    step = _band(full.seconds * slowed, spread)
+    epoch = _epoch(config, ledger, entry, full)
+    seconds = wall = None
+    if epoch is not None and config.epochs is not None:
+        steps = _times(epoch, config.epochs)
+        seconds = _band(steps * slowed, spread)
+        outside = _outside(config, ledger, entry, steps)
+        wall = None if outside is None else _band((steps + outside) * slowed, spread)
+    return Prediction(
+        config=config,
+        ledger=ledger,
+        backend=entry.backend,
+        threads=entry.threads,
+        machine=str(card.machine),
+        foreign=foreign,
+        slowed=slowed,
+        prices=tuple((op, spent * slowed) for op, spent in full.operations),
+        overhead=full.overhead * slowed,
+        calls=full.calls * slowed,
+        step=step,
+        epoch=None if epoch is None else _band(epoch * slowed, spread),
+        seconds=seconds,
+        wall_seconds=wall,
+        memory=_memory(config, ledger),
+    )
+
+
+def _entry(config: RunConfig, card: Card) -> Entry:
+    """The card's prices for a configuration that names its backend."""
+    assert config.threads is not None
+    # Plain Python computes in doubles on one thread whatever is asked for.
+    if config.backend == "scalar" and (found := next((one for one in card.entries if one.backend == "scalar"), None)):
+        return found
+    found = card.entry(config.backend, config.threads, config.dtype)
+    if found is None:
+        have = ", ".join(entry.key for entry in card.entries) or "nothing"
+        raise BackendError(
+            f"backend {config.backend}@{config.threads} {config.dtype}: not on the machine card (it has {have}); "
+            f"tuisim calibrate --backends {config.backend} --threads {config.threads} --dtypes {config.dtype}"
+        )
+    return found
+
+
+# ── a run ──
+
+
+def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, full: StepPrice) -> float | None:
+    """Seconds of an epoch's phases: its full steps, the short last one, and taking the rows in their order."""
+    if ledger.examples is None:
+        return None
+    steps, rest = divmod(ledger.examples, ledger.batch)
+    seconds = _times(full.seconds, steps)
+    if rest:
+        seconds += entry.prices.of(build(config.of_known_length(), rest)).seconds
+    return seconds + _times(entry.run.row, ledger.examples) + entry.run.epoch
+
+
+def _outside(config: RunConfig, ledger: Ledger, entry: Entry, steps: float) -> float | None:
+    """Wall seconds beside the phases: the loop, validation, and making rows that are not kept; none where unknown."""
+    assert ledger.examples is not None
+    assert config.epochs is not None
+    loop = entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs) + entry.run.wall_share * steps
+    held = _held_out(config, ledger.examples)
+    if held is None or not is_resident(config, ledger.examples):
+        return None
+    return loop + _validation(config, entry, held, ledger.examples, steps)
+
+
+def _held_out(config: RunConfig, examples: int) -> int | None:
+    """Rows that are validated on; none where only the data would tell."""
+    name = config.resolved_dataset
+    if name in SYNTHETIC:
+        return held_out_beside(examples, config.validation)
+    return held_out(FINITE[name], config.validation) if name in FINITE else None
+
+
+def _validation(config: RunConfig, entry: Entry, held: int, examples: int, steps: float) -> float:
+    """So often that it takes a twentieth of the time, and always at the end; at most once an epoch, or a second."""
+    assert config.epochs is not None
+    sample = min(TRAINING_SAMPLE, held or TRAINING_SAMPLE, examples)
+    once = _evaluation(config, entry, held) + _evaluation(config, entry, sample)
+    occasions = max(float(config.epochs), steps)
+    allowed = SHARE * steps / once if once > 0 else 0.0
+    return once * max(1.0, min(occasions, allowed))
+
+
+def _evaluation(config: RunConfig, entry: Entry, rows: int) -> float:
+    blocks, rest = divmod(rows, EVALUATION_BATCH)
+    seconds = 0.0
+    for batch, times in ((EVALUATION_BATCH, blocks), (rest, 1)):
+        if batch and times:
+            seconds += times * entry.prices.of(build(config.of_known_length(), batch, learning=False)).seconds
+    return seconds * entry.evaluation
+
+
+def _memory(config: RunConfig, ledger: Ledger) -> Memory:
+    step = ledger.memory
+    aside = room.needed(config) - step.total
+    rows = _data_bytes(config, ledger.examples)
+    return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, rows)
+
+
+def _data_bytes(config: RunConfig, examples: int | None) -> int:
+    if examples is None:
+        return 0
+    rows = examples if config.resolved_dataset not in SYNTHETIC or is_resident(config, examples) else 0
+    known = FINITE.get(config.resolved_dataset)
+    return (rows if known is None else min(rows, known)) * row_bytes(config)
+
+
+# ── bands ──
+
+
+def _spread(errors: Sequence[float]) -> tuple[float, float]:
+    """What a likely value is multiplied by for the ends of its band: predicted over actual, turned round."""
+    ordered = sorted(errors)
+    if not ordered:
+        return math.exp(-LEAST_ERROR), math.exp(LEAST_ERROR)
+    last, tail = len(ordered) - 1, (1 - COVERED) / 2
+    least, most = ordered[round(tail * last)], ordered[round((1 - tail) * last)]
+    return math.exp(min(-most, -LEAST_ERROR)), math.exp(max(-least, LEAST_ERROR))
+
+
+def _band(likely: float, spread: tuple[float, float]) -> Band:
+    return Band(likely * spread[0], likely, likely * spread[1])
+
+
+def _times(seconds: float, count: int) -> float:
+    """Infinite where no float is large enough."""
+    try:
+        return seconds * count
+    except OverflowError:
+        return math.inf

@@ -1,0 +1,115 @@
+"""What can be said of a run before it: the cards at hand, how fast the machine is now, and how far off the past said was.
+
+It puts these together for whoever asks; it neither measures for long nor writes anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+from tuisim.backends import choose
+from tuisim.config import RunConfig
+from tuisim.errors import BackendError, DataError
+from tuisim.measure.pulse import slowdown
+from tuisim.predict import cards
+from tuisim.predict.card import Card, Entry
+from tuisim.predict.estimate import Prediction, predict
+from tuisim.predict.machine import this_machine
+from tuisim.predict.project import Priced, Rate
+from tuisim.store.runs import Run, runs
+
+LATEST = 200
+"""Scored runs of a backend whose errors count; older ones say little of today."""
+FRESH_SECONDS = 10.0
+"""How long the machine is taken to be as fast as it was found."""
+
+
+@dataclass
+class Outlook:
+    """Predictions by one card: this machine's, or another's under its name."""
+
+    card: Card
+    name: str = ""
+    """The other machine's; empty for this one."""
+    clock: Callable[[], float] = monotonic
+    _slowed: tuple[float, float] | None = field(default=None, init=False)
+
+    def predict(self, config: RunConfig) -> Prediction:
+        """What `config` would take. Raises BackendError where the card has no price for it."""
+        config = replace(config, backend=choose(config).name)
+        entry_errors = () if self.name else errors(config.backend)
+        return predict(config, self.card, slowed=self.slowed, foreign=bool(self.name), errors=entry_errors)
+
+    @property
+    def slowed(self) -> float:
+        """How many times as long as at its best this machine takes now; 1 of another machine, of which nothing is known."""
+        if self.name:
+            return 1.0
+        if self._slowed is None or self.clock() - self._slowed[0] > FRESH_SECONDS:
+            self._slowed = self.clock(), slowdown(self.card.pulse)
+        return self._slowed[1]
+
+    def priced(self, config: RunConfig) -> list[Priced]:
+        """What a step of `config` costs on each backend of the card that has its dtype."""
+        found: list[Priced] = []
+        machine = str(self.card.machine)
+        for entry in self.card.entries:
+            if entry.dtype != config.dtype and entry.backend != "scalar":
+                continue
+            chosen = replace(config, backend=entry.backend, threads=entry.threads)
+            label = f"{entry.label} {self.name}".rstrip()
+            try:
+                found.append(Priced(label, machine, bool(self.name), self.predict(chosen).step))
+            except BackendError as error:
+                found.append(Priced(label, machine, bool(self.name), None, str(error)))
+        return found
+
+    @property
+    def best(self) -> Entry | None:
+        """The entry with the best whole step."""
+        return max(self.card.entries, key=lambda entry: entry.best_rate, default=None)
+
+
+def here() -> Outlook:
+    """By this machine's card. Raises DataError where there is none, with the remedy."""
+    found = cards.own()
+    if found.card is None:
+        raise DataError(found.trouble or "there is no machine card yet: run tuisim calibrate")
+    return Outlook(found.card)
+
+
+def of(name: str) -> Outlook:
+    """As on the machine whose card was imported under `name`. Raises DataError."""
+    return Outlook(cards.named(name), name)
+
+
+def everywhere() -> list[Outlook]:
+    """This machine's where it has a card, and every other's that was imported."""
+    own = cards.own().card
+    return [*([Outlook(own)] if own is not None else []), *(Outlook(card, name) for name, card in cards.others().items())]
+
+
+def priced(config: RunConfig) -> list[Priced]:
+    """What a step of `config` costs on every backend of every card."""
+    return [one for outlook in everywhere() for one in outlook.priced(config)]
+
+
+def best_rate() -> Rate | None:
+    """The most multiplications and additions per second that a whole step has shown on this machine."""
+    own = cards.own().card
+    best = None if own is None else Outlook(own).best
+    return None if best is None else Rate(best.best_rate, best.label)
+
+
+def errors(backend: str) -> tuple[float, ...]:
+    """Natural logarithms of predicted over actual seconds of this machine's scored runs on `backend`."""
+    kept = (run for run in runs(this_machine().id).runs if run.backend == backend and run.predicted_seconds is not None)
+    return tuple(map(_error, list(kept)[-LATEST:]))
+
+
+def _error(run: Run) -> float:
+    assert run.predicted_seconds is not None
+    return math.log(run.predicted_seconds[1] / run.seconds)

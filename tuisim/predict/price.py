@@ -1,0 +1,141 @@
+"""The price of one kind of operation: seconds as a law of its sizes, and for products the shapes that were measured as well.
+
+The law is a sum of terms, none below zero, fitted by relative least squares: a call, and so much for each row, element and
+multiplication, near and out of the caches. A product's rate has dips no law has; there, the measured shapes near the one
+asked for say by how much the law is off. It knows nothing of networks or runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.predict.nonnegative import nonnegative
+from tuisim.predict.work import Work
+from tuisim.program import Kind
+
+Floats = NDArray[np.float64]
+
+NARROW = 16
+"""Outputs below which a row does not fill a vector register."""
+REACH = 0.5
+"""How near a measured shape counts, in natural logarithms of the sizes: 1.6 times as large or small counts 0.6."""
+FAR_REACH = 3.0
+"""What a step wholly out of cache is away from one within, in the same measure."""
+DOUBT = 0.3
+"""Of a measurement at the very shape: so much the law is believed against it."""
+LARGEST_DIP = 1.5
+"""Natural logarithm of what a measured shape may correct the law by."""
+Coordinates = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A product that was measured: sizes B, N, M, how far out of cache its step lay (0 to 1), seconds."""
+
+    batch: int
+    inputs: int
+    outputs: int
+    far: float
+    seconds: float
+
+    @property
+    def work(self) -> Work:
+        """The terms of all three products are the same."""
+        return Work(Kind.DENSE, None, self.batch, self.inputs, self.outputs, 0, self.far)
+
+
+def terms(work: Work) -> dict[str, float]:
+    """How much of each term of the law there is in `work`."""
+    batch, inputs, outputs = float(work.batch), float(work.inputs), float(work.outputs)
+    if work.is_product:
+        multiply, narrow = batch * inputs * outputs, float(work.outputs < NARROW)
+        return {
+            "call": 1.0,
+            "multiply": multiply,
+            "far_multiply": multiply * work.far,
+            "narrow_multiply": multiply * narrow,
+            "input": batch * inputs,
+            "narrow_input": batch * inputs * narrow,
+            "weight": inputs * outputs,
+            "far_weight": inputs * outputs * work.far,
+            "output": batch * outputs,
+            "row": batch,
+            "side": inputs + outputs,
+        }
+    if work.parameters:
+        elements, rows = float(work.parameters), 0.0
+    elif work.kind is Kind.GATHER:
+        elements, rows = batch * (inputs + outputs), batch
+    else:
+        elements, rows = batch * outputs, batch
+    return {"call": 1.0, "row": rows, "element": elements, "far_element": elements * work.far}
+
+
+@dataclass(frozen=True)
+class Price:
+    """What work of one kind costs."""
+
+    law: dict[str, float]
+    """Seconds for one of each term."""
+    points: tuple[Point, ...] = ()
+
+    def seconds(self, work: Work) -> float:
+        return self._by_law(work) * self._dip(work)
+
+    def call(self, work: Work) -> float:
+        """Of these seconds, what is paid however small the work is."""
+        return self.law.get("call", 0.0) * self._dip(work)
+
+    def _by_law(self, work: Work) -> float:
+        return sum(self.law.get(name, 0.0) * amount for name, amount in terms(work).items())
+
+    def _dip(self, work: Work) -> float:
+        """Measured over law at the shapes near this one; 1 where none is near."""
+        if not self.points:
+            return 1.0
+        places, logarithms = self._measured
+        away = places - np.array(_coordinates(work))
+        weights = np.exp(-np.einsum("ij,ij->i", away, away) / (2 * REACH**2))
+        return math.exp(float(weights @ logarithms) / (float(weights.sum()) + DOUBT))
+
+    @cached_property
+    def _measured(self) -> tuple[Floats, Floats]:
+        """Coordinates of the points, and the logarithm of each's time over the law's."""
+        laws = [self._by_law(one.work) for one in self.points]
+        dips = [math.log(one.seconds / law) if law > 0 else 0.0 for one, law in zip(self.points, laws, strict=True)]
+        return np.array([_coordinates(one.work) for one in self.points]), np.clip(dips, -LARGEST_DIP, LARGEST_DIP)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, to four figures: no more of them were measured."""
+        found: dict[str, Any] = {"law": {name: short(value) for name, value in self.law.items()}}
+        if self.points:
+            found["measured"] = [
+                f"{one.batch} {one.inputs} {one.outputs} {short(one.far):g} {short(one.seconds):g}" for one in self.points
+            ]
+        return found
+
+
+def fitted(measured: Sequence[tuple[Work, float]]) -> Price:
+    """The price that is nearest to (work, seconds), each counting by its ratio."""
+    names = list(terms(measured[0][0]))
+    rows = np.array([list(terms(work).values()) for work, _ in measured])
+    seconds = np.array([spent for _, spent in measured])
+    law = nonnegative(rows / seconds[:, None], np.ones(len(seconds)))
+    points = tuple(Point(work.batch, work.inputs, work.outputs, work.far, spent) for work, spent in measured if work.is_product)
+    return Price({name: float(value) for name, value in zip(names, law, strict=True) if value > 0}, points)
+
+
+def _coordinates(work: Work) -> Coordinates:
+    return math.log(work.batch), math.log(work.inputs), math.log(work.outputs), FAR_REACH * work.far
+
+
+def short(value: float) -> float:
+    """To four figures."""
+    return float(f"{value:.4g}")

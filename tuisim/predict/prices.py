@@ -1,0 +1,134 @@
+"""The prices of a step on one backend: every kind of operation, and how the whole is more or less than their sum.
+
+Operations that are timed one by one are a little slower, or quicker, than in a step that is not interrupted; whole steps
+were measured as well and say by how much. It knows nothing of files, or of how the samples were taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuisim.predict.nonnegative import nonnegative
+from tuisim.predict.price import Price, fitted, short
+from tuisim.predict.sample import Sample
+from tuisim.predict.work import Work, shares, works
+from tuisim.program import Op, StepProgram
+
+FOLDS = 7
+"""Parts of the samples; each is predicted by prices fitted to the others, and that is how the error is known.
+
+A number that no cycle of the design divides, so that no optimizer or function is left out as a whole.
+"""
+TWENTIETHS = 21
+
+
+@dataclass(frozen=True)
+class StepPrice:
+    """Likely seconds of one step."""
+
+    operations: tuple[tuple[Op, float], ...]
+    """(operation, seconds), in the program's order."""
+    overhead: float
+    """Outside the operations."""
+    calls: float
+    """Of the operations' seconds, what is paid for calling them however small they are."""
+
+    @property
+    def seconds(self) -> float:
+        return sum(spent for _, spent in self.operations) + self.overhead
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What was fitted, and how far it was off where it had not been measured."""
+
+    kinds: dict[str, Price]
+    step: float
+    """Seconds per step outside the operations."""
+    calls: float
+    """What a call costs in an uninterrupted step, over what it cost timed by itself; products go with `work`."""
+    work: float
+    """The same of all beyond the call."""
+    errors: tuple[float, ...] = ()
+    """Natural logarithms of predicted over measured, of steps that the prices had not seen: their twentieths, in order."""
+
+    def of(self, program: StepProgram) -> StepPrice:
+        """Of one step of `program`. An activation that was not measured costs the mean of the others."""
+        seconds, total = [0.0] * len(program.ops), 0.0
+        known: dict[Work, tuple[float, float]] = {}
+        for work, places in works(program):
+            if work not in known:
+                known[work] = self._of(work)
+            call, whole = known[work]
+            total += call
+            for place, share in zip(places, shares(program, places), strict=True):
+                seconds[place] = whole * share
+        return StepPrice(tuple(zip(program.ops, seconds, strict=True)), self.step, total)
+
+    def _of(self, work: Work) -> tuple[float, float]:
+        """What calling it costs, and all of it."""
+        prices = self._alike(work)
+        if not prices:
+            return 0.0, 0.0
+        whole = math.fsum(price.seconds(work) for price in prices) / len(prices)
+        call = math.fsum(price.call(work) for price in prices) / len(prices)
+        if work.is_product:
+            return self.work * call, self.work * whole
+        return self.calls * call, self.calls * call + self.work * (whole - call)
+
+    def _alike(self, work: Work) -> list[Price]:
+        """The price of its kind, or else those of all functions of its kind; none where another's call does it on the way."""
+        if (price := self.kinds.get(work.key)) is not None:
+            return [price]
+        return [price for name, price in self.kinds.items() if name.split(" ")[0] == work.kind.value]
+
+    def plain_calls(self, program: StepProgram) -> float:
+        """Seconds of calling everything but products."""
+        return math.fsum(self._of(work)[0] for work, _ in works(program) if not work.is_product)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "step": short(self.step),
+            "calls": short(self.calls),
+            "work": short(self.work),
+            "errors": [short(error) for error in self.errors],
+            "kinds": {name: price.to_dict() for name, price in self.kinds.items()},
+        }
+
+
+def fit(samples: Sequence[Sample]) -> Prices:
+    """Prices that fit `samples` best, with the errors they have on samples they have not seen."""
+    errors: list[float] = []
+    for fold in range(FOLDS):
+        others = [sample for number, sample in enumerate(samples) if number % FOLDS != fold]
+        prices = _fit(others)
+        errors += [_error(prices, sample) for sample in samples[fold::FOLDS]]
+    found = _fit(samples)
+    # What the law is off by on the whole is taken out of it.
+    bias = math.exp(-float(np.median(errors)))
+    centred = tuple(np.quantile(np.array(errors) + math.log(bias), np.linspace(0, 1, TWENTIETHS)).tolist())
+    return Prices(found.kinds, found.step * bias, found.calls * bias, found.work * bias, centred)
+
+
+def _error(prices: Prices, sample: Sample) -> float:
+    return math.log(max(prices.of(sample.program).seconds, 1e-12) / sample.step)
+
+
+def _fit(samples: Sequence[Sample]) -> Prices:
+    measured: dict[str, list[tuple[Work, float]]] = {}
+    for sample in samples:
+        for work, places in works(sample.program):
+            if (seconds := math.fsum(sample.operations[place] for place in places)) > 0:  # else done on another's way
+                measured.setdefault(work.key, []).append((work, seconds))
+    prices = Prices({name: fitted(rows) for name, rows in measured.items()}, 0.0, 1.0, 1.0)
+    parts = [prices.of(sample.program) for sample in samples]
+    calls = [prices.plain_calls(sample.program) for sample in samples]
+    rows = np.array([[1.0, call, part.seconds - call] for part, call in zip(parts, calls, strict=True)])
+    steps = np.array([sample.step for sample in samples])
+    step, call, work = nonnegative(rows / steps[:, None], np.ones(len(steps))).tolist()
+    return Prices(prices.kinds, step, call, work)

@@ -1,0 +1,267 @@
+"""Projections: how long a network would train at any volume of data, and how long the networks of the ladder would.
+
+Whole numbers and floats alone: nothing is allocated, whatever the size. It does not know where a step's price comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tuisim import data, units
+from tuisim.accounting import count
+from tuisim.accounting.operations import share
+from tuisim.config import RunConfig
+from tuisim.errors import ConfigError, Mistake
+from tuisim.marks import Mark
+from tuisim.predict.band import Band
+from tuisim.predict.ladder import LADDER, TRAINING_SOURCE, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A named number of examples."""
+
+    name: str
+    examples: int
+
+
+VOLUMES = (
+    Volume("the digits", 1_797),
+    Volume("Fashion-MNIST", 60_000),
+    Volume("ImageNet", 1_281_167),
+    Volume("a billion", 10**9),
+    Volume("a trillion", 10**12),
+)
+"""From what this program ships to what only language models see."""
+EPOCHS = (1, 10, 90, 1_000)
+"""Numbers of epochs to step through; 90 is what ImageNet is trained for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A speed that was shown: multiplications and additions per second."""
+
+    value: float
+    who: str
+    """Which backend and threads showed it."""
+    mark: Mark = Mark.MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What one step of a network costs on one backend of one machine."""
+
+    label: str
+    """Backend and threads: `numpy@1`."""
+    machine: str
+    """In words."""
+    foreign: bool
+    """The price is from another machine's card."""
+    step: Band | None
+    """Seconds; none where they are not known."""
+    reason: str = ""
+    """Why they are not."""
+
+
+Price = Callable[[RunConfig], Sequence[Priced]]
+"""What one step at the configuration's batch costs, wherever it has been measured."""
+
+
+# ── this network ──
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """How long a whole run would take on one backend."""
+
+    label: str
+    machine: str
+    foreign: bool
+    step: Band | None
+    """Seconds of a full step."""
+    seconds: Band | None
+    """Of all steps; none where the step's are not known."""
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "backend": self.label, "machine": self.machine, "foreign": self.foreign,
+            "step_seconds": self.step and self.step.to_dict(), "seconds": self.seconds and self.seconds.to_dict(),
+            "reason": self.reason,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A network at one volume and number of epochs, on each backend that has a price."""
+
+    config: RunConfig
+    volume: str
+    """The volume's name; empty for one that has none."""
+    examples: int
+    epochs: int
+    operations: int
+    """Of all of it, the loss included."""
+    rows: tuple[Projected, ...]
+
+    @property
+    def batch(self) -> int:
+        """A batch larger than the volume is one short batch."""
+        return min(self.config.batch_size, self.examples)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.examples // self.batch)
+
+    @property
+    def operations_per_example(self) -> int | float:
+        """Fractional where steps share their update unevenly."""
+        return share(self.operations, self.examples * self.epochs)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "volume": self.volume, "examples": self.examples, "epochs": self.epochs, "batch": self.batch,
+            "steps_per_epoch": self.steps_per_epoch,
+            "operations": {"per_example": self.operations_per_example, "total": self.operations},
+            "rows": [row.to_dict() for row in self.rows],
+        }  # fmt: skip
+
+
+def project(config: RunConfig, price: Price, examples: int | None = None, epochs: int | None = None) -> Projection:
+    """How long `config`'s network would train; volume and epochs are the configuration's where they are not given.
+
+    A short last batch has a price of its own. Raises ConfigError where volume or epochs are neither given nor known.
+    """
+    volume = data.rows(config) if examples is None else examples
+    times = config.epochs if epochs is None else epochs
+    mistakes = [Mistake("examples", None, "say how many: only reading the file would tell")] if volume is None else []
+    mistakes += [Mistake("epochs", "none", "say how many: a run without an end has no length")] if times is None else []
+    if volume is None or times is None:
+        raise ConfigError(mistakes)
+    sized = replace(config, examples=volume, epochs=times).of_known_length()
+    operations = sum(phase.total for phase in (count(sized).run or {}).values())
+    batch = min(config.batch_size, volume)
+    steps, rest = divmod(volume, batch)
+    short = {(one.label, one.machine): one for one in price(replace(config, batch_size=rest))} if rest else {}
+    rows = []
+    for one in price(replace(config, batch_size=batch)):
+        last = short.get((one.label, one.machine)) if rest else None
+        seconds = _all_steps(one.step, steps, last.step if last else None, times)
+        rows.append(Projected(one.label, one.machine, one.foreign, one.step, seconds, one.reason))
+    name = next((known.name for known in VOLUMES if known.examples == volume), "")
+    return Projection(sized, name, volume, times, operations, tuple(rows))
+
+
+def _all_steps(step: Band | None, steps: int, last: Band | None, epochs: int) -> Band | None:
+    if step is None:
+        return None
+    epoch = step.times(steps)
+    return (epoch if last is None else epoch + last).times(epochs)
+
+
+# ── the ladder ──
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A known network at one volume and number of epochs."""
+
+    known: Known
+    seen: int | None
+    """Examples in all; none where no paper states it."""
+    operations: int | None
+    """Multiplications and additions, forward and backward."""
+    seconds: float | None
+    """At the best rate: none where that or the operations are not known."""
+
+    def to_dict(self) -> dict[str, Any]:
+        known = self.known
+        return {
+            "name": known.name, "year": known.year, "parameters": known.parameters,
+            "forward_multiply_adds": known.forward, "example": known.example, "examples": known.examples,
+            "epochs": known.epochs, "examples_seen": self.seen, "operations_per_example": known.operations,
+            "operations": self.operations, "seconds": self.seconds,
+            "sources": {
+                "parameters": known.parameters_source, "forward_multiply_adds": known.forward_source,
+                "training": known.training_source,
+            },
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """The ladder at one rate. Volume and epochs are none where each network has its own."""
+
+    rungs: tuple[Rung, ...]
+    rate: Rate | None
+    examples: int | None
+    epochs: int | None
+
+    @property
+    def assumption(self) -> str:
+        """What the times take for granted."""
+        if self.rate is None:
+            return "no rate has been measured here"
+        rate = units.si(self.rate.value, "FLOP/s")
+        return f"a lower bound: as if all ran at the best rate shown here, {rate} by {self.rate.who}"
+
+    def to_dict(self) -> dict[str, Any]:
+        rate = self.rate and {"flops_per_second": self.rate.value, "who": self.rate.who}
+        return {
+            "examples": self.examples, "epochs": self.epochs, "rate": rate, "assumption": self.assumption,
+            "rule": TRAINING_SOURCE, "rows": [rung.to_dict() for rung in self.rungs],
+        }  # fmt: skip
+
+
+def climb(rate: Rate | None, examples: int | None = None, epochs: int | None = None) -> Climb:
+    """How long each network of the ladder would train at `rate`; volume and epochs as published where they are not given."""
+    return Climb(tuple(_rung(known, rate, examples, epochs) for known in LADDER), rate, examples, epochs)
+
+
+def _rung(known: Known, rate: Rate | None, examples: int | None, epochs: int | None) -> Rung:
+    seen = known.trained_on(examples, epochs)
+    operations = None if seen is None else known.operations * seen
+    return Rung(known, seen, operations, _seconds(operations, rate))
+
+
+def _seconds(operations: int | None, rate: Rate | None) -> float | None:
+    """None where either is not known, or no float is large enough."""
+    if operations is None or rate is None or not (math.isfinite(rate.value) and rate.value > 0):
+        return None
+    try:
+        seconds = operations / rate.value
+    except OverflowError:  # more operations than a float can hold
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+# ── both, as a document ──
+
+
+def document(projections: Sequence[Projection], ladder: Climb | None) -> dict[str, Any]:
+    """What `tuisim project --json` prints. The projections are of one network; there may be none."""
+    marks: dict[str, Mark] = {}
+    found: dict[str, Any] = {"config": None, "parameters": None, "projections": [], "ladder": None}
+    if projections:
+        config = projections[0].config
+        # Volume and epochs are each projection's own.
+        found["config"] = config.to_dict() | {"examples": None, "epochs": None}
+        found["parameters"] = config.parameter_count
+        found["projections"] = [projection.to_dict() for projection in projections]
+        marks |= {
+            "config": Mark.GIVEN, "parameters": Mark.COUNTED, "projections[].examples": Mark.GIVEN,
+            "projections[].epochs": Mark.GIVEN, "projections[].batch": Mark.GIVEN,
+            "projections[].steps_per_epoch": Mark.COUNTED, "projections[].operations": Mark.COUNTED,
+            "projections[].rows[]": Mark.PROJECTED,
+        }  # fmt: skip
+    if ladder is not None:
+        found["ladder"] = ladder.to_dict()
+        marks |= {
+            "ladder.examples": Mark.GIVEN, "ladder.epochs": Mark.GIVEN, "ladder.rows[]": Mark.PUBLISHED,
+            "ladder.rows[].seconds": Mark.PROJECTED,
+        }  # fmt: skip
+        marks |= {"ladder.rate": ladder.rate.mark} if ladder.rate else {}
+    return found | {"marks": marks}

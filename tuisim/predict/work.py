@@ -1,0 +1,70 @@
+"""What a step has to be paid for: its operations, with the layers' shares of an update taken together.
+
+Backends update all layers in one pass where they can, so an update has one price whatever layers it is made of. It knows no
+prices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuisim.program import Kind, Op, Phase, StepProgram
+
+NEAR, FAR = 2.0**19, 2.0**24
+"""Bytes of a whole step that stay in a core's own caches, and that are beyond all of them; between, by the logarithm."""
+PRODUCTS = frozenset({Kind.DENSE, Kind.WEIGHT_GRADIENT, Kind.INPUT_GRADIENT})
+"""The three matrix products of a layer: B·N·M multiplications each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Operations that are priced as one: sizes B, N and M as an operation has them, or all parameters of an update."""
+
+    kind: Kind
+    function: str | None
+    batch: int
+    inputs: int
+    outputs: int
+    parameters: int
+    """Those updated; 0 for anything else."""
+    far: float
+    """How far the step is out of cache: 0 within a core's own, 1 beyond all."""
+
+    @property
+    def key(self) -> str:
+        """What is priced alike: `dense`, `activation relu`."""
+        return self.kind.value if self.function is None else f"{self.kind.value} {self.function}"
+
+    @property
+    def is_product(self) -> bool:
+        return self.kind in PRODUCTS
+
+
+def works(program: StepProgram) -> list[tuple[Work, tuple[int, ...]]]:
+    """All there is to pay for in a step, each with the places of its operations in the program."""
+    groups: dict[Kind | int, list[int]] = {}
+    for place, op in enumerate(program.ops):
+        # An operation by itself, or the shares of an update that are of one kind.
+        groups.setdefault(op.kind if op.phase is Phase.UPDATE else place, []).append(place)
+    out = far(program)
+    return [(_work([program.ops[place] for place in places], out), tuple(places)) for places in groups.values()]
+
+
+def _work(ops: Sequence[Op], out: float) -> Work:
+    first = ops[0]
+    parameters = sum(op.parameters for op in ops) if first.phase is Phase.UPDATE else 0
+    return Work(first.kind, first.function, first.batch, first.inputs, first.outputs, parameters, out)
+
+
+def far(program: StepProgram) -> float:
+    """How far a step's buffers are out of cache."""
+    size = sum(program.nbytes(name) for name, buffer in program.buffers.items() if buffer.part_of is None)
+    return min(1.0, max(0.0, math.log(max(size, 1) / NEAR) / math.log(FAR / NEAR)))
+
+
+def shares(program: StepProgram, places: Sequence[int]) -> list[float]:
+    """What part of their work each of these operations is: of an update, by parameters."""
+    total = sum(program.ops[place].parameters for place in places)
+    return [program.ops[place].parameters / total if total else 1 / len(places) for place in places]

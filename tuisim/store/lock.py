@@ -1,0 +1,51 @@
+"""One process at a time: a lock on a file that the system gives back when its holder dies.
+
+It does not know what is done under it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+PATIENCE, PAUSE = 1.0, 0.01
+"""Seconds until it is gone on without, and between two tries."""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds the lock at `path` inside; where the system has no locks, nobody is known to.
+
+    Raises OSError where the file cannot be opened.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        got, until = _taken(file), monotonic() + PATIENCE
+        while got is None and monotonic() < until:
+            sleep(PAUSE)
+            got = _taken(file)
+        yield got is not None
+    finally:
+        os.close(file)  # which gives it back
+
+
+def _taken(file: int) -> bool | None:
+    """True where it is ours now, none where another has it, false where the system has no locks for such a file."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return None
+    except (OSError, ImportError):
+        return False
+    return True
