@@ -17,12 +17,12 @@ from tuisim.backends.numpy.blas import Blas
 from tuisim.cli import doctor as command
 from tuisim.cli.console import CommandConsole
 from tuisim.measure import processor as processors
+from tuisim.measure.processor import LEVELS, Memory, level
 from tuisim.study import doctor_extras, doctor_gpu
 from tuisim.study.doctor import CupyReport, Report, diagnose
 from tuisim.study.doctor_blas import judge
 from tuisim.study.doctor_extras import Extra, Package
 from tuisim.study.doctor_gpu import Device, Driver
-from tuisim.measure.processor import LEVELS, Memory, level
 
 
 @pytest.fixture(scope="module")
@@ -210,8 +210,8 @@ def system(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> None:
     """A machine whose system folder and list of processors are these."""
     for name, text in files.items():
         (folder / name.replace("_", ".")).write_text(text)
-    monkeypatch.setattr(doctor_processor, "_CPUINFO", folder / "cpuinfo")
-    monkeypatch.setattr(doctor_processor, "_CGROUP", folder)
+    monkeypatch.setattr(processors, "_CPUINFO", folder / "cpuinfo")
+    monkeypatch.setattr(processors, "_CGROUP", folder)
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_container_of_either_kind_has_its_limits_read(monkeypatch, tmp_path):
 def test_a_system_that_lists_nothing_leaves_blanks(monkeypatch, tmp_path):
     system(monkeypatch, tmp_path)
     monkeypatch.setitem(sys.modules, "psutil", None)
-    monkeypatch.setattr(doctor_processor, "_flags_of_numpy", frozenset)
+    monkeypatch.setattr(processors, "_flags_of_numpy", frozenset)
     monkeypatch.delattr(processors.os, "sysconf", raising=False)
     found = processors.processor()
     assert (found.instructions, found.physical_cores, found.quota) == (None, None, None)

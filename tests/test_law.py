@@ -246,7 +246,7 @@ def test_the_document_says_what_kind_each_number_is(data, capsys):
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TUISIM_DATA", str(tmp_path))
+    monkeypatch.setenv("TUISIM_HOME", str(tmp_path))
     return tmp_path
 
 
@@ -305,4 +305,4 @@ from tuisim.store.runs import runs
 assert laws(runs().runs) == ()
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=60,
-                   env={**os.environ, "TUISIM_DATA": ""})  # fmt: skip
+                   env={**os.environ, "TUISIM_HOME": ""})  # fmt: skip

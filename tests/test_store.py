@@ -30,7 +30,7 @@ RUN = Run(
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder that is not there yet."""
-    monkeypatch.setenv("TUISIM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "data"))
     return tmp_path / "data"
 
 
@@ -47,24 +47,24 @@ def test_the_variable_names_the_folder_and_it_is_made_when_written_to(data):
 
 
 def test_without_the_variable_it_is_the_users_own(monkeypatch):
-    monkeypatch.delenv("TUISIM_DATA", raising=False)
+    monkeypatch.delenv("TUISIM_HOME", raising=False)
     platformdirs = pytest.importorskip("platformdirs")
     assert folder() == platformdirs.user_data_path("tuisim", appauthor=False)
 
 
 def test_without_either_there_is_none_and_nothing_can_be_kept(monkeypatch):
-    monkeypatch.setenv("TUISIM_DATA", "")
+    monkeypatch.setenv("TUISIM_HOME", "")
     monkeypatch.setitem(sys.modules, "platformdirs", None)
     assert folder() is None
     assert runs() == Kept()
-    with pytest.raises(DataError, match="TUISIM_DATA"):
+    with pytest.raises(DataError, match="TUISIM_HOME"):
         append(RUN)
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     for name in (tmp_path / "file", tmp_path / "file" / "below"):
-        monkeypatch.setenv("TUISIM_DATA", str(name))
+        monkeypatch.setenv("TUISIM_HOME", str(name))
         with pytest.raises(Unwritable, match="cannot be written") as caught:
             append(RUN)
         assert len(str(caught.value).splitlines()) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tuisim.store.document import Unwritable, writing
 
-VARIABLE = "TUISIM_DATA"
+VARIABLE = "TUISIM_HOME"
 """Names another folder."""
 
 

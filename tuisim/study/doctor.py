@@ -19,10 +19,10 @@ from tuisim.config import RunConfig
 from tuisim.errors import printable
 from tuisim.marks import Mark
 from tuisim.measure import processor as processors
+from tuisim.measure.processor import Memory, Processor
 from tuisim.study import doctor_extras, doctor_gpu
 from tuisim.study.doctor_extras import Extra
 from tuisim.study.doctor_gpu import Driver
-from tuisim.measure.processor import Memory, Processor
 
 if TYPE_CHECKING:
     from tuisim.study.doctor_blas import BlasReport

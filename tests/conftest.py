@@ -1,0 +1,16 @@
+"""What every test has: a folder of its own for what tuisim keeps, so that no test reads or writes a person's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Programs that a test starts inherit it."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("TUISIM_HOME", str(folder))
+    yield folder
