@@ -20,6 +20,7 @@ KEYS = {
     "enter": "\r", "tab": "\t", "escape": "\x1b", "space": " ", "backspace": "\x7f",
     "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F",
     "f2": "\x1bOQ", "f3": "\x1bOR", "f4": "\x1bOS", "f6": "\x1b[17~", "f7": "\x1b[18~",
+    "f8": "\x1b[19~", "f9": "\x1b[20~", "f10": "\x1b[21~", "f12": "\x1b[24~",
     "ctrl+q": "\x11", "ctrl+r": "\x12", "ctrl+c": "\x03", "ctrl+n": "\x0e", "ctrl+p": "\x10", "ctrl+u": "\x15",
 }  # fmt: skip
 

@@ -72,3 +72,50 @@ def test_counts_sizes_shares_and_figures():
     assert units.figure(float("nan")) == "nan"
     assert units.clock(3723) == "1:02:03"
     assert units.clock(12.9) == "00:12"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("600", 600), ("10min", 600), ("2h", 7_200), ("3d", 259_200), (" 1.5 days ", 129_600), ("2 h 30 min", 9_000),
+        ("2 min 05 s", 125), ("500ms", 0.5), ("20 µs", 2e-5), ("1e3", 1_000), ("1e-3s", 1e-3), ("1,000", 1_000),
+        ("2 Years", 63_115_200),
+    ],
+)  # fmt: skip
+def test_parse_duration(text, seconds):
+    assert units.parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("seconds", [4.2e-3, 59.0, 125, 11_520, 362_880])
+def test_a_duration_as_it_is_written_is_read_again(seconds):
+    assert units.parse_duration(units.duration(seconds)) == pytest.approx(seconds, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"),
+    [
+        ("500MB", 500_000_000), ("2GiB", 2 * 2**30), ("2 gib", 2 * 2**30), ("1.5KiB", 1_536), ("4096", 4_096), ("1e9", 10**9),
+        ("1_000 kB", 1_000_000), ("9007199254740993", 9_007_199_254_740_993), ("3EiB", 3 * 2**60),
+    ],
+)  # fmt: skip
+def test_parse_size(text, bytes_):
+    assert units.parse_size(text) == bytes_
+
+
+@pytest.mark.parametrize("parse", [units.parse_duration, units.parse_size])
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("", "write"), ("soon", "write"), ("nan", "write"), ("inf", "write"), ("5 parsecs", "write"), ("10 20", "write"),
+        ("1e", "write"), ("0", "more than 0"), ("0.0", "more than 0"), ("-5", "more than 0"), ("1e31", "too large"),
+        ("1e9999", "too large"), ("1e-9999", "more than 0"), ("1" * 40 + "!", "write"), ("1h " * 20 + "!", "write"),
+    ],
+)  # fmt: skip
+def test_limits_that_are_none(parse, text, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        parse(text)
+
+
+def test_a_size_whose_unit_could_mean_two_things_is_refused():
+    with pytest.raises(ValueError, match="2GiB"):
+        units.parse_size("2G")

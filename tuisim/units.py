@@ -1,4 +1,4 @@
-"""Numbers as people read them: thousands, SI prefixes, bytes, durations; and counts and layer sizes as people type them.
+"""Numbers as people read them: thousands, SI prefixes, bytes, durations; and counts, layer sizes and limits as people type them.
 
 It knows nothing of what the numbers mean.
 """
@@ -6,6 +6,7 @@ It knows nothing of what the numbers mean.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
@@ -14,6 +15,17 @@ from tuisim.vocabulary import MAX_COUNT
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _SMALL = ("", "m", "µ", "n", "p")
 _YEAR = 365.25 * 86_400
+_DURATIONS = {
+    "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": 3600.0,
+    "hour": 3600.0, "d": 86_400.0, "day": 86_400.0, "week": 7 * 86_400.0, "y": _YEAR, "year": _YEAR,
+}  # fmt: skip
+_SIZES = {"b": 1} | {
+    f"{letter}{i}b": base**power
+    for power, letter in enumerate("kmgtpe", 1)
+    for i, base in (("", 1000), ("i", 1024))
+}  # fmt: skip
+_NUMBER = r"([0-9][0-9_,]*(?:\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,4})?"
+_AMOUNT = rf"{_NUMBER}\s*([a-zµ]*)"
 
 
 def count(value: int | float | None) -> str:
@@ -126,6 +138,57 @@ def parse_count(text: str) -> int:
     if value != value.to_integral_value():
         raise ValueError("not a whole number")
     return int(value)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a length of time as people write it: `600`, `10min`, `2h`, `1.5 days`, `2 h 30 min`; above 0.
+
+    Raises ValueError with a readable reason when it is not one.
+    """
+    remedy = "not a length of time; write 600, 10min, 2h or 3d"
+    written = text.strip().lower().replace("μ", "µ")
+    # Of several amounts each has its unit.
+    if not re.fullmatch(rf"{_AMOUNT}|(?:{_NUMBER}\s*[a-zµ]+\s*)+", written):
+        raise ValueError("must be more than 0" if re.fullmatch(rf"-\s*{_AMOUNT}", written) else remedy)
+    seconds = 0.0
+    for digits, power, unit in re.findall(_AMOUNT, written):
+        factor = _DURATIONS.get(unit or "s", _DURATIONS.get(unit.removesuffix("s")))
+        if factor is None:
+            raise ValueError(remedy)
+        seconds += float(_plain(digits) + power) * factor
+    return float(_above_nothing(seconds))
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size as people write it: `500MB`, `2GiB`, `1e9`; kB are 1000 bytes and KiB 1024. Above 0.
+
+    Raises ValueError with a readable reason when it is not one.
+    """
+    remedy = "not a size; write 500MB, 2GiB or a number of bytes"
+    written = text.strip().lower()
+    found = re.fullmatch(_AMOUNT, written)
+    if found is None:
+        raise ValueError("must be more than 0" if re.fullmatch(rf"-\s*{_AMOUNT}", written) else remedy)
+    digits, power, unit = found.groups("")
+    if (unit or "b") not in _SIZES:
+        raise ValueError(remedy)
+    value = Decimal(_plain(digits) + power)
+    _above_nothing(value)
+    whole = int(value * _SIZES[unit or "b"])
+    return int(_above_nothing(whole))
+
+
+def _plain(digits: str) -> str:
+    return digits.replace("_", "").replace(",", "")
+
+
+def _above_nothing(value: float | Decimal) -> float | Decimal:
+    """The value itself. Raises ValueError where it is nothing, or more than is counted."""
+    if value <= 0:
+        raise ValueError("must be more than 0")
+    if value > float(MAX_COUNT):
+        raise ValueError("too large to count")
+    return value
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

@@ -74,6 +74,8 @@ def summary(loop: Loop) -> Summary:
         seconds=tally.seconds,
         wall_seconds=loop.wall_seconds,
         validation_seconds=validation.seconds,
+        probe_seconds=loop.probe.seconds,
+        paused_seconds=session.paused_seconds,
         phase_seconds=tally.phase_seconds,
         loss=tally.loss,
         validation_loss=validation.loss,

@@ -30,6 +30,9 @@ class Summary:
     wall_seconds: float
     """Everything from the first batch."""
     validation_seconds: float
+    probe_seconds: float
+    """Looking at gradients, for whoever watched."""
+    paused_seconds: float
     phase_seconds: tuple[tuple[str, float], ...]
     """(phase, seconds per step): medians of sampled steps."""
     loss: float | None
@@ -75,6 +78,8 @@ class Summary:
             "seconds": self.seconds,
             "wall_seconds": self.wall_seconds,
             "validation_seconds": self.validation_seconds,
+            "probe_seconds": self.probe_seconds,
+            "paused_seconds": self.paused_seconds,
             "phase_seconds_per_step": dict(self.phase_seconds),
             "examples_per_second": _finite(self.examples_per_second),
             "flops_per_second": _finite(self.flops_per_second),
@@ -97,7 +102,8 @@ _MARKS: dict[str, Mark] = (
     | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations"), Mark.COUNTED)
     | dict.fromkeys(
         (
-            "seconds", "wall_seconds", "validation_seconds", "phase_seconds_per_step", "examples_per_second",
+            "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",
+            "examples_per_second",
             "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
         ),
         Mark.MEASURED,

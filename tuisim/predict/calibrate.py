@@ -47,22 +47,37 @@ class Job:
         return f"{self.backend}@{self.threads} {self.dtype}"
 
 
+class Unwanted(TuisimError):
+    """Nobody wants the card any more; what was measured for it is let go."""
+
+
 Tell = Callable[[Job, int, int], None]
 """Told which job is at which network, of how many."""
+Wanted = Callable[[], bool]
 
 
-def calibrate(jobs: Sequence[Job], card: Card | None = None, tell: Tell = lambda *_: None, *, quick: bool = False) -> Card:
-    """A card with an entry for each of `jobs`, beside those that `card` has already. Raises what a backend raises."""
+def calibrate(
+    jobs: Sequence[Job],
+    card: Card | None = None,
+    tell: Tell = lambda *_: None,
+    *,
+    quick: bool = False,
+    wanted: Wanted = lambda: True,
+) -> Card:
+    """A card with an entry for each of `jobs`, beside those that `card` has already. Raises what a backend raises.
+
+    Raises Unwanted once it is not `wanted` any more, which is asked before each network.
+    """
     card = Card(this_machine(), float("inf"), ()) if card is None else card
     for job in jobs:
         with get_backend(job.backend).threads(job.threads):
             pulse = Pulse(card.pulse)
-            entry = _entry(job, pulse, lambda done, of, job=job: tell(job, done, of), quick)  # type: ignore[misc]
+            entry = _entry(job, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted)  # type: ignore[misc]
             card = card.with_entry(entry, pulse.best)
     return card
 
 
-def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool) -> Entry:
+def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted) -> Entry:
     backend = get_backend(job.backend)
     count, until = FEW if quick else MANY, perf_counter() + PATIENCE
     samples: list[Sample] = []
@@ -73,6 +88,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         if number >= FEW and perf_counter() > until:
             break
         tell(number, count)
+        _go_on(wanted)
         try:
             subject = Subject(config, config.batch_size, 0.002)
             samples.append(measure(subject, pulse))
@@ -84,8 +100,10 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         if number % EVALUATED == 0:
             evaluations.append(subject.evaluated())
     tell(count, count)
+    _go_on(wanted)
     prices = fit(samples)
     peaks = peaks_of(backend, job.dtype, job.threads)
+    _go_on(wanted)
     return Entry(
         backend=job.backend,
         threads=job.threads,
@@ -101,6 +119,11 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         run=_run_costs(job),
         prices=prices,
     )
+
+
+def _go_on(wanted: Wanted) -> None:
+    if not wanted():
+        raise Unwanted("the calibration was asked to stop")
 
 
 def _run_costs(job: Job) -> RunCosts:

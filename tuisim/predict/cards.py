@@ -93,6 +93,21 @@ def others() -> dict[str, Card]:
     return found
 
 
+def stamp() -> tuple[tuple[str, int, int], ...]:
+    """What changes when any card does: (path, when written, size) of each."""
+    where = folder()
+    if where is None:
+        return ()
+    found: list[tuple[str, int, int]] = []
+    for path in (where / OWN, *sorted((where / _OTHERS).glob("*.json"))):
+        try:
+            status = path.stat()
+        except OSError:  # gone meanwhile, or never there
+            continue
+        found.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
 def named(name: str) -> Card:
     """The card imported under `name`, or in the file of that path. Raises DataError."""
     where = folder()

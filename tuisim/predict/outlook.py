@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from time import monotonic
 
 from tuisim.backends import choose
@@ -52,6 +53,11 @@ class Outlook:
             self._slowed = self.clock(), slowdown(self.card.pulse)
         return self._slowed[1]
 
+    def refreshed(self) -> Outlook:
+        """The same, with the machine's speed looked at anew."""
+        self._slowed = None
+        return self
+
     def priced(self, config: RunConfig) -> list[Priced]:
         """What a step of `config` costs on each backend of the card that has its dtype."""
         found: list[Priced] = []
@@ -86,10 +92,15 @@ def of(name: str) -> Outlook:
     return Outlook(cards.named(name), name)
 
 
-def everywhere() -> list[Outlook]:
-    """This machine's where it has a card, and every other's that was imported."""
+def everywhere() -> tuple[Outlook, ...]:
+    """This machine's where it has a card, and every other's that was imported; read again only where one has changed."""
+    return _everywhere(cards.stamp())
+
+
+@lru_cache(maxsize=1)
+def _everywhere(_: tuple[tuple[str, int, int], ...]) -> tuple[Outlook, ...]:
     own = cards.own().card
-    return [*([Outlook(own)] if own is not None else []), *(Outlook(card, name) for name, card in cards.others().items())]
+    return (*((Outlook(own),) if own is not None else ()), *(Outlook(card, name) for name, card in cards.others().items()))
 
 
 def priced(config: RunConfig) -> list[Priced]:
@@ -99,8 +110,7 @@ def priced(config: RunConfig) -> list[Priced]:
 
 def best_rate() -> Rate | None:
     """The most multiplications and additions per second that a whole step has shown on this machine."""
-    own = cards.own().card
-    best = None if own is None else Outlook(own).best
+    best = next((outlook.best for outlook in everywhere() if not outlook.name), None)
     return None if best is None else Rate(best.best_rate, best.label)
 
 

@@ -70,6 +70,14 @@ class Prices:
                 seconds[place] = whole * share
         return StepPrice(tuple(zip(program.ops, seconds, strict=True)), self.step, total)
 
+    def of_work(self, work: Work) -> float:
+        """Likely seconds of one piece of work in a step."""
+        return self._of(work)[1]
+
+    def call_of(self, work: Work) -> float:
+        """Of these, what calling it costs."""
+        return self._of(work)[0]
+
     def _of(self, work: Work) -> tuple[float, float]:
         """What calling it costs, and all of it."""
         prices = self._alike(work)

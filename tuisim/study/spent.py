@@ -46,11 +46,19 @@ class Spent:
 
     @classmethod
     def of_summary(cls, summary: Summary) -> Spent:
-        """What a whole run has spent; its summary knows nothing of probes and pauses."""
+        """What a whole run has spent."""
         config = summary.config
         steps = _full(summary.examples_seen, config.batch_size, config.examples)
         data = _data(summary.phase_seconds, summary.steps)
-        return cls(summary.wall_seconds, summary.seconds, steps, summary.validation_seconds, data_seconds=data)
+        return cls(
+            summary.wall_seconds,
+            summary.seconds,
+            steps,
+            validation_seconds=summary.validation_seconds,
+            probe_seconds=summary.probe_seconds,
+            paused_seconds=summary.paused_seconds,
+            data_seconds=data,
+        )
 
     @classmethod
     def of_step(cls, profile: Profile) -> Spent:

@@ -1,11 +1,11 @@
-"""The pages about one configuration (proof, answer, conventions, race, crossover), from any screen by the same keys.
+"""The pages about one configuration, from any screen by the same keys.
 
 It finds the configuration that the screen in front means and puts the page over it; a run beneath goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,11 +15,16 @@ from textual.screen import Screen
 
 from tuisim.config import RunConfig
 from tuisim.engine import State
+from tuisim.predict.outlook import best_rate, priced
+from tuisim.study.spent import Spent
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.answer import AnswerScreen
 from tuisim.tui.screens.crossover import CrossoverScreen
 from tuisim.tui.screens.dial import DialScreen
+from tuisim.tui.screens.law import LawScreen
+from tuisim.tui.screens.profile import ProfileScreen
+from tuisim.tui.screens.project import ProjectScreen
 from tuisim.tui.screens.prove import ProveScreen
 from tuisim.tui.screens.race import RaceScreen
 from tuisim.tui.screens.setup import SetupScreen
@@ -27,13 +32,18 @@ from tuisim.tui.screens.small import SmallScreen
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.tui.widgets.setup_values import read
 
-PAGES = (ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen)
+PAGES = (
+    ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, LawScreen,
+)  # fmt: skip
 COMMANDS = (
     ("prove", "Proof", "Check the counts, the gradient and the backend of this network"),
     ("answer", "Answer", "The answer's seven claims, counted and measured for this network"),
     ("race", "Race", "This network on every backend here, in turn"),
     ("crossover", "Crossover", "At which width and batch the other of two backends wins"),
     ("dial", "Conventions", "This network as other tools would count it"),
+    ("profile", "Where the time goes", "This network's step against this machine's measured roofs"),
+    ("project", "Hours or days", "How long this network would train at any volume, and a ladder of known ones"),
+    ("law", "Cost law", "What a step, an operation and a byte have taken in the runs so far"),
 )
 PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f2", "page('prove')", "proof", id="page.prove", tooltip="Proof: check count, gradient and backend"),
@@ -41,6 +51,9 @@ PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f4", "page('dial')", "conventions", id="page.dial", tooltip="Conventions: how other tools would count it"),
     Binding("f6", "page('race')", "race", id="page.race", tooltip="Race: this network on every backend here"),
     Binding("f7", "page('crossover')", "crossover", id="page.crossover", tooltip="Crossover: from which size on another wins"),
+    Binding("f8", "page('profile')", "where", id="page.profile", tooltip="Where the time goes: roofline and waterfall"),
+    Binding("f9", "page('project')", "hours or days", id="page.project", tooltip="Hours or days: any volume, and known networks"),
+    Binding("f12", "page('law')", "law", id="page.law", tooltip="Cost law: what a step, an operation and a byte take"),
 )
 """The same keys on every screen; a narrow line of keys leaves them to the help."""
 
@@ -88,14 +101,24 @@ class Paged(FailingQuietly):
             self.worker.control.pause("paused to measure: space goes on")
 
     def _page(self, name: str, config: RunConfig) -> Screen[None]:
-        if name == "prove":
-            return ProveScreen(config)
-        if name == "dial":
-            return DialScreen(config)
-        if name == "crossover":
-            return CrossoverScreen(config, self.training, self.pause_training)
-        page = AnswerScreen if name == "answer" else RaceScreen
-        return page(config, self.training, self.pause_training)
+        makers: dict[str, Callable[[], Screen[None]]] = {
+            "prove": lambda: ProveScreen(config),
+            "answer": lambda: AnswerScreen(config, self.training, self.pause_training),
+            "race": lambda: RaceScreen(config, self.training, self.pause_training),
+            "crossover": lambda: CrossoverScreen(config, self.training, self.pause_training),
+            "dial": lambda: DialScreen(config),
+            "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
+            "project": lambda: ProjectScreen(config, priced, best_rate),
+            "law": LawScreen,
+        }
+        return makers[name]()
+
+    def _spent(self, config: RunConfig) -> Callable[[], Spent | None]:
+        """What the run of this very configuration has spent so far; nothing where it is another's."""
+        worker = self.worker
+        if worker is None or config is not self.running:
+            return lambda: None
+        return lambda: None if (snapshot := worker.snapshot) is None else Spent.of_snapshot(snapshot)
 
     def _config_in_front(self) -> RunConfig | None:
         """The form's where it is in front, beneath a page or not; else the run's."""

@@ -1,0 +1,173 @@
+"""Machine cards on disk: what is written is read again, and what is broken, old or another machine's is named and not used."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_card import ELSEWHERE, card, entry
+
+from tuisim.errors import ConfigError, DataError
+from tuisim.predict import cards
+from tuisim.predict.card import Card, CardError
+from tuisim.predict.document import card_document
+from tuisim.predict.machine import this_machine
+from tuisim.predict.price import Point, Price
+
+POINTED = replace(
+    entry(), prices=replace(entry().prices, kinds={"dense": Price({"call": 1e-6}, (Point(3, 4, 5, 0.25, 1.5e-6),))})
+)
+
+
+def test_a_card_is_read_as_it_was_written():
+    made = card(POINTED, entry("numba", 2, "float64"))
+    cards.keep(made)
+    found = cards.own()
+    assert found.card == made
+    assert found.trouble == ""
+
+
+def test_the_file_is_small_and_says_what_it_is(own_folder):
+    path = cards.keep(card(POINTED))
+    assert path == own_folder / "card.json"
+    document = json.loads(path.read_text())
+    assert (document["kind"], document["version"]) == ("machine card", 1)
+    assert document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["measured"] == ["3 4 5 0.25 1.5e-06"]
+
+
+def test_no_card_is_no_trouble():
+    assert cards.own() == cards.Found(None)
+
+
+def test_a_card_of_before_a_change_says_what_changed():
+    cards.keep(card(machine=replace(this_machine(), blas="OpenBLAS 0.1 Prescott")))
+    found = cards.own()
+    assert found.card is None
+    assert "blas was OpenBLAS 0.1 Prescott, is " in found.trouble
+    assert "run tuisim calibrate" in found.trouble
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"kind":"machine card","version":1}', "\x00\xff", '{"kind":"machine card","version":9}']
+)
+def test_a_broken_card_is_named_and_ignored(own_folder, text):
+    (own_folder / "card.json").write_text(text, encoding="latin-1")
+    found = cards.own()
+    assert found.card is None
+    assert "card.json" in found.trouble
+    assert "\n" not in found.trouble
+    assert "tuisim calibrate" in found.trouble
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        return [path, *(leaf for key, one in value.items() for leaf in leaves(one, (*path, key)))]
+    if isinstance(value, list):
+        return [path, *(leaf for key, one in enumerate(value) for leaf in leaves(one, (*path, key)))]
+    return [path]
+
+
+def with_value(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    changed = json.loads(json.dumps(document))
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize("value", [None, True, -1, "nonsense", [], {}, 1e400, [None], "\x1b[2J"])
+def test_a_wrong_value_anywhere_is_refused_in_one_line_or_harmless(value):
+    body = card(POINTED).to_dict()
+    refused: list[str] = []
+    for path in leaves(body)[1:]:
+        try:
+            Card.from_dict(with_value(body, path, value))
+        except CardError as error:
+            refused.append(str(error))
+    assert len(refused) > 20
+    assert [words for words in refused if not words.isprintable()] == []
+
+
+def test_a_value_that_is_missing_is_named():
+    body = card(POINTED).to_dict()
+    del body["entries"]["numpy@1 float32"]["run"]["row"]
+    with pytest.raises(CardError, match=r"entries\.numpy@1 float32\.run\.row: missing"):
+        Card.from_dict(body)
+
+
+def test_a_new_entry_takes_the_place_of_the_old_and_the_better_pulse_stays():
+    made = card(entry(), entry("numba"))
+    again = made.with_entry(replace(entry(), networks=5), 2e-4)
+    assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
+    assert again.entry("numpy", 1, "float32").networks == 5
+    assert again.pulse == made.pulse
+    assert made.with_entry(entry(), 1e-5).pulse == 1e-5
+
+
+# ── others' ──
+
+
+def test_a_card_goes_from_one_machine_to_another(tmp_path):
+    cards.keep(card())
+    cards.export(tmp_path / "mine.json")
+    place = cards.take(tmp_path / "mine.json", "lab")
+    assert place.stem == "lab"
+    assert cards.named("lab") == card()
+    assert cards.named(str(tmp_path / "mine.json")) == card()
+    assert set(cards.others()) == {"lab"}
+
+
+def test_anothers_card_is_never_taken_for_this_machines(tmp_path):
+    cards.keep(card(machine=ELSEWHERE))
+    assert cards.own().card is None
+    assert "Abacus 9000" in cards.own().trouble
+
+
+def test_nothing_to_export_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="no machine card yet: run tuisim calibrate"):
+        cards.export(tmp_path / "mine.json")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "x" * 41, ".hidden", "a b", "\x1b[2J"])
+def test_a_name_that_could_leave_its_folder_is_refused(tmp_path, name):
+    cards.keep(card())
+    cards.export(tmp_path / "mine.json")
+    with pytest.raises(ConfigError, match="letters, digits, dots, dashes"):
+        cards.take(tmp_path / "mine.json", name)
+
+
+def test_a_broken_card_among_others_is_left_out_and_named_when_asked_for(tmp_path, own_folder):
+    (own_folder / "cards").mkdir()
+    (own_folder / "cards" / "bad.json").write_text("{")
+    assert cards.others() == {}
+    with pytest.raises(DataError, match=r"bad\.json"):
+        cards.named("bad")
+    with pytest.raises(DataError, match="machine = nobody: no card of that name"):
+        cards.named("nobody")
+
+
+def test_the_stamp_changes_with_any_card(own_folder):
+    before = cards.stamp()
+    cards.keep(card())
+    one = cards.stamp()
+    cards.take(own_folder / "card.json", "lab")
+    assert before == ()
+    assert len({before, one, cards.stamp()}) == 3
+
+
+def test_the_document_for_programs_has_the_entries_in_a_list():
+    found = card_document(card(POINTED))
+    assert [one["key"] for one in found["entries"]] == ["numpy@1 float32"]
+    assert found["machine"]["processor"] == this_machine().processor
+
+
+def test_a_machine_is_the_same_while_nothing_changes():
+    assert this_machine().id == replace(this_machine()).id
+    assert this_machine().id != replace(this_machine(), numpy="1.0").id
+    assert len(ELSEWHERE.id) == 8
+    assert str(ELSEWHERE) == "Abacus 9000, BeadBLAS 1.0 Oak"
+    assert str(Path("card.json")) not in str(ELSEWHERE)

@@ -1,0 +1,223 @@
+"""Predictions from made-up prices, against sums done by hand; and the sizes, volumes and settings where they end."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from made_card import CALL, ELSEWHERE, card, entry, prices, with_run
+from test_marks import unmarked
+
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine import Trainer, room
+from tuisim.errors import BackendError, DataError
+from tuisim.predict import cards, outlook
+from tuisim.predict.band import Band
+from tuisim.predict.estimate import LEAST_ERROR, predict
+from tuisim.predict.outlook import Outlook
+from tuisim.predict.runcosts import RunCosts
+from tuisim.predict.shapes import figures
+from tuisim.program import build
+from tuisim.store.runs import Run, append
+
+DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
+
+
+def step_seconds(config: RunConfig, batch: int) -> float:
+    return prices().of(build(config.resolved(), batch)).seconds
+
+
+def test_a_run_is_its_full_steps_and_the_short_last_one_of_each_epoch():
+    found = predict(DIGITS, card())
+    assert count(DIGITS).examples == 1_618
+    by_hand = 50 * step_seconds(DIGITS, 32) + step_seconds(DIGITS, 18)
+    assert found.epoch is not None
+    assert found.epoch.likely == pytest.approx(by_hand)
+    assert found.seconds is not None
+    assert found.seconds.likely == pytest.approx(10 * by_hand)
+    assert found.step.likely == pytest.approx(step_seconds(DIGITS, 32))
+    assert found.examples_per_second == pytest.approx(32 / found.step.likely)
+
+
+def test_rows_and_epochs_have_their_own_price():
+    plain = predict(DIGITS, card()).seconds
+    priced = predict(DIGITS, card(with_run(entry(), row=1e-6, epoch=1e-3))).seconds
+    assert plain is not None
+    assert priced is not None
+    assert priced.likely - plain.likely == pytest.approx(10 * (1_618e-6 + 1e-3))
+
+
+def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
+    config = replace(DIGITS, validation=0.0)
+    found = predict(config, card(with_run(entry(), wall_start=0.25, wall_epoch=0.01, wall_share=0.1)))
+    assert found.seconds is not None
+    assert found.wall_seconds is not None
+    evaluated = prices().of(build(config.resolved(), 512, learning=False)).seconds
+    rest = prices().of(build(config.resolved(), 1_000 - 512, learning=False)).seconds
+    # Once at the least: the training sample of 1,000 rows at the end.
+    by_hand = found.seconds.likely * 1.1 + 0.25 + 10 * 0.01 + max(evaluated + rest, 0.05 * found.seconds.likely)
+    assert found.wall_seconds.likely == pytest.approx(by_hand, rel=0.02)
+
+
+def test_a_slowed_machine_takes_longer_by_as_much():
+    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowed=2.0)
+    for name in ("step", "epoch", "seconds", "wall_seconds"):
+        assert getattr(slowed, name).likely == pytest.approx(2 * getattr(plain, name).likely)
+    assert sum(spent for _, spent in slowed.prices) + slowed.overhead == pytest.approx(slowed.step.likely)
+
+
+def test_the_band_is_as_wide_as_the_errors_were():
+    wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 1.0, 4.0))))
+    found = predict(DIGITS, card(wide)).step
+    # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
+    assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
+
+
+def test_past_runs_are_among_the_errors_and_no_band_is_a_line():
+    exact = replace(entry(), prices=prices((0.0,) * 21))
+    found = predict(DIGITS, card(exact)).step
+    assert (found.low / found.likely, found.high / found.likely) == pytest.approx((math.exp(-LEAST_ERROR), math.exp(LEAST_ERROR)))
+    learned = predict(DIGITS, card(exact), errors=[-0.5] * 10).step
+    assert learned.high / learned.likely == pytest.approx(math.exp(0.5))
+
+
+def test_until_stopped_has_an_epoch_and_no_end():
+    found = predict(replace(DIGITS, epochs=None), card())
+    assert found.epoch is not None
+    assert found.seconds is found.wall_seconds is None
+
+
+def test_a_file_whose_rows_are_not_known_has_a_step_and_nothing_more(tmp_path):
+    found = predict(replace(DIGITS, dataset=str(tmp_path / "rows.csv")), card())
+    assert found.step.likely > 0
+    assert found.epoch is found.seconds is found.wall_seconds is None
+
+
+def test_rows_that_are_made_on_the_way_leave_the_wall_clock_blank():
+    found = predict(replace(DIGITS, dataset="teacher", examples=10**6), card())
+    assert found.seconds is not None
+    assert found.wall_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("layers", "examples"),
+    [((64, 32, 10), 10**15), ((1_000_000, 1_000_000, 10), 10**15), ((10**6,) * 3, None), ((30, 30), 10**30)],
+)
+def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
+    config = replace(DIGITS, layers=layers, dataset="teacher", examples=examples, epochs=90)
+    found = predict(config, card())
+    assert found.seconds is not None
+    assert 0 < found.seconds.low < found.seconds.likely < found.seconds.high < math.inf
+    assert found.memory_bytes > 0
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_memory_is_what_a_run_asks_for_before_it_starts():
+    config = Trainer(DIGITS).config
+    found = predict(config, card())
+    assert found.memory_bytes - found.memory.data == room.needed(config)
+    assert found.memory.data == 1_618 * (64 * 4 + 8)
+    assert (
+        predict(replace(config, dtype="float64"), card(entry(dtype="float64"))).memory.parameters == 2 * found.memory.parameters
+    )
+
+
+def test_what_dominates_is_the_dearest_operation():
+    op, share = predict(replace(DIGITS, layers=(900, 800, 10)), card()).dearest
+    assert (op.layer, op.inputs, op.outputs) == (1, 900, 800)
+    assert 0.3 < share < 1
+
+
+def test_every_number_of_the_document_has_its_kind():
+    assert not unmarked(predict(DIGITS, card()).to_dict())
+
+
+# ── which card ──
+
+
+def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
+    with pytest.raises(
+        BackendError, match=r"numba@3 float64: not on the machine card .*calibrate --backends numba --threads 3 --dtypes float64"
+    ):
+        predict(replace(DIGITS, backend="numba", threads=3, dtype="float64"), card())
+
+
+def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
+    found = predict(replace(DIGITS, backend="scalar", threads=7), card(entry("scalar", 1, "float64")))
+    assert (found.backend, found.threads) == ("scalar", 1)
+
+
+def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(outlook, "slowdown", lambda best: 3.0)
+    cards.keep(card())
+    path = tmp_path / "elsewhere.json"
+    cards.document.write(path, "machine card", 1, card(machine=ELSEWHERE).to_dict())
+    cards.take(path, "abacus")
+    here, there = outlook.here().predict(DIGITS), outlook.of("abacus").predict(DIGITS)
+    assert (here.foreign, there.foreign) == (False, True)
+    assert there.machine.startswith("Abacus 9000")
+    assert here.step.likely == pytest.approx(3 * there.step.likely)
+    labels = [(one.label, one.foreign) for one in outlook.priced(DIGITS)]
+    assert labels == [("numpy@1", False), ("numpy@1 abacus", True)]
+    assert outlook.best_rate().who == "numpy@1"
+
+
+def test_without_a_card_there_is_a_remedy_and_no_rate():
+    with pytest.raises(DataError, match="run tuisim calibrate"):
+        outlook.here()
+    assert outlook.priced(DIGITS) == []
+    assert outlook.best_rate() is None
+
+
+def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
+    asked: list[float] = []
+    monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or 1.5)
+    now = [0.0]
+    seen = Outlook(card(), clock=lambda: now[0])
+    assert [seen.slowed, seen.slowed] == [1.5, 1.5]
+    assert asked == [1e-4]
+    now[0] = 11.0
+    assert seen.slowed == 1.5
+    assert len(asked) == 2
+    seen.refreshed()
+    assert seen.slowed == 1.5
+    assert len(asked) == 3
+
+
+def test_scored_runs_of_this_machine_and_backend_count(monkeypatch):
+    run = Run(
+        when="2026-01-02T03:04:05+00:00", machine=outlook.this_machine().id, backend="numpy", threads=1, layers=(4, 3), batch=2,
+        dtype="float32", optimizer="sgd", loss="mse", steps=10, examples=20, operations_per_step=9, bytes_per_step=9, seconds=2.0,
+        wall_seconds=3.0, predicted_seconds=(0.5, 1.0, 4.0), predicted_wall_seconds=None, ended="completed",
+    )  # fmt: skip
+    for one in (run, replace(run, backend="numba"), replace(run, machine="another"), replace(run, predicted_seconds=None)):
+        append(one)
+    assert outlook.errors("numpy") == pytest.approx((math.log(0.5),))
+
+
+# ── in a few figures ──
+
+
+def test_a_cards_entry_in_figures_a_person_knows():
+    found = figures(entry())
+    assert found.call == pytest.approx(CALL + 2e-9)
+    assert found.element_near == pytest.approx(2e-9)
+    rates = dict(found.products)
+    assert rates["square 512·512·512"] == pytest.approx(2e9, rel=0.01)
+    assert rates["tiny 1·30·30"] == pytest.approx(2 * 900 / (CALL + 900e-9))
+
+
+def test_what_no_price_is_known_of_is_blank():
+    found = figures(replace(entry(), prices=replace(prices(), kinds={})))
+    assert (found.call, found.products, found.element_near, found.parameter_far) == (None, (), None, None)
+
+
+def test_bands_of_a_run_hold_its_likely_value():
+    found = predict(DIGITS, card())
+    for band in (found.step, found.epoch, found.seconds, found.wall_seconds):
+        assert isinstance(band, Band)
+        assert band.low < band.likely < band.high
+    assert RunCosts(1.0, 2.0, 3.0, 4.0, 5.0).to_dict()["wall_share"] == 5.0

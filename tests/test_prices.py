@@ -1,0 +1,238 @@
+"""Prices fitted to samples: known laws are found again, and what was measured nearby corrects a law that is off."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_card import CALL, ELEMENT, MULTIPLY
+from made_card import prices as made_prices
+
+from tuisim.config import RunConfig
+from tuisim.predict import prices as fitting
+from tuisim.predict.design import FEW, MANY, networks
+from tuisim.predict.nonnegative import nonnegative
+from tuisim.predict.price import Point, Price, fitted, terms
+from tuisim.predict.prices import Prices, fit
+from tuisim.predict.sample import Sample
+from tuisim.predict.work import FAR, NEAR, Work, far, shares, works
+from tuisim.program import Kind, Phase, build
+from tuisim.study.score import grid
+from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
+
+THIRTY = RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1).resolved()
+
+
+def dense(batch: int, inputs: int, outputs: int, out: float = 0.0) -> Work:
+    return Work(Kind.DENSE, None, batch, inputs, outputs, 0, out)
+
+
+# ── least squares ──
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_no_unknown_is_below_zero_and_no_small_step_is_better(unknowns, seed):
+    rng = np.random.default_rng(seed)
+    matrix, target = rng.standard_normal((12, unknowns)), rng.standard_normal(12)
+    found = nonnegative(matrix, target)
+    assert (found >= 0).all()
+    slope = matrix.T @ (matrix @ found - target)
+    assert (slope >= -1e-7).all(), "raising an unknown would help"
+    assert np.abs(slope[found > 0]).max(initial=0) < 1e-7, "an unknown that is free is at its best"
+
+
+def test_what_made_the_numbers_is_found_whatever_the_units():
+    rng = np.random.default_rng(1)
+    matrix = rng.random((40, 4)) * [1.0, 1e6, 1e-6, 1e12]
+    wanted = np.array([3.0, 0.0, 5e5, 2e-12])
+    np.testing.assert_allclose(nonnegative(matrix, matrix @ wanted), wanted, rtol=1e-6, atol=1e-18)
+
+
+def test_a_column_of_nothing_has_no_say():
+    assert nonnegative(np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([2.0, 4.0])).tolist() == pytest.approx([0.0, 2.0])
+
+
+# ── one kind ──
+
+
+def test_a_law_is_found_again_and_the_measured_shapes_are_kept():
+    rows = [(dense(b, n, m), 2e-6 + 3e-11 * b * n * m + 5e-10 * b * m) for b, n, m in product((1, 8, 64), (20, 90), (17, 300))]
+    price = fitted(rows)
+    assert price.law["call"] == pytest.approx(2e-6, rel=1e-3)
+    assert price.law["multiply"] == pytest.approx(3e-11, rel=1e-3)
+    assert price.law["output"] == pytest.approx(5e-10, rel=1e-3)
+    assert len(price.points) == len(rows)
+    for work, seconds in rows:
+        assert price.seconds(work) == pytest.approx(seconds, rel=1e-3)
+
+
+def test_a_dip_is_believed_where_it_was_measured_and_not_far_away():
+    price = Price({"multiply": 1e-9}, (Point(32, 64, 64, 0.0, 2 * 1e-9 * 32 * 64 * 64),))
+    at, near, away = dense(32, 64, 64), dense(32, 64, 96), dense(512, 2_048, 1_024)
+    ratios = [price.seconds(work) / (1e-9 * work.batch * work.inputs * work.outputs) for work in (at, near, away)]
+    assert ratios[0] == pytest.approx(2 ** (1 / 1.3))
+    assert ratios[0] > ratios[1] > 1.2
+    assert ratios[2] == pytest.approx(1.0)
+
+
+def test_one_wild_measurement_does_not_make_a_price_wild():
+    price = Price({"multiply": 1e-9}, (Point(32, 64, 64, 0.0, 1e3),))
+    assert price.seconds(dense(32, 64, 64)) < 5 * 1e-9 * 32 * 64 * 64
+
+
+@given(st.integers(1, 10**12), st.integers(1, 10**12), st.integers(1, 10**12))
+def test_prices_of_any_size_are_finite_and_grow(batch, inputs, outputs):
+    price = Price(dict.fromkeys(terms(dense(1, 1, 1)), 1e-9), (Point(3, 4, 5, 0.5, 1e-7),))
+    small, large = price.seconds(dense(batch, inputs, outputs)), price.seconds(dense(2 * batch, inputs, outputs))
+    assert 0 < small < large < math.inf
+
+
+def test_products_alone_keep_their_shapes():
+    relu = Work(Kind.ACTIVATION, "relu", 4, 3, 5, 0, 0.0)
+    assert fitted([(relu, 1e-6), (replace(relu, batch=400), 3e-6)]).points == ()
+
+
+# ── a step ──
+
+
+def test_the_layers_of_an_update_are_priced_as_one_and_shared_by_parameters():
+    program = build(replace(THIRTY, layers=(30, 20, 10), optimizer="adam"))
+    updates = [(work, places) for work, places in works(program) if work.kind is Kind.ADAM]
+    ((work, places),) = updates
+    assert work.parameters == 31 * 20 + 21 * 10
+    assert shares(program, places) == pytest.approx([620 / 830, 210 / 830])
+    assert sorted(place for _, places in works(program) for place in places) == list(range(len(program.ops)))
+
+
+def test_the_price_of_the_questions_network_adds_up_by_hand():
+    """Thirteen operations, of which five are products of 900; 90 elements in mse, activations and their gradients each …"""
+    price = made_prices().of(build(THIRTY))
+    elements = {Kind.GATHER: 60, Kind.SGD: 1_860}
+    by_hand = 5e-6
+    updated = False
+    for op, seconds in price.operations:
+        if op.kind in (Kind.DENSE, Kind.WEIGHT_GRADIENT, Kind.INPUT_GRADIENT):
+            wanted = CALL + 900 * MULTIPLY
+        elif op.kind is Kind.SGD:
+            wanted = (CALL + 1_860 * ELEMENT) / 2
+        else:
+            wanted = CALL + elements.get(op.kind, 30) * ELEMENT
+        assert seconds == pytest.approx(wanted), op.kind
+        by_hand += wanted
+        updated = updated or op.kind is Kind.SGD
+    assert updated
+    assert price.seconds == pytest.approx(by_hand)
+    calls = len([op for op in build(THIRTY).ops if op.kind is not Kind.SGD]) + 1
+    assert price.calls == pytest.approx(calls * CALL)
+
+
+def test_a_function_that_was_not_measured_costs_the_mean_of_the_others():
+    known = made_prices()
+    kinds = {name: price for name, price in known.kinds.items() if name != "activation gelu"}
+    kinds["activation relu"] = Price({"call": 9e-6})
+    work = Work(Kind.ACTIVATION, "gelu", 2, 3, 4, 0, 0.0)
+    others = [kinds[f"activation {name}"].seconds(work) for name in ACTIVATIONS if name != "gelu"]
+    assert replace(known, kinds=kinds).of_work(work) == pytest.approx(sum(others) / len(others))
+
+
+def test_a_kind_done_on_anothers_way_costs_nothing():
+    known = made_prices()
+    kinds = {name: price for name, price in known.kinds.items() if name != "bias_gradient"}
+    assert replace(known, kinds=kinds).of_work(Work(Kind.BIAS_GRADIENT, None, 2, 3, 4, 0, 0.0)) == 0.0
+
+
+def test_how_far_out_of_cache_a_step_is():
+    small, large = (build(replace(THIRTY, layers=(size, size), batch_size=1)) for size in (10, 4_000))
+    assert far(small) == 0.0
+    assert far(large) == 1.0
+    middle = build(replace(THIRTY, layers=(700, 700), batch_size=1))
+    held = sum(middle.nbytes(name) for name, buffer in middle.buffers.items() if buffer.part_of is None)
+    assert far(middle) == pytest.approx(math.log(held / NEAR) / math.log(FAR / NEAR))
+
+
+# ── fitting ──
+
+
+def samples(known: Prices, count: int, slower: float = 1.0) -> list[Sample]:
+    """What a machine with exactly these prices would measure; whole steps `slower` than their operations one by one."""
+    found = []
+    for config in networks("numpy", "float32", 1, count, 10**6):
+        program = build(config)
+        price = known.of(program)
+        found.append(Sample(program, tuple(spent for _, spent in price.operations), slower * price.seconds, 1.0))
+    return found
+
+
+def test_a_machines_prices_are_found_again_from_what_it_measures():
+    known = made_prices()
+    found = fit(samples(known, FEW))
+    program = build(RunConfig(layers=(50, 70, 20), batch_size=40, optimizer="adam", hidden_activation="gelu").resolved())
+    assert found.of(program).seconds == pytest.approx(known.of(program).seconds, rel=0.02)
+    assert max(map(abs, found.errors)) < 0.2
+    assert found.errors == tuple(sorted(found.errors))
+
+
+def test_whole_steps_have_the_last_word():
+    known = made_prices()
+    program = build(RunConfig(layers=(50, 70, 20), batch_size=40).resolved())
+    found = fit(samples(known, FEW, slower=1.5))
+    assert found.of(program).seconds == pytest.approx(1.5 * known.of(program).seconds, rel=0.03)
+
+
+def test_the_errors_are_of_networks_that_the_prices_had_not_seen():
+    """A machine whose times have nothing to do with sizes: what was measured fits, what was not is far off."""
+    rng = np.random.default_rng(3)
+    wild = [
+        replace(sample, operations=tuple(rng.lognormal(-12, 2, len(sample.operations))), step=float(rng.lognormal(-9, 1)))
+        for sample in samples(made_prices(), FEW)
+    ]
+    errors = fit(wild).errors
+    assert errors[-2] - errors[1] > 1.0
+
+
+# ── which networks ──
+
+
+def operations_of(configs: Any) -> set[tuple[Kind, str | None]]:
+    return {(op.kind, op.function) for config in configs for op in build(config).ops}
+
+
+@pytest.mark.parametrize(("backend", "most"), [("numpy", 10**8), ("scalar", 20_000)])
+def test_a_quick_calibration_has_every_kind_of_operation(backend, most):
+    found = list(networks(backend, "float32", 1, FEW, most))
+    evaluated = {Kind.CORRECT_CLASSES, Kind.CORRECT_OUTPUTS}
+    assert {kind for kind, _ in operations_of(found)} == set(Kind) - evaluated
+    assert {config.loss for config in found} == set(LOSSES)
+    assert {config.optimizer for config in found} == set(OPTIMIZERS)
+    # What does nothing has no operation.
+    assert {function for kind, function in operations_of(found) if kind is Kind.ACTIVATION} == set(ACTIVATIONS) - {"identity"}
+
+
+def test_each_part_left_out_leaves_every_kind_to_the_others():
+    found = list(networks("numpy", "float32", 1, MANY, 10**8))
+    for fold in range(fitting.FOLDS):
+        rest = [config for number, config in enumerate(found) if number % fitting.FOLDS != fold]
+        assert operations_of(rest) == operations_of(found)
+
+
+def test_a_score_is_of_networks_that_no_calibration_runs():
+    for backend, most in (("numpy", 10**8), ("numba", 10**8), ("scalar", 20_000)):
+        calibrated = {(c.layers, c.batch_size) for c in networks(backend, "float32", 1, MANY, most)}
+        scored = [(c.layers, c.batch_size) for c in grid(backend, 1, "float32")]
+        assert len(scored) == len(set(scored)) >= 40
+        assert not calibrated & set(scored)
+
+
+def test_networks_stay_within_their_limit():
+    for config in networks("scalar", "float64", 1, MANY, 20_000):
+        program = build(config)
+        products = [
+            op.batch * op.inputs * op.outputs for op in program.ops if op.phase is Phase.FORWARD and op.kind is Kind.DENSE
+        ]
+        assert sum(products) <= 20_000

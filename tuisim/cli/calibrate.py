@@ -1,0 +1,152 @@
+"""`tuisim calibrate`: measure what the operations of a step cost on this machine, and keep it as a card."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tuisim import units
+from tuisim.backends import names, probe
+from tuisim.cli.console import CommandConsole
+from tuisim.cli.options import Json
+from tuisim.cli.progress import ProgressLine
+from tuisim.config import usable_cores
+from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
+from tuisim.predict import cards
+from tuisim.predict.calibrate import Job
+from tuisim.predict.calibrate import calibrate as measure
+from tuisim.predict.card import Card, Entry
+from tuisim.predict.document import card_document
+from tuisim.predict.shapes import figures
+from tuisim.vocabulary import DTYPES, MAX_THREADS
+
+FULL_WIDTH = 116
+"""Columns where there is no terminal to ask."""
+
+
+def calibrate(
+    *,
+    backends: Annotated[str | None, Parameter(help="With commas; all that work here unless said")] = None,
+    threads: Annotated[str | None, Parameter(help="Thread counts, with commas; usable cores less one unless said")] = None,
+    dtypes: Annotated[str, Parameter(help="float32, float64 or both, with a comma")] = "float32",
+    quick: Annotated[bool, Parameter(negative="", help="A quarter of the networks: less exact, in a few seconds")] = False,
+    export: Annotated[str | None, Parameter(help="Write a copy of the card there, and measure nothing")] = None,
+    import_: Annotated[str | None, Parameter(name="--import", help="Keep another machine's card, and measure nothing")] = None,
+    name: Annotated[str | None, Parameter(help="What the imported card is to be called")] = None,
+    json_: Json = False,
+) -> int:
+    """Measure this machine, once: what every kind of operation costs, by backend, in some seconds each."""
+    if import_ is not None:
+        path = cards.take(Path(import_), Path(import_).stem if name is None else name)
+        print(f"kept as {printable(path.stem)}: tuisim predict LAYERS --as {printable(path.stem)}")
+        return ExitCode.DONE
+    if export is not None:
+        cards.export(Path(export))
+        print(f"written: {printable(export, 500)}")
+        return ExitCode.DONE
+    jobs = _jobs(backends, threads, dtypes)
+    found = cards.own()
+    if found.trouble:
+        print(f"tuisim: {found.trouble}", file=sys.stderr)
+    with ProgressLine() as line:
+        card = measure(
+            jobs, found.card, lambda job, done, of: line.show(f"measuring {job.key}: {done} of {of} networks"), quick=quick
+        )
+    path = cards.keep(card)
+    if json_:
+        print(json.dumps(card_document(card), allow_nan=False))
+    else:
+        console = CommandConsole(highlight=False)
+        console = console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH)
+        _print(card, {job.key for job in jobs}, path, console)
+    return ExitCode.DONE
+
+
+def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:
+    """What is to be measured. Raises ConfigError with every mistake at once, BackendError where one cannot work here."""
+    mistakes: list[Mistake] = []
+    asked = [name for name in names() if probe(name).available] if backends is None else _parts(backends)
+    mistakes += [Mistake("backends", name, nearest(name, names())) for name in asked if name not in names()]
+    kinds = _parts(dtypes)
+    mistakes += [Mistake("dtypes", kind, nearest(kind, DTYPES)) for kind in kinds if kind not in DTYPES]
+    counts = [str(max(1, usable_cores() - 1))] if threads is None else _parts(threads)
+    for text in counts:
+        if not (text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MAX_THREADS):
+            mistakes.append(Mistake("threads", text, f"a thread count from 1 to {MAX_THREADS}"))
+    for field, given in (("backends", asked), ("dtypes", kinds), ("threads", counts)):
+        if not given:
+            mistakes.append(Mistake(field, "", "name at least one"))
+    if mistakes:
+        raise ConfigError(mistakes)
+    jobs: dict[str, Job] = {}
+    for backend in asked:
+        for dtype in kinds:
+            for count in counts:
+                # Plain Python computes in doubles on one thread whatever is asked for.
+                job = Job(backend, 1, "float64") if backend == "scalar" else Job(backend, int(count), dtype)
+                jobs[job.key] = job
+    return list(jobs.values())
+
+
+def _parts(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _print(card: Card, measured: set[str], path: Path, console: Console) -> None:
+    console.print(f"[bold]{card.machine}[/] · {card.machine.cores} usable cores", soft_wrap=True)
+    entries = [entry for entry in card.entries if entry.key in measured]
+    console.print(_costs(entries))
+    console.print()
+    console.print(_products(entries))
+    for entry in entries:
+        off = sorted(abs(error) for error in entry.prices.errors)
+        console.print(
+            f"[dim]{entry.key}: {entry.networks} networks, {units.percent(entry.disturbed, 0)} while the machine was slowed; a "
+            f"step that was not measured is off by {units.percent(off[len(off) // 2], 0)} in the middle, by "
+            f"{units.percent(off[round(0.9 * (len(off) - 1))], 0)} for one in ten[/]",
+            soft_wrap=True,
+        )
+    console.print(f"kept in {printable(str(path), 500)}", soft_wrap=True, markup=False)
+
+
+def _costs(entries: list[Entry]) -> Table:
+    """What does not depend on a product's shape."""
+    heads = ("measured", "a call", "relu, near", "far", "SGD, near", "far", "copy", "best step", "peak")
+    table = _table(heads)
+    for entry in entries:
+        found = figures(entry)
+        table.add_row(
+            entry.key,
+            units.duration(found.call),
+            *(_each(value) for value in (found.element_near, found.element_far, found.parameter_near, found.parameter_far)),
+            units.si(entry.peak_bytes, "B/s"),
+            units.si(entry.best_rate, "op/s"),
+            units.si(entry.peak_flops, "op/s"),
+        )
+    return table
+
+
+def _products(entries: list[Entry]) -> Table:
+    """Rates of forward products over shapes."""
+    names_ = [name for name, _ in figures(entries[0]).products] if entries else []
+    table = _table(("product B·N·M, op/s", *names_))
+    for entry in entries:
+        table.add_row(entry.key, *(units.si(rate) for _, rate in figures(entry).products))
+    return table
+
+
+def _each(seconds: float | None) -> str:
+    return "" if seconds is None else units.si(seconds, "s")
+
+
+def _table(heads: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i == 0 else "right")
+    return table

@@ -1,0 +1,126 @@
+"""`tuisim predict`: the time and the memory that a run will take, before it is made."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tuisim import units
+from tuisim.backends import choose
+from tuisim.cli.console import CommandConsole
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.progress import ProgressLine
+from tuisim.config import RunConfig
+from tuisim.errors import ExitCode
+from tuisim.predict import cards, outlook
+from tuisim.predict.band import Band
+from tuisim.predict.calibrate import Job, calibrate
+from tuisim.predict.estimate import Prediction
+from tuisim.predict.outlook import Outlook
+from tuisim.units import layers_text
+
+
+def predict(
+    layers: Layers = None,
+    *,
+    options: RunOptions = NOTHING_GIVEN,
+    config: ConfigFile = None,
+    machine: Annotated[str | None, Parameter(name="--as", help="As on the machine of an imported card, or of a file")] = None,
+    json_: Json = False,
+) -> int:
+    """Predict what a run will take: time with a band, memory, and which operations it goes to."""
+    run = resolve(layers, options, config).resolved()
+    found = (here(run) if machine is None else outlook.of(machine)).predict(run)
+    if json_:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        _print(found, machine, CommandConsole(highlight=False))
+    return ExitCode.DONE
+
+
+def here(config: RunConfig) -> Outlook:
+    """This machine's outlook, with a price for `config`: what is missing is measured first, quickly, and kept."""
+    found = cards.own()
+    backend, threads = choose(config).name, config.resolved().threads
+    assert threads is not None
+    job = Job(backend, 1, "float64") if backend == "scalar" else Job(backend, threads, config.dtype)
+    if found.trouble:
+        print(f"tuisim: {found.trouble}", file=sys.stderr)
+    if found.card is None or found.card.entry(job.backend, job.threads, job.dtype) is None:
+        print(f"tuisim: measuring {job.key} quickly, once; tuisim calibrate is more exact", file=sys.stderr)
+        with ProgressLine() as line:
+            card = calibrate([job], found.card, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
+        cards.keep(card)
+        return Outlook(card)
+    return Outlook(found.card)
+
+
+def _print(found: Prediction, machine: str | None, console: Console) -> None:
+    config = found.config
+    where = f"as on {machine}: {found.machine}" if found.foreign else found.machine
+    console.print(
+        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · "
+        f"{config.dtype} · {found.backend}@{found.threads}",
+        soft_wrap=True,
+    )
+    console.print(f"[dim]{where}; all times projected[/]", soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, head in enumerate(("", "likely", "from", "to", "")):
+        table.add_column(head, justify="right" if 0 < i < 4 else "left")
+    for name, band, note in _times(found):
+        if band is not None:
+            table.add_row(name, *(units.duration(value) for value in (band.likely, band.low, band.high)), note)
+    console.print(table)
+    console.print(_memory(found), soft_wrap=True)
+    console.print(_operations(found))
+    if not found.foreign and abs(found.slowed - 1) >= 0.1:
+        console.print(f"[dim]this machine takes {found.slowed:.2f} × its best time just now; that is in these times[/]")
+
+
+def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
+    examples, epochs = found.ledger.examples, found.config.epochs
+    return [
+        ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),
+        ("epoch", found.epoch, "" if examples is None else f"{examples:,} examples"),
+        ("all steps", found.seconds, "" if epochs is None else f"{epochs:,} epochs"),
+        ("wall clock", found.wall_seconds, "with validation and the loop"),
+    ]
+
+
+def _memory(found: Prediction) -> str:
+    memory = found.memory
+    parts = (
+        ("parameters", memory.parameters), ("gradients", memory.gradients), ("optimizer", memory.optimizer),
+        ("activations", memory.activations), ("data", memory.data), ("aside", memory.aside + memory.batch),
+    )  # fmt: skip
+    words = ", ".join(f"{units.size(value)} {name}" for name, value in parts if value)
+    return f"memory {units.size(found.memory_bytes)}: {words}"
+
+
+MOST_ROWS = 8
+
+
+def _operations(found: Prediction) -> Table:
+    """The dearest operations of a step."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head, side in (
+        ("layer", "right"),
+        ("phase", "left"),
+        ("operation", "left"),
+        ("likely", "right"),
+        ("of the step", "right"),
+    ):
+        table.add_column(head, justify=side)  # type: ignore[arg-type]
+    rows = sorted(found.prices, key=lambda one: -one[1])[:MOST_ROWS]
+    names = {id(op): row.what for op, row in zip(found.ledger.program.ops, found.ledger.rows, strict=True)}
+    for op, seconds in rows:
+        layer = "" if op.layer is None else str(op.layer)
+        share = seconds / found.step.likely if found.step.likely else 0.0
+        what = names.get(id(op), op.kind.value)
+        table.add_row(layer, op.phase.value, what, units.duration(seconds), units.percent(share))
+    return table

@@ -1,0 +1,89 @@
+"""`tuisim score`: predictions held against real runs of networks that no calibration has seen."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tuisim import units
+from tuisim.backends import names
+from tuisim.cli.console import CommandConsole
+from tuisim.cli.options import Json
+from tuisim.cli.progress import ProgressLine
+from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
+from tuisim.predict import outlook
+from tuisim.predict.estimate import COVERED
+from tuisim.study.score import GOAL_MEDIAN, GOAL_WITHIN, Report, quantile
+from tuisim.study.score import score as run_score
+from tuisim.units import layers_text
+
+FULL_WIDTH = 116
+"""Columns where there is no terminal to ask."""
+WORST = 6
+"""Networks that are named as furthest off."""
+
+
+def score(
+    *,
+    backends: Annotated[str | None, Parameter(help="With commas; every one of the card unless said")] = None,
+    json_: Json = False,
+) -> int:
+    """Score the predictions: at least forty networks for each backend of the card, predicted and then run."""
+    asked = None if backends is None else [part.strip() for part in backends.split(",") if part.strip()]
+    mistakes = [Mistake("backends", name, nearest(name, names())) for name in asked or () if name not in names()]
+    if mistakes:
+        raise ConfigError(mistakes)
+    with ProgressLine() as line:
+        found = run_score(outlook.here(), asked, line.show)
+    if json_:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        console = CommandConsole(highlight=False)
+        _print(found, console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH))
+    return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
+
+
+def _print(found: Report, console: Console) -> None:
+    console.print(f"[bold]{found.machine}[/] · predicted over actual seconds", soft_wrap=True)
+    table = _table("backend", "networks", "5 %", "25 %", "median", "75 %", "95 %", "error", "within ¼", "in band", "wall")
+    for one in found.scores:
+        walls = one.wall_errors
+        table.add_row(
+            one.label,
+            str(len(one.runs)),
+            *(f"{ratio:.2f}" for ratio in one.ratios(0.05, 0.25, 0.5, 0.75, 0.95)),
+            units.percent(one.median),
+            units.percent(one.within, 0),
+            units.percent(one.covered, 0),
+            units.percent(quantile(walls, 0.5)) if walls else "",
+        )
+    console.print(table)
+    console.print(
+        f"[dim]goals: median error {units.percent(GOAL_MEDIAN, 0)}, {units.percent(GOAL_WITHIN, 0)} within a quarter, "
+        f"{units.percent(COVERED, 0)} in their band[/]",
+        soft_wrap=True,
+    )
+    runs = sorted((run for one in found.scores for run in one.runs), key=lambda run: -abs(run.ratio - 1))[:WORST]
+    worst = _table("furthest off", "batch", "", "optimizer", "predicted", "actual", "ratio", "machine")
+    for run in runs:
+        config = run.config
+        worst.add_row(
+            layers_text(config.layers), str(config.batch_size), f"{config.backend}@{config.threads} {config.dtype}",
+            config.optimizer, units.duration(run.predicted.likely), units.duration(run.seconds), f"{run.ratio:.2f}",
+            f"{run.slowed:.2f} ×",
+        )  # fmt: skip
+    console.print()
+    console.print(worst)
+    for what, why in found.skipped:
+        console.print(f"{what}: {why}", soft_wrap=True, markup=False)
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
+    return table
