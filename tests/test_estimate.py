@@ -17,6 +17,7 @@ from tuisim.errors import BackendError, DataError
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
 from tuisim.predict.estimate import LEAST_ERROR, predict
+from tuisim.predict.making import seconds_per_row
 from tuisim.predict.outlook import Outlook
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.shapes import figures
@@ -100,6 +101,23 @@ def test_rows_that_are_made_on_the_way_leave_the_wall_clock_blank():
     found = predict(replace(DIGITS, dataset="teacher", examples=10**6), card())
     assert found.seconds is not None
     assert found.wall_seconds is None
+
+
+def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
+    config = replace(DIGITS, dataset="teacher", examples=10**6)
+    known = [predict(config, card(), making=each).wall_seconds for each in (1e-6, 3e-6)]
+    assert known[0] is not None
+    assert known[1] is not None
+    assert known[1].likely - known[0].likely == pytest.approx(2e-6 * 10**6 * 10)
+    assert Outlook(card(), clock=lambda: 0.0).predict(config).wall_seconds is not None
+
+
+def test_what_is_too_wide_to_try_or_not_made_at_all_has_no_time_of_making():
+    wide = replace(DIGITS, layers=(10**6, 3), dataset="teacher")
+    assert seconds_per_row(wide) is None
+    assert seconds_per_row(DIGITS) is None
+    assert seconds_per_row(replace(DIGITS, dataset="moons")) is None, "two inputs"
+    assert 0 < seconds_per_row(replace(DIGITS, dataset="teacher")) < 1e-2
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def test_counts_sizes_shares_and_figures():
     assert units.short_count(123_456_789_012, 9) == "123 G"
     assert units.size(15_000) == "14.6 KiB"
     assert units.size(3) == "3 B"
+    assert units.size(2.0**90) == "1.07e+09 EiB"
     assert units.percent(0.062) == "6.2 %"
     assert units.figure(0.03125) == "0.0312"
     assert units.figure(1.25e-5) == "1.25e-05"

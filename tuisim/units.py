@@ -71,6 +71,8 @@ def size(bytes_: float | None) -> str:
         if abs(value) < 1024 or unit == "EiB":
             break
         value /= 1024
+    if abs(value) >= 1e5:  # beyond the last unit
+        return f"{value:.2e} {unit}"
     return f"{value:.0f} {unit}" if unit == "B" or abs(value) >= 100 else f"{value:.1f} {unit}"
 
 

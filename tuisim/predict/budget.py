@@ -223,34 +223,31 @@ class _Search:
 
     # ── in words ──
 
-    def _takes(self, number: int, by: LimitedBy) -> str:
+    def _takes(self, number: int) -> dict[LimitedBy, str]:
+        """What a run takes, in words, of each kind that is known."""
         found = self._predict(number)
-        return units.size(found.memory_bytes) if by is LimitedBy.MEMORY else units.duration(lasting(found).likely) or "for ever"
+        known = found.wall_seconds or found.seconds
+        seconds = {LimitedBy.SECONDS: units.duration(known.likely) or "for ever"} if known else {}
+        return seconds | {LimitedBy.MEMORY: units.size(found.memory_bytes)}
 
     def _nothing(self, least: int) -> str:
-        smallest = self._shape.named(self._config, least)
-        found = self._predict(least)
-        taken = [units.size(found.memory_bytes)] if self._limit.memory is not None else []
-        if self._limit.seconds is not None:
-            taken.insert(0, units.duration(lasting(found).likely) or "for ever")
-        return f"nothing fits: the least, {smallest}, takes {' and '.join(taken)}"
+        asked = self._limit.loads(self._predict(least))
+        taken = " and ".join(words for kind, words in self._takes(least).items() if kind in asked)
+        return f"nothing fits: the least, {self._shape.named(self._config, least)}, takes {taken}"
 
     def _words(self, found: int, by: LimitedBy) -> str:
         """What fits, what it takes, and why there is no more."""
-        shape, config = self._shape, self._config
-        answer, prediction = shape.of(config, found), self._predict(found)
-        named = shape.named(config, found)
-        if self._question is Question.WIDEST and len(config.layers) > 3:
-            named += f" ({_layers(answer)})"
-        taken = [units.size(prediction.memory_bytes)]
-        if prediction.wall_seconds or prediction.seconds:
-            taken.insert(0, units.duration(lasting(prediction).likely) or "for ever")
-        words = f"{named}: {' and '.join(taken)}"
+        named, taken = self._shape.named(self._config, found), self._takes(found)
+        if self._question is Question.WIDEST and len(self._config.layers) > 3:
+            named += f" ({_layers(self._shape.of(self._config, found))})"
+        words = f"{named}: {' and '.join(taken.values())}"
         if by is LimitedBy.VOCABULARY:
             words += "; no run can be described with more"
+        elif (more := self._takes(found + 1)[by]) != taken[by]:
+            words += f"; {units.short_count(found + 1, 19)} would take {more}"
         else:
-            words += f"; {units.short_count(found + 1, 19)} would take {self._takes(found + 1, by)}"
-        if self._limit.seconds is not None and prediction.wall_seconds is None:
+            words += "; one more would be too much"
+        if self._limit.seconds is not None and self._predict(found).wall_seconds is None:
             words += "; of its time only that of the steps is known"
         return words
 

@@ -136,12 +136,19 @@ _MARKS: dict[str, Mark] = (
 
 
 def predict(
-    config: RunConfig, card: Card, *, slowed: float = 1.0, foreign: bool = False, errors: Sequence[float] = ()
+    config: RunConfig,
+    card: Card,
+    *,
+    slowed: float = 1.0,
+    foreign: bool = False,
+    errors: Sequence[float] = (),
+    making: float | None = None,
 ) -> Prediction:
     """What `config` will take on the machine of `card`. Raises BackendError where the card has no price for it.
 
     `slowed` is what `measure.pulse.slowdown` says of the machine now. `errors` are natural logarithms of predicted over actual
-    of runs that were scored: together with the card's own they make the band.
+    of runs that were scored: together with the card's own they make the band. `making`: seconds for each row that is made as the
+    run goes, where that is known.
     """
     config = config.resolved()
     assert config.threads is not None
@@ -155,7 +162,7 @@ def predict(
     if epoch is not None and config.epochs is not None:
         steps = _times(epoch, config.epochs)
         seconds = _band(steps * slowed, spread)
-        outside = _outside(config, ledger, entry, steps)
+        outside = _outside(config, ledger, entry, steps, making)
         wall = None if outside is None else _band((steps + outside) * slowed, spread)
     return Prediction(
         config=config,
@@ -206,14 +213,18 @@ def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, full: StepPrice) -> 
     return seconds + _times(entry.run.row, ledger.examples) + entry.run.epoch
 
 
-def _outside(config: RunConfig, ledger: Ledger, entry: Entry, steps: float) -> float | None:
+def _outside(config: RunConfig, ledger: Ledger, entry: Entry, steps: float, making: float | None) -> float | None:
     """Wall seconds beside the phases: the loop, validation, and making rows that are not kept; none where unknown."""
     assert ledger.examples is not None
     assert config.epochs is not None
     loop = entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs) + entry.run.wall_share * steps
     held = _held_out(config, ledger.examples)
-    if held is None or not is_resident(config, ledger.examples):
+    if held is None:
         return None
+    if config.resolved_dataset in SYNTHETIC and not is_resident(config, ledger.examples):
+        if making is None:
+            return None
+        loop += _times(making, config.epochs * ledger.examples)
     return loop + _validation(config, entry, held, ledger.examples, steps)
 
 

@@ -19,6 +19,7 @@ from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.estimate import Prediction, predict
 from tuisim.predict.machine import this_machine
+from tuisim.predict.making import seconds_per_row
 from tuisim.predict.project import Priced, Rate
 from tuisim.store.runs import Run, runs
 
@@ -41,8 +42,10 @@ class Outlook:
     def predict(self, config: RunConfig) -> Prediction:
         """What `config` would take. Raises BackendError where the card has no price for it."""
         config = replace(config, backend=choose(config).name)
-        entry_errors = () if self.name else errors(config.backend)
-        return predict(config, self.card, slowed=self.slowed, foreign=bool(self.name), errors=entry_errors)
+        if self.name:
+            return predict(config, self.card, foreign=True)
+        making = seconds_per_row(config)
+        return predict(config, self.card, slowed=self.slowed, errors=errors(config.backend), making=making)
 
     @property
     def slowed(self) -> float:

@@ -60,15 +60,16 @@ def headline(ledger: Ledger) -> Content:
     )
 
 
-def _title(text: str, width: int) -> Content:
-    mark = " counted"
+def title(text: str, width: int, kind: str = "counted") -> Content:
+    """A heading, a rule, and what kind of numbers stand beneath it."""
+    mark = f" {kind}"
     rule = "─" * max(1, width - len(text) - len(mark) - 1)
     return Content.assemble((text, "bold"), " ", (rule, "$border-blurred"), (mark, "$secondary"))
 
 
 def _operations(ledger: Ledger, width: int) -> Content:
     head = f"{'phase':<8}" + "".join(f"{name:>{wide}}" for name, wide in COLUMNS)
-    lines = [_title("operations per example", width), Content.styled(head, "$secondary")]
+    lines = [title("operations per example", width), Content.styled(head, "$secondary")]
     cells = [_cells(ledger.per_step[phase], ledger.batch) for phase in PHASES]
     columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(COLUMNS)]
     for line, phase in enumerate(PHASES):
@@ -97,7 +98,7 @@ def _volume(ledger: Ledger, width: int) -> Content:
         ("bytes moved", "per step", weight(ledger.bytes_per_step)),
         ("intensity", "FLOPs per byte moved", f"{ledger.arithmetic_intensity:.3g}"),
     ]
-    return Content("\n").join([_title("operations of it all, loss included", width), *(_row(*row, width) for row in rows)])
+    return Content("\n").join([title("operations of it all, loss included", width), *(_row(*row, width) for row in rows)])
 
 
 def _total(phases: dict[Phase, Operations] | None) -> int | None:
@@ -114,7 +115,7 @@ def _memory(ledger: Ledger, width: int) -> Content:
         ("batch", "inputs and answers", weight(memory.batch)),
         ("all", "", weight(memory.total)),
     ]
-    return Content("\n").join([_title("memory", width), *(_row(*row, width) for row in rows)])
+    return Content("\n").join([title("memory", width), *(_row(*row, width) for row in rows)])
 
 
 def _row(name: str, what: str, figure: str, width: int) -> Content:
@@ -128,7 +129,7 @@ def _step(ledger: Ledger, width: int) -> Content:
     columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(COLUMNS)]
     head = f"{'layer':<6}{'operation':<27}" + "".join(f"{name:>{wide}}" for name, wide in COLUMNS)
     what = f"one step, operation by operation: B = {number(ledger.batch, 13)} examples, N inputs, M outputs, P parameters"
-    lines = [_title(what, width), Content.styled(f"{head}   formula", "$secondary")]
+    lines = [title(what, width), Content.styled(f"{head}   formula", "$secondary")]
     for line, row in enumerate(rows):
         layer = "" if row.layer is None else str(row.layer)
         figures = "".join(column[line] for column in columns)

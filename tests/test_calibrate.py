@@ -1,0 +1,253 @@
+"""Calibrating, predicting and scoring on this machine, with few networks and short runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_card import ELSEWHERE, card, entry
+from test_marks import unmarked
+
+from tuisim.cli import main
+from tuisim.config import RunConfig
+from tuisim.engine.subject import Subject
+from tuisim.errors import ExitCode
+from tuisim.measure import pulse
+from tuisim.predict import calibrate, cards, outlook, runcosts
+from tuisim.predict.calibrate import Job
+from tuisim.predict.document import card_document
+from tuisim.predict.machine import this_machine
+from tuisim.predict.sample import measure
+from tuisim.study import score as scoring
+from tuisim.study.score import Report, Score, Scored, quantile, score
+from tuisim.units import layers_text
+
+SMALL = RunConfig(layers=(6, 5, 3), batch_size=4, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few networks, small ones, and short runs: the ways are the same."""
+    monkeypatch.setattr(calibrate, "FEW", 9)
+    monkeypatch.setattr(calibrate, "MANY", 12)
+    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 20_000)
+    monkeypatch.setattr(runcosts, "SHORT_EPOCHS", 5)
+    monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
+    monkeypatch.setattr(runcosts, "MANY", 640)
+    monkeypatch.setattr(scoring, "RUN_SECONDS", 0.005)
+    monkeypatch.setattr(scoring, "grid", lambda backend, threads, dtype: [
+        replace(
+            SMALL, layers=(6, width, 3), backend=backend, threads=threads, dtype=dtype, examples=32, dataset="teacher"
+        ).resolved()
+        for width in (4, 5, 6)
+    ])  # fmt: skip
+
+
+# ── measuring ──
+
+
+def test_a_pulse_knows_its_best_and_a_better_one_of_before():
+    beat = pulse.Pulse()
+    beat.readings[:] = [3.0, 1.0, 2.0]
+    assert beat.best == 1.0
+    beat.readings[:] = [*([5.0] * 30), 0.1]
+    assert beat.best == 5.0, "one reading too good to be true is not the best"
+    known = pulse.Pulse(best=1e-9)
+    assert known.best == 1e-9
+    assert not known.quiet()
+    assert 0 < beat.read() < 1
+
+
+def test_how_slowed_the_machine_is_is_told_against_its_best():
+    now = pulse.slowdown(1.0, readings=3)
+    assert pulse.slowdown(now / 1e3, readings=3) > 10
+
+
+def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
+    subject = Subject(SMALL.resolved(), 4, 0.002)
+    found = measure(subject, pulse.Pulse())
+    assert len(found.operations) == len(found.program.ops)
+    assert min(found.operations) > 0
+    assert found.step > 0
+    assert found.disturbed >= 1
+
+
+def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
+    class Slow:
+        best = 1.0
+
+        def read(self) -> float:
+            return 4.0
+
+    monkeypatch.setattr(Subject, "by_operation", lambda self: [1.0] * len(self.program.ops))
+    monkeypatch.setattr(Subject, "timed", lambda self, steps=None: 8.0)
+    subject = Subject(SMALL.resolved(), 4, 0.002)
+    found = measure(subject, Slow())  # type: ignore[arg-type]
+    assert found.disturbed == 4.0
+    assert set(found.operations) == {0.25}
+    assert found.step == 2.0
+
+
+def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
+    told: list[tuple[str, int, int]] = []
+    before = card(entry("numba"), entry("numpy"))
+    found = calibrate.calibrate([Job("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of)))
+    assert [one.key for one in found.entries] == ["numba@1 float32", "numpy@1 float32"]
+    made = found.entry("numpy", 1, "float32")
+    assert made is not None
+    assert 9 <= made.networks <= 12
+    assert made.best_rate > 1e6
+    assert made.peak_flops > 1e8
+    assert 0 <= made.disturbed <= 1
+    assert made.device
+    assert told[0] == ("numpy@1 float32", 0, 12)
+    assert told[-1] == ("numpy@1 float32", 12, 12)
+    assert outlook.Outlook(found).predict(SMALL).step.likely > 0
+    assert not unmarked(json.loads(json.dumps(card_document(found))))
+
+
+# ── commands ──
+
+
+def run(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_calibrate_keeps_a_card_that_predict_uses(capsys):
+    code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--json")
+    assert code == ExitCode.DONE
+    assert [one["key"] for one in json.loads(out)["entries"]] == ["numpy@1 float32"]
+    assert cards.own().card is not None
+    code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1", "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert found["seconds"]["low"] < found["seconds"]["likely"] < found["seconds"]["high"]
+    assert found["wall_seconds"]["likely"] > found["seconds"]["likely"]
+    assert found["memory_bytes"] > 0
+    assert found["machine"] == str(this_machine())
+
+
+def test_predict_measures_what_is_missing_and_says_so(capsys):
+    code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
+    assert code == ExitCode.DONE
+    assert "measuring numpy@1 float32 quickly, once" in err
+    assert "all times projected" in out
+    assert run(capsys, "predict", "6-5-3", "--threads", "1")[2] == ""
+
+
+def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
+    (own_folder / "card.json").write_text("{")
+    code, _, err = run(capsys, "predict", "6-5-3", "--threads", "1")
+    assert code == ExitCode.DONE
+    assert "card.json is not JSON" in err
+    assert "ignored: run tuisim calibrate" in err
+    assert cards.own().card is not None
+
+
+def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
+    cards.keep(card())
+    assert run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"))[0] == ExitCode.DONE
+    cards.document.write(tmp_path / "abacus.json", "machine card", 1, card(machine=ELSEWHERE).to_dict())
+    code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "abacus.json"))
+    assert (code, "--as abacus" in out) == (ExitCode.DONE, True)
+    code, out, _ = run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus", "--json")
+    found = json.loads(out)
+    assert found["foreign"] is True
+    assert found["slowed"] == 1.0
+    assert "Abacus 9000" in run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("calibrate", "--backends", "nmpy"), "backends = nmpy: unknown; did you mean numpy?"),
+        (("calibrate", "--threads", "0"), "threads = 0: a thread count from 1"),
+        (("calibrate", "--dtypes", "float16"), "dtypes = float16: unknown"),
+        (("calibrate", "--backends", ","), "backends = '': name at least one"),
+        (("calibrate", "--import", "/nowhere/card.json"), "no such file"),
+        (("calibrate", "--export", "/nowhere/card.json"), "no machine card yet"),
+        (("predict", "64-32-10", "--as", "nobody"), "machine = nobody: no card of that name"),
+        (("predict", "64-0-10"), "layers"),
+        (("score",), "no machine card yet: run tuisim calibrate"),
+        (("score", "--backends", "nmpy"), "did you mean numpy?"),
+    ],
+)
+def test_mistakes_are_one_line_with_the_remedy(capsys, arguments, words):
+    code, out, err = run(capsys, *arguments)
+    assert code in (ExitCode.BAD_CONFIGURATION, ExitCode.BAD_DATA)
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
+    cards.keep(card())
+    code, out, _ = run(
+        capsys, "predict", "1000000-1000000-1000000", "--examples", "1e15", "--dataset", "teacher", "--threads", "1", "--json"
+    )  # fmt: skip
+    assert code == ExitCode.DONE
+    found = json.loads(out)
+    assert found["seconds"]["likely"] > 1e15
+    assert found["memory_bytes"] > 10**12
+
+
+# ── scores ──
+
+
+def test_a_score_is_of_real_runs(monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda best: 1.0)
+    seen = outlook.Outlook(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
+    told: list[str] = []
+    found = score(seen, tell=told.append)
+    assert [(one.label, len(one.runs)) for one in found.scores] == [("numpy@1 float32", 3)]
+    assert [layers_text(run.config.layers) for run in found.scores[0].runs] == ["6-4-3", "6-5-3", "6-6-3"]
+    assert all(run.seconds > 0 and run.wall_seconds >= run.seconds for run in found.scores[0].runs)
+    assert told[0] == "numpy@1 float32: 0 of 3"
+    assert not unmarked(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+
+
+def scored(ratio: float, wide: float = 1.5) -> Scored:
+    """Predicted `ratio` times what it took."""
+    band = calibrate_band(ratio, wide)
+    return Scored(SMALL.resolved(), band, 1.0, None, 1.1, 1.0)
+
+
+def calibrate_band(likely: float, wide: float) -> Any:
+    from tuisim.predict.band import Band
+
+    return Band(likely / wide, likely, likely * wide)
+
+
+def test_errors_are_told_as_they_are():
+    found = Score("numpy@1", tuple(scored(ratio) for ratio in (0.5, 0.9, 1.0, 1.0, 1.3)))
+    assert found.median == pytest.approx(0.1)
+    assert found.within == pytest.approx(0.6)
+    assert found.covered == pytest.approx(0.8)
+    assert found.ratios(0.0, 0.5, 1.0) == pytest.approx((0.5, 1.0, 1.3))
+    assert not found.passed
+    assert Score("numpy@1", tuple(scored(1.05) for _ in range(9))).passed
+    assert not Report("here", (), ()).passed, "nothing scored is nothing shown"
+    assert quantile([1.0, 2.0], 0.25) == 1.25
+
+
+def test_a_run_that_cannot_be_made_is_named_and_left_out():
+    found = score(outlook.Outlook(card(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
+    assert found.scores == ()
+    assert len(found.skipped) == 3
+    assert "nothing" in found.skipped[0][1]
+
+
+def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
+    cards.keep(card())
+    monkeypatch.setattr("tuisim.cli.score.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(2.0),)),), ()))
+    code, out, _ = run(capsys, "score")
+    assert code == ExitCode.CHECK_FAILED
+    assert "100.0 %" in out
+    monkeypatch.setattr("tuisim.cli.score.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(1.0),)),), ()))
+    assert run(capsys, "score", "--json")[0] == ExitCode.DONE
+    assert Path("score.json").exists() is False

@@ -1,0 +1,50 @@
+"""What making the rows of an endless source takes, found out by making a few: for volumes too large to keep.
+
+It knows nothing of networks beyond how wide a row is.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+
+from tuisim.config import RunConfig
+from tuisim.data import source
+from tuisim.data.facts import SYNTHETIC
+from tuisim.errors import TuisimError
+
+VALUES, ROWS = 100_000, 2_000
+"""At most so many inputs and answers, and so many rows, are made to find out: a few milliseconds."""
+TRIES = 3
+
+
+def seconds_per_row(config: RunConfig) -> float | None:
+    """Seconds for a row of the configuration's data, made on this machine; none where one row alone is too much to try.
+
+    Also none for data that are read and not made, and for those that do not fit the network.
+    """
+    name = config.resolved_dataset
+    if name not in SYNTHETIC:
+        return None
+    return _measured(name, config.layers[0], config.layers[-1], config.loss, config.dtype)
+
+
+@lru_cache(maxsize=64)
+def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str) -> float | None:
+    rows = min(ROWS, VALUES // (inputs + outputs))
+    if not rows:
+        return None
+    config = RunConfig(layers=(inputs, outputs), loss=loss, dtype=dtype, dataset=name, batch_size=1).resolved()
+    try:
+        made = source.endless(config, name)
+    except TuisimError:  # does not fit, as the run itself will say
+        return None
+    X, Y = made.empty(rows)
+    best = float("inf")
+    for number in range(TRIES):
+        start = perf_counter()
+        made.fill(X, Y, number)
+        best = min(best, perf_counter() - start)
+    return best / rows if np.isfinite(best) else None

@@ -1,0 +1,209 @@
+"""How long the typed run would take, before it runs: a column of times and bands, or two lines.
+
+It draws what is foreseen and knows none of it: predictions and changes come finished.
+"""
+
+from __future__ import annotations
+
+import math
+
+from textual.content import Content
+from textual.widgets import Static
+
+from tuisim import units
+from tuisim.accounting.formulas import FORMULAS
+from tuisim.measure.pulse import QUIET
+from tuisim.predict.band import Band
+from tuisim.predict.estimate import Prediction
+from tuisim.program import Op, Phase
+from tuisim.tui.edits import Change
+from tuisim.tui.forecast import Foreseen, Measuring
+from tuisim.tui.widgets.setup_ledger import LEAST_WIDTH, MOST_WIDTH, title
+from tuisim.tui.widgets.setup_numbers import weight
+
+ROWS, FOLDED_ROWS = 8, 2
+"""Lines it takes whatever there is to say, so that nothing round it moves."""
+BAR = 20
+
+
+class SetupForecast(Static):
+    """Time and memory of the configuration as it is typed."""
+
+    BINDING_GROUP_TITLE = "time and memory"
+    HELP = (
+        "Predicted from what the operations cost on this machine, which is measured once: likely, and the band that nine of ten "
+        "runs lie in. Beneath it, what the last edit changes in the run's time, or an epoch's where it goes on until stopped."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(id="forecast", markup=False)
+        self._foreseen = Foreseen()
+        self._change: Change | None = None
+        self.folded = False
+        """Two lines instead of a column."""
+
+    def show(self, foreseen: Foreseen, change: Change | None) -> None:
+        self._foreseen, self._change = foreseen, change
+        self.redraw()
+
+    def redraw(self) -> None:
+        self.styles.height = FOLDED_ROWS if self.folded else ROWS
+        self.refresh()
+
+    def render(self) -> Content:
+        width = self.content_size.width
+        lines = self._two(width) if self.folded else self._column(min(max(LEAST_WIDTH, width), MOST_WIDTH))
+        return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
+
+    def _column(self, width: int) -> list[Content]:
+        seen = self._foreseen
+        lines = [title("time and memory", width, "projected")]
+        if seen.prediction is None:
+            return [*lines, *self._instead(width)]
+        found = seen.prediction
+        lines += [_row(*row) for row in _times(found)]
+        op, part = found.dearest
+        memory = Content.assemble(
+            (f"{'memory':<12}", "$secondary"), f"{weight(found.memory_bytes):>10}", ("  counted", "$secondary")
+        )
+        dearest = Content.assemble(
+            (f"{'dearest':<12}", "$secondary"),
+            f"{units.percent(part, 0):>10}",
+            ("  of a step: ", "$secondary"),
+            (_named(op), _tone(op)),
+        )
+        lines += [memory, dearest, _changed(self._change)]
+        if seen.measuring is not None:
+            lines.append(_measuring(seen.measuring, width))
+        else:
+            lines.append(Content.styled(seen.trouble or _machine(found, width), "$warning" if seen.trouble else "$secondary"))
+        return lines
+
+    def _instead(self, width: int) -> list[Content]:
+        seen = self._foreseen
+        lines = [] if seen.measuring is None else [_measuring(seen.measuring, width)]
+        if seen.trouble:
+            words = Content.styled(seen.trouble, "$secondary" if seen.measuring else "$warning")
+            lines += words.wrap(width)
+        return lines[: ROWS - 1]
+
+    def _two(self, width: int) -> list[Content]:
+        seen = self._foreseen
+        if seen.prediction is None:
+            return self._instead(width)[:FOLDED_ROWS]
+        found = seen.prediction
+        op, part = found.dearest
+        dearest = Content.assemble((f"{units.percent(part, 0)} of a step: ", "$secondary"), (_named(op), _tone(op)))
+        if seen.measuring is not None:
+            return [_short(found, width), _measuring(seen.measuring, width)]
+        change = _changed(self._change)
+        room = width - change.cell_length - dearest.cell_length
+        second = (
+            change if change.cell_length and room < 3 else Content("   " if change.cell_length else "").join([change, dearest])
+        )
+        return [_short(found, width), second]
+
+
+# ── times ──
+
+
+def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
+    """(what, its time, why there is none)."""
+    config = found.config
+    whole, steps = found.wall_seconds, found.seconds
+    if config.epochs is None:
+        run: tuple[str, Band | None, str] = ("whole run", None, "until stopped")
+    elif whole is None and steps is not None:
+        run = ("all steps", steps, "")
+    else:
+        run = ("whole run", whole, "known once the file is read")
+    return [("step", found.step, ""), ("epoch", found.epoch, "known once the file is read"), run]
+
+
+def _row(name: str, band: Band | None, why: str) -> Content:
+    head = (f"{name:<12}", "$secondary")
+    if band is None:
+        return Content.assemble(head, (why, "$secondary"))
+    return Content.assemble(head, (f"{_duration(band.likely):>10}", "bold"), (f"  {_reach(band)}", "$secondary"))
+
+
+def _short(found: Prediction, width: int) -> Content:
+    """As many of the times as fit, the whole run's first."""
+    rows = [(name, band) for name, band, _ in reversed(_times(found)) if band is not None]
+    words = {"step": "a step", "epoch": "an epoch", "whole run": "in all", "all steps": "for all steps"}
+    pieces = [f"{_duration(band.likely)} {words[name]}" for name, band in rows]
+    mark = "  projected"
+    while len(pieces) > 1 and len(", ".join(pieces)) + len(mark) > width:
+        pieces.pop()
+    reach = f" ({_reach(rows[0][1])})"
+    first, *others = pieces
+    if len(", ".join(pieces)) + len(reach) + len(mark) > width:
+        reach = ""
+    rest = "".join(f", {piece}" for piece in others)
+    return Content.assemble((first, "bold"), (reach, "$secondary"), rest, (mark, "$secondary"))
+
+
+def _reach(band: Band) -> str:
+    return f"{_duration(band.low)} to {_duration(band.high)}"
+
+
+def _duration(seconds: float) -> str:
+    return units.duration(seconds) if math.isfinite(seconds) else "for ever"
+
+
+# ── words ──
+
+
+def _named(op: Op) -> str:
+    """`layer 2's weights' gradient`."""
+    what = FORMULAS[op.kind].what
+    return what if op.layer is None else f"layer {op.layer}'s {what}"
+
+
+def _tone(op: Op) -> str:
+    return f"$phase-{op.phase.value}" if op.phase in (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE) else "$secondary"
+
+
+def _changed(change: Change | None) -> Content:
+    """`▲ +12 % time, +3.1 M multiplications per example`; nothing where nothing changed."""
+    if change is None:
+        return Content("")
+    parts: list[str] = []
+    if change.time is not None:
+        parts.append(f"{_signed_share(change.time)} time")
+    if change.multiplications is not None:
+        parts.append(f"{_signed(change.multiplications)} multiplications per example")
+    elif change.memory is not None:
+        parts.append(f"{_signed_share(change.memory)} memory")
+    more = next((one for one in (change.time, change.multiplications, change.memory) if one is not None), 0.0)
+    sign = "▲" if more > 0 else "▼"
+    return Content.assemble((f"{sign} ", "$warning" if more > 0 else "$success"), ", ".join(parts)) if parts else Content("")
+
+
+def _signed_share(share: float) -> str:
+    """`+12 %`, `−3 %`, `12 ×`."""
+    if share >= 10:
+        return f"{units.short_count(round(1 + share), 9)} ×"
+    return f"{'+' if share > 0 else '−'}{100 * abs(share):.{0 if abs(share) >= 0.1 else 1}f} %"
+
+
+def _signed(value: float) -> str:
+    figure = units.short_count(abs(value), 6) if abs(value) < 1e300 else "more than 1e300"
+    return f"{'+' if value > 0 else '−'}{figure}"
+
+
+def _machine(found: Prediction, width: int) -> str:
+    """What the times hold for."""
+    by = f"{found.backend}@{found.threads}"
+    if found.slowed > QUIET:
+        by += f", now {found.slowed:.1f} × as slow as at its best"
+    return next((words for words in (f"on {found.machine}, {by}", f"on {by}") if len(words) <= width), by)
+
+
+def _measuring(measuring: Measuring, width: int) -> Content:
+    words = f"measuring this machine … {measuring.done} of {measuring.of}"
+    wide = max(0, min(BAR, width - len(words) - len(measuring.key) - 5))
+    full = round(wide * measuring.done / measuring.of)
+    return Content.assemble(
+        words, "  ", ("━" * full, "$accent"), ("━" * (wide - full), "$border-blurred"), (f"  {measuring.key}", "$secondary")
+    )
