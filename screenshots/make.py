@@ -9,9 +9,11 @@ terminal would show: the program's own screen, cell by cell; braille and blocks 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image, ImageDraw, ImageFont
 from pyte.screens import Char
@@ -95,6 +97,36 @@ def page(key: str, seconds: float) -> Callable[[Terminal], None]:
     return play
 
 
+def digits_page(key: str, seconds: float) -> Callable[[Terminal], None]:
+    """One of the pages over the setup screen of the digits."""
+
+    def play(terminal: Terminal) -> None:
+        setup(terminal)
+        terminal.press("right", "enter")
+        settle(terminal, 0.7)
+        terminal.press(key)
+        settle(terminal, seconds)
+
+    return play
+
+
+def hours(terminal: Terminal) -> None:
+    """The network of the digits, at ImageNet's 1.28 M examples and 90 epochs."""
+    digits_page("f9", 1)(terminal)
+    terminal.press("right", "right", "]", "]")
+    settle(terminal, 1)
+
+
+def waterfall(terminal: Terminal) -> None:
+    """Where the time of a real run of the digits went, paused after some seconds."""
+    start(terminal, "digits")
+    settle(terminal, 6)
+    terminal.press("space")
+    settle(terminal, 0.5)
+    terminal.press("f8")
+    settle(terminal, 8)
+
+
 def race(terminal: Terminal) -> None:
     """The digits on every backend, to the end."""
     setup(terminal)
@@ -121,11 +153,37 @@ SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
     "conventions": (120, 36, page("f4", 1)),
     "race": (120, 36, race),
     "crossover": (120, 36, page("f7", 28)),
+    "where": (120, 36, waterfall),
+    "hours": (120, 36, hours),
+    "law": (120, 36, page("f12", 2)),
 }
 
 
+KNOWN = (
+    "30-30-30 --loss mse --output-activation relu --batch-size 1", "64-32-10", "64-128-10", "64-256-256-10 --batch-size 128",
+    "64-32-10 --batch-size 512", "300-300-300 --examples 2000", "784-128-10 --examples 2000", "20-500-5 --examples 4000",
+)  # fmt: skip
+"""Runs that the cost law of its picture is fitted to."""
+
+
+def know_this_machine(home: str) -> None:
+    """A machine card, and some runs: what a person has after a while."""
+    os.environ["TUISIM_HOME"] = home
+    subprocess.run([*APP, "calibrate"], check=True, stdout=subprocess.DEVNULL)
+    for network in KNOWN:
+        for backend in ("numpy", "numba"):
+            command = [*APP, "run", *network.split(), "--backend", backend, "--epochs", "20"]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
 def main() -> None:
-    for name in sys.argv[1:] or SHOTS:
+    with TemporaryDirectory() as home:
+        know_this_machine(home)
+        draw(sys.argv[1:] or list(SHOTS))
+
+
+def draw(names: list[str]) -> None:
+    for name in names:
         columns, rows, play = SHOTS[name]
         with Terminal(APP, columns, rows) as terminal:
             play(terminal)

@@ -21,6 +21,7 @@ from tuisim.predict.calibrate import Job
 from tuisim.predict.document import card_document
 from tuisim.predict.machine import this_machine
 from tuisim.predict.sample import measure
+from tuisim.store.runs import runs
 from tuisim.study import score as scoring
 from tuisim.study.score import Report, Score, Scored, quantile, score
 from tuisim.units import layers_text
@@ -194,6 +195,48 @@ def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
     found = json.loads(out)
     assert found["seconds"]["likely"] > 1e15
     assert found["memory_bytes"] > 10**12
+
+
+# ── runs ──
+
+
+def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
+    cards.keep(card())
+    flags = ("64-32-10", "--dataset", "digits", "--epochs", "3", "--threads", "1")
+    code, out, err = run(capsys, "run", *flags, "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert not unmarked(found)
+    ratio = found["wall_seconds"] / found["predicted_wall_seconds"]["likely"]
+    assert found["longer_than_predicted"]["wall"] == pytest.approx(ratio - 1)
+    assert found["longer_than_predicted"]["steps"] == pytest.approx(
+        found["seconds"] / found["predicted_seconds"]["likely"] - 1, abs=0.05
+    )
+    (one,) = runs().runs
+    assert (one.machine, one.name, one.steps, one.ended) == (this_machine().id, "numpy@1", found["steps"], "completed")
+    assert one.predicted_seconds == tuple(found["predicted_seconds"].values())
+    code, out, _ = run(capsys, "run", *flags)
+    assert "a step: predicted" in out
+    assert "in all: predicted" in out
+
+
+def test_a_run_without_a_card_is_kept_and_nothing_is_said_of_it(capsys):
+    code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert found["predicted_seconds"] is found["predicted_wall_seconds"] is None
+    assert found["longer_than_predicted"] == {"steps": None, "wall": None}
+    assert runs().runs[0].predicted_seconds is None
+
+
+def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "file"))
+    code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
+    assert code == ExitCode.DONE
+    assert json.loads(out)["ended"] == "completed"
+    assert "what this run took was not kept: " in err
+    assert err.count("\n") == 1
 
 
 # ── scores ──

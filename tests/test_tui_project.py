@@ -112,7 +112,7 @@ async def test_the_dials_are_turned_and_stop_at_their_ends():
         await pilot.press(*["right"] * 9, *["right_square_bracket"] * 9)
         assert "1.00 T examples × 1,000 epochs" in header(screen)
         await pilot.press(*["left"] * 9, *["left_square_bracket"] * 9)
-        assert "1,618 examples × 1 epochs" in header(screen)
+        assert "1,618 examples × 1 epoch" in header(screen)
 
 
 async def test_the_ladder_begins_as_each_was_trained_and_each_side_keeps_its_dials_and_row():
@@ -125,7 +125,7 @@ async def test_the_ladder_begins_as_each_was_trained_and_each_side_keeps_its_dia
         assert "not published" in operations
         assert "training length not published" in drawn(screen, "times")
         await pilot.press("right", "right_square_bracket")
-        assert "1,797 examples × 1 epochs" in header(screen)
+        assert "1,797 examples × 1 epoch" in header(screen)
         assert "training length not published" not in drawn(screen, "times")
         await pilot.press("l")
         assert "1,797 examples × 10 epochs" in header(screen)
@@ -179,7 +179,7 @@ async def test_a_mistake_stands_where_the_times_would_be():
 async def test_a_network_of_unknown_volume_begins_at_the_first_step():
     config = RunConfig(layers=(4, 3), dataset="some.csv", epochs=None)
     async with projecting(config=config) as (screen, _):
-        assert "1,797 examples × 1 epochs" in header(screen)
+        assert "1,797 examples × 1 epoch" in header(screen)
 
 
 # ── the picture ──

@@ -14,9 +14,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from tuisim import units
 from tuisim.backends.numpy.blas import blas
+from tuisim.cli.foretold import foretell, keep, score_words, with_prediction
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
 from tuisim.errors import ExitCode, printable
+from tuisim.predict.estimate import Prediction
 from tuisim.units import layers_text
 
 
@@ -29,13 +31,17 @@ def run(
 ) -> int:
     """Train a network and say what it took."""
     trainer = Trainer(resolve(layers, options, config))
+    foretold = foretell(trainer.config)
     control = Control()
     with _signals(control) as caught, _ProgressLine() as line:
         summary = trainer.run(line.show, control, probing=False)
+    note = keep(summary, foretold)
     if json_:
-        print(json.dumps(summary.to_dict()))
+        print(json.dumps(with_prediction(summary.to_dict(), summary, foretold)))
     else:
-        _print(summary)
+        _print(summary, foretold)
+    if note:
+        print(f"tuisim: {note}", file=sys.stderr)
     if summary.exit_code is ExitCode.RUN_FAILED:
         print(f"tuisim: {summary.ended.value}: {summary.message}", file=sys.stderr)
     return caught[0] if caught else int(summary.exit_code)
@@ -102,7 +108,7 @@ class _ProgressLine:
         self._progress.refresh()
 
 
-def _print(summary: Summary) -> None:
+def _print(summary: Summary, foretold: Prediction | None) -> None:
     """The summary in words, one figure a line, each marked with what kind of number it is."""
     rate, flops = summary.examples_per_second, summary.flops_per_second
     lines = [
@@ -113,6 +119,7 @@ def _print(summary: Summary) -> None:
         ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
         ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} in all", "measured"),
+        *(("foretold", words, "projected") for words in score_words(summary, foretold)),
         ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
         ("where", _split(summary), "measured"),
         ("loss", units.figure(summary.loss), "measured"),

@@ -49,7 +49,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         if self.seconds is None and self.memory is None:
-            raise ConfigError([Mistake("seconds", None, "say how many there are, or --memory, or both")])
+            raise ConfigError([Mistake("seconds", None, "say how many there are, or how much memory, or both")])
         mistakes = [
             Mistake(name, value, remedy)
             for name, value, remedy in (

@@ -107,9 +107,7 @@ def _trained(prediction: Prediction, seconds: float) -> Summary:
 
 def _words(found: Verification) -> str:
     assert found.measured is not None
-    ratio = (
-        "" if found.ratio is None else f": {found.ratio:.2f} of it" if found.ratio < 100 else f": {units.si(found.ratio)} × it"
-    )
+    ratio = "" if found.ratio is None else f", {units.figure(found.ratio)} × that"
     return (
         f"{units.count(found.steps)} steps of {units.duration(found.measured)} measured, "
         f"{units.duration(found.predicted)} predicted{ratio}"

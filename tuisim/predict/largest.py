@@ -15,6 +15,8 @@ BISECT_EVERY = 4
 """Of so many trials one is in the middle, whatever the others make one expect."""
 ROUNDS = 8
 """Dips that are followed, at most."""
+FINEST = 1e-13
+"""Of a number, so small a share that floats hardly tell the loads at both ends from each other: only halving helps there."""
 LEAST_LOAD, MOST_LOAD = 1e-300, 1e300
 
 
@@ -50,7 +52,8 @@ def _between(load: Load, low: int, high: int) -> int:
     trial, side = 0, 0
     while high - low > 1:
         trial += 1
-        middle = _halfway(low, high) if trial % BISECT_EVERY == 0 else _crossing(low, high, *heights)
+        halve = trial % BISECT_EVERY == 0 or high - low < low * FINEST
+        middle = _halfway(low, high) if halve else _crossing(low, high, *heights)
         found = load(middle)
         fits = found <= 1
         # An end that stays in its place twice counts for half, or the line would creep to the other one (Illinois).

@@ -30,11 +30,13 @@ def run_app(config: RunConfig | None = None) -> int:
     from tuisim.tui import anew
     from tuisim.tui.app import TuisimApp
     from tuisim.tui.failure import failure_line
+    from tuisim.tui.forecast import Forecast
 
-    app = TuisimApp(anew.handed_down() if config is None else config)
+    app = TuisimApp(anew.handed_down() if config is None else config, forecast=Forecast)
     app.run()
-    if app.worker is not None:
-        app.worker.join(JOIN_SECONDS)
+    for one in (app.worker, app.keeping):
+        if one is not None:
+            one.join(JOIN_SECONDS)
     if app.return_code is None or app.failure is not None:
         print(failure_line(app.failure), file=sys.stderr)
         return ExitCode.RUN_FAILED

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any, ClassVar, Protocol
@@ -15,15 +16,19 @@ from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.message import Message
 from textual.screen import Screen
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
-from tuisim.engine import RunFailed, Worker
+from tuisim.engine import RunFailed, Summary, Worker
 from tuisim.errors import ExitCode, printable
+from tuisim.predict.estimate import Prediction
 from tuisim.presets import PRESETS
 from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver
+from tuisim.tui.forecast import AnyForecast
+from tuisim.tui.keeping import Keeping
 from tuisim.tui.pages import PAGE_BINDINGS, Paged
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.help import HelpScreen, groups
@@ -42,11 +47,26 @@ class AppWorker(RunWorker, Protocol):
 
     @property
     def failure(self) -> RunFailed | None: ...
+    @property
+    def summary(self) -> Summary | None: ...
     def join(self, timeout: float | None = None) -> bool: ...
+
+
+class AppForecast(AnyForecast, Protocol):
+    """A forecast that the app begins and ends."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class TuisimApp(Paged):
     """Setup, runs, pages, help, themes, and the way out."""
+
+    @dataclass
+    class NotKept(Message):
+        """Why the run that has ended could not be kept, in one line."""
+
+        why: str
 
     TITLE = "tuisim"
     CSS_PATH = "tuisim.tcss"
@@ -60,12 +80,23 @@ class TuisimApp(Paged):
         Binding("ctrl+p", "command_palette", "palette", key_display="^p", priority=True),
     ]
 
-    def __init__(self, config: RunConfig | None = None, worker_factory: Callable[[RunConfig], AppWorker] = Worker) -> None:
+    def __init__(
+        self,
+        config: RunConfig | None = None,
+        worker_factory: Callable[[RunConfig], AppWorker] = Worker,
+        forecast: Callable[[Callable[[], bool]], AppForecast] | None = None,
+    ) -> None:
+        """`forecast` is told how to ask whether a training is at work; without one nothing is predicted, and no run is kept."""
         super().__init__(driver_class=terminal_driver())
         self._first = config
         self._make_worker = worker_factory
         self._signals: Signals | None = None
         self.worker: AppWorker | None = None
+        self.forecast = None if forecast is None else forecast(super().training)
+        self.keeping: Keeping | None = None
+        """Of the run in front, or the last one."""
+        self._prediction: Prediction | None = None
+        """What was written down before it."""
         self._left: AppWorker | None = None
         self._started_at = -START_SECONDS
         self.anew = False
@@ -86,9 +117,13 @@ class TuisimApp(Paged):
             loop, before = asyncio.get_running_loop(), getattr(self._driver, "attrs_before", None)
             self._signals = Signals(lambda code: loop.call_soon_threadsafe(self._leave, code), before)
             self._signals.install()
-        self.push_screen(SetupScreen(self._first))
+        if self.forecast is not None:
+            self.forecast.start()
+        self.push_screen(SetupScreen(self._first, forecast=self.forecast))
 
     def on_unmount(self) -> None:
+        if self.forecast is not None:
+            self.forecast.stop()
         if self._signals is not None:
             self._signals.remove()
 
@@ -125,7 +160,26 @@ class TuisimApp(Paged):
         if self.worker is not None:
             self.worker.stop("another run starts")
         self.worker, self.running = self._make_worker(config), config
-        return RunScreen(self.worker, config, count(config))
+        if self.forecast is not None:
+            self.forecast.attend(None)
+            self._prediction = self.forecast.look(config).prediction
+        return RunScreen(self.worker, config, count(config), self._prediction, lambda: not self._calibrating)
+
+    @property
+    def _calibrating(self) -> bool:
+        return self.forecast is not None and self.forecast.measuring
+
+    def training(self) -> bool:
+        """Whether anything is at work that a measurement would disturb."""
+        return super().training() or self._calibrating
+
+    def on_run_screen_begun(self) -> None:
+        if self.forecast is not None and self.worker is not None:
+            self.keeping = Keeping(self.worker, self._prediction, lambda why: self.post_message(self.NotKept(why)))
+            self.keeping.start()
+
+    def on_tuisim_app_not_kept(self, message: NotKept) -> None:
+        self.notify(message.why, title="this run was not kept", severity="warning", timeout=10, markup=False)
 
     # ── The way out ───────────────────────────────────────────────────────────────────────────────────────────────────
 

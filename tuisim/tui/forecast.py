@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol
 
 from tuisim import backends
@@ -31,7 +31,12 @@ SETTLED_SECONDS = 0.7
 """What is asked for must have stood so long: a thread count is typed one digit at a time."""
 LOOK_SECONDS = 0.25
 """Between two looks at what is asked for, while anything is."""
+LOOKS, APART_SECONDS = 3, 0.1
+"""At the machine's speed, each time."""
 NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
+
+
+SOON = "this machine is measured first, once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class AnyForecast(Protocol):
     def look(self, config: RunConfig) -> Foreseen: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _News:
     """All that the thread publishes, at once."""
 
@@ -127,7 +132,8 @@ class Forecast(Background):
         if config.backend == backends.AUTO and any(backends.known(name) is None for name in backends.names()):
             return Foreseen(None, news.measuring, "finding out which backends work here")
         if news.outlook is None:
-            return Foreseen(None, news.measuring, trouble)
+            why = news.failed.get(_job(config)) or (SOON if self._is_missing(_job(config)) else NO_CARD)
+            return Foreseen(None, news.measuring, trouble or ("" if news.measuring else why))
         try:
             return Foreseen(news.outlook.predict(config), news.measuring, trouble)
         except TuisimError as error:
@@ -138,8 +144,6 @@ class Forecast(Background):
 
     def work(self) -> None:
         self._read()
-        if self._news.outlook is None and not self._news.trouble:
-            self._publish(NO_CARD)
         while self.wanted:
             self._asked.wait(None if self._attended is None else LOOK_SECONDS)
             self._asked.clear()
@@ -216,9 +220,7 @@ class Forecast(Background):
         """Publish predictions by this card, at the machine's speed of now."""
         at_work, self._at_work = self._at_work, True
         try:
-            # Its clock stands still: it is looked at here alone, never while somebody types.
-            outlook = Outlook(card, clock=lambda: 0.0)
-            assert outlook.slowed > 0
+            outlook = _at_speed(card)
             self._warm(outlook)
         finally:
             self._at_work = at_work
@@ -253,6 +255,17 @@ def _job(config: RunConfig) -> Job:
     if config.backend == "scalar":
         return Job("scalar", 1, "float64")
     return Job(config.backend, config.threads, config.dtype)
+
+
+def _at_speed(card: Card) -> Outlook:
+    """By this card at the machine's speed of now: the best of some looks, since at any one the screen may be drawing."""
+    looks: list[Outlook] = []
+    for number in range(LOOKS):
+        sleep(APART_SECONDS * (number > 0))
+        # Its clock stands still: the machine is looked at here alone, never while somebody types.
+        looks.append(Outlook(card, clock=lambda: 0.0))
+        _ = looks[-1].slowed
+    return min(looks, key=lambda one: one.slowed)
 
 
 def _kept(card: Card) -> str:

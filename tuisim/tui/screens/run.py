@@ -6,7 +6,7 @@ scripted one serves as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -19,12 +19,14 @@ from textual.widget import Widget
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
-from tuisim.engine.events import Ended, Event, RunFailed, Snapshot, Started, State
+from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RunFailed, Snapshot, Started, State
 from tuisim.errors import printable
+from tuisim.predict.estimate import Prediction
 from tuisim.tui.express import write
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.curves import CurvesView
+from tuisim.tui.widgets.foretold import Foretold
 from tuisim.tui.widgets.gradients import GradientsView
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.ladders import next_pace, next_rate
@@ -84,10 +86,24 @@ class RunScreen(PanelScreen):
 
         config: RunConfig
 
-    def __init__(self, worker: RunWorker, config: RunConfig, ledger: Ledger) -> None:
+    class Begun(Message):
+        """The worker has been started."""
+
+    def __init__(
+        self,
+        worker: RunWorker,
+        config: RunConfig,
+        ledger: Ledger,
+        prediction: Prediction | None = None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`prediction` is what the run is held against; it is begun once the machine is `ready` for it."""
         super().__init__()
         self._worker = worker
         self._config = config
+        self._ready = ready
+        self._begun = False
+        self._throughput = ThroughputView(None if prediction is None else Foretold(prediction))
         self._header_view = HeaderView(config)
         self._header = ViewCanvas(self._header_view, id="run-header")
         self._status_view = StatusView()
@@ -97,7 +113,7 @@ class RunScreen(PanelScreen):
             Panel(1, "operations per example", self._operations, id="operations", numbers=True, turn=None),
             Panel(2, "loss and accuracy", CurvesView(), id="curves", numbers=False, turn=0),
             Panel(3, "gradients", GradientsView(), id="gradients", numbers=False, turn=2),
-            Panel(4, "throughput", ThroughputView(), id="throughput", numbers=True, turn=3),
+            Panel(4, "throughput", self._throughput, id="throughput", numbers=True, turn=3),
         )
         self._canvases = (self._header, self._status, *(panel.canvas for panel in self._panels))
         self._shown: Snapshot | None = None
@@ -132,15 +148,26 @@ class RunScreen(PanelScreen):
         # What Textual adds of its own, notices and tooltips, lies above the panels.
         own = {self._header, self._status, *self._panels}
         self._above = [widget for widget in self.children if widget not in own and not isinstance(widget, KeyLine)]
-        self._worker.start()
+        self._begin()
         self.set_interval(TICK, self.tick)
 
     def on_unmount(self) -> None:
         if self._worker.alive:
             self._worker.stop("the run screen was closed")
 
+    def _begin(self) -> None:
+        """Start the worker, unless something else is still at work on the machine."""
+        self._begun = self._ready()
+        self._status_view.waits_for = "" if self._begun else "waiting for a measurement of this machine to end"
+        if self._begun:
+            self._worker.start()
+            self.post_message(self.Begun())
+
     def tick(self) -> None:
         """Look at the worker once: numbers at every new snapshot, one picture at a time."""
+        if not self._begun:
+            self._begin()
+            self._status.draw()
         for event in self._worker.events():
             self._tell(event)
         snapshot = self._worker.snapshot
@@ -194,8 +221,19 @@ class RunScreen(PanelScreen):
             self._operations.recount(count(event.config))
             if event.notes:
                 self.notify(printable("; ".join(event.notes), 500), title=event.config.dataset, markup=False)
-        elif isinstance(event, Ended) and event.message and event.state is not State.STOPPED:
-            self.notify(printable(event.message, 500), title=event.state.value, markup=False)
+        elif isinstance(event, Ended):
+            self._weigh()
+            if event.message and event.state is not State.STOPPED:
+                self.notify(printable(event.message, 500), title=event.state.value, markup=False)
+        elif isinstance(event, Paused) or (isinstance(event, PaceChanged) and event.pace is not None):
+            # What was predicted is a run at full speed from its start to its end.
+            self._throughput.foretold = None
+
+    def _weigh(self) -> None:
+        """The ended run against what was predicted; its last snapshot is published before its end is told."""
+        last, foretold = self._worker.snapshot, self._throughput.foretold
+        if last is not None and foretold is not None:
+            self._status_view.outcome = foretold.outcome(last)
 
     def _fail(self, event: RunFailed, message: str) -> None:
         self._failure = event

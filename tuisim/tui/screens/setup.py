@@ -24,8 +24,12 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine import room
 from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
+from tuisim.predict.estimate import Prediction
 from tuisim.presets import PRESETS, Preset
+from tuisim.tui.edits import Edits
+from tuisim.tui.forecast import AnyForecast, Foreseen
 from tuisim.tui.widgets.keys import KeyLine
+from tuisim.tui.widgets.setup_forecast import SetupForecast
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.tui.widgets.setup_ledger import SetupLedger
 from tuisim.tui.widgets.setup_numbers import number, weight
@@ -37,8 +41,15 @@ LEDGER_WIDTH = 110
 """Cells from which on the ledger stands beside the form."""
 ASK_SECONDS = 0.2
 """Between two looks whether a backend has been probed."""
+LOOK_SECONDS = 0.2
+"""Between two looks whether there is something new to foresee with."""
+LIGHT = 150
+"""Operations of a step that can be predicted between two keys; for more of them a pause in the typing is waited for."""
+PAUSE_SECONDS = 0.15
+COLUMN_HEIGHT = 34
+"""Rows from which what is foreseen has a column beside the form."""
 _WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast")]
-_HEIGHTS = [(0, "-short"), (34, "-normal"), (50, "-tall")]
+_HEIGHTS = [(0, "-short"), (COLUMN_HEIGHT, "-normal"), (50, "-tall")]
 
 
 class SetupScreen(Screen[None]):
@@ -63,7 +74,10 @@ class SetupScreen(Screen[None]):
     class Returned(Message):
         """This screen is in front again."""
 
-    def __init__(self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS) -> None:
+    def __init__(
+        self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS, forecast: AnyForecast | None = None
+    ) -> None:
+        """`forecast`: who knows how long a run would take; without it nothing is said of that."""
         super().__init__()
         self._first = presets[0].config if config is None else config
         self._presets = presets
@@ -73,6 +87,13 @@ class SetupScreen(Screen[None]):
         self._reading = Reading(None, None)
         self._asking: Thread | None = None
         self._again: Timer | None = None
+        self._forecast = forecast
+        self._edits = Edits()
+        self._stamp: object = None
+        self._prediction: Prediction | None = None
+        self._later: Timer | None = None
+        self._in_front = True
+        self.set_class(forecast is not None, "-foreseen")
 
     def compose(self) -> ComposeResult:
         yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
@@ -81,6 +102,8 @@ class SetupScreen(Screen[None]):
             with Vertical(id="setup-side"):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
                     yield SetupLedger()
+                if self._forecast is not None:
+                    yield SetupForecast()
                 yield Static(id="setup-summary", markup=False)
                 with Vertical(id="setup-start"):
                     yield Button("start training  ^r", id="start", compact=True)
@@ -90,15 +113,28 @@ class SetupScreen(Screen[None]):
     def on_mount(self) -> None:
         self.fill(self._first)
         self.query_one(PresetBar).focus()
+        if self._forecast is not None:
+            self.set_interval(LOOK_SECONDS, self._look)
 
     def on_resize(self) -> None:
         shown = self.query_one(SetupLedger)
         shown.folded = self.size.width < LEDGER_WIDTH
         self._show_start(shown.ledger)
+        for foreseen in self.query(SetupForecast):
+            foreseen.folded = shown.folded or self.size.height < COLUMN_HEIGHT
+            foreseen.redraw()
         self.call_after_refresh(self.query_one(SetupForm).redraw)
 
     def on_screen_resume(self) -> None:
+        self._in_front = True
+        self._foresee()
         self.post_message(self.Returned())
+
+    def on_screen_suspend(self) -> None:
+        """Whatever comes over it may measure or train; a list that opens over it does not."""
+        if self._forecast is not None and not self.app.screen.is_modal:
+            self._in_front = False
+            self._forecast.attend(None)
 
     def fill(self, config: RunConfig) -> None:
         """Show a configuration in the form."""
@@ -123,7 +159,35 @@ class SetupScreen(Screen[None]):
         self.query_one(SetupLedger).ledger = ledger
         matching = (preset.name for preset in self._presets if write(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
+        self._foresee_soon(ledger)
         self._show_start(ledger)
+
+    def _foresee_soon(self, ledger: Ledger | None) -> None:
+        """At once, or for the deepest networks when the typing rests."""
+        if self._later is not None:
+            self._later.stop()
+            self._later = None
+        if ledger is None or len(ledger.program.ops) <= LIGHT:
+            self._foresee()
+        else:
+            self._later = self.set_timer(PAUSE_SECONDS, self._foresee)
+
+    def _look(self) -> None:
+        if self._forecast is not None and self._in_front and self._forecast.stamp != self._stamp:
+            self._foresee()
+
+    def _foresee(self) -> None:
+        """Show what the run would take, and what the edit at hand changes in it."""
+        if self._forecast is None:
+            return
+        self._stamp = self._forecast.stamp
+        config = _foreseeable(self._reading)
+        if self._in_front:
+            self._forecast.attend(config)
+        foreseen = Foreseen() if config is None else self._forecast.look(config)
+        change = self._edits.take(self.query_one(SetupForm).values, foreseen.prediction)
+        self._prediction = foreseen.prediction
+        self.query_one(SetupForecast).show(foreseen, change)
 
     def _with_backend(self, reading: Reading, name: str) -> Reading:
         """And what keeps the backend from working here, if that is known already."""
@@ -151,7 +215,8 @@ class SetupScreen(Screen[None]):
         self.query_one("#start", Button).disabled = config is None
         why = f"✗ mend first: {', '.join(wrong)}" if wrong else ""
         if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
-            why = f"{number(ledger.parameters, 13)} parameters, {weight(ledger.memory.total)}"
+            memory = self._prediction.memory_bytes if self._prediction else ledger.memory.total
+            why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}"
         said = self.query_one("#setup-why", Static)
         said.update(why)
         said.set_class(bool(wrong), "-wrong")
@@ -187,6 +252,12 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
         return reading, ledger
     mistakes = (*reading.mistakes, Mistake("dataset", reading.countable.dataset, obstacle))
     return Reading(None, reading.countable, mistakes), ledger
+
+
+def _foreseeable(reading: Reading) -> RunConfig | None:
+    """What can be predicted: also what this machine's memory or data will not do for, but not what nothing here computes."""
+    unsure = any(mistake.field in ("backend", "threads") for mistake in reading.mistakes)
+    return None if unsure else reading.countable
 
 
 def _obstacle(name: str) -> str | None:

@@ -204,4 +204,6 @@ class ProjectHeader(SceneView):
         else:
             return ""
         volume = "its own examples" if examples is None else units.short_count(examples, 9) + " examples" * roomy
-        return f"{volume} × " + ("its own epochs" if epochs is None else f"{units.short_count(epochs, 9)} epochs")
+        return f"{volume} × " + (
+            "its own epochs" if epochs is None else f"{units.short_count(epochs, 9)} epoch{'s' * (epochs != 1)}"
+        )

@@ -81,13 +81,17 @@ class StatusView:
     def __init__(self) -> None:
         self.failed = ""
         """Why the run failed where there is no snapshot to say so."""
+        self.waits_for = ""
+        """What the run has to wait for before it is begun."""
+        self.outcome = ""
+        """How the ended run compares with what was predicted."""
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         return _inset(self._lines(snapshot, replace(frame, width=frame.width - 2)))
 
     def _lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None or snapshot.state is State.STARTING:
-            words = self.failed or (snapshot.message if snapshot else "") or STARTING_WORDS
+            words = self.failed or (snapshot.message if snapshot else "") or self.waits_for or STARTING_WORDS
             return [((clip(printable(words, 500), frame.width), Tone.BAD if self.failed else Tone.DIM),)]
         message = printable(snapshot.message, 500)
         tone = STATES[snapshot.state][1]
@@ -100,6 +104,8 @@ class StatusView:
             (("examples ", Tone.DIM), (examples, Tone.TEXT), (" counted", Tone.DIM)),
             ((Marked(pace_words(snapshot.pace), Mark.GIVEN), pace_tone), (" given", Tone.DIM)),
         ]
+        if self.outcome and snapshot.state.ended:
+            pieces.insert(0, ((clip(Marked(self.outcome, Mark.PROJECTED), frame.width), Tone.STRONG), (" projected", Tone.DIM)))
         if message:
             # Why it stands still comes first: it must not be what is cut.
             pieces.insert(0, ((clip(message, frame.width), tone),))

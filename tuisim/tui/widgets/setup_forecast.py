@@ -17,13 +17,13 @@ from tuisim.predict.band import Band
 from tuisim.predict.estimate import Prediction
 from tuisim.program import Op, Phase
 from tuisim.tui.edits import Change
-from tuisim.tui.forecast import Foreseen, Measuring
+from tuisim.tui.forecast import SOON, Foreseen, Measuring
 from tuisim.tui.widgets.setup_ledger import LEAST_WIDTH, MOST_WIDTH, title
 from tuisim.tui.widgets.setup_numbers import weight
 
 ROWS, FOLDED_ROWS = 8, 2
 """Lines it takes whatever there is to say, so that nothing round it moves."""
-BAR = 20
+LEAST_BAR, BAR = 8, 20
 
 
 class SetupForecast(Static):
@@ -67,9 +67,9 @@ class SetupForecast(Static):
             (f"{'memory':<12}", "$secondary"), f"{weight(found.memory_bytes):>10}", ("  counted", "$secondary")
         )
         dearest = Content.assemble(
-            (f"{'dearest':<12}", "$secondary"),
+            (f"{'costliest':<12}", "$secondary"),
             f"{units.percent(part, 0):>10}",
-            ("  of a step: ", "$secondary"),
+            "  ",
             (_named(op), _tone(op)),
         )
         lines += [memory, dearest, _changed(self._change)]
@@ -81,11 +81,10 @@ class SetupForecast(Static):
 
     def _instead(self, width: int) -> list[Content]:
         seen = self._foreseen
-        lines = [] if seen.measuring is None else [_measuring(seen.measuring, width)]
-        if seen.trouble:
-            words = Content.styled(seen.trouble, "$secondary" if seen.measuring else "$warning")
-            lines += words.wrap(width)
-        return lines[: ROWS - 1]
+        words = Content.styled(seen.trouble, "$secondary" if seen.measuring or seen.trouble == SOON else "$warning")
+        if seen.measuring is not None:
+            return [_measuring(seen.measuring, width), words]
+        return words.wrap(width)[: ROWS - 1]
 
     def _two(self, width: int) -> list[Content]:
         seen = self._foreseen
@@ -202,7 +201,9 @@ def _machine(found: Prediction, width: int) -> str:
 
 def _measuring(measuring: Measuring, width: int) -> Content:
     words = f"measuring this machine … {measuring.done} of {measuring.of}"
-    wide = max(0, min(BAR, width - len(words) - len(measuring.key) - 5))
+    wide = min(BAR, width - len(words) - len(measuring.key) - 4)
+    if wide < LEAST_BAR:
+        return Content.assemble(words, (f"  {measuring.key}", "$secondary"))
     full = round(wide * measuring.done / measuring.of)
     return Content.assemble(
         words, "  ", ("━" * full, "$accent"), ("━" * (wide - full), "$border-blurred"), (f"  {measuring.key}", "$secondary")

@@ -12,6 +12,7 @@ from tuisim.engine.events import Rates, Snapshot, State
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark, Marked
 from tuisim.measure.peaks import Peaks
+from tuisim.tui.widgets.foretold import Foretold
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
 from tuisim.tui.widgets.plot import Marker, bar, columns_of, large
 
@@ -25,9 +26,11 @@ _NARROW = 48
 class ThroughputView:
     """Rates, utilization, history, phases, progress: the more there is room for, the more of it."""
 
-    kinds: Kinds = (("", Mark.MEASURED),)
-
-    def __init__(self) -> None:
+    def __init__(self, foretold: Foretold | None = None) -> None:
+        self.foretold = foretold
+        """What the run is held against; none where nothing was predicted, or where a pace or a pause makes it another run."""
+        measured = (("", Mark.MEASURED),)
+        self.kinds: Kinds = measured if foretold is None else (*measured, ("predictions", Mark.PROJECTED))
         self._pictures: tuple[list[Line], ...] = ([], [], [], [])
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
@@ -37,17 +40,19 @@ class ThroughputView:
             # Shares and bars at the pictures' pace: at a thousand epochs a second they would only flicker.
             width = frame.width
             self._pictures = (
-                _history(snapshot, frame), _phases(snapshot, frame), _looking(snapshot, width), _progress(snapshot, frame),
+                _history(snapshot, frame), _phases(snapshot, frame), _looking(snapshot, width),
+                _progress(snapshot, frame, self.foretold),
             )  # fmt: skip
         history, phases, looking, progress = self._pictures
         blocks = [
             Block(0, _rates(snapshot, frame)),
             Block(1, _utilization(snapshot, frame)),
-            Block(5, history),
-            Block(3, phases),
-            Block(6, looking),
+            Block(6, history),
+            Block(4, phases),
+            Block(7, looking),
             Block(2, progress),
-            Block(4, _pinned(snapshot.peaks, frame.width)),
+            Block(3, self.foretold.lines(snapshot, frame) if self.foretold else []),
+            Block(5, _pinned(snapshot.peaks, frame.width)),
         ]
         lines = fold(blocks, frame.height)
         notes = [line for note in snapshot.notes for line in wrap(note, frame.width, Tone.DIM)]
@@ -195,16 +200,18 @@ def _of(seconds: float, snapshot: Snapshot) -> str:
     return units.percent(seconds / snapshot.training_seconds).rjust(8)
 
 
-def _progress(snapshot: Snapshot, frame: Frame) -> list[Line]:
+def _progress(snapshot: Snapshot, frame: Frame, foretold: Foretold | None) -> list[Line]:
     epoch = _epoch_share(snapshot)
     lines: list[Line] = []
     if snapshot.total_steps is None:
         words: Line = (("until stopped", Tone.TEXT), (" given", Tone.DIM))
         return [_with_bar("epoch", epoch, words, frame)] if epoch is not None else [words]
     done = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
-    left = units.duration(snapshot.seconds_left) if not snapshot.state.ended else ""
+    seconds = snapshot.seconds_left if foretold is None else foretold.left(snapshot)
+    left = units.duration(seconds) if not snapshot.state.ended else ""
+    whole = f" of {units.duration(foretold.whole(snapshot))}" if foretold and frame.width >= _NARROW else ""
     words = (
-        ((Marked(left.rjust(11) + " left", Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
+        ((Marked(left.rjust(11) + " left" + whole, Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
         if left
         else ((_state_words(snapshot), Tone.DIM),)
     )

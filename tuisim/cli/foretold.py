@@ -1,0 +1,77 @@
+"""What was said of a run before it: written down at its start, held against it at its end, and kept with it.
+
+Where there is no machine card nothing was said; a run never measures the machine first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine import State, Summary
+from tuisim.errors import TuisimError
+from tuisim.marks import Mark
+from tuisim.predict import cards
+from tuisim.predict.estimate import Prediction
+from tuisim.predict.outlook import Outlook
+from tuisim.predict.record import Score, kept, score_run, score_steps
+from tuisim.store.runs import append
+
+
+def foretell(config: RunConfig) -> Prediction | None:
+    """What `config`, as resolved, will take; none without a card that knows its backend."""
+    card = cards.own().card
+    if card is None:
+        return None
+    try:
+        return Outlook(card).predict(config)
+    except TuisimError:  # the card has no price for it, as tuisim predict would say
+        return None
+
+
+def scores(summary: Summary, foretold: Prediction | None) -> tuple[Score | None, Score | None]:
+    """Of its steps, and of its wall time where it came to its end; none where nothing was said, or a pace was kept."""
+    if foretold is None or summary.paced:
+        return None, None
+    whole = summary.ended is State.COMPLETED and not summary.paused_seconds
+    wall = score_run(foretold, summary.wall_seconds) if whole else None
+    return score_steps(foretold, summary.steps, summary.seconds), wall
+
+
+def score_words(summary: Summary, foretold: Prediction | None) -> list[str]:
+    """`a step: predicted 41.2 µs, took 43.7 µs: 6 % more`, and the same of all of it; empty where there is nothing to say."""
+    steps, wall = scores(summary, foretold)
+    return [f"{what}: {one}" for what, one in (("a step", steps), ("in all", wall)) if one is not None]
+
+
+def with_prediction(document: dict[str, Any], summary: Summary, foretold: Prediction | None) -> dict[str, Any]:
+    """The run's document with what was predicted of it, and by how much it took longer, as a share of that."""
+    steps, wall = scores(summary, foretold)
+    seconds, wall_seconds = (None, None) if foretold is None else (foretold.seconds, foretold.wall_seconds)
+    return document | {
+        "predicted_seconds": seconds and seconds.to_dict(),
+        "predicted_wall_seconds": wall_seconds and wall_seconds.to_dict(),
+        "longer_than_predicted": {"steps": steps and steps.more, "wall": wall and wall.more},
+        "marks": document["marks"] | dict.fromkeys(_ADDED, Mark.PROJECTED),
+    }
+
+
+_ADDED = ("predicted_seconds", "predicted_wall_seconds", "longer_than_predicted")
+
+
+def keep(summary: Summary, foretold: Prediction | None) -> str:
+    """Keep what the run took; why that could not be done, empty where it was, or where there is nothing to keep."""
+    if not summary.steps or summary.seconds <= 0 or summary.paced or summary.paused_seconds:
+        return ""
+    config = summary.config
+    assert config.threads is not None
+    run = kept(
+        config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
+        summary.seconds, summary.wall_seconds, foretold, summary.ended.value,
+    )  # fmt: skip
+    try:
+        append(run)
+    except TuisimError as error:
+        return f"what this run took was not kept: {error}"
+    return ""
