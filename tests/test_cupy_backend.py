@@ -21,7 +21,8 @@ from tuisim.backends.probing import Probe
 from tuisim.engine import initial
 from tuisim.engine.divergence import locate
 from tuisim.engine.network import Network
-from tuisim.program import Kind
+from tuisim.predict import calibrate, runcosts
+from tuisim.program import Kind, build
 from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 TOTAL_BYTES = 64 << 20
@@ -180,6 +181,22 @@ def test_the_rate_changes_between_chunks_and_adam_counts_on_on_a_card(card):
     order = np.arange(36)
     close(ours.full.run(order), theirs.full.run(order))
     close(ours.full.read("parameters"), theirs.full.read("parameters"))
+
+
+# ── what it costs ──
+
+
+def test_a_calibration_of_a_card_has_what_handing_work_over_costs(card, monkeypatch):
+    monkeypatch.setattr(calibrate, "FEW", 4)
+    monkeypatch.setattr(calibrate, "MANY", 4)
+    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 300)
+    for name, value in (("SHORT_EPOCHS", 2), ("LONG_EPOCHS", 1), ("FEW", 64), ("MANY", 64), ("RUNS", 1)):
+        monkeypatch.setattr(runcosts, name, value)
+    (entry,) = calibrate.calibrate([calibrate.Job("cupy", 1, "float32")]).entries
+    assert entry.copy_rate > 0
+    assert entry.launch > 0
+    assert "activation relu" not in entry.prices.kinds, "done on the way of the product before it"
+    assert entry.prices.of(build(BASE.resolved())).seconds > 0
 
 
 # ── one step at a time ──

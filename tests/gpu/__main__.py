@@ -27,8 +27,12 @@ from tests.gpu.timing import timed
 from tuisim.backends import get_backend, probe
 from tuisim.backends.cupy import CupyBackend
 from tuisim.config import RunConfig
+from tuisim.predict.calibrate import Job, calibrate
+from tuisim.predict.document import card_document
+from tuisim.predict.outlook import Outlook
 from tuisim.program import build
 from tuisim.study.bench_subjects import Case, Make, Ours, case
+from tuisim.study.score import score
 from tuisim.units import layers_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +74,8 @@ def main(arguments: list[str]) -> int:
         "ceilings": {dtype: asdict(CupyBackend().ceilings(dtype)) for dtype in ("float32", "float64")},
         "steps": [],
     }
+    _write(options.file, document)
+    document["predictions"] = _predictions()
     _write(options.file, document)
     for config in (replace(config, dtype=dtype) for dtype in ("float32", "float64") for config in CASES):
         late = perf_counter() - begun > options.seconds
@@ -150,6 +156,12 @@ def _step(config: RunConfig) -> list[dict[str, Any]]:
     return [
         {"case": one.name, "dtype": config.dtype} | row | (_inside(one) if row["subject"] == REFERENCE else {}) for row in rows
     ]
+
+
+def _predictions() -> dict[str, Any]:
+    """The card's prices, and how far predictions by them are off on networks they have not seen."""
+    outlook = Outlook(calibrate([Job("cupy", 1, "float32")]))
+    return {"card": card_document(outlook.card), "score": score(outlook).to_dict()}
 
 
 def _inside(one: Case) -> dict[str, Any]:

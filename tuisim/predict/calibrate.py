@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from statistics import median
 from time import perf_counter
 
-from tuisim.backends import get_backend
+from tuisim.accounting.ledger import step_operations
+from tuisim.backends import Backend, Costs, OnDevice, get_backend
 from tuisim.engine.subject import Subject
 from tuisim.errors import TuisimError
 from tuisim.measure.peaks import peaks_of
@@ -83,6 +84,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
     samples: list[Sample] = []
     evaluations: list[tuple[StepProgram, float]] = []
     most = MOST.get(job.backend, MOST_ELSEWHERE)
+    before = backend.costs if isinstance(backend, OnDevice) else None
     device = ""
     for number, config in enumerate(networks(job.backend, job.dtype, job.threads, count, most)):
         if number >= FEW and perf_counter() > until:
@@ -101,6 +103,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
             evaluations.append(subject.evaluated())
     tell(count, count)
     _go_on(wanted)
+    copied, launch = _handed_over(backend, before)
     prices = fit(samples)
     peaks = peaks_of(backend, job.dtype, job.threads)
     _go_on(wanted)
@@ -118,6 +121,8 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         evaluation=_evaluation(prices, evaluations),
         run=_run_costs(job),
         prices=prices,
+        copy_rate=copied,
+        launch=launch,
     )
 
 
@@ -126,14 +131,21 @@ def _go_on(wanted: Wanted) -> None:
         raise Unwanted("the calibration was asked to stop")
 
 
+def _handed_over(backend: Backend, before: Costs | None) -> tuple[float | None, float | None]:
+    """Bytes per second copied to a device of its own and seconds to hand a step over, since `before`; none without one."""
+    if before is None or not isinstance(backend, OnDevice):
+        return None, None
+    spent = backend.costs - before
+    copied = spent.transfer_bytes / spent.transfer_seconds if spent.transfer_seconds > 0 else None
+    return copied, spent.launch_seconds / spent.launched_steps if spent.launched_steps else None
+
+
 def _run_costs(job: Job) -> RunCosts:
     """Plain Python's runs are the same but for their steps, and so slow that little could be seen beside them."""
     return runcosts.measure("numpy" if job.backend == "scalar" else job.backend, job.dtype, job.threads)
 
 
 def _rate(sample: Sample) -> float:
-    from tuisim.accounting.ledger import step_operations
-
     return step_operations(sample.program).multiply_adds / sample.step
 
 

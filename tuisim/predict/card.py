@@ -49,6 +49,10 @@ class Entry:
     """Seconds of an evaluation over the price of its operations: the median."""
     run: RunCosts
     prices: Prices
+    copy_rate: float | None = None
+    """Bytes per second copied to a device with a memory of its own; none where there is none."""
+    launch: float | None = None
+    """Of the host's time, seconds for handing one step over to such a device: the mean over those networks."""
 
     @property
     def label(self) -> str:
@@ -62,6 +66,8 @@ class Entry:
         plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("disturbed", "peak_flops", "peak_bytes", "best_rate", "evaluation"):
             plain[name] = short(plain[name])
+        for name in ("copy_rate", "launch"):
+            plain[name] = None if plain[name] is None else short(plain[name])
         return plain | {"run": self.run.to_dict(), "prices": self.prices.to_dict()}
 
 
@@ -119,6 +125,8 @@ def _entry(reader: _Reader) -> Entry:
         evaluation=reader.number("evaluation", float),
         run=RunCosts(**{field.name: run.number(field.name, float) for field in fields(RunCosts)}),
         prices=_prices(reader.inside("prices")),
+        copy_rate=reader.number_or_none("copy_rate"),
+        launch=reader.number_or_none("launch"),
     )
 
 
@@ -188,6 +196,9 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
             raise CardError(f"{self._at(name)} = {printable(value)}: a number from {least:g} on")
         return kind(value)
+
+    def number_or_none(self, name: str) -> float | None:
+        return None if self._get(name) is None else self.number(name, float, least=1e-12)
 
     def numbers(self, name: str) -> list[float]:
         value = self._get(name)

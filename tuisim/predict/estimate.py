@@ -225,6 +225,8 @@ def _outside(config: RunConfig, ledger: Ledger, entry: Entry, steps: float, maki
         if making is None:
             return None
         loop += _times(making, config.epochs * ledger.examples)
+    if entry.copy_rate is not None:
+        loop += _data_bytes(config, ledger.examples) / entry.copy_rate
     return loop + _validation(config, entry, held, ledger.examples, steps)
 
 

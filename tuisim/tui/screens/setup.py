@@ -43,7 +43,7 @@ ASK_SECONDS = 0.2
 """Between two looks whether a backend has been probed."""
 LOOK_SECONDS = 0.2
 """Between two looks whether there is something new to foresee with."""
-LIGHT = 150
+LIGHT = 100
 """Operations of a step that can be predicted between two keys; for more of them a pause in the typing is waited for."""
 PAUSE_SECONDS = 0.15
 COLUMN_HEIGHT = 34

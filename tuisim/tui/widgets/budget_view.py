@@ -154,8 +154,7 @@ class AnswerView(SheetView):
                 Block(6, [BLANK]),
                 Block(3, self._step(answer, frame.width)),
                 Block(4, self._kept(answer, frame.width)),
-                Block(9, [BLANK]),
-                Block(8, _parts(answer, frame.width)),
+                Block(8, [BLANK, *_parts(answer, frame.width)]),
                 Block(7, [BLANK]),
                 Block(2, self._verified(frame.width)),
             ],
@@ -195,12 +194,12 @@ class AnswerView(SheetView):
 
 
 def _parts(answer: Answer, width: int) -> list[Line]:
-    """Where most of a step's time goes, and what the memory is for."""
+    """Which operation takes longest, and what the memory is for."""
     found = answer.prediction
     assert found is not None
     op, share = found.dearest
     layer = "" if op.layer is None else f" of layer {op.layer}"
-    dearest = f"most of a step: {op.kind.value}{layer} {op.phase.value}, {units.percent(share, 0)}"
+    dearest = f"dearest operation: {op.kind.value}{layer}, {op.phase.value}: {units.percent(share, 0)} of a step"
     memory = ((name, getattr(found.memory, name)) for name in found.memory.__slots__)
     pieces: list[Line] = [
         ((units.size(bytes_), Tone.STRONG), (f" {WORDS.get(name, name)}", Tone.DIM)) for name, bytes_ in memory if bytes_

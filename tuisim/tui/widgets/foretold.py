@@ -38,14 +38,20 @@ class Foretold:
         band = self._prediction.wall_seconds or self._prediction.seconds or self._step.times(snapshot.total_steps)
         return band.likely
 
-    def lines(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
-        """A step: predicted, and as it is; at the end also the whole."""
+    def step_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
+        """A step: predicted, and as it is."""
         if snapshot.pace is not None:
             return []
-        lines = [_line(self._step.likely, self._step_score(snapshot), " a step", snapshot, frame)]
-        if snapshot.state is State.COMPLETED and (score := score_run(self._prediction, snapshot.wall_seconds)):
-            lines.append(_line(score.predicted.likely, score, " in all", snapshot, frame))
-        return lines
+        return [_line(self._step.likely, self._step_score(snapshot), " a step", _took(snapshot, "takes"), frame)]
+
+    def run_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
+        """The whole run: predicted, and what it comes to by the pace measured, or took."""
+        if snapshot.pace is not None or snapshot.total_steps is None or (band := self._prediction.wall_seconds) is None:
+            return []
+        left = self.left(snapshot) if snapshot.rates is not None else None
+        known = snapshot.state is State.COMPLETED or left is not None
+        score = score_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
+        return [_line(band.likely, score, " in all", _took(snapshot, "comes to"), frame)]
 
     def outcome(self, snapshot: Snapshot) -> str:
         """How far off it was, in a sentence; empty where the run tells nothing of that."""
@@ -64,15 +70,18 @@ class Foretold:
         return None
 
 
-def _line(predicted: float, score: Score | None, of: str, snapshot: Snapshot, frame: Frame) -> Line:
+def _took(snapshot: Snapshot, meanwhile: str) -> str:
+    return "took" if snapshot.state.ended else meanwhile
+
+
+def _line(predicted: float, score: Score | None, of: str, took: str, frame: Frame) -> Line:
     """`predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words where there is no room."""
     likely = Marked(units.duration(predicted), Mark.PROJECTED)
     wide: Line = (("predicted".rjust(13), Tone.DIM), (Marked(likely.rjust(9), Mark.PROJECTED), Tone.TEXT), (of, Tone.DIM))
     narrow: Line = (("predicted ", Tone.DIM), (likely, Tone.TEXT), (of, Tone.DIM))
     if score is None:
         return wide if frame.width >= width_of(wide) else narrow
-    took = ", took " if snapshot.state.ended else ", takes "
     verdict = (Marked(score.verdict, Mark.PROJECTED), Tone.STRONG)
-    actual: Line = ((took, Tone.DIM), (units.duration(score.actual), Tone.TEXT), (": ", Tone.DIM), verdict)
+    actual: Line = ((f", {took} ", Tone.DIM), (units.duration(score.actual), Tone.TEXT), (": ", Tone.DIM), verdict)
     short: Line = (*narrow, (": ", Tone.DIM), verdict)
     return next((line for line in ((*wide, *actual), (*narrow, *actual), short) if width_of(line) <= frame.width), narrow)

@@ -47,11 +47,12 @@ class ThroughputView:
         blocks = [
             Block(0, _rates(snapshot, frame)),
             Block(1, _utilization(snapshot, frame)),
-            Block(6, history),
+            Block(7, history),
             Block(4, phases),
-            Block(7, looking),
+            Block(8, looking),
             Block(2, progress),
-            Block(3, self.foretold.lines(snapshot, frame) if self.foretold else []),
+            Block(3, self.foretold.step_line(snapshot, frame) if self.foretold else []),
+            Block(6, self.foretold.run_line(snapshot, frame) if self.foretold else []),
             Block(5, _pinned(snapshot.peaks, frame.width)),
         ]
         lines = fold(blocks, frame.height)
@@ -209,9 +210,8 @@ def _progress(snapshot: Snapshot, frame: Frame, foretold: Foretold | None) -> li
     done = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
     seconds = snapshot.seconds_left if foretold is None else foretold.left(snapshot)
     left = units.duration(seconds) if not snapshot.state.ended else ""
-    whole = f" of {units.duration(foretold.whole(snapshot))}" if foretold and frame.width >= _NARROW else ""
     words = (
-        ((Marked(left.rjust(11) + " left" + whole, Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
+        ((Marked(left.rjust(11) + " left", Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
         if left
         else ((_state_words(snapshot), Tone.DIM),)
     )

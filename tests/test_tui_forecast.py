@@ -1,0 +1,459 @@
+"""What the app knows of a run before it: the thread that keeps it ready, the panel that shows it, and the edits that change it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from made_card import card, entry
+from shell import Shell as Bare
+from test_tui_setup import Shell, form, put, retype, text_of
+from textual.pilot import Pilot
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from tuisim.backends import names, registry
+from tuisim.config import RunConfig, usable_cores
+from tuisim.errors import RunError
+from tuisim.predict import cards
+from tuisim.predict.calibrate import Job, Unwanted, calibrate
+from tuisim.predict.card import Card
+from tuisim.predict.estimate import Prediction, predict
+from tuisim.tui import forecast as forecast_module
+from tuisim.tui.edits import Edits, change
+from tuisim.tui.forecast import VARIABLE, Forecast, Foreseen, Measuring
+from tuisim.tui.screens.setup import SetupScreen
+from tuisim.tui.widgets.setup_forecast import SetupForecast
+from tuisim.tui.widgets.setup_ledger import SetupLedger
+from tuisim.tui.widgets.setup_values import write
+
+DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
+SIZES = [(60, 20), (80, 24), (120, 30), (120, 36), (200, 60)]
+
+
+# ── the thread ──
+
+
+class Calibration:
+    """In place of the real one: adds an entry made by hand, or waits until it is not wanted."""
+
+    def __init__(self, waits: bool = False, fails: str = "") -> None:
+        self.jobs: list[Job] = []
+        self.ended = threading.Event()
+        self._waits, self._fails = waits, fails
+
+    def __call__(self, jobs: list[Job], before: Card | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]) -> Card:
+        assert quick
+        (job,) = jobs
+        self.jobs.append(job)
+        tell(job, 12, 30)
+        if self._fails:
+            raise RunError(self._fails)
+        while self._waits:
+            if not wanted():
+                self.ended.set()
+                raise Unwanted("asked to stop")
+            time.sleep(0.002)
+        return (before or replace(card(), entries=())).with_entry(entry(job.backend, job.threads, job.dtype), 1e-4)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(forecast_module, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(forecast_module, "LOOKS", 1)
+
+
+@contextmanager
+def going(forecast: Forecast) -> Iterator[Forecast]:
+    forecast.start()
+    try:
+        yield forecast
+    finally:
+        forecast.stop()
+        assert forecast.join(10)
+    assert forecast.failure is None
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """Wait for it; it must come."""
+    end = time.monotonic() + 10
+    while not (found := what()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+    return found
+
+
+def test_a_machine_without_a_card_is_measured_and_the_card_kept():
+    measure = Calibration()
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        assert forecast.look(DIGITS).prediction is None
+        forecast.attend(DIGITS)
+        found = until(lambda: forecast.look(DIGITS).prediction)
+        assert found.backend == "numpy"
+    assert measure.jobs == [Job("numpy", 1, "float32")]
+    kept = cards.own().card
+    assert kept is not None
+    assert [one.key for one in kept.entries] == ["numpy@1 float32"]
+
+
+def test_what_the_card_lacks_is_added_to_it():
+    cards.keep(card(entry("numba")))
+    measure = Calibration()
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: forecast.look(DIGITS).prediction)
+        wide = replace(DIGITS, dtype="float64")
+        assert forecast.look(wide).prediction is None
+        forecast.attend(wide)
+        until(lambda: forecast.look(wide).prediction)
+        forecast.attend(replace(DIGITS, backend="numba"))
+        until(lambda: forecast.look(replace(DIGITS, backend="numba")).prediction)
+    kept = cards.own().card
+    assert kept is not None
+    assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
+
+
+def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
+    measure = Calibration(waits=True)
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        before = forecast.stamp
+        forecast.attend(DIGITS)
+        assert until(lambda: forecast.look(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
+        assert forecast.stamp != before
+        assert forecast.measuring
+        forecast.attend(None)
+        assert measure.ended.wait(10)
+        until(lambda: not forecast.measuring)
+        until(lambda: forecast.look(DIGITS).measuring is None)
+    assert cards.own().card is None
+
+
+def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
+    training, measure = threading.Event(), Calibration(waits=True)
+    training.set()
+    with going(Forecast(training.is_set, measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        time.sleep(0.05)
+        assert measure.jobs == []
+        training.clear()
+        until(lambda: measure.jobs)
+        training.set()
+        assert measure.ended.wait(10)
+
+
+def test_a_broken_card_is_named_and_replaced(own_folder):
+    (own_folder / cards.OWN).write_text("{")
+    go = threading.Event()
+    with going(Forecast(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        trouble = until(lambda: forecast.look(DIGITS).trouble)
+        until(lambda: "ignored" in forecast.look(DIGITS).trouble)
+        assert "\n" not in trouble
+        go.set()
+        assert until(lambda: forecast.look(DIGITS).prediction)
+        assert forecast.look(DIGITS).trouble == ""
+    assert cards.own().card is not None
+
+
+def test_a_card_of_before_a_change_is_named_and_replaced():
+    now = card()
+    cards.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
+    go = threading.Event()
+    with going(Forecast(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: "numpy was 1.0.0" in forecast.look(DIGITS).trouble)
+        go.set()
+        until(lambda: forecast.look(DIGITS).prediction)
+
+
+def test_what_cannot_be_measured_is_said_and_not_tried_again():
+    measure = Calibration(fails="the loss is no number")
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: "the loss is no number" in forecast.look(DIGITS).trouble)
+        time.sleep(0.05)
+    assert len(measure.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (replace(DIGITS, backend="cupy"), "tuisim calibrate --backends cupy"),
+        (replace(DIGITS, threads=usable_cores() + 1), f"numpy@{usable_cores() + 1}"),
+    ],
+    ids=["a GPU", "more threads than cores"],
+)
+def test_what_is_not_measured_by_itself_says_how_to(asked, words):
+    cards.keep(card())
+    measure = Calibration()
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(asked)
+        until(lambda: words in forecast.look(asked).trouble)
+        time.sleep(0.05)
+    assert measure.jobs == []
+
+
+def test_the_variable_keeps_it_from_measuring(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "never")
+    measure = Calibration()
+    with going(Forecast(measure=measure)) as forecast:
+        forecast.attend(DIGITS)
+        time.sleep(0.05)
+        assert "tuisim calibrate" in forecast.look(DIGITS).trouble
+        assert not forecast.measuring
+    assert measure.jobs == []
+
+
+def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
+    monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
+    with going(Forecast(by_itself=False)) as forecast:
+        forecast.attend(DIGITS)
+        time.sleep(0.02)
+        assert forecast.look(DIGITS).prediction is None
+        cards.keep(card())
+        until(lambda: forecast.look(DIGITS).prediction)
+
+
+def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder, monkeypatch):
+    (own_folder / "file").write_text("in the way")
+    monkeypatch.setenv("TUISIM_HOME", str(own_folder / "file"))
+    with going(Forecast(measure=Calibration(), by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert "cannot be written" in forecast.look(DIGITS).trouble
+
+
+def test_auto_waits_until_every_backend_is_known(monkeypatch):
+    auto = replace(DIGITS, backend="auto")
+    cards.keep(card(entry("numpy"), entry("numba"), entry("scalar", 1, "float64")))
+    monkeypatch.setattr(registry, "_found", {})
+    monkeypatch.setattr(registry, "known", lambda name: registry._found.get(name))
+    monkeypatch.setattr(forecast_module.backends, "known", lambda name: registry._found.get(name))
+    with going(Forecast(measure=Calibration(), by_itself=True)) as forecast:
+        assert "finding out" in forecast.look(auto).trouble
+        forecast.attend(auto)
+        assert until(lambda: forecast.look(auto).prediction).backend in names()
+
+
+def test_the_calibration_itself_stops_before_the_next_network():
+    told: list[int] = []
+    with pytest.raises(Unwanted):
+        calibrate(
+            [Job("numpy", 1, "float32")], tell=lambda _, done, __: told.append(done), quick=True, wanted=lambda: len(told) < 3
+        )
+    assert told == [0, 1, 2]
+
+
+# ── edits ──
+
+
+def taken(edits: Edits, config: RunConfig, **texts: str) -> Any:
+    """The edit that leads to `config`, in the form's words."""
+    return edits.take(write(config) | texts, predict(config, card()))
+
+
+def test_all_that_is_done_to_one_field_is_one_edit():
+    edits = Edits()
+    assert taken(edits, replace(DIGITS, batch_size=32)) is None
+    before = predict(replace(DIGITS, batch_size=32), card())
+    for batch in (1, 12, 128):
+        found = taken(edits, replace(DIGITS, batch_size=batch))
+        assert found == change(before, predict(replace(DIGITS, batch_size=batch), card()))
+    assert edits.take(write(DIGITS) | {"batch_size": "x"}, None) is None
+    other = taken(edits, replace(DIGITS, batch_size=128, optimizer="adam"))
+    assert other == change(
+        predict(replace(DIGITS, batch_size=128), card()), predict(replace(DIGITS, batch_size=128, optimizer="adam"), card())
+    )
+
+
+def test_a_wrong_text_on_the_way_is_no_end_of_the_edit():
+    edits = Edits()
+    taken(edits, DIGITS)
+    edits.take(write(DIGITS) | {"layers": "64-"}, None)
+    wider = replace(DIGITS, layers=(64, 64, 10))
+    assert taken(edits, wider) == change(predict(DIGITS, card()), predict(wider, card()))
+
+
+def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed():
+    before = predict(DIGITS, card())
+    assert change(before, predict(replace(DIGITS, seed=7), card())) == change(before, before)
+    same = change(before, before)
+    assert (same.time, same.multiplications, same.memory) == (None, None, None)
+    wider = change(before, predict(replace(DIGITS, layers=(64, 64, 10)), card()))
+    assert wider.time is not None
+    assert wider.time > 0
+    assert wider.multiplications == pytest.approx(5_158.625 - (5_178.375 - 5_158.625) * 0, rel=0.2)
+    longer = change(replaced_epochs(10), replaced_epochs(25))
+    assert longer.time == pytest.approx(1.5, rel=1e-3)
+    assert longer.multiplications is None
+
+
+def replaced_epochs(epochs: int) -> Prediction:
+    return predict(replace(DIGITS, epochs=epochs), card())
+
+
+def test_a_machine_that_became_slower_between_is_no_change():
+    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowed=2.0)).time is None
+
+
+# ── the setup screen ──
+
+
+class Told:
+    """A forecast by a card made by hand, without a thread; `now` is what is said instead of a prediction."""
+
+    def __init__(self, now: Foreseen | None = None) -> None:
+        self.attended: list[RunConfig | None] = []
+        self.now = now
+        self.measuring = False
+        self.started = self.stopped = False
+
+    @property
+    def stamp(self) -> object:
+        return self.now
+
+    def attend(self, config: RunConfig | None) -> None:
+        self.attended.append(config)
+
+    def look(self, config: RunConfig) -> Foreseen:
+        return self.now or Foreseen(predict(config, card(entry("numpy", 1), entry("numpy", 1, "float64"))))
+
+    def start(self) -> None:
+        self.started = True
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Foretelling(Shell):
+    def __init__(self, config: RunConfig, told: Told) -> None:
+        super().__init__(config)
+        self.told = told
+
+    def on_mount(self) -> None:
+        self.push_screen(SetupScreen(self._config, forecast=self.told))
+
+
+@asynccontextmanager
+async def foreseen(
+    config: RunConfig = DIGITS, told: Told | None = None, size: tuple[int, int] = (120, 36)
+) -> AsyncIterator[tuple[Foretelling, Pilot[None]]]:
+    app = Foretelling(config, told or Told())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+
+
+def panel(app: Any) -> str:
+    return str(app.screen.query_one(SetupForecast).render())
+
+
+async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:
+    async with foreseen() as (app, pilot):
+        found = predict(replace(DIGITS, epochs=10), card())
+        assert found.wall_seconds is not None
+        shown = panel(app)
+        assert "projected" in shown.splitlines()[0]
+        assert "whole run" in shown
+        assert "costliest" in shown
+        assert "▲" not in shown
+        await retype(app, pilot, "layers", "64-320-10")
+        after = panel(app)
+        assert after != shown
+        assert "▲ +" in after
+        assert "+47,400 multiplications per example" in after.replace("+47.4 k", "+47,400")
+        await put(app, pilot, epochs="")
+        assert "until stopped" in panel(app)
+
+
+async def test_an_edit_that_changes_nothing_says_nothing() -> None:
+    async with foreseen() as (app, pilot):
+        await put(app, pilot, batch_size="64")
+        assert "▼" in panel(app)
+        await put(app, pilot, seed="5")
+        assert "▲" not in panel(app)
+        assert "▼" not in panel(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("layers", [(64, 32, 10), (64, *[32] * 63, 10), (10**30,) * 65], ids=["small", "deep", "vast"])
+async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
+    config = RunConfig(layers=layers, dataset="teacher", threads=1, epochs=10)
+    async with foreseen(config, size=size) as (app, pilot):
+        await pilot.pause(0.3)
+        shown = text_of(app)
+        assert "projected" in shown
+        assert "the naive" in shown
+        box = app.screen.query_one(SetupForecast)
+        assert box.region.height == (2 if size[0] < 110 or size[1] < 34 else 8)
+        lines = panel(app).splitlines()
+        assert len(lines) <= box.region.height
+        assert max(map(len, lines)) <= box.content_size.width
+        assert app.screen.query_one("#start").region.bottom < size[1]
+        assert box.region.y >= app.screen.query_one(SetupLedger).parent.region.bottom  # type: ignore[union-attr]
+        if size == (120, 36) and len(layers) == 3:
+            assert app.screen.query_one("#ledger-scroll").max_scroll_y == 0
+
+
+async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
+    async with foreseen(replace(DIGITS, epochs=20), size=(80, 24)) as (app, pilot):
+        first, second = panel(app).splitlines()
+        assert " in all (" in first
+        assert first.endswith("projected")
+        assert "of a step: " in second
+        await put(app, pilot, layers="64-320-10")
+        assert panel(app).splitlines()[1].startswith("▲ +")
+
+
+async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> None:
+    told = Told(Foreseen(measuring=Measuring("numpy@1 float32", 12, 30)))
+    async with foreseen(told=told) as (app, pilot):
+        assert "measuring this machine … 12 of 30" in panel(app)
+        told.now = Foreseen(trouble="the machine card no longer holds (numpy was 1, is 2): run tuisim calibrate")
+        await pilot.pause(0.5)
+        assert "numpy was 1" in panel(app)
+        told.now = None
+        await pilot.pause(0.5)
+        assert "whole run" in panel(app)
+
+
+async def test_the_machine_is_left_alone_by_what_comes_over_it_but_a_list() -> None:
+    async with foreseen() as (app, pilot):
+        assert app.told.attended[-1] is not None
+        app.push_screen(ModalScreen())
+        await pilot.pause()
+        assert app.told.attended[-1] is not None
+        app.pop_screen()
+        app.push_screen(Screen())
+        await pilot.pause()
+        assert app.told.attended[-1] is None
+        app.pop_screen()
+        await pilot.pause()
+        assert app.told.attended[-1] is not None
+
+
+async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:
+    async with foreseen() as (app, pilot):
+        await put(app, pilot, threads="0")
+        assert app.told.attended[-1] is None
+        assert "whole run" not in panel(app)
+        await put(app, pilot, threads="1", learning_rate="-1")
+        assert "whole run" in panel(app), "a wrong rate changes no time"
+
+
+async def test_without_a_forecast_nothing_is_said_of_time() -> None:
+    app = Shell(DIGITS)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        assert not app.screen.query(SetupForecast)
+        assert "projected" not in text_of(app)
+        assert app.screen.query_one("#setup-summary", Static).display
+        assert form(app).max_scroll_y == 0
+        assert isinstance(app, Shell)
+        assert not isinstance(app, Bare)
