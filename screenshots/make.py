@@ -155,6 +155,7 @@ SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
     "crossover": (120, 36, page("f7", 28)),
     "where": (120, 36, waterfall),
     "hours": (120, 36, hours),
+    "budget": (120, 36, digits_page("f10", 3)),
     "law": (120, 36, page("f12", 2)),
 }
 

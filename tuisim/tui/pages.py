@@ -20,6 +20,7 @@ from tuisim.study.spent import Spent
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.answer import AnswerScreen
+from tuisim.tui.screens.budget import BudgetScreen
 from tuisim.tui.screens.crossover import CrossoverScreen
 from tuisim.tui.screens.dial import DialScreen
 from tuisim.tui.screens.law import LawScreen
@@ -27,13 +28,15 @@ from tuisim.tui.screens.profile import ProfileScreen
 from tuisim.tui.screens.project import ProjectScreen
 from tuisim.tui.screens.prove import ProveScreen
 from tuisim.tui.screens.race import RaceScreen
+from tuisim.tui.screens.run import RunScreen
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.screens.small import SmallScreen
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.tui.widgets.setup_values import read
 
 PAGES = (
-    ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, LawScreen,
+    ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, BudgetScreen,
+    LawScreen,
 )  # fmt: skip
 COMMANDS = (
     ("prove", "Proof", "Check the counts, the gradient and the backend of this network"),
@@ -43,6 +46,7 @@ COMMANDS = (
     ("dial", "Conventions", "This network as other tools would count it"),
     ("profile", "Where the time goes", "This network's step against this machine's measured roofs"),
     ("project", "Hours or days", "How long this network would train at any volume, and a ladder of known ones"),
+    ("budget", "Budget", "The widest, the deepest, the most epochs or examples that fit a time or a memory"),
     ("law", "Cost law", "What a step, an operation and a byte have taken in the runs so far"),
 )
 PAGE_BINDINGS: tuple[Binding, ...] = (
@@ -53,6 +57,7 @@ PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f7", "page('crossover')", "crossover", id="page.crossover", tooltip="Crossover: from which size on another wins"),
     Binding("f8", "page('profile')", "where", id="page.profile", tooltip="Where the time goes: roofline and waterfall"),
     Binding("f9", "page('project')", "hours or days", id="page.project", tooltip="Hours or days: any volume, and known networks"),
+    Binding("f10", "page('budget')", "budget", id="page.budget", tooltip="Budget: the largest of this shape that fits a time"),
     Binding("f12", "page('law')", "law", id="page.law", tooltip="Cost law: what a step, an operation and a byte take"),
 )
 """The same keys on every screen; a narrow line of keys leaves them to the help."""
@@ -89,6 +94,15 @@ class Paged(FailingQuietly):
         if isinstance(self.screen, PAGES):
             self.screen.dismiss(None)
 
+    def use(self, config: RunConfig) -> None:
+        """Put a configuration into the form; a page or a run in front is left for it."""
+        self.leave_pages()
+        if isinstance(self.screen, RunScreen):
+            self.screen.dismiss(None)
+        for screen in self.screen_stack:
+            if isinstance(screen, SetupScreen):
+                screen.fill(config)
+
     def training(self) -> bool:
         """Whether a run is at work now."""
         if self.worker is None or not self.worker.alive:
@@ -109,6 +123,7 @@ class Paged(FailingQuietly):
             "dial": lambda: DialScreen(config),
             "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
             "project": lambda: ProjectScreen(config, priced, best_rate),
+            "budget": lambda: BudgetScreen(config, self.use, busy=self.training),
             "law": LawScreen,
         }
         return makers[name]()
