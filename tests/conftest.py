@@ -1,4 +1,7 @@
-"""What every test has: a folder of its own for what tuisim keeps, so that no test reads or writes a person's own."""
+"""What every test has: a folder of its own for what tuisim keeps, and an app that does not measure the machine by itself.
+
+So no test reads or writes a person's own, and none is disturbed by seconds of measuring.
+"""
 
 from __future__ import annotations
 
@@ -12,4 +15,5 @@ def own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Programs that a test starts inherit it."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TUISIM_HOME", str(folder))
+    monkeypatch.setenv("TUISIM_CALIBRATION", "never")
     return folder

@@ -34,14 +34,14 @@ def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1)) -> Prices:
 def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> Entry:
     return Entry(
         backend=backend, threads=threads, dtype=dtype, device=f"{backend} by hand ×{threads}", made="2026-01-02T03:04:05+00:00",
-        networks=80, disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
+        networks=80, pulse=1e-4, disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
         run=RunCosts(row=0.0, epoch=0.0, wall_start=0.0, wall_epoch=0.0, wall_share=0.0), prices=prices(),
     )  # fmt: skip
 
 
 def card(*entries: Entry, machine: Machine | None = None) -> Card:
     """Of this machine unless said."""
-    return Card(machine or this_machine(), 1e-4, entries or (entry(),))
+    return Card(machine or this_machine(), entries or (entry(),))
 
 
 def with_run(one: Entry, **costs: float) -> Entry:

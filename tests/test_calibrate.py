@@ -73,7 +73,7 @@ def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
     assert len(found.operations) == len(found.program.ops)
     assert min(found.operations) > 0
     assert found.step > 0
-    assert found.disturbed >= 1
+    assert found.beat > 0
 
 
 def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
@@ -87,9 +87,9 @@ def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
     monkeypatch.setattr(Subject, "timed", lambda self, steps=None: 8.0)
     subject = Subject(SMALL.resolved(), 4, 0.002)
     found = measure(subject, Slow())  # type: ignore[arg-type]
-    assert found.disturbed == 4.0
-    assert set(found.operations) == {0.25}
-    assert found.step == 2.0
+    assert found.beat == 4.0
+    assert set(found.at(1.0).operations) == {0.25}
+    assert found.at(1.0).step == 2.0
 
 
 def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():

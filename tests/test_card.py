@@ -99,13 +99,13 @@ def test_a_value_that_is_missing_is_named():
         Card.from_dict(body)
 
 
-def test_a_new_entry_takes_the_place_of_the_old_and_the_better_pulse_stays():
+def test_a_new_entry_takes_the_place_of_the_old_and_the_best_pulse_is_the_machines():
     made = card(entry(), entry("numba"))
-    again = made.with_entry(replace(entry(), networks=5), 2e-4)
+    again = made.with_entry(replace(entry(), networks=5, pulse=2e-4))
     assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
     assert again.entry("numpy", 1, "float32").networks == 5
-    assert again.pulse == made.pulse
-    assert made.with_entry(entry(), 1e-5).pulse == 1e-5
+    assert again.pulse == made.pulse == 1e-4
+    assert made.with_entry(replace(entry(), pulse=1e-5)).pulse == 1e-5
 
 
 # ── others' ──

@@ -70,6 +70,13 @@ def test_a_slowed_machine_takes_longer_by_as_much():
     assert sum(spent for _, spent in slowed.prices) + slowed.overhead == pytest.approx(slowed.step.likely)
 
 
+def test_prices_that_were_measured_on_a_slowed_machine_belong_to_it():
+    """The card's best beat was found later: until then nothing said that the machine was at half its speed."""
+    later = card(replace(entry(), pulse=2e-4), entry("numba"))
+    assert predict(DIGITS, later, slowed=2.0).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
+    assert predict(DIGITS, later).step.likely == pytest.approx(predict(DIGITS, card()).step.likely / 2)
+
+
 def test_the_band_is_as_wide_as_the_errors_were():
     wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 1.0, 4.0))))
     found = predict(DIGITS, card(wide)).step

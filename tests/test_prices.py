@@ -165,7 +165,7 @@ def samples(known: Prices, count: int, slower: float = 1.0) -> list[Sample]:
     for config in networks("numpy", "float32", 1, count, 10**6):
         program = build(config)
         price = known.of(program)
-        found.append(Sample(program, tuple(spent for _, spent in price.operations), slower * price.seconds, 1.0))
+        found.append(Sample(program, tuple(spent for _, spent in price.operations), slower * price.seconds, 1e-4))
     return found
 
 

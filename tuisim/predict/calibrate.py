@@ -69,12 +69,12 @@ def calibrate(
 
     Raises Unwanted once it is not `wanted` any more, which is asked before each network.
     """
-    card = Card(this_machine(), float("inf"), ()) if card is None else card
+    card = Card(this_machine(), ()) if card is None else card
     for job in jobs:
         with get_backend(job.backend).threads(job.threads):
             pulse = Pulse(card.pulse)
             entry = _entry(job, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted)  # type: ignore[misc]
-            card = card.with_entry(entry, pulse.best)
+            card = card.with_entry(entry)
     return card
 
 
@@ -82,7 +82,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
     backend = get_backend(job.backend)
     count, until = FEW if quick else MANY, perf_counter() + PATIENCE
     samples: list[Sample] = []
-    evaluations: list[tuple[StepProgram, float]] = []
+    evaluations: list[tuple[StepProgram, float, float]] = []
     most = MOST.get(job.backend, MOST_ELSEWHERE)
     before = backend.costs if isinstance(backend, OnDevice) else None
     device = ""
@@ -100,10 +100,13 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
             continue
         device = subject.device
         if number % EVALUATED == 0:
-            evaluations.append(subject.evaluated())
+            evaluations.append((*subject.evaluated(), samples[-1].beat))
     tell(count, count)
     _go_on(wanted)
     copied, launch = _handed_over(backend, before)
+    disturbed = sum(sample.beat > QUIET * pulse.best for sample in samples) / len(samples)
+    # What was quick is as it is: a beat may be read a little long.
+    samples = [sample if sample.beat <= QUIET * pulse.best else sample.at(pulse.best) for sample in samples]
     prices = fit(samples)
     peaks = peaks_of(backend, job.dtype, job.threads)
     _go_on(wanted)
@@ -114,11 +117,12 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         device=device,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         networks=len(samples),
-        disturbed=sum(sample.disturbed > QUIET for sample in samples) / len(samples),
+        pulse=pulse.best,
+        disturbed=disturbed,
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(_rate(sample) for sample in samples),
-        evaluation=_evaluation(prices, evaluations),
+        evaluation=_evaluation(prices, evaluations, pulse.best),
         run=_run_costs(job),
         prices=prices,
         copy_rate=copied,
@@ -149,6 +153,6 @@ def _rate(sample: Sample) -> float:
     return step_operations(sample.program).multiply_adds / sample.step
 
 
-def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float]]) -> float:
-    """Measured over priced: the prices know no counting of right answers, and a step is not handed over alone."""
-    return median(seconds / max(prices.of(program).seconds, 1e-9) for program, seconds in evaluations)
+def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float, float]], best: float) -> float:
+    """Measured, with the beat it was measured at, over priced: prices know no counting of right answers."""
+    return median(seconds * best / beat / max(prices.of(program).seconds, 1e-9) for program, seconds, beat in evaluations)

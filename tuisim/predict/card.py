@@ -37,6 +37,8 @@ class Entry:
     """When: ISO 8601, UTC."""
     networks: int
     """Measured for it."""
+    pulse: float
+    """Seconds of a beat of `measure.pulse` that these prices belong to: the best that was known when they were measured."""
     disturbed: float
     """Share of them that were measured while the machine was slowed, and corrected for it."""
     peak_flops: float
@@ -64,7 +66,7 @@ class Entry:
 
     def to_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("disturbed", "peak_flops", "peak_bytes", "best_rate", "evaluation"):
+        for name in ("pulse", "disturbed", "peak_flops", "peak_bytes", "best_rate", "evaluation"):
             plain[name] = short(plain[name])
         for name in ("copy_rate", "launch"):
             plain[name] = None if plain[name] is None else short(plain[name])
@@ -76,22 +78,24 @@ class Card:
     """One machine's entries."""
 
     machine: Machine
-    pulse: float
-    """Seconds of a beat of `measure.pulse` at the machine's best."""
     entries: tuple[Entry, ...]
+
+    @property
+    def pulse(self) -> float:
+        """Seconds of a beat of `measure.pulse` at the machine's best; infinite before anything was measured."""
+        return min((entry.pulse for entry in self.entries), default=math.inf)
 
     def entry(self, backend: str, threads: int, dtype: str) -> Entry | None:
         return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
 
-    def with_entry(self, entry: Entry, pulse: float) -> Card:
-        """With `entry` in place of the one before it, and the better of both pulses."""
+    def with_entry(self, entry: Entry) -> Card:
+        """With `entry` in place of the one before it."""
         others = tuple(one for one in self.entries if one.key != entry.key)
-        return replace(self, entries=(*others, entry), pulse=min(self.pulse, pulse))
+        return replace(self, entries=(*others, entry))
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "machine": asdict(self.machine),
-            "pulse": short(self.pulse),
             "entries": {entry.key: entry.to_dict() for entry in self.entries},
         }
 
@@ -104,7 +108,6 @@ class Card:
         entries = reader.inside("entries")
         return Card(
             machine=Machine(cores=machine.number("cores", int), **texts),
-            pulse=reader.number("pulse", float, least=1e-9),
             entries=tuple(_entry(entries.inside(key)) for key in entries.values),
         )
 
@@ -118,6 +121,7 @@ def _entry(reader: _Reader) -> Entry:
         device=reader.text("device"),
         made=reader.text("made"),
         networks=reader.number("networks", int),
+        pulse=reader.number("pulse", float, least=1e-9),
         disturbed=reader.number("disturbed", float),
         peak_flops=reader.number("peak_flops", float, least=1.0),
         peak_bytes=reader.number("peak_bytes", float, least=1.0),

@@ -17,11 +17,9 @@ def card_document(card: Card) -> dict[str, Any]:
     entries = [{"key": key, **entry} for key, entry in body["entries"].items()]
     return {
         "machine": body["machine"],
-        "pulse": body["pulse"],
         "entries": entries,
         "marks": {
             "machine": Mark.COUNTED,
-            "pulse": Mark.MEASURED,
             "entries[]": Mark.MEASURED,
             "entries[].threads": Mark.GIVEN,
             "entries[].networks": Mark.COUNTED,

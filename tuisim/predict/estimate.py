@@ -153,17 +153,19 @@ def predict(
     config = config.resolved()
     assert config.threads is not None
     entry = _entry(config, card)
+    # Prices belong to the best beat that was known when they were measured, which a later one may have bettered.
+    pace = slowed * card.pulse / entry.pulse
     ledger = count(config.of_known_length())
     full = entry.prices.of(ledger.program)
     spread = _spread([*entry.prices.errors, *errors])
-    step = _band(full.seconds * slowed, spread)
+    step = _band(full.seconds * pace, spread)
     epoch = _epoch(config, ledger, entry, full)
     seconds = wall = None
     if epoch is not None and config.epochs is not None:
         steps = _times(epoch, config.epochs)
-        seconds = _band(steps * slowed, spread)
+        seconds = _band(steps * pace, spread)
         outside = _outside(config, ledger, entry, steps, making)
-        wall = None if outside is None else _band((steps + outside) * slowed, spread)
+        wall = None if outside is None else _band((steps + outside) * pace, spread)
     return Prediction(
         config=config,
         ledger=ledger,
@@ -172,11 +174,11 @@ def predict(
         machine=str(card.machine),
         foreign=foreign,
         slowed=slowed,
-        prices=tuple((op, spent * slowed) for op, spent in full.operations),
-        overhead=full.overhead * slowed,
-        calls=full.calls * slowed,
+        prices=tuple((op, spent * pace) for op, spent in full.operations),
+        overhead=full.overhead * pace,
+        calls=full.calls * pace,
         step=step,
-        epoch=None if epoch is None else _band(epoch * slowed, spread),
+        epoch=None if epoch is None else _band(epoch * pace, spread),
         seconds=seconds,
         wall_seconds=wall,
         memory=_memory(config, ledger),

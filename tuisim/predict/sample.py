@@ -26,29 +26,33 @@ TURNS = 6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One network's step at the machine's best: seconds of each operation of the program, and of the step unsplit."""
+    """One network's step: seconds of each operation of the program, and of the step unsplit."""
 
     program: StepProgram
     operations: tuple[float, ...]
     step: float
-    disturbed: float
-    """How many times as long as at its best the machine took for fixed work meanwhile; 1 where nothing disturbed it."""
+    beat: float
+    """Seconds of fixed work just before and after: how fast the machine was."""
+
+    def at(self, pulse: float) -> Sample:
+        """What it would have been with the machine at this beat."""
+        faster = pulse / self.beat
+        return Sample(self.program, tuple(seconds * faster for seconds in self.operations), self.step * faster, pulse)
 
 
 def measure(subject: Subject, pulse: Pulse) -> Sample:
     """Measure one network. Raises RunError where its loss is no number."""
-    best: tuple[float, list[float], float] | None = None
+    best: Sample | None = None
     for _ in range(TURNS):
         before = pulse.read()
         operations, step = _turn(subject)
-        slowed = max(1.0, (before + pulse.read()) / 2 / pulse.best)
-        if best is None or slowed < best[0]:
-            best = slowed, operations, step
-        if slowed <= QUIET:
+        beat = (before + pulse.read()) / 2
+        if best is None or beat < best.beat:
+            best = Sample(subject.program, tuple(operations), step, beat)
+        if beat <= QUIET * pulse.best:
             break
     assert best is not None
-    slowed, operations, step = best
-    return Sample(subject.program, tuple(seconds / slowed for seconds in operations), step / slowed, slowed)
+    return best
 
 
 def _turn(subject: Subject) -> tuple[list[float], float]:
