@@ -16,6 +16,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
 from tuisim.errors import ExitCode
 from tuisim.measure import pulse
+from tuisim.measure.pulse import Beat
 from tuisim.predict import calibrate, cards, outlook, runcosts
 from tuisim.predict.calibrate import Job
 from tuisim.predict.document import card_document
@@ -52,19 +53,20 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_pulse_knows_its_best_and_a_better_one_of_before():
     beat = pulse.Pulse()
-    beat.readings[:] = [3.0, 1.0, 2.0]
-    assert beat.best == 1.0
-    beat.readings[:] = [*([5.0] * 30), 0.1]
-    assert beat.best == 5.0, "one reading too good to be true is not the best"
-    known = pulse.Pulse(best=1e-9)
-    assert known.best == 1e-9
-    assert not known.quiet()
-    assert 0 < beat.read() < 1
+    beat.readings[:] = [Beat(3.0, 5.0), Beat(1.0, 6.0), Beat(2.0, 7.0)]
+    assert beat.best == Beat(1.0, 5.0)
+    beat.readings[:] = [*([Beat(5.0, 5.0)] * 30), Beat(0.1, 0.1)]
+    assert beat.best == Beat(5.0, 5.0), "one reading too good to be true is not the best"
+    known = pulse.Pulse(best=Beat(1e-9, 1e-9))
+    assert known.best == Beat(1e-9, 1e-9)
+    assert known.slowed(3).most > 10
+    assert 0 < beat.read().calls < 1
 
 
 def test_how_slowed_the_machine_is_is_told_against_its_best():
-    now = pulse.slowdown(1.0, readings=3)
-    assert pulse.slowdown(now / 1e3, readings=3) > 10
+    now = pulse.slowdown(Beat(1.0, 1.0), readings=3)
+    assert pulse.slowdown(Beat(now.calls / 1e3, now.work), readings=3).calls > 10
+    assert pulse.slowdown(Beat(now.calls, now.work / 1e3), readings=3).work > 10
 
 
 def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
@@ -73,23 +75,24 @@ def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
     assert len(found.operations) == len(found.program.ops)
     assert min(found.operations) > 0
     assert found.step > 0
-    assert found.beat > 0
+    assert min(found.beat.calls, found.beat.work) > 0
 
 
 def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
     class Slow:
-        best = 1.0
+        best = Beat(1.0, 1.0)
 
-        def read(self) -> float:
-            return 4.0
+        def read(self) -> Beat:
+            return Beat(4.0, 2.0)
 
     monkeypatch.setattr(Subject, "by_operation", lambda self: [1.0] * len(self.program.ops))
     monkeypatch.setattr(Subject, "timed", lambda self, steps=None: 8.0)
     subject = Subject(SMALL.resolved(), 4, 0.002)
     found = measure(subject, Slow())  # type: ignore[arg-type]
-    assert found.beat == 4.0
-    assert set(found.at(1.0).operations) == {0.25}
-    assert found.at(1.0).step == 2.0
+    assert found.beat == Beat(4.0, 2.0)
+    half = found.at(Beat(1.0, 1.0), [0.5] * len(found.operations), 1.0)
+    assert set(half.operations) == {1 / 3}
+    assert half.step == 2.0
 
 
 def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
@@ -243,7 +246,7 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
 
 
 def test_a_score_is_of_real_runs(monkeypatch):
-    monkeypatch.setattr(outlook, "slowdown", lambda best: 1.0)
+    monkeypatch.setattr(outlook, "slowdown", lambda best: pulse.Slowed())
     seen = outlook.Outlook(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
     told: list[str] = []
     found = score(seen, tell=told.append)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_card import ELSEWHERE, card, entry
+from made_card import BEAT, ELSEWHERE, card, entry
 
 from tuisim.errors import ConfigError, DataError
+from tuisim.measure.pulse import UNKNOWN, Beat
 from tuisim.predict import cards
 from tuisim.predict.card import Card, CardError
 from tuisim.predict.document import card_document
@@ -101,11 +102,12 @@ def test_a_value_that_is_missing_is_named():
 
 def test_a_new_entry_takes_the_place_of_the_old_and_the_best_pulse_is_the_machines():
     made = card(entry(), entry("numba"))
-    again = made.with_entry(replace(entry(), networks=5, pulse=2e-4))
+    again = made.with_entry(replace(entry(), networks=5, pulse=Beat(2e-4, 1e-4)))
     assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
     assert again.entry("numpy", 1, "float32").networks == 5
-    assert again.pulse == made.pulse == 1e-4
-    assert made.with_entry(replace(entry(), pulse=1e-5)).pulse == 1e-5
+    assert made.pulse == BEAT
+    assert again.pulse == Beat(1e-4, 1e-4), "the better of each"
+    assert Card(this_machine(), ()).pulse == UNKNOWN
 
 
 # ── others' ──

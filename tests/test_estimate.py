@@ -7,13 +7,14 @@ import math
 from dataclasses import replace
 
 import pytest
-from made_card import CALL, ELSEWHERE, card, entry, prices, with_run
+from made_card import BEAT, CALL, ELSEWHERE, card, entry, prices, with_run
 from test_marks import unmarked
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine import Trainer, room
 from tuisim.errors import BackendError, DataError
+from tuisim.measure.pulse import Beat, Slowed
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
 from tuisim.predict.estimate import LEAST_ERROR, predict
@@ -64,16 +65,24 @@ def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
 
 
 def test_a_slowed_machine_takes_longer_by_as_much():
-    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowed=2.0)
+    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowed=Slowed(2.0, 2.0))
     for name in ("step", "epoch", "seconds", "wall_seconds"):
         assert getattr(slowed, name).likely == pytest.approx(2 * getattr(plain, name).likely)
     assert sum(spent for _, spent in slowed.prices) + slowed.overhead == pytest.approx(slowed.step.likely)
 
 
+def test_plain_python_slows_as_the_interpreter_does():
+    one = card(entry("scalar", 1, "float64"))
+    config = replace(DIGITS, backend="scalar")
+    plain, slowed = predict(config, one), predict(config, one, slowed=Slowed(calls=3.0, work=1.0))
+    assert slowed.step.likely == pytest.approx(3 * plain.step.likely)
+    assert slowed.slowed == pytest.approx(3.0)
+
+
 def test_prices_that_were_measured_on_a_slowed_machine_belong_to_it():
     """The card's best beat was found later: until then nothing said that the machine was at half its speed."""
-    later = card(replace(entry(), pulse=2e-4), entry("numba"))
-    assert predict(DIGITS, later, slowed=2.0).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
+    later = card(replace(entry(), pulse=Beat(2 * BEAT.calls, 2 * BEAT.work)), entry("numba"))
+    assert predict(DIGITS, later, slowed=Slowed(2.0, 2.0)).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
     assert predict(DIGITS, later).step.likely == pytest.approx(predict(DIGITS, card()).step.likely / 2)
 
 
@@ -176,7 +185,7 @@ def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
 
 
 def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(outlook, "slowdown", lambda best: 3.0)
+    monkeypatch.setattr(outlook, "slowdown", lambda best: Slowed(3.0, 3.0))
     cards.keep(card())
     path = tmp_path / "elsewhere.json"
     cards.document.write(path, "machine card", 1, card(machine=ELSEWHERE).to_dict())
@@ -198,17 +207,17 @@ def test_without_a_card_there_is_a_remedy_and_no_rate():
 
 
 def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
-    asked: list[float] = []
-    monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or 1.5)
+    asked: list[Beat] = []
+    monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or Slowed(1.5, 1.2))
     now = [0.0]
     seen = Outlook(card(), clock=lambda: now[0])
-    assert [seen.slowed, seen.slowed] == [1.5, 1.5]
-    assert asked == [1e-4]
+    assert [seen.slowed, seen.slowed] == [Slowed(1.5, 1.2)] * 2
+    assert asked == [BEAT]
     now[0] = 11.0
-    assert seen.slowed == 1.5
+    assert seen.slowed == Slowed(1.5, 1.2)
     assert len(asked) == 2
     seen.refreshed()
-    assert seen.slowed == 1.5
+    assert seen.slowed == Slowed(1.5, 1.2)
     assert len(asked) == 3
 
 

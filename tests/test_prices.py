@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_card import CALL, ELEMENT, MULTIPLY
+from made_card import BEAT, CALL, ELEMENT, MULTIPLY
 from made_card import prices as made_prices
 
 from tuisim.config import RunConfig
+from tuisim.measure.pulse import Beat, Slowed
 from tuisim.predict import prices as fitting
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.nonnegative import nonnegative
@@ -165,7 +166,7 @@ def samples(known: Prices, count: int, slower: float = 1.0) -> list[Sample]:
     for config in networks("numpy", "float32", 1, count, 10**6):
         program = build(config)
         price = known.of(program)
-        found.append(Sample(program, tuple(spent for _, spent in price.operations), slower * price.seconds, 1e-4))
+        found.append(Sample(program, tuple(spent for _, spent in price.operations), slower * price.seconds, BEAT))
     return found
 
 
@@ -176,6 +177,32 @@ def test_a_machines_prices_are_found_again_from_what_it_measures():
     assert found.of(program).seconds == pytest.approx(known.of(program).seconds, rel=0.02)
     assert max(map(abs, found.errors)) < 0.2
     assert found.errors == tuple(sorted(found.errors))
+
+
+def test_what_was_measured_on_a_slowed_machine_is_brought_back_to_its_best():
+    """Calls slow threefold and work by half; every other sample was so disturbed."""
+    known, disturbed = made_prices(), Beat(3 * BEAT.calls, 1.5 * BEAT.work)
+    mixed = []
+    for number, sample in enumerate(samples(known, FEW)):
+        price = known.of(sample.program).slowed(disturbed.over(BEAT))
+        slow = Sample(sample.program, tuple(spent for _, spent in price.operations), price.seconds, disturbed)
+        mixed.append(slow if number % 2 else sample)
+    found = fitting.at_best(mixed, BEAT, False)
+    program = build(RunConfig(layers=(50, 70, 20), batch_size=40).resolved())
+    brought, raw = fit(found), fit(mixed)
+    assert brought.of(program).seconds == pytest.approx(known.of(program).seconds, rel=0.15)
+    assert 2 * (brought.errors[-2] - brought.errors[1]) < raw.errors[-2] - raw.errors[1]
+    assert [sample.beat for sample in found] == [BEAT] * FEW
+    whole = fitting.at_best(mixed[1:2], BEAT, True)[0]
+    assert whole.step == pytest.approx(mixed[1].step / 3)
+
+
+def test_a_slowed_machine_pays_more_for_calls_than_for_work():
+    price = made_prices().of(build(THIRTY))
+    slowed = price.slowed(Slowed(calls=2.0, work=1.5))
+    work = price.seconds - price.calls - price.overhead
+    assert slowed.seconds == pytest.approx(2 * (price.calls + price.overhead) + 1.5 * work)
+    assert price.call_share == pytest.approx((price.calls + price.overhead) / price.seconds)
 
 
 def test_whole_steps_have_the_last_word():

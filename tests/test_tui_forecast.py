@@ -21,6 +21,7 @@ from tuisim.accounting import count
 from tuisim.backends import Probe, names, registry
 from tuisim.config import RunConfig, usable_cores
 from tuisim.errors import RunError
+from tuisim.measure.pulse import Slowed
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
@@ -251,6 +252,21 @@ def test_the_calibration_itself_stops_before_the_next_network():
     assert told == [0, 1, 2]
 
 
+def test_the_thread_that_measured_ends_with_the_measurement():
+    """OpenBLAS leaves its thread count to the thread that set it, for as long as that lives: the next run could set none."""
+    on: list[threading.Thread] = []
+
+    def measure(jobs: list[Job], before: Card | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]) -> Card:
+        on.append(threading.current_thread())
+        return card()
+
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert forecast.alive
+        assert [thread.is_alive() for thread in on] == [False]
+
+
 # ── edits ──
 
 
@@ -305,7 +321,7 @@ def replaced_epochs(epochs: int) -> Prediction:
 
 
 def test_a_machine_that_became_slower_between_is_no_change():
-    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowed=2.0)).time is None
+    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowed=Slowed(2.0, 2.0))).time is None
 
 
 # ── the setup screen ──

@@ -1,71 +1,120 @@
 """How fast this machine is at the moment, against its best: a little fixed work, timed again and again.
 
-A processor that is shared, or has grown hot, takes twice as long for seconds or minutes; what is measured then says more of
-its neighbours than of the code. It does not know what else is measured.
+A processor whose core is shared, or that has grown hot, is slower for seconds or minutes, and the interpreter then slows more
+than arithmetic does: both are told apart. What is measured otherwise says more of its neighbours than of the code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 import numpy as np
 
-SIDE = 64
-"""Of a matrix product that stays in a core's own cache."""
-PRODUCTS, CALLS = 4, 60
-"""A beat is so many products and so many calls on thirty numbers: arithmetic and the interpreter, about half of each."""
+SIDE, ELEMENTS = 64, 8_192
+"""Of a matrix product and of an array that stay in a core's own cache."""
+PRODUCTS, PASSES, CALLS = 4, 8, 60
+"""A beat of work is so many products and passes over the array; one of calls, so many calls on thirty numbers."""
 WARMING, BEATS = 3, 7
 """A reading is the median of so many beats, after some that fetch the work back into the caches."""
 QUIET = 1.15
 """A reading of at most so many times the best one was undisturbed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Seconds of the same little work, each time it is looked at."""
+
+    calls: float
+    """Handing small arrays to NumPy: the interpreter's share of a step."""
+    work: float
+    """Multiplying and adding, all of it in cache."""
+
+    def over(self, best: Beat) -> Slowed:
+        """How much longer than `best`."""
+        return Slowed(self.calls / best.calls, self.work / best.work)
+
+    def better(self, other: Beat) -> Beat:
+        """The better of both, one by one."""
+        return Beat(min(self.calls, other.calls), min(self.work, other.work))
+
+
+UNKNOWN = Beat(float("inf"), float("inf"))
+"""Before the machine was looked at: any beat is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """How many times as long as at its best a machine takes: for calls, and for what they do."""
+
+    calls: float = 1.0
+    work: float = 1.0
+
+    @property
+    def most(self) -> float:
+        return max(self.calls, self.work)
+
+
 class Pulse:
     """The same work each time, and what it has taken so far."""
 
-    def __init__(self, best: float = float("inf")) -> None:
-        """`best`: seconds of a beat at the machine's best, where that was found out before."""
+    def __init__(self, best: Beat = UNKNOWN) -> None:
+        """`best`: at the machine's best, where that was found out before."""
         rng = np.random.default_rng(0)
         self._a = rng.standard_normal((SIDE, SIDE)).astype(np.float32)
-        self._out, self._row = np.empty_like(self._a), self._a[0, :30].copy()
+        self._long = rng.standard_normal(ELEMENTS).astype(np.float32)
+        self._out, self._row, self._product = np.empty_like(self._a), self._a[0, :30].copy(), np.empty_like(self._long)
         self._sum = np.empty_like(self._row)
-        self.readings: list[float] = []
-        """Seconds of a beat, each the median of some."""
         self._known = best
+        self.readings: list[Beat] = []
         for _ in range(5):
             self.read()
 
-    def _beat(self) -> float:
-        a, out, row, total = self._a, self._out, self._row, self._sum
-        start = perf_counter()
-        for _ in range(PRODUCTS):
-            np.dot(a, a, out)
+    def _calls(self) -> None:
+        row, total = self._row, self._sum
         for _ in range(CALLS):
             np.add(row, row, total)
-        return perf_counter() - start
 
-    def read(self) -> float:
-        """One more reading, in about half a millisecond: seconds of a beat."""
-        for _ in range(WARMING):
-            self._beat()
-        self.readings.append(median(self._beat() for _ in range(BEATS)))
+    def _work(self) -> None:
+        a, out, values, product = self._a, self._out, self._long, self._product
+        for _ in range(PRODUCTS):
+            np.dot(a, a, out)
+        for _ in range(PASSES):
+            np.multiply(values, values, product)
+
+    def read(self) -> Beat:
+        """One more reading, in less than a millisecond."""
+        self.readings.append(Beat(_seconds(self._calls), _seconds(self._work)))
         return self.readings[-1]
 
     @property
-    def best(self) -> float:
+    def best(self) -> Beat:
         """The least of the readings, but for the lowest twentieth, where a clock may have erred."""
-        return min(self._known, sorted(self.readings)[len(self.readings) // 20])
+        place = len(self.readings) // 20
+        calls, work = (sorted(values)[place] for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
+        return self._known.better(Beat(calls, work))
 
-    def quiet(self) -> bool:
-        """Whether the machine is undisturbed now."""
-        return self.read() <= QUIET * self.best
+    def slowed(self, readings: int = 1) -> Slowed:
+        """The machine now, against its best: the median of so many readings."""
+        taken = [self.read() for _ in range(readings)]
+        return Beat(median(one.calls for one in taken), median(one.work for one in taken)).over(self.best)
 
 
-def slowdown(best: float, readings: int = 25) -> float:
-    """How many times as long as at its best this machine takes just now: the median of some readings, 15 ms in all.
+def _seconds(call: Callable[[], None]) -> float:
+    for _ in range(WARMING):
+        call()
+    taken = []
+    for _ in range(BEATS):
+        start = perf_counter()
+        call()
+        taken.append(perf_counter() - start)
+    return median(taken)
 
-    `best` is the seconds of a beat at the machine's best. Below 1 where the machine is quicker now than it ever was seen.
-    """
+
+def slowdown(best: Beat, readings: int = 15) -> Slowed:
+    """How slowed this machine is just now, in some 15 ms. Below 1 where it is quicker than it ever was seen."""
     pulse = Pulse()
-    return median(pulse.read() for _ in range(readings)) / best
+    taken = [pulse.read() for _ in range(readings)]
+    return Beat(median(one.calls for one in taken), median(one.work for one in taken)).over(best)

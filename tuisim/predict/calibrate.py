@@ -16,12 +16,12 @@ from tuisim.backends import Backend, Costs, OnDevice, get_backend
 from tuisim.engine.subject import Subject
 from tuisim.errors import TuisimError
 from tuisim.measure.peaks import peaks_of
-from tuisim.measure.pulse import QUIET, Pulse
+from tuisim.measure.pulse import QUIET, Beat, Pulse
 from tuisim.predict import runcosts
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
-from tuisim.predict.prices import Prices, fit
+from tuisim.predict.prices import INTERPRETED, Prices, at_best, fit
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.sample import Sample, measure
 from tuisim.program import StepProgram
@@ -82,7 +82,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
     backend = get_backend(job.backend)
     count, until = FEW if quick else MANY, perf_counter() + PATIENCE
     samples: list[Sample] = []
-    evaluations: list[tuple[StepProgram, float, float]] = []
+    evaluations: list[tuple[StepProgram, float, Beat]] = []
     most = MOST.get(job.backend, MOST_ELSEWHERE)
     before = backend.costs if isinstance(backend, OnDevice) else None
     device = ""
@@ -104,9 +104,9 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
     tell(count, count)
     _go_on(wanted)
     copied, launch = _handed_over(backend, before)
-    disturbed = sum(sample.beat > QUIET * pulse.best for sample in samples) / len(samples)
-    # What was quick is as it is: a beat may be read a little long.
-    samples = [sample if sample.beat <= QUIET * pulse.best else sample.at(pulse.best) for sample in samples]
+    best = pulse.best
+    disturbed = sum(sample.beat.over(best).most > QUIET for sample in samples) / len(samples)
+    samples = at_best(samples, best, job.backend == INTERPRETED)
     prices = fit(samples)
     peaks = peaks_of(backend, job.dtype, job.threads)
     _go_on(wanted)
@@ -117,12 +117,12 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         device=device,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         networks=len(samples),
-        pulse=pulse.best,
+        pulse=best,
         disturbed=disturbed,
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(_rate(sample) for sample in samples),
-        evaluation=_evaluation(prices, evaluations, pulse.best),
+        evaluation=_evaluation(prices, evaluations, best),
         run=_run_costs(job),
         prices=prices,
         copy_rate=copied,
@@ -153,6 +153,8 @@ def _rate(sample: Sample) -> float:
     return step_operations(sample.program).multiply_adds / sample.step
 
 
-def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float, float]], best: float) -> float:
+def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float, Beat]], best: Beat) -> float:
     """Measured, with the beat it was measured at, over priced: prices know no counting of right answers."""
-    return median(seconds * best / beat / max(prices.of(program).seconds, 1e-9) for program, seconds, beat in evaluations)
+    return median(
+        seconds / max(prices.of(program).slowed(beat.over(best)).seconds, 1e-9) for program, seconds, beat in evaluations
+    )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import reduce
 from typing import Any, TypeVar
 
 from tuisim.errors import DataError, printable
+from tuisim.measure.pulse import UNKNOWN, Beat
 from tuisim.predict.machine import Machine
 from tuisim.predict.price import Point, Price, short
 from tuisim.predict.prices import Prices
@@ -37,8 +39,8 @@ class Entry:
     """When: ISO 8601, UTC."""
     networks: int
     """Measured for it."""
-    pulse: float
-    """Seconds of a beat of `measure.pulse` that these prices belong to: the best that was known when they were measured."""
+    pulse: Beat
+    """What these prices belong to: the best that was known of the machine when they were measured."""
     disturbed: float
     """Share of them that were measured while the machine was slowed, and corrected for it."""
     peak_flops: float
@@ -66,10 +68,11 @@ class Entry:
 
     def to_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("pulse", "disturbed", "peak_flops", "peak_bytes", "best_rate", "evaluation"):
+        for name in ("disturbed", "peak_flops", "peak_bytes", "best_rate", "evaluation"):
             plain[name] = short(plain[name])
         for name in ("copy_rate", "launch"):
             plain[name] = None if plain[name] is None else short(plain[name])
+        plain["pulse"] = {name: short(value) for name, value in asdict(self.pulse).items()}
         return plain | {"run": self.run.to_dict(), "prices": self.prices.to_dict()}
 
 
@@ -81,9 +84,9 @@ class Card:
     entries: tuple[Entry, ...]
 
     @property
-    def pulse(self) -> float:
-        """Seconds of a beat of `measure.pulse` at the machine's best; infinite before anything was measured."""
-        return min((entry.pulse for entry in self.entries), default=math.inf)
+    def pulse(self) -> Beat:
+        """The machine at its best, as far as any entry knows."""
+        return reduce(Beat.better, (entry.pulse for entry in self.entries), UNKNOWN)
 
     def entry(self, backend: str, threads: int, dtype: str) -> Entry | None:
         return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
@@ -121,7 +124,7 @@ def _entry(reader: _Reader) -> Entry:
         device=reader.text("device"),
         made=reader.text("made"),
         networks=reader.number("networks", int),
-        pulse=reader.number("pulse", float, least=1e-9),
+        pulse=Beat(**{name: reader.inside("pulse").number(name, float, least=1e-9) for name in ("calls", "work")}),
         disturbed=reader.number("disturbed", float),
         peak_flops=reader.number("peak_flops", float, least=1.0),
         peak_bytes=reader.number("peak_bytes", float, least=1.0),

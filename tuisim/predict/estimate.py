@@ -20,15 +20,17 @@ from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
 from tuisim.marks import Mark
+from tuisim.measure.pulse import Slowed
 from tuisim.predict.band import Band
 from tuisim.predict.card import Card, Entry
-from tuisim.predict.prices import StepPrice
+from tuisim.predict.prices import INTERPRETED
 from tuisim.program import Op, build
 
 COVERED = 0.9
 """Of the errors known so far, the share that a band covers."""
 LEAST_ERROR = 0.05
 """Natural logarithm: no band is narrower than this to either side."""
+AT_ITS_BEST = Slowed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Prediction:
     foreign: bool
     """Priced by another machine's card."""
     slowed: float
-    """How many times as long as at its best the machine takes just now, as far as that is known; all times have it in them."""
+    """How many times as long as at its best the machine takes for such a step just now; all times have it in them."""
     prices: tuple[tuple[Op, float], ...]
     """(operation, likely seconds) of a full step, in the program's order."""
     overhead: float
@@ -139,7 +141,7 @@ def predict(
     config: RunConfig,
     card: Card,
     *,
-    slowed: float = 1.0,
+    slowed: Slowed = AT_ITS_BEST,
     foreign: bool = False,
     errors: Sequence[float] = (),
     making: float | None = None,
@@ -153,19 +155,18 @@ def predict(
     config = config.resolved()
     assert config.threads is not None
     entry = _entry(config, card)
-    # Prices belong to the best beat that was known when they were measured, which a later one may have bettered.
-    pace = slowed * card.pulse / entry.pulse
+    by = _pace(entry, card, slowed)
     ledger = count(config.of_known_length())
-    full = entry.prices.of(ledger.program)
+    price = entry.prices.of(ledger.program)
+    full, at_best = price.slowed(by), price.slowed(_pace(entry, card, AT_ITS_BEST))
     spread = _spread([*entry.prices.errors, *errors])
-    step = _band(full.seconds * pace, spread)
-    epoch = _epoch(config, ledger, entry, full)
+    epoch = _epoch(config, ledger, entry, by)
     seconds = wall = None
     if epoch is not None and config.epochs is not None:
         steps = _times(epoch, config.epochs)
-        seconds = _band(steps * pace, spread)
-        outside = _outside(config, ledger, entry, steps, making)
-        wall = None if outside is None else _band((steps + outside) * pace, spread)
+        seconds = _band(steps, spread)
+        outside = _outside(config, ledger, entry, by, steps, making)
+        wall = None if outside is None else _band(steps + outside, spread)
     return Prediction(
         config=config,
         ledger=ledger,
@@ -173,16 +174,23 @@ def predict(
         threads=entry.threads,
         machine=str(card.machine),
         foreign=foreign,
-        slowed=slowed,
-        prices=tuple((op, spent * pace) for op, spent in full.operations),
-        overhead=full.overhead * pace,
-        calls=full.calls * pace,
-        step=step,
-        epoch=None if epoch is None else _band(epoch * pace, spread),
+        slowed=full.seconds / at_best.seconds,
+        prices=full.operations,
+        overhead=full.overhead,
+        calls=full.calls,
+        step=_band(full.seconds, spread),
+        epoch=None if epoch is None else _band(epoch, spread),
         seconds=seconds,
         wall_seconds=wall,
         memory=_memory(config, ledger),
     )
+
+
+def _pace(entry: Entry, card: Card, slowed: Slowed) -> Slowed:
+    """From the beat that an entry's prices belong to, to the machine as it is: a later entry may have seen a better best."""
+    best = card.pulse.over(entry.pulse)
+    calls, work = slowed.calls * best.calls, slowed.work * best.work
+    return Slowed(calls, calls if entry.backend == INTERPRETED else work)
 
 
 def _entry(config: RunConfig, card: Card) -> Entry:
@@ -204,22 +212,22 @@ def _entry(config: RunConfig, card: Card) -> Entry:
 # ── a run ──
 
 
-def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, full: StepPrice) -> float | None:
+def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed) -> float | None:
     """Seconds of an epoch's phases: its full steps, the short last one, and taking the rows in their order."""
     if ledger.examples is None:
         return None
     steps, rest = divmod(ledger.examples, ledger.batch)
-    seconds = _times(full.seconds, steps)
+    seconds = _times(entry.prices.of(ledger.program).slowed(by).seconds, steps)
     if rest:
-        seconds += entry.prices.of(build(config.of_known_length(), rest)).seconds
-    return seconds + _times(entry.run.row, ledger.examples) + entry.run.epoch
+        seconds += entry.prices.of(build(config.of_known_length(), rest)).slowed(by).seconds
+    return seconds + by.calls * (_times(entry.run.row, ledger.examples) + entry.run.epoch)
 
 
-def _outside(config: RunConfig, ledger: Ledger, entry: Entry, steps: float, making: float | None) -> float | None:
+def _outside(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps: float, making: float | None) -> float | None:
     """Wall seconds beside the phases: the loop, validation, and making rows that are not kept; none where unknown."""
     assert ledger.examples is not None
     assert config.epochs is not None
-    loop = entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs) + entry.run.wall_share * steps
+    loop = by.calls * (entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs)) + entry.run.wall_share * steps
     held = _held_out(config, ledger.examples)
     if held is None:
         return None
@@ -229,7 +237,7 @@ def _outside(config: RunConfig, ledger: Ledger, entry: Entry, steps: float, maki
         loop += _times(making, config.epochs * ledger.examples)
     if entry.copy_rate is not None:
         loop += _data_bytes(config, ledger.examples) / entry.copy_rate
-    return loop + _validation(config, entry, held, ledger.examples, steps)
+    return loop + _validation(config, entry, by, held, ledger.examples, steps)
 
 
 def _held_out(config: RunConfig, examples: int) -> int | None:
@@ -240,22 +248,23 @@ def _held_out(config: RunConfig, examples: int) -> int | None:
     return held_out(FINITE[name], config.validation) if name in FINITE else None
 
 
-def _validation(config: RunConfig, entry: Entry, held: int, examples: int, steps: float) -> float:
+def _validation(config: RunConfig, entry: Entry, by: Slowed, held: int, examples: int, steps: float) -> float:
     """So often that it takes a twentieth of the time, and always at the end; at most once an epoch, or a second."""
     assert config.epochs is not None
     sample = min(TRAINING_SAMPLE, held or TRAINING_SAMPLE, examples)
-    once = _evaluation(config, entry, held) + _evaluation(config, entry, sample)
+    once = _evaluation(config, entry, by, held) + _evaluation(config, entry, by, sample)
     occasions = max(float(config.epochs), steps)
     allowed = SHARE * steps / once if once > 0 else 0.0
     return once * max(1.0, min(occasions, allowed))
 
 
-def _evaluation(config: RunConfig, entry: Entry, rows: int) -> float:
+def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float:
     blocks, rest = divmod(rows, EVALUATION_BATCH)
     seconds = 0.0
     for batch, times in ((EVALUATION_BATCH, blocks), (rest, 1)):
         if batch and times:
-            seconds += times * entry.prices.of(build(config.of_known_length(), batch, learning=False)).seconds
+            program = build(config.of_known_length(), batch, learning=False)
+            seconds += times * entry.prices.of(program).slowed(by).seconds
     return seconds * entry.evaluation
 
 

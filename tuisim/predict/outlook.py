@@ -14,10 +14,10 @@ from time import monotonic
 from tuisim.backends import choose
 from tuisim.config import RunConfig
 from tuisim.errors import BackendError, DataError
-from tuisim.measure.pulse import slowdown
+from tuisim.measure.pulse import Slowed, slowdown
 from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
-from tuisim.predict.estimate import Prediction, predict
+from tuisim.predict.estimate import AT_ITS_BEST, Prediction, predict
 from tuisim.predict.machine import this_machine
 from tuisim.predict.making import seconds_per_row
 from tuisim.predict.project import Priced, Rate
@@ -37,7 +37,7 @@ class Outlook:
     name: str = ""
     """The other machine's; empty for this one."""
     clock: Callable[[], float] = monotonic
-    _slowed: tuple[float, float] | None = field(default=None, init=False)
+    _slowed: tuple[float, Slowed] | None = field(default=None, init=False)
 
     def predict(self, config: RunConfig) -> Prediction:
         """What `config` would take. Raises BackendError where the card has no price for it."""
@@ -48,10 +48,10 @@ class Outlook:
         return predict(config, self.card, slowed=self.slowed, errors=errors(config.backend), making=making)
 
     @property
-    def slowed(self) -> float:
-        """How many times as long as at its best this machine takes now; 1 of another machine, of which nothing is known."""
+    def slowed(self) -> Slowed:
+        """How much slower than at its best this machine is now; not at all of another, of which nothing is known."""
         if self.name:
-            return 1.0
+            return AT_ITS_BEST
         if self._slowed is None or self.clock() - self._slowed[0] > FRESH_SECONDS:
             self._slowed = self.clock(), slowdown(self.card.pulse)
         return self._slowed[1]

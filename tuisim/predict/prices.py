@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tuisim.measure.pulse import QUIET, Beat, Slowed
 from tuisim.predict.nonnegative import nonnegative
 from tuisim.predict.price import Price, fitted, short
 from tuisim.predict.sample import Sample
@@ -25,6 +26,8 @@ FOLDS = 7
 A number that no cycle of the design divides, so that no optimizer or function is left out as a whole.
 """
 TWENTIETHS = 21
+INTERPRETED = "scalar"
+"""The backend whose work is the interpreter's, and slows as calls do."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,40 @@ class StepPrice:
 
     operations: tuple[tuple[Op, float], ...]
     """(operation, seconds), in the program's order."""
+    each_call: tuple[float, ...]
+    """Of each operation's seconds, what is paid for calling it however small it is."""
     overhead: float
     """Outside the operations."""
-    calls: float
-    """Of the operations' seconds, what is paid for calling them however small they are."""
 
     @property
     def seconds(self) -> float:
         return sum(spent for _, spent in self.operations) + self.overhead
+
+    @property
+    def calls(self) -> float:
+        """Of the operations' seconds, those paid for calling them."""
+        return math.fsum(self.each_call)
+
+    @property
+    def call_shares(self) -> list[float]:
+        """Of each operation, the part that is calling it."""
+        return [call / seconds if seconds else 1.0 for (_, seconds), call in zip(self.operations, self.each_call, strict=True)]
+
+    @property
+    def call_share(self) -> float:
+        """Of the whole step, the part that is calling and what lies between."""
+        return (self.calls + self.overhead) / self.seconds if self.seconds else 1.0
+
+    def slowed(self, by: Slowed) -> StepPrice:
+        """The same on a machine that is so slowed."""
+        return StepPrice(
+            tuple(
+                (op, call * by.calls + (seconds - call) * by.work)
+                for (op, seconds), call in zip(self.operations, self.each_call, strict=True)
+            ),
+            tuple(call * by.calls for call in self.each_call),
+            self.overhead * by.calls,
+        )
 
 
 @dataclass(frozen=True)
@@ -59,16 +88,15 @@ class Prices:
 
     def of(self, program: StepProgram) -> StepPrice:
         """Of one step of `program`. An activation that was not measured costs the mean of the others."""
-        seconds, total = [0.0] * len(program.ops), 0.0
+        seconds, calls = [0.0] * len(program.ops), [0.0] * len(program.ops)
         known: dict[Work, tuple[float, float]] = {}
         for work, places in works(program):
             if work not in known:
                 known[work] = self._of(work)
             call, whole = known[work]
-            total += call
             for place, share in zip(places, shares(program, places), strict=True):
-                seconds[place] = whole * share
-        return StepPrice(tuple(zip(program.ops, seconds, strict=True)), self.step, total)
+                seconds[place], calls[place] = whole * share, call * share
+        return StepPrice(tuple(zip(program.ops, seconds, strict=True)), tuple(calls), self.step)
 
     def of_work(self, work: Work) -> float:
         """Likely seconds of one piece of work in a step."""
@@ -107,6 +135,24 @@ class Prices:
             "errors": [short(error) for error in self.errors],
             "kinds": {name: price.to_dict() for name, price in self.kinds.items()},
         }
+
+
+def at_best(samples: Sequence[Sample], best: Beat, interpreted: bool) -> list[Sample]:
+    """Samples as they would have been at the machine's best; those that were, as they are: a beat may be read a little long.
+
+    Prices fitted to what was measured say which part of it was calls; `interpreted`: all of it.
+    """
+    rough = _fit(samples)
+    found: list[Sample] = []
+    for sample in samples:
+        if sample.beat.over(best).most <= QUIET:
+            found.append(sample)
+        elif interpreted:
+            found.append(sample.at(best, [1.0] * len(sample.operations), 1.0))
+        else:
+            price = rough.of(sample.program)
+            found.append(sample.at(best, price.call_shares, price.call_share))
+    return found
 
 
 def fit(samples: Sequence[Sample]) -> Prices:

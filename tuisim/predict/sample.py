@@ -5,13 +5,14 @@ It does not know what the figures are fitted by.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
 from tuisim.engine.subject import Subject
-from tuisim.measure.pulse import QUIET, Pulse
+from tuisim.measure.pulse import QUIET, Beat, Pulse, Slowed
 from tuisim.program import StepProgram
 
 TURN_SECONDS = 0.012
@@ -31,13 +32,20 @@ class Sample:
     program: StepProgram
     operations: tuple[float, ...]
     step: float
-    beat: float
-    """Seconds of fixed work just before and after: how fast the machine was."""
+    beat: Beat
+    """Of the machine just before and after, the mean of both."""
 
-    def at(self, pulse: float) -> Sample:
-        """What it would have been with the machine at this beat."""
-        faster = pulse / self.beat
-        return Sample(self.program, tuple(seconds * faster for seconds in self.operations), self.step * faster, pulse)
+    def at(self, best: Beat, calls: Sequence[float], all_calls: float) -> Sample:
+        """What it would have been at the machine's best; `calls`: the share of each operation that is calling it, and of all."""
+        slowed = self.beat.over(best)
+        operations = zip(self.operations, calls, strict=True)
+        undisturbed = tuple(_undisturbed(seconds, share, slowed) for seconds, share in operations)
+        return Sample(self.program, undisturbed, _undisturbed(self.step, all_calls, slowed), best)
+
+
+def _undisturbed(seconds: float, calls: float, slowed: Slowed) -> float:
+    """`calls` is their share at the machine's best."""
+    return seconds / (calls * slowed.calls + (1 - calls) * slowed.work)
 
 
 def measure(subject: Subject, pulse: Pulse) -> Sample:
@@ -46,10 +54,11 @@ def measure(subject: Subject, pulse: Pulse) -> Sample:
     for _ in range(TURNS):
         before = pulse.read()
         operations, step = _turn(subject)
-        beat = (before + pulse.read()) / 2
-        if best is None or beat < best.beat:
+        after = pulse.read()
+        beat = Beat((before.calls + after.calls) / 2, (before.work + after.work) / 2)
+        if best is None or beat.calls < best.beat.calls:
             best = Sample(subject.program, tuple(operations), step, beat)
-        if beat <= QUIET * pulse.best:
+        if beat.over(pulse.best).most <= QUIET:
             break
     assert best is not None
     return best

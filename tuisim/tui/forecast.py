@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import Event
+from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Protocol
 
@@ -198,7 +198,7 @@ class Forecast(Background):
         try:
             self._read()
             before = self._news.outlook.card if self._news.outlook else None
-            card = self._measure([job], before, self._tell, quick=True, wanted=self._go_on)
+            card = _aside(lambda: self._measure([job], before, self._tell, quick=True, wanted=self._go_on))
             trouble = _kept(card)
             self._stamp = cards.stamp()
             self._look_at(card, trouble)
@@ -257,6 +257,27 @@ def _job(config: RunConfig) -> Job:
     return Job(config.backend, config.threads, config.dtype)
 
 
+def _aside(work: Callable[[], Card]) -> Card:
+    """Done on a thread that ends with it; raises what it raises.
+
+    OpenBLAS 0.3.31 leaves its thread count to the thread that set it, for as long as that lives: whoever trains next could not.
+    """
+    outcome: list[Card | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # raised again where it is waited for
+            outcome.append(error)
+
+    thread = Thread(target=run, name="tuisim-calibration", daemon=True)
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
 def _at_speed(card: Card) -> Outlook:
     """By this card at the machine's speed of now: the best of some looks, since at any one the screen may be drawing."""
     looks: list[Outlook] = []
@@ -265,7 +286,7 @@ def _at_speed(card: Card) -> Outlook:
         # Its clock stands still: the machine is looked at here alone, never while somebody types.
         looks.append(Outlook(card, clock=lambda: 0.0))
         _ = looks[-1].slowed
-    return min(looks, key=lambda one: one.slowed)
+    return min(looks, key=lambda one: one.slowed.most)
 
 
 def _kept(card: Card) -> str:
