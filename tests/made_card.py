@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tuisim.measure.pulse import Beat
+from tuisim.measure.pulse import Beat, Unrest
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.machine import Machine, this_machine
 from tuisim.predict.price import Price
@@ -36,7 +36,7 @@ def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1)) -> Prices:
 def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> Entry:
     return Entry(
         backend=backend, threads=threads, dtype=dtype, device=f"{backend} by hand ×{threads}", made="2026-01-02T03:04:05+00:00",
-        networks=80, pulse=BEAT, disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
+        networks=80, pulse=BEAT, unrest=Unrest(), disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
         run=RunCosts(row=0.0, epoch=0.0, wall_start=0.0, wall_epoch=0.0, wall_share=0.0), prices=prices(),
     )  # fmt: skip
 

@@ -57,6 +57,8 @@ def test_a_pulse_knows_its_best_and_a_better_one_of_before():
     assert beat.best == Beat(1.0, 5.0)
     beat.readings[:] = [*([Beat(5.0, 5.0)] * 30), Beat(0.1, 0.1)]
     assert beat.best == Beat(5.0, 5.0), "one reading too good to be true is not the best"
+    beat.readings[:] = [Beat(1.0, 1.0)] * 8 + [Beat(3.0, 2.0)] * 2
+    assert beat.unrest == pulse.Unrest(pulse.Slowed(1.4, 1.2), pulse.Slowed(1.0, 1.0), pulse.Slowed(3.0, 2.0))
     known = pulse.Pulse(best=Beat(1e-9, 1e-9))
     assert known.best == Beat(1e-9, 1e-9)
     assert known.slowed(3).most > 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 
 import numpy as np
@@ -57,6 +57,17 @@ class Slowed:
         return max(self.calls, self.work)
 
 
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """How a machine fared while it was looked at for some seconds, against its best then."""
+
+    mean: Slowed = Slowed()
+    low: Slowed = Slowed()
+    """A twentieth of the time it was less slowed than this."""
+    high: Slowed = Slowed()
+    """A twentieth of the time it was more slowed than this."""
+
+
 class Pulse:
     """The same work each time, and what it has taken so far."""
 
@@ -95,6 +106,19 @@ class Pulse:
         place = len(self.readings) // 20
         calls, work = (sorted(values)[place] for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
         return self._known.better(Beat(calls, work))
+
+    @property
+    def unrest(self) -> Unrest:
+        """Of all readings so far."""
+        best = self.best
+        calls, work = (sorted(values) for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
+        last = len(calls) - 1
+
+        def at(share: float) -> Slowed:
+            place = round(share * last)
+            return Beat(calls[place], work[place]).over(best)
+
+        return Unrest(Beat(fmean(calls), fmean(work)).over(best), at(0.05), at(0.95))
 
     def slowed(self, readings: int = 1) -> Slowed:
         """The machine now, against its best: the median of so many readings."""

@@ -118,6 +118,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         networks=len(samples),
         pulse=best,
+        unrest=pulse.unrest,
         disturbed=disturbed,
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,

@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any, TypeVar
 
 from tuisim.errors import DataError, printable
-from tuisim.measure.pulse import UNKNOWN, Beat
+from tuisim.measure.pulse import UNKNOWN, Beat, Slowed, Unrest
 from tuisim.predict.machine import Machine
 from tuisim.predict.price import Point, Price, short
 from tuisim.predict.prices import Prices
@@ -41,6 +41,8 @@ class Entry:
     """Measured for it."""
     pulse: Beat
     """What these prices belong to: the best that was known of the machine when they were measured."""
+    unrest: Unrest
+    """How the machine fared meanwhile."""
     disturbed: float
     """Share of them that were measured while the machine was slowed, and corrected for it."""
     peak_flops: float
@@ -72,8 +74,13 @@ class Entry:
             plain[name] = short(plain[name])
         for name in ("copy_rate", "launch"):
             plain[name] = None if plain[name] is None else short(plain[name])
-        plain["pulse"] = {name: short(value) for name, value in asdict(self.pulse).items()}
+        plain["pulse"] = _pair(self.pulse)
+        plain["unrest"] = {field.name: _pair(getattr(self.unrest, field.name)) for field in fields(Unrest)}
         return plain | {"run": self.run.to_dict(), "prices": self.prices.to_dict()}
+
+
+def _pair(both: Beat | Slowed) -> dict[str, float]:
+    return {name: short(value) for name, value in asdict(both).items()}
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,8 @@ def _entry(reader: _Reader) -> Entry:
         device=reader.text("device"),
         made=reader.text("made"),
         networks=reader.number("networks", int),
-        pulse=Beat(**{name: reader.inside("pulse").number(name, float, least=1e-9) for name in ("calls", "work")}),
+        pulse=Beat(**reader.inside("pulse").pair(1e-9)),
+        unrest=_unrest(reader.inside("unrest")),
         disturbed=reader.number("disturbed", float),
         peak_flops=reader.number("peak_flops", float, least=1.0),
         peak_bytes=reader.number("peak_bytes", float, least=1.0),
@@ -135,6 +143,10 @@ def _entry(reader: _Reader) -> Entry:
         copy_rate=reader.number_or_none("copy_rate"),
         launch=reader.number_or_none("launch"),
     )
+
+
+def _unrest(reader: _Reader) -> Unrest:
+    return Unrest(**{field.name: Slowed(**reader.inside(field.name).pair(1e-3)) for field in fields(Unrest)})
 
 
 def _prices(reader: _Reader) -> Prices:
@@ -203,6 +215,10 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
             raise CardError(f"{self._at(name)} = {printable(value)}: a number from {least:g} on")
         return kind(value)
+
+    def pair(self, least: float) -> dict[str, float]:
+        """What is told of calls and of work."""
+        return {name: self.number(name, float, least=least) for name in ("calls", "work")}
 
     def number_or_none(self, name: str) -> float | None:
         return None if self._get(name) is None else self.number(name, float, least=1e-12)

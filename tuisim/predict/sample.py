@@ -21,7 +21,7 @@ LEAST_STEPS, MOST_STEPS = 3, 80
 ROUNDS = 3
 """Of unsplit steps, on either side of those that are timed operation by operation."""
 QUARTER = 0.25
-TURNS = 6
+TURNS = 3
 """Tries to find the machine undisturbed."""
 
 
