@@ -66,9 +66,9 @@ def test_a_pulse_knows_its_best_and_a_better_one_of_before():
 
 
 def test_how_slowed_the_machine_is_is_told_against_its_best():
-    now = pulse.slowdown(Beat(1.0, 1.0), readings=3)
-    assert pulse.slowdown(Beat(now.calls / 1e3, now.work), readings=3).calls > 10
-    assert pulse.slowdown(Beat(now.calls, now.work / 1e3), readings=3).work > 10
+    now = pulse.slowdown(Beat(1.0, 1.0), 0.0, 3)
+    assert pulse.slowdown(Beat(now.calls / 1e3, now.work), 0.0, 3).calls > 10
+    assert pulse.slowdown(Beat(now.calls, now.work / 1e3), 0.0, 3).work > 10
 
 
 def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
@@ -248,7 +248,7 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
 
 
 def test_a_score_is_of_real_runs(monkeypatch):
-    monkeypatch.setattr(outlook, "slowdown", lambda best: pulse.Slowed())
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: pulse.Slowed())
     seen = outlook.Outlook(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
     told: list[str] = []
     found = score(seen, tell=told.append)

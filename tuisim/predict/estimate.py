@@ -31,12 +31,6 @@ COVERED = 0.9
 LEAST_ERROR = 0.05
 """Natural logarithm: no band is narrower than this to either side."""
 AT_ITS_BEST = Slowed()
-NOW = 0.5
-"""Of how slowed a machine is now, so much is believed of the run to come, and the rest is as it was when it was calibrated.
-
-What disturbs a shared machine comes and goes: on two virtual cores the logarithm of a beat has a correlation of 0.84 with that
-of 10 ms later, 0.6 with that of 0.1 to 0.3 s later and none with that of a second later.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +187,8 @@ def predict(
 
 
 def _pace(entry: Entry, card: Card, slowed: Slowed | None) -> Slowed:
-    """From the beat that an entry's prices belong to, to the machine as it is likely to be."""
-    mean = entry.unrest.mean
-    if slowed is None:
-        return _interpreted(entry, mean)
-    now = _of_best(entry, card, slowed)
-    return _interpreted(entry, Slowed(NOW * now.calls + (1 - NOW) * mean.calls, NOW * now.work + (1 - NOW) * mean.work))
+    """From the beat that an entry's prices belong to, to the machine as it is, or else as it was on the whole."""
+    return _interpreted(entry, entry.unrest.mean) if slowed is None else _of_best(entry, card, slowed)
 
 
 def _of_best(entry: Entry, card: Card, slowed: Slowed) -> Slowed:

@@ -14,7 +14,7 @@ from time import monotonic
 from tuisim.backends import choose
 from tuisim.config import RunConfig
 from tuisim.errors import BackendError, DataError
-from tuisim.measure.pulse import Slowed, slowdown
+from tuisim.measure.pulse import LOOK_SECONDS, Slowed, slowdown
 from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.estimate import AT_ITS_BEST, Prediction, predict
@@ -37,6 +37,8 @@ class Outlook:
     name: str = ""
     """The other machine's; empty for this one."""
     clock: Callable[[], float] = monotonic
+    look_seconds: float = LOOK_SECONDS
+    """For finding out how fast this machine is; 0 for whoever cannot wait."""
     _slowed: tuple[float, Slowed] | None = field(default=None, init=False)
 
     def predict(self, config: RunConfig) -> Prediction:
@@ -53,7 +55,7 @@ class Outlook:
         if self.name:
             return AT_ITS_BEST
         if self._slowed is None or self.clock() - self._slowed[0] > FRESH_SECONDS:
-            self._slowed = self.clock(), slowdown(self.card.pulse)
+            self._slowed = self.clock(), slowdown(self.card.pulse, self.look_seconds)
         return self._slowed[1]
 
     def refreshed(self) -> Outlook:
@@ -103,7 +105,10 @@ def everywhere() -> tuple[Outlook, ...]:
 @lru_cache(maxsize=1)
 def _everywhere(_: tuple[tuple[str, int, int], ...]) -> tuple[Outlook, ...]:
     own = cards.own().card
-    return (*((Outlook(own),) if own is not None else ()), *(Outlook(card, name) for name, card in cards.others().items()))
+    return (
+        *((Outlook(own, look_seconds=0.0),) if own is not None else ()),
+        *(Outlook(card, name) for name, card in cards.others().items()),
+    )
 
 
 def priced(config: RunConfig) -> list[Priced]:
