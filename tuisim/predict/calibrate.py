@@ -13,6 +13,7 @@ from time import perf_counter
 
 from tuisim.accounting.ledger import step_operations
 from tuisim.backends import Backend, Costs, OnDevice, get_backend
+from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
 from tuisim.errors import TuisimError
 from tuisim.measure.peaks import peaks_of
@@ -80,7 +81,9 @@ def calibrate(
 
 def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted) -> Entry:
     backend = get_backend(job.backend)
-    count, until = FEW if quick else MANY, perf_counter() + PATIENCE
+    tell(0, count := FEW if quick else MANY)
+    _set_up(job)
+    until = perf_counter() + PATIENCE
     samples: list[Sample] = []
     evaluations: list[tuple[StepProgram, float, Beat]] = []
     most = MOST.get(job.backend, MOST_ELSEWHERE)
@@ -129,6 +132,12 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         copy_rate=copied,
         launch=launch,
     )
+
+
+def _set_up(job: Job) -> None:
+    """Have the backend ready: the first step of a process may compile for seconds, which is nobody's to pay for."""
+    config = RunConfig(layers=(3, 2), batch_size=1, backend=job.backend, threads=job.threads, dtype=job.dtype)
+    Subject(config.resolved(), 1, 0.0)
 
 
 def _go_on(wanted: Wanted) -> None:
