@@ -262,7 +262,7 @@ def test_a_score_is_of_real_runs(monkeypatch):
 def scored(ratio: float, wide: float = 1.5) -> Scored:
     """Predicted `ratio` times what it took."""
     band = calibrate_band(ratio, wide)
-    return Scored(SMALL.resolved(), band, 1.0, None, 1.1, 1.0)
+    return Scored(SMALL.resolved(), band, 1.0, None, 1.1, 1.0, ratio, 1.0)
 
 
 def calibrate_band(likely: float, wide: float) -> Any:

@@ -49,9 +49,10 @@ def score(
 
 def _print(found: Report, console: Console) -> None:
     console.print(f"[bold]{found.machine}[/] · predicted over actual seconds", soft_wrap=True)
-    table = _table("backend", "networks", "5 %", "25 %", "median", "75 %", "95 %", "error", "within ¼", "in band", "wall")
+    table = _table(
+        "backend", "networks", "5 %", "25 %", "median", "75 %", "95 %", "error", "within ¼", "in band", "known", "within ¼"
+    )
     for one in found.scores:
-        walls = one.wall_errors
         table.add_row(
             one.label,
             str(len(one.runs)),
@@ -59,22 +60,23 @@ def _print(found: Report, console: Console) -> None:
             units.percent(one.median),
             units.percent(one.within, 0),
             units.percent(one.covered, 0),
-            units.percent(quantile(walls, 0.5)) if walls else "",
+            units.percent(quantile(one.known_errors, 0.5)),
+            units.percent(one.known_within, 0),
         )
     console.print(table)
     console.print(
         f"[dim]goals: median error {units.percent(GOAL_MEDIAN, 0)}, {units.percent(GOAL_WITHIN, 0)} within a quarter, "
-        f"{units.percent(COVERED, 0)} in their band[/]",
+        f"{units.percent(COVERED, 0)} in their band; known: the same error had the machine's speed during the run been known[/]",
         soft_wrap=True,
     )
     runs = sorted((run for one in found.scores for run in one.runs), key=lambda run: -abs(run.ratio - 1))[:WORST]
-    worst = _table("furthest off", "batch", "", "optimizer", "predicted", "actual", "ratio", "machine")
+    worst = _table("furthest off", "batch", "", "optimizer", "predicted", "actual", "ratio", "slowed", "then")
     for run in runs:
         config = run.config
         worst.add_row(
             layers_text(config.layers), str(config.batch_size), f"{config.backend}@{config.threads} {config.dtype}",
             config.optimizer, units.duration(run.predicted.likely), units.duration(run.seconds), f"{run.ratio:.2f}",
-            f"{run.slowed:.2f} ×",
+            f"{run.slowed:.2f} ×", f"{run.slowed_then:.2f} ×",
         )  # fmt: skip
     console.print()
     console.print(worst)

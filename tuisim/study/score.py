@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from tuisim.config import RunConfig
 from tuisim.engine import Control, Trainer
 from tuisim.errors import TuisimError
 from tuisim.marks import Mark
+from tuisim.measure.pulse import Beat, Pulse
 from tuisim.predict.band import Band
 from tuisim.predict.estimate import COVERED
 from tuisim.predict.outlook import Outlook
@@ -51,12 +53,21 @@ class Scored:
     predicted_wall: Band | None
     wall_seconds: float
     slowed: float
-    """How much slower than its best the machine was just before."""
+    """How many times as long as at its best the machine took for such steps just before."""
+    known: float
+    """What would have been predicted by the machine's speed during the run, which nobody knew before: seconds."""
+    slowed_then: float
+    """As `slowed`, during the run."""
 
     @property
     def ratio(self) -> float:
         """Predicted over actual."""
         return self.predicted.likely / self.seconds
+
+    @property
+    def known_ratio(self) -> float:
+        """The same, had the machine's speed been known: what is left is the prices' own."""
+        return self.known / self.seconds
 
     @property
     def wall_ratio(self) -> float | None:
@@ -78,6 +89,15 @@ class Score:
     def errors(self) -> list[float]:
         """|predicted / actual − 1|, sorted."""
         return sorted(abs(run.ratio - 1) for run in self.runs)
+
+    @property
+    def known_errors(self) -> list[float]:
+        """|known / actual − 1|, sorted."""
+        return sorted(abs(run.known_ratio - 1) for run in self.runs)
+
+    @property
+    def known_within(self) -> float:
+        return sum(error <= NEAR for error in self.known_errors) / len(self.runs)
 
     @property
     def wall_errors(self) -> list[float]:
@@ -113,6 +133,8 @@ class Score:
             "median_error": self.median,
             "within_a_quarter": self.within,
             "covered": self.covered,
+            "known_median_error": quantile(self.known_errors, 0.5),
+            "known_within_a_quarter": self.known_within,
             "median_wall_error": quantile(self.wall_errors, 0.5) if self.wall_errors else None,
             "ratio": dict(zip(("p5", "p25", "p50", "p75", "p95"), self.ratios(0.05, 0.25, 0.5, 0.75, 0.95), strict=True)),
             "passed": self.passed,
@@ -155,6 +177,9 @@ _MARKS: dict[str, Mark] = {
     "rows[].epochs": Mark.GIVEN,
     "rows[].threads": Mark.GIVEN,
     "rows[].slowed": Mark.MEASURED,
+    "rows[].slowed_then": Mark.MEASURED,
+    "rows[].known_seconds": Mark.PROJECTED,
+    "rows[].known_ratio": Mark.PROJECTED,
     "rows[].seconds": Mark.MEASURED,
     "rows[].wall_seconds": Mark.MEASURED,
     "rows[].predicted_seconds": Mark.PROJECTED,
@@ -172,6 +197,7 @@ def _row(run: Scored) -> dict[str, Any]:
         "predicted_seconds": run.predicted.to_dict(), "seconds": run.seconds, "ratio": run.ratio,
         "predicted_wall_seconds": run.predicted_wall and run.predicted_wall.to_dict(), "wall_seconds": run.wall_seconds,
         "wall_ratio": run.wall_ratio, "within_band": run.within_band, "slowed": run.slowed,
+        "known_seconds": run.known, "known_ratio": run.known_ratio, "slowed_then": run.slowed_then,
     }  # fmt: skip
 
 
@@ -223,10 +249,20 @@ def one(outlook: Outlook, config: RunConfig) -> Scored:
     trainer = Trainer(config)
     trainer.step()  # what happens once, such as compiling, is no part of a run's steps
     trainer = Trainer(config)
+    pulse = Pulse()
     found = outlook.refreshed().predict(config)
-    summary = trainer.run(None, Control())
+    # Between the chunks of steps, a dozen times a second; its time is none of the steps'.
+    during = [pulse.read()]
+    summary = trainer.run(lambda _: during.append(pulse.read()), Control(), probing=False)
+    during.append(pulse.read())
+    mean = Beat(fmean(beat.calls for beat in during), fmean(beat.work for beat in during))
+    known = outlook.predict(config, mean.over(outlook.card.pulse))
     assert found.seconds is not None
-    return Scored(config, found.seconds, summary.seconds, found.wall_seconds, summary.wall_seconds, found.slowed)
+    assert known.seconds is not None
+    return Scored(
+        config, found.seconds, summary.seconds, found.wall_seconds, summary.wall_seconds, found.slowed, known.seconds.likely,
+        known.slowed,
+    )  # fmt: skip
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
