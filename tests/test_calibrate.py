@@ -92,7 +92,8 @@ def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
     subject = Subject(SMALL.resolved(), 4, 0.002)
     found = measure(subject, Slow())  # type: ignore[arg-type]
     assert found.beat == Beat(4.0, 2.0)
-    half = found.at(Beat(1.0, 1.0), [0.5] * len(found.operations), 1.0)
+    half = found.undisturbed(pulse.Slowed(4.0, 2.0), [0.5] * len(found.operations), 1.0)
+    assert half.beat == Beat(1.0, 1.0)
     assert set(half.operations) == {1 / 3}
     assert half.step == 2.0
 

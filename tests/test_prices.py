@@ -187,13 +187,13 @@ def test_what_was_measured_on_a_slowed_machine_is_brought_back_to_its_best():
         price = known.of(sample.program).slowed(disturbed.over(BEAT))
         slow = Sample(sample.program, tuple(spent for _, spent in price.operations), price.seconds, disturbed)
         mixed.append(slow if number % 2 else sample)
-    found = fitting.at_best(mixed, BEAT, False)
+    found = fitting.at_best(mixed, BEAT, "numpy")
     program = build(RunConfig(layers=(50, 70, 20), batch_size=40).resolved())
     brought, raw = fit(found), fit(mixed)
     assert brought.of(program).seconds == pytest.approx(known.of(program).seconds, rel=0.15)
     assert 2 * (brought.errors[-2] - brought.errors[1]) < raw.errors[-2] - raw.errors[1]
-    assert [sample.beat for sample in found] == [BEAT] * FEW
-    whole = fitting.at_best(mixed[1:2], BEAT, True)[0]
+    assert [sample.beat.calls for sample in found] == pytest.approx([BEAT.calls] * FEW)
+    whole = fitting.at_best(mixed[1:2], BEAT, "scalar")[0]
     assert whole.step == pytest.approx(mixed[1].step / 3)
 
 
@@ -203,6 +203,12 @@ def test_a_slowed_machine_pays_more_for_calls_than_for_work():
     work = price.seconds - price.calls - price.overhead
     assert slowed.seconds == pytest.approx(2 * (price.calls + price.overhead) + 1.5 * work)
     assert price.call_share == pytest.approx((price.calls + price.overhead) / price.seconds)
+
+
+def test_a_slowed_machine_is_another_to_each_backend():
+    slowed = Slowed(calls=4.0, work=1.0)
+    assert [fitting.as_felt(slowed, name).work for name in ("numpy", "numba", "scalar")] == [1.0, 2.0, 4.0]
+    assert fitting.as_felt(slowed, "cupy").calls == 4.0
 
 
 def test_whole_steps_have_the_last_word():

@@ -22,9 +22,9 @@ from tuisim.predict import runcosts
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
-from tuisim.predict.prices import INTERPRETED, Prices, at_best, fit
+from tuisim.predict.prices import Prices, as_felt, at_best, fit
 from tuisim.predict.runcosts import RunCosts
-from tuisim.predict.sample import Sample, measure
+from tuisim.predict.sample import TURN_SECONDS, Sample, measure
 from tuisim.program import StepProgram
 
 MOST = {"scalar": 20_000}
@@ -95,7 +95,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         tell(number, count)
         _go_on(wanted)
         try:
-            subject = Subject(config, config.batch_size, 0.002)
+            subject = Subject(config, config.batch_size, TURN_SECONDS)
             samples.append(measure(subject, pulse))
         except TuisimError:
             if number + 1 >= FEW and not samples:  # not this network alone
@@ -109,7 +109,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
     copied, launch = _handed_over(backend, before)
     best = pulse.best
     disturbed = sum(sample.beat.over(best).most > QUIET for sample in samples) / len(samples)
-    samples = at_best(samples, best, job.backend == INTERPRETED)
+    samples = at_best(samples, best, job.backend)
     prices = fit(samples)
     peaks = peaks_of(backend, job.dtype, job.threads)
     _go_on(wanted)
@@ -126,7 +126,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(_rate(sample) for sample in samples),
-        evaluation=_evaluation(prices, evaluations, best),
+        evaluation=_evaluation(prices, evaluations, best, job.backend),
         run=_run_costs(job),
         prices=prices,
         copy_rate=copied,
@@ -163,8 +163,9 @@ def _rate(sample: Sample) -> float:
     return step_operations(sample.program).multiply_adds / sample.step
 
 
-def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float, Beat]], best: Beat) -> float:
+def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float, Beat]], best: Beat, backend: str) -> float:
     """Measured, with the beat it was measured at, over priced: prices know no counting of right answers."""
     return median(
-        seconds / max(prices.of(program).slowed(beat.over(best)).seconds, 1e-9) for program, seconds, beat in evaluations
+        seconds / max(prices.of(program).slowed(as_felt(beat.over(best), backend)).seconds, 1e-9)
+        for program, seconds, beat in evaluations
     )

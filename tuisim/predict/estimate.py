@@ -23,7 +23,7 @@ from tuisim.marks import Mark
 from tuisim.measure.pulse import Slowed, Unrest
 from tuisim.predict.band import Band
 from tuisim.predict.card import Card, Entry
-from tuisim.predict.prices import INTERPRETED
+from tuisim.predict.prices import as_felt
 from tuisim.program import Op, build
 
 COVERED = 0.9
@@ -188,18 +188,13 @@ def predict(
 
 def _pace(entry: Entry, card: Card, slowed: Slowed | None) -> Slowed:
     """From the beat that an entry's prices belong to, to the machine as it is, or else as it was on the whole."""
-    return _interpreted(entry, entry.unrest.mean) if slowed is None else _of_best(entry, card, slowed)
+    return as_felt(entry.unrest.mean, entry.backend) if slowed is None else _of_best(entry, card, slowed)
 
 
 def _of_best(entry: Entry, card: Card, slowed: Slowed) -> Slowed:
     """Against the best that the entry knew, where `slowed` is against the card's: a later entry may have seen a better one."""
     best = card.pulse.over(entry.pulse)
-    return _interpreted(entry, Slowed(slowed.calls * best.calls, slowed.work * best.work))
-
-
-def _interpreted(entry: Entry, slowed: Slowed) -> Slowed:
-    """What plain Python does slows as its calls do."""
-    return Slowed(slowed.calls, slowed.calls) if entry.backend == INTERPRETED else slowed
+    return as_felt(Slowed(slowed.calls * best.calls, slowed.work * best.work), entry.backend)
 
 
 def _entry(config: RunConfig, card: Card) -> Entry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from time import perf_counter
 
 import numpy as np
@@ -15,14 +16,12 @@ from tuisim.engine.subject import Subject
 from tuisim.measure.pulse import QUIET, Beat, Pulse, Slowed
 from tuisim.program import StepProgram
 
-TURN_SECONDS = 0.012
-"""The step is measured in turns of about so long, with a look at the machine before and after each."""
-LEAST_STEPS, MOST_STEPS = 3, 80
-ROUNDS = 3
-"""Of unsplit steps, on either side of those that are timed operation by operation."""
+TURN_SECONDS = 0.004
+"""The step is measured in short turns, split and unsplit, with a look at the machine before and after each."""
+LEAST_STEPS, MOST_STEPS = 2, 40
+ENOUGH, TURNS = 3, 9
+"""Turns in which nothing disturbed the machine, and how many are tried for them."""
 QUARTER = 0.25
-TURNS = 3
-"""Tries to find the machine undisturbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,14 @@ class Sample:
     operations: tuple[float, ...]
     step: float
     beat: Beat
-    """Of the machine just before and after, the mean of both."""
+    """Of the machine meanwhile."""
 
-    def at(self, best: Beat, calls: Sequence[float], all_calls: float) -> Sample:
-        """What it would have been at the machine's best; `calls`: the share of each operation that is calling it, and of all."""
-        slowed = self.beat.over(best)
+    def undisturbed(self, slowed: Slowed, calls: Sequence[float], all_calls: float) -> Sample:
+        """What it would have been on a machine not so slowed; `calls`: calling's share of each operation, and of all."""
         operations = zip(self.operations, calls, strict=True)
-        undisturbed = tuple(_undisturbed(seconds, share, slowed) for seconds, share in operations)
-        return Sample(self.program, undisturbed, _undisturbed(self.step, all_calls, slowed), best)
+        times = tuple(_undisturbed(seconds, share, slowed) for seconds, share in operations)
+        beat = Beat(self.beat.calls / slowed.calls, self.beat.work / slowed.work)
+        return Sample(self.program, times, _undisturbed(self.step, all_calls, slowed), beat)
 
 
 def _undisturbed(seconds: float, calls: float, slowed: Slowed) -> float:
@@ -49,26 +48,40 @@ def _undisturbed(seconds: float, calls: float, slowed: Slowed) -> float:
 
 
 def measure(subject: Subject, pulse: Pulse) -> Sample:
-    """Measure one network. Raises RunError where its loss is no number."""
-    best: Sample | None = None
-    for _ in range(TURNS):
-        before = pulse.read()
-        operations, step = _turn(subject)
+    """Measure one network. Raises RunError where its loss is no number.
+
+    Of the turns the undisturbed ones count; where there was none, the least disturbed.
+    """
+    turns: list[_Turn] = []
+    before = pulse.read()
+    while len(turns) < TURNS and sum(turn.beat.over(pulse.best).most <= QUIET for turn in turns) < ENOUGH:
+        steps, whole = _turn(subject)
         after = pulse.read()
-        beat = Beat((before.calls + after.calls) / 2, (before.work + after.work) / 2)
-        if best is None or beat.calls < best.beat.calls:
-            best = Sample(subject.program, tuple(operations), step, beat)
-        if beat.over(pulse.best).most <= QUIET:
-            break
-    assert best is not None
-    return best
+        # The worse of both: what is between them was no quicker than that.
+        turns.append(_Turn(steps, whole, Beat(max(before.calls, after.calls), max(before.work, after.work))))
+        before = after
+    quiet = [turn for turn in turns if turn.beat.over(pulse.best).most <= QUIET]
+    chosen = quiet or sorted(turns, key=lambda turn: turn.beat.calls)[:ENOUGH]
+    return Sample(
+        subject.program,
+        tuple(np.quantile([step for turn in chosen for step in turn.steps], QUARTER, axis=0).tolist()),
+        float(np.quantile([turn.whole for turn in chosen], QUARTER)),
+        Beat(fmean(turn.beat.calls for turn in chosen), fmean(turn.beat.work for turn in chosen)),
+    )
 
 
-def _turn(subject: Subject) -> tuple[list[float], float]:
-    """Seconds of each operation and of the unsplit step: the lower quarter of some steps, since what disturbs only adds."""
-    whole = [subject.timed() for _ in range(ROUNDS)]
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    steps: list[list[float]]
+    """Seconds of each operation, step by step."""
+    whole: float
+    """Of an unsplit one."""
+    beat: Beat
+
+
+def _turn(subject: Subject) -> tuple[list[list[float]], float]:
+    whole = subject.timed()
     until, steps = perf_counter() + TURN_SECONDS, list[list[float]]()
     while len(steps) < LEAST_STEPS or (perf_counter() < until and len(steps) < MOST_STEPS):
         steps.append(subject.by_operation())
-    whole += [subject.timed() for _ in range(ROUNDS)]
-    return np.quantile(steps, QUARTER, axis=0).tolist(), float(np.quantile(whole, QUARTER))
+    return steps, whole
