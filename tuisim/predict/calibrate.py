@@ -92,7 +92,8 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
     for number, config in enumerate(networks(job.backend, job.dtype, job.threads, count, most)):
         if number >= FEW and perf_counter() > until:
             break
-        tell(number, count)
+        if number:
+            tell(number, count)
         _go_on(wanted)
         try:
             subject = Subject(config, config.batch_size, TURN_SECONDS)

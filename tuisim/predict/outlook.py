@@ -41,17 +41,13 @@ class Outlook:
     """For finding out how fast this machine is; 0 for whoever cannot wait."""
     _slowed: tuple[float, Slowed] | None = field(default=None, init=False)
 
-    def predict(self, config: RunConfig, slowed: Slowed | None = None) -> Prediction:
-        """What `config` would take on the machine as it is, or as it is said to be `slowed`.
-
-        Raises BackendError where the card has no price for it.
-        """
+    def predict(self, config: RunConfig) -> Prediction:
+        """What `config` would take. Raises BackendError where the card has no price for it."""
         config = replace(config, backend=choose(config).name)
         if self.name:
             return predict(config, self.card, foreign=True)
         making = seconds_per_row(config)
-        slowed = self.slowed if slowed is None else slowed
-        return predict(config, self.card, slowed=slowed, errors=errors(config.backend), making=making)
+        return predict(config, self.card, slowed=self.slowed, errors=errors(config.backend), making=making)
 
     @property
     def slowed(self) -> Slowed:

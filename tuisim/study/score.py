@@ -17,7 +17,7 @@ from tuisim.errors import TuisimError
 from tuisim.marks import Mark
 from tuisim.measure.pulse import Beat, Pulse
 from tuisim.predict.band import Band
-from tuisim.predict.estimate import COVERED
+from tuisim.predict.estimate import COVERED, known
 from tuisim.predict.outlook import Outlook
 from tuisim.units import layers_text
 
@@ -57,7 +57,7 @@ class Scored:
     known: float
     """What would have been predicted by the machine's speed during the run, which nobody knew before: seconds."""
     slowed_then: float
-    """As `slowed`, during the run."""
+    """How many times as long calls took during the run."""
 
     @property
     def ratio(self) -> float:
@@ -256,12 +256,13 @@ def one(outlook: Outlook, config: RunConfig) -> Scored:
     summary = trainer.run(lambda _: during.append(pulse.read()), Control(), probing=False)
     during.append(pulse.read())
     mean = Beat(fmean(beat.calls for beat in during), fmean(beat.work for beat in during))
-    known = outlook.predict(config, mean.over(outlook.card.pulse))
+    then = mean.over(outlook.card.pulse)
+    with_hindsight = known(config, outlook.card, then)
     assert found.seconds is not None
-    assert known.seconds is not None
+    assert with_hindsight is not None
     return Scored(
-        config, found.seconds, summary.seconds, found.wall_seconds, summary.wall_seconds, found.slowed, known.seconds.likely,
-        known.slowed,
+        config, found.seconds, summary.seconds, found.wall_seconds, summary.wall_seconds, found.slowed, with_hindsight,
+        then.calls,
     )  # fmt: skip
 
 
