@@ -30,7 +30,7 @@ from tuisim.program import StepProgram
 MOST = {"scalar": 20_000}
 """Multiplications of the products of a step forward, at most, by backend."""
 MOST_ELSEWHERE = 100_000_000
-PATIENCE = 12.0
+PATIENCE = 5.0
 """Seconds for the networks of one entry; those beyond the first few that do not fit in it are left out."""
 EVALUATED = 7
 """Of so many networks one is evaluated as well."""
@@ -74,12 +74,12 @@ def calibrate(
     for job in jobs:
         with get_backend(job.backend).threads(job.threads):
             pulse = Pulse(card.pulse)
-            entry = _entry(job, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted)  # type: ignore[misc]
+            entry = _entry(job, card, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted)  # type: ignore[misc]
             card = card.with_entry(entry)
     return card
 
 
-def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted) -> Entry:
+def _entry(job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted) -> Entry:
     backend = get_backend(job.backend)
     tell(0, count := FEW if quick else MANY)
     _set_up(job)
@@ -128,7 +128,7 @@ def _entry(job: Job, pulse: Pulse, tell: Callable[[int, int], None], quick: bool
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(_rate(sample) for sample in samples),
         evaluation=_evaluation(prices, evaluations, best, job.backend),
-        run=_run_costs(job),
+        run=_run_costs(job, card),
         prices=prices,
         copy_rate=copied,
         launch=launch,
@@ -155,9 +155,12 @@ def _handed_over(backend: Backend, before: Costs | None) -> tuple[float | None, 
     return copied, spent.launch_seconds / spent.launched_steps if spent.launched_steps else None
 
 
-def _run_costs(job: Job) -> RunCosts:
-    """Plain Python's runs are the same but for their steps, and so slow that little could be seen beside them."""
-    return runcosts.measure("numpy" if job.backend == "scalar" else job.backend, job.dtype, job.threads)
+def _run_costs(job: Job, card: Card) -> RunCosts:
+    """Plain Python's runs are NumPy's but for their steps, which are so slow that little could be seen beside them."""
+    if job.backend != "scalar":
+        return runcosts.measure(job.backend, job.dtype, job.threads)
+    known = next((entry.run for entry in card.entries if entry.backend == "numpy"), None)
+    return runcosts.measure("numpy", job.dtype, job.threads) if known is None else known
 
 
 def _rate(sample: Sample) -> float:
