@@ -68,7 +68,6 @@ class Calibration:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
     monkeypatch.setattr(forecast_module, "LOOK_SECONDS", 0.005)
-    monkeypatch.setattr(forecast_module, "LOOKS", 1)
 
 
 @contextmanager

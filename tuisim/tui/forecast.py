@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import Protocol
 
 from tuisim import backends
@@ -31,8 +31,6 @@ SETTLED_SECONDS = 0.7
 """What is asked for must have stood so long: a thread count is typed one digit at a time."""
 LOOK_SECONDS = 0.25
 """Between two looks at what is asked for, while anything is."""
-LOOKS, APART_SECONDS = 3, 0.1
-"""At the machine's speed, each time."""
 NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
 
 
@@ -279,14 +277,11 @@ def _aside(work: Callable[[], Card]) -> Card:
 
 
 def _at_speed(card: Card) -> Outlook:
-    """By this card at the machine's speed of now: the best of some looks, since at any one the screen may be drawing."""
-    looks: list[Outlook] = []
-    for number in range(LOOKS):
-        sleep(APART_SECONDS * (number > 0))
-        # Its clock stands still: the machine is looked at here alone, never while somebody types.
-        looks.append(Outlook(card, clock=lambda: 0.0))
-        _ = looks[-1].slowed
-    return min(looks, key=lambda one: one.slowed.most)
+    """By this card at the machine's speed of now."""
+    # Its clock stands still: the machine is looked at here alone, never while somebody types.
+    outlook = Outlook(card, clock=lambda: 0.0)
+    _ = outlook.slowed
+    return outlook
 
 
 def _kept(card: Card) -> str:

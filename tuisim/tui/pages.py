@@ -6,6 +6,7 @@ It finds the configuration that the screen in front means and puts the page over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,8 @@ from tuisim.tui.screens.small import SmallScreen
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.tui.widgets.setup_values import read
 
+EPOCHS = 10
+"""Of a run until stopped, for what only a run with an end can answer."""
 PAGES = (
     ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, BudgetScreen,
     LawScreen,
@@ -123,7 +126,8 @@ class Paged(FailingQuietly):
             "dial": lambda: DialScreen(config),
             "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
             "project": lambda: ProjectScreen(config, priced, best_rate),
-            "budget": lambda: BudgetScreen(config, self.use, busy=self.training),
+            # A run until stopped fits no time; some end has to be said for what is asked of it.
+            "budget": lambda: BudgetScreen(replace(config, epochs=config.epochs or EPOCHS), self.use, busy=self.training),
             "law": LawScreen,
         }
         return makers[name]()

@@ -263,6 +263,8 @@ class BudgetHeader(SheetView):
         what = next((words for words in names[:2] if len(words) <= min(room, 48)), clip(names[2], room))
         left: Line = (*name, (what, Tone.STRONG))
         more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
+        if self.config.epochs is not None:
+            more += f" · {units.count(self.config.epochs)} epoch{'s' * (self.config.epochs != 1)}"
         if width_of(left) + len(more) + width_of(right) + 2 < width:
             left = (*left, (more, Tone.TEXT))
         return [ends(left, right, width)]
