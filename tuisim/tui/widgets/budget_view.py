@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 from tuisim import units
+from tuisim.accounting.formulas import FORMULAS
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
@@ -199,7 +200,8 @@ def _parts(answer: Answer, width: int) -> list[Line]:
     assert found is not None
     op, share = found.dearest
     layer = "" if op.layer is None else f" of layer {op.layer}"
-    dearest = f"dearest operation: {op.kind.value}{layer}, {op.phase.value}: {units.percent(share, 0)} of a step"
+    what = FORMULAS[op.kind].what
+    dearest = f"costliest operation: {what}{layer}, {op.phase.value}: {units.percent(share, 0)} of a step"
     memory = ((name, getattr(found.memory, name)) for name in found.memory.__slots__)
     pieces: list[Line] = [
         ((units.size(bytes_), Tone.STRONG), (f" {WORDS.get(name, name)}", Tone.DIM)) for name, bytes_ in memory if bytes_
