@@ -18,9 +18,10 @@ from tuisim.backends import probe
 from tuisim.cli.answer import _chosen
 from tuisim.cli.options import NOTHING_GIVEN, Options
 from tuisim.config import RunConfig
+from tuisim.engine import subject
 from tuisim.errors import RunError
 from tuisim.marks import Mark
-from tuisim.study import elementwise, steptime
+from tuisim.study import elementwise
 from tuisim.study.answer import QUESTION, Answer, Claim, Measured, answer, claims, measure
 from tuisim.study.elementwise import CACHED, LARGE, ElementTime
 from tuisim.study.measuring import Measuring
@@ -33,7 +34,7 @@ def answered() -> Iterator[Answer]:
     """Really measured, in as few rounds as there can be."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(elementwise, "ROUNDS", {CACHED: 2, LARGE: 1})
-        patch.setattr(steptime, "BUDGET", 0.1)
+        patch.setattr(subject, "BUDGET", 0.1)
         yield answer()
 
 
@@ -153,8 +154,8 @@ def test_what_would_take_too_long_is_left_out_and_says_so() -> None:
 def test_any_loss_and_rate_can_be_timed(loss: str) -> None:
     config = RunConfig(layers=(6, 5, 4), loss=loss, learning_rate=1e9, batch_size=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steptime, "BUDGET", 0.01)
-        patch.setattr(steptime, "ROUND_SECONDS", 0.001)
+        patch.setattr(subject, "BUDGET", 0.01)
+        patch.setattr(subject, "ROUND_SECONDS", 0.001)
         assert all(step.seconds for step in at_hand(step_times(config))), loss
 
 

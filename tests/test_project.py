@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from types import ModuleType
 
 import pytest
 from cyclopts import App
@@ -17,6 +15,7 @@ from tuisim import RunConfig
 from tuisim.cli.project import project as command
 from tuisim.errors import ConfigError
 from tuisim.marks import Mark
+from tuisim.predict import outlook
 from tuisim.predict.band import Band
 from tuisim.predict.ladder import LADDER
 from tuisim.predict.project import EPOCHS, VOLUMES, Priced, Rate, climb, document, project
@@ -163,10 +162,8 @@ def test_every_number_of_the_document_is_marked(rate, projected):
 @pytest.fixture
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose prices are known."""
-    estimate = ModuleType("tuisim.predict.estimate")
-    estimate.priced = price  # type: ignore[attr-defined]
-    estimate.best_rate = lambda: RATE  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, estimate.__name__, estimate)
+    monkeypatch.setattr(outlook, "priced", price)
+    monkeypatch.setattr(outlook, "best_rate", lambda: RATE)
 
 
 def printed(capsys: pytest.CaptureFixture[str], **given: object) -> str:

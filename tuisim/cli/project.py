@@ -16,6 +16,7 @@ from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
+from tuisim.predict import outlook
 from tuisim.predict.project import VOLUMES, Climb, Price, Projection, climb, document
 from tuisim.predict.project import project as project_volume
 from tuisim.units import layers_text
@@ -35,12 +36,10 @@ def project(
     json_: Json = False,
 ) -> int:
     """Project how long training takes: at --examples, or from the digits to a trillion examples, on every backend measured."""
-    from tuisim.predict.outlook import best_rate, priced
-
     alone = ladder and layers is None and config is None
     chosen = None if alone else resolve(layers, options, config)
-    found = [] if chosen is None else _projections(chosen, priced)
-    known = climb(best_rate(), *_sizes(options)) if ladder else None
+    found = [] if chosen is None else _projections(chosen, outlook.priced)
+    known = climb(outlook.best_rate(), *_sizes(options)) if ladder else None
     if json_:
         print(json.dumps(document(found, known), allow_nan=False))
         return ExitCode.DONE
