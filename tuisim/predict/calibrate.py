@@ -30,7 +30,7 @@ from tuisim.program import StepProgram
 MOST = {"scalar": 20_000}
 """Multiplications of the products of a step forward, at most, by backend."""
 MOST_ELSEWHERE = 100_000_000
-PATIENCE = 5.0
+PATIENCE = 8.0
 """Seconds for the networks of one entry; those beyond the first few that do not fit in it are left out."""
 EVALUATED = 7
 """Of so many networks one is evaluated as well."""
