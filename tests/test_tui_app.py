@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from made_card import card, entry
 from scripted import ScriptedWorker, snapshot
 from textual.binding import Binding
 from textual.pilot import Pilot
@@ -15,10 +16,12 @@ from textual.widgets import Static
 
 from tuisim.config import RunConfig
 from tuisim.engine import RunFailed
+from tuisim.predict import cards
 from tuisim.presets import PRESETS
 from tuisim.tui import anew
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
+from tuisim.tui.pages import COMMANDS, PAGE_BINDINGS, PAGES
 from tuisim.tui.screens.help import HelpScreen
 from tuisim.tui.screens.run import RunScreen
 from tuisim.tui.screens.setup import SetupScreen
@@ -120,6 +123,38 @@ async def test_q_is_a_letter_while_typing_and_control_c_copies_what_is_selected(
         await pilot.press("ctrl+q")
         await pilot.pause()
         assert app.return_code == 0
+
+
+@pytest.mark.parametrize("place", range(len(PAGE_BINDINGS)), ids=[binding.key for binding in PAGE_BINDINGS])
+async def test_every_page_has_a_key_and_leads_back(place: int) -> None:
+    """Over a card made by hand."""
+    cards.keep(card(entry("numpy"), entry("numba")))
+    binding = PAGE_BINDINGS[place]
+    app = TuisimApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await pilot.press(binding.key)
+        await pilot.pause()
+        page = app.screen
+        assert isinstance(page, PAGES)
+        name = binding.action.removeprefix("page('").removesuffix("')")
+        assert name in [command for command, *_ in COMMANDS]
+        assert type(page).__name__.lower().startswith(name)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+
+
+async def test_an_answer_of_the_budget_fills_the_form() -> None:
+    app = TuisimApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        app.use(RunConfig(layers=(64, 77, 10), epochs=4))
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+        values = app.screen.query_one(SetupForm).values
+        assert (values["layers"], values["epochs"]) == ("64-77-10", "4")
 
 
 async def test_a_terminal_too_small_says_so_and_recovers() -> None:
