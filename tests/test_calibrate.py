@@ -147,6 +147,15 @@ def test_predict_measures_what_is_missing_and_says_so(capsys):
     assert run(capsys, "predict", "6-5-3", "--threads", "1")[2] == ""
 
 
+def test_a_card_that_cannot_be_kept_still_predicts(capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "file"))
+    code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
+    assert code == ExitCode.DONE
+    assert "all times projected" in out
+    assert "it is measured again next time" in err
+
+
 def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
     (own_folder / "card.json").write_text("{")
     code, _, err = run(capsys, "predict", "6-5-3", "--threads", "1")
@@ -182,11 +191,12 @@ def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
         (("predict", "64-0-10"), "layers"),
         (("score",), "no machine card yet: run tuisim calibrate"),
         (("score", "--backends", "nmpy"), "did you mean numpy?"),
+        (("predict", "64-32-10", "--backend", "nothing"), "backend"),
     ],
 )
 def test_mistakes_are_one_line_with_the_remedy(capsys, arguments, words):
     code, out, err = run(capsys, *arguments)
-    assert code in (ExitCode.BAD_CONFIGURATION, ExitCode.BAD_DATA)
+    assert code in (ExitCode.BAD_CONFIGURATION, ExitCode.NO_BACKEND, ExitCode.BAD_DATA)
     assert out == ""
     assert words in err
     assert err.count("\n") == 1
@@ -270,6 +280,13 @@ def calibrate_band(likely: float, wide: float) -> Any:
     from tuisim.predict.band import Band
 
     return Band(likely / wide, likely, likely * wide)
+
+
+def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
+    cards.keep(card())
+    code, out, err = run(capsys, "score", "--backends", "scalar")
+    assert (code, out) == (ExitCode.NO_BACKEND, "")
+    assert "scalar: not on the machine card (it has numpy); tuisim calibrate --backends scalar" in err
 
 
 def test_errors_are_told_as_they_are():

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
-from tuisim.backends import choose
+from tuisim.backends import choose, get_backend
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
-from tuisim.errors import ExitCode
+from tuisim.errors import DataError, ExitCode
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
 from tuisim.predict.calibrate import Job, calibrate
@@ -52,10 +52,14 @@ def here(config: RunConfig) -> Outlook:
     if found.trouble:
         print(f"tuisim: {found.trouble}", file=sys.stderr)
     if found.card is None or found.card.entry(job.backend, job.threads, job.dtype) is None:
+        get_backend(backend)  # which says so where it cannot work here
         print(f"tuisim: measuring {job.key} quickly, once; tuisim calibrate is more exact", file=sys.stderr)
         with ProgressLine() as line:
             card = calibrate([job], found.card, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
-        cards.keep(card)
+        try:
+            cards.keep(card)
+        except DataError as error:
+            print(f"tuisim: {error}; it is measured again next time", file=sys.stderr)
         return Outlook(card)
     return Outlook(found.card)
 

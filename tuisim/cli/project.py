@@ -105,6 +105,8 @@ def _print_one(found: Projection, console: Console) -> None:
             times = (row.seconds.likely, row.seconds.low, row.seconds.high, row.step.likely)
             machine = ("as on " if row.foreign else "") + printable(row.machine, 200)
             table.add_row(escape(row.label), *map(units.duration, times), escape(machine))
+    for column in table.columns[:-1]:  # where room is short it is the machine's name that is cut
+        column.min_width = max(map(len, map(str, column.cells)), default=0)
     console.print(table)
     console.print(
         f"{units.count(found.operations_per_example)} operations an example × {units.count(found.examples)} examples × "

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuisim.config import RunConfig
 from tuisim.engine import Control, Trainer
-from tuisim.errors import TuisimError
+from tuisim.errors import BackendError, TuisimError
 from tuisim.marks import Mark
 from tuisim.measure.pulse import Beat, Pulse
 from tuisim.predict.band import Band
@@ -220,7 +220,13 @@ Tell = Callable[[str], None]
 
 
 def score(outlook: Outlook, backends: Sequence[str] | None = None, tell: Tell = lambda words: None) -> Report:
-    """Run the grid on each entry of the card, or those of `backends`."""
+    """Run the grid on each entry of the card, or those of `backends`. Raises BackendError for one that the card lacks."""
+    have = [entry.backend for entry in outlook.card.entries]
+    if missing := [name for name in backends or () if name not in have]:
+        raise BackendError(
+            f"backend {missing[0]}: not on the machine card (it has {', '.join(dict.fromkeys(have)) or 'nothing'}); "
+            f"tuisim calibrate --backends {missing[0]}"
+        )
     scores: list[Score] = []
     skipped: list[tuple[str, str]] = []
     for entry in outlook.card.entries:
