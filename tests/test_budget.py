@@ -21,8 +21,8 @@ from tuisim.predict.band import Band
 from tuisim.predict.budget import Answer, Budget, Limit, LimitedBy, ask, budget
 from tuisim.predict.budget_check import verify
 from tuisim.predict.budget_shapes import SHAPES, Question
-from tuisim.predict.estimate import Memory, Prediction
 from tuisim.predict.largest import beyond, largest
+from tuisim.predict.prediction import Memory, Prediction
 
 CONFIG = RunConfig(layers=(8, 6, 3), examples=100, epochs=4, batch_size=10, threads=1)
 STEP, WEIGHT, ROW = 1e-3, 1e-5, 1e-6

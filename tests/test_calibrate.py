@@ -24,7 +24,7 @@ from tuisim.predict.machine import this_machine
 from tuisim.predict.sample import measure
 from tuisim.store.runs import runs
 from tuisim.study import score as scoring
-from tuisim.study.score import Report, Score, Scored, quantile, score
+from tuisim.study.score import Report, Score, Scored, score
 from tuisim.units import layers_text
 
 SMALL = RunConfig(layers=(6, 5, 3), batch_size=4, threads=1)
@@ -61,7 +61,7 @@ def test_a_pulse_knows_its_best_and_a_better_one_of_before():
     assert beat.unrest == pulse.Unrest(pulse.Slowed(1.4, 1.2), pulse.Slowed(1.0, 1.0), pulse.Slowed(3.0, 2.0))
     known = pulse.Pulse(best=Beat(1e-9, 1e-9))
     assert known.best == Beat(1e-9, 1e-9)
-    assert known.slowed(3).most > 10
+    assert known.read().over(known.best).most > 10
     assert 0 < beat.read().calls < 1
 
 
@@ -298,7 +298,7 @@ def test_errors_are_told_as_they_are():
     assert not found.passed
     assert Score("numpy@1", tuple(scored(1.05) for _ in range(9))).passed
     assert not Report("here", (), ()).passed, "nothing scored is nothing shown"
-    assert quantile([1.0, 2.0], 0.25) == 1.25
+    assert Score("numpy@1", (scored(1.0), scored(2.0))).ratios(0.25) == (1.25,)
 
 
 def test_a_run_that_cannot_be_made_is_named_and_left_out():

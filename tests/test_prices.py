@@ -18,7 +18,7 @@ from tuisim.config import RunConfig
 from tuisim.measure.pulse import Beat, Slowed
 from tuisim.predict import prices as fitting
 from tuisim.predict.design import FEW, MANY, networks
-from tuisim.predict.nonnegative import nonnegative
+from tuisim.predict.leastsquares import nonnegative
 from tuisim.predict.price import Point, Price, fitted, terms
 from tuisim.predict.prices import Prices, fit
 from tuisim.predict.sample import Sample

@@ -11,8 +11,9 @@ from made_card import card
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.predict.band import Band
-from tuisim.predict.estimate import Prediction, predict
+from tuisim.predict.estimate import predict
 from tuisim.predict.machine import this_machine
+from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, Score, kept, mean_step, score_run, score_steps
 from tuisim.store.runs import Run, append, runs
 

@@ -25,7 +25,8 @@ from tuisim.measure.pulse import Slowed
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
-from tuisim.predict.estimate import Prediction, predict
+from tuisim.predict.estimate import predict
+from tuisim.predict.prediction import Prediction
 from tuisim.tui import forecast as forecast_module
 from tuisim.tui.edits import Edits, change
 from tuisim.tui.forecast import VARIABLE, Forecast, Foreseen, Measuring

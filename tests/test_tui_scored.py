@@ -24,7 +24,8 @@ from tuisim.engine.events import Ended, PaceChanged, Paused, State
 from tuisim.marks import words
 from tuisim.measure.peaks import Blas, Peaks
 from tuisim.predict.band import Band
-from tuisim.predict.estimate import Prediction, predict
+from tuisim.predict.estimate import predict
+from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, mean_step
 from tuisim.store.runs import FILE, Kept, runs
 from tuisim.tui.app import TuisimApp

@@ -88,8 +88,7 @@ def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:
     for backend in asked:
         for dtype in kinds:
             for count in counts:
-                # Plain Python computes in doubles on one thread whatever is asked for.
-                job = Job(backend, 1, "float64") if backend == "scalar" else Job(backend, int(count), dtype)
+                job = Job.of(backend, int(count), dtype)
                 jobs[job.key] = job
     return list(jobs.values())
 

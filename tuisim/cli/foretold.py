@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine import State, Summary
 from tuisim.errors import TuisimError
 from tuisim.marks import Mark
 from tuisim.predict import cards
-from tuisim.predict.estimate import Prediction
 from tuisim.predict.outlook import Outlook
-from tuisim.predict.record import Score, kept, score_run, score_steps
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import Score, of_summary, score_run, score_steps
 from tuisim.store.runs import append
 
 
@@ -62,14 +61,9 @@ _ADDED = ("predicted_seconds", "predicted_wall_seconds", "longer_than_predicted"
 
 def keep(summary: Summary, foretold: Prediction | None) -> str:
     """Keep what the run took; why that could not be done, empty where it was, or where there is nothing to keep."""
-    if not summary.steps or summary.seconds <= 0 or summary.paced or summary.paused_seconds:
+    run = of_summary(summary, foretold)
+    if run is None:
         return ""
-    config = summary.config
-    assert config.threads is not None
-    run = kept(
-        config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
-        summary.seconds, summary.wall_seconds, foretold, summary.ended.value,
-    )  # fmt: skip
     try:
         append(run)
     except TuisimError as error:

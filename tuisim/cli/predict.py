@@ -20,8 +20,8 @@ from tuisim.errors import DataError, ExitCode
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
 from tuisim.predict.calibrate import Job, calibrate
-from tuisim.predict.estimate import Prediction
 from tuisim.predict.outlook import Outlook
+from tuisim.predict.prediction import Prediction
 from tuisim.units import layers_text
 
 
@@ -48,7 +48,7 @@ def here(config: RunConfig) -> Outlook:
     found = cards.own()
     backend, threads = choose(config).name, config.resolved().threads
     assert threads is not None
-    job = Job(backend, 1, "float64") if backend == "scalar" else Job(backend, threads, config.dtype)
+    job = Job.of(backend, threads, config.dtype)
     if found.trouble:
         print(f"tuisim: {found.trouble}", file=sys.stderr)
     if found.card is None or found.card.entry(job.backend, job.threads, job.dtype) is None:

@@ -18,7 +18,7 @@ from tuisim.cli.foretold import foretell, keep, score_words, with_prediction
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
 from tuisim.errors import ExitCode, printable
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.units import layers_text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import median
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -17,7 +18,7 @@ from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
 from tuisim.predict import outlook
 from tuisim.predict.estimate import COVERED
-from tuisim.study.score import GOAL_MEDIAN, GOAL_WITHIN, Report, quantile
+from tuisim.study.score import GOAL_MEDIAN, GOAL_WITHIN, Report
 from tuisim.study.score import score as run_score
 from tuisim.units import layers_text
 
@@ -60,7 +61,7 @@ def _print(found: Report, console: Console) -> None:
             units.percent(one.median),
             units.percent(one.within, 0),
             units.percent(one.covered, 0),
-            units.percent(quantile(one.known_errors, 0.5)),
+            units.percent(median(one.known_errors)),
             units.percent(one.known_within, 0),
         )
     console.print(table)

@@ -134,11 +134,6 @@ class Pulse:
 
         return Unrest(Beat(fmean(calls), fmean(work)).over(best), at(0.05), at(0.95))
 
-    def slowed(self, readings: int = 1) -> Slowed:
-        """The machine now, against its best: the median of so many readings."""
-        taken = [self.read() for _ in range(readings)]
-        return Beat(median(one.calls for one in taken), median(one.work for one in taken)).over(self.best)
-
 
 def _seconds(call: Callable[[], None]) -> float:
     for _ in range(WARMING):

@@ -20,8 +20,8 @@ from tuisim.marks import Mark
 from tuisim.predict.band import Band
 from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import SHAPES, Question, Shape
-from tuisim.predict.estimate import Prediction
 from tuisim.predict.largest import beyond, largest
+from tuisim.predict.prediction import Prediction
 from tuisim.vocabulary import MAX_COUNT
 
 

@@ -15,7 +15,7 @@ from tuisim.config import RunConfig
 from tuisim.data.source import row_bytes
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 
 SECONDS = 2.0
 """For one answer."""

@@ -27,7 +27,8 @@ from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
 from tuisim.program import StepProgram
 
-MOST = {"scalar": 20_000}
+INTERPRETED = "scalar"
+MOST = {INTERPRETED: 20_000}
 """Multiplications of the products of a step forward, at most, by backend."""
 MOST_ELSEWHERE = 100_000_000
 PATIENCE = 8.0
@@ -43,6 +44,11 @@ class Job:
     backend: str
     threads: int
     dtype: str
+
+    @classmethod
+    def of(cls, backend: str, threads: int, dtype: str) -> Job:
+        """What a card must have for it. Plain Python computes in doubles on one thread whatever is asked for."""
+        return cls(backend, 1, "float64") if backend == INTERPRETED else cls(backend, threads, dtype)
 
     @property
     def key(self) -> str:
@@ -157,7 +163,7 @@ def _handed_over(backend: Backend, before: Costs | None) -> tuple[float | None, 
 
 def _run_costs(job: Job, card: Card) -> RunCosts:
     """Plain Python's runs are NumPy's but for their steps, which are so slow that little could be seen beside them."""
-    if job.backend != "scalar":
+    if job.backend != INTERPRETED:
         return runcosts.measure(job.backend, job.dtype, job.threads)
     known = next((entry.run for entry in card.entries if entry.backend == "numpy"), None)
     return runcosts.measure("numpy", job.dtype, job.threads) if known is None else known

@@ -1,4 +1,4 @@
-"""The prediction: what a run will take in seconds and bytes, from the ledger's operations and the machine card's prices.
+"""Estimating: what a run will take in seconds and bytes, from the ledger's operations and the machine card's prices.
 
 Nothing is run and nothing large is made, so any network at any volume has an answer within milliseconds. It does not know
 whether the run will ever be made.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
@@ -19,12 +17,12 @@ from tuisim.engine import room
 from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
-from tuisim.marks import Mark
 from tuisim.measure.pulse import Slowed, Unrest
 from tuisim.predict.band import Band
 from tuisim.predict.card import Card, Entry
+from tuisim.predict.prediction import Memory, Prediction
 from tuisim.predict.prices import as_felt
-from tuisim.program import Op, build
+from tuisim.program import build
 
 COVERED = 0.9
 """Of the errors known so far, the share that a band covers."""
@@ -37,110 +35,6 @@ NOW = 0.55
 Measured on two shared virtual cores with 230 runs of 0.4 s, by regressing what they took on what was seen just before: 0.41,
 0.43, 0.56, 0.60 and 0.64 of it for one backend and hour after another.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes a run holds at most, by what they are for."""
-
-    parameters: int
-    gradients: int
-    optimizer: int
-    activations: int
-    batch: int
-    aside: int
-    """What evaluation needs beside the step, and what setting up or probing takes for a moment, whichever is more."""
-    data: int
-    """Rows that are kept: all of a finite volume; 0 where they are made as the run goes, and where only a file would tell."""
-
-    @property
-    def total(self) -> int:
-        return self.parameters + self.gradients + self.optimizer + self.activations + self.batch + self.aside + self.data
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a run will take. Seconds throughout."""
-
-    config: RunConfig
-    """As resolved."""
-    ledger: Ledger
-    backend: str
-    threads: int
-    machine: str
-    """The card's machine in words."""
-    foreign: bool
-    """Priced by another machine's card."""
-    slowed: float
-    """How many times as long as at its best the machine takes for such a step just now; all times have it in them."""
-    prices: tuple[tuple[Op, float], ...]
-    """(operation, likely seconds) of a full step, in the program's order."""
-    overhead: float
-    """Likely seconds of a step outside its operations."""
-    calls: float
-    """Of a step's likely seconds, those paid for calling operations however small they are."""
-    step: Band
-    epoch: Band | None
-    """None where the volume is not known."""
-    seconds: Band | None
-    """Of all steps' phases; none where volume or epochs are not known."""
-    wall_seconds: Band | None
-    """From the first batch to the end, unwatched; none where it cannot be told."""
-    memory: Memory
-
-    @property
-    def memory_bytes(self) -> int:
-        return self.memory.total
-
-    @property
-    def examples_per_second(self) -> float:
-        return self.ledger.batch / self.step.likely
-
-    @property
-    def dearest(self) -> tuple[Op, float]:
-        """The operation that takes longest, and its share of the step."""
-        op, seconds = max(self.prices, key=lambda one: one[1])
-        return op, seconds / self.step.likely if self.step.likely else 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The document `tuisim predict --json` prints."""
-        return {
-            "config": self.config.to_dict(),
-            "backend": self.backend,
-            "threads": self.threads,
-            "machine": self.machine,
-            "foreign": self.foreign,
-            "slowed": self.slowed,
-            "step_seconds": self.step.to_dict(),
-            "epoch_seconds": self.epoch and self.epoch.to_dict(),
-            "seconds": self.seconds and self.seconds.to_dict(),
-            "wall_seconds": self.wall_seconds and self.wall_seconds.to_dict(),
-            "examples_per_second": self.examples_per_second,
-            "memory_bytes": self.memory_bytes,
-            "memory": {name: getattr(self.memory, name) for name in self.memory.__slots__},
-            "parameters": self.ledger.parameters,
-            "operations": {
-                "step": self.ledger.step_total.total,
-                "run": None if self.ledger.run is None else sum(part.total for part in self.ledger.run.values()),
-            },
-            "rows": [
-                {"layer": op.layer, "phase": op.phase.value, "operation": op.kind.value, "seconds": spent}
-                for op, spent in self.prices
-            ],
-            "overhead_seconds": self.overhead,
-            "marks": _MARKS,
-        }
-
-
-_MARKS: dict[str, Mark] = (
-    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.MEASURED}
-    | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Mark.COUNTED)
-    | dict.fromkeys(
-        ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),
-        Mark.PROJECTED,
-    )
-    | {"rows[].layer": Mark.COUNTED}
-)  # fmt: skip
 
 
 def known(config: RunConfig, card: Card, slowed: Slowed) -> float | None:
@@ -173,7 +67,7 @@ def predict(
     ledger = count(config.of_known_length())
     price = entry.prices.of(ledger.program)
     full, at_best = price.slowed(by), price.slowed(_of_best(entry, card, AT_ITS_BEST))
-    spread = _wider(_spread([*entry.prices.errors, *errors]), entry.unrest, price.call_share)
+    spread = _wider(_spread([*entry.prices.errors, *errors]), entry.unrest, price.call_share, entry.backend)
     epoch = _epoch(config, ledger, entry, by)
     seconds = wall = None
     if epoch is not None and config.epochs is not None:
@@ -318,12 +212,13 @@ def _spread(errors: Sequence[float]) -> tuple[float, float]:
     return math.exp(min(-most, -LEAST_ERROR)), math.exp(max(-least, LEAST_ERROR))
 
 
-def _wider(spread: tuple[float, float], unrest: Unrest, calls: float) -> tuple[float, float]:
+def _wider(spread: tuple[float, float], unrest: Unrest, calls: float, backend: str) -> tuple[float, float]:
     """With the machine's own unrest beside the prices' errors; neither knows of the other, so their squares add up.
 
     A run that takes as long as the unrest lasts meets all of it: a shorter band would be luck.
     """
-    mean, low, high = (calls * one.calls + (1 - calls) * one.work for one in (unrest.mean, unrest.low, unrest.high))
+    felt = (as_felt(one, backend) for one in (unrest.mean, unrest.low, unrest.high))
+    mean, low, high = (calls * one.calls + (1 - calls) * one.work for one in felt)
     down, up = math.log(mean / low), math.log(high / mean)
     return math.exp(-math.hypot(math.log(spread[0]), down)), math.exp(math.hypot(math.log(spread[1]), up))
 
@@ -334,7 +229,4 @@ def _band(likely: float, spread: tuple[float, float]) -> Band:
 
 def _times(seconds: float, count: int) -> float:
     """Infinite where no float is large enough."""
-    try:
-        return seconds * count
-    except OverflowError:
-        return math.inf
+    return Band(seconds, seconds, seconds).times(count).likely

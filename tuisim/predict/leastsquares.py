@@ -1,16 +1,16 @@
-"""Least squares for a few unknowns of which none may be negative, exactly, and how well a table of data tells them apart.
+"""Least squares in which no unknown may be negative, and how well a table of data tells the unknowns apart.
 
 It does not know what the unknowns are.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+_TOLERANCE = 1e-10
 
 
 def condition(matrix: Floats) -> float:
@@ -27,23 +27,51 @@ def condition(matrix: Floats) -> float:
 def solve(matrix: Floats, target: Floats) -> tuple[Floats, Floats]:
     """The x with no element below 0 for which |matrix · x − target| is least, and its elements' standard errors.
 
-    Every choice of columns is solved without the rest, and of those that come out above 0 the best is taken: for few columns
-    that is exact and no slower. An error is nan where x is held at 0, and where there are no more rows than unknowns.
+    An error is nan where x is held at 0, and where there are no more rows than unknowns.
+    """
+    found = nonnegative(matrix, target)
+    errors, columns = np.full(len(found), np.nan), np.flatnonzero(found)
+    free = len(target) - len(columns)
+    if len(columns) and free > 0:
+        lengths = np.linalg.norm(matrix[:, columns], axis=0)
+        scaled = matrix[:, columns] / lengths
+        rest = target - matrix @ found
+        spread = np.linalg.pinv(scaled.T @ scaled)
+        errors[columns] = np.sqrt(np.maximum(np.diag(spread), 0) * float(rest @ rest) / free) / lengths
+    return found, errors
+
+
+def nonnegative(matrix: Floats, target: Floats) -> Floats:
+    """The x ≥ 0 for which |matrix · x − target| is least: the active-set method of Lawson & Hanson (1974), chapter 23.
+
+    `matrix` is (rows, unknowns), `target` (rows,). Columns are brought to unit length first, so their units do not matter.
     """
     lengths = np.linalg.norm(matrix, axis=0)
-    scaled, count = matrix / lengths, matrix.shape[1]
-    best, least = np.zeros(count), float(target @ target)
-    chosen: tuple[int, ...] = ()
-    for active in (one for size in range(1, count + 1) for one in combinations(range(count), size)):
-        columns = list(active)
-        found = np.linalg.lstsq(scaled[:, columns], target, rcond=None)[0]
-        rest = target - scaled[:, columns] @ found
-        if (found > 0).all() and float(rest @ rest) < least:
-            best, chosen, least = np.zeros(count), active, float(rest @ rest)
-            best[columns] = found
-    errors, free = np.full(count, np.nan), len(target) - len(chosen)
-    if chosen and free > 0:
-        columns = list(chosen)
-        spread = np.linalg.pinv(scaled[:, columns].T @ scaled[:, columns])
-        errors[columns] = np.sqrt(np.maximum(np.diag(spread), 0) * least / free)
-    return best / lengths, errors / lengths
+    lengths[lengths == 0] = 1.0
+    scaled = matrix / lengths
+    gram, towards = scaled.T @ scaled, scaled.T @ target
+    x, free = np.zeros(len(lengths)), np.zeros(len(lengths), bool)
+    for _ in range(3 * len(lengths)):
+        gain = np.where(free, -np.inf, towards - gram @ x)
+        if gain.max() <= _TOLERANCE * max(1.0, float(np.abs(towards).max())):
+            break
+        free[gain.argmax()] = True
+        x = _shrunk(gram, towards, x, free)
+    found: Floats = x / lengths
+    return found
+
+
+def _shrunk(gram: Floats, towards: Floats, x: Floats, free: NDArray[np.bool_]) -> Floats:
+    """The best over the free unknowns; those that would fall below zero are held there and `free` says so."""
+    while free.any():
+        which = np.flatnonzero(free)
+        best = np.zeros_like(x)
+        best[which] = np.linalg.lstsq(gram[np.ix_(which, which)], towards[which], rcond=None)[0]
+        below = which[best[which] <= 0]
+        if not len(below):
+            return best
+        step = min(x[i] / (x[i] - best[i]) if x[i] > best[i] else 0.0 for i in below)
+        x = x + step * (best - x)
+        x[below[x[below] <= _TOLERANCE]] = 0.0
+        free &= x > 0
+    return np.zeros_like(x)

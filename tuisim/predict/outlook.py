@@ -17,9 +17,10 @@ from tuisim.errors import BackendError, DataError
 from tuisim.measure.pulse import LOOK_SECONDS, Slowed, slowdown
 from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
-from tuisim.predict.estimate import AT_ITS_BEST, Prediction, predict
+from tuisim.predict.estimate import AT_ITS_BEST, predict
 from tuisim.predict.machine import this_machine
 from tuisim.predict.making import seconds_per_row
+from tuisim.predict.prediction import Prediction
 from tuisim.predict.project import Priced, Rate
 from tuisim.store.runs import Run, runs
 

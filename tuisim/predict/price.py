@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.predict.nonnegative import nonnegative
+from tuisim.predict.leastsquares import nonnegative
 from tuisim.predict.work import Work
 from tuisim.program import Kind
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.measure.pulse import QUIET, Beat, Slowed
-from tuisim.predict.nonnegative import nonnegative
+from tuisim.predict.leastsquares import nonnegative
 from tuisim.predict.price import Price, fitted, short
 from tuisim.predict.sample import Sample
 from tuisim.predict.work import Work, shares, works

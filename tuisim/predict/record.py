@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tuisim import units
-from tuisim.accounting import Ledger
+from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
+from tuisim.engine.summary import Summary
 from tuisim.predict.band import Band
-from tuisim.predict.estimate import Prediction
 from tuisim.predict.machine import this_machine
+from tuisim.predict.prediction import Prediction
 from tuisim.store.runs import Run, Seconds
 
 LEAST_SECONDS = 0.05
@@ -116,6 +117,19 @@ def kept(
         predicted_wall_seconds=_plain(wall),
         ended=ended,
     )
+
+
+def of_summary(summary: Summary, prediction: Prediction | None) -> Run | None:
+    """What is kept of a run that ended so; none where its times do not say what such a run takes."""
+    undisturbed = not summary.paced and not summary.paused_seconds
+    if not undisturbed or summary.ended not in _TELLING or not summary.steps or summary.seconds <= 0:
+        return None
+    config = summary.config
+    assert config.threads is not None
+    return kept(
+        config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
+        summary.seconds, summary.wall_seconds, prediction, summary.ended.value,
+    )  # fmt: skip
 
 
 def _predicted(prediction: Prediction, steps: int, whole: bool) -> Band:

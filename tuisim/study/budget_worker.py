@@ -12,7 +12,7 @@ from tuisim.errors import ConfigError
 from tuisim.predict.budget import Answer, Limit, Predicts, ask
 from tuisim.predict.budget_check import Verification, verify
 from tuisim.predict.budget_shapes import Question
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.study.background import Background
 
 

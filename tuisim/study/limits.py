@@ -9,11 +9,10 @@ from enum import StrEnum
 
 from tuisim import units
 from tuisim.measure.peaks import Peaks
+from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Op, Phase
 from tuisim.study.profile import OpTime
 
-PRODUCTS = (Kind.DENSE, Kind.WEIGHT_GRADIENT, Kind.INPUT_GRADIENT)
-"""Matrix products: what a peak is the peak of."""
 SCALARS = (Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION)
 """About a few numbers, whatever the network's size."""
 SIMPLE = ("relu", "leaky_relu", "identity")

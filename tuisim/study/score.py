@@ -5,11 +5,12 @@ It reports what it finds and improves nothing; the calibration's networks are `p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
+
+import numpy as np
 
 from tuisim.config import RunConfig
 from tuisim.engine import Control, Trainer
@@ -105,7 +106,7 @@ class Score:
 
     @property
     def median(self) -> float:
-        return quantile(self.errors, 0.5)
+        return median(self.errors)
 
     @property
     def within(self) -> float:
@@ -123,8 +124,7 @@ class Score:
 
     def ratios(self, *shares: float) -> tuple[float, ...]:
         """Predicted over actual, at these shares of the runs."""
-        ordered = sorted(run.ratio for run in self.runs)
-        return tuple(quantile(ordered, share) for share in shares)
+        return tuple(np.quantile([run.ratio for run in self.runs], shares).tolist())
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -133,9 +133,9 @@ class Score:
             "median_error": self.median,
             "within_a_quarter": self.within,
             "covered": self.covered,
-            "known_median_error": quantile(self.known_errors, 0.5),
+            "known_median_error": median(self.known_errors),
             "known_within_a_quarter": self.known_within,
-            "median_wall_error": quantile(self.wall_errors, 0.5) if self.wall_errors else None,
+            "median_wall_error": median(self.wall_errors) if self.wall_errors else None,
             "ratio": dict(zip(("p5", "p25", "p50", "p75", "p95"), self.ratios(0.05, 0.25, 0.5, 0.75, 0.95), strict=True)),
             "passed": self.passed,
         }
@@ -270,11 +270,3 @@ def one(outlook: Outlook, config: RunConfig) -> Scored:
         config, found.seconds, summary.seconds, found.wall_seconds, summary.wall_seconds, found.slowed, with_hindsight,
         then.calls,
     )  # fmt: skip
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of sorted values; linear between neighbours."""
-    place = share * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])

@@ -13,8 +13,9 @@ from typing import Any
 from tuisim import units
 from tuisim.errors import RunError
 from tuisim.marks import Mark
+from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind
-from tuisim.study.limits import PRODUCTS, beyond_call, call_seconds, help_words
+from tuisim.study.limits import beyond_call, call_seconds, help_words
 from tuisim.study.profile import OpTime, Profile
 from tuisim.study.spent import Spent
 

@@ -23,7 +23,7 @@ from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine import RunFailed, Summary, Worker
 from tuisim.errors import ExitCode, printable
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS
 from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver

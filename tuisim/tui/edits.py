@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tuisim.accounting.operations import share
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 
 NETWORK = frozenset({"layers", "hidden_activation", "output_activation"})
 """Fields that the layer editor changes together."""

@@ -20,8 +20,8 @@ from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
-from tuisim.predict.estimate import Prediction
 from tuisim.predict.outlook import FRESH_SECONDS, Outlook
+from tuisim.predict.prediction import Prediction
 from tuisim.study.background import Background
 
 VARIABLE = "TUISIM_CALIBRATION"
@@ -247,12 +247,10 @@ class Forecast(Background):
 
 
 def _job(config: RunConfig) -> Job:
-    """What a card must have for it. Plain Python computes in doubles on one thread whatever is asked for."""
+    """What a card must have for it."""
     config = replace(config, backend=backends.choose(config).name).resolved()
     assert config.threads is not None
-    if config.backend == "scalar":
-        return Job("scalar", 1, "float64")
-    return Job(config.backend, config.threads, config.dtype)
+    return Job.of(config.backend, config.threads, config.dtype)
 
 
 def _aside(work: Callable[[], Card]) -> Card:

@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from tuisim.accounting import count
-from tuisim.engine import State, Summary
+from tuisim.engine import Summary
 from tuisim.errors import DataError, printable
-from tuisim.predict.estimate import Prediction
-from tuisim.predict.record import kept
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import of_summary
 from tuisim.store import runs
 from tuisim.study.background import Background
-
-_KEPT = (State.COMPLETED, State.STOPPED, State.INTERRUPTED)
 
 
 class EndingWorker(Protocol):
@@ -37,22 +34,10 @@ class Keeping(Background):
     def work(self) -> None:
         self._worker.join()
         summary = self._worker.summary
-        if summary is None or not worth_keeping(summary):
+        run = None if summary is None else of_summary(summary, self._prediction)
+        if run is None:
             return
-        config = summary.config
-        assert config.threads is not None
         try:
-            runs.append(
-                kept(
-                    config, count(config), summary.backend, config.threads, summary.steps, summary.examples_seen,
-                    summary.seconds, summary.wall_seconds, self._prediction, summary.ended.value,
-                )
-            )  # fmt: skip
+            runs.append(run)
         except DataError as error:
             self._tell(printable(str(error), 300))
-
-
-def worth_keeping(summary: Summary) -> bool:
-    """Whether its times say what such a run takes."""
-    undisturbed = not summary.paced and not summary.paused_seconds
-    return undisturbed and summary.ended in _KEPT and summary.steps > 0 and summary.seconds > 0

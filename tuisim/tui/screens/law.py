@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.errors import DataError
 from tuisim.predict.law import laws
 from tuisim.store.runs import Kept, runs
 from tuisim.tui.screens.panels import PanelScreen
-from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.law_runs import RunsView
 from tuisim.tui.widgets.law_view import FormulaView, LawHeader, Reading, ScatterView
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
@@ -78,11 +76,6 @@ class LawScreen(PanelScreen):
             Panel(3, "runs, newest first", self._views[2], id="law-runs", numbers=True, turn=None),
         )
 
-    def compose(self) -> ComposeResult:
-        yield self._line
-        yield from self._panels
-        yield KeyLine()
-
     def on_mount(self) -> None:
         self.set_interval(TICK, self.tick)
         self.call_after_refresh(self.tick)
@@ -120,9 +113,6 @@ class LawScreen(PanelScreen):
         self._reading = reading
         for view in (self._header, *self._views):
             view.reading = reading
-        self._line.draw()
-        for panel in self._panels:
-            if panel.display:
-                panel.canvas.draw()
+        self.draw()
         if several != (len(reading.laws) > 1):
             self.refresh_bindings()

@@ -6,15 +6,31 @@ It does not know what the panels show.
 from __future__ import annotations
 
 from textual import on
+from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tuisim.tui.widgets.panel import Panel
+from tuisim.tui.widgets.keys import KeyLine
+from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
 
 class PanelScreen(Screen[None]):
     """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
 
+    _line: ViewCanvas
+    """The header above the panels."""
     _panels: tuple[Panel, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield self._line
+        yield from self._panels
+        yield KeyLine()
+
+    def draw(self) -> None:
+        """The header and every panel in sight, anew."""
+        self._line.draw()
+        for panel in self._panels:
+            if panel.display:
+                panel.canvas.draw()
 
     @property
     def zoomed(self) -> bool:

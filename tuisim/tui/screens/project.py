@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim import data
@@ -19,7 +18,6 @@ from tuisim.errors import TuisimError
 from tuisim.marks import words
 from tuisim.predict.project import EPOCHS, VOLUMES, Price, Rate, climb, project
 from tuisim.tui.screens.panels import PanelScreen
-from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.project_operations import OperationsBehindView
 from tuisim.tui.widgets.project_view import PictureView, ProjectHeader, Scene, SceneView
@@ -114,11 +112,6 @@ class ProjectScreen(PanelScreen):
             Panel(2, "the operations behind", self._views[1], id="project-operations", numbers=True, turn=None),
         )
         self.scene = Scene()
-
-    def compose(self) -> ComposeResult:
-        yield self._line
-        yield from self._panels
-        yield KeyLine()
 
     def on_mount(self) -> None:
         self._show()

@@ -21,7 +21,7 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RunFailed, Snapshot, Started, State
 from tuisim.errors import printable
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.tui.express import write
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.panels import PanelScreen

@@ -24,7 +24,7 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine import room
 from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS, Preset
 from tuisim.tui.edits import Edits
 from tuisim.tui.forecast import AnyForecast, Foreseen

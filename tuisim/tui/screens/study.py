@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.tui.screens.panels import PanelScreen
-from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import ViewCanvas
 
 TICK = 0.1
@@ -60,11 +58,6 @@ class StudyScreen(PanelScreen, Generic[Worker, Seen]):
         self._leaving: Worker | None = None
         self._seen: Seen | None = None
 
-    def compose(self) -> ComposeResult:
-        yield self._line
-        yield from self._panels
-        yield KeyLine()
-
     def on_mount(self) -> None:
         self.set_interval(TICK, self.tick)
         self.call_after_refresh(self.tick)
@@ -83,10 +76,7 @@ class StudyScreen(PanelScreen, Generic[Worker, Seen]):
         if seen != self._seen or not self._panels[0].canvas.lines:
             self._seen = seen
             self._show(seen)
-            self._line.draw()
-            for panel in self._panels:
-                if panel.display:
-                    panel.canvas.draw()
+            self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self._worker is None if action == "measure" else True

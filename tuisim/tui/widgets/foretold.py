@@ -8,7 +8,7 @@ from __future__ import annotations
 from tuisim import units
 from tuisim.engine.events import Snapshot, State
 from tuisim.marks import Mark, Marked
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, Score, mean_step, score_run, score_steps
 from tuisim.tui.widgets.lines import Frame, Line, Tone, width_of
 

@@ -14,7 +14,7 @@ from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.measure.pulse import QUIET
 from tuisim.predict.band import Band
-from tuisim.predict.estimate import Prediction
+from tuisim.predict.prediction import Prediction
 from tuisim.program import Op, Phase
 from tuisim.tui.edits import Change
 from tuisim.tui.forecast import SOON, Foreseen, Measuring

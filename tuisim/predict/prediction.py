@@ -1,0 +1,119 @@
+"""A prediction: what one run will take, in seconds with their bands and in bytes, and what is behind it.
+
+It does not know how it was reckoned, nor whether the run will ever be made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tuisim.accounting import Ledger
+from tuisim.config import RunConfig
+from tuisim.marks import Mark
+from tuisim.predict.band import Band
+from tuisim.program import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes a run holds at most, by what they are for."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int
+    batch: int
+    aside: int
+    """What evaluation needs beside the step, and what setting up or probing takes for a moment, whichever is more."""
+    data: int
+    """Rows that are kept: all of a finite volume; 0 where they are made as the run goes, and where only a file would tell."""
+
+    @property
+    def total(self) -> int:
+        return self.parameters + self.gradients + self.optimizer + self.activations + self.batch + self.aside + self.data
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run will take. Seconds throughout."""
+
+    config: RunConfig
+    """As resolved."""
+    ledger: Ledger
+    backend: str
+    threads: int
+    machine: str
+    """The card's machine in words."""
+    foreign: bool
+    """Priced by another machine's card."""
+    slowed: float
+    """How many times as long as at its best the machine takes for such a step just now; all times have it in them."""
+    prices: tuple[tuple[Op, float], ...]
+    """(operation, likely seconds) of a full step, in the program's order."""
+    overhead: float
+    """Likely seconds of a step outside its operations."""
+    calls: float
+    """Of a step's likely seconds, those paid for calling operations however small they are."""
+    step: Band
+    epoch: Band | None
+    """None where the volume is not known."""
+    seconds: Band | None
+    """Of all steps' phases; none where volume or epochs are not known."""
+    wall_seconds: Band | None
+    """From the first batch to the end, unwatched; none where it cannot be told."""
+    memory: Memory
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.memory.total
+
+    @property
+    def examples_per_second(self) -> float:
+        return self.ledger.batch / self.step.likely
+
+    @property
+    def dearest(self) -> tuple[Op, float]:
+        """The operation that takes longest, and its share of the step."""
+        op, seconds = max(self.prices, key=lambda one: one[1])
+        return op, seconds / self.step.likely if self.step.likely else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document `tuisim predict --json` prints."""
+        return {
+            "config": self.config.to_dict(),
+            "backend": self.backend,
+            "threads": self.threads,
+            "machine": self.machine,
+            "foreign": self.foreign,
+            "slowed": self.slowed,
+            "step_seconds": self.step.to_dict(),
+            "epoch_seconds": self.epoch and self.epoch.to_dict(),
+            "seconds": self.seconds and self.seconds.to_dict(),
+            "wall_seconds": self.wall_seconds and self.wall_seconds.to_dict(),
+            "examples_per_second": self.examples_per_second,
+            "memory_bytes": self.memory_bytes,
+            "memory": {name: getattr(self.memory, name) for name in self.memory.__slots__},
+            "parameters": self.ledger.parameters,
+            "operations": {
+                "step": self.ledger.step_total.total,
+                "run": None if self.ledger.run is None else sum(part.total for part in self.ledger.run.values()),
+            },
+            "rows": [
+                {"layer": op.layer, "phase": op.phase.value, "operation": op.kind.value, "seconds": spent}
+                for op, spent in self.prices
+            ],
+            "overhead_seconds": self.overhead,
+            "marks": _MARKS,
+        }
+
+
+_MARKS: dict[str, Mark] = (
+    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.MEASURED}
+    | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Mark.COUNTED)
+    | dict.fromkeys(
+        ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),
+        Mark.PROJECTED,
+    )
+    | {"rows[].layer": Mark.COUNTED}
+)  # fmt: skip
