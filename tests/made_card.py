@@ -19,7 +19,7 @@ BEAT = Beat(1e-4, 2e-4)
 ELSEWHERE = Machine("Abacus 9000", 4, "Linux wood", "3.11.1", "2.0.0", "BeadBLAS 1.0 Oak", "", "")
 
 
-def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1)) -> Prices:
+def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1), backend: str = "numpy") -> Prices:
     """The same for every kind of operation."""
     products = {"call": CALL, "multiply": MULTIPLY}
     others = {"call": CALL, "element": ELEMENT}
@@ -30,14 +30,15 @@ def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1)) -> Prices:
         if kind in (Kind.ACTIVATION, Kind.ACTIVATION_GRADIENT):
             names = [f"{kind.value} {function}" for function in ACTIVATIONS]
         kinds |= {name: Price(dict(law)) for name in names}
-    return Prices(kinds, step=5e-6, calls=1.0, work=1.0, errors=errors)
+    return Prices(kinds, step=5e-6, calls=1.0, work=1.0, backend=backend, errors=errors)
 
 
 def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> Entry:
     return Entry(
         backend=backend, threads=threads, dtype=dtype, device=f"{backend} by hand ×{threads}", made="2026-01-02T03:04:05+00:00",
         networks=80, pulse=BEAT, unrest=Unrest(), disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
-        run=RunCosts(row=0.0, epoch=0.0, wall_start=0.0, wall_epoch=0.0, wall_share=0.0), prices=prices(),
+        run=RunCosts(row=0.0, epoch=0.0, wall_start=0.0, wall_epoch=0.0, wall_share=0.0),
+        prices=prices(backend=backend),
     )  # fmt: skip
 
 

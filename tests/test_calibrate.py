@@ -19,6 +19,7 @@ from tuisim.measure import pulse
 from tuisim.measure.pulse import Beat
 from tuisim.predict import calibrate, cards, outlook, runcosts
 from tuisim.predict.calibrate import Job
+from tuisim.predict.card import VERSION
 from tuisim.predict.document import card_document
 from tuisim.predict.machine import this_machine
 from tuisim.predict.sample import measure
@@ -58,7 +59,7 @@ def test_a_pulse_knows_its_best_and_a_better_one_of_before():
     beat.readings[:] = [*([Beat(5.0, 5.0)] * 30), Beat(0.1, 0.1)]
     assert beat.best == Beat(5.0, 5.0), "one reading too good to be true is not the best"
     beat.readings[:] = [Beat(1.0, 1.0)] * 8 + [Beat(3.0, 2.0)] * 2
-    assert beat.unrest == pulse.Unrest(pulse.Slowed(1.4, 1.2), pulse.Slowed(1.0, 1.0), pulse.Slowed(3.0, 2.0))
+    assert beat.unrest(beat.best) == pulse.Unrest(pulse.Slowed(1.4, 1.2), pulse.Slowed(1.0, 1.0), pulse.Slowed(3.0, 2.0))
     known = pulse.Pulse(best=Beat(1e-9, 1e-9))
     assert known.best == Beat(1e-9, 1e-9)
     assert known.read().over(known.best).most > 10
@@ -168,7 +169,7 @@ def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
 def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
     cards.keep(card())
     assert run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"))[0] == ExitCode.DONE
-    cards.document.write(tmp_path / "abacus.json", "machine card", 1, card(machine=ELSEWHERE).to_dict())
+    cards.document.write(tmp_path / "abacus.json", "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
     code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "abacus.json"))
     assert (code, "--as abacus" in out) == (ExitCode.DONE, True)
     code, out, _ = run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus", "--json")

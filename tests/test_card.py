@@ -35,7 +35,7 @@ def test_the_file_is_small_and_says_what_it_is(own_folder):
     path = cards.keep(card(POINTED))
     assert path == own_folder / "card.json"
     document = json.loads(path.read_text())
-    assert (document["kind"], document["version"]) == ("machine card", 1)
+    assert (document["kind"], document["version"]) == ("machine card", 2)
     assert document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["measured"] == ["3 4 5 0.25 1.5e-06"]
 
 
@@ -52,7 +52,7 @@ def test_a_card_of_before_a_change_says_what_changed():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"kind":"machine card","version":1}', "\x00\xff", '{"kind":"machine card","version":9}']
+    "text", ["", "{", "[]", '{"kind":"machine card","version":2}', "\x00\xff", '{"kind":"machine card","version":9}']
 )
 def test_a_broken_card_is_named_and_ignored(own_folder, text):
     (own_folder / "card.json").write_text(text, encoding="latin-1")

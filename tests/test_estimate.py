@@ -101,7 +101,7 @@ def test_prices_that_were_measured_on_a_slowed_machine_belong_to_it():
 
 
 def test_the_band_is_as_wide_as_the_errors_were():
-    wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 1.0, 4.0))))
+    wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 0.5, *[1.0] * 37, 4.0, 4.0))))
     found = predict(DIGITS, card(wide)).step
     # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
     assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
@@ -202,7 +202,7 @@ def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, t
     monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed(3.0, 3.0))
     cards.keep(card())
     path = tmp_path / "elsewhere.json"
-    cards.document.write(path, "machine card", 1, card(machine=ELSEWHERE).to_dict())
+    cards.document.write(path, "machine card", 2, card(machine=ELSEWHERE).to_dict())
     cards.take(path, "abacus")
     here, there = outlook.here().predict(DIGITS), outlook.of("abacus").predict(DIGITS)
     assert (here.foreign, there.foreign) == (False, True)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from test_scalar_backend import bound, configs
 pytest.importorskip("numba")
 
 from tuisim import RunConfig, Trainer
-from tuisim.backends import get_backend, numba
+from tuisim.backends import get_backend, numba, ways
 from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, mkl, table
 from tuisim.backends.numba.step import RUNS as KINDS
 from tuisim.backends.numba.table import KINDS as CODES
@@ -375,6 +376,34 @@ def test_phases_are_timed_without_a_clock_of_the_processors_too(monkeypatch):
     assert one.full.read("parameters").tobytes() == other.full.read("parameters").tobytes()
 
 
+# ── rows narrower than a wide value ──
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("batch", [1, 3, 4, 9])
+@pytest.mark.parametrize("layers", [(1, 1, 1), (9, 5, 3, 2), (6, 7, 40, 4), (2, 16, 2), (70, 3, 8, 1)], ids=str)
+def test_narrow_products_are_the_products_and_touch_nothing_else(layers, batch, dtype):
+    config = RunConfig(
+        layers=layers, batch_size=batch, loss="mse", hidden_activation="tanh", learning_rate=0.01, dtype=dtype, weight_decay=0.01
+    )
+    ours, theirs = beside(config, 3 * batch)
+    memory = ours.full._memory
+    used = np.zeros(memory.own.size, bool)
+    for name, buffer in ours.full.program.buffers.items():
+        if not buffer.integer and memory.views[name].base is not None and np.shares_memory(memory.views[name], memory.own):
+            used[memory.offsets[name] : memory.offsets[name] + buffer.size] = True
+    memory.own[~used] = np.nan  # what lies between the buffers, and is read along
+    for network in (ours, theirs):
+        network.full.run(np.arange(3 * batch))
+    tolerance = {"rtol": 1e-9, "atol": 1e-13} if dtype == "float64" else {"rtol": 1e-4, "atol": 1e-6}
+    for name in ("parameters", "gradients"):
+        np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), **tolerance)
+    turned = max((n * m for n, m in pairwise(layers)), default=0)
+    beyond = np.flatnonzero(~used)
+    behind = beyond[(beyond < memory.turned) | (beyond >= memory.turned + turned)]
+    assert np.isnan(memory.own[behind]).all(), "something was written where no buffer is"
+
+
 # ── products by BLAS ──
 
 NO_BLAS = "NumPy has no BLAS here that compiled code knows how to call"
@@ -383,9 +412,9 @@ callable_blas = pytest.mark.skipif(not gemm.address("float64"), reason=NO_BLAS)
 
 @pytest.fixture
 def all_by_blas(monkeypatch):
-    for kind in table.BLAS_PAYS:
-        monkeypatch.setitem(table.BLAS_PAYS, kind, 0)
-    monkeypatch.setattr(table, "FEW_ROWS", 0)
+    for kind in ways.BLAS_PAYS:
+        monkeypatch.setitem(ways.BLAS_PAYS, kind, 0)
+    monkeypatch.setattr(ways, "FEW_ROWS", 0)
 
 
 @callable_blas

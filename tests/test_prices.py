@@ -18,7 +18,7 @@ from tuisim.config import RunConfig
 from tuisim.measure.pulse import Beat, Slowed
 from tuisim.predict import prices as fitting
 from tuisim.predict.design import FEW, MANY, networks
-from tuisim.predict.leastsquares import nonnegative
+from tuisim.predict.leastsquares import nonnegative, proportional
 from tuisim.predict.price import Point, Price, fitted, terms
 from tuisim.predict.prices import Prices, fit
 from tuisim.predict.sample import Sample
@@ -57,6 +57,22 @@ def test_what_made_the_numbers_is_found_whatever_the_units():
 
 def test_a_column_of_nothing_has_no_say():
     assert nonnegative(np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([2.0, 4.0])).tolist() == pytest.approx([0.0, 2.0])
+
+
+def test_half_as_much_is_as_wrong_as_twice_as_much():
+    """Of two rows that one unknown cannot both meet, the answer is between them by ratio, not nearer the lower."""
+    found = proportional(np.ones((2, 1)), np.array([1.0, 1.5]))
+    assert found.tolist() == pytest.approx([1.5**0.5], rel=1e-3)
+
+
+def test_what_makes_a_few_rows_large_is_not_left_out():
+    """Many rows that a clock's tick made too long, and few that are long indeed: their part has a price all the same."""
+    sizes = np.array([1.0, 2.0, 3.0, 4.0] * 30 + [1e4, 2e4, 4e4])
+    seconds = np.where(sizes < 10, 1e-8, 5e-11 * sizes)
+    matrix = np.stack([np.ones_like(sizes), sizes], axis=1)
+    found = proportional(matrix, seconds)
+    assert (found >= 0).all()
+    assert (matrix @ found)[-3:] == pytest.approx(seconds[-3:], rel=0.1)
 
 
 # ── one kind ──
@@ -104,11 +120,11 @@ def test_products_alone_keep_their_shapes():
 
 def test_the_layers_of_an_update_are_priced_as_one_and_shared_by_parameters():
     program = build(replace(THIRTY, layers=(30, 20, 10), optimizer="adam"))
-    updates = [(work, places) for work, places in works(program) if work.kind is Kind.ADAM]
+    updates = [(work, places) for work, places in works(program, "numpy") if work.kind is Kind.ADAM]
     ((work, places),) = updates
     assert work.parameters == 31 * 20 + 21 * 10
     assert shares(program, places) == pytest.approx([620 / 830, 210 / 830])
-    assert sorted(place for _, places in works(program) for place in places) == list(range(len(program.ops)))
+    assert sorted(place for _, places in works(program, "numpy") for place in places) == list(range(len(program.ops)))
 
 
 def test_the_price_of_the_questions_network_adds_up_by_hand():
@@ -148,6 +164,27 @@ def test_a_kind_done_on_anothers_way_costs_nothing():
     assert replace(known, kinds=kinds).of_work(Work(Kind.BIAS_GRADIENT, None, 2, 3, 4, 0, 0.0)) == 0.0
 
 
+def test_rows_that_are_gathered_are_the_datas_whatever_the_layers_are():
+    sizes = {"mse": 10, "cross_entropy": 1}  # an answer for each output, or the number of a class
+    for loss, answers in sizes.items():
+        program = build(RunConfig(layers=(200, 30, 7, 10), loss=loss, batch_size=8).resolved())
+        work = next(work for work, _ in works(program, "numpy") if work.kind is Kind.GATHER)
+        assert (work.batch, work.inputs, work.outputs) == (8, 200, answers)
+
+
+def test_each_way_to_compute_a_product_has_a_price_of_its_own():
+    program = build(RunConfig(layers=(784, 128, 30, 3), batch_size=4).resolved())
+    keys = {"numba": {"dense blas", "dense lanes", "dense narrow"}, "numpy": {"dense"}}
+    for backend, wanted in keys.items():
+        assert {work.key for work, _ in works(program, backend) if work.kind is Kind.DENSE} == wanted
+    back = {work.outputs: work.way for work, _ in works(program, "numba") if work.kind is Kind.INPUT_GRADIENT}
+    assert back == {30: "dots", 3: "turned"}
+    known = replace(made_prices(), backend="numba")
+    narrow = {"dense narrow": Price({"call": 7e-6}), **known.kinds}
+    work = next(work for work, _ in works(program, "numba") if work.key == "dense narrow")
+    assert replace(known, kinds=narrow).of_work(work) == pytest.approx(7e-6)
+
+
 def test_how_far_out_of_cache_a_step_is():
     small, large = (build(replace(THIRTY, layers=(size, size), batch_size=1)) for size in (10, 4_000))
     assert far(small) == 0.0
@@ -172,7 +209,7 @@ def samples(known: Prices, count: int, slower: float = 1.0) -> list[Sample]:
 
 def test_a_machines_prices_are_found_again_from_what_it_measures():
     known = made_prices()
-    found = fit(samples(known, FEW))
+    found = fit(samples(known, FEW), "numpy")
     program = build(RunConfig(layers=(50, 70, 20), batch_size=40, optimizer="adam", hidden_activation="gelu").resolved())
     assert found.of(program).seconds == pytest.approx(known.of(program).seconds, rel=0.02)
     assert max(map(abs, found.errors)) < 0.2
@@ -189,7 +226,7 @@ def test_what_was_measured_on_a_slowed_machine_is_brought_back_to_its_best():
         mixed.append(slow if number % 2 else sample)
     found = fitting.at_best(mixed, BEAT, "numpy")
     program = build(RunConfig(layers=(50, 70, 20), batch_size=40).resolved())
-    brought, raw = fit(found), fit(mixed)
+    brought, raw = fit(found, "numpy"), fit(mixed, "numpy")
     assert brought.of(program).seconds == pytest.approx(known.of(program).seconds, rel=0.15)
     assert 2 * (brought.errors[-2] - brought.errors[1]) < raw.errors[-2] - raw.errors[1]
     assert [sample.beat.calls for sample in found] == pytest.approx([BEAT.calls] * FEW)
@@ -214,7 +251,7 @@ def test_a_slowed_machine_is_another_to_each_backend():
 def test_whole_steps_have_the_last_word():
     known = made_prices()
     program = build(RunConfig(layers=(50, 70, 20), batch_size=40).resolved())
-    found = fit(samples(known, FEW, slower=1.5))
+    found = fit(samples(known, FEW, slower=1.5), "numpy")
     assert found.of(program).seconds == pytest.approx(1.5 * known.of(program).seconds, rel=0.03)
 
 
@@ -225,7 +262,7 @@ def test_the_errors_are_of_networks_that_the_prices_had_not_seen():
         replace(sample, operations=tuple(rng.lognormal(-12, 2, len(sample.operations))), step=float(rng.lognormal(-9, 1)))
         for sample in samples(made_prices(), FEW)
     ]
-    errors = fit(wild).errors
+    errors = fit(wild, "numpy").errors
     assert errors[-2] - errors[1] > 1.0
 
 

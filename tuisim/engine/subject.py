@@ -27,6 +27,8 @@ ROUND_SECONDS = 0.02
 BUDGET = 1.5
 """Seconds for all the rounds of one backend, beyond the least number of them."""
 EVALUATIONS = 7
+MOST_STEPS, MOST_ROWS = 1_024, 1 << 16
+"""Handed over in one call."""
 POOL = 1 << 20
 """Elements of the random rows that the steps go through."""
 
@@ -49,7 +51,8 @@ class Subject:
         self._step.load(initial.parameters(config) if like is None else like._step.parameters())
         self._step.set_learning_rate(0.0)
         self._step.attach(*self._rows)
-        self._order = np.arange(batch * self._pool)
+        # Over and over: a real run of small batches hands over thousands of steps in one call, too.
+        self._order = np.tile(np.arange(batch * self._pool), max(1, min(MOST_STEPS, MOST_ROWS // batch) // self._pool))
         self.timed(1)  # the first steps touch every page and fill the caches
         self.single = self.timed(1)
         """Seconds of one step by itself."""
@@ -62,7 +65,7 @@ class Subject:
         left = steps = self._passes if steps is None else steps
         start = perf_counter()
         while left > 0:
-            done = self._step.full.run(self._order[: self.batch * min(left, self._pool)])
+            done = self._step.full.run(self._order[: self.batch * left])
             left -= len(done)
             if not np.isfinite(done[-1]):
                 raise RunError(_NO_NUMBER)

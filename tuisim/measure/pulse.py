@@ -69,7 +69,7 @@ class Slowed:
 
 @dataclass(frozen=True, slots=True)
 class Unrest:
-    """How a machine fared while it was looked at for some seconds, against its best then."""
+    """How a machine fared while it was looked at for some seconds, against one beat."""
 
     mean: Slowed = Slowed()
     low: Slowed = Slowed()
@@ -121,18 +121,16 @@ class Pulse:
         calls, work = (sorted(values)[place] for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
         return self._known.better(Beat(calls, work))
 
-    @property
-    def unrest(self) -> Unrest:
-        """Of all readings so far."""
-        best = self.best
+    def unrest(self, than: Beat) -> Unrest:
+        """Of all readings so far, against that beat."""
         calls, work = (sorted(values) for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
         last = len(calls) - 1
 
         def at(share: float) -> Slowed:
             place = round(share * last)
-            return Beat(calls[place], work[place]).over(best)
+            return Beat(calls[place], work[place]).over(than)
 
-        return Unrest(Beat(fmean(calls), fmean(work)).over(best), at(0.05), at(0.95))
+        return Unrest(Beat(fmean(calls), fmean(work)).over(than), at(0.05), at(0.95))
 
 
 def _seconds(call: Callable[[], None]) -> float:

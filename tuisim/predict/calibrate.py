@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 
 from tuisim.accounting.ledger import step_operations
@@ -117,7 +117,9 @@ def _entry(job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None],
     best = pulse.best
     disturbed = sum(sample.beat.over(best).most > QUIET for sample in samples) / len(samples)
     samples = at_best(samples, best, job.backend)
-    prices = fit(samples)
+    prices = fit(samples, job.backend)
+    # Those that were hardly disturbed are as they were measured: so is the beat that their prices belong to.
+    beat = Beat(fmean(one.beat.calls for one in samples), fmean(one.beat.work for one in samples))
     peaks = peaks_of(backend, job.dtype, job.threads)
     _go_on(wanted)
     return Entry(
@@ -127,13 +129,13 @@ def _entry(job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None],
         device=device,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         networks=len(samples),
-        pulse=best,
-        unrest=pulse.unrest,
+        pulse=beat,
+        unrest=pulse.unrest(beat),
         disturbed=disturbed,
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(_rate(sample) for sample in samples),
-        evaluation=_evaluation(prices, evaluations, best, job.backend),
+        evaluation=_evaluation(prices, evaluations, beat, job.backend),
         run=_run_costs(job, card),
         prices=prices,
         copy_rate=copied,

@@ -18,7 +18,7 @@ from tuisim.predict.price import Point, Price, short
 from tuisim.predict.prices import Prices
 from tuisim.predict.runcosts import RunCosts
 
-KIND, VERSION = "machine card", 1
+KIND, VERSION = "machine card", 2
 Made = TypeVar("Made")
 
 
@@ -40,7 +40,7 @@ class Entry:
     networks: int
     """Measured for it."""
     pulse: Beat
-    """What these prices belong to: the best that was known of the machine when they were measured."""
+    """What these prices belong to: the machine at its best, or as near to it as it was."""
     unrest: Unrest
     """How the machine fared meanwhile."""
     disturbed: float
@@ -139,7 +139,7 @@ def _entry(reader: _Reader) -> Entry:
         best_rate=reader.number("best_rate", float, least=1.0),
         evaluation=reader.number("evaluation", float),
         run=RunCosts(**{field.name: run.number(field.name, float) for field in fields(RunCosts)}),
-        prices=_prices(reader.inside("prices")),
+        prices=_prices(reader.inside("prices"), reader.text("backend")),
         copy_rate=reader.number_or_none("copy_rate"),
         launch=reader.number_or_none("launch"),
     )
@@ -149,13 +149,14 @@ def _unrest(reader: _Reader) -> Unrest:
     return Unrest(**{field.name: Slowed(**reader.inside(field.name).pair(1e-3)) for field in fields(Unrest)})
 
 
-def _prices(reader: _Reader) -> Prices:
+def _prices(reader: _Reader, backend: str) -> Prices:
     kinds = reader.inside("kinds")
     return Prices(
         kinds={name: _price(kinds.inside(name)) for name in kinds.values},
         step=reader.number("step", float),
         calls=reader.number("calls", float),
         work=reader.number("work", float),
+        backend=backend,
         errors=tuple(reader.numbers("errors")),
     )
 

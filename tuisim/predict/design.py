@@ -16,6 +16,10 @@ from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
 FEW = 30
 """So many, the first ones, hold every kind of operation: a quick calibration makes do with them."""
 MANY = 84
+LARGE, LARGE_SHARE, LARGE_BATCH = 4, 0.03, 16
+"""Of so many beyond the first few one is near the limit, a part of it at least, with a batch that is no small one: where the
+work is nearly all products is where most time is spent, and sizes drawn at random seldom come near.
+"""
 _WIDTHS = (2, 4, 8, 10, 16, 30, 32, 64, 100, 128, 200, 256, 400, 512, 784, 1024, 2048)
 _BATCHES = (1, 1, 2, 4, 8, 16, 32, 32, 64, 128, 256, 512)
 
@@ -24,7 +28,7 @@ def networks(backend: str, dtype: str, threads: int, count: int, most: int) -> I
     """`count` networks whose step has at most `most` multiplications in its products forward, small and large in turn."""
     rng = Random(20_26)  # noqa: S311 - not for secrets
     for number in range(count):
-        layers, batch = _sizes(rng, most)
+        layers, batch = _sizes(rng, most, large=number >= FEW and number % LARGE == 0)
         optimizer = OPTIMIZERS[number % len(OPTIMIZERS)]
         hidden = tuple(ACTIVATIONS[(2 * number + place) % len(ACTIVATIONS)] for place in range(len(layers) - 2))
         plain = number % 5  # the update's additions, one at a time and now and then together
@@ -45,7 +49,7 @@ def networks(backend: str, dtype: str, threads: int, count: int, most: int) -> I
         ).resolved()
 
 
-def _sizes(rng: Random, most: int) -> tuple[tuple[int, ...], int]:
+def _sizes(rng: Random, most: int, large: bool) -> tuple[tuple[int, ...], int]:
     """Layer sizes and a batch within the limit; two to five layers of units."""
     while True:
         depth = rng.choice((2, 3, 3, 4, 5))
@@ -53,7 +57,8 @@ def _sizes(rng: Random, most: int) -> tuple[tuple[int, ...], int]:
         batch = rng.choice(_BATCHES) if rng.random() < 0.7 else _between(rng, 1, 512)
         # A size's own limit is drawn too, or nearly all of them would be near the largest.
         limit = _between(rng, min(most, 500), most)
-        if batch * sum(n * m for n, m in pairwise(layers)) <= limit:
+        products = batch * sum(n * m for n, m in pairwise(layers))
+        if products <= limit and not (large and (products < LARGE_SHARE * most or batch < LARGE_BATCH)):
             return layers, batch
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
@@ -25,7 +27,9 @@ from tuisim.predict.prices import as_felt
 from tuisim.program import build
 
 COVERED = 0.9
-"""Of the errors known so far, the share that a band covers."""
+"""Of the runs to come, the share that a band is to cover."""
+KNOWN_COVERED = 0.95
+"""Of the errors known so far, the share that it is made of: what comes is less like the networks measured than they are alike."""
 LEAST_ERROR = 0.05
 """Natural logarithm: no band is narrower than this to either side."""
 AT_ITS_BEST = Slowed()
@@ -207,8 +211,8 @@ def _spread(errors: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(errors)
     if not ordered:
         return math.exp(-LEAST_ERROR), math.exp(LEAST_ERROR)
-    last, tail = len(ordered) - 1, (1 - COVERED) / 2
-    least, most = ordered[round(tail * last)], ordered[round((1 - tail) * last)]
+    tail = (1 - KNOWN_COVERED) / 2
+    least, most = np.quantile(ordered, [tail, 1 - tail]).tolist()
     return math.exp(min(-most, -LEAST_ERROR)), math.exp(max(-least, LEAST_ERROR))
 
 

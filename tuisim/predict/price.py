@@ -1,8 +1,8 @@
 """The price of one kind of operation: seconds as a law of its sizes, and for products the shapes that were measured as well.
 
-The law is a sum of terms, none below zero, fitted by relative least squares: a call, and so much for each row, element and
-multiplication, near and out of the caches. A product's rate has dips no law has; there, the measured shapes near the one
-asked for say by how much the law is off. It knows nothing of networks or runs.
+The law is a sum of terms, none below zero, fitted by least squares of its logarithm: a call, and so much for each row,
+element and multiplication, near and out of the caches. A product's rate has dips no law has; there, the measured shapes near
+the one asked for say by how much the law is off. It knows nothing of networks or runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.predict.leastsquares import nonnegative
+from tuisim.predict.leastsquares import proportional
 from tuisim.predict.work import Work
 from tuisim.program import Kind
 
@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 
 NARROW = 16
 """Outputs below which a row does not fill a vector register."""
+BLOCK = 4
+"""Rows that products are computed in at a time; what is left over is computed one by one, by our loops and BLAS alike."""
 REACH = 0.5
 """How near a measured shape counts, in natural logarithms of the sizes: 1.6 times as large or small counts 0.6."""
 FAR_REACH = 3.0
@@ -66,6 +68,10 @@ def terms(work: Work) -> dict[str, float]:
             "weight": inputs * outputs,
             "far_weight": inputs * outputs * work.far,
             "output": batch * outputs,
+            "far_input": batch * inputs * work.far,
+            "far_output": batch * outputs * work.far,
+            "last_rows": work.batch % BLOCK * inputs * outputs,
+            "last_inputs": work.inputs % BLOCK * batch * outputs,
             "row": batch,
             "side": inputs + outputs,
         }
@@ -127,7 +133,7 @@ def fitted(measured: Sequence[tuple[Work, float]]) -> Price:
     names = list(terms(measured[0][0]))
     rows = np.array([list(terms(work).values()) for work, _ in measured])
     seconds = np.array([spent for _, spent in measured])
-    law = nonnegative(rows / seconds[:, None], np.ones(len(seconds)))
+    law = proportional(rows, seconds)
     points = tuple(Point(work.batch, work.inputs, work.outputs, work.far, spent) for work, spent in measured if work.is_product)
     return Price({name: float(value) for name, value in zip(names, law, strict=True) if value > 0}, points)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.measure.pulse import QUIET, Beat, Slowed
-from tuisim.predict.leastsquares import nonnegative
+from tuisim.predict.leastsquares import proportional
 from tuisim.predict.price import Price, fitted, short
 from tuisim.predict.sample import Sample
 from tuisim.predict.work import Work, shares, works
@@ -93,6 +93,8 @@ class Prices:
     """What a call costs in an uninterrupted step, over what it cost timed by itself; products go with `work`."""
     work: float
     """The same of all beyond the call."""
+    backend: str
+    """Whose they are: it may have several ways to compute a product."""
     errors: tuple[float, ...] = ()
     """Natural logarithms of predicted over measured, of steps that the prices had not seen: their twentieths, in order."""
 
@@ -100,7 +102,7 @@ class Prices:
         """Of one step of `program`. An activation that was not measured costs the mean of the others."""
         seconds, calls = [0.0] * len(program.ops), [0.0] * len(program.ops)
         known: dict[Work, tuple[float, float]] = {}
-        for work, places in works(program):
+        for work, places in works(program, self.backend):
             if work not in known:
                 known[work] = self._of(work)
             call, whole = known[work]
@@ -128,14 +130,10 @@ class Prices:
         return self.calls * call, self.calls * call + self.work * (whole - call)
 
     def _alike(self, work: Work) -> list[Price]:
-        """The price of its kind, or else those of all functions of its kind; none where another's call does it on the way."""
+        """The price of its kind, or else those of all its functions or ways; none where another's call does it on the way."""
         if (price := self.kinds.get(work.key)) is not None:
             return [price]
         return [price for name, price in self.kinds.items() if name.split(" ")[0] == work.kind.value]
-
-    def plain_calls(self, program: StepProgram) -> float:
-        """Seconds of calling everything but products."""
-        return math.fsum(self._of(work)[0] for work, _ in works(program) if not work.is_product)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -152,7 +150,7 @@ def at_best(samples: Sequence[Sample], best: Beat, backend: str) -> list[Sample]
 
     Prices fitted to what was measured say which part of it was calls.
     """
-    rough = _fit(samples)
+    rough = _fit(samples, backend)
     found: list[Sample] = []
     for sample in samples:
         if sample.beat.over(best).most <= QUIET:
@@ -164,34 +162,45 @@ def at_best(samples: Sequence[Sample], best: Beat, backend: str) -> list[Sample]
     return found
 
 
-def fit(samples: Sequence[Sample]) -> Prices:
-    """Prices that fit `samples` best, with the errors they have on samples they have not seen."""
+def fit(samples: Sequence[Sample], backend: str) -> Prices:
+    """Prices that fit `samples` of `backend` best, with the errors they have on samples they have not seen."""
     errors: list[float] = []
     for fold in range(FOLDS):
         others = [sample for number, sample in enumerate(samples) if number % FOLDS != fold]
-        prices = _fit(others)
+        prices = _fit(others, backend)
         errors += [_error(prices, sample) for sample in samples[fold::FOLDS]]
-    found = _fit(samples)
+    found = _fit(samples, backend)
     # What the law is off by on the whole is taken out of it.
     bias = math.exp(-float(np.median(errors)))
     centred = tuple(np.quantile(np.array(errors) + math.log(bias), np.linspace(0, 1, TWENTIETHS)).tolist())
-    return Prices(found.kinds, found.step * bias, found.calls * bias, found.work * bias, centred)
+    return Prices(found.kinds, found.step * bias, found.calls * bias, found.work * bias, backend, centred)
 
 
 def _error(prices: Prices, sample: Sample) -> float:
     return math.log(max(prices.of(sample.program).seconds, 1e-12) / sample.step)
 
 
-def _fit(samples: Sequence[Sample]) -> Prices:
+def _fit(samples: Sequence[Sample], backend: str) -> Prices:
     measured: dict[str, list[tuple[Work, float]]] = {}
     for sample in samples:
-        for work, places in works(sample.program):
-            if (seconds := math.fsum(sample.operations[place] for place in places)) > 0:  # else done on another's way
-                measured.setdefault(work.key, []).append((work, seconds))
-    prices = Prices({name: fitted(rows) for name, rows in measured.items()}, 0.0, 1.0, 1.0)
-    parts = [prices.of(sample.program) for sample in samples]
-    calls = [prices.plain_calls(sample.program) for sample in samples]
-    rows = np.array([[1.0, call, part.seconds - call] for part, call in zip(parts, calls, strict=True)])
-    steps = np.array([sample.step for sample in samples])
-    step, call, work = nonnegative(rows / steps[:, None], np.ones(len(steps))).tolist()
-    return Prices(prices.kinds, step, call, work)
+        for work, seconds in _measured(sample, backend):
+            measured.setdefault(work.key, []).append((work, seconds))
+    prices = Prices({name: fitted(rows) for name, rows in measured.items()}, 0.0, 1.0, 1.0, backend)
+    # What a whole step has more or less than its operations is told from the operations as measured: the laws' own errors
+    # have no part in it.
+    rows = np.array([_parts(sample, prices) for sample in samples])
+    step, call, work = proportional(rows, np.array([sample.step for sample in samples])).tolist()
+    return Prices(prices.kinds, step, call, work, backend)
+
+
+def _measured(sample: Sample, backend: str) -> list[tuple[Work, float]]:
+    """All that took time by itself; what did not is done on another's way."""
+    found = ((work, math.fsum(sample.operations[place] for place in places)) for work, places in works(sample.program, backend))
+    return [(work, seconds) for work, seconds in found if seconds > 0]
+
+
+def _parts(sample: Sample, prices: Prices) -> tuple[float, float, float]:
+    """One step, the calls in it beside products, and all else of its operations: seconds as measured one by one."""
+    measured = _measured(sample, prices.backend)
+    calls = math.fsum(min(seconds, prices.call_of(work)) for work, seconds in measured if not work.is_product)
+    return 1.0, calls, math.fsum(seconds for _, seconds in measured) - calls

@@ -21,6 +21,8 @@ LAYERS, BATCH = (16, 16, 4), 32
 FEW, MANY = 64, 32_768
 """Examples of the short and the long epochs: two steps, and 1,024."""
 SHORT_EPOCHS, LONG_EPOCHS = 300, 3
+LONG_SECONDS = 0.15
+"""The long epochs are so many that their steps take about so long: the loop begins with small chunks."""
 RUNS = 5
 """Of each."""
 
@@ -52,7 +54,11 @@ def measure(backend: str, dtype: str, threads: int) -> RunCosts:
     ).resolved()  # fmt: skip
     subject = Subject(config, BATCH, 0.01)
     step = min(subject.timed() for _ in range(2 * RUNS))
-    once, short, long = _run(config, FEW, 1), _run(config, FEW, SHORT_EPOCHS), _run(config, MANY, LONG_EPOCHS)
+    once, short, long = (
+        _run(config, FEW, 1),
+        _run(config, FEW, SHORT_EPOCHS),
+        _run(config, MANY, max(LONG_EPOCHS, round(LONG_SECONDS / (step * MANY / BATCH)))),
+    )
     row, start = _row(config), _outside(once)
     return RunCosts(
         row=row,

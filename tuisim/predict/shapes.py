@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tuisim.backends.ways import way
 from tuisim.predict.card import Entry
 from tuisim.predict.work import Work
 from tuisim.program import Kind
@@ -69,5 +70,6 @@ def _each(entry: Entry, work: Work, count: int) -> float | None:
 
 
 def _rate(entry: Entry, batch: int, inputs: int, outputs: int) -> float | None:
-    seconds = _seconds(entry, Work(Kind.DENSE, None, batch, inputs, outputs, 0, 0.0))
+    taken = way(entry.backend, entry.dtype, Kind.DENSE, batch, inputs, outputs)
+    seconds = _seconds(entry, Work(Kind.DENSE, None, batch, inputs, outputs, 0, 0.0, taken))
     return None if seconds is None else 2 * batch * inputs * outputs / seconds

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tuisim.backends.ways import way
 from tuisim.program import Kind, Op, Phase, StepProgram
 
 NEAR, FAR = 2.0**19, 2.0**24
@@ -31,31 +32,37 @@ class Work:
     """Those updated; 0 for anything else."""
     far: float
     """How far the step is out of cache: 0 within a core's own, 1 beyond all."""
+    way: str = ""
+    """Of a backend that has several for such work, the one it takes."""
 
     @property
     def key(self) -> str:
-        """What is priced alike: `dense`, `activation relu`."""
-        return self.kind.value if self.function is None else f"{self.kind.value} {self.function}"
+        """What is priced alike: `dense`, `activation relu`, `dense narrow`."""
+        return " ".join(part for part in (self.kind.value, self.function, self.way) if part)
 
     @property
     def is_product(self) -> bool:
         return self.kind in PRODUCTS
 
 
-def works(program: StepProgram) -> list[tuple[Work, tuple[int, ...]]]:
-    """All there is to pay for in a step, each with the places of its operations in the program."""
+def works(program: StepProgram, backend: str) -> list[tuple[Work, tuple[int, ...]]]:
+    """All there is to pay for in a step on `backend`, each with the places of its operations in the program."""
     groups: dict[Kind | int, list[int]] = {}
     for place, op in enumerate(program.ops):
         # An operation by itself, or the shares of an update that are of one kind.
         groups.setdefault(op.kind if op.phase is Phase.UPDATE else place, []).append(place)
     out = far(program)
-    return [(_work([program.ops[place] for place in places], out), tuple(places)) for places in groups.values()]
+    return [(_work([program.ops[place] for place in places], program, backend, out), tuple(places)) for places in groups.values()]
 
 
-def _work(ops: Sequence[Op], out: float) -> Work:
+def _work(ops: Sequence[Op], program: StepProgram, backend: str, out: float) -> Work:
     first = ops[0]
+    inputs, outputs = first.inputs, first.outputs
+    if first.kind is Kind.GATHER:  # of whole rows: those of the data, whatever the layers are
+        inputs, outputs = (program.buffers[name].size // first.batch for name in first.writes)
     parameters = sum(op.parameters for op in ops) if first.phase is Phase.UPDATE else 0
-    return Work(first.kind, first.function, first.batch, first.inputs, first.outputs, parameters, out)
+    taken = way(backend, program.dtype, first.kind, first.batch, inputs, outputs)
+    return Work(first.kind, first.function, first.batch, inputs, outputs, parameters, out, taken)
 
 
 def far(program: StepProgram) -> float:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, cast
 import numba
 from numba import types
 
+from tuisim.backends import ways
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Entry = Callable[..., int]
 
@@ -50,13 +52,13 @@ def inlined(function: Function) -> Function:
 
 
 def stamp() -> int:
-    """A number that changes with any source of this package.
+    """A number that changes with any source of this package, and with the rules of which way is taken.
 
     Numba knows a cached function by its own file, code and closure, and would go on using it when only a kernel it calls
     in another file has changed; this number is put into its closure.
     """
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in (Path(ways.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(source.read_bytes())
     return int.from_bytes(digest.digest()[:4], "little") | 1
 

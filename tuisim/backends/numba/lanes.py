@@ -98,6 +98,13 @@ def _add_up(typing_context: Any, lanes: Any) -> Any:
     return lanes.real(lanes), code
 
 
+def _pick(typing_context: Any, lanes: Any, index: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
+
+    return lanes.real(lanes, types.uint64), code
+
+
 def _only_last(typing_context: Any, lanes: Any, wanted: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
@@ -129,6 +136,8 @@ add_product: Any = intrinsic(_add_product)
 """add_product(total, a, b): total + a·b, rounded once where the processor can."""
 add_up: Any = intrinsic(_add_up)
 """add_up(lanes): the sum of its numbers."""
+pick: Any = intrinsic(_pick)
+"""pick(lanes, index): that one of its numbers."""
 only_last: Any = intrinsic(_only_last)
 """only_last(lanes, n): the last n of its numbers, the others 0."""
 count: Any = intrinsic(_count)

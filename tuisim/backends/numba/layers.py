@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from tuisim.backends import ways
 from tuisim.backends.numba.compiler import kernel, product
 from tuisim.backends.numba.gemm import gemm
+from tuisim.backends.numba.lanes import count
 from tuisim.backends.numba.products import ONE, ZERO, combine, dots, transpose
 
-TURNING_PAYS: Any = np.uint64(8)
-"""Rows of a batch. Measured for 30×30: a row takes 0.18 µs as dot products and 0.04 µs as a sum, turning W 0.5 µs."""
+TURNING_PAYS: Any = np.uint64(ways.TURNING_PAYS)
 
 
 @kernel
@@ -63,8 +64,8 @@ def bias_gradient(p: Any, s: Any, batch: int, m: int, d: int, g: int) -> None:
 
 @kernel
 def input_gradient(p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int, turned: int) -> None:
-    """d·Wᵀ: products of d's rows with W's rows, or sums of Wᵀ's rows where a batch pays for writing Wᵀ at `turned` first."""
-    if batch < TURNING_PAYS:
+    """d·Wᵀ: products of d's rows with W's rows, or sums of Wᵀ's rows where it pays to write Wᵀ at `turned` first."""
+    if batch < TURNING_PAYS and m >= count(p):
         dots(p, d, batch, s, w, n, m, p, out)
     else:
         transpose(s, w, n, m, p, turned)

@@ -2,8 +2,9 @@
 
 out[r, :] = start + Σₜ c[r, t]·v[t, :], with c's steps from row to row and from term to term given, so that it may be read
 either way round. The last block of columns begins early enough to end with the row: what it covers twice comes out the
-same. Whether this is a layer's way forward or back is not known here. Offsets are unsigned throughout: Numba looks twice at
-an index that may be negative, and loops with such a look use no lanes.
+same. Where a row is narrower than one value, what lies behind it is read along: arrays have room to spare at their end, and
+only what belongs to the row is written. Whether this is a layer's way forward or back is not known here. Offsets are unsigned
+throughout: Numba looks twice at an index that may be negative, and loops with such a look use no lanes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.numba.compiler import block, kernel
-from tuisim.backends.numba.lanes import add_product, add_up, count, load, only_last, spread, store
+from tuisim.backends.numba.lanes import add_product, add_up, count, load, only_last, pick, spread, store
 
 ZERO: Any = np.uint64(0)
 ONE: Any = np.uint64(1)
@@ -79,6 +80,61 @@ def one_row(
     store(out, to + fourth, t3)
 
 
+@block
+def put(out: Any, to: int, m: int, lanes: Any) -> None:
+    """The first m of a value's numbers."""
+    for j in range(m):
+        out[to + j] = pick(lanes, j)
+
+
+@block
+def narrow_rows(
+    c: Any, at: int, down: int, along: int, terms: int, v: Any, rows: int, m: int, out: Any, to: int, start: Any, begin: Any,
+    started: Any,
+) -> None:  # fmt: skip
+    """Four rows of fewer columns than a value has numbers: those beyond are of what lies behind, computed and left."""
+    a0 = spread(c.dtype.type(0))
+    if started != ZERO:
+        a0 = load(start, begin)
+    a1, a2, a3 = a0, a0, a0
+    at1, at2, at3 = at + down, at + down + down, at + down + down + down
+    term, row = ZERO, rows
+    for _ in range(terms):
+        a = load(v, row)
+        a0, a1 = add_product(a0, spread(c[at + term]), a), add_product(a1, spread(c[at1 + term]), a)
+        a2, a3 = add_product(a2, spread(c[at2 + term]), a), add_product(a3, spread(c[at3 + term]), a)
+        term += along
+        row += m
+    put(out, to, m, a0)
+    put(out, to + m, m, a1)
+    put(out, to + m + m, m, a2)
+    put(out, to + m + m + m, m, a3)
+
+
+@block
+def narrow_row(
+    c: Any, at: int, along: int, terms: int, v: Any, rows: int, m: int, out: Any, to: int, start: Any, begin: Any, started: Any
+) -> None:
+    """One such row; four sums side by side, since each addition waits for the one before it."""
+    zero, one = spread(c.dtype.type(0)), spread(c.dtype.type(1))
+    a0, a1, a2, a3 = zero, zero, zero, zero
+    if started != ZERO:
+        a0 = load(start, begin)
+    fours, term, row = terms - terms % FOUR, at, rows
+    for _ in range(ZERO, fours, FOUR):
+        a0 = add_product(a0, spread(c[term]), load(v, row))
+        a1 = add_product(a1, spread(c[term + along]), load(v, row + m))
+        a2 = add_product(a2, spread(c[term + TWO * along]), load(v, row + TWO * m))
+        a3 = add_product(a3, spread(c[term + THREE * along]), load(v, row + THREE * m))
+        term += FOUR * along
+        row += FOUR * m
+    for _ in range(fours, terms):
+        a0 = add_product(a0, spread(c[term]), load(v, row))
+        term += along
+        row += m
+    put(out, to, m, add_product(add_product(a0, one, a1), one, add_product(a2, one, a3)))
+
+
 @kernel
 def combine(
     c: Any, at: int, down: int, along: int, height: int, terms: int, v: Any, rows: int, m: int, out: Any, to: int,
@@ -87,12 +143,11 @@ def combine(
     """All of it: `height` rows of m columns. Where `started` is not 0, each begins with what `start` holds from `begin` on."""
     wide = count(c)
     if m < wide:
-        for r in range(height):
-            for j in range(m):
-                total = start[begin + j] if started != ZERO else c.dtype.type(0)
-                for t in range(terms):
-                    total += c[at + r * down + t * along] * v[rows + t * m + j]
-                out[to + r * m + j] = total
+        whole = height - height % FOUR
+        for r in range(ZERO, whole, FOUR):
+            narrow_rows(c, at + r * down, down, along, terms, v, rows, m, out, to + r * m, start, begin, started)
+        for r in range(whole, height):
+            narrow_row(c, at + r * down, along, terms, v, rows, m, out, to + r * m, start, begin, started)
         return
     last = m - wide
     fours = height - height % FOUR

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.backends import ways
 from tuisim.backends.numba import gemm, updates
 from tuisim.backends.numba.activations import CODES as FUNCTIONS
-from tuisim.backends.numba.layers import TURNING_PAYS
 from tuisim.backends.protocol import Array
 from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Buffer, Kind, Op, Phase, Role, StepProgram
 from tuisim.program.schedule import STEP_FACTOR
@@ -35,24 +35,6 @@ SHARED = (Role.PARAMETER, Role.GRADIENT, Role.OPTIMIZER)
 _LINE = 64
 """Bytes of a cache line: whole buffers begin at one."""
 _SCHEDULES = {"constant": updates.CONSTANT, "step": updates.STEP, "cosine": updates.COSINE}
-
-
-BLAS_PAYS = {Kind.DENSE: 30_000, Kind.INPUT_GRADIENT: 30_000, Kind.WEIGHT_GRADIENT: 5_000}
-"""B·N·M above which BLAS does a product: less is done by loops before BLAS has looked at its arguments.
-
-Measured on a Xeon with AVX-512, OpenBLAS, one thread; microseconds that BLAS takes more (+) or less (−) for one of them:
-
-| layers, batch | B·N·M | forward | weights | inputs |
-|---|---|---|---|---|
-| 30-30-30, 8 | 7,200 | +0.2 | −0.3 | +0.3 |
-| 30-30-30, 32 | 28,800 | 0.0 | −0.9 | +0.4 |
-| 64-64-64, 8 | 32,768 | −1.2 | −1.6 | −2.7 |
-| 784-128-10, 8 | 802,816 | −21 | −17 | |
-| 512-512-512, 8 | 2,097,152 | −147 | +356 | −569 |
-| 512-512-512, 32 | 8,388,608 | −1,554 | −69 | −1,422 |
-"""
-FEW_ROWS, MANY_WEIGHTS = 32, 100_000
-"""A gradient of so many weights from fewer rows is written more than computed, and BLAS writes it twice: zeros come first."""
 
 
 class Memory:
@@ -86,7 +68,7 @@ class Memory:
 def _largest_turned(program: StepProgram) -> int:
     """Weights of the largest layer whose way back turns them round."""
     callable_ = gemm.address(program.dtype) != 0
-    turning = (op for op in program.ops if op.kind is Kind.INPUT_GRADIENT and op.batch >= TURNING_PAYS)
+    turning = (op for op in program.ops if op.kind is Kind.INPUT_GRADIENT and ways.turns(program.dtype, op.batch, op.outputs))
     return max((op.inputs * op.outputs for op in turning if not (callable_ and by_blas(op))), default=0)
 
 
@@ -95,8 +77,8 @@ def _home(buffer: Buffer) -> str:
 
 
 def _zeros(length: int, dtype: str) -> Array:
-    """Zeros that begin at a cache line."""
-    room: Array = np.zeros(length + _LINE, dtype)
+    """Zeros that begin at a cache line, with room behind them for a wide value that begins at the last one."""
+    room: Array = np.zeros(length + 2 * _LINE, dtype)
     skip = -room.ctypes.data % _LINE // room.itemsize
     return room[skip : skip + length]
 
@@ -125,10 +107,7 @@ def _row(op: Op, memory: Memory, dtype: str) -> list[int]:
 
 def by_blas(op: Op) -> bool:
     """Whether BLAS is quicker than loops for this operation, where it can be called."""
-    weights = op.inputs * op.outputs
-    if op.kind is Kind.WEIGHT_GRADIENT and op.batch < FEW_ROWS and weights > MANY_WEIGHTS:
-        return False
-    return op.kind in BLAS_PAYS and op.batch * weights > BLAS_PAYS[op.kind]
+    return ways.by_blas(op.kind, op.batch, op.inputs, op.outputs)
 
 
 def constants(program: StepProgram) -> NDArray[np.float64]:
