@@ -30,7 +30,7 @@ REACH = 0.5
 """How near a measured shape counts, in natural logarithms of the sizes: 1.6 times as large or small counts 0.6."""
 FAR_REACH = 3.0
 """What a step wholly out of cache is away from one within, in the same measure."""
-DOUBT = 0.3
+DOUBT = 0.15
 """Of a measurement at the very shape: so much the law is believed against it."""
 LARGEST_DIP = 1.5
 """Natural logarithm of what a measured shape may correct the law by."""
