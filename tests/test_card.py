@@ -173,3 +173,42 @@ def test_a_machine_is_the_same_while_nothing_changes():
     assert len(ELSEWHERE.id) == 8
     assert str(ELSEWHERE) == "Abacus 9000, BeadBLAS 1.0 Oak"
     assert str(Path("card.json")) not in str(ELSEWHERE)
+
+
+# ── a machine that is another for a while ──
+
+
+def test_a_card_is_found_again_once_the_machine_is_as_it_was(monkeypatch):
+    """As where another kernel was pinned for an hour, and something was measured quickly then."""
+    long, now = card(POINTED), this_machine()
+    cards.keep(long)
+    pinned = replace(now, pinned_by="BLAS_KERNEL=Oak")
+    monkeypatch.setattr(cards, "this_machine", lambda: pinned)
+    assert "is BLAS_KERNEL=Oak" in cards.own().trouble
+    quick = card(entry(), machine=pinned)
+    cards.keep(quick)
+    assert cards.own().card == quick
+    monkeypatch.setattr(cards, "this_machine", lambda: now)
+    assert cards.own() == cards.Found(long)
+
+
+def test_a_card_in_a_closed_folder_is_no_card_and_no_traceback(monkeypatch):
+    monkeypatch.setenv("TUISIM_HOME", "/tmp/" + "x" * 5_000)
+    assert cards.own().card is None
+    assert cards.others() == {}
+
+
+@pytest.mark.parametrize("place", [("pulse", "calls"), ("prices", "step"), ("prices", "work")])
+def test_a_whole_number_beyond_every_float_is_refused(place):
+    document = card(POINTED).to_dict()
+    first, second = place
+    document["entries"]["numpy@1 float32"][first][second] = 10**400
+    with pytest.raises(CardError, match=second):
+        Card.from_dict(document)
+
+
+def test_a_product_of_sizes_beyond_every_float_is_refused():
+    document = card(POINTED).to_dict()
+    document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["measured"] = [f"1 1 {10**400} 0 1"]
+    with pytest.raises(CardError, match="measured"):
+        Card.from_dict(document)

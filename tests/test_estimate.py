@@ -213,6 +213,20 @@ def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, t
     assert outlook.best_rate().who == "numpy@1"
 
 
+def test_another_machine_has_its_own_cores():
+    """Its card was made with fifteen threads, which this machine need not have; asked for one, it says whose card lacks it."""
+    there = Outlook(card(entry("numpy", 15), machine=ELSEWHERE), "lab")
+    assert there.predict(replace(DIGITS, threads=None)).threads == 15
+    with pytest.raises(BackendError, match="there: tuisim calibrate"):
+        there.predict(replace(DIGITS, threads=1))
+
+
+def test_a_card_on_which_nothing_costs_anything_says_so():
+    free = replace(entry(), prices=replace(prices(), kinds={}, step=0.0))
+    with pytest.raises(BackendError, match="no price above nothing"):
+        predict(DIGITS, card(free))
+
+
 def test_without_a_card_there_is_a_remedy_and_no_rate():
     with pytest.raises(DataError, match="run tuisim calibrate"):
         outlook.here()

@@ -11,7 +11,7 @@ import pytest
 from cyclopts import App
 from test_marks import unmarked
 
-from tuisim import RunConfig
+from tuisim import RunConfig, count
 from tuisim.cli.project import project as command
 from tuisim.errors import ConfigError
 from tuisim.marks import Mark
@@ -50,6 +50,26 @@ def test_a_band_beyond_every_float_is_infinite_and_null_in_a_document():
 
 
 # ── this network ──
+
+
+def test_a_price_is_asked_of_the_volumes_own_batches():
+    """Whatever the configuration's own volume: a batch larger than that is whole at a larger one."""
+    asked: list[tuple[int, int | None]] = []
+
+    def counting(config: RunConfig) -> Sequence[Priced]:
+        asked.append((count(config).batch, config.batch_size))
+        return price(config)
+
+    project(replace(CONFIG, dataset="teacher", examples=100, batch_size=5_000), counting, examples=12_000)
+    assert sorted(asked) == [(2_000, 2_000), (5_000, 5_000)]
+
+
+def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
+    long = replace(CONFIG, schedule="cosine", warmup_steps=1_000, examples=None)
+    assert (
+        project(long, price, examples=32, epochs=1).rows[0].seconds
+        == project(CONFIG, price, examples=32, epochs=1).rows[0].seconds
+    )
 
 
 def test_a_run_is_its_steps_and_the_short_one_has_its_own_price():

@@ -200,3 +200,11 @@ def test_what_clipping_and_schedules_cost():
     kinds = [op.kind for op in build(with_(optimizer="adamw", weight_decay=0.1, schedule="cosine")).ops]
     assert kinds.index(Kind.SCHEDULED_RATE) < kinds.index(Kind.DECAY_FACTOR) < kinds.index(Kind.BIAS_CORRECTION)
     assert Kind.SCHEDULED_RATE not in [op.kind for op in build(SMALL).ops]
+
+
+def test_a_cosine_that_ends_before_its_warm_up_is_refused_by_its_field():
+    """As it is typed: epochs `3` on the way to `30` is 96 steps, and a hundred of them are to warm up."""
+    given = {"layers": (64, 32, 10), "schedule": "cosine", "warmup_steps": 100, "examples": 1_000}
+    with pytest.raises(ConfigError, match=r"schedule_steps: fewer warm-up steps than the 96 of the whole run"):
+        RunConfig(**given, epochs=3)
+    assert RunConfig(**given, epochs=30).resolved().schedule_steps == 960

@@ -132,8 +132,8 @@ class RunConfig:
         )
 
     def of_known_length(self) -> RunConfig:
-        """The same run with some length for its schedule where it has none yet: for what one step costs any will do."""
-        unknown = self.schedule != "constant" and self.resolved().schedule_steps is None
+        """The same run with some length for its schedule where none is given: for what one step costs any will do."""
+        unknown = self.schedule != "constant" and self.schedule_steps is None
         return replace(self, schedule_steps=self.warmup_steps + 1) if unknown else self
 
     @property

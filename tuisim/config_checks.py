@@ -135,12 +135,27 @@ def _schedule_steps(config: RunConfig) -> str | None:
     value, what = config.schedule_steps, "a whole number, 1 or more (none: by the run's length)"
     if value is None:
         endless = config.schedule in SCHEDULES[1:] and config.epochs is None
-        return f"say over how many steps: a {config.schedule} schedule needs them where the run has no end" if endless else None
+        if endless:
+            return f"say over how many steps: a {config.schedule} schedule needs them where the run has no end"
+        return _short_run(config)
     if not _is_int(value) or not 1 <= value <= MAX_COUNT:
         return what
     if config.schedule == "cosine" and _is_int(config.warmup_steps) and value <= config.warmup_steps:
         return f"more than the {config.warmup_steps:,} warm-up steps, which are part of it"
     return None
+
+
+def _short_run(config: RunConfig) -> str | None:
+    """Why a cosine that is to take all of the run cannot: the run, where its length is known, ends before the warm-up does."""
+    length = (config.epochs, config.examples, config.batch_size, config.warmup_steps)
+    if config.schedule != "cosine" or not all(_is_int(one) for one in length) or config.batch_size < 1:
+        return None
+    assert config.epochs is not None
+    assert config.examples is not None
+    steps = config.epochs * -(-config.examples // config.batch_size)
+    if steps > config.warmup_steps or steps < 1:
+        return None
+    return f"fewer warm-up steps than the {steps:,} of the whole run, or a longer run: {config.warmup_steps:,} are asked for"
 
 
 def _beyond(config: RunConfig, value: float) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
-from tuisim.backends import names, probe
+from tuisim.backends import get_backend, names, probe
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
@@ -54,18 +55,28 @@ def calibrate(
     found = cards.own()
     if found.trouble:
         print(f"tuisim: {found.trouble}", file=sys.stderr)
+    for job in jobs:
+        get_backend(job.backend)  # which says so where it cannot work here, before anything is measured
+    card = found.card
+    kept: Path | None = None
     with ProgressLine() as line:
-        card = measure(
-            jobs, found.card, lambda job, done, of: line.show(f"measuring {job.key}: {done} of {of} networks"), quick=quick
-        )
-    path = cards.keep(card)
+        for job in jobs:  # each kept as it is made: what is broken off keeps the others
+            told = partial(_told, line)
+            card = measure([job], card, told, quick=quick)
+            kept = cards.keep(card)
+    assert card is not None
+    assert kept is not None
     if json_:
         print(json.dumps(card_document(card), allow_nan=False))
     else:
         console = CommandConsole(highlight=False)
         console = console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH)
-        _print(card, {job.key for job in jobs}, path, console)
+        _print(card, {job.key for job in jobs}, kept, console)
     return ExitCode.DONE
+
+
+def _told(line: ProgressLine, job: Job, done: int, of: int) -> None:
+    line.show(f"measuring {job.key}: {done} of {of} networks")
 
 
 def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:

@@ -134,7 +134,7 @@ def _blas(report: Report) -> str:
     words = blas.library or "its library cannot be told"
     if blas.kernel:
         words += f", kernel {blas.kernel}" + (f" for {blas.instructions}" if blas.instructions else "")
-    if blas.below:
+    if blas.below and has:
         words += f", below the {has} that this processor has"
     elif blas.below is False:
         words += ", the most that this processor has"

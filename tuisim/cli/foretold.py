@@ -20,11 +20,9 @@ from tuisim.store.runs import append
 
 def foretell(config: RunConfig) -> Prediction | None:
     """What `config`, as resolved, will take; none without a card that knows its backend."""
-    card = cards.own().card
-    if card is None:
-        return None
     try:
-        return Outlook(card).predict(config)
+        card = cards.own().card
+        return None if card is None else Outlook(card).predict(config)
     except TuisimError:  # the card has no price for it, as tuisim predict would say
         return None
 

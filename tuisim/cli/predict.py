@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tuisim import units
@@ -34,8 +35,8 @@ def predict(
     json_: Json = False,
 ) -> int:
     """Predict what a run will take: time with a band, memory, and which operations it goes to."""
-    run = resolve(layers, options, config).resolved()
-    found = (here(run) if machine is None else outlook.of(machine)).predict(run)
+    run = resolve(layers, options, config)
+    found = (here(run.resolved()) if machine is None else outlook.of(machine)).predict(run)
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
@@ -66,7 +67,7 @@ def here(config: RunConfig) -> Outlook:
 
 def _print(found: Prediction, machine: str | None, console: Console) -> None:
     config = found.config
-    where = f"as on {machine}: {found.machine}" if found.foreign else found.machine
+    where = escape(f"as on {machine}: {found.machine}" if found.foreign else found.machine)
     console.print(
         f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · "
         f"{config.dtype} · {found.backend}@{found.threads}",
@@ -83,7 +84,8 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
     console.print(_memory(found), soft_wrap=True)
     console.print(_operations(found))
     if not found.foreign and abs(found.slowed - 1) >= 0.1:
-        console.print(f"[dim]this machine takes {found.slowed:.2f} × its best time just now; that is in these times[/]")
+        why = "by how it is now and how it was when calibrated"
+        console.print(f"[dim]in these times: {found.slowed:.2f} × this machine's best, {why}[/]")
 
 
 def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:

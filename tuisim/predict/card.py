@@ -18,6 +18,10 @@ from tuisim.predict.price import Point, Price, short
 from tuisim.predict.prices import Prices
 from tuisim.predict.runcosts import RunCosts
 
+LARGEST = 1e300
+"""Of any number on a card: products of two are still compared, not overflown."""
+MOST_SIZE = 2**53
+"""Of a product on it; a float still holds every whole number up to there."""
 KIND, VERSION = "machine card", 2
 Made = TypeVar("Made")
 
@@ -172,7 +176,8 @@ def _point(text: str) -> Point:
     try:
         batch, inputs, outputs = map(int, parts[:3])
         out, seconds = map(float, parts[3:])
-        if min(batch, inputs, outputs) < 1 or not (0 <= out <= 1 and 0 < seconds < math.inf):
+        sizes = all(1 <= size <= MOST_SIZE for size in (batch, inputs, outputs))
+        if not sizes or not (0 <= out <= 1 and 0 < seconds < math.inf):
             raise ValueError
     except ValueError:
         raise CardError(f"measured: {printable(text)}: batch, inputs, outputs, share out of cache and seconds") from None
@@ -213,7 +218,7 @@ class _Reader:
 
     def number(self, name: str, kind: Callable[[Any], Made], least: float = 0.0) -> Made:
         value = self._get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LARGEST:
             raise CardError(f"{self._at(name)} = {printable(value)}: a number from {least:g} on")
         return kind(value)
 

@@ -5,18 +5,19 @@ It does not know how a card is made, nor what it is used for.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
-from tuisim.predict.machine import this_machine
+from tuisim.predict.machine import Machine, this_machine
 from tuisim.store import document
 from tuisim.store.folder import folder, needed
 
 OWN = "card.json"
-_OTHERS = "cards"
+_OTHERS, _EARLIER = "cards", "earlier"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -32,7 +33,7 @@ class Found:
 def own() -> Found:
     """This machine's card; one that is broken, or of before something changed, is named and not used."""
     where = folder()
-    if where is None or not (where / OWN).exists():
+    if where is None or not os.path.exists(where / OWN):  # a path's own question may raise where a folder is closed
         return Found(None)
     try:
         card = load(where / OWN)
@@ -40,15 +41,41 @@ def own() -> Found:
         return Found(None, f"{error}; ignored: run tuisim calibrate")
     changed = card.machine.differs(this_machine())
     if changed:
+        before = _earlier(where, this_machine())
+        if before is not None:
+            return Found(before)
         return Found(None, f"the machine card no longer holds ({printable(changed, 300)}): run tuisim calibrate")
     return Found(card)
 
 
 def keep(card: Card) -> Path:
-    """Write this machine's card; where it is now. Raises Unwritable."""
-    path = needed() / OWN
+    """Write this machine's card; where it is now. Raises Unwritable.
+
+    One of the same computer with other libraries or cores is put aside, and found again once they are back.
+    """
+    where = needed()
+    path = where / OWN
+    try:
+        old = load(path) if os.path.exists(path) else None
+    except DataError:  # broken, and to be replaced
+        old = None
+    if old is not None and old.machine.differs(card.machine):
+        aside = where / _EARLIER
+        with document.writing(aside):
+            aside.mkdir(exist_ok=True)
+        document.write(aside / f"{old.machine.id}.json", KIND, VERSION, old.to_dict())
     document.write(path, KIND, VERSION, card.to_dict())
     return path
+
+
+def _earlier(where: Path, machine: Machine) -> Card | None:
+    """The card that was put aside when this machine was another for a while; none where that cannot be used."""
+    path = where / _EARLIER / f"{machine.id}.json"
+    try:
+        card = load(path) if os.path.exists(path) else None
+    except DataError:
+        return None
+    return None if card is None or card.machine.differs(machine) else card
 
 
 def load(path: Path) -> Card:
@@ -83,7 +110,7 @@ def others() -> dict[str, Card]:
     """The cards that were imported, by name; those that cannot be read are left out."""
     where = folder()
     found: dict[str, Card] = {}
-    if where is None or not (where / _OTHERS).is_dir():
+    if where is None or not os.path.isdir(where / _OTHERS):
         return found
     for path in sorted((where / _OTHERS).glob("*.json")):
         try:
@@ -111,9 +138,9 @@ def stamp() -> tuple[tuple[str, int, int], ...]:
 def named(name: str) -> Card:
     """The card imported under `name`, or in the file of that path. Raises DataError."""
     where = folder()
-    if _NAME.fullmatch(name) and where is not None and (place := where / _OTHERS / f"{name}.json").exists():
+    if _NAME.fullmatch(name) and where is not None and os.path.exists(place := where / _OTHERS / f"{name}.json"):
         return load(place)
-    if Path(name).suffix == ".json" or Path(name).exists():
+    if Path(name).suffix == ".json" or os.path.exists(name):
         return load(Path(name))
     have = ", ".join(others()) or "none was imported"
     raise DataError(f"machine = {printable(name)}: no card of that name ({have}): tuisim calibrate --import FILE --name NAME")

@@ -16,6 +16,7 @@ from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
 from tuisim.data.source import is_resident, row_bytes
 from tuisim.engine import room
+from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
@@ -66,11 +67,13 @@ def predict(
     """
     config = config.resolved()
     assert config.threads is not None
-    entry = _entry(config, card)
+    entry = _entry(config, card, foreign)
     by = _pace(entry, card, slowed)
     ledger = count(config.of_known_length())
     price = entry.prices.of(ledger.program)
     full, at_best = price.slowed(by), price.slowed(_of_best(entry, card, AT_ITS_BEST))
+    if not at_best.seconds > 0:
+        raise BackendError(f"backend {entry.key}: the machine card has no price above nothing for this; run tuisim calibrate")
     spread = _wider(_spread([*entry.prices.errors, *errors]), entry.unrest, price.call_share, entry.backend)
     epoch = _epoch(config, ledger, entry, by)
     seconds = wall = None
@@ -113,7 +116,7 @@ def _of_best(entry: Entry, card: Card, slowed: Slowed) -> Slowed:
     return as_felt(Slowed(slowed.calls * best.calls, slowed.work * best.work), entry.backend)
 
 
-def _entry(config: RunConfig, card: Card) -> Entry:
+def _entry(config: RunConfig, card: Card, foreign: bool = False) -> Entry:
     """The card's prices for a configuration that names its backend."""
     assert config.threads is not None
     # Plain Python computes in doubles on one thread whatever is asked for.
@@ -122,9 +125,10 @@ def _entry(config: RunConfig, card: Card) -> Entry:
     found = card.entry(config.backend, config.threads, config.dtype)
     if found is None:
         have = ", ".join(entry.key for entry in card.entries) or "nothing"
+        where = "there: " if foreign else ""
         raise BackendError(
             f"backend {config.backend}@{config.threads} {config.dtype}: not on the machine card (it has {have}); "
-            f"tuisim calibrate --backends {config.backend} --threads {config.threads} --dtypes {config.dtype}"
+            f"{where}tuisim calibrate --backends {config.backend} --threads {config.threads} --dtypes {config.dtype}"
         )
     return found
 
@@ -169,13 +173,15 @@ def _held_out(config: RunConfig, examples: int) -> int | None:
 
 
 def _validation(config: RunConfig, entry: Entry, by: Slowed, held: int, examples: int, steps: float) -> float:
-    """So often that it takes a twentieth of the time, and always at the end; at most once an epoch, or a second."""
+    """So often that it takes a twentieth of the time, first and last always; at most once an epoch, or a second."""
     assert config.epochs is not None
     sample = min(TRAINING_SAMPLE, held or TRAINING_SAMPLE, examples)
     once = _evaluation(config, entry, by, held) + _evaluation(config, entry, by, sample)
     occasions = max(float(config.epochs), steps)
     allowed = SHARE * steps / once if once > 0 else 0.0
-    return once * max(1.0, min(occasions, allowed))
+    # The first end of an epoch is always due, and so is the end of the run.
+    least = 1.0 if config.epochs == 1 and steps < VALIDATION_SECONDS else 2.0
+    return once * max(least, min(occasions, allowed))
 
 
 def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float:

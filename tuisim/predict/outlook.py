@@ -46,9 +46,14 @@ class Outlook:
         """What `config` would take. Raises BackendError where the card has no price for it."""
         config = replace(config, backend=choose(config).name)
         if self.name:
-            return predict(config, self.card, foreign=True)
+            return predict(self._as_there(config), self.card, foreign=True)
         making = seconds_per_row(config)
         return predict(config, self.card, slowed=self.slowed, errors=errors(config.backend), making=making)
+
+    def _as_there(self, config: RunConfig) -> RunConfig:
+        """Unless a number of threads is asked for, as many as that machine was measured with: it has other cores."""
+        measured = [one.threads for one in self.card.entries if (one.backend, one.dtype) == (config.backend, config.dtype)]
+        return replace(config, threads=max(measured)) if config.threads is None and measured else config
 
     @property
     def slowed(self) -> Slowed:

@@ -48,7 +48,8 @@ class Prediction:
     foreign: bool
     """Priced by another machine's card."""
     slowed: float
-    """How many times as long as at its best the machine takes for such a step just now; all times have it in them."""
+    """How many times as long as at its best the machine is likely to take for such a step: between how it is now, where that is
+    known, and how it was when it was calibrated. All times have it in them."""
     prices: tuple[tuple[Op, float], ...]
     """(operation, likely seconds) of a full step, in the program's order."""
     overhead: float
@@ -109,7 +110,7 @@ class Prediction:
 
 
 _MARKS: dict[str, Mark] = (
-    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.MEASURED}
+    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.PROJECTED}
     | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Mark.COUNTED)
     | dict.fromkeys(
         ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),

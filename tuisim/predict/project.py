@@ -141,13 +141,15 @@ def project(config: RunConfig, price: Price, examples: int | None = None, epochs
     mistakes += [Mistake("epochs", "none", "say how many: a run without an end has no length")] if times is None else []
     if volume is None or times is None:
         raise ConfigError(mistakes)
-    sized = replace(config, examples=volume, epochs=times).of_known_length()
+    # Whatever the volume, a schedule takes its operations; how long the configuration's own one is has no part in it.
+    config = config.of_known_length()
+    sized = replace(config, examples=volume, epochs=times)
     operations = sum(phase.total for phase in (count(sized).run or {}).values())
     batch = min(config.batch_size, volume)
     steps, rest = divmod(volume, batch)
-    short = {(one.label, one.machine): one for one in price(replace(config, batch_size=rest))} if rest else {}
+    short = {(one.label, one.machine): one for one in price(replace(config, batch_size=rest, examples=rest))} if rest else {}
     rows = []
-    for one in price(replace(config, batch_size=batch)):
+    for one in price(replace(config, batch_size=batch, examples=batch)):
         last = short.get((one.label, one.machine)) if rest else None
         seconds = _all_steps(one.step, steps, last.step if last else None, times)
         rows.append(Projected(one.label, one.machine, one.foreign, one.step, seconds, one.reason))

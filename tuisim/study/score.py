@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from tuisim.config import RunConfig
-from tuisim.engine import Control, Trainer
-from tuisim.errors import BackendError, TuisimError
+from tuisim.engine import Control, State, Trainer
+from tuisim.errors import BackendError, RunError, TuisimError
 from tuisim.marks import Mark
 from tuisim.measure.pulse import Beat, Pulse
 from tuisim.predict.band import Band
@@ -24,8 +25,6 @@ from tuisim.units import layers_text
 
 RUN_SECONDS = 0.4
 """Each run is given so many epochs that it is predicted to take about so long."""
-MOST_STEP_SECONDS = 1.0
-"""Networks whose step is predicted to take longer are left out."""
 LEAST_EPOCHS, MOST_EPOCHS = 1, 20_000
 GOAL_MEDIAN, GOAL_WITHIN, NEAR = 0.10, 0.90, 0.25
 """A median error of at most a tenth, and nine of ten networks within a quarter."""
@@ -258,15 +257,24 @@ def one(outlook: Outlook, config: RunConfig) -> Scored:
     pulse = Pulse()
     found = outlook.refreshed().predict(config)
     # Between the chunks of steps, a dozen times a second; its time is none of the steps'.
-    during = [pulse.read()]
-    summary = trainer.run(lambda _: during.append(pulse.read()), Control(), probing=False)
+    during, looking = [pulse.read()], [0.0]
+
+    def look(_: object) -> None:
+        start = perf_counter()
+        during.append(pulse.read())
+        looking[0] += perf_counter() - start
+
+    summary = trainer.run(look, Control(), probing=False)
+    if summary.ended is not State.COMPLETED or not summary.seconds > 0:
+        raise RunError(f"ended as {summary.ended.value}: no whole run to score")
     during.append(pulse.read())
+    wall_seconds = max(summary.seconds, summary.wall_seconds - looking[0])
     mean = Beat(fmean(beat.calls for beat in during), fmean(beat.work for beat in during))
     then = mean.over(outlook.card.pulse)
     with_hindsight = known(config, outlook.card, then)
     assert found.seconds is not None
     assert with_hindsight is not None
     return Scored(
-        config, found.seconds, summary.seconds, found.wall_seconds, summary.wall_seconds, found.slowed, with_hindsight,
+        config, found.seconds, summary.seconds, found.wall_seconds, wall_seconds, found.slowed, with_hindsight,
         then.calls,
     )  # fmt: skip

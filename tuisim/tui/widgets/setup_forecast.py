@@ -195,7 +195,7 @@ def _machine(found: Prediction, width: int) -> str:
     """What the times hold for."""
     by = f"{found.backend}@{found.threads}"
     if found.slowed > QUIET:
-        by += f", now {found.slowed:.1f} × as slow as at its best"
+        by += f", at {found.slowed:.1f} × its best time"
     return next((words for words in (f"on {found.machine}, {by}", f"on {by}") if len(words) <= width), by)
 
 
