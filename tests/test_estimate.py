@@ -255,9 +255,20 @@ def test_scored_runs_of_this_machine_and_backend_count(monkeypatch):
         dtype="float32", optimizer="sgd", loss="mse", steps=10, examples=20, operations_per_step=9, bytes_per_step=9, seconds=2.0,
         wall_seconds=3.0, predicted_seconds=(0.5, 1.0, 4.0), predicted_wall_seconds=None, ended="completed",
     )  # fmt: skip
-    for one in (run, replace(run, backend="numba"), replace(run, machine="another"), replace(run, predicted_seconds=None)):
+    others = (
+        replace(run, backend="numba"), replace(run, machine="another"), replace(run, predicted_seconds=None),
+        replace(run, threads=2), replace(run, dtype="float64"), replace(run, when="2026-01-02T03:04:04+00:00"),
+        replace(run, when="2026-01-02T04:04:04+01:00"),
+    )  # fmt: skip
+    for one in (run, *others):
         append(one)
-    assert outlook.errors("numpy") == pytest.approx((math.log(0.5),))
+    assert outlook.errors(entry()) == pytest.approx((math.log(0.5),))
+    # A network that is run again and again counts once, by the middle of its errors.
+    for seconds in (1.0, 1.0, 4.0, 1.0):
+        append(replace(run, seconds=seconds))
+    append(replace(run, layers=(5, 3), seconds=4.0))
+    assert outlook.errors(entry()) == pytest.approx((0.0, math.log(0.25)))
+    assert outlook.errors(replace(entry(), made="long ago")) == ()
 
 
 # ── in a few figures ──

@@ -116,6 +116,7 @@ def _entry(job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None],
     copied, launch = _handed_over(backend, before)
     best = pulse.best
     disturbed = sum(sample.beat.over(best).most > QUIET for sample in samples) / len(samples)
+    best_rate = max(_rate(sample) for sample in samples)  # as it was shown, whatever disturbed it
     samples = at_best(samples, best, job.backend)
     prices = fit(samples, job.backend)
     # Those that were hardly disturbed are as they were measured: so is the beat that their prices belong to.
@@ -134,7 +135,7 @@ def _entry(job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None],
         disturbed=disturbed,
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
-        best_rate=max(_rate(sample) for sample in samples),
+        best_rate=best_rate,
         evaluation=_evaluation(prices, evaluations, beat, job.backend),
         run=_run_costs(job, card),
         prices=prices,
@@ -160,7 +161,8 @@ def _handed_over(backend: Backend, before: Costs | None) -> tuple[float | None, 
         return None, None
     spent = backend.costs - before
     copied = spent.transfer_bytes / spent.transfer_seconds if spent.transfer_seconds > 0 else None
-    return copied, spent.launch_seconds / spent.launched_steps if spent.launched_steps else None
+    # Nothing copied or nothing handed over is not known to cost nothing.
+    return copied or None, spent.launch_seconds / spent.launched_steps or None if spent.launched_steps else None
 
 
 def _run_costs(job: Job, card: Card) -> RunCosts:

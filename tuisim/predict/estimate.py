@@ -45,7 +45,7 @@ Measured on two shared virtual cores with 230 runs of 0.4 s, by regressing what 
 def known(config: RunConfig, card: Card, slowed: Slowed) -> float | None:
     """Likely `seconds` of a run on a machine that is slowed just so all through it; none as `Prediction.seconds` is."""
     config = config.resolved()
-    entry, ledger = _entry(config, card), count(config.of_known_length())
+    entry, ledger = entry_of(config, card), count(config.of_known_length())
     epoch = _epoch(config, ledger, entry, _of_best(entry, card, slowed))
     return None if epoch is None or config.epochs is None else _times(epoch, config.epochs)
 
@@ -67,7 +67,7 @@ def predict(
     """
     config = config.resolved()
     assert config.threads is not None
-    entry = _entry(config, card, foreign)
+    entry = entry_of(config, card, foreign)
     by = _pace(entry, card, slowed)
     ledger = count(config.of_known_length())
     price = entry.prices.of(ledger.program)
@@ -116,8 +116,8 @@ def _of_best(entry: Entry, card: Card, slowed: Slowed) -> Slowed:
     return as_felt(Slowed(slowed.calls * best.calls, slowed.work * best.work), entry.backend)
 
 
-def _entry(config: RunConfig, card: Card, foreign: bool = False) -> Entry:
-    """The card's prices for a configuration that names its backend."""
+def entry_of(config: RunConfig, card: Card, foreign: bool = False) -> Entry:
+    """The card's prices for a configuration, resolved, that names its backend. Raises BackendError where it has none."""
     assert config.threads is not None
     # Plain Python computes in doubles on one thread whatever is asked for.
     if config.backend == "scalar" and (found := next((one for one in card.entries if one.backend == "scalar"), None)):

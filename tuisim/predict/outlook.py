@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
+from statistics import median
 from time import monotonic
 
 from tuisim.backends import choose
@@ -17,7 +19,7 @@ from tuisim.errors import BackendError, DataError
 from tuisim.measure.pulse import LOOK_SECONDS, Slowed, slowdown
 from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
-from tuisim.predict.estimate import AT_ITS_BEST, predict
+from tuisim.predict.estimate import AT_ITS_BEST, entry_of, predict
 from tuisim.predict.machine import this_machine
 from tuisim.predict.making import seconds_per_row
 from tuisim.predict.prediction import Prediction
@@ -47,8 +49,8 @@ class Outlook:
         config = replace(config, backend=choose(config).name)
         if self.name:
             return predict(self._as_there(config), self.card, foreign=True)
-        making = seconds_per_row(config)
-        return predict(config, self.card, slowed=self.slowed, errors=errors(config.backend), making=making)
+        entry = entry_of(config.resolved(), self.card)
+        return predict(config, self.card, slowed=self.slowed, errors=errors(entry), making=seconds_per_row(config))
 
     def _as_there(self, config: RunConfig) -> RunConfig:
         """Unless a number of threads is asked for, as many as that machine was measured with: it has other cores."""
@@ -128,14 +130,38 @@ def best_rate() -> Rate | None:
     return None if best is None else Rate(best.best_rate, best.label)
 
 
-def errors(backend: str) -> tuple[float, ...]:
-    """Natural logarithms of predicted over actual seconds of this machine's scored runs on `backend`."""
+def errors(entry: Entry) -> tuple[float, ...]:
+    """Natural logarithms of predicted over actual seconds of this machine's runs that were scored by `entry`.
+
+    One for each network and batch, the middle one: a network that is run again and again says no more of others.
+    """
     try:
         past = runs(this_machine().id).runs
     except DataError:  # tuisim law says what is wrong with them; a prediction does without
         return ()
-    kept = (run for run in past if run.backend == backend and run.predicted_seconds is not None)
-    return tuple(map(_error, list(kept)[-LATEST:]))
+    by_network: dict[tuple[tuple[int, ...], int], list[float]] = {}
+    for run in [run for run in past if run.predicted_seconds is not None and _scores(run, entry)][-LATEST:]:
+        by_network.setdefault((run.layers, run.batch), []).append(_error(run))
+    return tuple(map(median, by_network.values()))
+
+
+def _scores(run: Run, entry: Entry) -> bool:
+    """Whether what was said of a run came from this entry: of its kind, and not from one before it."""
+    # Plain Python computes in doubles on one thread whatever is asked for.
+    alike = entry.backend == "scalar" or (run.threads, run.dtype) == (entry.threads, entry.dtype)
+    if run.backend != entry.backend or not alike:
+        return False
+    when, made = _moment(run.when), _moment(entry.made)
+    return when is not None and made is not None and when >= made
+
+
+def _moment(text: str) -> datetime | None:
+    """None for what is no date and time; without an offset, as of UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _error(run: Run) -> float:
