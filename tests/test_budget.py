@@ -64,7 +64,7 @@ def seconds_of(config: RunConfig, step: float = STEP) -> float | None:
 
 
 def bytes_of(config: RunConfig) -> Memory:
-    return Memory(4 * weights_of(config), 0, 0, 0, 0, 0, 100 * (rows(config) or 0))
+    return Memory(4 * weights_of(config), 0, 0, 0, 0, 0, 100 * (rows(config) or 0), 0)
 
 
 def weights_of(config: RunConfig) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import chance, memory, synthetic
+from tuisim.data import chance, facts, memory, synthetic
 
 Array = NDArray[Any]
 
@@ -107,10 +107,30 @@ def endless(config: RunConfig, name: str) -> Endless:
         # Centres or weights, and one row while it is made, in float64.
         kept = width * synthetic.HIDDEN if name == "teacher" else config.layers[0] * config.layers[-1]
         memory.need(8 * (kept + 3 * width), f"{name} with {width:,} inputs and outputs", "use narrower layers")
-    chunk = CHUNK
-    while chunk > 1 and chunk * width > CHUNK_VALUES:
-        chunk //= 2
-    return Endless(config, synthetic.build(config, name), chunk)
+    return Endless(config, synthetic.build(config, name), chunk_rows(config))
+
+
+def chunk_rows(config: RunConfig) -> int:
+    """Rows of an endless source that are made together."""
+    width, rows = config.layers[0] + config.layers[-1], CHUNK
+    while rows > 1 and rows * width > CHUNK_VALUES:
+        rows //= 2
+    return rows
+
+
+def kept_bytes(config: RunConfig, examples: int) -> tuple[int, int] | None:
+    """What the rows trained on and those held out take while a run of `examples` an epoch goes on; none where only the file
+    would tell. Of an endless source that is not kept it is a block of chunks, made anew again and again.
+    """
+    name, row = config.resolved_dataset, row_bytes(config)
+    if name in facts.SYNTHETIC:
+        chunk = chunk_rows(config)
+        block = examples if is_resident(config, examples) else min(examples, -(-config.batch_size // chunk) * chunk)
+        return block * row, facts.held_out_beside(examples, config.validation) * row
+    if name not in facts.FINITE:
+        return None
+    held = facts.held_out(facts.FINITE[name], config.validation)
+    return min(examples, facts.FINITE[name] - held) * row, held * row
 
 
 def is_resident(config: RunConfig, examples: int) -> bool:

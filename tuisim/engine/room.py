@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from tuisim.accounting import count
+from tuisim.accounting import Ledger, Memory, count
 from tuisim.backends import Backend, OnDevice
 from tuisim.config import RunConfig
 from tuisim.data.memory import available
@@ -17,17 +17,37 @@ from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.errors import MemoryNeeded, printable
 from tuisim.units import layers_text, size
 
+BOXED = 8 + 24
+"""Bytes of a number in plain Python: its place in a list, and the object there."""
+
 
 def needed(config: RunConfig) -> int:
     """Bytes of a training step and of the evaluation beside it, with the larger of what setting up and probing take.
 
     Setting up draws one layer's weights in float64 and casts them; a probe copies parameters and gradients.
     """
-    itemsize = 8 if config.dtype == "float64" else 4
+    itemsize = _itemsize(config)
     widest = max(n * m for n, m in pairwise(config.layers))
-    evaluated = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * itemsize
+    evaluated = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
     aside = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
-    return count(config).memory.total + evaluated + aside
+    return step_memory(config, count(config)).total + evaluated + aside
+
+
+def step_memory(config: RunConfig, ledger: Ledger) -> Memory:
+    """What the ledger counts for a step, as the configuration's backend holds it."""
+    counted, times = ledger.memory, _value_bytes(config) // _itemsize(config)
+    return Memory(
+        counted.parameters * times, counted.gradients * times, counted.optimizer * times, counted.activations * times,
+        counted.batch * times,
+    )  # fmt: skip
+
+
+def _itemsize(config: RunConfig) -> int:
+    return 8 if config.dtype == "float64" else 4
+
+
+def _value_bytes(config: RunConfig) -> int:
+    return BOXED if config.backend == "scalar" else _itemsize(config)
 
 
 def check(config: RunConfig, backend: Backend | None = None) -> None:

@@ -15,7 +15,9 @@ from tuisim.config import RunConfig
 from tuisim.data.source import row_bytes
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
+from tuisim.predict.band import Band
 from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import Score
 
 SECONDS = 2.0
 """For one answer."""
@@ -43,8 +45,15 @@ class Verification:
 
     @property
     def ratio(self) -> float | None:
-        """Predicted over measured."""
+        """Predicted over measured: below 1 where it took longer."""
         return self.predicted / self.measured if self.measured and self.predicted is not None else None
+
+    @property
+    def verdict(self) -> str:
+        """`6 % more than predicted`; empty where nothing was measured."""
+        if not self.measured or not self.predicted:
+            return ""
+        return Score(Band(self.predicted, self.predicted, self.predicted), self.measured).in_full
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -53,8 +62,11 @@ class Verification:
         }  # fmt: skip
 
 
-def verify(answer: Answered, seconds: float = SECONDS) -> Verification:
-    """Train what was answered for about so long, and compare. Whatever keeps it from being trained becomes words."""
+def verify(answer: Answered, seconds: float = SECONDS, control: Control | None = None) -> Verification:
+    """Train what was answered for about so long, and compare. Whatever keeps it from being trained becomes words.
+
+    `control` stops it sooner.
+    """
     prediction = answer.prediction
     if answer.config is None or prediction is None:
         return Verification(0, None, None, "nothing to verify")
@@ -65,7 +77,7 @@ def verify(answer: Answered, seconds: float = SECONDS) -> Verification:
         one = units.duration(prediction.step.likely) or "longer than can be said"
         return Verification(0, None, predicted, f"a step takes {one}: too long to verify in {units.duration(seconds)}")
     try:
-        summary = _trained(prediction, seconds)
+        summary = _trained(prediction, seconds, control or Control())
     except MemoryError:
         return Verification(0, None, predicted, "not verified: the memory does not suffice")
     except TuisimError as error:
@@ -87,7 +99,7 @@ def _step(prediction: Prediction) -> float:
     return each if math.isfinite(each) else prediction.step.likely
 
 
-def _trained(prediction: Prediction, seconds: float) -> Summary:
+def _trained(prediction: Prediction, seconds: float, control: Control) -> Summary:
     """A copy with fewer rows, of whole batches, and no end; stopped from beside."""
     config = prediction.config.of_known_length()
     batch = prediction.ledger.batch
@@ -95,7 +107,6 @@ def _trained(prediction: Prediction, seconds: float) -> Summary:
     if prediction.ledger.examples is not None:
         rows = min(rows, prediction.ledger.examples)
     trainer = Trainer(replace(config, examples=rows, epochs=None, validation=0.0))
-    control = Control()
     timer = Timer(seconds, control.stop, ("long enough",))
     timer.daemon = True
     timer.start()
@@ -106,11 +117,12 @@ def _trained(prediction: Prediction, seconds: float) -> Summary:
 
 
 def _words(found: Verification) -> str:
+    """`12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % more than predicted`."""
     assert found.measured is not None
-    ratio = "" if found.ratio is None else f", {units.figure(found.ratio)} × that"
+    verdict = found.verdict and f": {found.verdict}"
     return (
         f"{units.count(found.steps)} steps of {units.duration(found.measured)} measured, "
-        f"{units.duration(found.predicted)} predicted{ratio}"
+        f"{units.duration(found.predicted)} predicted{verdict}"
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
-from tuisim.data.source import is_resident, row_bytes
+from tuisim.data.source import is_resident, kept_bytes
 from tuisim.engine import room
 from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.network import EVALUATION_BATCH
@@ -159,8 +159,8 @@ def _outside(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps:
         if making is None:
             return None
         loop += _times(making, config.epochs * ledger.examples)
-    if entry.copy_rate is not None:
-        loop += _data_bytes(config, ledger.examples) / entry.copy_rate
+    if entry.copy_rate is not None and (kept := kept_bytes(config, ledger.examples)) is not None:
+        loop += sum(kept) / entry.copy_rate
     return loop + _validation(config, entry, by, held, ledger.examples, steps)
 
 
@@ -195,18 +195,10 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
 
 
 def _memory(config: RunConfig, ledger: Ledger) -> Memory:
-    step = ledger.memory
+    step = room.step_memory(config, ledger)
     aside = room.needed(config) - step.total
-    rows = _data_bytes(config, ledger.examples)
-    return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, rows)
-
-
-def _data_bytes(config: RunConfig, examples: int | None) -> int:
-    if examples is None:
-        return 0
-    rows = examples if config.resolved_dataset not in SYNTHETIC or is_resident(config, examples) else 0
-    known = FINITE.get(config.resolved_dataset)
-    return (rows if known is None else min(rows, known)) * row_bytes(config)
+    data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples) or (None, None)
+    return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
 
 
 # ── bands ──

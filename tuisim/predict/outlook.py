@@ -13,8 +13,10 @@ from functools import lru_cache
 from statistics import median
 from time import monotonic
 
+from tuisim import data
 from tuisim.backends import choose
 from tuisim.config import RunConfig
+from tuisim.data import source
 from tuisim.errors import BackendError, DataError
 from tuisim.measure.pulse import LOOK_SECONDS, Slowed, slowdown
 from tuisim.predict import cards
@@ -50,7 +52,7 @@ class Outlook:
         if self.name:
             return predict(self._as_there(config), self.card, foreign=True)
         entry = entry_of(config.resolved(), self.card)
-        return predict(config, self.card, slowed=self.slowed, errors=errors(entry), making=seconds_per_row(config))
+        return predict(config, self.card, slowed=self.slowed, errors=errors(entry), making=_making(config))
 
     def _as_there(self, config: RunConfig) -> RunConfig:
         """Unless a number of threads is asked for, as many as that machine was measured with: it has other cores."""
@@ -72,7 +74,7 @@ class Outlook:
         return self
 
     def priced(self, config: RunConfig) -> list[Priced]:
-        """What a step of `config` costs on each backend of the card that has its dtype."""
+        """What a step and an epoch of `config` cost on each backend of the card that has its dtype."""
         found: list[Priced] = []
         machine = str(self.card.machine)
         for entry in self.card.entries:
@@ -81,15 +83,22 @@ class Outlook:
             chosen = replace(config, backend=entry.backend, threads=entry.threads)
             label = f"{entry.label} {self.name}".rstrip()
             try:
-                found.append(Priced(label, machine, bool(self.name), self.predict(chosen).step))
+                one = self.predict(chosen)
+                found.append(Priced(label, machine, bool(self.name), one.step, one.epoch))
             except BackendError as error:
-                found.append(Priced(label, machine, bool(self.name), None, str(error)))
+                found.append(Priced(label, machine, bool(self.name), None, None, str(error)))
         return found
 
     @property
     def best(self) -> Entry | None:
         """The entry with the best whole step."""
         return max(self.card.entries, key=lambda entry: entry.best_rate, default=None)
+
+
+def _making(config: RunConfig) -> float | None:
+    """Seconds for making a row; none where they are kept, so that nothing is tried for them."""
+    examples = data.rows(config)
+    return None if examples is None or source.is_resident(config, examples) else seconds_per_row(config)
 
 
 def here() -> Outlook:
@@ -119,9 +128,11 @@ def _everywhere(_: tuple[tuple[str, int, int], ...]) -> tuple[Outlook, ...]:
     )
 
 
-def priced(config: RunConfig) -> list[Priced]:
-    """What a step of `config` costs on every backend of every card."""
-    return [one for outlook in everywhere() for one in outlook.priced(config)]
+def priced(config: RunConfig, own: Outlook | None = None) -> list[Priced]:
+    """What a step and an epoch of `config` cost on every backend of every card; `own` is this machine's where it is at hand."""
+    found = everywhere()
+    outlooks = found if own is None else (own, *(one for one in found if one.name))
+    return [one for outlook in outlooks for one in outlook.priced(config)]
 
 
 def best_rate() -> Rate | None:

@@ -26,12 +26,16 @@ class Memory:
     batch: int
     aside: int
     """What evaluation needs beside the step, and what setting up or probing takes for a moment, whichever is more."""
-    data: int
-    """Rows that are kept: all of a finite volume; 0 where they are made as the run goes, and where only a file would tell."""
+    data: int | None
+    """Rows to train on: all that are kept, or a block of those made as the run goes; none where only the file would tell."""
+    held_out: int | None
+    """Rows to validate on; none as well."""
 
     @property
     def total(self) -> int:
-        return self.parameters + self.gradients + self.optimizer + self.activations + self.batch + self.aside + self.data
+        """Without the rows where they are not known."""
+        step = self.parameters + self.gradients + self.optimizer + self.activations + self.batch
+        return step + self.aside + (self.data or 0) + (self.held_out or 0)
 
 
 @dataclass(frozen=True)

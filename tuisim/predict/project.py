@@ -36,6 +36,8 @@ VOLUMES = (
     Volume("a trillion", 10**12),
 )
 """From what this program ships to what only language models see."""
+ASSUMED_EPOCHS = 10
+"""Of a run until stopped, for what only a run with an end can answer."""
 EPOCHS = (1, 10, 90, 1_000)
 """Numbers of epochs to step through; 90 is what ImageNet is trained for."""
 
@@ -52,7 +54,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What one step of a network costs on one backend of one machine."""
+    """What a network's step and epoch cost on one backend of one machine, without making or reading its rows."""
 
     label: str
     """Backend and threads: `numpy@1`."""
@@ -61,13 +63,15 @@ class Priced:
     foreign: bool
     """The price is from another machine's card."""
     step: Band | None
-    """Seconds; none where they are not known."""
+    """Seconds of a full one; none where they are not known."""
+    epoch: Band | None
+    """Seconds of the steps of one, the short last one and the shuffling among them; none as well."""
     reason: str = ""
-    """Why they are not."""
+    """Why they are not known."""
 
 
 Price = Callable[[RunConfig], Sequence[Priced]]
-"""What one step at the configuration's batch costs, wherever it has been measured."""
+"""What the configuration costs wherever it has been measured; its batch is no larger than its volume."""
 
 
 # ── this network ──
@@ -133,7 +137,8 @@ class Projection:
 def project(config: RunConfig, price: Price, examples: int | None = None, epochs: int | None = None) -> Projection:
     """How long `config`'s network would train; volume and epochs are the configuration's where they are not given.
 
-    A short last batch has a price of its own. Raises ConfigError where volume or epochs are neither given nor known.
+    Its rows are taken to be there: what making or reading them takes is not in it. Raises ConfigError where volume or epochs
+    are neither given nor known.
     """
     volume = data.rows(config) if examples is None else examples
     times = config.epochs if epochs is None else epochs
@@ -145,23 +150,12 @@ def project(config: RunConfig, price: Price, examples: int | None = None, epochs
     config = config.of_known_length()
     sized = replace(config, examples=volume, epochs=times)
     operations = sum(phase.total for phase in (count(sized).run or {}).values())
-    batch = min(config.batch_size, volume)
-    steps, rest = divmod(volume, batch)
-    short = {(one.label, one.machine): one for one in price(replace(config, batch_size=rest, examples=rest))} if rest else {}
-    rows = []
-    for one in price(replace(config, batch_size=batch, examples=batch)):
-        last = short.get((one.label, one.machine)) if rest else None
-        seconds = _all_steps(one.step, steps, last.step if last else None, times)
-        rows.append(Projected(one.label, one.machine, one.foreign, one.step, seconds, one.reason))
+    rows = tuple(
+        Projected(one.label, one.machine, one.foreign, one.step, one.epoch and one.epoch.times(times), one.reason)
+        for one in price(replace(config, batch_size=min(config.batch_size, volume), examples=volume))
+    )
     name = next((known.name for known in VOLUMES if known.examples == volume), "")
-    return Projection(sized, name, volume, times, operations, tuple(rows))
-
-
-def _all_steps(step: Band | None, steps: int, last: Band | None, epochs: int) -> Band | None:
-    if step is None:
-        return None
-    epoch = step.times(steps)
-    return (epoch if last is None else epoch + last).times(epochs)
+    return Projection(sized, name, volume, times, operations, rows)
 
 
 # ── the ladder ──

@@ -50,6 +50,12 @@ class Score:
         rounded = round(100 * more)
         return f"{abs(rounded)} % {'more' if more > 0 else 'less'}" if rounded else "as predicted"
 
+    @property
+    def in_full(self) -> str:
+        """`6 % more than predicted`, `as predicted`, `3.1 × as long as predicted`."""
+        verdict = self.verdict
+        return verdict if verdict == "as predicted" else f"{verdict} {'as' if self.more >= 1 else 'than'} predicted"
+
     def __str__(self) -> str:
         """`predicted 12.3 s, took 13.1 s: 6 % more`."""
         return f"predicted {units.duration(self.predicted.likely)}, took {units.duration(self.actual)}: {self.verdict}"

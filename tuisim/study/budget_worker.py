@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tuisim.config import RunConfig
+from tuisim.engine import Control
 from tuisim.errors import ConfigError
 from tuisim.predict.budget import Answer, Limit, Predicts, ask
 from tuisim.predict.budget_check import Verification, verify
@@ -59,6 +60,12 @@ class VerificationWorker(Background):
         super().__init__("verification")
         self.answer = answer
         self.found: Verification | None = None
+        self._control = Control()
+
+    def stop(self) -> None:
+        """The run ends after the steps it is at."""
+        super().stop()
+        self._control.stop("nobody wants to know any more")
 
     def work(self) -> None:
-        self.found = verify(self.answer)
+        self.found = verify(self.answer, control=self._control)

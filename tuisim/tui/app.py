@@ -27,7 +27,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS
 from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver
-from tuisim.tui.forecast import AnyForecast
+from tuisim.tui.forecast import AppForecast
 from tuisim.tui.keeping import Keeping
 from tuisim.tui.pages import PAGE_BINDINGS, Paged
 from tuisim.tui.run_worker import RunWorker
@@ -50,13 +50,6 @@ class AppWorker(RunWorker, Protocol):
     @property
     def summary(self) -> Summary | None: ...
     def join(self, timeout: float | None = None) -> bool: ...
-
-
-class AppForecast(AnyForecast, Protocol):
-    """A forecast that the app begins and ends."""
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 class TuisimApp(Paged):

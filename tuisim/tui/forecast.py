@@ -68,10 +68,21 @@ class AnyForecast(Protocol):
     def measuring(self) -> bool:
         """Whether it is at work on the machine, and a run would disturb it and be disturbed."""
 
+    @property
+    def outlook(self) -> Outlook | None:
+        """Predictions at the machine's speed as it was last looked at, without looking again; none where there is no card."""
+
     def attend(self, config: RunConfig | None) -> None:
         """What is in front, to be made ready for; none: leave the machine alone."""
 
     def look(self, config: RunConfig) -> Foreseen: ...
+
+
+class AppForecast(AnyForecast, Protocol):
+    """A forecast that the app begins and ends."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +124,10 @@ class Forecast(Background):
     @property
     def measuring(self) -> bool:
         return self._at_work
+
+    @property
+    def outlook(self) -> Outlook | None:
+        return self._news.outlook
 
     def attend(self, config: RunConfig | None) -> None:
         if config != self._attended:

@@ -6,7 +6,6 @@ It finds the configuration that the screen in front means and puts the page over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +15,10 @@ from textual.screen import Screen
 
 from tuisim.config import RunConfig
 from tuisim.engine import State
-from tuisim.predict.outlook import best_rate, priced
+from tuisim.predict.outlook import Outlook, best_rate, here, priced
 from tuisim.study.spent import Spent
 from tuisim.tui.failure import FailingQuietly
+from tuisim.tui.forecast import AppForecast
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.answer import AnswerScreen
 from tuisim.tui.screens.budget import BudgetScreen
@@ -35,8 +35,6 @@ from tuisim.tui.screens.small import SmallScreen
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.tui.widgets.setup_values import read
 
-EPOCHS = 10
-"""Of a run until stopped, for what only a run with an end can answer."""
 PAGES = (
     ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, BudgetScreen,
     LawScreen,
@@ -73,6 +71,8 @@ class Paged(FailingQuietly):
     """The run in front, or the last one."""
     running: RunConfig | None = None
     """What that run was asked to do."""
+    forecast: AppForecast | None = None
+    """Who knows how long a run would take."""
 
     def action_page(self, name: str) -> None:
         if isinstance(self.screen, SmallScreen):
@@ -125,12 +125,16 @@ class Paged(FailingQuietly):
             "crossover": lambda: CrossoverScreen(config, self.training, self.pause_training),
             "dial": lambda: DialScreen(config),
             "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
-            "project": lambda: ProjectScreen(config, priced, best_rate),
-            # A run until stopped fits no time; some end has to be said for what is asked of it.
-            "budget": lambda: BudgetScreen(replace(config, epochs=config.epochs or EPOCHS), self.use, busy=self.training),
+            "project": lambda: ProjectScreen(config, partial(priced, own=self._outlook), best_rate),
+            "budget": lambda: BudgetScreen(config, self.use, lambda: self._outlook or here(), busy=self.training),
             "law": LawScreen,
         }
         return makers[name]()
+
+    @property
+    def _outlook(self) -> Outlook | None:
+        """By this machine's card as it is kept ready: no page measures the machine while it is drawn, or a run is at work."""
+        return None if self.forecast is None else self.forecast.outlook
 
     def _spent(self, config: RunConfig) -> Callable[[], Spent | None]:
         """What the run of this very configuration has spent so far; nothing where it is another's."""

@@ -22,6 +22,7 @@ from tuisim.predict.budget import Answer, Limit, Predicts
 from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import Question
 from tuisim.predict.outlook import here
+from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.study.budget_worker import BudgetWorker, VerificationWorker
 from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.budget_inputs import BudgetInputs
@@ -49,6 +50,7 @@ class AnyVerificationWorker(Protocol):
     @property
     def alive(self) -> bool: ...
     def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class BudgetScreen(PanelScreen):
@@ -102,8 +104,11 @@ class BudgetScreen(PanelScreen):
         verifier: Callable[[Answer], AnyVerificationWorker] = VerificationWorker,
     ) -> None:
         super().__init__()
+        self._asked, self._use, self._busy = config, use, busy
+        # A run until stopped fits no time; some end has to be assumed for what is asked of it.
+        self._config = replace(config, epochs=config.epochs or ASSUMED_EPOCHS)
         # A card is read once, and again where there was none.
-        self._config, self._use, self._outlook, self._busy = config, use, cache(outlook), busy
+        self._outlook = cache(outlook)
         self._make_verifier = verifier
         self._worker: BudgetWorker | None = None
         self._verifier: AnyVerificationWorker | None = None
@@ -128,8 +133,9 @@ class BudgetScreen(PanelScreen):
         self._solve(self.sheet.limit, None)
 
     def on_unmount(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
+        for worker in (self._worker, self._verifier):
+            if worker is not None:
+                worker.stop()
 
     # ── solving ──
 
@@ -189,7 +195,8 @@ class BudgetScreen(PanelScreen):
             self.notify(printable(answer.words if answer else "not solved yet", 200), title="nothing to use", markup=False)
             return
         self.dismiss(None)
-        self._use(answer.config)
+        endless = self._asked.epochs is None and answer.question is not Question.EPOCHS
+        self._use(replace(answer.config, epochs=None) if endless else answer.config)
 
     def action_verify(self) -> None:
         answer = self.sheet.answer

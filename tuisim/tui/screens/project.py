@@ -16,7 +16,7 @@ from tuisim import data
 from tuisim.config import RunConfig
 from tuisim.errors import TuisimError
 from tuisim.marks import words
-from tuisim.predict.project import EPOCHS, VOLUMES, Price, Rate, climb, project
+from tuisim.predict.project import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, Rate, climb, project
 from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.project_operations import OperationsBehindView
@@ -43,10 +43,10 @@ class Dial:
         self.at = min(max(self.at + by, 0), len(self.steps) - 1)
 
 
-def dial(own: int | None, steps: tuple[int, ...]) -> Dial:
-    """All steps with one's own number among them, which it begins at; else at the first."""
-    found = tuple(sorted({*steps, *(() if own is None else (own,))}))
-    return Dial(found, found.index(own) if own is not None else 0)
+def dial(own: int, steps: tuple[int, ...]) -> Dial:
+    """All steps with one's own number among them, which it begins at."""
+    found = tuple(sorted({*steps, own}))
+    return Dial(found, found.index(own))
 
 
 class ProjectScreen(PanelScreen):
@@ -99,7 +99,10 @@ class ProjectScreen(PanelScreen):
         self._price = cache(price)
         volumes = tuple(volume.examples for volume in VOLUMES)
         self._dials = {
-            False: {"examples": dial(data.rows(config), volumes), "epochs": dial(config.epochs, EPOCHS)},
+            False: {
+                "examples": dial(data.rows(config) or volumes[0], volumes),
+                "epochs": dial(config.epochs or ASSUMED_EPOCHS, EPOCHS),
+            },
             True: {"examples": Dial((None, *volumes)), "epochs": Dial((None, *EPOCHS))},
         }
         self._chosen = {False: 0, True: 0}

@@ -18,6 +18,7 @@ from tuisim.predict.band import Band
 from tuisim.predict.budget import Answer, Limit
 from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import Question
+from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
 from tuisim.tui.widgets.plot import Marker
 from tuisim.tui.widgets.run_lines import network_words
@@ -189,7 +190,7 @@ class AnswerView(SheetView):
             ((units.count(check.steps), Tone.STRONG), (" steps run", Tone.DIM)),
             ((Marked(f"{units.duration(check.measured)} measured", Mark.MEASURED), Tone.ACCENT),),
             ((f"{units.duration(check.predicted)} predicted", Tone.TEXT),),
-            ((f"{units.figure(check.ratio)} ×", Tone.STRONG), (" what was measured", Tone.DIM)),
+            ((check.verdict, Tone.STRONG),),
         ]
         return spread(pieces, width, gap=2)
 
@@ -265,8 +266,8 @@ class BudgetHeader(SheetView):
         what = next((words for words in names[:2] if len(words) <= min(room, 48)), clip(names[2], room))
         left: Line = (*name, (what, Tone.STRONG))
         more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
-        if self.config.epochs is not None:
-            more += f" · {units.count(self.config.epochs)} epoch{'s' * (self.config.epochs != 1)}"
+        epochs = self.config.epochs or ASSUMED_EPOCHS
+        more += f" · {units.count(epochs)} epoch{'s' * (epochs != 1)}" + " assumed" * (self.config.epochs is None)
         if width_of(left) + len(more) + width_of(right) + 2 < width:
             left = (*left, (more, Tone.TEXT))
         return [ends(left, right, width)]

@@ -14,7 +14,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
 from tuisim.predict.band import Band
-from tuisim.predict.project import Climb, Projected, Projection, Rung
+from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection, Rung
 from tuisim.tui.widgets.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.tui.widgets.run_lines import network_words
 from tuisim.tui.widgets.timeline import Stretch, axis, ruler, track
@@ -203,7 +203,8 @@ class ProjectHeader(SceneView):
             examples, epochs = scene.projection.examples, scene.projection.epochs
         else:
             return ""
+        assumed = not scene.climb and self.config.epochs is None and epochs == ASSUMED_EPOCHS
         volume = "its own examples" if examples is None else units.short_count(examples, 9) + " examples" * roomy
-        return f"{volume} × " + (
-            "its own epochs" if epochs is None else f"{units.short_count(epochs, 9)} epoch{'s' * (epochs != 1)}"
-        )
+        if epochs is None:
+            return f"{volume} × its own epochs"
+        return f"{volume} × {units.short_count(epochs, 9)} epoch{'s' * (epochs != 1)}{' assumed' * assumed}"
