@@ -16,7 +16,7 @@ from tuisim.vocabulary import ACTIVATIONS
 CALL, MULTIPLY, ELEMENT = 1e-6, 1e-9, 2e-9
 """Seconds for calling any operation, a multiplication of a product, an element of anything else."""
 BEAT = Beat(1e-4, 2e-4)
-ELSEWHERE = Machine("Abacus 9000", 4, "Linux wood", "3.11.1", "2.0.0", "BeadBLAS 1.0 Oak", "", "")
+ELSEWHERE = Machine("Abacus 9000", 4, "Linux wood", "3.11.1", "2.0.0", "BeadBLAS 1.0 Oak", "", "", "", "0.1")
 
 
 def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1), backend: str = "numpy") -> Prices:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -317,4 +316,3 @@ def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
     assert "100.0 %" in out
     monkeypatch.setattr("tuisim.cli.score.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(1.0),)),), ()))
     assert run(capsys, "score", "--json")[0] == ExitCode.DONE
-    assert Path("score.json").exists() is False

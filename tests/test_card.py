@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,14 +15,14 @@ from made_card import BEAT, ELSEWHERE, card, entry
 from tuisim.errors import ConfigError, DataError
 from tuisim.measure.pulse import UNKNOWN, Beat
 from tuisim.predict import cards
-from tuisim.predict.card import Card, CardError
+from tuisim.predict.card import VERSION, Card, CardError
 from tuisim.predict.document import card_document
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Point, Price
 
-POINTED = replace(
-    entry(), prices=replace(entry().prices, kinds={"dense": Price({"call": 1e-6}, (Point(3, 4, 5, 0.25, 1.5e-6),))})
-)
+PRICES = entry().prices
+POINT = Price({"call": 1e-6}, (Point(3, 4, 5, 0.25, 1.5e-6),))
+POINTED = replace(entry(), prices=replace(PRICES, kinds={**PRICES.kinds, "dense": POINT}))
 
 
 def test_a_card_is_read_as_it_was_written():
@@ -35,7 +37,7 @@ def test_the_file_is_small_and_says_what_it_is(own_folder):
     path = cards.keep(card(POINTED))
     assert path == own_folder / "card.json"
     document = json.loads(path.read_text())
-    assert (document["kind"], document["version"]) == ("machine card", 2)
+    assert (document["kind"], document["version"]) == ("machine card", VERSION)
     assert document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["measured"] == ["3 4 5 0.25 1.5e-06"]
 
 
@@ -52,7 +54,7 @@ def test_a_card_of_before_a_change_says_what_changed():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"kind":"machine card","version":2}', "\x00\xff", '{"kind":"machine card","version":9}']
+    "text", ["", "{", "[]", '{"kind":"machine card","version":3}', "\x00\xff", '{"kind":"machine card","version":9}']
 )
 def test_a_broken_card_is_named_and_ignored(own_folder, text):
     (own_folder / "card.json").write_text(text, encoding="latin-1")
@@ -212,3 +214,71 @@ def test_a_product_of_sizes_beyond_every_float_is_refused():
     document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["measured"] = [f"1 1 {10**400} 0 1"]
     with pytest.raises(CardError, match="measured"):
         Card.from_dict(document)
+
+
+# ── what nobody would have measured ──
+
+
+def changed(**prices: Any) -> dict[str, Any]:
+    body = card(POINTED).to_dict()
+    body["entries"]["numpy@1 float32"]["prices"] |= prices
+    return body
+
+
+@pytest.mark.parametrize(
+    ("prices", "named"),
+    [
+        ({"kinds": {}}, "dense: missing"),
+        ({"errors": [1e308] * 21}, "errors"),
+        ({"errors": [-800.0, 800.0]}, "errors"),
+        ({"errors": [10**400]}, "errors"),
+        ({"step": 1e30}, "step = 1e+30"),
+    ],
+)
+def test_prices_that_cannot_be_are_refused(prices, named):
+    with pytest.raises(CardError, match=named.replace("+", r"\+")):
+        Card.from_dict(changed(**prices))
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "named"),
+    [
+        ("dense", {}, "no price above nothing"),
+        ("dense", {"call": 0.0}, "no price above nothing"),
+        ("dense", {"luck": 1e-6}, "no term"),
+        ("wishing", {"call": 1e-6}, "no kind of operation"),
+        ("dense", {"call": 1e300}, r"call = 1e\+300"),
+    ],
+)
+def test_a_law_that_cannot_be_is_refused(name, law, named):
+    body = card(POINTED).to_dict()
+    body["entries"]["numpy@1 float32"]["prices"]["kinds"][name] = {"law": law}
+    with pytest.raises(CardError, match=named):
+        Card.from_dict(body)
+
+
+def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
+    cards.keep(card(entry("numba")))
+    cards.keep(card(entry("numpy")))
+    found = cards.own().card
+    assert found is not None
+    assert {one.backend for one in found.entries} == {"numba", "numpy"}
+    newer = replace(entry("numpy"), made="2026-02-02T03:04:05+00:00", networks=7)
+    cards.keep(card(newer))
+    cards.keep(card(entry("numpy")))
+    found = cards.own().card
+    assert found is not None
+    assert found.entry("numpy", 1, "float32").networks == 7, "an older measurement does not take a newer one's place"
+
+
+def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    cards.keep(card())
+    reader = Thread(target=lambda: read.append(pipe.read_bytes()))
+    read: list[bytes] = []
+    reader.start()
+    cards.export(pipe)
+    reader.join(10)
+    assert pipe.is_fifo()
+    assert json.loads(read[0])["kind"] == "machine card"

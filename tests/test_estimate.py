@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from made_card import BEAT, CALL, ELSEWHERE, card, entry, prices, with_run
 from test_marks import unmarked
 
+from tuisim import data
 from tuisim.accounting import count
+from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import Trainer, room
 from tuisim.errors import BackendError, DataError
 from tuisim.measure.pulse import Beat, Slowed, Unrest
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
+from tuisim.predict.card import VERSION
 from tuisim.predict.estimate import LEAST_ERROR, NOW, known, predict
 from tuisim.predict.making import seconds_per_row
 from tuisim.predict.outlook import Outlook
@@ -26,6 +31,7 @@ from tuisim.program import build
 from tuisim.store.runs import Run, append
 
 DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
+MADE = replace(DIGITS, dataset="teacher")
 
 
 def step_seconds(config: RunConfig, batch: int) -> float:
@@ -166,11 +172,37 @@ def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
 def test_memory_is_what_a_run_asks_for_before_it_starts():
     config = Trainer(DIGITS).config
     found = predict(config, card())
-    assert found.memory_bytes - found.memory.data == room.needed(config)
-    assert found.memory.data == 1_618 * (64 * 4 + 8)
+    assert (found.memory.data, found.memory.held_out) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
+    assert found.memory_bytes == room.needed(config) + 1_797 * (64 * 4 + 8)
     assert (
         predict(replace(config, dtype="float64"), card(entry(dtype="float64"))).memory.parameters == 2 * found.memory.parameters
     )
+
+
+def test_memory_of_rows_is_that_of_those_kept():
+    """All, a block where they are made as the run goes, and nothing said where only the file would tell."""
+    for config in (replace(MADE, examples=5_000), replace(MADE, examples=1_000_000)):
+        rows = data.load(config.resolved())
+        found = predict(config, card()).memory
+        assert rows.validation is not None
+        assert found.held_out == sum(part.nbytes for part in rows.validation)
+        block = rows.feed(config.batch_size).next_block()
+        assert found.data == block.X.nbytes + block.Y.nbytes
+    unread = predict(replace(MADE, dataset="some.csv", examples=100), card())
+    assert (unread.memory.data, unread.memory.held_out) == (None, None)
+    assert unread.memory_bytes == room.needed(unread.config)
+
+
+def test_memory_of_plain_python_is_that_of_its_objects():
+    config = replace(MADE, layers=(40, 60, 10), batch_size=16, backend="scalar", dtype="float64").resolved()
+    program = build(config, 16)
+    tracemalloc.start()
+    bound = get_backend("scalar").bind(program)
+    for name, buffer in program.buffers.items():  # a number of its own in each place, as any step leaves them
+        bound.write(name, np.arange(buffer.size, dtype=np.float64).reshape(buffer.shape) + 0.5)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert room.step_memory(config, count(config)).total == pytest.approx(held, rel=0.1)
 
 
 def test_what_dominates_is_the_dearest_operation():
@@ -202,7 +234,7 @@ def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, t
     monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed(3.0, 3.0))
     cards.keep(card())
     path = tmp_path / "elsewhere.json"
-    cards.document.write(path, "machine card", 2, card(machine=ELSEWHERE).to_dict())
+    cards.document.write(path, "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
     cards.take(path, "abacus")
     here, there = outlook.here().predict(DIGITS), outlook.of("abacus").predict(DIGITS)
     assert (here.foreign, there.foreign) == (False, True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from cyclopts import App
+from made_card import card
 from test_marks import unmarked
 
 from tuisim import RunConfig, count
@@ -17,6 +18,7 @@ from tuisim.errors import ConfigError
 from tuisim.marks import Mark
 from tuisim.predict import outlook
 from tuisim.predict.band import Band
+from tuisim.predict.estimate import AT_ITS_BEST
 from tuisim.predict.ladder import LADDER
 from tuisim.predict.project import EPOCHS, VOLUMES, Priced, Rate, climb, document, project
 
@@ -26,12 +28,13 @@ RATE = Rate(1e9, "numpy@1")
 
 
 def price(config: RunConfig) -> Sequence[Priced]:
-    """A step takes as long as it has examples; one backend is not here, one price is from elsewhere."""
-    step = PER_EXAMPLE.times(config.batch_size)
+    """An epoch takes as long as it has examples; one backend is not here, one price is from elsewhere."""
+    assert config.examples is not None
+    step, epoch = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples)
     return (
-        Priced("numpy@1", "this one", False, step),
-        Priced("cupy", "this one", False, None, "no NVIDIA driver"),
-        Priced("numpy@1", "that [other] one", True, step.times(2)),
+        Priced("numpy@1", "this one", False, step, epoch),
+        Priced("cupy", "this one", False, None, None, "no NVIDIA driver"),
+        Priced("numpy@1", "that [other] one", True, step.times(2), epoch.times(2)),
     )
 
 
@@ -61,7 +64,9 @@ def test_a_price_is_asked_of_the_volumes_own_batches():
         return price(config)
 
     project(replace(CONFIG, dataset="teacher", examples=100, batch_size=5_000), counting, examples=12_000)
-    assert sorted(asked) == [(2_000, 2_000), (5_000, 5_000)]
+    assert asked == [(5_000, 5_000)]
+    project(replace(CONFIG, dataset="teacher", batch_size=5_000), counting, examples=100)
+    assert asked[1:] == [(100, 100)]
 
 
 def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
@@ -72,7 +77,21 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
     )
 
 
-def test_a_run_is_its_steps_and_the_short_one_has_its_own_price():
+def test_a_projection_is_what_a_prediction_says_of_all_steps(monkeypatch):
+    """The short last step and the shuffling are in both."""
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: AT_ITS_BEST)
+    own = outlook.Outlook(card())
+    for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
+        (row,) = project(config, own.priced).rows
+        assert row.seconds is not None
+        predicted = own.predict(config).seconds
+        assert predicted is not None
+        assert (row.seconds.low, row.seconds.likely, row.seconds.high) == pytest.approx(
+            (predicted.low, predicted.likely, predicted.high)
+        )
+
+
+def test_a_run_is_its_epochs():
     found = project(CONFIG, price)
     assert (found.examples, found.epochs, found.volume) == (1_797, 10, "the digits")
     assert (found.batch, found.steps_per_epoch) == (32, 57)
@@ -81,14 +100,6 @@ def test_a_run_is_its_steps_and_the_short_one_has_its_own_price():
     assert seconds.likely == pytest.approx(2e-6 * 17_970)
     assert seconds.low == pytest.approx(1e-6 * 17_970)
     assert seconds.high == pytest.approx(4e-6 * 17_970)
-
-
-def test_steps_of_a_fixed_price_are_counted():
-    found = project(CONFIG, lambda config: [Priced("numpy@1", "", False, Band(1, 1, 1))], examples=100, epochs=3)
-    assert found.rows[0].seconds == Band(12, 12, 12)
-    asked = []
-    project(CONFIG, lambda config: asked.append(config.batch_size) or [], examples=100)  # type: ignore[func-returns-value]
-    assert sorted(asked) == [4, 32]
 
 
 def test_a_batch_larger_than_the_volume_is_one_short_batch():
@@ -128,7 +139,7 @@ def test_nothing_is_too_large(examples, epochs):
     found = project(vast, price, examples, epochs)
     assert found.rows[0].seconds is not None
     assert found.rows[0].seconds.likely == pytest.approx(2e-6 * examples * epochs)
-    beyond = project(vast, lambda _: [Priced("x", "", False, Band(1e300, 1e300, 1e300))], examples, epochs)
+    beyond = project(vast, lambda _: [Priced("x", "", False, Band(1, 1, 1), Band(1e300, 1e300, 1e300))], examples, epochs)
     json.dumps(document([beyond], climb(RATE, examples, epochs)), allow_nan=False)
 
 

@@ -10,6 +10,7 @@ from made_card import card
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
+from tuisim.engine.events import State
 from tuisim.predict.band import Band
 from tuisim.predict.estimate import predict
 from tuisim.predict.machine import this_machine
@@ -25,7 +26,7 @@ def predicted(config: RunConfig = DIGITS) -> Prediction:
 
 
 def of(prediction: Prediction | None, **changes: object) -> Run:
-    facts = {"steps": 204, "examples": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": "completed"} | changes
+    facts = {"steps": 204, "examples": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
     return kept(DIGITS, count(DIGITS), "numpy", 1, prediction=prediction, **facts)  # type: ignore[arg-type]
 
 
@@ -81,7 +82,7 @@ def test_a_whole_run_is_kept_with_both_predictions_and_comes_back():
 
 def test_of_a_run_that_was_broken_off_the_steps_it_made_are_predicted():
     found = predicted(replace(DIGITS, epochs=None))
-    run = of(found, ended="stopped", steps=5_000, seconds=0.5)
+    run = of(found, ended=State.STOPPED, steps=5_000, seconds=0.5)
     assert run.predicted_seconds is not None
     assert run.predicted_seconds[1] == pytest.approx(5_000 * mean_step(found).likely)
     assert run.predicted_wall_seconds is None
@@ -89,7 +90,7 @@ def test_of_a_run_that_was_broken_off_the_steps_it_made_are_predicted():
 
 @pytest.mark.parametrize(
     ("ended", "seconds"),
-    [("stopped", LEAST_SECONDS / 2), ("diverged", 1.0), ("failed", 1.0)],
+    [(State.STOPPED, LEAST_SECONDS / 2), (State.DIVERGED, 1.0), (State.FAILED, 1.0)],
     ids=["too soon", "diverged", "failed"],
 )
 def test_a_run_that_says_nothing_of_its_prediction_is_kept_without_it(ended, seconds):

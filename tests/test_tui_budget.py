@@ -81,6 +81,10 @@ async def solved(screen: BudgetScreen, pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+def header(screen: BudgetScreen) -> str:
+    return text(screen.query_one("#budget-header", ViewCanvas).lines[0])
+
+
 def drawn(screen: BudgetScreen, panel: str) -> str:
     return "\n".join(text(line) for line in screen.query_one(f"#budget-{panel}", Panel).canvas.lines)
 
@@ -163,9 +167,15 @@ async def test_what_has_no_value_cannot_be_used():
 
 async def test_a_run_without_an_end_has_its_most_epochs_all_the_same():
     async with budgeting(config=replace(CONFIG, epochs=None)) as (screen, _, __):
-        shown = drawn(screen, "answers")
-        assert shown.count("say how many") == 3
-        assert f"{FOUND[2].value:,}" in shown
+        assert f"{FOUND[2].value:,}" in drawn(screen, "answers")
+        assert "10 epochs assumed" in header(screen)
+
+
+@pytest.mark.parametrize(("downs", "epochs"), [(0, None), (2, FOUND[2].value)])
+async def test_what_is_used_of_a_run_without_an_end_is_only_what_was_asked_for(downs, epochs):
+    async with budgeting(config=replace(CONFIG, epochs=None)) as (_, pilot, used):
+        await pilot.press(*["down"] * downs, "u")
+        assert [config.epochs for config in used] == [epochs]
 
 
 async def test_without_a_card_it_says_to_calibrate():
@@ -225,7 +235,9 @@ def test_the_worker_publishes_every_answer_and_can_be_left():
 
 
 def test_a_short_run_in_the_background(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tuisim.study.budget_worker.verify", lambda answer: Verification(1, 1.0, 1.0, str(answer.question)))
+    monkeypatch.setattr(
+        "tuisim.study.budget_worker.verify", lambda answer, control: Verification(1, 1.0, 1.0, str(answer.question))
+    )
     worker = VerificationWorker(FOUND[2])
     worker.start()
     assert worker.join(PATIENCE)

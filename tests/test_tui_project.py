@@ -32,12 +32,16 @@ STEP = Band(7e-5, 8.63e-5, 1.1e-4)
 
 
 def price(config: RunConfig) -> Sequence[Priced]:
-    share = config.batch_size / 32
+    assert config.examples is not None
+
+    def both(step: Band) -> tuple[Band, Band]:
+        return step.times(config.batch_size / 32), step.times(config.examples / 32)
+
     return (
-        Priced("scalar@1", "plain Python", False, Band(0.03, 0.036, 0.04).times(share)),
-        Priced("numpy@1", "OpenBLAS", False, STEP.times(share)),
-        Priced("cupy", "", False, None, "no NVIDIA driver"),
-        Priced("cupy", "H200", True, STEP.times(share / 2)),
+        Priced("scalar@1", "plain Python", False, *both(Band(0.03, 0.036, 0.04))),
+        Priced("numpy@1", "OpenBLAS", False, *both(STEP)),
+        Priced("cupy", "", False, None, None, "no NVIDIA driver"),
+        Priced("cupy", "H200", True, *both(STEP.times(0.5))),
     )
 
 
@@ -179,7 +183,7 @@ async def test_a_mistake_stands_where_the_times_would_be():
 async def test_a_network_of_unknown_volume_begins_at_the_first_step():
     config = RunConfig(layers=(4, 3), dataset="some.csv", epochs=None)
     async with projecting(config=config) as (screen, _):
-        assert "1,797 examples × 1 epoch" in header(screen)
+        assert "1,797 examples × 10 epochs assumed" in header(screen)
 
 
 # ── the picture ──
@@ -243,7 +247,7 @@ def test_colour_is_not_the_only_sign_of_the_chosen_row():
 
 
 def test_an_infinite_time_is_blank():
-    scene = Scene(project(CONFIG, lambda _: [Priced("x", "", False, Band(1e300, 1e300, 1e300))], 10**30, 10))
+    scene = Scene(project(CONFIG, lambda _: [Priced("x", "", False, Band(1, 1, 1), Band(1e308, 1e308, 1e308))], 10**30, 10))
     shown = "\n".join(text(line) for line in lines_of(PictureView(), scene, Frame(76, 12)))
     assert "inf" not in shown
     assert "not known" in shown

@@ -84,6 +84,13 @@ class RunError(TuisimError):
     """A run that cannot start or go on."""
 
 
+class ClockError(RunError):
+    """The machine's clock tells nothing of so short a time."""
+
+    def __init__(self) -> None:
+        super().__init__("this machine's clock stands still, goes back or ticks too seldom: nothing so short can be timed")
+
+
 class DeviceLost(RunError):
     """A device that this process can no longer use, whatever it does; a new process may."""
 

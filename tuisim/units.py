@@ -47,7 +47,7 @@ def si(value: float | None, unit: str = "", digits: int = 3) -> str:
     # Rounding first, so that 999.96 becomes 1.00 k and not 1000.
     exponent = math.floor(math.log10(float(f"{float(magnitude):.{digits - 1}e}")))
     group = max(-len(_SMALL) + 1, min(exponent // 3, len(_PREFIXES) - 1))
-    if exponent // 3 > group:  # beyond the last prefix
+    if exponent // 3 != group:  # beyond the last prefix, or below
         return f"{float(value):.{digits - 1}e} {unit}".rstrip()
     prefix = _PREFIXES[group] if group >= 0 else _SMALL[-group]
     decimals = max(0, digits - 1 - (exponent - 3 * group))

@@ -43,13 +43,16 @@ def calibrate(
     json_: Json = False,
 ) -> int:
     """Measure this machine, once: what every kind of operation costs, by backend, in some seconds each."""
+    if import_ is not None and export is not None:
+        raise ConfigError([Mistake("export", export, "either that or --import")])
     if import_ is not None:
         path = cards.take(Path(import_), Path(import_).stem if name is None else name)
-        print(f"kept as {printable(path.stem)}: tuisim predict LAYERS --as {printable(path.stem)}")
+        words = f"kept as {printable(path.stem)}: tuisim predict LAYERS --as {printable(path.stem)}"
+        print(json.dumps({"imported": path.stem, "path": str(path)}) if json_ else words)
         return ExitCode.DONE
     if export is not None:
         cards.export(Path(export))
-        print(f"written: {printable(export, 500)}")
+        print(json.dumps({"exported": export}) if json_ else f"written: {printable(export, 500)}")
         return ExitCode.DONE
     jobs = _jobs(backends, threads, dtypes)
     found = cards.own()

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
+
+LEAST_WIDTH = 60
+"""Columns: on a narrower terminal lines are broken, where a figure cut short would be another figure."""
 
 
 class CommandConsole(Console):
     """rich's own answer to a reader that has left is to exit with 1, which here would mean a failed check."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.width = max(self.width, LEAST_WIDTH)
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from tuisim.config import RunConfig
-from tuisim.engine import State, Summary
+from tuisim.engine import Summary
 from tuisim.errors import TuisimError
 from tuisim.marks import Mark
 from tuisim.predict import cards
 from tuisim.predict.outlook import Outlook
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import Score, of_summary, score_run, score_steps
+from tuisim.predict.record import Score, of_summary, score_run, score_steps, telling
 from tuisim.store.runs import append
 
 
@@ -28,12 +28,13 @@ def foretell(config: RunConfig) -> Prediction | None:
 
 
 def scores(summary: Summary, foretold: Prediction | None) -> tuple[Score | None, Score | None]:
-    """Of its steps, and of its wall time where it came to its end; none where nothing was said, or a pace was kept."""
-    if foretold is None or summary.paced:
+    """Of its steps, and of its wall time; none where nothing was said, or the run does not tell."""
+    if foretold is None:
         return None, None
-    whole = summary.ended is State.COMPLETED and not summary.paused_seconds
-    wall = score_run(foretold, summary.wall_seconds) if whole else None
-    return score_steps(foretold, summary.steps, summary.seconds), wall
+    paused = summary.paused_seconds > 0
+    tells = telling(summary.ended, summary.steps, summary.seconds, paced=summary.paced, paused=paused)
+    steps = score_steps(foretold, summary.steps, summary.seconds) if tells.steps else None
+    return steps, score_run(foretold, summary.wall_seconds) if tells.wall else None
 
 
 def score_words(summary: Summary, foretold: Prediction | None) -> list[str]:

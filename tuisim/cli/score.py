@@ -36,6 +36,7 @@ def score(
     """Score the predictions: at least forty networks for each backend of the card, predicted and then run."""
     asked = None if backends is None else [part.strip() for part in backends.split(",") if part.strip()]
     mistakes = [Mistake("backends", name, nearest(name, names())) for name in asked or () if name not in names()]
+    mistakes += [Mistake("backends", "", "name at least one")] if asked == [] else []
     if mistakes:
         raise ConfigError(mistakes)
     with ProgressLine() as line:

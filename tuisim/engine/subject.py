@@ -17,7 +17,7 @@ from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import initial, room
 from tuisim.engine.network import Network
-from tuisim.errors import RunError
+from tuisim.errors import ClockError, RunError
 from tuisim.program import StepProgram
 
 ROUNDS = 15
@@ -61,7 +61,7 @@ class Subject:
         self.rounds = max(LEAST_ROUNDS, min(ROUNDS, int(BUDGET / (self.single * self._passes))))
 
     def timed(self, steps: int | None = None) -> float:
-        """Seconds per step, of `steps` steps or a round of them. Raises RunError at a loss that is no number."""
+        """Seconds per step, of `steps` steps or a round of them. Raises RunError at a loss that is no number, ClockError."""
         left = steps = self._passes if steps is None else steps
         start = perf_counter()
         while left > 0:
@@ -69,7 +69,10 @@ class Subject:
             left -= len(done)
             if not np.isfinite(done[-1]):
                 raise RunError(_NO_NUMBER)
-        return (perf_counter() - start) / steps
+        taken = perf_counter() - start
+        if not taken > 0:
+            raise ClockError
+        return taken / steps
 
     def by_operation(self) -> list[float]:
         """Seconds of each operation of one step, on the next batch of rows. Raises RunError as `timed` does."""

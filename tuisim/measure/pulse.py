@@ -13,6 +13,8 @@ from time import perf_counter, sleep
 
 import numpy as np
 
+from tuisim.errors import ClockError
+
 SIDE, ELEMENTS = 64, 8_192
 """Of a matrix product and of an array that stay in a core's own cache."""
 PRODUCTS, PASSES, CALLS = 4, 8, 60
@@ -141,13 +143,16 @@ def _seconds(call: Callable[[], None]) -> float:
         start = perf_counter()
         call()
         taken.append(perf_counter() - start)
-    return median(taken)
+    found = median(taken)
+    if not found > 0:
+        raise ClockError
+    return found
 
 
 def slowdown(best: Beat, seconds: float = LOOK_SECONDS, readings: int = READINGS) -> Slowed:
     """How slowed this machine is: the mean of some readings over so many seconds, or one after another for 0.
 
-    Below 1 where it is quicker than it ever was seen.
+    Below 1 where it is quicker than it ever was seen. Raises ClockError.
     """
     pulse = Pulse()
     taken: list[Beat] = []

@@ -5,24 +5,28 @@ Small enough to read and to hand on. It does not know where it is kept, nor whet
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from functools import reduce
 from typing import Any, TypeVar
 
 from tuisim.errors import DataError, printable
 from tuisim.measure.pulse import UNKNOWN, Beat, Slowed, Unrest
 from tuisim.predict.machine import Machine
-from tuisim.predict.price import Point, Price, short
-from tuisim.predict.prices import Prices
+from tuisim.predict.price import Point, Price, short, terms
+from tuisim.predict.prices import MOST_ERROR, Prices
 from tuisim.predict.runcosts import RunCosts
+from tuisim.predict.work import PRODUCTS, Work
+from tuisim.program import Kind
 
-LARGEST = 1e300
-"""Of any number on a card: products of two are still compared, not overflown."""
+LARGEST = 1e24
+"""Of any number on a card."""
+MOST_SECONDS = 1e6
+"""Of any one thing that is priced: eleven days."""
 MOST_SIZE = 2**53
 """Of a product on it; a float still holds every whole number up to there."""
-KIND, VERSION = "machine card", 2
+KIND, VERSION = "machine card", 3
 Made = TypeVar("Made")
 
 
@@ -133,7 +137,7 @@ def _entry(reader: _Reader) -> Entry:
         threads=reader.number("threads", int, least=1),
         dtype=reader.text("dtype"),
         device=reader.text("device"),
-        made=reader.text("made"),
+        made=reader.date("made"),
         networks=reader.number("networks", int),
         pulse=Beat(**reader.inside("pulse").pair(1e-9)),
         unrest=_unrest(reader.inside("unrest")),
@@ -142,7 +146,7 @@ def _entry(reader: _Reader) -> Entry:
         peak_bytes=reader.number("peak_bytes", float, least=1.0),
         best_rate=reader.number("best_rate", float, least=1.0),
         evaluation=reader.number("evaluation", float),
-        run=RunCosts(**{field.name: run.number(field.name, float) for field in fields(RunCosts)}),
+        run=RunCosts(**{field.name: run.seconds(field.name) for field in fields(RunCosts)}),
         prices=_prices(reader.inside("prices"), reader.text("backend")),
         copy_rate=reader.number_or_none("copy_rate"),
         launch=reader.number_or_none("launch"),
@@ -150,25 +154,42 @@ def _entry(reader: _Reader) -> Entry:
 
 
 def _unrest(reader: _Reader) -> Unrest:
-    return Unrest(**{field.name: Slowed(**reader.inside(field.name).pair(1e-3)) for field in fields(Unrest)})
+    found = Unrest(**{field.name: Slowed(**reader.inside(field.name).pair(1e-3)) for field in fields(Unrest)})
+    if found.low.calls > found.high.calls or found.low.work > found.high.work:
+        raise CardError(f"{reader.at('low')}: above high")
+    return found
 
 
 def _prices(reader: _Reader, backend: str) -> Prices:
     kinds = reader.inside("kinds")
+    for kind in sorted(kind.value for kind in PRODUCTS):
+        if not any(isinstance(name, str) and name.split(" ")[0] == kind for name in kinds.values):
+            raise CardError(f"{kinds.at(kind)}: missing")
     return Prices(
-        kinds={name: _price(kinds.inside(name)) for name in kinds.values},
-        step=reader.number("step", float),
+        kinds={name: _price(kinds.inside(name), name) for name in kinds.values},
+        step=reader.seconds("step"),
         calls=reader.number("calls", float),
         work=reader.number("work", float),
         backend=backend,
-        errors=tuple(reader.numbers("errors")),
+        errors=tuple(reader.errors("errors")),
     )
 
 
-def _price(reader: _Reader) -> Price:
+def _price(reader: _Reader, name: str) -> Price:
+    try:
+        kind = Kind(name.split(" ", maxsplit=1)[0])
+    except ValueError:
+        raise CardError(f"{reader.at('')}: no kind of operation") from None
     law = reader.inside("law")
+    known = terms(Work(kind, None, 1, 1, 1, 0, 0.0))
+    for term in law.values:
+        if term not in known:
+            raise CardError(f"{law.at(term)}: no term of such a price")
     points = tuple(map(_point, reader.texts("measured"))) if "measured" in reader.values else ()
-    return Price({name: law.number(name, float) for name in law.values}, points)
+    price = Price({term: law.seconds(term) for term in law.values}, points)
+    if not any(price.law.values()):
+        raise CardError(f"{law.at('')}: no price above nothing")
+    return price
 
 
 def _point(text: str) -> Point:
@@ -177,7 +198,7 @@ def _point(text: str) -> Point:
         batch, inputs, outputs = map(int, parts[:3])
         out, seconds = map(float, parts[3:])
         sizes = all(1 <= size <= MOST_SIZE for size in (batch, inputs, outputs))
-        if not sizes or not (0 <= out <= 1 and 0 < seconds < math.inf):
+        if not sizes or not (0 <= out <= 1 and 0 < seconds <= MOST_SECONDS):
             raise ValueError
     except ValueError:
         raise CardError(f"measured: {printable(text)}: batch, inputs, outputs, share out of cache and seconds") from None
@@ -193,34 +214,48 @@ class _Reader:
         self.values = values
         self._place = place
 
-    def _at(self, name: str) -> str:
-        return printable(f"{self._place}.{name}".lstrip("."), 80)
+    def at(self, name: str) -> str:
+        """Where that is, in words."""
+        return printable(f"{self._place}.{name}".strip("."), 80)
 
     def _get(self, name: str) -> Any:
         if name not in self.values:
-            raise CardError(f"{self._at(name)}: missing")
+            raise CardError(f"{self.at(name)}: missing")
         return self.values[name]
 
     def inside(self, name: str) -> _Reader:
-        return _Reader(self._get(name), self._at(name))
+        return _Reader(self._get(name), self.at(name))
 
     def text(self, name: str) -> str:
         value = self._get(name)
         if not isinstance(value, str) or len(value) > 500:
-            raise CardError(f"{self._at(name)}: not a text")
+            raise CardError(f"{self.at(name)}: not a text")
         return printable(value, 500)
 
     def texts(self, name: str) -> list[str]:
         value = self._get(name)
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise CardError(f"{self._at(name)}: not a list of texts")
+            raise CardError(f"{self.at(name)}: not a list of texts")
         return value
 
-    def number(self, name: str, kind: Callable[[Any], Made], least: float = 0.0) -> Made:
+    def number(self, name: str, kind: Callable[[Any], Made], least: float = 0.0, most: float = LARGEST) -> Made:
         value = self._get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LARGEST:
-            raise CardError(f"{self._at(name)} = {printable(value)}: a number from {least:g} on")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise CardError(f"{self.at(name)} = {printable(value)}: a number from {least:g} to {most:g}")
+        if kind(value) != value:
+            raise CardError(f"{self.at(name)} = {printable(value)}: a whole number")
         return kind(value)
+
+    def date(self, name: str) -> str:
+        value = self.text(name)
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            raise CardError(f"{self.at(name)} = {printable(value, 40)}: no date and time") from None
+        return value
+
+    def seconds(self, name: str) -> float:
+        return self.number(name, float, most=MOST_SECONDS)
 
     def pair(self, least: float) -> dict[str, float]:
         """What is told of calls and of work."""
@@ -229,11 +264,11 @@ class _Reader:
     def number_or_none(self, name: str) -> float | None:
         return None if self._get(name) is None else self.number(name, float, least=1e-12)
 
-    def numbers(self, name: str) -> list[float]:
+    def errors(self, name: str) -> list[float]:
         value = self._get(name)
         good = isinstance(value, list) and all(
-            isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in value
+            isinstance(one, int | float) and not isinstance(one, bool) and abs(one) <= MOST_ERROR for one in value
         )
         if not good:
-            raise CardError(f"{self._at(name)}: not a list of numbers")
+            raise CardError(f"{self.at(name)}: not a list of numbers between -{MOST_ERROR:.2f} and {MOST_ERROR:.2f}")
         return sorted(map(float, value))

@@ -13,10 +13,10 @@ from pathlib import Path
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
 from tuisim.predict.machine import Machine, this_machine
-from tuisim.store import document
+from tuisim.store import document, lock
 from tuisim.store.folder import folder, needed
 
-OWN = "card.json"
+OWN, LOCK = "card.json", "card.lock"
 _OTHERS, _EARLIER = "cards", "earlier"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
@@ -51,20 +51,26 @@ def own() -> Found:
 def keep(card: Card) -> Path:
     """Write this machine's card; where it is now. Raises Unwritable.
 
-    One of the same computer with other libraries or cores is put aside, and found again once they are back.
+    One of the same computer with other libraries or cores is put aside, and found again once they are back. What another
+    process has measured meanwhile stays on it.
     """
     where = needed()
     path = where / OWN
-    try:
-        old = load(path) if os.path.exists(path) else None
-    except DataError:  # broken, and to be replaced
-        old = None
-    if old is not None and old.machine.differs(card.machine):
-        aside = where / _EARLIER
-        with document.writing(aside):
+    with document.writing(path), lock.held(where / LOCK):
+        try:
+            old = load(path) if os.path.exists(path) else None
+        except DataError:  # broken, and to be replaced
+            old = None
+        if old is not None and old.machine.differs(card.machine):
+            aside = where / _EARLIER
             aside.mkdir(exist_ok=True)
-        document.write(aside / f"{old.machine.id}.json", KIND, VERSION, old.to_dict())
-    document.write(path, KIND, VERSION, card.to_dict())
+            document.write(aside / f"{old.machine.id}.json", KIND, VERSION, old.to_dict())
+        elif old is not None:
+            for entry in old.entries:
+                mine = card.entry(entry.backend, entry.threads, entry.dtype)
+                if mine is None or mine.made < entry.made:
+                    card = card.with_entry(entry)
+        document.write(path, KIND, VERSION, card.to_dict())
     return path
 
 
@@ -110,9 +116,7 @@ def others() -> dict[str, Card]:
     """The cards that were imported, by name; those that cannot be read are left out."""
     where = folder()
     found: dict[str, Card] = {}
-    if where is None or not os.path.isdir(where / _OTHERS):
-        return found
-    for path in sorted((where / _OTHERS).glob("*.json")):
+    for path in [] if where is None else _imported(where):
         try:
             found[path.stem] = load(path)
         except DataError:  # asked for by name, it says what is wrong with it
@@ -126,13 +130,21 @@ def stamp() -> tuple[tuple[str, int, int], ...]:
     if where is None:
         return ()
     found: list[tuple[str, int, int]] = []
-    for path in (where / OWN, *sorted((where / _OTHERS).glob("*.json"))):
+    for path in (where / OWN, *_imported(where)):
         try:
             status = path.stat()
         except OSError:  # gone meanwhile, or never there
             continue
         found.append((str(path), status.st_mtime_ns, status.st_size))
     return tuple(found)
+
+
+def _imported(where: Path) -> list[Path]:
+    """Files of cards that were imported; none where the folder is closed, or can be none."""
+    try:
+        return sorted((where / _OTHERS).glob("*.json"))
+    except OSError:
+        return []
 
 
 def named(name: str) -> Card:

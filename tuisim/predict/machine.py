@@ -16,6 +16,9 @@ import numpy as np
 from tuisim.backends.numpy.blas import blas
 from tuisim.measure.processor import processor
 
+CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
+"""Names that CuPy is installed by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -32,6 +35,9 @@ class Machine:
     pinned_by: str
     """`NAME=value` of a variable that chose the kernel."""
     numba: str
+    cupy: str
+    tuisim: str
+    """This program's version: the loops it times are its own."""
 
     @property
     def id(self) -> str:
@@ -65,6 +71,8 @@ def this_machine() -> Machine:
         blas=str(blas()),
         pinned_by=blas().pinned_by or "",
         numba=_version("numba"),
+        cupy=next(filter(None, map(_version, CUPY)), ""),
+        tuisim=_version("tuisim") or "from its folder",
     )
 
 

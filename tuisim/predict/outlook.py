@@ -17,7 +17,7 @@ from tuisim import data
 from tuisim.backends import choose
 from tuisim.config import RunConfig
 from tuisim.data import source
-from tuisim.errors import BackendError, DataError
+from tuisim.errors import BackendError, ClockError, DataError
 from tuisim.measure.pulse import LOOK_SECONDS, Slowed, slowdown
 from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
@@ -25,6 +25,7 @@ from tuisim.predict.estimate import AT_ITS_BEST, entry_of, predict
 from tuisim.predict.machine import this_machine
 from tuisim.predict.making import seconds_per_row
 from tuisim.predict.prediction import Prediction
+from tuisim.predict.prices import bounded
 from tuisim.predict.project import Priced, Rate
 from tuisim.store.runs import Run, runs
 
@@ -65,7 +66,11 @@ class Outlook:
         if self.name:
             return AT_ITS_BEST
         if self._slowed is None or self.clock() - self._slowed[0] > FRESH_SECONDS:
-            self._slowed = self.clock(), slowdown(self.card.pulse, self.look_seconds)
+            try:
+                found = slowdown(self.card.pulse, self.look_seconds)
+            except ClockError:  # nobody can say; it will be said to whoever measures
+                found = AT_ITS_BEST
+            self._slowed = self.clock(), found
         return self._slowed[1]
 
     def refreshed(self) -> Outlook:
@@ -106,7 +111,12 @@ def here() -> Outlook:
     found = cards.own()
     if found.card is None:
         raise DataError(found.trouble or "there is no machine card yet: run tuisim calibrate")
-    return Outlook(found.card)
+    return steady(found.card)
+
+
+def steady(card: Card) -> Outlook:
+    """By this machine's card, at the speed it is found at once: what is asked of it can be held against each other."""
+    return Outlook(card, clock=lambda: 0.0)
 
 
 def of(name: str) -> Outlook:
@@ -176,5 +186,6 @@ def _moment(text: str) -> datetime | None:
 
 
 def _error(run: Run) -> float:
+    """Within what a band is made of: a run that was further off was no such run."""
     assert run.predicted_seconds is not None
-    return math.log(run.predicted_seconds[1] / run.seconds)
+    return bounded(math.log(run.predicted_seconds[1] / run.seconds))

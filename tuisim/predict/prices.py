@@ -25,6 +25,8 @@ FOLDS = 7
 
 A number that no cycle of the design divides, so that no optimizer or function is left out as a whole.
 """
+MOST_ERROR = math.log(100)
+"""Natural logarithm: a price that is further off is none."""
 TWENTIETHS = 21
 AS_CALLS = {"scalar": 1.0, "numba": 0.5}
 """How far a backend's work slows as calls do, and not as arithmetic does: plain Python's wholly, compiled loops' half-way.
@@ -172,12 +174,18 @@ def fit(samples: Sequence[Sample], backend: str) -> Prices:
     found = _fit(samples, backend)
     # What the law is off by on the whole is taken out of it.
     bias = math.exp(-float(np.median(errors)))
-    centred = tuple(np.quantile(np.array(errors) + math.log(bias), np.linspace(0, 1, TWENTIETHS)).tolist())
+    around = [bounded(error + math.log(bias)) for error in errors]
+    centred = tuple(np.quantile(around, np.linspace(0, 1, TWENTIETHS)).tolist())
     return Prices(found.kinds, found.step * bias, found.calls * bias, found.work * bias, backend, centred)
 
 
 def _error(prices: Prices, sample: Sample) -> float:
-    return math.log(max(prices.of(sample.program).seconds, 1e-12) / sample.step)
+    return bounded(math.log(max(prices.of(sample.program).seconds, 1e-12) / sample.step))
+
+
+def bounded(error: float) -> float:
+    """Within what an error can be."""
+    return min(max(error, -MOST_ERROR), MOST_ERROR)
 
 
 def _fit(samples: Sequence[Sample], backend: str) -> Prices:

@@ -17,7 +17,9 @@ from tuisim.engine.summary import Summary
 from tuisim.predict.band import Band
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
+from tuisim.store.runs import LEAST_SECONDS as LEAST_KEPT
 from tuisim.store.runs import Run, Seconds
+from tuisim.vocabulary import MAX_COUNT
 
 LEAST_SECONDS = 0.05
 """Of a run that was broken off: after fewer its first steps count for more than all others, and it says little of a step."""
@@ -61,6 +63,22 @@ class Score:
         return f"predicted {units.duration(self.predicted.likely)}, took {units.duration(self.actual)}: {self.verdict}"
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Of what a run can be held against its prediction, which is of a run at full speed."""
+
+    steps: bool
+    wall: bool
+    """From its start to its end."""
+
+
+def telling(ended: State, steps: int, seconds: float, *, paced: bool = False, paused: bool = False) -> Telling:
+    """What a run tells that `ended` so after `steps` whose phases took `seconds`."""
+    whole = ended is State.COMPLETED
+    enough = steps > 0 and seconds > 0 and (whole or (ended in _TELLING and seconds >= LEAST_SECONDS))
+    return Telling(enough and not paced, whole and not paced and not paused)
+
+
 def mean_step(prediction: Prediction) -> Band:
     """Seconds of a step of the run: an epoch's share, with its short last step and what it costs to shuffle."""
     steps = prediction.ledger.steps_per_epoch
@@ -92,17 +110,16 @@ def kept(
     seconds: float,
     wall_seconds: float,
     prediction: Prediction | None,
-    ended: str,
+    ended: State,
 ) -> Run:
     """What is kept of a run at full speed, neither paced nor paused, of one step or more; `config` and `ledger` as they ran.
 
     What was predicted is kept where the run can be held against it: for one that was broken off, what so many steps would
     take; its wall time is predicted for its end alone.
     """
-    whole = ended == State.COMPLETED
-    telling = prediction is not None and ended in _TELLING and (whole or seconds >= LEAST_SECONDS)
-    predicted = _predicted(prediction, steps, whole) if prediction is not None and telling else None
-    wall = prediction.wall_seconds if prediction is not None and whole else None
+    tells = telling(ended, steps, seconds)
+    predicted = _predicted(prediction, steps, tells.wall) if prediction is not None and tells.steps else None
+    wall = prediction.wall_seconds if prediction is not None and tells.wall else None
     return Run(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=this_machine().id,
@@ -121,7 +138,7 @@ def kept(
         wall_seconds=wall_seconds,
         predicted_seconds=_plain(predicted),
         predicted_wall_seconds=_plain(wall),
-        ended=ended,
+        ended=ended.value,
     )
 
 
@@ -134,7 +151,7 @@ def of_summary(summary: Summary, prediction: Prediction | None) -> Run | None:
     assert config.threads is not None
     return kept(
         config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
-        summary.seconds, summary.wall_seconds, prediction, summary.ended.value,
+        summary.seconds, summary.wall_seconds, prediction, summary.ended,
     )  # fmt: skip
 
 
@@ -143,7 +160,7 @@ def _predicted(prediction: Prediction, steps: int, whole: bool) -> Band:
 
 
 def _plain(band: Band | None) -> Seconds | None:
-    """None where it is nothing that could be kept: not finite, or nothing at all."""
-    if band is None or band.low <= 0 or not math.isfinite(band.high):
+    """None where it is nothing that could be kept: beyond all numbers that are, or nothing at all."""
+    if band is None or band.low < LEAST_KEPT or not band.high <= MAX_COUNT:
         return None
     return band.low, band.likely, band.high

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.engine.subject import Subject
+from tuisim.errors import ClockError
 from tuisim.measure.pulse import QUIET, Beat, Pulse, Slowed
 from tuisim.program import StepProgram
 
@@ -51,7 +52,7 @@ def _undisturbed(seconds: float, calls: float, slowed: Slowed) -> float:
 
 
 def measure(subject: Subject, pulse: Pulse) -> Sample:
-    """Measure one network. Raises RunError where its loss is no number.
+    """Measure one network. Raises RunError where its loss is no number, ClockError.
 
     Of the turns the undisturbed ones count; where there was none, the least disturbed.
     """
@@ -64,9 +65,12 @@ def measure(subject: Subject, pulse: Pulse) -> Sample:
         before = after
     quiet = [turn for turn in turns if turn.quiet(pulse.best)]
     chosen = quiet or sorted(turns, key=lambda turn: turn.beat.calls)[:ENOUGH]
+    operations = tuple(np.quantile([turn.operations for turn in chosen], QUARTER, axis=0).tolist())
+    if min(operations) < 0 or not max(operations) > 0:
+        raise ClockError
     return Sample(
         subject.program,
-        tuple(np.quantile([turn.operations for turn in chosen], QUARTER, axis=0).tolist()),
+        operations,
         float(np.quantile([turn.whole for turn in chosen], QUARTER)),
         Beat(fmean(turn.beat.calls for turn in chosen), fmean(turn.beat.work for turn in chosen)),
     )

@@ -44,8 +44,11 @@ def write(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file at `path`, all at once. Raises Unwritable."""
+    """Put `data` in the place of the file at `path`, all at once; a device or a pipe is written to. Raises Unwritable."""
     with writing(path):
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         file, temporary = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         try:
             with open(file, "wb") as stream:

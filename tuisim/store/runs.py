@@ -27,6 +27,10 @@ MOST_READ = 8 * HALF
 """Bytes of either file that are looked at, whoever wrote them."""
 MOST_TEXT = 200
 
+TRIES = 3
+"""To read both halves of what is kept while nobody moves the one to the other's place."""
+LEAST_SECONDS = 1e-9
+"""Of anything a run took; no clock tells less."""
 Seconds = tuple[float, float, float]
 """Low, likely, high."""
 
@@ -98,7 +102,11 @@ def runs(machine: str | None = None) -> Kept:
     where = folder()
     if where is None:
         return Kept()
-    parts = [_kept(where / name) for name in (OLDER, FILE)]
+    for _ in range(TRIES):
+        before = _stamp(where / OLDER)
+        parts = [_kept(where / name) for name in (OLDER, FILE)]
+        if _stamp(where / OLDER) == before:  # else the newer half has become the older one meanwhile
+            break
     found = tuple(run for part in parts for run in part.runs if machine is None or run.machine == machine)
     return Kept(found, sum(part.skipped for part in parts))
 
@@ -124,14 +132,20 @@ def _add(path: Path, line: bytes) -> int:
 
 def _kept(path: Path) -> Kept:
     """The runs of one file, read again only where it has changed."""
+    stamp = _stamp(path)
+    return Kept() if stamp is None else _parsed(path, stamp)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when the file does; none where there is none. Raises Unreadable."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return Kept()
+        return None
     except (OSError, ValueError):
         contents(path, 1)  # which says what is wrong
         raise
-    return _parsed(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=4)
@@ -183,8 +197,8 @@ def _count(name: str, value: Any) -> int:
 
 
 def _real(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_COUNT:
-        raise ValueError(f"{name}: a number above 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_SECONDS <= value <= MAX_COUNT:
+        raise ValueError(f"{name}: seconds, a billionth or more")
     return float(value)
 
 

@@ -20,7 +20,7 @@ from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
-from tuisim.predict.outlook import FRESH_SECONDS, Outlook
+from tuisim.predict.outlook import FRESH_SECONDS, Outlook, steady
 from tuisim.predict.prediction import Prediction
 from tuisim.study.background import Background
 
@@ -291,9 +291,8 @@ def _aside(work: Callable[[], Card]) -> Card:
 
 def _at_speed(card: Card) -> Outlook:
     """By this card at the machine's speed of now."""
-    # Its clock stands still: the machine is looked at here alone, never while somebody types.
-    outlook = Outlook(card, clock=lambda: 0.0)
-    _ = outlook.slowed
+    outlook = steady(card)
+    _ = outlook.slowed  # looked at here alone, never while somebody types
     return outlook
 
 

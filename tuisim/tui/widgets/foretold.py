@@ -9,7 +9,7 @@ from tuisim import units
 from tuisim.engine.events import Snapshot, State
 from tuisim.marks import Mark, Marked
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import LEAST_SECONDS, Score, mean_step, score_run, score_steps
+from tuisim.predict.record import Score, mean_step, score_run, score_steps, telling
 from tuisim.tui.widgets.lines import Frame, Line, Tone, width_of
 
 
@@ -55,10 +55,13 @@ class Foretold:
 
     def outcome(self, snapshot: Snapshot) -> str:
         """How far off it was, in a sentence; empty where the run tells nothing of that."""
-        if snapshot.state is State.COMPLETED and (score := score_run(self._prediction, snapshot.wall_seconds)):
+        tells = telling(
+            snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.pace is not None,
+            paused=snapshot.training_seconds < snapshot.wall_seconds,
+        )  # fmt: skip
+        if tells.wall and (score := score_run(self._prediction, snapshot.wall_seconds)):
             return str(score)
-        told = snapshot.state is State.COMPLETED or (snapshot.state is State.STOPPED and snapshot.seconds >= LEAST_SECONDS)
-        if not told or (score := score_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
+        if not tells.steps or (score := score_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
             return ""
         return str(score).replace(", took", " a step, took")
 

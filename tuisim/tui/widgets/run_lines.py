@@ -131,7 +131,7 @@ def _state(snapshot: Snapshot | None, without: State = State.STARTING) -> Line:
     # As wide as the longest state, so that the clock stays where it is.
     return (
         (f"{symbol} {state.value}".ljust(10), tone),
-        (Marked((units.clock(snapshot.wall_seconds) if snapshot else "").rjust(8), Mark.MEASURED), Tone.TEXT),
+        (Marked((units.clock(snapshot.training_seconds) if snapshot else "").rjust(8), Mark.MEASURED), Tone.TEXT),
     )
 
 
