@@ -159,4 +159,6 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "peaks": Peaks("float32", 1, 235e9, 21e9, Blas("OpenBLAS 0.3.31", "SkylakeX", None)),
         "curves": curves(accuracy=not regression),
     }
+    if "wall_seconds" in changes:  # never paused unless said
+        base["training_seconds"] = changes["wall_seconds"]
     return Snapshot(**(base | changes))

@@ -158,7 +158,7 @@ def test_one_size_tells_nothing_apart_however_often_it_ran():
         assert [row.ratio for row in law.rows] == [None] * len(runs)
         assert law.median_error is None
         assert law.worst is None
-        assert "tell nothing apart" in sentences(law)[0]
+        assert "nothing apart" in sentences(law)[0]
 
 
 def test_two_sizes_leave_the_byte_unknown_and_prove_nothing():
@@ -224,7 +224,7 @@ def test_the_law_in_words():
     assert formula(law) == "21.0 µs + 23.0 ps · operations + 12.0 ps · bytes"
     first, second, last = sentences(law)
     assert first == (
-        "a step costs 21.0 µs before it computes anything; 1 operation 23.0 ps (43.5 G/s); 1 byte 12.0 ps (83.3 GB/s)"
+        "a step costs 21.0 µs before it computes anything; 1 operation takes 23.0 ps (43.5 G/s); 1 byte takes 12.0 ps (83.3 GB/s)"
     )
     assert second == "the constant is the time of 913 k operations or of 1.75 MB moved: a step far below both is mostly overhead"
     assert last.startswith("12 runs of 12 sizes: median error 0.0 %")

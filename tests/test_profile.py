@@ -273,7 +273,7 @@ def test_the_command_in_words(columns, told, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
     assert command.profile("5-4-3") == ExitCode.DONE
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("a step takes 50.0 µs", "a·W + b", "limited by", "they meet at 10 FLOPs a byte", "small or thin products",
+    for words in ("a step takes 50.0 µs", "a·W + b", "limited by", "they meet at 10 FLOPs a byte", "products below peak",
                   "SkylakeX ×1, float32", "note: operation by operation"):  # fmt: skip
         assert words in shown
     assert ("B/s" in shown.split("a·W")[0]) == (columns == "140")

@@ -225,7 +225,15 @@ def test_one_volume_has_its_band_and_its_operations(capsys, tmp_path):
 @pytest.mark.usefixtures("_machine")
 def test_without_a_volume_there_are_all_of_them(capsys):
     out = printed(capsys, layers="64-32-10")
-    for expected in ("1,618", "the digits", "Fashion-MNIST", "ImageNet", "a trillion", "10 epochs", "numpy@1 · that [other] one"):
+    for expected in (
+        "1,618",
+        "the digits",
+        "Fashion-MNIST",
+        "ImageNet",
+        "a trillion",
+        "10 epochs",
+        "numpy@1: as on that [other] one",
+    ):
         assert expected in out
 
 
@@ -233,7 +241,7 @@ def test_without_a_volume_there_are_all_of_them(capsys):
 def test_the_ladder_alone_and_as_json(capsys):
     out = printed(capsys, ladder=True)
     assert all(known.name in out for known in LADDER)
-    assert "9.96 M years" in out, "GPT-3 at 1 GFLOP/s"
+    assert "9.96 million years" in out, "GPT-3 at 1 GFLOP/s"
     assert "a lower bound" in out
     found = json.loads(printed(capsys, ladder=True, json_=True))
     assert found["projections"] == []

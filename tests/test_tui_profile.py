@@ -82,7 +82,7 @@ async def test_all_three_are_seen_at_every_size(size, state, run):
             assert "10.0 GB/s" in drawn(screen, "roofline")
             assert "100 GFLOP/s" in drawn(screen, "roofline")
             assert "›" in drawn(screen, "operations")
-            for label in ("small or thin", "element-wise", "calls"):
+            for label in ("below peak", "element-wise", "calls"):
                 assert label in drawn(screen, "waterfall") or "others" in drawn(screen, "waterfall")
             assert ("this run" if run else "one step") in drawn(screen, "waterfall")
         else:

@@ -77,7 +77,7 @@ def size(bytes_: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in the unit a person feels: `13.1 µs`, `4.20 s`, `2 min 05 s`, `3 h 12 min`, `4.2 days`, `11 years`."""
+    """A length of time in the unit a person feels: `13.1 µs`, `2 min 05 s`, `3 h 12 min`, `4.2 days`, `3.10 million years`."""
     if seconds is None or not math.isfinite(seconds):
         return ""
     if seconds < 60:
@@ -91,7 +91,12 @@ def duration(seconds: float | None) -> str:
     if seconds < _YEAR:
         return f"{seconds / 86_400:.1f} days"
     years = seconds / _YEAR
-    return f"{years:.1f} years" if years < 100 else f"{si(years)} years"
+    if years < 1e6:
+        return f"{years:.1f} years" if years < 100 else f"{float(f'{years:.3g}'):,.0f} years"
+    for size, name in ((1e6, "million"), (1e9, "billion")):
+        if years < 999.5 * size:
+            return f"{figure(years / size)} {name} years"
+    return f"{years:.2e} years"
 
 
 def clock(seconds: float) -> str:

@@ -16,7 +16,7 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
 from tuisim.predict import outlook
-from tuisim.predict.budget import Answer, Budget, Limit
+from tuisim.predict.budget import Answer, Budget, Limit, LimitedBy
 from tuisim.predict.budget import budget as solve
 from tuisim.predict.budget_check import Verification, verify
 from tuisim.predict.budget_shapes import Question
@@ -27,6 +27,7 @@ PIPED_WIDTH = 120
 NAMES = {
     Question.WIDEST: "widest", Question.DEEPEST: "deepest", Question.EPOCHS: "most epochs", Question.EXAMPLES: "most examples",
 }  # fmt: skip
+LIMITS = {LimitedBy.SECONDS: "time", LimitedBy.MEMORY: "memory", LimitedBy.VOCABULARY: "no run has more"}
 Parsed = TypeVar("Parsed", float, int)
 
 
@@ -93,7 +94,7 @@ def _print(found: Budget, verified: Mapping[Question, Verification], console: Co
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "at most", "takes", "memory", "limited by"):
+    for heading in ("", "at most", "takes", "from", "to", "memory", "limited by"):
         table.add_column(heading, justify="left" if heading in ("", "limited by") else "right", no_wrap=True)
     for answer in found.answers:
         if answer.value is not None:
@@ -116,9 +117,9 @@ def _cells(answer: Answer) -> tuple[str, ...]:
     return (
         NAMES[answer.question],
         units.short_count(answer.value, 19),
-        units.duration(band.likely) if band else "",
+        *(units.duration(end) if band else "" for end in ((band.likely, band.low, band.high) if band else (0.0,) * 3)),
         units.size(one.memory_bytes),
-        answer.limited_by.value,
+        LIMITS[answer.limited_by],
     )
 
 

@@ -83,6 +83,11 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
     console.print(table)
     console.print(_memory(found), soft_wrap=True)
     console.print(_operations(found))
+    if found.beyond is not None:
+        times = units.figure(found.beyond)
+        console.print(
+            f"[dim]its largest product is {times} × as large as any that was measured: the bands do not know of that[/]"
+        )
     if not found.foreign and abs(found.slowed - 1) >= 0.1:
         why = "by how it is now and how it was when calibrated"
         console.print(f"[dim]in these times: {found.slowed:.2f} × this machine's best, {why}[/]")
@@ -102,10 +107,12 @@ def _memory(found: Prediction) -> str:
     memory = found.memory
     parts = (
         ("parameters", memory.parameters), ("gradients", memory.gradients), ("optimizer", memory.optimizer),
-        ("activations", memory.activations), ("data", memory.data), ("aside", memory.aside + memory.batch),
+        ("activations", memory.activations), ("data", memory.data), ("held out", memory.held_out),
+        ("aside", memory.aside + memory.batch),
     )  # fmt: skip
     words = ", ".join(f"{units.size(value)} {name}" for name, value in parts if value)
-    return f"memory {units.size(found.memory_bytes)}: {words}"
+    unread = "; with the data, which only the file would tell, more" if memory.data is None else ""
+    return f"memory {units.size(found.memory_bytes)}: {words}{unread}"
 
 
 MOST_ROWS = 8
@@ -129,4 +136,9 @@ def _operations(found: Prediction) -> Table:
         share = seconds / found.step.likely if found.step.likely else 0.0
         what = names.get(id(op), op.kind.value)
         table.add_row(layer, op.phase.value, what, units.duration(seconds), units.percent(share))
+    if (others := len(found.prices) - len(rows)) > 0:
+        shown = sum(seconds for _, seconds in rows) + found.overhead
+        rest = max(0.0, found.step.likely - shown)
+        of_all = units.percent(rest / found.step.likely) if found.step.likely else ""
+        table.add_row("", "", f"{others} more", units.duration(rest), of_all)
     return table

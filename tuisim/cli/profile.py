@@ -113,6 +113,10 @@ def _print_roofs(found: Roofline, console: Console) -> None:
         f"{units.si(roofs.bytes_per_second)}B/s; they meet at {roofs.ridge:.3g} FLOPs a byte",
         soft_wrap=True,
     )
+    if any((dot.of_roof or 0.0) > 1.005 for dot in found.dots):
+        console.print(
+            "above 100 % of a roof: operands that stay in a cache, or a moment when the machine was quicker", soft_wrap=True
+        )
     most = max(found.dots, key=lambda dot: dot.share)
     layer = f" of layer {most.time.row.layer}" if most.time.row.layer else ""
     console.print(

@@ -94,6 +94,11 @@ def _print(found: Sequence[Projection], console: Console) -> None:
     for row in found[0].rows:
         if row.step is None:
             console.print(f"{row.label}: {printable(row.reason or 'not known', 300)}", soft_wrap=True, markup=False)
+    for row in found[0].rows if len(found) > 1 else ():
+        if row.foreign and row.step is not None:
+            console.print(f"{row.label}: as on {printable(row.machine, 200)}", style="dim", soft_wrap=True, markup=False)
+    if found[0].rows:
+        console.print("[dim]of the steps alone: making or reading the rows is not in it[/]", soft_wrap=True)
     if not found[0].rows:
         console.print("nothing has been measured here yet: tuisim calibrate does that", soft_wrap=True)
 
@@ -110,7 +115,7 @@ def _print_one(found: Projection, console: Console) -> None:
     console.print(table)
     console.print(
         f"{units.count(found.operations_per_example)} operations an example × {units.count(found.examples)} examples × "
-        f"{_times(found.epochs)} = {units.si(found.operations)} operations",
+        f"{_times(found.epochs)} = {units.si(found.operations)} operations, the loss's among them",
         soft_wrap=True,
     )
 
@@ -118,7 +123,7 @@ def _print_one(found: Projection, console: Console) -> None:
 def _print_volumes(found: Sequence[Projection], console: Console) -> None:
     """One row for each volume, one column for each backend that has a price."""
     places = [i for i, row in enumerate(found[0].rows) if row.step is not None]
-    names = [f"{row.label} · {printable(row.machine, 24)}" if row.foreign else row.label for row in found[0].rows]
+    names = [row.label for row in found[0].rows]
     beside = max(1, (console.width - VOLUME_WIDTH) // BACKEND_WIDTH)
     for first in range(0, max(1, len(places)), beside):
         shown = places[first : first + beside]

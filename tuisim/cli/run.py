@@ -119,7 +119,7 @@ def _print(summary: Summary, foretold: Prediction | None) -> None:
         ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
         ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} in all", "measured"),
-        *(("foretold", words, "projected") for words in score_words(summary, foretold)),
+        *(("predicted", words, "projected") for words in score_words(summary, foretold)),
         ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
         ("where", _split(summary), "measured"),
         ("loss", units.figure(summary.loss), "measured"),

@@ -72,7 +72,7 @@ def _print(found: Report, console: Console) -> None:
         soft_wrap=True,
     )
     runs = sorted((run for one in found.scores for run in one.runs), key=lambda run: -abs(run.ratio - 1))[:WORST]
-    worst = _table("furthest off", "batch", "", "optimizer", "predicted", "actual", "ratio", "slowed", "then")
+    worst = _table("furthest off", "batch", "backend", "optimizer", "predicted", "actual", "ratio", "slowed", "then")
     for run in runs:
         config = run.config
         worst.add_row(
@@ -82,6 +82,10 @@ def _print(found: Report, console: Console) -> None:
         )  # fmt: skip
     console.print()
     console.print(worst)
+    console.print(
+        "[dim]slowed: how many times as long as at its best this machine took for a little work just before the run; then: "
+        "during it[/]", soft_wrap=True,
+    )  # fmt: skip
     for what, why in found.skipped:
         console.print(f"{what}: {why}", soft_wrap=True, markup=False)
 

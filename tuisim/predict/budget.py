@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from tuisim import data, units
 from tuisim.config import RunConfig
 from tuisim.config_checks import is_number
+from tuisim.data.memory import available
 from tuisim.errors import ConfigError, Mistake
 from tuisim.marks import Mark
 from tuisim.predict.band import Band
@@ -242,13 +243,19 @@ class _Search:
             named += f" ({_layers(self._shape.of(self._config, found))})"
         words = f"{named}: {' and '.join(taken.values())}"
         if by is LimitedBy.VOCABULARY:
-            words += "; no run can be described with more"
+            words += "; no run has more"
         elif (more := self._takes(found + 1)[by]) != taken[by]:
             words += f"; {units.short_count(found + 1, 19)} would take {more}"
         else:
             words += "; one more would be too much"
-        if self._limit.seconds is not None and self._predict(found).wall_seconds is None:
+        one = self._predict(found)
+        if self._limit.seconds is not None and one.wall_seconds is None:
             words += "; of its time only that of the steps is known"
+        if one.beyond is not None:
+            words += f"; its largest product is {units.figure(one.beyond)} × any that was measured, and no band knows of that"
+        free = None if one.foreign else available()
+        if free is not None and one.memory_bytes > free:
+            words += f"; more memory than the {units.size(free)} that are free"
         return words
 
 

@@ -25,6 +25,7 @@ from tuisim.predict.band import Band
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.prediction import Memory, Prediction
 from tuisim.predict.prices import as_felt
+from tuisim.predict.work import PRODUCTS
 from tuisim.program import build
 
 COVERED = 0.9
@@ -33,6 +34,8 @@ KNOWN_COVERED = 0.95
 """Of the errors known so far, the share that it is made of: what comes is less like the networks measured than they are alike."""
 LEAST_ERROR = 0.05
 """Natural logarithm: no band is narrower than this to either side."""
+FAR_BEYOND = 8
+"""Times the largest product that was measured, from which on a price is said to reach beyond it."""
 AT_ITS_BEST = Slowed()
 NOW = 0.55
 """Of how slowed a machine is now, in logarithms, so much lasts through a run; the rest is as it was when it was calibrated.
@@ -98,7 +101,15 @@ def predict(
         seconds=seconds,
         wall_seconds=wall,
         memory=_memory(config, ledger),
+        beyond=_beyond(ledger, entry),
     )
+
+
+def _beyond(ledger: Ledger, entry: Entry) -> float | None:
+    """How far the largest product is out of what was measured."""
+    largest = max((op.batch * op.inputs * op.outputs for op in ledger.program.ops if op.kind in PRODUCTS), default=0)
+    measured = entry.prices.largest
+    return largest / measured if measured and largest > FAR_BEYOND * measured else None
 
 
 def _pace(entry: Entry, card: Card, slowed: Slowed | None) -> Slowed:

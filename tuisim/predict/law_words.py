@@ -9,6 +9,8 @@ from tuisim import units
 from tuisim.predict.law import BYTE, OPERATION, STEP, TERMS, Coefficient, Law, Residual
 
 MAKE_SOME = "no runs yet: each `tuisim run 64-32-10 --epochs 20`, or training in the app, adds one; vary sizes and batches"
+LEAST_ERROR = 0.005
+"""Of a figure: a smaller error would not be seen in its three digits."""
 NOTHING_SHOWS = "nothing that shows"
 _UNKNOWN = {
     STEP: ("what a step costs before it computes anything", "smaller networks and batches would show it"),
@@ -32,9 +34,11 @@ def sentences(law: Law) -> tuple[str, ...]:
 
 
 def _too_few(law: Law) -> str:
-    runs = counted(len(law.rows), "run")
+    runs, one = counted(len(law.rows), "run"), len(law.rows) == 1
     if law.different < 2:
-        return f"{runs} of one size tell nothing apart: train a network of another size, or at another batch"
+        return (
+            f"{runs} of one size {'tells' if one else 'tell'} nothing apart: train a network of another size, or at another batch"
+        )
     return f"{runs} that are too alike to tell anything apart: train networks and batches of very different sizes"
 
 
@@ -43,14 +47,18 @@ def _says(law: Law) -> str:
     if law.step.seconds is not None:
         said.append(f"a step costs {_takes(law.step)} before it computes anything")
     if law.operation.seconds is not None:
-        said.append(f"1 operation {_takes(law.operation)}{_rate(law.operation, '/s')}")
+        said.append(f"1 operation takes {_takes(law.operation)}{_rate(law.operation, '/s')}")
     if law.byte.seconds is not None:
-        said.append(f"1 byte {_takes(law.byte)}{_rate(law.byte, 'B/s')}")
+        said.append(f"1 byte takes {_takes(law.byte)}{_rate(law.byte, 'B/s')}")
     return "; ".join(said)
 
 
 def _takes(one: Coefficient) -> str:
-    return units.duration(one.seconds) if one.seconds else NOTHING_SHOWS
+    """`23.0 ps ± 1.2 ps`, with its standard error where there is one."""
+    if not one.seconds:
+        return NOTHING_SHOWS
+    shows = one.error is not None and one.error >= LEAST_ERROR * one.seconds
+    return units.duration(one.seconds) + (f" ± {units.duration(one.error)}" if shows else "")
 
 
 def _rate(one: Coefficient, unit: str) -> str:
@@ -59,12 +67,18 @@ def _rate(one: Coefficient, unit: str) -> str:
 
 def _break_even(law: Law) -> list[str]:
     """How large a step must be before what it computes and moves takes longer than what it costs at all."""
-    if not law.step.seconds or not law.operation.seconds:
+    if not law.step.seconds or not law.operation.seconds or not (_sure(law.step) and _sure(law.operation)):
         return []
     said = f"the constant is the time of {units.si(law.step.seconds / law.operation.seconds)} operations"
-    if law.byte.seconds:
+    byte = _sure(law.byte)
+    if byte and law.byte.seconds:
         said += f" or of {units.si(law.step.seconds / law.byte.seconds, 'B')} moved"
-    return [f"{said}: a step far below {'both' if law.byte.seconds else 'that'} is mostly overhead"]
+    return [f"{said}: a step far below {'both' if byte else 'that'} is mostly overhead"]
+
+
+def _sure(one: Coefficient) -> bool:
+    """Whether it is more than its own standard error, so that something may follow from it."""
+    return bool(one.seconds) and (one.error is None or one.error < (one.seconds or 0.0))
 
 
 def _unknown(law: Law) -> list[str]:

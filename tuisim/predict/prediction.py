@@ -68,6 +68,8 @@ class Prediction:
     wall_seconds: Band | None
     """From the first batch to the end, unwatched; none where it cannot be told."""
     memory: Memory
+    beyond: float | None = None
+    """How many times as many multiplications its largest product has as any that was measured; none where that is not far."""
 
     @property
     def memory_bytes(self) -> int:
@@ -92,6 +94,7 @@ class Prediction:
             "machine": self.machine,
             "foreign": self.foreign,
             "slowed": self.slowed,
+            "beyond_measured": self.beyond,
             "step_seconds": self.step.to_dict(),
             "epoch_seconds": self.epoch and self.epoch.to_dict(),
             "seconds": self.seconds and self.seconds.to_dict(),
@@ -114,7 +117,7 @@ class Prediction:
 
 
 _MARKS: dict[str, Mark] = (
-    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.PROJECTED}
+    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.PROJECTED, "beyond_measured": Mark.COUNTED}
     | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Mark.COUNTED)
     | dict.fromkeys(
         ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),

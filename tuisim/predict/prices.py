@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,12 @@ class Prices:
             for place, share in zip(places, shares(program, places), strict=True):
                 seconds[place], calls[place] = whole * share, call * share
         return StepPrice(tuple(zip(program.ops, seconds, strict=True)), tuple(calls), self.step)
+
+    @cached_property
+    def largest(self) -> int:
+        """Multiplications of the largest product that was measured; 0 where none was."""
+        points = (point for price in self.kinds.values() for point in price.points)
+        return max((point.batch * point.inputs * point.outputs for point in points), default=0)
 
     def of_work(self, work: Work) -> float:
         """Likely seconds of one piece of work in a step."""

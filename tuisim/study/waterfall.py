@@ -122,7 +122,7 @@ def _of_steps(profile: Profile, splits: list[_Split], spent: Spent) -> list[Part
     each = min(profiled, max(0.0, spent.step_seconds)) / profile.whole if profile.whole > 0 else 0.0
     parts = [
         ("peak", "products at peak", sum(split.at_peak for split in products), _AT_PEAK),
-        ("products", "small or thin products", sum(split.left for split in products), _worst(products, profile)),
+        ("products", "products below peak", sum(split.left for split in products), _worst(products, profile)),
         ("elements", "element-wise work", sum(split.left for split in others), _worst(others, profile)),
         ("calls", "calls", sum(split.call for split in [*products, *others]) + profile.outside, _calls(profile)),
         ("data", "data", sum(split.one.seconds for split in gathers), _worst(gathers, profile, calls=True)),

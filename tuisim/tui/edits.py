@@ -25,6 +25,10 @@ class Change:
 
     time: float | None
     """As a share of the time before: 0.12 is 12 % more. Of the run where both have an end, else of an epoch, else of a step."""
+    of: str
+    """What that time is of: `in all`, `an epoch`, `a step`."""
+    step: float | None
+    """The same of a step."""
     multiplications: float | None
     """More per example."""
     memory: float | None
@@ -57,19 +61,22 @@ class Edits:
 def change(before: Prediction, after: Prediction) -> Change:
     """From one prediction to the other, the machine's speed of the moment left out."""
     multiplications = _multiplications(after) - _multiplications(before)
+    time, of = _time(before, after)
     return Change(
-        time=_share(*_times(before, after)),
+        time=time,
+        of=of,
+        step=_share(before.step.likely / before.slowed, after.step.likely / after.slowed),
         multiplications=multiplications or None,
         memory=_share(before.memory_bytes, after.memory_bytes),
     )
 
 
-def _times(before: Prediction, after: Prediction) -> tuple[float, float]:
-    for name in ("wall_seconds", "seconds", "epoch", "step"):
-        pair = getattr(before, name), getattr(after, name)
-        if None not in pair:
-            break
-    return pair[0].likely / before.slowed, pair[1].likely / after.slowed
+def _time(before: Prediction, after: Prediction) -> tuple[float | None, str]:
+    """By how much the longest time that both have differs, and which one that is."""
+    names = {"wall_seconds": "in all", "seconds": "in all", "epoch": "an epoch", "step": "a step"}
+    name = next(name for name in names if None not in (getattr(before, name), getattr(after, name)))
+    first, second = (getattr(one, name).likely / one.slowed for one in (before, after))
+    return _share(first, second), names[name]
 
 
 def _share(before: float, after: float) -> float | None:

@@ -71,6 +71,8 @@ class Paged(FailingQuietly):
     """The run in front, or the last one."""
     running: RunConfig | None = None
     """What that run was asked to do."""
+    _held: RunWorker | None = None
+    """The run that a page has paused."""
     forecast: AppForecast | None = None
     """Who knows how long a run would take."""
 
@@ -114,8 +116,16 @@ class Paged(FailingQuietly):
         return snapshot is None or not (snapshot.state is State.PAUSED or snapshot.state.ended)
 
     def pause_training(self) -> None:
+        """For a page that measures, until it is left."""
         if self.worker is not None:
             self.worker.control.pause("paused to measure: space goes on")
+            self._held = self.worker
+
+    def on_run_screen_uncovered(self) -> None:
+        """What a page has paused goes on."""
+        held, self._held = self._held, None
+        if held is not None and held is self.worker:
+            held.control.resume()
 
     def _page(self, name: str, config: RunConfig) -> Screen[None]:
         makers: dict[str, Callable[[], Screen[None]]] = {

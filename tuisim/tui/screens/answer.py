@@ -125,7 +125,7 @@ class AnswerScreen(Screen[None]):
     def action_measure(self) -> None:
         if self._busy():
             self._hush()
-            self.notify("the training is paused: space goes on with it on its own screen")
+            self.notify("the training is paused, and goes on once this page is left")
         self._again(Measured(), 0.0)
 
     def _again(self, known: Measured, after: float) -> None:

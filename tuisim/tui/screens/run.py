@@ -86,6 +86,9 @@ class RunScreen(PanelScreen):
 
         config: RunConfig
 
+    class Uncovered(Message):
+        """It is in front again: what lay over it has been left."""
+
     class Begun(Message):
         """The worker has been started."""
 
@@ -198,6 +201,9 @@ class RunScreen(PanelScreen):
                 return
         for canvas, rows in changed:
             canvas.repaint(rows)
+
+    def on_screen_resume(self) -> None:
+        self.post_message(self.Uncovered())
 
     def _take(self, snapshot: Snapshot) -> None:
         self._shown = snapshot

@@ -216,7 +216,7 @@ class SetupScreen(Screen[None]):
         why = f"✗ mend first: {', '.join(wrong)}" if wrong else ""
         if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
             memory = self._prediction.memory_bytes if self._prediction else ledger.memory.total
-            why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}"
+            why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}{'' if self._prediction else ' a step'}"
         said = self.query_one("#setup-why", Static)
         said.update(why)
         said.set_class(bool(wrong), "-wrong")

@@ -89,4 +89,4 @@ class StudyScreen(PanelScreen, Generic[Worker, Seen]):
 
     def action_measure(self) -> None:
         self._hush()
-        self.notify("the training is paused: space goes on with it on its own screen")
+        self.notify("the training is paused, and goes on once this page is left")

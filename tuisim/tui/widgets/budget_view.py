@@ -15,7 +15,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark, Marked
 from tuisim.predict.band import Band
-from tuisim.predict.budget import Answer, Limit
+from tuisim.predict.budget import Answer, Limit, LimitedBy
 from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import Question
 from tuisim.predict.project import ASSUMED_EPOCHS
@@ -33,8 +33,10 @@ NOUNS = {
 }  # fmt: skip
 WORDS = {"optimizer": "optimizer state", "batch": "a batch", "aside": "evaluation and setting up"}
 """Parts of the memory whose name alone does not say what they are."""
-SPARED = ("what", "memory", "limited by")
+LIMITS = {LimitedBy.SECONDS: "time", LimitedBy.MEMORY: "memory", LimitedBy.VOCABULARY: "no run has more"}
+SPARED = ("what", "from and to", "memory", "limited by")
 """Columns, in the order in which they are left out."""
+FIGURES = ("at most", "takes", "from and to", "memory")
 AIRY = 2
 """Lines for each row where there is room."""
 LEAST_BAR, MOST_BAR = 10, 60
@@ -85,7 +87,7 @@ class AnswersView(SheetView):
         rows = [self._row(place) for place in range(len(Question))]
         names = list(rows[0])
         for name in (*SPARED, ""):
-            columns = [Column("" if one == "what" else one, right=one in ("at most", "takes", "memory")) for one in names]
+            columns = [Column("" if one == "what" else one, right=one in FIGURES) for one in names]
             cells: list[Row] = [[row[heading] for heading in names] for row in rows]
             if fits(columns, cells, frame.width):
                 break
@@ -109,8 +111,9 @@ class AnswersView(SheetView):
             "at most": (value, Tone.STRONG),
             "what": (NOUNS[question] if value else "", Tone.DIM),
             "takes": (_duration(found.wall_seconds or found.seconds) if found else "", Tone.TEXT),
+            "from and to": (_reach(found.wall_seconds or found.seconds) if found else "", Tone.DIM),
             "memory": (units.size(found.memory_bytes) if found else "", Tone.TEXT),
-            "limited by": (answer.limited_by.value if answer and answer.limited_by and found else "", Tone.TEXT),
+            "limited by": (LIMITS[answer.limited_by] if answer and answer.limited_by and found else "", Tone.TEXT),
         }
 
     def _instead(self, place: int, line: Line, width: int) -> Line:
@@ -238,6 +241,10 @@ def _bars(answer: Answer, limit: Limit, frame: Frame) -> list[Line]:
 
 def _duration(band: Band | None) -> str:
     return _end(band.likely) if band else ""
+
+
+def _reach(band: Band | None) -> str:
+    return f"{_end(band.low)} to {_end(band.high)}" if band else ""
 
 
 def _end(seconds: float) -> str:

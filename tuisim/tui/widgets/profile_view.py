@@ -91,7 +91,8 @@ class AnatomyView:
         if anatomy.failure is not None:
             return wrap(anatomy.failure, frame.width, Tone.BAD)
         if anatomy.waits:
-            return wrap("a training runs: m pauses it and begins", frame.width, Tone.DIM)
+            words = "a training runs: m pauses it and begins, then shows where its time went; it goes on once this page is left"
+            return wrap(words, frame.width, Tone.TEXT)
         drawn, empty = bar(anatomy.done, min(frame.width, 40), frame.marker)
         words = "taking a step apart" if anatomy.done else "measuring this machine's roofs"
         return [*wrap(words, frame.width, Tone.DIM), ((drawn, Tone.ACCENT), (empty, Tone.FAINT))]

@@ -164,7 +164,8 @@ def reach(band: Band | None) -> str:
 
 
 def _named(row: Projected) -> str:
-    return f"{row.label} · {row.machine}" if row.foreign else row.label
+    """By the card's name where it is another machine's; beneath the picture stands which one that is."""
+    return row.label
 
 
 # ── the line above ──

@@ -24,6 +24,8 @@ from tuisim.tui.widgets.setup_numbers import weight
 ROWS, FOLDED_ROWS = 8, 2
 """Lines it takes whatever there is to say, so that nothing round it moves."""
 LEAST_BAR, BAR = 8, 20
+ALIKE = 0.05
+"""Shares that differ by less are one change."""
 
 
 class SetupForecast(Static):
@@ -64,7 +66,9 @@ class SetupForecast(Static):
         lines += [_row(*row) for row in _times(found)]
         op, part = found.dearest
         memory = Content.assemble(
-            (f"{'memory':<12}", "$secondary"), f"{weight(found.memory_bytes):>10}", ("  counted", "$secondary")
+            (f"{'memory':<12}", "$secondary"),
+            f"{weight(found.memory_bytes):>10}",
+            ("  counted, with data and validation", "$secondary"),
         )
         dearest = Content.assemble(
             (f"{'costliest':<12}", "$secondary"),
@@ -164,12 +168,10 @@ def _tone(op: Op) -> str:
 
 
 def _changed(change: Change | None) -> Content:
-    """`▲ +12 % time, +3.1 M multiplications per example`; nothing where nothing changed."""
+    """`▲ +12 % time, +3.1 M multiplications per example`; `+98 % a step, −99 % in all`; nothing where nothing changed."""
     if change is None:
         return Content("")
-    parts: list[str] = []
-    if change.time is not None:
-        parts.append(f"{_signed_share(change.time)} time")
+    parts = _changed_times(change)
     if change.multiplications is not None:
         parts.append(f"{_signed(change.multiplications)} multiplications per example")
     elif change.memory is not None:
@@ -177,6 +179,15 @@ def _changed(change: Change | None) -> Content:
     more = next((one for one in (change.time, change.multiplications, change.memory) if one is not None), 0.0)
     sign = "▲" if more > 0 else "▼"
     return Content.assemble((f"{sign} ", "$warning" if more > 0 else "$success"), ", ".join(parts)) if parts else Content("")
+
+
+def _changed_times(change: Change) -> list[str]:
+    """One share where a step and the whole change alike, else both: a larger batch makes a step longer and a run shorter."""
+    step, time = change.step or 0.0, change.time or 0.0
+    if abs(step - time) < ALIKE * max(1.0, abs(time)):
+        return [] if change.time is None else [f"{_signed_share(change.time)} time"]
+    both = ((change.step, "a step"), (change.time, change.of))
+    return [f"{_signed_share(share)} {of}" for share, of in both if share is not None]
 
 
 def _signed_share(share: float) -> str:
@@ -194,6 +205,8 @@ def _signed(value: float) -> str:
 def _machine(found: Prediction, width: int) -> str:
     """What the times hold for."""
     by = f"{found.backend}@{found.threads}"
+    if found.beyond is not None:
+        return f"its largest product is {units.figure(found.beyond)} × any measured"
     if found.slowed > QUIET:
         by += f", at {found.slowed:.1f} × its best time"
     return next((words for words in (f"on {found.machine}, {by}", f"on {by}") if len(words) <= width), by)

@@ -115,7 +115,7 @@ def _memory(ledger: Ledger, width: int) -> Content:
         ("batch", "inputs and answers", weight(memory.batch)),
         ("all", "", weight(memory.total)),
     ]
-    return Content("\n").join([title("memory", width), *(_row(*row, width) for row in rows)])
+    return Content("\n").join([title("memory of a step", width), *(_row(*row, width) for row in rows)])
 
 
 def _row(name: str, what: str, figure: str, width: int) -> Content:
