@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,12 @@ from test_marks import unmarked
 
 from tuisim.cli import main
 from tuisim.config import RunConfig
+from tuisim.engine import subject
 from tuisim.engine.subject import Subject
-from tuisim.errors import ExitCode
+from tuisim.errors import ClockError, ExitCode
 from tuisim.measure import pulse
 from tuisim.measure.pulse import Beat
-from tuisim.predict import calibrate, cards, outlook, runcosts
+from tuisim.predict import calibrate, cards, outlook, runcosts, sample
 from tuisim.predict.calibrate import Job
 from tuisim.predict.card import VERSION
 from tuisim.predict.document import card_document
@@ -316,3 +318,48 @@ def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
     assert "100.0 %" in out
     monkeypatch.setattr("tuisim.cli.score.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(1.0),)),), ()))
     assert run(capsys, "score", "--json")[0] == ExitCode.DONE
+
+
+# ── clocks that cannot be ──
+
+
+@pytest.mark.parametrize("tick", [lambda: 5.0, lambda: round(time.monotonic() * 64) / 64], ids=["still", "64 a second"])
+def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
+    for module in (pulse, subject, sample, calibrate):
+        monkeypatch.setattr(module, "perf_counter", tick)
+    code, _, err = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1")
+    assert code == ExitCode.RUN_FAILED
+    assert "clock" in err
+    cards.keep(card())
+    assert run(capsys, "predict", "64-32-10", "--threads", "1", "--backend", "numpy")[0] == ExitCode.DONE
+
+
+def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
+    monkeypatch.setattr(sample, "_turn", lambda subject: ([[1e-6, -1.0]] * 3, 1e-6))
+    with pytest.raises(ClockError):
+        measure(subject.Subject(SMALL.resolved(), 4, 0.001), pulse.Pulse())
+
+
+# ── what is asked wrongly ──
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("score", "--backends", ""), "name at least one"),
+        (("calibrate", "--import", "a.json", "--export", "b.json"), "either that or --import"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(capsys, arguments, said):
+    cards.keep(card())
+    code, _, err = run(capsys, *arguments)
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert said in err
+
+
+def test_cards_handed_on_are_told_to_programs(capsys, tmp_path):
+    cards.keep(card())
+    code, out, _ = run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"), "--json")
+    assert (code, json.loads(out)) == (ExitCode.DONE, {"exported": str(tmp_path / "mine.json")})
+    code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "mine.json"), "--name", "lab", "--json")
+    assert (code, json.loads(out)["imported"]) == (ExitCode.DONE, "lab")

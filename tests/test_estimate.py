@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_card import BEAT, CALL, ELSEWHERE, card, entry, prices, with_run
+from made_card import BEAT, CALL, ELSEWHERE, MULTIPLY, card, entry, prices, with_run
 from test_marks import unmarked
 
 from tuisim import data
@@ -25,6 +25,7 @@ from tuisim.predict.card import VERSION
 from tuisim.predict.estimate import LEAST_ERROR, NOW, known, predict
 from tuisim.predict.making import seconds_per_row
 from tuisim.predict.outlook import Outlook
+from tuisim.predict.price import Point, Price
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.shapes import figures
 from tuisim.program import build
@@ -209,6 +210,17 @@ def test_what_dominates_is_the_dearest_operation():
     op, share = predict(replace(DIGITS, layers=(900, 800, 10)), card()).dearest
     assert (op.layer, op.inputs, op.outputs) == (1, 900, 800)
     assert 0.3 < share < 1
+
+
+def test_a_network_far_beyond_those_measured_is_said_to_be():
+    point = Price({"call": CALL, "multiply": MULTIPLY}, (Point(32, 64, 32, 0.0, 1e-4),))
+    found = entry()
+    measured = card(replace(found, prices=replace(found.prices, kinds={**found.prices.kinds, "dense": point})))
+    assert predict(DIGITS, measured).beyond is None
+    wide = predict(replace(DIGITS, layers=(64, 320, 10)), measured)
+    assert wide.beyond == pytest.approx(10)
+    assert wide.to_dict()["beyond_measured"] == wide.beyond
+    assert predict(DIGITS, card()).beyond is None, "nothing was measured that it could be beyond"
 
 
 def test_every_number_of_the_document_has_its_kind():

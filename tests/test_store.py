@@ -313,3 +313,21 @@ def test_a_lock_that_another_holds_on_to_does_not_lose_a_run(data, monkeypatch):
         append(RUN)
         assert not (data / OLDER).exists(), "who is not alone moves nothing away"
     assert runs().runs == (RUN, RUN)
+
+
+def test_no_run_is_missed_while_the_newer_half_becomes_the_older_one(data, monkeypatch):
+    append(RUN)
+    append(replace(RUN, steps=7))
+    whole, kept = runs().runs, runs_module._kept
+    moved: list[Path] = []
+
+    def moving(path: Path) -> Kept:
+        found = kept(path)
+        if path.name == OLDER and not moved:  # between the reading of the one half and the other
+            moved.append(path)
+            os.replace(data / FILE, data / OLDER)
+        return found
+
+    monkeypatch.setattr(runs_module, "_kept", moving)
+    assert runs().runs == whole
+    assert moved

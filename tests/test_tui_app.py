@@ -287,3 +287,20 @@ def test_what_is_started_anew_has_the_form_as_it_was(monkeypatch: pytest.MonkeyP
     for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}', "[" * 60_000, codes):
         monkeypatch.setenv("TUISIM_FORM", odd)
         assert anew.handed_down() is None
+
+
+async def test_what_a_page_has_paused_goes_on_once_it_is_left() -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        app.pause_training()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert [name for name, *_ in workers[0].control.calls] == ["pause", "resume"]
+        await pilot.press("f9")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(workers[0].control.calls) == 2, "what no page has paused is left alone"

@@ -31,7 +31,7 @@ from tuisim.tui import forecast as forecast_module
 from tuisim.tui.edits import Edits, change
 from tuisim.tui.forecast import VARIABLE, Forecast, Foreseen, Measuring
 from tuisim.tui.screens.setup import SetupScreen
-from tuisim.tui.widgets.setup_forecast import SetupForecast
+from tuisim.tui.widgets.setup_forecast import SetupForecast, _changed
 from tuisim.tui.widgets.setup_ledger import SetupLedger
 from tuisim.tui.widgets.setup_values import write
 
@@ -309,6 +309,19 @@ def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed(
     longer = change(replaced_epochs(10), replaced_epochs(25))
     assert longer.time == pytest.approx(1.5, rel=1e-3)
     assert longer.multiplications is None
+
+
+def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
+    larger = change(predict(DIGITS, card()), predict(replace(DIGITS, batch_size=256), card()))
+    assert larger.step is not None
+    assert larger.time is not None
+    assert larger.step > 0 > larger.time
+    shown = _changed(larger).plain
+    assert "a step" in shown
+    assert "in all" in shown
+    alike = _changed(change(predict(DIGITS, card()), predict(replace(DIGITS, layers=(64, 64, 10)), card()))).plain
+    assert " time" in alike
+    assert "a step" not in alike
 
 
 def by_ledger(hidden: int) -> float:

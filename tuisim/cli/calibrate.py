@@ -65,7 +65,7 @@ def calibrate(
     with ProgressLine() as line:
         for job in jobs:  # each kept as it is made: what is broken off keeps the others
             told = partial(_told, line)
-            card = measure([job], card, told, quick=quick)
+            card = measure([job], card, told, quick=quick, of=len(jobs))
             kept = cards.keep(card)
     assert card is not None
     assert kept is not None

@@ -31,8 +31,10 @@ INTERPRETED = "scalar"
 MOST = {INTERPRETED: 20_000}
 """Multiplications of the products of a step forward, at most, by backend."""
 MOST_ELSEWHERE = 100_000_000
-PATIENCE = 8.0
-"""Seconds for the networks of one entry; those beyond the first few that do not fit in it are left out."""
+PATIENCE, ALL_PATIENCE = 8.0, 15.0
+"""Seconds for the networks of one entry, and of all that are made together; those beyond the first few that do not fit in it
+are left out. On an undisturbed machine all of three backends fit.
+"""
 EVALUATED = 7
 """Of so many networks one is evaluated as well."""
 
@@ -71,25 +73,30 @@ def calibrate(
     *,
     quick: bool = False,
     wanted: Wanted = lambda: True,
+    of: int = 0,
 ) -> Card:
     """A card with an entry for each of `jobs`, beside those that `card` has already. Raises what a backend raises.
 
-    Raises Unwanted once it is not `wanted` any more, which is asked before each network.
+    Raises Unwanted once it is not `wanted` any more, which is asked before each network. `of`: how many jobs there are with
+    those of other calls, which share the patience.
     """
+    patience = min(PATIENCE, ALL_PATIENCE / max(of, len(jobs), 1))
     card = Card(this_machine(), ()) if card is None else card
     for job in jobs:
         with get_backend(job.backend).threads(job.threads):
             pulse = Pulse(card.pulse)
-            entry = _entry(job, card, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted)  # type: ignore[misc]
+            entry = _entry(job, card, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted, patience)  # type: ignore[misc]
             card = card.with_entry(entry)
     return card
 
 
-def _entry(job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted) -> Entry:
+def _entry(
+    job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted, patience: float
+) -> Entry:
     backend = get_backend(job.backend)
     tell(0, count := FEW if quick else MANY)
     _set_up(job)
-    until = perf_counter() + PATIENCE
+    until = perf_counter() + patience
     samples: list[Sample] = []
     evaluations: list[tuple[StepProgram, float, Beat]] = []
     most = MOST.get(job.backend, MOST_ELSEWHERE)

@@ -21,7 +21,7 @@ from tuisim.program import StepProgram
 TURN_SECONDS = 0.004
 """The step is measured in short turns, split and unsplit, with a look at the machine before and after each."""
 LEAST_STEPS, MOST_STEPS = 2, 160
-ENOUGH, TURNS = 3, 9
+ENOUGH, TURNS = 3, 6
 """Turns in which nothing disturbed the machine, and how many are tried for them."""
 QUARTER = 0.25
 KEPT = 0.75
