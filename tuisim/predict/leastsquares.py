@@ -65,6 +65,8 @@ def nonnegative(matrix: Floats, target: Floats) -> Floats:
 
 ROUNDS, DAMPING = 30, 0.7
 """Of `proportional`: reweightings, and how far each goes towards its answer."""
+SETTLED = 1e-4
+"""Where no row moves by more than so small a part of itself, it is there."""
 FAR_OFF, ORDINARY = 1.0, 0.3
 """Natural logarithms: no row pulls by more than the first, and one that is off by more than the second weighs less."""
 
@@ -83,7 +85,10 @@ def proportional(matrix: Floats, target: Floats) -> Floats:
         off = -np.log(found)
         weights = np.minimum(1.0, np.sqrt(ORDINARY / np.maximum(np.abs(off), ORDINARY)))
         aim = 1.0 + np.clip(off, -FAR_OFF, FAR_OFF)
-        x = x + DAMPING * (nonnegative(ratios * (weights / found)[:, None], weights * aim) - x)
+        step = DAMPING * (nonnegative(ratios * (weights / found)[:, None], weights * aim) - x)
+        x = x + step
+        if np.abs(ratios @ step / found).max() < SETTLED:
+            break
     return x
 
 
