@@ -113,7 +113,7 @@ def digits_page(key: str, seconds: float) -> Callable[[Terminal], None]:
 def hours(terminal: Terminal) -> None:
     """The network of the digits, at ImageNet's 1.28 M examples and 90 epochs."""
     digits_page("f9", 1)(terminal)
-    terminal.press("right", "right", "]", "]")
+    terminal.press("right", "right", "right", "]")
     settle(terminal, 1)
 
 

@@ -159,8 +159,8 @@ class SetupScreen(Screen[None]):
         self.query_one(SetupLedger).ledger = ledger
         matching = (preset.name for preset in self._presets if write(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
-        self._foresee_soon(ledger)
         self._show_start(ledger)
+        self._foresee_soon(ledger)
 
     def _foresee_soon(self, ledger: Ledger | None) -> None:
         """At once, or for the deepest networks when the typing rests."""
@@ -188,6 +188,7 @@ class SetupScreen(Screen[None]):
         change = self._edits.take(self.query_one(SetupForm).values, foreseen.prediction)
         self._prediction = foreseen.prediction
         self.query_one(SetupForecast).show(foreseen, change)
+        self._show_start(self.query_one(SetupLedger).ledger)  # whose memory is the run's now, or a step's again
 
     def _with_backend(self, reading: Reading, name: str) -> Reading:
         """And what keeps the backend from working here, if that is known already."""

@@ -31,7 +31,7 @@ NOUNS = {
     Question.WIDEST: "units a hidden layer", Question.DEEPEST: "hidden layers", Question.EPOCHS: "epochs",
     Question.EXAMPLES: "examples an epoch",
 }  # fmt: skip
-WORDS = {"optimizer": "optimizer state", "batch": "a batch", "aside": "evaluation and setting up"}
+WORDS = {"optimizer": "optimizer state", "batch": "a batch", "aside": "evaluation and setting up", "held_out": "held out"}
 """Parts of the memory whose name alone does not say what they are."""
 LIMITS = {LimitedBy.SECONDS: "time", LimitedBy.MEMORY: "memory", LimitedBy.VOCABULARY: "no run has more"}
 SPARED = ("what", "from and to", "memory", "limited by")

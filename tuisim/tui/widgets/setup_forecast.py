@@ -68,7 +68,7 @@ class SetupForecast(Static):
         memory = Content.assemble(
             (f"{'memory':<12}", "$secondary"),
             f"{weight(found.memory_bytes):>10}",
-            ("  counted, with data and validation", "$secondary"),
+            ("  counted, with its data", "$secondary"),
         )
         dearest = Content.assemble(
             (f"{'costliest':<12}", "$secondary"),
