@@ -68,7 +68,7 @@ class OperationsBehindView(SceneView):
                 units.short_count(found.steps_per_epoch, MOST_DIGITS), f"steps of {units.short_count(found.batch)} an epoch{last}"
             ),
             _figure(f"× {epochs}", ""),
-            _figure(f"× {units.duration(row.step.likely)}", f"a step ({reach(row.step)})"),
+            _figure(f"× {units.duration(row.step.likely)}", f"a step ({reach(row.step)}), and shuffling"),
             _figure(f"= {units.duration(row.seconds.likely)}", f"({reach(row.seconds)})", Tone.ACCENT),
         ]
         return [*blocks, Block(2, spread(steps, width, gap=1))]
