@@ -293,6 +293,19 @@ async def test_a_zoomed_ledger_scrolls_to_its_last_line():
         assert "layer" not in shown(screen).splitlines()[2]
 
 
+async def test_a_long_training_is_left_by_two_presses():
+    worker = ScriptedWorker([snapshot(training_seconds=3_600.0)])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("escape")
+        await pilot.pause()
+        assert worker.stopped_for is None
+        assert screen.is_current
+        await pilot.press("escape")
+        await pilot.pause()
+        assert worker.stopped_for == "left for the setup screen"
+        assert not screen.is_current
+
+
 async def test_escape_stops_a_training_run_and_leaves():
     worker = ScriptedWorker([snapshot()])
     async with running(worker) as (screen, pilot):

@@ -40,7 +40,9 @@ def scores(summary: Summary, foretold: Prediction | None) -> tuple[Score | None,
 def score_words(summary: Summary, foretold: Prediction | None) -> list[str]:
     """`a step: 41.2 µs, took 43.7 µs: 6 % more`, and the same of all of it; empty where there is nothing to say."""
     steps, wall = scores(summary, foretold)
-    return [f"{what}: {str(one).removeprefix('predicted ')}" for what, one in (("a step", steps), ("in all", wall)) if one is not None]
+    return [
+        f"{what}: {str(one).removeprefix('predicted ')}" for what, one in (("a step", steps), ("in all", wall)) if one is not None
+    ]
 
 
 def with_prediction(document: dict[str, Any], summary: Summary, foretold: Prediction | None) -> dict[str, Any]:

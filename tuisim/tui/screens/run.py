@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import ClassVar
 
 from textual import events
@@ -45,6 +46,8 @@ _FOLDED = (
 )
 """Below so many cells these keys are left out of the key line; they work all the same."""
 
+LONG_SECONDS, ASK_SECONDS = 30.0, 5.0
+"""A training of so many seconds is left by two presses within so many."""
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
 ROUND = 5
@@ -124,6 +127,7 @@ class RunScreen(PanelScreen):
         # Asked for and not yet seen: a second key press must not wait for the first one's snapshot.
         self._rate: float | None = None
         self._pace: tuple[float | None] | None = None
+        self._asked_at = -ASK_SECONDS
         self._paused: bool | None = None
         self._failure: RunFailed | None = None
         self._above: list[Widget] = []
@@ -290,10 +294,19 @@ class RunScreen(PanelScreen):
             self.zoom(None)
             return
         if self._worker.alive and not (self._shown and self._shown.state.ended):
+            if self._is_long and monotonic() - self._asked_at > ASK_SECONDS:
+                self._asked_at = monotonic()
+                self.notify("esc once more ends it", title="training goes on", timeout=ASK_SECONDS)
+                return
             self._worker.stop("left for the setup screen")
             step = f" at step {self._shown.step:,}" if self._shown else ""
             self.notify(f"training stopped{step}")
         self.dismiss(None)
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether so much has been trained that a slip of a finger must not end it."""
+        return self._shown is not None and self._shown.training_seconds >= LONG_SECONDS
 
     def action_marker(self) -> None:
         marker = self._header.marker.following
