@@ -106,7 +106,7 @@ class OperationsView(AnatomyView):
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         anatomy = self.anatomy
         if not anatomy.dots:
-            return [] if anatomy.failure is not None else self._waiting(frame)
+            return [] if anatomy.failure is not None or (anatomy.waits and not frame.zoomed) else self._waiting(frame)
         words = self._words(frame)
         room = max(1, frame.height - len(words) - 1 - (frame.height > 12))
         columns, rows = self._rows(frame.width)

@@ -28,7 +28,7 @@ class WaterfallView(AnatomyView):
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         found = self.anatomy.waterfall
         if found is None:
-            return [] if self.anatomy.failure is not None else self._waiting(frame)
+            return [] if self.anatomy.failure is not None or (self.anatomy.waits and not frame.zoomed) else self._waiting(frame)
         head, parts = self._head(found, frame.width), [part for part in found.parts if part.share > 0]
         notes = [line for note in found.notes for line in wrap(note, frame.width, Tone.DIM)]
         told = [[*line, *_words(part, frame.width)] for line, part in zip(_bars(parts, frame), parts, strict=True)]
