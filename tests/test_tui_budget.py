@@ -22,7 +22,7 @@ from tuisim.predict.budget_shapes import Question
 from tuisim.study.budget_worker import BudgetWorker, VerificationWorker
 from tuisim.tui.screens.budget import BudgetScreen
 from tuisim.tui.widgets.budget_inputs import read, written
-from tuisim.tui.widgets.budget_view import LIMITS, AnswersView, AnswerView, Sheet
+from tuisim.tui.widgets.budget_view import AnswersView, AnswerView, Sheet
 from tuisim.tui.widgets.lines import Frame, text, width_of
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.plot import Marker
@@ -99,7 +99,7 @@ async def test_the_four_answers_are_seen_at_every_size(size):
         for one in FOUND:
             assert f"{one.value:,}" in answers
             assert one.limited_by is not None
-            assert LIMITS[one.limited_by] in answers
+            assert one.limited_by.words in answers
         assert FOUND[0].words.split(";")[0] in drawn(screen, "answer").replace("\n", " ")
         assert "1,234 steps run" in drawn(screen, "answer")
         assert "2.00 ms measured" in drawn(screen, "answer")

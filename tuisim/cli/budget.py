@@ -16,7 +16,7 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
 from tuisim.predict import outlook
-from tuisim.predict.budget import Answer, Budget, Limit, LimitedBy
+from tuisim.predict.budget import Answer, Budget, Limit
 from tuisim.predict.budget import budget as solve
 from tuisim.predict.budget_check import Verification, verify
 from tuisim.predict.budget_shapes import Question
@@ -27,7 +27,6 @@ PIPED_WIDTH = 120
 NAMES = {
     Question.WIDEST: "widest", Question.DEEPEST: "deepest", Question.EPOCHS: "most epochs", Question.EXAMPLES: "most examples",
 }  # fmt: skip
-LIMITS = {LimitedBy.SECONDS: "time", LimitedBy.MEMORY: "memory", LimitedBy.VOCABULARY: "no run has more"}
 Parsed = TypeVar("Parsed", float, int)
 
 
@@ -119,7 +118,7 @@ def _cells(answer: Answer) -> tuple[str, ...]:
         units.short_count(answer.value, 19),
         *(units.duration(end) if band else "" for end in ((band.likely, band.low, band.high) if band else (0.0,) * 3)),
         units.size(one.memory_bytes),
-        LIMITS[answer.limited_by],
+        answer.limited_by.words,
     )
 
 

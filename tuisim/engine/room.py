@@ -60,7 +60,7 @@ def check(config: RunConfig, backend: Backend | None = None) -> None:
     if free is None or needed(config) <= free:
         return
     ledger = count(config)
-    memory, where = ledger.memory, " on the GPU" if device else ""
+    memory, where = step_memory(config, ledger), " on the GPU" if device else ""
     raise MemoryNeeded(
         f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "

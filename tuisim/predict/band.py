@@ -27,10 +27,6 @@ class Band:
         low, likely, high = (value * by if value and by else 0.0 for value in (self.low, self.likely, self.high))
         return Band(low, likely, high)
 
-    def __add__(self, other: Band) -> Band:
-        """The sum, where both may be off the same way at once."""
-        return Band(self.low + other.low, self.likely + other.likely, self.high + other.high)
-
     def to_dict(self) -> dict[str, float | None]:
         """Null where a value is not finite."""
         ends = {"low": self.low, "likely": self.likely, "high": self.high}

@@ -34,6 +34,11 @@ class LimitedBy(StrEnum):
     VOCABULARY = "vocabulary"
     """No run can be described with more."""
 
+    @property
+    def words(self) -> str:
+        """As people are told."""
+        return {"seconds": "time", "memory": "memory", "vocabulary": "no run has more"}[self.value]
+
 
 class Predicts(Protocol):
     """Whoever says what a run will take: `predict.outlook.Outlook`, or one made up."""

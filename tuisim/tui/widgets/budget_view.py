@@ -15,7 +15,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark, Marked
 from tuisim.predict.band import Band
-from tuisim.predict.budget import Answer, Limit, LimitedBy
+from tuisim.predict.budget import Answer, Limit
 from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import Question
 from tuisim.predict.project import ASSUMED_EPOCHS
@@ -33,7 +33,6 @@ NOUNS = {
 }  # fmt: skip
 WORDS = {"optimizer": "optimizer state", "batch": "a batch", "aside": "evaluation and setting up", "held_out": "held out"}
 """Parts of the memory whose name alone does not say what they are."""
-LIMITS = {LimitedBy.SECONDS: "time", LimitedBy.MEMORY: "memory", LimitedBy.VOCABULARY: "no run has more"}
 SPARED = ("what", "from and to", "memory", "limited by")
 """Columns, in the order in which they are left out."""
 FIGURES = ("at most", "takes", "from and to", "memory")
@@ -113,7 +112,7 @@ class AnswersView(SheetView):
             "takes": (_duration(found.wall_seconds or found.seconds) if found else "", Tone.TEXT),
             "from and to": (_reach(found.wall_seconds or found.seconds) if found else "", Tone.DIM),
             "memory": (units.size(found.memory_bytes) if found else "", Tone.TEXT),
-            "limited by": (LIMITS[answer.limited_by] if answer and answer.limited_by and found else "", Tone.TEXT),
+            "limited by": (answer.limited_by.words if answer and answer.limited_by and found else "", Tone.TEXT),
         }
 
     def _instead(self, place: int, line: Line, width: int) -> Line:

@@ -143,7 +143,7 @@ def _backend_row(row: Projected) -> _Row:
     band = row.seconds
     known = band is not None and math.isfinite(band.high)
     why = "" if known else row.reason or "not known"
-    return _Row(_named(row), units.duration(band.likely) if band else "", (reach(band),), _stretch(band), printable(why, 200))
+    return _Row(row.label, units.duration(band.likely) if band else "", (reach(band),), _stretch(band), printable(why, 200))
 
 
 def _rung_row(rung: Rung) -> _Row:
@@ -161,11 +161,6 @@ def _stretch(band: Band | None) -> Stretch | None:
 def reach(band: Band | None) -> str:
     """The ends of a band, in words."""
     return f"{units.duration(band.low)} to {units.duration(band.high)}" if band and math.isfinite(band.high) else ""
-
-
-def _named(row: Projected) -> str:
-    """By the card's name where it is another machine's; beneath the picture stands which one that is."""
-    return row.label
 
 
 # ── the line above ──
