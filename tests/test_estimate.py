@@ -6,6 +6,7 @@ import json
 import math
 import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from test_marks import unmarked
 from tuisim import data
 from tuisim.accounting import count
 from tuisim.backends import get_backend
+from tuisim.backends.probing import Probe
 from tuisim.config import RunConfig
 from tuisim.engine import Trainer, room
 from tuisim.errors import BackendError, DataError
@@ -235,6 +237,21 @@ def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
         BackendError, match=r"numba@3 float64: not on the machine card .*calibrate --backends numba --threads 3 --dtypes float64"
     ):
         predict(replace(DIGITS, backend="numba", threads=3, dtype="float64"), card())
+
+
+def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed())
+    monkeypatch.setattr(outlook, "choose", lambda config: SimpleNamespace(name=config.backend))
+    priced = replace(entry("cupy"), device="NVIDIA H100, CuPy 14.2.0, CUDA 13.0", copy_rate=1e10)
+    config = replace(DIGITS, backend="cupy")
+    for device, same in (("NVIDIA H100", True), ("NVIDIA H100, CuPy 14.2.0, CUDA 13.0", True), ("", True), ("NVIDIA A10", False)):
+        found = Probe("cupy", True, "14.2.0", device)
+        monkeypatch.setattr(outlook.backends, "known", lambda _, found=found: found)
+        if same:
+            assert Outlook(card(priced)).predict(config).backend == "cupy"
+            continue
+        with pytest.raises(BackendError, match=r"of NVIDIA H100, .*here is NVIDIA A10; tuisim calibrate --backends cupy"):
+            Outlook(card(priced)).predict(config)
 
 
 def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():

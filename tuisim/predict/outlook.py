@@ -13,7 +13,7 @@ from functools import lru_cache
 from statistics import median
 from time import monotonic
 
-from tuisim import data
+from tuisim import backends, data
 from tuisim.backends import choose
 from tuisim.config import RunConfig
 from tuisim.data import source
@@ -53,6 +53,7 @@ class Outlook:
         if self.name:
             return predict(self._as_there(config), self.card, foreign=True)
         entry = entry_of(config.resolved(), self.card)
+        _same_device(entry)
         return predict(config, self.card, slowed=self.slowed, errors=errors(entry), making=_making(config))
 
     def _as_there(self, config: RunConfig) -> RunConfig:
@@ -98,6 +99,17 @@ class Outlook:
     def best(self) -> Entry | None:
         """The entry with the best whole step."""
         return max(self.card.entries, key=lambda entry: entry.best_rate, default=None)
+
+
+def _same_device(entry: Entry) -> None:
+    """Raises BackendError where an entry is of another GPU than the one that is here, as far as that is known already."""
+    found = backends.known(entry.backend) if entry.copy_rate is not None else None
+    name = found.device.partition(",")[0] if found is not None else ""
+    if not entry.device.startswith(name):
+        raise BackendError(
+            f"backend {entry.key}: the machine card has it of {entry.device}, here is {name}; "
+            f"tuisim calibrate --backends {entry.backend} --dtypes {entry.dtype}"
+        )
 
 
 def _making(config: RunConfig) -> float | None:
