@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from tuisim.predict.card import VERSION, Card, CardError
 from tuisim.predict.document import card_document
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Point, Price
+from tuisim.store import lock
 
 PRICES = entry().prices
 POINT = Price({"call": 1e-6}, (Point(3, 4, 5, 0.25, 1.5e-6),))
@@ -34,7 +38,7 @@ def test_a_card_is_read_as_it_was_written():
 
 
 def test_the_file_is_small_and_says_what_it_is(own_folder):
-    path = cards.keep(card(POINTED))
+    path = cards.keep(card(POINTED)).path
     assert path == own_folder / "card.json"
     document = json.loads(path.read_text())
     assert (document["kind"], document["version"]) == ("machine card", VERSION)
@@ -282,3 +286,79 @@ def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):
     reader.join(10)
     assert pipe.is_fifo()
     assert json.loads(read[0])["kind"] == "machine card"
+
+
+def test_keeping_returns_the_card_as_it_is_on_disk(own_folder):
+    cards.keep(card(entry("numba")))
+    kept = cards.keep(card(entry("numpy")))
+    assert {one.backend for one in kept.card.entries} == {"numba", "numpy"}
+    assert cards.own() == cards.Found(kept.card)
+    assert (kept.path, kept.stamp) == (own_folder / "card.json", cards.stamp())
+
+
+def test_a_card_that_another_tuisim_wrote_is_put_aside_for_it(own_folder, monkeypatch):
+    newer = card(POINTED)
+    cards.document.write(own_folder / "card.json", "machine card", VERSION + 1, newer.to_dict())
+    assert "a newer tuisim wrote it" in cards.own().trouble
+    cards.keep(card(entry("numba")))
+    assert cards.own() == cards.Found(card(entry("numba")))
+    monkeypatch.setattr(cards, "VERSION", VERSION + 1)
+    assert cards.own() == cards.Found(newer)
+
+
+def test_a_card_of_another_tuisim_with_nothing_put_aside_is_named(own_folder):
+    cards.document.write(own_folder / "card.json", "machine card", VERSION - 1, card().to_dict())
+    assert "run tuisim calibrate" in cards.own().trouble
+    cards.document.write(own_folder / "card.json", "machine card", "next", card().to_dict())
+    assert "of version next" in cards.own().trouble
+    cards.keep(card())
+    assert cards.own() == cards.Found(card())
+
+
+def test_a_card_waits_for_whoever_writes_one(own_folder):
+    """Longer than a line of runs does: what is measured in 20 s is worth it."""
+    path, order = own_folder / cards.LOCK, []
+    held = Event()
+
+    def hold() -> None:
+        with lock.held(path):
+            held.set()
+            time.sleep(1.5 * lock.PATIENCE)
+            cards.document.write(own_folder / "card.json", "machine card", VERSION, card(entry("numba")).to_dict())
+            order.append("theirs")
+
+    other = Thread(target=hold)
+    other.start()
+    held.wait(10)
+    kept = cards.keep(card(entry("numpy")))
+    order.append("ours")
+    other.join(10)
+    assert order == ["theirs", "ours"]
+    assert {one.backend for one in kept.card.entries} == {"numba", "numpy"}
+
+
+def test_a_link_is_followed_and_stays_one(tmp_path, own_folder):
+    cards.keep(card())
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "folder" / "there.json")
+    for _ in range(2):  # one that leads nowhere yet, and one to a file
+        cards.export(link)
+        assert link.is_symlink()
+        assert json.loads((tmp_path / "folder" / "there.json").read_text())["kind"] == "machine card"
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no /dev/stdout here")
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_output_is_written_to_where_it_is(tmp_path, number):
+    """Into a file behind what is there already, and into a pipe; a link of the system's is not replaced."""
+    name = f"/dev/{('stdout', 'stderr')[number - 1]}"
+    code = f"from pathlib import Path; from tuisim.store import document; print('before', file=__import__('sys').std{name[8:]}); "
+    code += f"document.replace(Path({name!r}), b'between\\n'); print('after', file=__import__('sys').std{name[8:]})"
+    with open(tmp_path / "out", "wb") as file:
+        streams = {("stdout", "stderr")[number - 1]: file}
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60, **streams)
+    assert (tmp_path / "out").read_text().split() == ["before", "between", "after"]
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)
+    assert (done.stdout, done.stderr)[number - 1].decode().split() == ["before", "between", "after"]
+    assert Path("/dev/stdout").is_symlink()

@@ -22,7 +22,7 @@ from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job
 from tuisim.predict.calibrate import calibrate as measure
-from tuisim.predict.card import Card, Entry
+from tuisim.predict.card import Entry
 from tuisim.predict.document import card_document
 from tuisim.predict.shapes import figures
 from tuisim.vocabulary import DTYPES, MAX_THREADS
@@ -61,20 +61,19 @@ def calibrate(
     for job in jobs:
         get_backend(job.backend)  # which says so where it cannot work here, before anything is measured
     card = found.card
-    kept: Path | None = None
+    kept: cards.Kept | None = None
     with ProgressLine() as line:
         for job in jobs:  # each kept as it is made: what is broken off keeps the others
             told = partial(_told, line)
-            card = measure([job], card, told, quick=quick, of=len(jobs))
-            kept = cards.keep(card)
-    assert card is not None
+            kept = cards.keep(measure([job], card, told, quick=quick, of=len(jobs)))
+            card = kept.card
     assert kept is not None
     if json_:
-        print(json.dumps(card_document(card), allow_nan=False))
+        print(json.dumps(card_document(kept.card), allow_nan=False))
     else:
         console = CommandConsole(highlight=False)
         console = console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH)
-        _print(card, {job.key for job in jobs}, kept, console)
+        _print(kept, {job.key for job in jobs}, console)
     return ExitCode.DONE
 
 
@@ -111,7 +110,8 @@ def _parts(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _print(card: Card, measured: set[str], path: Path, console: Console) -> None:
+def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
+    card = kept.card
     console.print(f"[bold]{card.machine}[/] · {card.machine.cores} usable cores", soft_wrap=True)
     entries = [entry for entry in card.entries if entry.key in measured]
     console.print(_costs(entries))
@@ -125,7 +125,7 @@ def _print(card: Card, measured: set[str], path: Path, console: Console) -> None
             f"{units.percent(off[round(0.9 * (len(off) - 1))], 0)} for one in ten[/]",
             soft_wrap=True,
         )
-    console.print(f"kept in {printable(str(path), 500)}", soft_wrap=True, markup=False)
+    console.print(f"kept in {printable(str(kept.path), 500)}", soft_wrap=True, markup=False)
 
 
 def _costs(entries: list[Entry]) -> Table:

@@ -58,7 +58,7 @@ def here(config: RunConfig) -> Outlook:
         with ProgressLine() as line:
             card = calibrate([job], found.card, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
         try:
-            cards.keep(card)
+            card = cards.keep(card).card
         except DataError as error:
             print(f"tuisim: {error}; it is measured again next time", file=sys.stderr)
         return Outlook(card)

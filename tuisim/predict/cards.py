@@ -12,12 +12,15 @@ from pathlib import Path
 
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
-from tuisim.predict.machine import Machine, this_machine
+from tuisim.predict.machine import this_machine
 from tuisim.store import document, lock
 from tuisim.store.folder import folder, needed
 
 OWN, LOCK = "card.json", "card.lock"
+PATIENCE = 10.0
+"""Seconds for another process to let go of the lock, which takes it milliseconds; after that it hangs and is not waited for."""
 _OTHERS, _EARLIER = "cards", "earlier"
+Stamp = tuple[tuple[str, int, int], ...]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -30,6 +33,17 @@ class Found:
     """In one line, with the remedy; empty where there is a card, or where none was ever made."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """This machine's card as it is on disk now."""
+
+    card: Card
+    """With what another process has measured meanwhile."""
+    path: Path
+    stamp: Stamp
+    """As `stamp` was just then."""
+
+
 def own() -> Found:
     """This machine's card; one that is broken, or of before something changed, is named and not used."""
     where = folder()
@@ -38,50 +52,68 @@ def own() -> Found:
     try:
         card = load(where / OWN)
     except DataError as error:
-        return Found(None, f"{error}; ignored: run tuisim calibrate")
+        before = _earlier(where, _of_version(VERSION)) if isinstance(error, document.OtherVersion) else None
+        return Found(before) if before else Found(None, f"{error}; ignored: run tuisim calibrate")
     changed = card.machine.differs(this_machine())
     if changed:
-        before = _earlier(where, this_machine())
+        before = _earlier(where, this_machine().id)
         if before is not None:
             return Found(before)
         return Found(None, f"the machine card no longer holds ({printable(changed, 300)}): run tuisim calibrate")
     return Found(card)
 
 
-def keep(card: Card) -> Path:
-    """Write this machine's card; where it is now. Raises Unwritable.
+def keep(card: Card) -> Kept:
+    """Write this machine's card. Raises Unwritable.
 
-    One of the same computer with other libraries or cores is put aside, and found again once they are back. What another
-    process has measured meanwhile stays on it.
+    One of the same computer with other libraries or cores is put aside, and found again once they are back; so is one that
+    another tuisim wrote. What another process has measured meanwhile stays on it.
     """
     where = needed()
     path = where / OWN
-    with document.writing(path), lock.held(where / LOCK):
+    with document.writing(path), lock.held(where / LOCK, PATIENCE):
         try:
             old = load(path) if os.path.exists(path) else None
+        except document.OtherVersion as error:
+            os.replace(path, _aside(where) / f"{_of_version(error.version)}.json")
+            old = None
         except DataError:  # broken, and to be replaced
             old = None
         if old is not None and old.machine.differs(card.machine):
-            aside = where / _EARLIER
-            aside.mkdir(exist_ok=True)
-            document.write(aside / f"{old.machine.id}.json", KIND, VERSION, old.to_dict())
+            os.replace(path, _aside(where) / f"{old.machine.id}.json")
         elif old is not None:
-            for entry in old.entries:
-                mine = card.entry(entry.backend, entry.threads, entry.dtype)
-                if mine is None or mine.made < entry.made:
-                    card = card.with_entry(entry)
+            card = _with_newer(card, old)
         document.write(path, KIND, VERSION, card.to_dict())
-    return path
+        return Kept(card, path, stamp())
 
 
-def _earlier(where: Path, machine: Machine) -> Card | None:
-    """The card that was put aside when this machine was another for a while; none where that cannot be used."""
-    path = where / _EARLIER / f"{machine.id}.json"
+def _with_newer(card: Card, other: Card) -> Card:
+    """With the other's entries where they are newer, or the only ones of their kind."""
+    for entry in other.entries:
+        mine = card.entry(entry.backend, entry.threads, entry.dtype)
+        if mine is None or mine.made < entry.made:
+            card = card.with_entry(entry)
+    return card
+
+
+def _aside(where: Path) -> Path:
+    aside = where / _EARLIER
+    aside.mkdir(exist_ok=True)
+    return aside
+
+
+def _of_version(version: int | None) -> str:
+    return f"version-{version}"
+
+
+def _earlier(where: Path, name: str) -> Card | None:
+    """The card that was put aside under that name; none where it cannot be used."""
+    path = where / _EARLIER / f"{name}.json"
     try:
         card = load(path) if os.path.exists(path) else None
     except DataError:
         return None
-    return None if card is None or card.machine.differs(machine) else card
+    return None if card is None or card.machine.differs(this_machine()) else card
 
 
 def load(path: Path) -> Card:
@@ -124,7 +156,7 @@ def others() -> dict[str, Card]:
     return found
 
 
-def stamp() -> tuple[tuple[str, int, int], ...]:
+def stamp() -> Stamp:
     """What changes when any card does: (path, when written, size) of each."""
     where = folder()
     if where is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,15 @@ _OURS = ("kind", "version")
 
 class Unreadable(DataError):
     """A kept file that is missing, broken, or of another kind or version; the message names it and says what."""
+
+
+class OtherVersion(Unreadable):
+    """Of the right kind, written by another tuisim."""
+
+    def __init__(self, message: str, version: int | None) -> None:
+        super().__init__(message)
+        self.version = version
+        """Of the file; none where it is no number."""
 
 
 class Unwritable(DataError):
@@ -44,11 +54,20 @@ def write(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file at `path`, all at once; a device or a pipe is written to. Raises Unwritable."""
+    """Put `data` in the place of the file at `path`, all at once; links are followed. Raises Unwritable.
+
+    A device or a pipe is written to, and so is what this process has open as its output.
+    """
     with writing(path):
+        if (output := _output(path)) is not None:
+            sys.stdout.flush()
+            with open(output, "wb", closefd=False) as stream:
+                stream.write(data)
+            return
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
+        path = Path(os.path.realpath(path))
         file, temporary = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         try:
             with open(file, "wb") as stream:
@@ -60,6 +79,15 @@ def replace(path: Path, data: bytes) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+def _output(path: Path) -> int | None:
+    """Which of this process's outputs it is, as /dev/stdout may be: a file behind it has a place that it is written at."""
+    for descriptor in (1, 2):
+        with suppress(OSError):  # closed, or not there
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+    return None
 
 
 def read(path: Path, kind: str, version: int) -> dict[str, Any]:
@@ -92,7 +120,8 @@ def _check(name: str, document: dict[str, Any], kind: str, version: int) -> None
         newer = type(its_version) is int and its_version > version
         remedy = "a newer tuisim wrote it, which can read it" if newer else "make it again"
         written = "none" if its_version is None else printable(its_version, 20)
-        raise Unreadable(f"{name} is a {kind} of version {written}, not {version}: {remedy}")
+        number = its_version if type(its_version) is int else None
+        raise OtherVersion(f"{name} is a {kind} of version {written}, not {version}: {remedy}", number)
 
 
 def contents(path: Path, most: int) -> bytes:

@@ -13,18 +13,18 @@ from pathlib import Path
 from time import monotonic, sleep
 
 PATIENCE, PAUSE = 1.0, 0.01
-"""Seconds until it is gone on without, and between two tries."""
+"""Seconds until it is gone on without, unless said, and between two tries."""
 
 
 @contextmanager
-def held(path: Path) -> Iterator[bool]:
+def held(path: Path, patience: float = PATIENCE) -> Iterator[bool]:
     """Whether nobody else holds the lock at `path` inside; where the system has no locks, nobody is known to.
 
     Raises OSError where the file cannot be opened.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        got, until = _taken(file), monotonic() + PATIENCE
+        got, until = _taken(file), monotonic() + patience
         while got is None and monotonic() < until:
             sleep(PAUSE)
             got = _taken(file)

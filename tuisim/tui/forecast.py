@@ -212,9 +212,7 @@ class Forecast(Background):
             self._read()
             before = self._news.outlook.card if self._news.outlook else None
             card = _aside(lambda: self._measure([job], before, self._tell, quick=True, wanted=self._go_on))
-            trouble = _kept(card)
-            self._stamp = cards.stamp()
-            self._look_at(card, trouble)
+            self._look_at(*self._kept(card))
         except Unwanted:
             self._publish(self._news.trouble)
         except TuisimError as error:
@@ -222,6 +220,15 @@ class Forecast(Background):
             self._publish(self._news.trouble, failed={**self._news.failed, job: why})
         finally:
             self._at_work = False
+
+    def _kept(self, card: Card) -> tuple[Card, str]:
+        """The card as it is on disk now, and nothing; or as it was measured, and why it could not be kept."""
+        try:
+            kept = cards.keep(card)
+        except DataError as error:
+            return card, f"{printable(str(error), 300)}; it is measured again at the next start"
+        self._stamp = kept.stamp
+        return kept.card, ""
 
     def _go_on(self) -> bool:
         return self.wanted and self._attended is not None and not self._busy()
@@ -294,12 +301,3 @@ def _at_speed(card: Card) -> Outlook:
     outlook = steady(card)
     _ = outlook.slowed  # looked at here alone, never while somebody types
     return outlook
-
-
-def _kept(card: Card) -> str:
-    """Why the card could not be kept; empty where it was."""
-    try:
-        cards.keep(card)
-    except DataError as error:
-        return f"{printable(str(error), 300)}; it is measured again at the next start"
-    return ""
