@@ -15,6 +15,7 @@ from test_marks import unmarked
 from tuisim import RunConfig, count
 from tuisim.cli import budget as cli
 from tuisim.data import rows
+from tuisim.engine import room
 from tuisim.errors import ConfigError, DataError
 from tuisim.marks import Mark
 from tuisim.predict.band import Band
@@ -38,6 +39,7 @@ class MadeUp:
     foreign: bool = False
     asked: int = 0
     step: float = STEP
+    backend: str = "numpy"
 
     def predict(self, config: RunConfig) -> Prediction:
         self.asked += 1
@@ -47,7 +49,7 @@ class MadeUp:
         seconds = seconds_of(config, self.step)
         band = seconds if seconds is None else Band(seconds, seconds, seconds)
         return Prediction(
-            config=config, ledger=ledger, backend="numpy", threads=1, machine="made up", foreign=self.foreign, slowed=1.0,
+            config=config, ledger=ledger, backend=self.backend, threads=1, machine="made up", foreign=self.foreign, slowed=1.0,
             prices=tuple((op, step / len(ledger.program.ops)) for op in ledger.program.ops), overhead=0.0, calls=0.0,
             step=Band(step, step, step), epoch=None, seconds=band, wall_seconds=band if self.known_wall else None,
             memory=bytes_of(config),
@@ -64,7 +66,8 @@ def seconds_of(config: RunConfig, step: float = STEP) -> float | None:
 
 
 def bytes_of(config: RunConfig) -> Memory:
-    return Memory(4 * weights_of(config), 0, 0, 0, 0, 0, 100 * (rows(config) or 0), 0)
+    examples = rows(config)
+    return Memory(4 * weights_of(config), 0, 0, 0, 0, 0, None if examples is None else 100 * examples, 0)
 
 
 def weights_of(config: RunConfig) -> int:
@@ -112,6 +115,26 @@ def test_few_predictions_are_asked_for():
         outlook = MadeUp()
         assert ask(question, CONFIG, outlook, Limit(1e6, 10**12)).value is not None
         assert outlook.asked < 60, question
+
+
+def test_no_more_than_a_run_can_be_has_its_words():
+    deepest = ask(Question.DEEPEST, CONFIG, MadeUp(), Limit(1e9))
+    assert deepest.limited_by is not None
+    assert deepest.limited_by.words == "what a run can be"
+    assert deepest.words.endswith("; no run can be described with more")
+
+
+def test_a_memory_without_the_data_says_so(tmp_path):
+    file = replace(CONFIG, dataset=str(tmp_path / "rows.csv"), examples=None)
+    assert "without its data, which only the file would tell" in ask(Question.WIDEST, file, MadeUp(), Limit(None, 12_000)).words
+    assert "without its data" not in ask(Question.WIDEST, CONFIG, MadeUp(), Limit(None, 12_000)).words
+
+
+def test_only_the_memory_it_is_computed_in_is_asked(monkeypatch):
+    monkeypatch.setattr(room, "available", lambda: 1_000)
+    for outlook, asked in ((MadeUp(), True), (MadeUp(foreign=True), False), (MadeUp(backend="cupy"), False)):
+        words = ask(Question.WIDEST, CONFIG, outlook, Limit(None, 12_000)).words
+        assert ("more memory than the 1000 B that are free" in words) == asked, words
 
 
 def test_what_limits_is_named():

@@ -15,11 +15,12 @@ from test_marks import unmarked
 
 from tuisim import data
 from tuisim.accounting import count
-from tuisim.backends import get_backend
+from tuisim.backends import get_backend, registry
 from tuisim.backends.probing import Probe
 from tuisim.config import RunConfig
+from tuisim.data.facts import held_out_beside
 from tuisim.engine import Trainer, room
-from tuisim.errors import BackendError, DataError
+from tuisim.errors import BackendError, DataError, MemoryNeeded
 from tuisim.measure.pulse import Beat, Slowed, Unrest
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
@@ -244,14 +245,50 @@ def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
     monkeypatch.setattr(outlook, "choose", lambda config: SimpleNamespace(name=config.backend))
     priced = replace(entry("cupy"), device="NVIDIA H100, CuPy 14.2.0, CUDA 13.0", copy_rate=1e10)
     config = replace(DIGITS, backend="cupy")
-    for device, same in (("NVIDIA H100", True), ("NVIDIA H100, CuPy 14.2.0, CUDA 13.0", True), ("", True), ("NVIDIA A10", False)):
+    for device, same in (
+        ("NVIDIA H100", True), ("NVIDIA H100, CuPy 14.2.0, CUDA 13.0", True), ("", True),
+        ("NVIDIA A10", False), ("NVIDIA H1", False), ("NVIDIA H100X", False),
+    ):  # fmt: skip
         found = Probe("cupy", True, "14.2.0", device)
         monkeypatch.setattr(outlook.backends, "known", lambda _, found=found: found)
         if same:
             assert Outlook(card(priced)).predict(config).backend == "cupy"
             continue
-        with pytest.raises(BackendError, match=r"of NVIDIA H100, .*here is NVIDIA A10; tuisim calibrate --backends cupy"):
+        with pytest.raises(BackendError, match=rf"of NVIDIA H100, .*here is {device}; tuisim calibrate --backends cupy"):
             Outlook(card(priced)).predict(config)
+
+
+def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_are_made_anew():
+    there = replace(entry("cupy"), copy_rate=1e9)
+    for examples, times in ((10_000, 1), (10**6, 10)):
+        config = replace(DIGITS, backend="cupy", dataset="teacher", examples=examples)
+        near, far = (predict(config, card(one), making=1e-6).wall_seconds for one in (replace(there, copy_rate=None), there))
+        assert near is not None
+        assert far is not None
+        row = 64 * 4 + 8
+        assert far.likely - near.likely == pytest.approx((times * examples + held_out_beside(examples, 0.1)) * row / 1e9)
+
+
+def test_nobody_who_cannot_wait_looks_at_the_machine(monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: pytest.fail("it was looked at"))
+    cards.keep(card())
+    assert [one.label for one in outlook.priced(DIGITS)] == ["numpy@1"]
+    monkeypatch.setattr(outlook, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
+    assert outlook.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
+
+
+def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
+    monkeypatch.setattr(room, "available", lambda: 1_000)
+    with pytest.raises(MemoryNeeded):
+        room.check(DIGITS)
+    room.check(replace(DIGITS, backend="cupy"))
+    card_ = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, ceilings=lambda _: None, costs=None)
+    with pytest.raises(MemoryNeeded, match=r"2\.0 KiB are free on the GPU"):
+        room.check(replace(DIGITS, backend="cupy"), card_)
+    there = {"numpy": Probe("numpy", True), "scalar": Probe("scalar", True), "numba": None}
+    for cupy, asked in ((Probe("cupy", False), True), (Probe("cupy", True), False), (None, False)):
+        monkeypatch.setattr(registry, "known", lambda name, cupy=cupy: {**there, "cupy": cupy}[name])
+        assert room.free_bytes("auto") == (1_000 if asked else None)
 
 
 def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
@@ -297,7 +334,7 @@ def test_without_a_card_there_is_a_remedy_and_no_rate():
 
 def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
     asked: list[Beat] = []
-    monkeypatch.setattr(outlook, "slowdown", lambda best, _: asked.append(best) or Slowed(1.5, 1.2))
+    monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or Slowed(1.5, 1.2))
     now = [0.0]
     seen = Outlook(card(), clock=lambda: now[0])
     assert [seen.slowed, seen.slowed] == [Slowed(1.5, 1.2)] * 2

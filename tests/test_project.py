@@ -27,7 +27,7 @@ PER_EXAMPLE = Band(1e-6, 2e-6, 4e-6)
 RATE = Rate(1e9, "numpy@1")
 
 
-def price(config: RunConfig) -> Sequence[Priced]:
+def price(config: RunConfig, own: outlook.Outlook | None = None) -> Sequence[Priced]:
     """An epoch takes as long as it has examples; one backend is not here, one price is from elsewhere."""
     assert config.examples is not None
     step, epoch = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples)

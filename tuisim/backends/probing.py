@@ -53,6 +53,8 @@ class Home:
     """What brings the library."""
     mend: str = ""
     """What may help where it is there and does not work."""
+    own_memory: bool = False
+    """Whether it computes in a device's memory."""
 
     def make(self) -> Any:
         """The backend itself; raises whatever its library raises."""

@@ -31,7 +31,7 @@ _HOMES = {
         "pip install 'tuisim[numba]'",
         "pip install --upgrade numba, or the NumPy that it asks for",
     ),
-    "cupy": Home("tuisim.backends.cupy", "CupyBackend", "cupy"),
+    "cupy": Home("tuisim.backends.cupy", "CupyBackend", "cupy", own_memory=True),
 }
 _WORTH_A_GPU = 3_000_000
 """B·N·M of the largest layer from which `auto` takes a GPU where there is one.
@@ -90,6 +90,17 @@ def known(name: str) -> Probe | None:
         return None
     at_hand = name in _found or home.library is None or home.library in sys.modules or not installed(home)
     return probe(name) if at_hand else None
+
+
+def has_own_memory(name: str) -> bool:
+    """Whether it computes in the memory of a device and not the host's; told without importing anything for it.
+
+    Of `auto`: whether there may be such a one for it to choose. Raises BackendError for a name that is none.
+    """
+    if name != AUTO:
+        return _home(name).own_memory
+    devices = (known(one) for one, home in _HOMES.items() if home.own_memory)
+    return any(found is None or found.available for found in devices)
 
 
 def get_backend(name: str) -> Backend:

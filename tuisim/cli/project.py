@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,7 +17,7 @@ from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
-from tuisim.predict import outlook
+from tuisim.predict import cards, outlook
 from tuisim.predict.project import VOLUMES, Climb, Price, Projection, climb, document
 from tuisim.predict.project import project as project_volume
 from tuisim.units import layers_text
@@ -38,7 +39,7 @@ def project(
     """Project how long training takes: at --examples, or from the digits to a trillion examples, on every backend measured."""
     alone = ladder and layers is None and config is None
     chosen = None if alone else resolve(layers, options, config)
-    found = [] if chosen is None else _projections(chosen, outlook.priced)
+    found = [] if chosen is None else _projections(chosen, partial(outlook.priced, own=_own()))
     known = climb(outlook.best_rate(), *_sizes(options)) if ladder else None
     if json_:
         print(json.dumps(document(found, known), allow_nan=False))
@@ -50,6 +51,12 @@ def project(
     if known is not None:
         _print_ladder(known, console)
     return ExitCode.DONE
+
+
+def _own() -> outlook.Outlook | None:
+    """This machine's outlook, at the speed it has now; none where it has no card."""
+    card = cards.own().card
+    return None if card is None else outlook.steady(card)
 
 
 def _projections(config: RunConfig, price: Price) -> list[Projection]:

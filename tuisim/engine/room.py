@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tuisim.accounting import Ledger, Memory, count
-from tuisim.backends import Backend, OnDevice
+from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
 from tuisim.data.memory import available
 from tuisim.engine.network import EVALUATION_BATCH
@@ -50,17 +50,26 @@ def _value_bytes(config: RunConfig) -> int:
     return BOXED if config.backend == "scalar" else _itemsize(config)
 
 
-def check(config: RunConfig, backend: Backend | None = None) -> None:
-    """Raises MemoryNeeded, with what would fit, where a step is too large for the memory that `backend` computes in.
+def free_bytes(backend: Backend | str) -> int | None:
+    """Bytes free in the memory that a backend computes in: its device's, or this machine's; none where it cannot be told.
 
-    That is this machine's unless the backend has a device with its own.
+    Of a device only the backend itself can tell, not its name: nothing is opened to ask.
     """
-    device = isinstance(backend, OnDevice)
-    free = backend.free_bytes() if isinstance(backend, OnDevice) else available()
+    if isinstance(backend, str):
+        return None if has_own_memory(backend) else available()
+    return backend.free_bytes() if isinstance(backend, OnDevice) else available()
+
+
+def check(config: RunConfig, backend: Backend | None = None) -> None:
+    """Raises MemoryNeeded, with what would fit, where a step is too large for the memory that it is computed in.
+
+    Without the backend itself, that of a device is not asked: the run will.
+    """
+    free = free_bytes(config.backend if backend is None else backend)
     if free is None or needed(config) <= free:
         return
     ledger = count(config)
-    memory, where = step_memory(config, ledger), " on the GPU" if device else ""
+    memory, where = step_memory(config, ledger), " on the GPU" if isinstance(backend, OnDevice) else ""
     raise MemoryNeeded(
         f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "

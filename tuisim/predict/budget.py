@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tuisim import data, units
 from tuisim.config import RunConfig
 from tuisim.config_checks import is_number
-from tuisim.data.memory import available
+from tuisim.engine.room import free_bytes
 from tuisim.errors import ConfigError, Mistake
 from tuisim.marks import Mark
 from tuisim.predict.band import Band
@@ -37,7 +37,7 @@ class LimitedBy(StrEnum):
     @property
     def words(self) -> str:
         """As people are told."""
-        return {"seconds": "time", "memory": "memory", "vocabulary": "no run has more"}[self.value]
+        return {"seconds": "time", "memory": "memory", "vocabulary": "what a run can be"}[self.value]
 
 
 class Predicts(Protocol):
@@ -248,7 +248,7 @@ class _Search:
             named += f" ({_layers(self._shape.of(self._config, found))})"
         words = f"{named}: {' and '.join(taken.values())}"
         if by is LimitedBy.VOCABULARY:
-            words += "; no run has more"
+            words += "; no run can be described with more"
         elif (more := self._takes(found + 1)[by]) != taken[by]:
             words += f"; {units.short_count(found + 1, 19)} would take {more}"
         else:
@@ -258,7 +258,9 @@ class _Search:
             words += "; of its time only that of the steps is known"
         if one.beyond is not None:
             words += f"; its largest product is {units.figure(one.beyond)} × any that was measured, and no band knows of that"
-        free = None if one.foreign else available()
+        if self._limit.memory is not None and one.memory.data is None:
+            words += "; without its data, which only the file would tell"
+        free = None if one.foreign else free_bytes(one.backend)
         if free is not None and one.memory_bytes > free:
             words += f"; more memory than the {units.size(free)} that are free"
         return words

@@ -14,7 +14,7 @@ import numpy as np
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
-from tuisim.data.source import is_resident, kept_bytes
+from tuisim.data.source import is_resident, kept_bytes, row_bytes
 from tuisim.engine import room
 from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.network import EVALUATION_BATCH
@@ -170,9 +170,20 @@ def _outside(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps:
         if making is None:
             return None
         loop += _times(making, config.epochs * ledger.examples)
-    if entry.copy_rate is not None and (kept := kept_bytes(config, ledger.examples)) is not None:
-        loop += sum(kept) / entry.copy_rate
+    if entry.copy_rate is not None and (copied := _copied(config, ledger.examples)) is not None:
+        loop += _times(1 / entry.copy_rate, copied)
     return loop + _validation(config, entry, by, held, ledger.examples, steps)
+
+
+def _copied(config: RunConfig, examples: int) -> int | None:
+    """Bytes of rows that a device gets: those that are kept once, those made anew each epoch again; none where unknown."""
+    kept = kept_bytes(config, examples)
+    if kept is None:
+        return None
+    assert config.epochs is not None
+    if config.resolved_dataset in SYNTHETIC and not is_resident(config, examples):
+        return config.epochs * examples * row_bytes(config) + kept[1]
+    return sum(kept)
 
 
 def _held_out(config: RunConfig, examples: int) -> int | None:

@@ -18,7 +18,7 @@ from tuisim.backends import choose
 from tuisim.config import RunConfig
 from tuisim.data import source
 from tuisim.errors import BackendError, ClockError, DataError
-from tuisim.measure.pulse import LOOK_SECONDS, Slowed, slowdown
+from tuisim.measure.pulse import Slowed, slowdown
 from tuisim.predict import cards
 from tuisim.predict.card import Card, Entry
 from tuisim.predict.estimate import AT_ITS_BEST, entry_of, predict
@@ -43,18 +43,27 @@ class Outlook:
     name: str = ""
     """The other machine's; empty for this one."""
     clock: Callable[[], float] = monotonic
-    look_seconds: float = LOOK_SECONDS
-    """For finding out how fast this machine is; 0 for whoever cannot wait."""
+    looks: bool = True
+    """Whether it takes a moment to find out how fast this machine is now; else it is as it was on the whole when calibrated."""
     _slowed: tuple[float, Slowed] | None = field(default=None, init=False)
 
-    def predict(self, config: RunConfig) -> Prediction:
-        """What `config` would take. Raises BackendError where the card has no price for it."""
+    def predict(self, config: RunConfig, making: bool = True) -> Prediction:
+        """What `config` would take. Raises BackendError where the card has no price for it.
+
+        Without `making`, rows that are made as the run goes are not tried, and its wall time is not told where they are.
+        """
         config = replace(config, backend=choose(config).name)
         if self.name:
             return predict(self._as_there(config), self.card, foreign=True)
         entry = entry_of(config.resolved(), self.card)
         _same_device(entry)
-        return predict(config, self.card, slowed=self.slowed, errors=errors(entry), making=_making(config))
+        return predict(
+            config,
+            self.card,
+            slowed=self.slowed if self.looks else None,
+            errors=errors(entry),
+            making=_making(config) if making else None,
+        )
 
     def _as_there(self, config: RunConfig) -> RunConfig:
         """Unless a number of threads is asked for, as many as that machine was measured with: it has other cores."""
@@ -68,7 +77,7 @@ class Outlook:
             return AT_ITS_BEST
         if self._slowed is None or self.clock() - self._slowed[0] > FRESH_SECONDS:
             try:
-                found = slowdown(self.card.pulse, self.look_seconds)
+                found = slowdown(self.card.pulse)
             except ClockError:  # nobody can say; it will be said to whoever measures
                 found = AT_ITS_BEST
             self._slowed = self.clock(), found
@@ -89,7 +98,7 @@ class Outlook:
             chosen = replace(config, backend=entry.backend, threads=entry.threads)
             label = f"{entry.label} {self.name}".rstrip()
             try:
-                one = self.predict(chosen)
+                one = self.predict(chosen, making=False)
                 found.append(Priced(label, machine, bool(self.name), one.step, one.epoch))
             except BackendError as error:
                 found.append(Priced(label, machine, bool(self.name), None, None, str(error)))
@@ -103,9 +112,9 @@ class Outlook:
 
 def _same_device(entry: Entry) -> None:
     """Raises BackendError where an entry is of another GPU than the one that is here, as far as that is known already."""
-    found = backends.known(entry.backend) if entry.copy_rate is not None else None
-    name = found.device.partition(",")[0] if found is not None else ""
-    if not entry.device.startswith(name):
+    found = backends.known(entry.backend) if backends.has_own_memory(entry.backend) else None
+    name, measured = (device.partition(",")[0] for device in ("" if found is None else found.device, entry.device))
+    if name not in ("", measured):
         raise BackendError(
             f"backend {entry.key}: the machine card has it of {entry.device}, here is {name}; "
             f"tuisim calibrate --backends {entry.backend} --dtypes {entry.dtype}"
@@ -145,13 +154,16 @@ def everywhere() -> tuple[Outlook, ...]:
 def _everywhere(_: tuple[tuple[str, int, int], ...]) -> tuple[Outlook, ...]:
     own = cards.own().card
     return (
-        *((Outlook(own, look_seconds=0.0),) if own is not None else ()),
+        *((Outlook(own, looks=False),) if own is not None else ()),
         *(Outlook(card, name) for name, card in cards.others().items()),
     )
 
 
 def priced(config: RunConfig, own: Outlook | None = None) -> list[Priced]:
-    """What a step and an epoch of `config` cost on every backend of every card; `own` is this machine's where it is at hand."""
+    """What a step and an epoch of `config` cost on every backend of every card, in milliseconds: nothing is measured here.
+
+    `own` is this machine's outlook, which may know how fast the machine is now.
+    """
     found = everywhere()
     outlooks = found if own is None else (own, *(one for one in found if one.name))
     return [one for outlook in outlooks for one in outlook.priced(config)]
