@@ -15,7 +15,7 @@ from tuisim.cli import main
 from tuisim.config import RunConfig
 from tuisim.engine import subject
 from tuisim.engine.subject import Subject
-from tuisim.errors import ClockError, ExitCode
+from tuisim.errors import ClockError, ExitCode, RunError
 from tuisim.measure import pulse
 from tuisim.measure.pulse import Beat
 from tuisim.predict import calibrate, cards, outlook, runcosts, sample
@@ -51,6 +51,14 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ── measuring ──
+
+
+def test_what_makes_no_prices_is_not_kept(monkeypatch):
+    """Else the reader would refuse the card, and whatever else is on it."""
+    fitted = calibrate.fit
+    monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
+    with pytest.raises(RunError, match=r"makes no prices \(.*dense.*: missing\)"):
+        calibrate.calibrate([Job("numpy", 1, "float32")], quick=True)
 
 
 def test_a_pulse_knows_its_best_and_a_better_one_of_before():

@@ -15,11 +15,11 @@ from tuisim.accounting.ledger import step_operations
 from tuisim.backends import Backend, Costs, OnDevice, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
-from tuisim.errors import TuisimError
+from tuisim.errors import RunError, TuisimError
 from tuisim.measure.peaks import peaks_of
 from tuisim.measure.pulse import QUIET, Beat, Pulse
 from tuisim.predict import runcosts
-from tuisim.predict.card import Card, Entry
+from tuisim.predict.card import Card, CardError, Entry
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prices import Prices, as_felt, at_best, fit
@@ -86,8 +86,17 @@ def calibrate(
         with get_backend(job.backend).threads(job.threads):
             pulse = Pulse(card.pulse)
             entry = _entry(job, card, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted, patience)  # type: ignore[misc]
-            card = card.with_entry(entry)
+            card = card.with_entry(_readable(entry, card))
     return card
+
+
+def _readable(entry: Entry, card: Card) -> Entry:
+    """What can be read again. Raises RunError where what was measured makes no prices, as with a clock that jumps."""
+    try:
+        Card.from_dict(Card(card.machine, (entry,)).to_dict())
+    except CardError as error:
+        raise RunError(f"what was measured makes no prices ({error}): try again while less else is at work") from None
+    return entry
 
 
 def _entry(

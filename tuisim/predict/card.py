@@ -242,7 +242,7 @@ class _Reader:
         value = self._get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             raise CardError(f"{self.at(name)} = {printable(value)}: a number from {least:g} to {most:g}")
-        if kind(value) != value:
+        if kind is int and kind(value) != value:
             raise CardError(f"{self.at(name)} = {printable(value)}: a whole number")
         return kind(value)
 
