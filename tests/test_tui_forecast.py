@@ -28,10 +28,10 @@ from tuisim.predict.card import Card
 from tuisim.predict.estimate import predict
 from tuisim.predict.prediction import Prediction
 from tuisim.tui import forecast as forecast_module
-from tuisim.tui.edits import Edits, change
+from tuisim.tui.edits import Change, Edits, change
 from tuisim.tui.forecast import VARIABLE, Forecast, Foreseen, Measuring
 from tuisim.tui.screens.setup import SetupScreen
-from tuisim.tui.widgets.setup_forecast import SetupForecast, _changed
+from tuisim.tui.widgets.setup_forecast import SetupForecast, _changed, _machine
 from tuisim.tui.widgets.setup_ledger import SetupLedger
 from tuisim.tui.widgets.setup_values import write
 
@@ -322,6 +322,30 @@ def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
     alike = _changed(change(predict(DIGITS, card()), predict(replace(DIGITS, layers=(64, 64, 10)), card()))).plain
     assert " time" in alike
     assert "a step" not in alike
+
+
+def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
+    found = predict(replace(DIGITS, threads=1), card())
+    found = replace(found, machine="Abacus 9000, Beads 1.0")
+    assert _machine(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
+    assert _machine(found, 20) == "on numpy@1"
+    assert _machine(replace(found, slowed=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, at 1.5 × its best time"
+    far = replace(found, slowed=1.5, beyond=40.0)
+    beyond = "largest product 40.0 × any measured"
+    for width, words in ((80, f"numpy@1, at 1.5 × its best time; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
+        assert _machine(far, width) == words
+
+
+def test_memory_says_whether_the_data_are_in_it(tmp_path):
+    widget = SetupForecast()
+    for config, words in ((DIGITS, "counted, with its data"), (replace(DIGITS, dataset="rows.csv"), "counted, without its data")):
+        widget.show(Foreseen(predict(replace(config, threads=1), card())), None)
+        assert words in "\n".join(line.plain for line in widget._column(60))
+
+
+def test_an_arrow_goes_the_way_of_what_is_shown():
+    only = Change(time=None, of="in all", step=0.98, multiplications=None, memory=None)
+    assert _changed(only).plain == "▲ +98 % a step"
 
 
 def by_ledger(hidden: int) -> float:

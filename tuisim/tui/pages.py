@@ -118,7 +118,7 @@ class Paged(FailingQuietly):
     def pause_training(self) -> None:
         """For a page that measures, until it is left."""
         if self.worker is not None:
-            self.worker.control.pause("paused to measure: space goes on")
+            self.worker.control.pause("paused to measure")
             self._held = self.worker
 
     def on_run_screen_uncovered(self) -> None:

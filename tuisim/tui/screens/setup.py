@@ -23,6 +23,7 @@ from tuisim import backends, data
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine import room
+from tuisim.engine.room import step_memory
 from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
 from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS, Preset
@@ -159,6 +160,7 @@ class SetupScreen(Screen[None]):
         self.query_one(SetupLedger).ledger = ledger
         matching = (preset.name for preset in self._presets if write(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
+        self._prediction = None  # that of before, until this one is foreseen
         self._show_start(ledger)
         self._foresee_soon(ledger)
 
@@ -216,7 +218,7 @@ class SetupScreen(Screen[None]):
         self.query_one("#start", Button).disabled = config is None
         why = f"✗ mend first: {', '.join(wrong)}" if wrong else ""
         if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
-            memory = self._prediction.memory_bytes if self._prediction else ledger.memory.total
+            memory = self._prediction.memory_bytes if self._prediction else step_memory(ledger.config, ledger).total
             why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}{'' if self._prediction else ' a step'}"
         said = self.query_one("#setup-why", Static)
         said.update(why)

@@ -68,7 +68,7 @@ class SetupForecast(Static):
         memory = Content.assemble(
             (f"{'memory':<12}", "$secondary"),
             f"{weight(found.memory_bytes):>10}",
-            ("  counted, with its data", "$secondary"),
+            ("  counted, with its data" if found.memory.data is not None else "  counted, without its data", "$secondary"),
         )
         dearest = Content.assemble(
             (f"{'costliest':<12}", "$secondary"),
@@ -176,7 +176,7 @@ def _changed(change: Change | None) -> Content:
         parts.append(f"{_signed(change.multiplications)} multiplications per example")
     elif change.memory is not None:
         parts.append(f"{_signed_share(change.memory)} memory")
-    more = next((one for one in (change.time, change.multiplications, change.memory) if one is not None), 0.0)
+    more = next((one for one in (change.time, change.step, change.multiplications, change.memory) if one is not None), 0.0)
     sign = "▲" if more > 0 else "▼"
     return Content.assemble((f"{sign} ", "$warning" if more > 0 else "$success"), ", ".join(parts)) if parts else Content("")
 
@@ -203,13 +203,15 @@ def _signed(value: float) -> str:
 
 
 def _machine(found: Prediction, width: int) -> str:
-    """What the times hold for."""
+    """What the times hold for, in as many words as there is room for."""
     by = f"{found.backend}@{found.threads}"
+    slowed = f", at {found.slowed:.1f} × its best time" if found.slowed > QUIET else ""
     if found.beyond is not None:
-        return f"its largest product is {units.figure(found.beyond)} × any measured"
-    if found.slowed > QUIET:
-        by += f", at {found.slowed:.1f} × its best time"
-    return next((words for words in (f"on {found.machine}, {by}", f"on {by}") if len(words) <= width), by)
+        beyond = f"{units.figure(found.beyond)} × any measured"
+        ways = [f"{by}{slowed}; largest product {beyond}", f"{by}; largest product {beyond}", f"largest product {beyond}"]
+    else:
+        ways = [f"on {found.machine}, {by}{slowed}", f"on {by}{slowed}", f"{by}{slowed}"]
+    return next((words for words in ways if len(words) <= width), ways[-1])
 
 
 def _measuring(measuring: Measuring, width: int) -> Content:

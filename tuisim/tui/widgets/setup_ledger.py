@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from tuisim.accounting import Ledger, Operations
 from tuisim.accounting.operations import share
+from tuisim.engine.room import step_memory
 from tuisim.program import Phase
 from tuisim.tui.widgets.setup_numbers import aligned, number, weight
 
@@ -106,7 +107,7 @@ def _total(phases: dict[Phase, Operations] | None) -> int | None:
 
 
 def _memory(ledger: Ledger, width: int) -> Content:
-    memory = ledger.memory
+    memory = step_memory(ledger.config, ledger)
     rows = [
         ("parameters", number(ledger.parameters, 20), weight(memory.parameters)),
         ("gradients", "one per parameter", weight(memory.gradients)),
