@@ -25,7 +25,7 @@ from tuisim.measure.pulse import Beat, Slowed, Unrest
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
 from tuisim.predict.card import VERSION
-from tuisim.predict.estimate import LEAST_ERROR, NOW, known, predict
+from tuisim.predict.estimate import LEAST_ERROR, NOW, OTHER_PROCESS, known, predict
 from tuisim.predict.making import seconds_per_row
 from tuisim.predict.outlook import Outlook
 from tuisim.predict.price import Point, Price
@@ -115,6 +115,16 @@ def test_the_band_is_as_wide_as_the_errors_were():
     found = predict(DIGITS, card(wide)).step
     # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
     assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
+
+
+def test_plain_pythons_band_knows_that_the_next_process_is_another():
+    exact = {name: card(replace(entry(name, 1, dtype), prices=prices((0.0,) * 21))) for name, dtype in (
+        ("numpy", "float32"), ("scalar", "float64"))}  # fmt: skip
+    wide = {name: predict(replace(DIGITS, backend=name), one).step for name, one in exact.items()}
+    assert math.log(wide["numpy"].high / wide["numpy"].likely) == pytest.approx(LEAST_ERROR)
+    wider = math.hypot(LEAST_ERROR, OTHER_PROCESS["scalar"])
+    assert math.log(wide["scalar"].high / wide["scalar"].likely) == pytest.approx(wider)
+    assert math.log(wide["scalar"].likely / wide["scalar"].low) == pytest.approx(wider)
 
 
 def test_past_runs_are_among_the_errors_and_no_band_is_a_line():
