@@ -92,10 +92,10 @@ LADDER = (
         "He et al. 2015, section 4.1: 1.28 million images; Goyal et al. 2017, arXiv:1706.02677, section 5.1: 90 epochs",
     ),
     Known(
-        "BERT-base", 2018, 110_000_000, 12 * 12 * 768**2 * 512, "a sequence of 512 tokens", None, 40, 256_000_000,
+        "BERT-base", 2018, 110_000_000, 12 * 12 * 768**2, "a token", None, None, 256_000 * (900 * 128 + 100 * 512),
         f"{_BERT}, section 3",
-        f"derived: {_TWO_N}; 512 tokens, N = 12·12·768² of the 12 layers of width 768 in {_BERT}, section 3",
-        f"{_BERT}, appendix A.2: 1,000,000 steps of 256 sequences, approximately 40 epochs",
+        f"derived: {_TWO_N}; N = 12·12·768² of the 12 layers of width 768 in {_BERT}, section 3",
+        f"{_BERT}, appendix A.2: 1,000,000 steps of 256 sequences, of 128 tokens for 90 % of the steps and of 512 for the rest",
     ),
     Known(
         "GPT-2", 2019, 1_542_000_000, 12 * 48 * 1600**2, "a token", None, None, None,
