@@ -362,3 +362,60 @@ def test_an_output_is_written_to_where_it_is(tmp_path, number):
     done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)
     assert (done.stdout, done.stderr)[number - 1].decode().split() == ["before", "between", "after"]
     assert Path("/dev/stdout").is_symlink()
+
+
+def test_what_is_of_days_to_come_does_not_take_the_place_of_what_was_measured():
+    """The clock was wrong once; else no calibration would be kept before that day."""
+    cards.keep(card(replace(entry(), made="2131-01-02T03:04:05", networks=7)))
+    kept = cards.keep(card(entry())).card
+    assert [one.networks for one in kept.entries] == [80]
+    newer = replace(entry(), made="2026-01-02T02:04:06-01:00", networks=9)
+    cards.keep(card(newer))
+    assert cards.keep(card(entry())).card.entries == (newer,), "a second later, elsewhere on the globe"
+
+
+def test_what_was_measured_before_another_environments_card_stays(monkeypatch):
+    now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
+    cards.keep(card(entry("numba")))
+    monkeypatch.setattr(cards, "this_machine", lambda: other)
+    cards.keep(card(entry("scalar", 1, "float64"), machine=other))
+    monkeypatch.setattr(cards, "this_machine", lambda: now)
+    cards.keep(card(entry("numpy")))
+    found = cards.own().card
+    assert found is not None
+    assert {one.backend for one in found.entries} == {"numba", "numpy"}
+
+
+def test_a_card_put_aside_is_found_behind_one_of_another_tuisim(own_folder, monkeypatch):
+    cards.keep(card(entry("numba")))
+    other = replace(this_machine(), numpy="1.0.0")
+    now = this_machine()
+    monkeypatch.setattr(cards, "this_machine", lambda: other)
+    cards.keep(card(machine=other))
+    monkeypatch.setattr(cards, "this_machine", lambda: now)
+    cards.document.write(own_folder / "card.json", "machine card", VERSION + 1, card().to_dict())
+    assert cards.own() == cards.Found(card(entry("numba")))
+
+
+@pytest.mark.parametrize(("name", "value"), [("threads", 2_000), ("backend", "torch"), ("dtype", "float8")])
+def test_an_entry_that_nothing_here_could_be_asked_for_is_refused(name, value):
+    body = card().to_dict()
+    body["entries"]["numpy@1 float32"][name] = value
+    with pytest.raises(CardError, match=f"{name} = .*{value}"):
+        Card.from_dict(body)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
+def test_a_written_file_is_as_readable_as_any(tmp_path):
+    path = tmp_path / ("x" * 250 + ".json")
+    before = os.umask(0o027)
+    try:
+        cards.keep(card())
+        cards.export(path)
+        assert path.stat().st_mode & 0o777 == 0o640
+        path.chmod(0o664)
+        cards.export(path)
+        assert path.stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+    assert [one.name for one in tmp_path.glob("*.tmp")] == []

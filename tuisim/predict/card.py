@@ -5,12 +5,13 @@ Small enough to read and to hand on. It does not know where it is kept, nor whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, TypeVar
 
+from tuisim.backends import names
 from tuisim.errors import DataError, printable
 from tuisim.measure.pulse import UNKNOWN, Beat, Slowed, Unrest
 from tuisim.predict.machine import Machine
@@ -19,6 +20,7 @@ from tuisim.predict.prices import MOST_ERROR, Prices
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.work import PRODUCTS, Work
 from tuisim.program import Kind
+from tuisim.vocabulary import DTYPES, MAX_THREADS
 
 LARGEST = 1e24
 """Of any number on a card."""
@@ -67,6 +69,12 @@ class Entry:
     """Bytes per second copied to a device with a memory of its own; none where there is none."""
     launch: float | None = None
     """Of the host's time, seconds for handing one step over to such a device: the mean over those networks."""
+
+    @property
+    def moment(self) -> datetime:
+        """When it was made; without an offset, as of UTC."""
+        found = datetime.fromisoformat(self.made)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     @property
     def label(self) -> str:
@@ -133,9 +141,9 @@ class Card:
 def _entry(reader: _Reader) -> Entry:
     run = reader.inside("run")
     return Entry(
-        backend=reader.text("backend"),
-        threads=reader.number("threads", int, least=1),
-        dtype=reader.text("dtype"),
+        backend=reader.one_of("backend", names()),
+        threads=reader.number("threads", int, least=1, most=MAX_THREADS),
+        dtype=reader.one_of("dtype", DTYPES),
         device=reader.text("device"),
         made=reader.date("made"),
         networks=reader.number("networks", int),
@@ -231,6 +239,12 @@ class _Reader:
         if not isinstance(value, str) or len(value) > 500:
             raise CardError(f"{self.at(name)}: not a text")
         return printable(value, 500)
+
+    def one_of(self, name: str, known: Collection[str]) -> str:
+        value = self.text(name)
+        if value not in known:
+            raise CardError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
+        return value
 
     def texts(self, name: str) -> list[str]:
         value = self._get(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tuisim.errors import ConfigError, DataError, Mistake, printable
@@ -52,11 +53,11 @@ def own() -> Found:
     try:
         card = load(where / OWN)
     except DataError as error:
-        before = _earlier(where, _of_version(VERSION)) if isinstance(error, document.OtherVersion) else None
+        before = _put_aside(where) if isinstance(error, document.OtherVersion) else None
         return Found(before) if before else Found(None, f"{error}; ignored: run tuisim calibrate")
     changed = card.machine.differs(this_machine())
     if changed:
-        before = _earlier(where, this_machine().id)
+        before = _put_aside(where)
         if before is not None:
             return Found(before)
         return Found(None, f"the machine card no longer holds ({printable(changed, 300)}): run tuisim calibrate")
@@ -74,46 +75,45 @@ def keep(card: Card) -> Kept:
     with document.writing(path), lock.held(where / LOCK, PATIENCE):
         try:
             old = load(path) if os.path.exists(path) else None
+            aside = old.machine.id if old is not None and old.machine.differs(card.machine) else None
         except document.OtherVersion as error:
-            os.replace(path, _aside(where) / f"{_of_version(error.version)}.json")
-            old = None
+            old, aside = None, _of_version(error.version)
         except DataError:  # broken, and to be replaced
-            old = None
-        if old is not None and old.machine.differs(card.machine):
-            os.replace(path, _aside(where) / f"{old.machine.id}.json")
-        elif old is not None:
-            card = _with_newer(card, old)
+            old, aside = None, None
+        if aside is not None:
+            old = _put_aside(where)  # of this machine, before the other one
+            (where / _EARLIER).mkdir(exist_ok=True)
+            os.replace(path, where / _EARLIER / f"{aside}.json")
+        card = card if old is None else _with_newer(card, old)
         document.write(path, KIND, VERSION, card.to_dict())
         return Kept(card, path, stamp())
 
 
 def _with_newer(card: Card, other: Card) -> Card:
-    """With the other's entries where they are newer, or the only ones of their kind."""
+    """With the other's entries where they are newer, or the only ones of their kind; what is of days to come is not newer."""
     for entry in other.entries:
         mine = card.entry(entry.backend, entry.threads, entry.dtype)
-        if mine is None or mine.made < entry.made:
+        if mine is None or mine.moment < entry.moment <= datetime.now(UTC):
             card = card.with_entry(entry)
     return card
-
-
-def _aside(where: Path) -> Path:
-    aside = where / _EARLIER
-    aside.mkdir(exist_ok=True)
-    return aside
 
 
 def _of_version(version: int | None) -> str:
     return f"version-{version}"
 
 
-def _earlier(where: Path, name: str) -> Card | None:
-    """The card that was put aside under that name; none where it cannot be used."""
-    path = where / _EARLIER / f"{name}.json"
-    try:
-        card = load(path) if os.path.exists(path) else None
-    except DataError:
-        return None
-    return None if card is None or card.machine.differs(this_machine()) else card
+def _put_aside(where: Path) -> Card | None:
+    """This machine's card that was put aside, for another machine's or for another tuisim's; none where none can be used."""
+    found: Card | None = None
+    for name in (this_machine().id, _of_version(VERSION)):
+        path = where / _EARLIER / f"{name}.json"
+        try:
+            card = load(path) if os.path.exists(path) else None
+        except DataError:
+            continue
+        if card is not None and not card.machine.differs(this_machine()):
+            found = card if found is None else _with_newer(found, card)
+    return found
 
 
 def load(path: Path) -> Card:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import mkstemp
+from secrets import token_hex
 from typing import Any, NoReturn
 
 from tuisim import units
@@ -68,12 +69,14 @@ def replace(path: Path, data: bytes) -> None:
             path.write_bytes(data)
             return
         path = Path(os.path.realpath(path))
-        file, temporary = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = path.parent / f".tuisim-{token_hex(8)}.tmp"  # not of its own name, which may be as long as any may
         try:
-            with open(file, "wb") as stream:
+            with open(temporary, "xb") as stream:  # as readable as any new file; mkstemp's is its owner's alone
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
+            with suppress(OSError):  # there is none before it, or it is another's
+                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):
