@@ -162,12 +162,22 @@ def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
     assert Outlook(card(), clock=lambda: 0.0).predict(config).wall_seconds is not None
 
 
-def test_what_is_too_wide_to_try_or_not_made_at_all_has_no_time_of_making():
-    wide = replace(DIGITS, layers=(10**6, 3), dataset="teacher")
-    assert seconds_per_row(wide) is None
+def test_wide_rows_are_told_from_narrow_ones():
+    """A task of a hundred million centres is not made to find out what its rows take."""
+    tracemalloc.start()
+    wide = seconds_per_row(replace(DIGITS, layers=(20_000, 32, 10_000), dataset="blobs"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
+    assert wide == pytest.approx(20 * seconds_per_row(replace(DIGITS, layers=(1_000, 32, 100), dataset="blobs")))
+    narrow = seconds_per_row(replace(DIGITS, layers=(1_000, 32, 100), dataset="teacher"))
+    assert seconds_per_row(replace(DIGITS, layers=(3_000, 32, 8_000), dataset="teacher")) == pytest.approx(10 * narrow)
+    assert 0 < seconds_per_row(replace(DIGITS, dataset="teacher")) < 1e-2
+
+
+def test_what_is_not_made_or_does_not_fit_has_no_time_of_making():
     assert seconds_per_row(DIGITS) is None
     assert seconds_per_row(replace(DIGITS, dataset="moons")) is None, "two inputs"
-    assert 0 < seconds_per_row(replace(DIGITS, dataset="teacher")) < 1e-2
 
 
 @pytest.mark.parametrize(
@@ -201,10 +211,29 @@ def test_memory_of_rows_is_that_of_those_kept():
         assert rows.validation is not None
         assert found.held_out == sum(part.nbytes for part in rows.validation)
         block = rows.feed(config.batch_size).next_block()
-        assert found.data == block.X.nbytes + block.Y.nbytes
+        times = 2 if config.examples > 100_000 else 1  # the next one is made beside it
+        assert found.data == times * (block.X.nbytes + block.Y.nbytes)
     unread = predict(replace(MADE, dataset="some.csv", examples=100), card())
     assert (unread.memory.data, unread.memory.held_out) == (None, None)
     assert unread.memory_bytes == room.needed(unread.config)
+
+
+@pytest.mark.parametrize(
+    ("layers", "dataset", "examples"),
+    [
+        ((784, 128, 10), "teacher", 20_000), ((784, 128, 10), "blobs", 20_000), ((784, 128, 10), "teacher", 200_000),
+        ((3_000, 16, 2_000), "blobs", 1_000),
+    ],
+)  # fmt: skip
+def test_memory_is_what_a_run_takes(layers, dataset, examples):
+    """The task's own weights or centres, and what making a chunk takes, are in it."""
+    config = replace(DIGITS, layers=layers, dataset=dataset, examples=examples, epochs=1)
+    found = predict(config, card()).memory_bytes
+    tracemalloc.start()
+    Trainer(config).run()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak == pytest.approx(found, rel=0.15)
 
 
 def test_memory_of_plain_python_is_that_of_its_objects():
@@ -301,6 +330,23 @@ def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
         assert room.free_bytes("auto") == (1_000 if asked else None)
 
 
+def test_what_would_fit_is_found_by_few_trials(monkeypatch):
+    """It is said while somebody types, and each trial builds a program."""
+    tried: list[RunConfig] = []
+    needed = room.needed
+    monkeypatch.setattr(room, "available", lambda: 10**9)
+    monkeypatch.setattr(room, "needed", lambda config: tried.append(config) or needed(config))
+    deep = replace(DIGITS, layers=(64, *[10**9] * 62, 10), batch_size=10**12, dataset="teacher", examples=10**13)
+    with pytest.raises(MemoryNeeded, match=r"hidden layers of at most 1,\d\d\d would fit at batch 1;"):
+        room.check(deep)
+    assert len(tried) < 30
+    wide = replace(DIGITS, layers=(64, 1_000, 10), batch_size=10**12, dataset="teacher", examples=10**13)
+    with pytest.raises(MemoryNeeded, match=r"batch [\d,]+ would fit;") as caught:
+        room.check(wide)
+    batch = int(str(caught.value).split("batch ")[2].split(" would")[0].replace(",", ""))
+    assert needed(replace(wide, batch_size=batch)) <= 10**9 < needed(replace(wide, batch_size=batch + 1))
+
+
 def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
     found = predict(replace(DIGITS, backend="scalar", threads=7), card(entry("scalar", 1, "float64")))
     assert (found.backend, found.threads) == ("scalar", 1)
@@ -376,7 +422,7 @@ def test_scored_runs_of_this_machine_and_backend_count(monkeypatch):
         append(replace(run, seconds=seconds))
     append(replace(run, layers=(5, 3), seconds=4.0))
     assert outlook.errors(entry()) == pytest.approx((0.0, math.log(0.25)))
-    assert outlook.errors(replace(entry(), made="long ago")) == ()
+    assert outlook.errors(replace(entry(), made="2027-01-02T03:04:05")) == ()
 
 
 # ── in a few figures ──

@@ -103,10 +103,9 @@ def endless(config: RunConfig, name: str) -> Endless:
     """The synthetic task `name` in chunks. Raises DataError where it does not fit, MemoryNeeded where it is too wide."""
     width = config.layers[0] + config.layers[-1]
     synthetic.check(config, name)
-    if name in ("teacher", "blobs"):
-        # Centres or weights, and one row while it is made, in float64.
-        kept = width * synthetic.HIDDEN if name == "teacher" else config.layers[0] * config.layers[-1]
-        memory.need(8 * (kept + 3 * width), f"{name} with {width:,} inputs and outputs", "use narrower layers")
+    # The task itself, and one row while it is made.
+    memory.need(_task_bytes(config, name) + _making_bytes(config, name), f"{name} with {width:,} inputs and outputs",
+                "use narrower layers")  # fmt: skip
     return Endless(config, synthetic.build(config, name), chunk_rows(config))
 
 
@@ -118,14 +117,36 @@ def chunk_rows(config: RunConfig) -> int:
     return rows
 
 
+def _task_bytes(config: RunConfig, name: str) -> int:
+    """Centres or weights, in float64."""
+    inputs, outputs = config.layers[0], config.layers[-1]
+    return 8 * {"teacher": (inputs + outputs) * synthetic.HIDDEN, "blobs": inputs * outputs}.get(name, 0)
+
+
+def _making_bytes(config: RunConfig, name: str) -> int:
+    """Of one row, while it is made: what is drawn for it and what that becomes, in float64."""
+    inputs, outputs = config.layers[0], config.layers[-1]
+    if name == "teacher":
+        return 8 * (inputs + outputs + 2 * synthetic.HIDDEN + 2 * outputs)
+    return 8 * 2 * inputs if name == "blobs" else 8 * 12
+
+
+def making_bytes(config: RunConfig, examples: int) -> int:
+    """What making the rows of a run takes beside them: the task itself, and a chunk while it is made; 0 where none are made."""
+    name = config.resolved_dataset
+    if name not in facts.SYNTHETIC:
+        return 0
+    return _task_bytes(config, name) + min(examples, chunk_rows(config)) * _making_bytes(config, name)
+
+
 def kept_bytes(config: RunConfig, examples: int) -> tuple[int, int] | None:
     """What the rows trained on and those held out take while a run of `examples` an epoch goes on; none where only the file
-    would tell. Of an endless source that is not kept it is a block of chunks, made anew again and again.
+    would tell. Of an endless source that is not kept they are a block of chunks and the next one, which is made beside it.
     """
     name, row = config.resolved_dataset, row_bytes(config)
     if name in facts.SYNTHETIC:
         chunk = chunk_rows(config)
-        block = examples if is_resident(config, examples) else min(examples, -(-config.batch_size // chunk) * chunk)
+        block = examples if is_resident(config, examples) else 2 * min(examples, -(-config.batch_size // chunk) * chunk)
         return block * row, facts.held_out_beside(examples, config.validation) * row
     if name not in facts.FINITE:
         return None

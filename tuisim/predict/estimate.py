@@ -14,7 +14,7 @@ import numpy as np
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
-from tuisim.data.source import is_resident, kept_bytes, row_bytes
+from tuisim.data.source import is_resident, kept_bytes, making_bytes, row_bytes
 from tuisim.engine import room
 from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.network import EVALUATION_BATCH
@@ -226,6 +226,10 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
 def _memory(config: RunConfig, ledger: Ledger) -> Memory:
     step = room.step_memory(config, ledger)
     aside = room.needed(config) - step.total
+    if ledger.examples is not None:
+        # Rows that are kept are made before the step is; those made anew, while it waits.
+        making = making_bytes(config, ledger.examples)
+        aside = max(aside, making) if is_resident(config, ledger.examples) else aside + making
     data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples) or (None, None)
     return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
 

@@ -25,9 +25,9 @@ class Memory:
     activations: int
     batch: int
     aside: int
-    """What evaluation needs beside the step, and what setting up or probing takes for a moment, whichever is more."""
+    """What evaluation needs beside the step, and what setting up, probing or making rows takes for a moment."""
     data: int | None
-    """Rows to train on: all that are kept, or a block of those made as the run goes; none where only the file would tell."""
+    """Rows to train on: all that are kept, or two blocks of those made as the run goes; none where only the file would tell."""
     held_out: int | None
     """Rows to validate on; none as well."""
 
