@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -29,7 +30,7 @@ from tuisim.predict.estimate import predict
 from tuisim.predict.prediction import Prediction
 from tuisim.tui import forecast as forecast_module
 from tuisim.tui.edits import Change, Edits, change
-from tuisim.tui.forecast import VARIABLE, Forecast, Foreseen, Measuring
+from tuisim.tui.forecast import SOON, VARIABLE, Forecast, Foreseen, Measuring
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.widgets.setup_forecast import SetupForecast, _changed, _machine
 from tuisim.tui.widgets.setup_ledger import SetupLedger
@@ -229,6 +230,29 @@ def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
         until(lambda: forecast.look(DIGITS).prediction)
         assert cards.OWN in forecast.look(DIGITS).trouble
         assert "measured again at the next start" in forecast.look(DIGITS).trouble
+        forecast._looked_at = -math.inf  # as after some seconds
+        forecast.attend(replace(DIGITS, batch_size=7))
+        until(lambda: forecast._looked_at > 0)
+        until(lambda: not forecast.measuring)
+        assert "measured again at the next start" in forecast.look(DIGITS).trouble
+    widget = SetupForecast()
+    widget.show(Foreseen(predict(replace(DIGITS, threads=1), card()), None, "something is wrong"), None)
+    assert "something is wrong" in [line.plain for line in widget._column(60)]
+    assert "something is wrong" in [line.plain for line in widget._two(60)]
+
+
+def test_what_will_be_measured_by_itself_is_no_trouble():
+    cards.keep(card(entry("numpy")))
+    measure = Calibration()
+    asked = replace(DIGITS, backend="numba")
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert forecast.look(asked).trouble == SOON
+        forecast.attend(asked)
+        until(lambda: forecast.look(asked).prediction)
+    with going(Forecast(measure=measure, by_itself=False)) as forecast:
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert "tuisim calibrate --backends scalar" in forecast.look(replace(DIGITS, backend="scalar")).trouble
 
 
 def test_auto_waits_until_every_backend_is_known(monkeypatch):

@@ -139,7 +139,7 @@ class Forecast(Background):
         self._asked.set()
 
     def look(self, config: RunConfig) -> Foreseen:
-        """In milliseconds: nothing is measured or waited for here."""
+        """In milliseconds: nothing is waited for here, and measured no more than the making of a few rows."""
         news = self._news
         trouble = self.failure or news.trouble
         if config.backend == backends.AUTO and any(backends.known(name) is None for name in backends.names()):
@@ -150,8 +150,8 @@ class Forecast(Background):
         try:
             return Foreseen(news.outlook.predict(config), news.measuring, trouble)
         except TuisimError as error:
-            why = news.failed.get(_job(config)) or printable(str(error), 500)
-            return Foreseen(None, news.measuring, trouble or why)
+            soon = "" if news.measuring else SOON if self._is_missing(_job(config)) else printable(str(error), 500)
+            return Foreseen(None, news.measuring, trouble or news.failed.get(_job(config)) or soon)
 
     # ── on its own thread ──
 
@@ -189,7 +189,7 @@ class Forecast(Background):
             elif monotonic() - self._waiting[1] >= SETTLED_SECONDS:
                 self._calibrate(job)
         elif not fresh and self._news.outlook is not None:
-            self._look_at(self._news.outlook.card)
+            self._look_at(self._news.outlook.card, self._news.trouble)
 
     def _choose(self) -> None:
         """Ask every backend, which may take seconds, so that `auto` can be answered for at once."""

@@ -99,6 +99,8 @@ class SetupForecast(Static):
         dearest = Content.assemble((f"{units.percent(part, 0)} of a step: ", "$secondary"), (_named(op), _tone(op)))
         if seen.measuring is not None:
             return [_short(found, width), _measuring(seen.measuring, width)]
+        if seen.trouble:
+            return [_short(found, width), Content.styled(seen.trouble, "$warning")]
         change = _changed(self._change)
         room = width - change.cell_length - dearest.cell_length
         second = (
