@@ -17,12 +17,12 @@ from tuisim.cli import budget as cli
 from tuisim.data import rows
 from tuisim.engine import room
 from tuisim.errors import ConfigError, DataError
+from tuisim.largest import beyond, largest
 from tuisim.marks import Mark
 from tuisim.predict.band import Band
 from tuisim.predict.budget import Answer, Budget, Limit, LimitedBy, ask, budget
 from tuisim.predict.budget_check import verify
 from tuisim.predict.budget_shapes import SHAPES, Question
-from tuisim.predict.largest import beyond, largest
 from tuisim.predict.prediction import Memory, Prediction
 
 CONFIG = RunConfig(layers=(8, 6, 3), examples=100, epochs=4, batch_size=10, threads=1)

@@ -16,10 +16,11 @@ from tuisim import RunConfig, count
 from tuisim.cli.project import project as command
 from tuisim.errors import ConfigError
 from tuisim.marks import Mark
-from tuisim.predict import outlook
+from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
 from tuisim.predict.estimate import AT_ITS_BEST
 from tuisim.predict.ladder import LADDER
+from tuisim.predict.machine import this_machine
 from tuisim.predict.project import EPOCHS, VOLUMES, Priced, Rate, climb, document, project
 
 CONFIG = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0, epochs=10)
@@ -272,3 +273,21 @@ def test_volumes_are_written_as_people_write_them(capsys):
     arguments = ["project", "64-32-10", "--examples", "1e15", "--json"]
     assert app(arguments, exit_on_error=False, result_action="return_value") == 0
     assert json.loads(capsys.readouterr().out)["projections"][0]["examples"] == 10**15
+
+
+def test_a_card_that_does_not_hold_is_named(capsys):
+    cards.keep(card(machine=replace(this_machine(), numpy="1.0.0")))
+    assert command("64-32-10") == 0
+    out, err = capsys.readouterr()
+    assert "the machine card no longer holds" in out
+    assert "nothing has been measured" not in out
+    assert err.startswith("tuisim: the machine card no longer holds (numpy was 1.0.0")
+    assert command(ladder=True) == 0
+    assert "no rate of this machine is known" in capsys.readouterr().out
+
+
+def test_without_a_card_it_says_so(capsys):
+    assert command("64-32-10") == 0
+    out, err = capsys.readouterr()
+    assert "nothing has been measured here yet" in out
+    assert err == ""

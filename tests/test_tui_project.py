@@ -168,7 +168,7 @@ async def test_without_a_price_or_a_rate_it_says_how_to_get_one():
     async with projecting(price=lambda _: (), rate=None) as (screen, pilot):
         assert "tuisim calibrate" in drawn(screen, "times")
         await pilot.press("down", "l")
-        assert "no rate has been measured here" in drawn(screen, "operations")
+        assert "no rate of this machine is known" in drawn(screen, "operations")
         assert "LeNet-5" in drawn(screen, "times")
 
 

@@ -155,13 +155,7 @@ class Ledger:
 
     @cached_property
     def memory(self) -> Memory:
-        roles = dict.fromkeys(Role, 0)
-        for name, buffer in self.program.buffers.items():
-            if buffer.part_of is None:
-                roles[buffer.role] += self.program.nbytes(name)
-        return Memory(
-            roles[Role.PARAMETER], roles[Role.GRADIENT], roles[Role.OPTIMIZER], roles[Role.ACTIVATION], roles[Role.DATA]
-        )
+        return memory_of(self.program)
 
     @cached_property
     def tools_per_example(self) -> dict[str, int | None]:
@@ -218,11 +212,23 @@ _MARKS: dict[str, Mark] = dict.fromkeys(("layers", "batch", "examples", "epochs"
 
 def count(config: RunConfig) -> Ledger:
     """The ledger of a configuration, in milliseconds whatever the size."""
+    program = full_step(config)
+    return Ledger(config, program, tuple(_row(op, program) for op in program.ops), data.rows(config))
+
+
+def full_step(config: RunConfig) -> StepProgram:
+    """The program of a configuration's full steps: a batch larger than the volume is one short batch."""
     examples = data.rows(config)
-    # A batch larger than the volume is one short batch.
-    batch = config.batch_size if examples is None else min(config.batch_size, examples)
-    program = build(config, batch)
-    return Ledger(config, program, tuple(_row(op, program) for op in program.ops), examples)
+    return build(config, config.batch_size if examples is None else min(config.batch_size, examples))
+
+
+def memory_of(program: StepProgram) -> Memory:
+    """What a bound step of `program` holds."""
+    roles = dict.fromkeys(Role, 0)
+    for name, buffer in program.buffers.items():
+        if buffer.part_of is None:
+            roles[buffer.role] += program.nbytes(name)
+    return Memory(roles[Role.PARAMETER], roles[Role.GRADIENT], roles[Role.OPTIMIZER], roles[Role.ACTIVATION], roles[Role.DATA])
 
 
 def step_operations(program: StepProgram) -> Operations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
@@ -39,7 +40,11 @@ def project(
     """Project how long training takes: at --examples, or from the digits to a trillion examples, on every backend measured."""
     alone = ladder and layers is None and config is None
     chosen = None if alone else resolve(layers, options, config)
-    found = [] if chosen is None else _projections(chosen, partial(outlook.priced, own=_own()))
+    own = cards.own()
+    if own.trouble:
+        print(f"tuisim: {own.trouble}", file=sys.stderr)
+    here = None if own.card is None else outlook.steady(own.card)
+    found = [] if chosen is None else _projections(chosen, partial(outlook.priced, own=here))
     known = climb(outlook.best_rate(), *_sizes(options)) if ladder else None
     if json_:
         print(json.dumps(document(found, known), allow_nan=False))
@@ -51,12 +56,6 @@ def project(
     if known is not None:
         _print_ladder(known, console)
     return ExitCode.DONE
-
-
-def _own() -> outlook.Outlook | None:
-    """This machine's outlook, at the speed it has now; none where it has no card."""
-    card = cards.own().card
-    return None if card is None else outlook.steady(card)
 
 
 def _projections(config: RunConfig, price: Price) -> list[Projection]:
@@ -107,7 +106,7 @@ def _print(found: Sequence[Projection], console: Console) -> None:
     if found[0].rows:
         console.print("[dim]of the steps alone: making or reading the rows is not in it[/]", soft_wrap=True)
     if not found[0].rows:
-        console.print("nothing has been measured here yet: tuisim calibrate does that", soft_wrap=True)
+        console.print(outlook.missing(), soft_wrap=True, markup=False)
 
 
 def _print_one(found: Projection, console: Console) -> None:

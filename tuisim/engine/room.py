@@ -5,16 +5,16 @@ Counting never asks; only training does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from tuisim.accounting import Ledger, Memory, count
+from tuisim.accounting import Ledger, Memory, count, full_step, memory_of
 from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
 from tuisim.data.memory import available
 from tuisim.engine.network import EVALUATION_BATCH
 from tuisim.errors import MemoryNeeded, printable
+from tuisim.largest import largest
 from tuisim.units import layers_text, size
 
 BOXED = 8 + 24
@@ -30,12 +30,16 @@ def needed(config: RunConfig) -> int:
     widest = max(n * m for n, m in pairwise(config.layers))
     evaluated = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
     aside = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
-    return step_memory(config, count(config)).total + evaluated + aside
+    return _held(config, memory_of(full_step(config))).total + evaluated + aside
 
 
 def step_memory(config: RunConfig, ledger: Ledger) -> Memory:
     """What the ledger counts for a step, as the configuration's backend holds it."""
-    counted, times = ledger.memory, _value_bytes(config) // _itemsize(config)
+    return _held(config, ledger.memory)
+
+
+def _held(config: RunConfig, counted: Memory) -> Memory:
+    times = _value_bytes(config) // _itemsize(config)
     return Memory(
         counted.parameters * times, counted.gradients * times, counted.optimizer * times, counted.activations * times,
         counted.batch * times,
@@ -90,7 +94,7 @@ def explained(error: MemoryNeeded, config: RunConfig, *, running: bool = False) 
 
 def _what_fits(config: RunConfig, free: int) -> str:
     """The largest batch that fits, or else the widest hidden layers."""
-    batch = _largest(config.batch_size, lambda value: needed(replace(config, batch_size=value)) <= free)
+    batch = largest(lambda value: needed(replace(config, batch_size=value)) / free, 1, config.batch_size, 1)
     if batch:
         return f"batch {batch:,} would fit"
     widest = max(config.layers[1:-1], default=0)
@@ -99,14 +103,5 @@ def _what_fits(config: RunConfig, free: int) -> str:
         hidden = (min(size, width) for size in config.layers[1:-1])
         return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
 
-    width = _largest(widest, lambda value: needed(narrowed(value)) <= free)
+    width = largest(lambda value: needed(narrowed(value)) / free, 1, widest, 1) if widest else None
     return f"hidden layers of at most {width:,} would fit at batch 1" if width else "nothing of this shape would fit"
-
-
-def _largest(limit: int, fits: Callable[[int], bool]) -> int:
-    """The largest value from 1 to `limit` that fits, 0 if none; fitting is monotone."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low

@@ -17,11 +17,11 @@ from tuisim.config import RunConfig
 from tuisim.config_checks import is_number
 from tuisim.engine.room import free_bytes
 from tuisim.errors import ConfigError, Mistake
+from tuisim.largest import beyond, largest
 from tuisim.marks import Mark
 from tuisim.predict.band import Band
 from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import SHAPES, Question, Shape
-from tuisim.predict.largest import beyond, largest
 from tuisim.predict.prediction import Prediction
 from tuisim.vocabulary import MAX_COUNT
 

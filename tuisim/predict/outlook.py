@@ -169,6 +169,11 @@ def priced(config: RunConfig, own: Outlook | None = None) -> list[Priced]:
     return [one for outlook in outlooks for one in outlook.priced(config)]
 
 
+def missing() -> str:
+    """Why nothing is known of this machine, with the remedy."""
+    return cards.own().trouble or "nothing has been measured here yet: tuisim calibrate does that"
+
+
 def best_rate() -> Rate | None:
     """The most multiplications and additions per second that a whole step has shown on this machine."""
     best = next((outlook.best for outlook in everywhere() if not outlook.name), None)
@@ -196,8 +201,8 @@ def _scores(run: Run, entry: Entry) -> bool:
     alike = entry.backend == "scalar" or (run.threads, run.dtype) == (entry.threads, entry.dtype)
     if run.backend != entry.backend or not alike:
         return False
-    when, made = _moment(run.when), _moment(entry.made)
-    return when is not None and made is not None and when >= made
+    when = _moment(run.when)
+    return when is not None and when >= entry.moment
 
 
 def _moment(text: str) -> datetime | None:

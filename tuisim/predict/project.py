@@ -200,7 +200,7 @@ class Climb:
     def assumption(self) -> str:
         """What the times take for granted."""
         if self.rate is None:
-            return "no rate has been measured here"
+            return "no rate of this machine is known"
         rate = units.si(self.rate.value, "FLOP/s")
         return f"a lower bound: as if all ran at the best rate shown here, {rate} by {self.rate.who}"
 

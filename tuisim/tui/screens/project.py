@@ -16,6 +16,7 @@ from tuisim import data
 from tuisim.config import RunConfig
 from tuisim.errors import TuisimError
 from tuisim.marks import words
+from tuisim.predict.outlook import missing
 from tuisim.predict.project import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, Rate, climb, project
 from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
@@ -50,7 +51,10 @@ def dial(own: int, steps: tuple[int, ...]) -> Dial:
 
 
 class ProjectScreen(PanelScreen):
-    """One network and the ladder. `price` must answer in milliseconds; what it or `rate` cannot know, they say as TuisimError."""
+    """One network and the ladder. `price` must answer in milliseconds; what it or `rate` cannot know, they say as TuisimError.
+
+    `missing` says why there is no price at all.
+    """
 
     TITLE = "hours or days"
     HELP = (
@@ -92,9 +96,11 @@ class ProjectScreen(PanelScreen):
         Binding("escape,b", "back", "back", id="project.back", key_display="esc", tooltip="Out of the zoom, or back"),
     ]  # fmt: skip
 
-    def __init__(self, config: RunConfig, price: Price, rate: Callable[[], Rate | None]) -> None:
+    def __init__(
+        self, config: RunConfig, price: Price, rate: Callable[[], Rate | None], missing: Callable[[], str] = missing
+    ) -> None:
         super().__init__()
-        self._config, self._rate = config, cache(rate)
+        self._config, self._rate, self._missing = config, cache(rate), missing
         # Turning a dial asks for the same batch again and again.
         self._price = cache(price)
         volumes = tuple(volume.examples for volume in VOLUMES)
@@ -125,7 +131,8 @@ class ProjectScreen(PanelScreen):
         try:
             if self.on_ladder:
                 return Scene(climb=climb(self._rate(), examples, epochs), chosen=chosen)
-            return Scene(project(self._config, self._price, examples, epochs), chosen=chosen)
+            found = project(self._config, self._price, examples, epochs)
+            return Scene(found, chosen=chosen, missing="" if found.rows else self._missing())
         except TuisimError as error:
             return Scene(failure=str(error))
 

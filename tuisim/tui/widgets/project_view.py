@@ -35,6 +35,8 @@ class Scene:
     chosen: int = 0
     """The row."""
     failure: str | None = None
+    missing: str = ""
+    """Why there are no rows."""
 
     @property
     def rows(self) -> int:
@@ -54,7 +56,7 @@ class SceneView:
     def nothing(self, frame: Frame) -> list[Line]:
         if self.scene.failure is not None:
             return wrap(printable(self.scene.failure, 500), frame.width, Tone.BAD)
-        return wrap("nothing has been measured here yet: tuisim calibrate does that", frame.width, Tone.DIM)
+        return wrap(self.scene.missing, frame.width, Tone.DIM)
 
 
 # ── the picture ──
