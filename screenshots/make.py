@@ -54,6 +54,7 @@ def start(terminal: Terminal, preset: str) -> None:
 
 def setup(terminal: Terminal) -> None:
     terminal.wait_for("11,070")
+    terminal.wait_for(" µs")  # its time
     settle(terminal, 0.7)
 
 

@@ -21,6 +21,7 @@ from tuisim.cli.law import law as law_command
 from tuisim.predict.law import Law, fit, laws
 from tuisim.predict.law_words import MAKE_SOME, formula, sentences
 from tuisim.predict.leastsquares import condition, solve
+from tuisim.predict.machine import called, this_machine
 from tuisim.store.runs import Run, append
 
 A, B, C = 21e-6, 23e-12, 12e-12
@@ -268,7 +269,7 @@ def test_the_table_has_the_newest_runs_and_what_they_are_off_by(data, capsys):
         file.write(b"broken\n")
     assert law_command() == 0
     shown = capsys.readouterr().out
-    assert "numpy@1 on epyc-1a2b · a step takes 21.0 µs + 23.0 ps · operations + 12.0 ps · bytes" in shown
+    assert "numpy@1 on machine epyc-1a2b · a step takes 21.0 µs + 23.0 ps · operations + 12.0 ps · bytes" in shown
     assert shown.count("1.00") >= 20
     assert "the newest 20 of 36 runs" in shown
     assert "note: 1 line left out" in shown
@@ -306,3 +307,8 @@ assert laws(runs().runs) == ()
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=60,
                    env={**os.environ, "TUISIM_HOME": ""})  # fmt: skip
+
+
+def test_this_machine_is_called_so():
+    assert called(this_machine().id) == "this machine"
+    assert called("1a2b\x1b[2J") == "machine 1a2b\\x1b[2J"

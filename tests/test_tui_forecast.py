@@ -105,6 +105,15 @@ def test_a_machine_without_a_card_is_measured_and_the_card_kept():
     assert [one.key for one in kept.entries] == ["numpy@1 float32"]
 
 
+def test_nothing_is_said_of_a_card_that_is_not_read_yet():
+    """At the start: it need not be measured first."""
+    cards.keep(card())
+    forecast = Forecast(by_itself=True)
+    assert forecast.look(DIGITS) == Foreseen()
+    forecast._read()
+    assert forecast.look(DIGITS).prediction is not None
+
+
 def test_what_the_card_lacks_is_added_to_it():
     cards.keep(card(entry("numba")))
     measure = Calibration()

@@ -18,6 +18,7 @@ from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.marks import Mark
 from tuisim.predict.law import Law, Residual, laws, marks
 from tuisim.predict.law_words import MAKE_SOME, formula, sentences, skipped_words
+from tuisim.predict.machine import called
 from tuisim.store.runs import Run, runs
 
 MOST_ROWS = 20
@@ -74,7 +75,7 @@ def _print(found: Sequence[Law], skipped: int, nothing: str, console: Console) -
 def _print_law(one: Law, console: Console) -> None:
     words = formula(one)
     console.print(
-        f"{printable(one.backend)} on {printable(one.machine)}" + (f" · a step takes {words}" if words else ""),
+        f"{printable(one.backend)} on {called(one.machine)}" + (f" · a step takes {words}" if words else ""),
         style="bold", soft_wrap=True, markup=False,
     )  # fmt: skip
     console.print(_table(one.rows[-MOST_ROWS:], console.width))

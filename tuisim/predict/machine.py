@@ -14,6 +14,7 @@ from importlib import metadata
 import numpy as np
 
 from tuisim.backends.numpy.blas import blas
+from tuisim.errors import printable
 from tuisim.measure.processor import processor
 
 CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
@@ -56,6 +57,11 @@ class Machine:
             if getattr(self, field.name) != getattr(other, field.name)
         ]
         return "; ".join(changed)
+
+
+def called(identity: str) -> str:
+    """A machine by its `id`, as people are told: this one, or whatever has other libraries or is another altogether."""
+    return "this machine" if identity == this_machine().id else f"machine {printable(identity)}"
 
 
 @cache

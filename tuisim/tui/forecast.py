@@ -93,6 +93,8 @@ class _News:
     measuring: Measuring | None = None
     trouble: str = ""
     failed: dict[Job, str] = field(default_factory=dict)
+    read: bool = True
+    """Whether it is known what card there is."""
 
 
 class Forecast(Background):
@@ -109,7 +111,7 @@ class Forecast(Background):
         self._by_itself = os.environ.get(VARIABLE) != "never" if by_itself is None else by_itself
         self._attended: RunConfig | None = None
         self._asked = Event()
-        self._news = _News()
+        self._news = _News(read=False)
         self._looked_at = -math.inf
         self._stamp: object = None
         self._waiting: tuple[Job | None, float] = (None, 0.0)
@@ -144,6 +146,8 @@ class Forecast(Background):
         trouble = self.failure or news.trouble
         if config.backend == backends.AUTO and any(backends.known(name) is None for name in backends.names()):
             return Foreseen(None, news.measuring, "finding out which backends work here")
+        if not news.read:
+            return Foreseen(None, None, trouble)
         if news.outlook is None:
             why = news.failed.get(_job(config)) or (SOON if self._is_missing(_job(config)) else NO_CARD)
             return Foreseen(None, news.measuring, trouble or ("" if news.measuring else why))
@@ -173,7 +177,7 @@ class Forecast(Background):
         found = cards.own()
         if found.card is not None:
             self._look_at(found.card)
-        elif found.trouble:
+        else:
             self._publish(found.trouble)
 
     def _make_ready(self, config: RunConfig) -> None:

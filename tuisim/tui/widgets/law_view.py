@@ -16,6 +16,7 @@ from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
 from tuisim.predict.law import Coefficient, Law, Residual
 from tuisim.predict.law_words import MAKE_SOME, counted, formula, sentences, skipped_words
+from tuisim.predict.machine import called
 from tuisim.tui.widgets.chart import Series, plot, x_axis
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Span, Tone, clip, ends, fold, width_of, wrap
 from tuisim.tui.widgets.plot import Marker, Scale, large
@@ -193,7 +194,7 @@ class LawHeader(ReadingView):
         left: Line = ((" tuisim  ", Tone.ACCENT), ("cost law  ", Tone.TEXT))
         room = max(1, width - width_of(left) - width_of(state) - 1)
         if law is not None:
-            names = (f"{law.backend} on {law.machine}", law.backend)
+            names = (f"{law.backend} on {called(law.machine)}", law.backend)
             chosen = next((name for name in map(printable, names) if len(name) <= room), clip(printable(law.backend), room))
             left = (*left, (chosen, Tone.STRONG))
         return [ends(left, state, width)]
