@@ -137,6 +137,15 @@ def test_only_the_memory_it_is_computed_in_is_asked(monkeypatch):
         assert ("more memory than the 1000 B that are free" in words) == asked, words
 
 
+def test_one_more_is_not_said_to_take_what_is_given():
+    """In the same words: 898 would take 1.00 s where 1.00 s are given, and nobody would see why not."""
+    config, outlook = replace(CONFIG, examples=10), MadeUp(step=1e-3 - WEIGHT * 66 - 10 * ROW)
+    found = ask(Question.EPOCHS, config, outlook, Limit(0.9995))
+    assert found.value == 999
+    assert "1.00 s" not in found.words.partition(":")[2].partition(";")[2]
+    assert found.words.endswith("one more would be too much")
+
+
 def test_what_limits_is_named():
     limited = {one.question: one.limited_by for one in budget(CONFIG, MadeUp(), Limit(1.0, 10**9)).answers}
     assert limited[Question.EPOCHS] is LimitedBy.SECONDS

@@ -149,6 +149,20 @@ def test_calibrate_keeps_a_card_that_predict_uses(capsys):
     assert found["machine"] == str(this_machine())
 
 
+def test_a_prediction_has_its_figures_whole_and_adds_up(capsys):
+    cards.keep(card())
+    assert main(["predict", "64-32-10", "--dataset", "teacher", "--examples", "1e15", "--epochs", "1", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "1.00 P examples" in out
+    assert "  1 epoch " in out
+    assert "with making the rows, validation and the loop" in out
+    assert "outside them" in out
+    shares = [float(line.split()[-2]) for line in out.splitlines() if line.endswith(" %")]
+    assert sum(shares) == pytest.approx(100, abs=0.6)
+    assert main(["predict", "64-32-10", "--threads", "1"]) == 0
+    assert "with validation and the loop" in capsys.readouterr().out
+
+
 def test_predict_measures_what_is_missing_and_says_so(capsys):
     code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
     assert code == ExitCode.DONE
@@ -350,6 +364,30 @@ def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
 
 
 # ── what is asked wrongly ──
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--export there.json --backends nosuch --threads -5 --quick", ["backends = nosuch", "threads = -5", "quick = "]),
+        ("--name lab", ["name = lab: only with --import"]),
+        ("--import a.json --dtypes float64", ["dtypes = float64", "nothing is measured"]),
+    ],
+)
+def test_what_would_have_no_say_is_refused(capsys, arguments, said):
+    assert main(["calibrate", *arguments.split()]) == ExitCode.BAD_CONFIGURATION
+    err = capsys.readouterr().err
+    for words in said:
+        assert words in err
+
+
+def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(capsys, own_folder, monkeypatch):
+    monkeypatch.setattr("tuisim.cli.calibrate.measure", lambda *_, **__: pytest.fail("it was measured"))
+    for name in ("card.json", "card.lock"):
+        (own_folder / name).mkdir()
+        assert main(["calibrate", "--backends", "numpy"]) == ExitCode.BAD_DATA
+        assert f"{name} cannot be written: it is a folder" in capsys.readouterr().err
+        (own_folder / name).rmdir()
 
 
 @pytest.mark.parametrize(

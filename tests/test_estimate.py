@@ -16,11 +16,13 @@ from test_marks import unmarked
 from tuisim import data
 from tuisim.accounting import count
 from tuisim.backends import get_backend, registry
+from tuisim.backends.numpy.blas import threads
 from tuisim.backends.probing import Probe
 from tuisim.config import RunConfig
 from tuisim.data.facts import held_out_beside
 from tuisim.engine import Trainer, room
 from tuisim.errors import BackendError, DataError, MemoryNeeded
+from tuisim.measure import peaks
 from tuisim.measure.pulse import Beat, Slowed, Unrest
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
@@ -412,7 +414,7 @@ def test_scored_runs_of_this_machine_and_backend_count(monkeypatch):
     others = (
         replace(run, backend="numba"), replace(run, machine="another"), replace(run, predicted_seconds=None),
         replace(run, threads=2), replace(run, dtype="float64"), replace(run, when="2026-01-02T03:04:04+00:00"),
-        replace(run, when="2026-01-02T04:04:04+01:00"),
+        replace(run, when="2026-01-02T04:04:04+01:00"), replace(run, layers=(9, 3), seconds=0.049),
     )  # fmt: skip
     for one in (run, *others):
         append(one)
@@ -448,3 +450,14 @@ def test_bands_of_a_run_hold_its_likely_value():
         assert isinstance(band, Band)
         assert band.low < band.likely < band.high
     assert RunCosts(1.0, 2.0, 3.0, 4.0, 5.0).to_dict()["wall_share"] == 5.0
+
+
+def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):
+    """BLAS makes it, with as many threads as the machine has cores unless it is held to one."""
+    found: list[int | None] = []
+    kept = peaks._best
+    monkeypatch.setattr(peaks, "_best", lambda call: found.append(threads()) or kept(call))
+    peaks.peaks.cache_clear()
+    assert peaks.peaks_of(get_backend("scalar"), "float32", 1).dtype == "float64"
+    peaks.peaks.cache_clear()
+    assert found[0] == 1

@@ -312,3 +312,9 @@ assert laws(runs().runs) == ()
 def test_this_machine_is_called_so():
     assert called(this_machine().id) == "this machine"
     assert called("1a2b\x1b[2J") == "machine 1a2b\\x1b[2J"
+
+
+def test_what_is_held_at_nothing_goes_through_no_run():
+    law = fit([run(10, 10, 5e-5), run(2_000, 100, 4e-5), run(4_000, 40_000, 1e-5)])
+    assert "goes through them" not in " ".join(sentences(law))
+    assert "median error" in " ".join(sentences(law))

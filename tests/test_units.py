@@ -121,3 +121,21 @@ def test_limits_that_are_none(parse, text, remedy):
 def test_a_size_whose_unit_could_mean_two_things_is_refused():
     with pytest.raises(ValueError, match="2GiB"):
         units.parse_size("2G")
+
+
+@pytest.mark.parametrize("parse", [units.parse_count, units.parse_duration, units.parse_size])
+def test_a_comma_groups_thousands_and_is_no_decimal_point(parse):
+    """2,5 hours are not 25."""
+    for text in ("2,5", "1,,5", "10,00", "1,5000", "1,000,00", ",5", "1_0,000"):
+        with pytest.raises(ValueError, match=r"a comma groups thousands|not a"):
+            parse(text)
+    assert parse("10,000") == 10_000
+    assert parse("1,234,567") == 1_234_567
+    assert units.parse_duration("1,000.5 ms") == pytest.approx(1.0005)
+
+
+def test_sizes_and_small_figures_are_rounded_before_their_unit_is_chosen():
+    assert units.size(2**20 - 1) == "1.0 MiB"
+    assert units.size(2**60 - 2**40) == "1.0 EiB"
+    assert units.size(1023) == "1023 B"
+    assert units.si(9.99e-13, "s") == "999 fs"

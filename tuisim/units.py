@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from tuisim.vocabulary import MAX_COUNT
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
-_SMALL = ("", "m", "µ", "n", "p")
+_SMALL = ("", "m", "µ", "n", "p", "f")
 _YEAR = 365.25 * 86_400
 _DURATIONS = {
     "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": 3600.0,
@@ -68,7 +68,7 @@ def size(bytes_: float | None) -> str:
         return ""
     value = float(bytes_)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
-        if abs(value) < 1024 or unit == "EiB":
+        if float(f"{abs(value):.0f}") < 1024 or unit == "EiB":  # as it would be written
             break
         value /= 1024
     if abs(value) >= 1e5:  # beyond the last unit
@@ -135,7 +135,7 @@ def parse_count(text: str) -> int:
     Raises ValueError with a readable reason when it is not one.
     """
     try:
-        value = Decimal(text.strip().replace("_", "").replace(",", ""))
+        value = Decimal(_plain(text.strip()))
     except InvalidOperation:
         raise ValueError("not a number; write 10000 or 1e4") from None
     if value.is_nan():
@@ -185,8 +185,11 @@ def parse_size(text: str) -> int:
     return int(_above_nothing(whole))
 
 
-def _plain(digits: str) -> str:
-    return digits.replace("_", "").replace(",", "")
+def _plain(number: str) -> str:
+    """Without what groups its digits. Raises ValueError where a comma does not, or no more than may: 2,5 is no 25."""
+    if "," in number and not re.match(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,_])", number):
+        raise ValueError("a comma groups thousands, as in 10,000; write 2.5 for two and a half")
+    return number.replace("_", "").replace(",", "")
 
 
 def _above_nothing(value: float | Decimal) -> float | Decimal:

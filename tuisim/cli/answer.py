@@ -40,8 +40,7 @@ def answer(
     if json_:
         print(json.dumps(found.to_dict()))
     else:
-        console = CommandConsole(highlight=False)
-        _print(found, console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH))
+        _print(found, CommandConsole(FULL_WIDTH, highlight=False))
     return 0
 
 

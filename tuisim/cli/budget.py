@@ -51,8 +51,7 @@ def budget(
     if json_:
         print(json.dumps(found.to_dict(verified), allow_nan=False))
         return ExitCode.DONE
-    console = CommandConsole(highlight=False)
-    _print(found, verified, console if console.is_terminal else CommandConsole(highlight=False, width=PIPED_WIDTH))
+    _print(found, verified, CommandConsole(PIPED_WIDTH, highlight=False))
     return ExitCode.DONE
 
 

@@ -35,7 +35,7 @@ def calibrate(
     *,
     backends: Annotated[str | None, Parameter(help="With commas; all that work here unless said")] = None,
     threads: Annotated[str | None, Parameter(help="Thread counts, with commas; usable cores less one unless said")] = None,
-    dtypes: Annotated[str, Parameter(help="float32, float64 or both, with a comma")] = "float32",
+    dtypes: Annotated[str | None, Parameter(help="float32, float64 or both, with a comma; float32 unless said")] = None,
     quick: Annotated[bool, Parameter(negative="", help="A quarter of the networks: less exact, in a few seconds")] = False,
     export: Annotated[str | None, Parameter(help="Write a copy of the card there, and measure nothing")] = None,
     import_: Annotated[str | None, Parameter(name="--import", help="Keep another machine's card, and measure nothing")] = None,
@@ -43,8 +43,7 @@ def calibrate(
     json_: Json = False,
 ) -> int:
     """Measure this machine, once: what every kind of operation costs, by backend, in some seconds each."""
-    if import_ is not None and export is not None:
-        raise ConfigError([Mistake("export", export, "either that or --import")])
+    _check_options(backends, threads, dtypes, quick, export, import_, name)
     if import_ is not None:
         path = cards.take(Path(import_), Path(import_).stem if name is None else name)
         words = f"kept as {printable(path.stem)}: tuisim predict LAYERS --as {printable(path.stem)}"
@@ -54,12 +53,13 @@ def calibrate(
         cards.export(Path(export))
         print(json.dumps({"exported": export}) if json_ else f"written: {printable(export, 500)}")
         return ExitCode.DONE
-    jobs = _jobs(backends, threads, dtypes)
+    jobs = _jobs(backends, threads, dtypes or "float32")
     found = cards.own()
     if found.trouble:
         print(f"tuisim: {found.trouble}", file=sys.stderr)
     for job in jobs:
         get_backend(job.backend)  # which says so where it cannot work here, before anything is measured
+    cards.check_keeping()
     card = found.card
     kept: cards.Kept | None = None
     with ProgressLine() as line:
@@ -71,10 +71,32 @@ def calibrate(
     if json_:
         print(json.dumps(card_document(kept.card), allow_nan=False))
     else:
-        console = CommandConsole(highlight=False)
-        console = console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH)
+        console = CommandConsole(FULL_WIDTH, highlight=False)
         _print(kept, {job.key for job in jobs}, console)
     return ExitCode.DONE
+
+
+def _check_options(
+    backends: str | None,
+    threads: str | None,
+    dtypes: str | None,
+    quick: bool,
+    export: str | None,
+    import_: str | None,
+    name: str | None,
+) -> None:
+    """Raises ConfigError where one would have no say."""
+    mistakes = []
+    if import_ is not None and export is not None:
+        mistakes.append(Mistake("export", export, "either that or --import"))
+    if name is not None and import_ is None:
+        mistakes.append(Mistake("name", name, "only with --import"))
+    if import_ is not None or export is not None:
+        asked = (("backends", backends), ("threads", threads), ("dtypes", dtypes), ("quick", quick or None))
+        mistakes += [Mistake(field, value, "not with --export or --import: nothing is measured") for field, value in asked
+                     if value is not None]  # fmt: skip
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def _told(line: ProgressLine, job: Job, done: int, of: int) -> None:

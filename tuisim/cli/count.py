@@ -33,8 +33,7 @@ def count(
     if json_:
         print(json.dumps(ledger.to_dict()))
     else:
-        console = CommandConsole(highlight=False)
-        _print(ledger, console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH))
+        _print(ledger, CommandConsole(FULL_WIDTH, highlight=False))
     return 0
 
 

@@ -40,8 +40,7 @@ def doctor(*, json_: Json = False) -> int:
     if json_:
         print(json.dumps(report.to_dict()))
     else:
-        console = CommandConsole(highlight=False)
-        _print(report, console if console.is_terminal else CommandConsole(highlight=False, width=PIPED_WIDTH))
+        _print(report, CommandConsole(PIPED_WIDTH, highlight=False))
     return 0
 
 

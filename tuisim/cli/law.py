@@ -41,8 +41,7 @@ def law(
     if json_:
         print(json.dumps(_document(found, kept.skipped), allow_nan=False))
     else:
-        console = CommandConsole(highlight=False)
-        console = console if console.is_terminal else CommandConsole(highlight=False, width=PIPED_WIDTH)
+        console = CommandConsole(PIPED_WIDTH, highlight=False)
         _print(found, kept.skipped, _nothing(kept.runs, backend), console)
     return ExitCode.DONE
 

@@ -17,6 +17,8 @@ from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
+from tuisim.data.facts import SYNTHETIC
+from tuisim.data.source import is_resident
 from tuisim.errors import DataError, ExitCode
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
@@ -40,7 +42,7 @@ def predict(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        _print(found, machine, CommandConsole(highlight=False))
+        _print(found, machine, CommandConsole(FULL_WIDTH, highlight=False))
     return ExitCode.DONE
 
 
@@ -95,12 +97,17 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
 
 def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
     examples, epochs = found.ledger.examples, found.config.epochs
+    made = examples is not None and found.config.resolved_dataset in SYNTHETIC and not is_resident(found.config, examples)
     return [
         ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),
-        ("epoch", found.epoch, "" if examples is None else f"{examples:,} examples"),
-        ("all steps", found.seconds, "" if epochs is None else f"{epochs:,} epochs"),
-        ("wall clock", found.wall_seconds, "with validation and the loop"),
+        ("epoch", found.epoch, "" if examples is None else _counted(examples, "example")),
+        ("all steps", found.seconds, "" if epochs is None else _counted(epochs, "epoch")),
+        ("wall clock", found.wall_seconds, f"with {'making the rows, ' * made}validation and the loop"),
     ]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{units.short_count(number, 15)} {what}{'s' * (number != 1)}"
 
 
 def _memory(found: Prediction) -> str:
@@ -116,6 +123,8 @@ def _memory(found: Prediction) -> str:
 
 
 MOST_ROWS = 8
+FULL_WIDTH = 120
+"""Columns where there is no terminal to ask."""
 
 
 def _operations(found: Prediction) -> Table:
@@ -141,4 +150,6 @@ def _operations(found: Prediction) -> Table:
         rest = max(0.0, found.step.likely - shown)
         of_all = units.percent(rest / found.step.likely) if found.step.likely else ""
         table.add_row("", "", f"{others} more", units.duration(rest), of_all)
+    if found.overhead:
+        table.add_row("", "", "outside them", units.duration(found.overhead), units.percent(found.overhead / found.step.likely))
     return table

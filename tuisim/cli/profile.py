@@ -23,6 +23,8 @@ from tuisim.units import layers_text
 
 BAR = 24
 """Cells of the waterfall's bars."""
+FULL_WIDTH = 140
+"""Columns where there is no terminal to ask."""
 ROOMY = 100
 """Cells from which on there is room for all columns and for bars."""
 ASIDE = ("±", "FLOP/s", "B/s", "roof")
@@ -36,7 +38,7 @@ def profile(layers: Layers = None, *, options: RunOptions = NOTHING_GIVEN, confi
     if json_:
         print(json.dumps(document(found), allow_nan=False))
     else:
-        _print(found, CommandConsole(highlight=False))
+        _print(found, CommandConsole(FULL_WIDTH, highlight=False))
     return ExitCode.DONE
 
 

@@ -49,10 +49,9 @@ def project(
     if json_:
         print(json.dumps(document(found, known), allow_nan=False))
         return ExitCode.DONE
-    console = CommandConsole(highlight=False)
-    console = console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH)
+    console = CommandConsole(FULL_WIDTH, highlight=False)
     if found:
-        _print(found, console)
+        _print(found, "" if own.trouble else outlook.missing(), console)
     if known is not None:
         _print_ladder(known, console)
     return ExitCode.DONE
@@ -85,7 +84,7 @@ def _sizes(options: object) -> tuple[int | None, int | None]:
 # ── this network ──
 
 
-def _print(found: Sequence[Projection], console: Console) -> None:
+def _print(found: Sequence[Projection], missing: str, console: Console) -> None:
     config = found[0].config
     epochs = found[0].epochs
     console.print(
@@ -105,8 +104,8 @@ def _print(found: Sequence[Projection], console: Console) -> None:
             console.print(f"{row.label}: as on {printable(row.machine, 200)}", style="dim", soft_wrap=True, markup=False)
     if found[0].rows:
         console.print("[dim]of the steps alone: making or reading the rows is not in it[/]", soft_wrap=True)
-    if not found[0].rows:
-        console.print(outlook.missing(), soft_wrap=True, markup=False)
+    elif missing:
+        console.print(missing, soft_wrap=True, markup=False)
 
 
 def _print_one(found: Projection, console: Console) -> None:
@@ -118,7 +117,8 @@ def _print_one(found: Projection, console: Console) -> None:
             table.add_row(escape(row.label), *map(units.duration, times), escape(machine))
     for column in table.columns[:-1]:  # where room is short it is the machine's name that is cut
         column.min_width = max(map(len, map(str, column.cells)), default=0)
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     console.print(
         f"{units.count(found.operations_per_example)} operations an example × {units.count(found.examples)} examples × "
         f"{_times(found.epochs)} = {units.si(found.operations)} operations, the loss's among them",

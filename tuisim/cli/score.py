@@ -44,8 +44,7 @@ def score(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        console = CommandConsole(highlight=False)
-        _print(found, console if console.is_terminal else CommandConsole(highlight=False, width=FULL_WIDTH))
+        _print(found, CommandConsole(FULL_WIDTH, highlight=False))
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
 
 

@@ -236,6 +236,11 @@ class _Search:
         seconds = {LimitedBy.SECONDS: units.duration(known.likely) or "for ever"} if known else {}
         return seconds | {LimitedBy.MEMORY: units.size(found.memory_bytes)}
 
+    def _given(self, by: LimitedBy) -> str:
+        """The limit, in the same words as what is taken of it."""
+        given = self._limit.seconds if by is LimitedBy.SECONDS else self._limit.memory
+        return units.duration(given) if by is LimitedBy.SECONDS else units.size(given)
+
     def _nothing(self, least: int) -> str:
         asked = self._limit.loads(self._predict(least))
         taken = " and ".join(words for kind, words in self._takes(least).items() if kind in asked)
@@ -249,7 +254,7 @@ class _Search:
         words = f"{named}: {' and '.join(taken.values())}"
         if by is LimitedBy.VOCABULARY:
             words += "; no run can be described with more"
-        elif (more := self._takes(found + 1)[by]) != taken[by]:
+        elif (more := self._takes(found + 1)[by]) not in (taken[by], self._given(by)):
             words += f"; {units.short_count(found + 1, 19)} would take {more}"
         else:
             words += "; one more would be too much"

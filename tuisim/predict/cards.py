@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tuisim.data.reading import name_of
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
 from tuisim.predict.machine import this_machine
@@ -64,6 +65,16 @@ def own() -> Found:
     return Found(card)
 
 
+def check_keeping() -> None:
+    """Raises Unwritable where a card could not be kept, as far as that can be told before there is one."""
+    where = needed()
+    for path in (where / OWN, where / LOCK):
+        if path.is_dir():
+            raise document.Unwritable(f"{name_of(path)} cannot be written: it is a folder")
+    if not os.access(where, os.W_OK):
+        raise document.Unwritable(f"{name_of(where)} cannot be written to")
+
+
 def keep(card: Card) -> Kept:
     """Write this machine's card. Raises Unwritable.
 
@@ -72,6 +83,7 @@ def keep(card: Card) -> Kept:
     """
     where = needed()
     path = where / OWN
+    check_keeping()
     with document.writing(path), lock.held(where / LOCK, PATIENCE):
         try:
             old = load(path) if os.path.exists(path) else None

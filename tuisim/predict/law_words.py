@@ -93,7 +93,8 @@ def _unknown(law: Law) -> list[str]:
 
 def _rests_on(law: Law) -> str:
     said = f"{counted(len(law.rows), 'run')} of {counted(law.different, 'size')}"
-    if law.different <= law.unknowns:
+    # One that is held at 0 is not free to go through anything.
+    if law.different <= sum(bool(one.seconds) for one in law.coefficients):
         return f"{said} for {law.unknowns} unknowns: it goes through them, so that its error says nothing yet"
     said += f": median error {units.percent(law.median_error)}"
     worst = law.worst

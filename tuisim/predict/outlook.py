@@ -27,6 +27,7 @@ from tuisim.predict.making import seconds_per_row
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.prices import bounded
 from tuisim.predict.project import Priced, Rate
+from tuisim.predict.record import LEAST_SECONDS
 from tuisim.store.runs import Run, runs
 
 LATEST = 200
@@ -190,13 +191,18 @@ def errors(entry: Entry) -> tuple[float, ...]:
     except DataError:  # tuisim law says what is wrong with them; a prediction does without
         return ()
     by_network: dict[tuple[tuple[int, ...], int], list[float]] = {}
-    for run in [run for run in past if run.predicted_seconds is not None and _scores(run, entry)][-LATEST:]:
+    for run in [run for run in past if _scores(run, entry)][-LATEST:]:
         by_network.setdefault((run.layers, run.batch), []).append(_error(run))
     return tuple(map(median, by_network.values()))
 
 
 def _scores(run: Run, entry: Entry) -> bool:
-    """Whether what was said of a run came from this entry: of its kind, and not from one before it."""
+    """Whether what was said of a run came from this entry: of its kind, and not from one before it.
+
+    And the run says something of others: of one that took hardly any time it is its first steps that are told.
+    """
+    if run.predicted_seconds is None or run.seconds < LEAST_SECONDS:
+        return False
     # Plain Python computes in doubles on one thread whatever is asked for.
     alike = entry.backend == "scalar" or (run.threads, run.dtype) == (entry.threads, entry.dtype)
     if run.backend != entry.backend or not alike:
