@@ -120,7 +120,7 @@ def test_few_predictions_are_asked_for():
 def test_no_more_than_a_run_can_be_has_its_words():
     deepest = ask(Question.DEEPEST, CONFIG, MadeUp(), Limit(1e9))
     assert deepest.limited_by is not None
-    assert deepest.limited_by.words == "what a run can be"
+    assert deepest.limited_by.words == "tuisim's own limit"
     assert deepest.words.endswith("; no run can be described with more")
 
 

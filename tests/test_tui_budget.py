@@ -61,10 +61,11 @@ async def budgeting(
     size: tuple[int, int] = (120, 36),
     config: RunConfig = CONFIG,
     outlook: Callable[[], Predicts] = MadeUp,
-    busy: bool = False,
+    busy: str = "",
+    news: Callable[[], object] = lambda: None,
 ) -> AsyncIterator[tuple[BudgetScreen, Pilot[None], list[RunConfig]]]:
     used: list[RunConfig] = []
-    screen = BudgetScreen(config, used.append, outlook, lambda: busy, LIMIT, Verified)
+    screen = BudgetScreen(config, used.append, outlook, lambda: busy, LIMIT, Verified, news)
     app = Budgeting(screen)
     async with app.run_test(size=size, notifications=True) as pilot:
         await solved(screen, pilot)
@@ -171,11 +172,35 @@ async def test_a_run_without_an_end_has_its_most_epochs_all_the_same():
         assert "10 epochs assumed" in header(screen)
 
 
-@pytest.mark.parametrize(("downs", "epochs"), [(0, None), (2, FOUND[2].value)])
-async def test_what_is_used_of_a_run_without_an_end_is_only_what_was_asked_for(downs, epochs):
-    async with budgeting(config=replace(CONFIG, epochs=None)) as (_, pilot, used):
+@pytest.mark.parametrize(("downs", "epochs"), [(0, 10), (2, FOUND[2].value)])
+async def test_what_is_used_of_a_run_without_an_end_is_what_was_solved_for(downs, epochs):
+    """It would not end, and so fit nothing, without the epochs that were assumed; these are said."""
+    async with budgeting(config=replace(CONFIG, epochs=None)) as (screen, pilot, used):
         await pilot.press(*["down"] * downs, "u")
         assert [config.epochs for config in used] == [epochs]
+        said = any("10 epochs, which it was solved for" in one.message for one in screen.app._notifications)
+        assert said == (downs == 0)
+
+
+async def test_a_card_that_comes_later_is_solved_by():
+    """The machine is measured beneath the screen: how far that is stands there, and then the answers."""
+    news = [0]
+
+    def coming() -> Predicts:
+        if news[0] < 2:
+            raise DataError(f"measuring this machine, once … {news[0]} of 2")
+        return MadeUp()
+
+    async with budgeting(outlook=coming, news=lambda: news[0]) as (screen, pilot, _):
+        for done in (0, 1):
+            news[0] = done
+            screen.tick()
+            await solved(screen, pilot)
+            assert f"{done} of 2" in drawn(screen, "answers")
+        news[0] = 2
+        screen.tick()
+        await solved(screen, pilot)
+        assert f"{FOUND[0].value:,}" in drawn(screen, "answers")
 
 
 async def test_without_a_card_it_says_to_calibrate():
@@ -189,7 +214,7 @@ async def test_without_a_card_it_says_to_calibrate():
 
 
 async def test_a_training_is_not_disturbed():
-    async with budgeting(busy=True) as (screen, pilot, _):
+    async with budgeting(busy="a training is at work: pause it first") as (screen, pilot, _):
         await pilot.press("v")
         await pilot.pause()
         assert screen.sheet.verifying is None

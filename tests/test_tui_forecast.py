@@ -31,6 +31,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.tui import forecast as forecast_module
 from tuisim.tui.edits import Change, Edits, change
 from tuisim.tui.forecast import SOON, VARIABLE, Forecast, Foreseen, Measuring
+from tuisim.tui.screens.project import ProjectScreen
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.widgets.setup_forecast import SetupForecast, _changed, _machine
 from tuisim.tui.widgets.setup_ledger import SetupLedger
@@ -109,7 +110,9 @@ def test_nothing_is_said_of_a_card_that_is_not_read_yet():
     """At the start: it need not be measured first."""
     cards.keep(card())
     forecast = Forecast(by_itself=True)
-    assert forecast.look(DIGITS) == Foreseen()
+    seen = forecast.look(DIGITS)
+    assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
+    assert seen.memory == predict(replace(DIGITS, threads=1), card()).memory, "counted, whatever the machine"
     forecast._read()
     assert forecast.look(DIGITS).prediction is not None
 
@@ -362,10 +365,10 @@ def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
     found = replace(found, machine="Abacus 9000, Beads 1.0")
     assert _machine(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
     assert _machine(found, 20) == "on numpy@1"
-    assert _machine(replace(found, slowed=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, at 1.5 × its best time"
+    assert _machine(replace(found, slowed=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowed 1.5 × just now"
     far = replace(found, slowed=1.5, beyond=40.0)
     beyond = "largest product 40.0 × any measured"
-    for width, words in ((80, f"numpy@1, at 1.5 × its best time; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
+    for width, words in ((80, f"numpy@1, slowed 1.5 × just now; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
         assert _machine(far, width) == words
 
 
@@ -379,6 +382,52 @@ def test_memory_says_whether_the_data_are_in_it(tmp_path):
 def test_an_arrow_goes_the_way_of_what_is_shown():
     only = Change(time=None, of="in all", step=0.98, multiplications=None, memory=None)
     assert _changed(only).plain == "▲ +98 % a step"
+
+
+def test_many_times_more_or_less_are_said_as_times_either_way():
+    for share, said in ((10.0, "▲ × 11 time"), (-10 / 11, "▼ ÷ 11 time"), (-1 + 1e-9, "▼ ÷ 1.00 G time"), (-0.5, "▼ −50 % time")):
+        assert _changed(Change(share, "in all", share, None, None)).plain == said
+
+
+def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
+    whole = Change(time=-0.94, of="in all", step=15.0, multiplications=-498e3, memory=0.3)
+    assert _changed(whole, 120).plain == "▼ ÷ 17 in all, × 16 a step, −498 k multiplications per example, +30 % memory"
+    assert _changed(whole, 62).plain == "▼ ÷ 17 in all, × 16 a step, −498 k multiplications per example"
+    assert _changed(whole, 30).plain == "▼ ÷ 17 in all, × 16 a step"
+
+
+def test_memory_with_its_data_is_not_held_against_memory_without():
+    file = predict(replace(DIGITS, dataset="rows.csv"), card())
+    assert change(predict(DIGITS, card()), file).memory is None
+    assert change(file, predict(replace(DIGITS, dataset="other.csv", batch_size=64), card())).memory is not None
+
+
+def test_what_needs_no_card_is_there_while_the_machine_is_measured():
+    widget = SetupForecast()
+    memory = predict(replace(DIGITS, threads=1), card()).memory
+    for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
+        widget.show(Foreseen(measuring=Measuring("numpy@1 float32", done, 30), memory=memory), None)
+        lines = [line.plain for line in widget._column(70)]
+        assert any("831 KiB  counted" in line for line in lines)
+        assert f"measuring this machine … {words}" in lines[1]
+        full, rest = lines[1].count("━"), lines[1].count("─")
+        assert full == round((full + rest) * done / 30), "what is not done yet is another line"
+
+
+def test_the_machine_is_not_looked_at_while_somebody_types(monkeypatch):
+    cards.keep(card())
+    monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
+    forecast = Forecast(by_itself=False)
+    forecast._read()
+    looked: list[Card] = []
+    monkeypatch.setattr(forecast, "_look_at", lambda card, trouble: looked.append(card))
+    forecast.attend(DIGITS)
+    forecast._make_ready(DIGITS)
+    assert looked == []
+    forecast._since -= 61.0
+    forecast._make_ready(DIGITS)
+    assert len(looked) == 1
 
 
 def by_ledger(hidden: int) -> float:
@@ -533,6 +582,15 @@ async def test_the_machine_is_left_alone_by_what_comes_over_it_but_a_list() -> N
         app.pop_screen()
         await pilot.pause()
         assert app.told.attended[-1] is not None
+
+
+@pytest.mark.parametrize(("known", "attended"), [(False, True), (True, False)], ids=["missing", "known"])
+async def test_a_page_that_waits_for_the_same_prediction_lets_the_machine_be_measured(known, attended) -> None:
+    told = Told(None if known else Foreseen(measuring=Measuring("numpy@1 float32", 12, 30)))
+    async with foreseen(told=told) as (app, pilot):
+        app.push_screen(ProjectScreen(DIGITS, lambda _: (), lambda: None))
+        await pilot.pause()
+        assert (app.told.attended[-1] is not None) == attended
 
 
 async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from shell import Shell
@@ -46,9 +47,9 @@ def price(config: RunConfig) -> Sequence[Priced]:
 
 
 class Projecting(Shell):
-    def __init__(self, config: RunConfig, price: Price, rate: Rate | None) -> None:
+    def __init__(self, screen: ProjectScreen) -> None:
         super().__init__()
-        self._screen = ProjectScreen(config, price, lambda: rate)
+        self._screen = screen
 
     def on_mount(self) -> None:
         self.push_screen(self._screen)
@@ -56,9 +57,9 @@ class Projecting(Shell):
 
 @asynccontextmanager
 async def projecting(
-    size: tuple[int, int] = (120, 36), config: RunConfig = CONFIG, price: Price = price, rate: Rate | None = RATE
+    size: tuple[int, int] = (120, 36), config: RunConfig = CONFIG, price: Price = price, rate: Rate | None = RATE, **more: Any
 ) -> AsyncIterator[tuple[ProjectScreen, Pilot[None]]]:
-    app = Projecting(config, price, rate)
+    app = Projecting(ProjectScreen(config, price, lambda: rate, **more))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         assert isinstance(app.screen, ProjectScreen)
@@ -170,6 +171,34 @@ async def test_without_a_price_or_a_rate_it_says_how_to_get_one():
         await pilot.press("down", "l")
         assert "no rate of this machine is known" in drawn(screen, "operations")
         assert "LeNet-5" in drawn(screen, "times")
+
+
+async def test_prices_that_come_later_are_shown_when_they_are_there():
+    """The machine is measured beneath the screen: how far that is stands there, and then the times."""
+    done = [0]
+
+    def coming(config: RunConfig) -> Sequence[Priced]:
+        return price(config) if done[0] == 2 else ()
+
+    words = lambda: f"measuring this machine, once … {done[0]} of 2"  # noqa: E731
+    async with projecting(price=coming, missing=words, news=lambda: done[0]) as (screen, _):
+        for number in (0, 1):
+            done[0] = number
+            screen._look_again()
+            assert f"{number} of 2" in drawn(screen, "times")
+        done[0] = 2
+        screen._look_again()
+        assert "scalar@1" in drawn(screen, "times")
+
+
+async def test_the_ladder_says_which_figure_is_not_published():
+    async with projecting() as (screen, pilot):
+        await pilot.press("l")
+        assert "training length not published" in drawn(screen, "times")
+        await pilot.press("right")
+        assert "epochs not published" in drawn(screen, "times")
+        await pilot.press("left", "right_square_bracket")
+        assert "examples not published" in drawn(screen, "times")
 
 
 async def test_a_mistake_stands_where_the_times_would_be():

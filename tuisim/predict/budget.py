@@ -37,7 +37,7 @@ class LimitedBy(StrEnum):
     @property
     def words(self) -> str:
         """As people are told."""
-        return {"seconds": "time", "memory": "memory", "vocabulary": "what a run can be"}[self.value]
+        return {"seconds": "time", "memory": "memory", "vocabulary": "tuisim's own limit"}[self.value]
 
 
 class Predicts(Protocol):

@@ -107,7 +107,7 @@ def predict(
         epoch=None if epoch is None else _band(epoch, spread),
         seconds=seconds,
         wall_seconds=wall,
-        memory=_memory(config, ledger),
+        memory=memory(config, ledger),
         beyond=_beyond(ledger, entry),
     )
 
@@ -223,7 +223,8 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
     return seconds * entry.evaluation
 
 
-def _memory(config: RunConfig, ledger: Ledger) -> Memory:
+def memory(config: RunConfig, ledger: Ledger) -> Memory:
+    """What `config`, resolved, will take: counted, so that no card is needed."""
     step = room.step_memory(config, ledger)
     aside = room.needed(config) - step.total
     if ledger.examples is not None:

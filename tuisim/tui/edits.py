@@ -32,7 +32,7 @@ class Change:
     multiplications: float | None
     """More per example."""
     memory: float | None
-    """As a share of the bytes before."""
+    """As a share of the bytes before; none too where only one of the two has its data in it."""
 
 
 class Edits:
@@ -62,12 +62,13 @@ def change(before: Prediction, after: Prediction) -> Change:
     """From one prediction to the other, the machine's speed of the moment left out."""
     multiplications = _multiplications(after) - _multiplications(before)
     time, of = _time(before, after)
+    unlike = (before.memory.data is None) != (after.memory.data is None)
     return Change(
         time=time,
         of=of,
         step=_share(before.step.likely / before.slowed, after.step.likely / after.slowed),
         multiplications=multiplications or None,
-        memory=_share(before.memory_bytes, after.memory_bytes),
+        memory=None if unlike else _share(before.memory_bytes, after.memory_bytes),
     )
 
 

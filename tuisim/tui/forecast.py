@@ -15,22 +15,26 @@ from time import monotonic
 from typing import Protocol
 
 from tuisim import backends
+from tuisim.accounting import count
 from tuisim.config import RunConfig, usable_cores
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
+from tuisim.predict.estimate import memory
 from tuisim.predict.outlook import FRESH_SECONDS, Outlook, steady
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Memory, Prediction
 from tuisim.study.background import Background
 
 VARIABLE = "TUISIM_CALIBRATION"
 """`never` keeps the app from measuring the machine by itself."""
 MEASURED_BY_ITSELF = ("numpy", "numba", "scalar")
 SETTLED_SECONDS = 0.7
-"""What is asked for must have stood so long: a thread count is typed one digit at a time."""
+"""What is asked for must have stood so long: a thread count is typed one digit at a time, and typing is drawn."""
 LOOK_SECONDS = 0.25
 """Between two looks at what is asked for, while anything is."""
+SOON_SECONDS = 1.5
+"""From the first look at the machine to the second."""
 NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
 
 
@@ -55,6 +59,8 @@ class Foreseen:
     measuring: Measuring | None = None
     trouble: str = ""
     """Why there is no prediction, or what is wrong with the card, in one line."""
+    memory: Memory | None = None
+    """What is counted all the same where there is no prediction."""
 
 
 class AnyForecast(Protocol):
@@ -110,6 +116,7 @@ class Forecast(Background):
         self._busy, self._measure = busy, measure
         self._by_itself = os.environ.get(VARIABLE) != "never" if by_itself is None else by_itself
         self._attended: RunConfig | None = None
+        self._since = 0.0
         self._asked = Event()
         self._news = _News(read=False)
         self._looked_at = -math.inf
@@ -133,7 +140,7 @@ class Forecast(Background):
 
     def attend(self, config: RunConfig | None) -> None:
         if config != self._attended:
-            self._attended = config
+            self._attended, self._since = config, monotonic()
             self._asked.set()
 
     def stop(self) -> None:
@@ -142,6 +149,10 @@ class Forecast(Background):
 
     def look(self, config: RunConfig) -> Foreseen:
         """In milliseconds: nothing is waited for here, and measured no more than the making of a few rows."""
+        found = self._look(config)
+        return found if found.prediction is not None else replace(found, memory=_memory(config))
+
+    def _look(self, config: RunConfig) -> Foreseen:
         news = self._news
         trouble = self.failure or news.trouble
         if config.backend == backends.AUTO and any(backends.known(name) is None for name in backends.names()):
@@ -161,6 +172,7 @@ class Forecast(Background):
 
     def work(self) -> None:
         self._read()
+        self._looked_at -= FRESH_SECONDS - SOON_SECONDS  # the app itself was at work just then
         while self.wanted:
             self._asked.wait(None if self._attended is None else LOOK_SECONDS)
             self._asked.clear()
@@ -192,7 +204,8 @@ class Forecast(Background):
                 self._waiting = job, monotonic()
             elif monotonic() - self._waiting[1] >= SETTLED_SECONDS:
                 self._calibrate(job)
-        elif not fresh and self._news.outlook is not None:
+        elif not fresh and self._news.outlook is not None and monotonic() - self._since >= SETTLED_SECONDS:
+            # While somebody types, the drawing of it would be taken for another program's work.
             self._look_at(self._news.outlook.card, self._news.trouble)
 
     def _choose(self) -> None:
@@ -277,6 +290,11 @@ def _job(config: RunConfig) -> Job:
     config = replace(config, backend=backends.choose(config).name).resolved()
     assert config.threads is not None
     return Job.of(config.backend, config.threads, config.dtype)
+
+
+def _memory(config: RunConfig) -> Memory:
+    config = config.resolved()
+    return memory(config, count(config.of_known_length()))
 
 
 def _aside(work: Callable[[], Card]) -> Card:

@@ -15,7 +15,8 @@ from textual.screen import Screen
 
 from tuisim.config import RunConfig
 from tuisim.engine import State
-from tuisim.predict.outlook import Outlook, best_rate, here, priced
+from tuisim.errors import DataError
+from tuisim.predict.outlook import Outlook, best_rate, here, missing, priced
 from tuisim.study.spent import Spent
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.forecast import AppForecast
@@ -25,6 +26,7 @@ from tuisim.tui.screens.budget import BudgetScreen
 from tuisim.tui.screens.crossover import CrossoverScreen
 from tuisim.tui.screens.dial import DialScreen
 from tuisim.tui.screens.law import LawScreen
+from tuisim.tui.screens.panels import reckons
 from tuisim.tui.screens.profile import ProfileScreen
 from tuisim.tui.screens.project import ProjectScreen
 from tuisim.tui.screens.prove import ProveScreen
@@ -84,6 +86,8 @@ class Paged(FailingQuietly):
             self.notify("mend the fields marked ✗ first", title="nothing to show yet", severity="error")
             return
         page = self._page(name, config)
+        if self.forecast is not None and not reckons(page):
+            self.forecast.attend(None)
         if isinstance(self.screen, PAGES):
             self.switch_screen(page)
         else:
@@ -128,6 +132,7 @@ class Paged(FailingQuietly):
             held.control.resume()
 
     def _page(self, name: str, config: RunConfig) -> Screen[None]:
+        why = partial(self._missing, config)
         makers: dict[str, Callable[[], Screen[None]]] = {
             "prove": lambda: ProveScreen(config),
             "answer": lambda: AnswerScreen(config, self.training, self.pause_training),
@@ -135,8 +140,12 @@ class Paged(FailingQuietly):
             "crossover": lambda: CrossoverScreen(config, self.training, self.pause_training),
             "dial": lambda: DialScreen(config),
             "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
-            "project": lambda: ProjectScreen(config, partial(priced, own=self._outlook), best_rate),
-            "budget": lambda: BudgetScreen(config, self.use, lambda: self._outlook or here(), busy=self.training),
+            "project": lambda: ProjectScreen(
+                config, lambda asked: priced(asked, self._outlook), best_rate, why, self._forecast_stamp
+            ),
+            "budget": lambda: BudgetScreen(
+                config, self.use, partial(self._outlook_or, why), busy=self._busy_words, news=self._forecast_stamp
+            ),
             "law": LawScreen,
         }
         return makers[name]()
@@ -145,6 +154,32 @@ class Paged(FailingQuietly):
     def _outlook(self) -> Outlook | None:
         """By this machine's card as it is kept ready: no page measures the machine while it is drawn, or a run is at work."""
         return None if self.forecast is None else self.forecast.outlook
+
+    def _outlook_or(self, why: Callable[[], str]) -> Outlook:
+        """Raises DataError with why there is none."""
+        if self._outlook is not None or self.forecast is None:
+            return self._outlook or here()
+        raise DataError(why())
+
+    def _missing(self, config: RunConfig) -> str:
+        """Why nothing is known of this machine yet."""
+        if self.forecast is None:
+            return missing()
+        seen = self.forecast.look(config)
+        if seen.prediction is None and not seen.trouble and seen.measuring is None:
+            return "reading the machine card …"
+        if seen.measuring is not None:
+            return f"measuring this machine, once … {seen.measuring.done} of {seen.measuring.of}"
+        return seen.trouble or missing()
+
+    def _forecast_stamp(self) -> object:
+        return None if self.forecast is None else self.forecast.stamp
+
+    def _busy_words(self) -> str:
+        """What a short real run would disturb and be disturbed by; empty where there is nothing."""
+        if self.training():
+            return "a training is at work, and each would disturb the other: pause it first"
+        return "this machine is being measured" if self.forecast is not None and self.forecast.measuring else ""
 
     def _spent(self, config: RunConfig) -> Callable[[], Spent | None]:
         """What the run of this very configuration has spent so far; nothing where it is another's."""

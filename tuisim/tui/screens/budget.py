@@ -26,7 +26,7 @@ from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.study.budget_worker import BudgetWorker, VerificationWorker
 from tuisim.tui.screens.panels import PanelScreen
 from tuisim.tui.widgets.budget_inputs import BudgetInputs
-from tuisim.tui.widgets.budget_view import AnswersView, AnswerView, BudgetHeader, Sheet, SheetView
+from tuisim.tui.widgets.budget_view import NAMES, AnswersView, AnswerView, BudgetHeader, Sheet, SheetView
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
@@ -56,10 +56,12 @@ class AnyVerificationWorker(Protocol):
 class BudgetScreen(PanelScreen):
     """`use` is handed the configuration of the answer that is chosen, once the screen is left for it.
 
-    `outlook` may raise DataError; `busy` says whether a training would be disturbed by a short real run.
+    `outlook` may raise DataError, and is asked again where it did once `news` is another thing; `busy` says what a short real
+    run would disturb and be disturbed by, in words.
     """
 
     TITLE = "work backwards"
+    RECKONS = True
     HELP = (
         "Type how much time there is, how much memory, or both: the widest, the deepest, the most epochs and the most examples "
         "of this network that fit, solved from the machine card. Each can be held against a short real run, and used."
@@ -99,9 +101,10 @@ class BudgetScreen(PanelScreen):
         config: RunConfig,
         use: Callable[[RunConfig], None],
         outlook: Callable[[], Predicts] = here,
-        busy: Callable[[], bool] = lambda: False,
+        busy: Callable[[], str] = lambda: "",
         limit: Limit = FIRST,
         verifier: Callable[[Answer], AnyVerificationWorker] = VerificationWorker,
+        news: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self._asked, self._use, self._busy = config, use, busy
@@ -109,6 +112,7 @@ class BudgetScreen(PanelScreen):
         self._config = replace(config, epochs=config.epochs or ASSUMED_EPOCHS)
         # A card is read once, and again where there was none.
         self._outlook = cache(outlook)
+        self._news, self._known = news, news()
         self._make_verifier = verifier
         self._worker: BudgetWorker | None = None
         self._verifier: AnyVerificationWorker | None = None
@@ -154,6 +158,9 @@ class BudgetScreen(PanelScreen):
 
     def tick(self) -> None:
         """Show what is new."""
+        if self._worker is not None and self._worker.failure is not None and self._news() != self._known:
+            self._known = self._news()
+            self._solve(self.sheet.limit, None)
         sheet = self.sheet
         if self._worker is not None:
             sheet = replace(sheet, answers=self._worker.answers, failure=self._worker.failure)
@@ -195,15 +202,16 @@ class BudgetScreen(PanelScreen):
             self.notify(printable(answer.words if answer else "not solved yet", 200), title="nothing to use", markup=False)
             return
         self.dismiss(None)
-        endless = self._asked.epochs is None and answer.question is not Question.EPOCHS
-        self._use(replace(answer.config, epochs=None) if endless else answer.config)
+        if self._asked.epochs is None and answer.question is not Question.EPOCHS:
+            self.notify(f"with {ASSUMED_EPOCHS} epochs, which it was solved for", title=NAMES[answer.question])
+        self._use(answer.config)
 
     def action_verify(self) -> None:
         answer = self.sheet.answer
         if answer is None or answer.prediction is None or self._verifier is not None:
             return
-        if self._busy():
-            self.notify("a training is at work, and each would disturb the other: pause it first", title="not verified")
+        if busy := self._busy():
+            self.notify(busy, title="not verified")
             return
         self._verifier = self._make_verifier(answer)
         self._verifier.start()

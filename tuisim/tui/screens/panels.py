@@ -5,6 +5,8 @@ It does not know what the panels show.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -13,9 +15,16 @@ from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
 
+def reckons(screen: Screen[Any]) -> bool:
+    """Whether it neither trains nor measures by itself."""
+    return isinstance(screen, PanelScreen) and screen.RECKONS
+
+
 class PanelScreen(Screen[None]):
     """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
 
+    RECKONS: ClassVar[bool] = False
+    """Whether this machine may be measured beneath it."""
     _line: ViewCanvas
     """The header above the panels."""
     _panels: tuple[Panel, ...] = ()

@@ -23,6 +23,8 @@ from tuisim.tui.widgets.panel import Panel, ViewCanvas
 from tuisim.tui.widgets.project_operations import OperationsBehindView
 from tuisim.tui.widgets.project_view import PictureView, ProjectHeader, Scene, SceneView
 
+LOOK_SECONDS = 0.25
+"""Between two looks for news."""
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 _HEIGHTS = [(0, "-low"), (32, "-tall")]
 _ROW, _VOLUME, _EPOCHS = (Binding.Group(name, compact=True) for name in ("row", "examples", "epochs"))
@@ -53,10 +55,11 @@ def dial(own: int, steps: tuple[int, ...]) -> Dial:
 class ProjectScreen(PanelScreen):
     """One network and the ladder. `price` must answer in milliseconds; what it or `rate` cannot know, they say as TuisimError.
 
-    `missing` says why there is no price at all.
+    `missing` says why there is no price at all; `news` is another thing once they may answer otherwise.
     """
 
     TITLE = "hours or days"
+    RECKONS = True
     HELP = (
         "How long this network would train at any volume of data and number of epochs, on each backend that has been measured: "
         "from low to high with the likely time between. The ladder has known networks, published, at the best rate shown here."
@@ -97,12 +100,18 @@ class ProjectScreen(PanelScreen):
     ]  # fmt: skip
 
     def __init__(
-        self, config: RunConfig, price: Price, rate: Callable[[], Rate | None], missing: Callable[[], str] = missing
+        self,
+        config: RunConfig,
+        price: Price,
+        rate: Callable[[], Rate | None],
+        missing: Callable[[], str] = missing,
+        news: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
-        self._config, self._rate, self._missing = config, cache(rate), missing
-        # Turning a dial asks for the same batch again and again.
-        self._price = cache(price)
+        self._config, self._missing, self._news = config, missing, news
+        self._asked = price, rate
+        self._known: object = None
+        self._forget()
         volumes = tuple(volume.examples for volume in VOLUMES)
         self._dials = {
             False: {
@@ -122,8 +131,20 @@ class ProjectScreen(PanelScreen):
         )
         self.scene = Scene()
 
+    def _forget(self) -> None:
+        """Ask anew; turning a dial asks for the same batch again and again."""
+        self._known = self._news()
+        price, rate = self._asked
+        self._price, self._rate = cache(price), cache(rate)
+
     def on_mount(self) -> None:
         self._show()
+        self.set_interval(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._news() != self._known:
+            self._forget()
+            self._show()
 
     def _look(self) -> Scene:
         dials, chosen = self._dials[self.on_ladder], self._chosen[self.on_ladder]

@@ -235,8 +235,10 @@ class RunScreen(PanelScreen):
             self._weigh()
             if event.message and event.state is not State.STOPPED:
                 self.notify(printable(event.message, 500), title=event.state.value, markup=False)
-        elif isinstance(event, Paused) or (isinstance(event, PaceChanged) and event.pace is not None):
-            # What was predicted is a run at full speed from its start to its end.
+        elif isinstance(event, Paused) and self._throughput.foretold is not None:
+            self._throughput.foretold.interrupt()
+        elif isinstance(event, PaceChanged) and event.pace is not None:
+            # What was predicted is a run at full speed.
             self._throughput.foretold = None
 
     def _weigh(self) -> None:

@@ -29,6 +29,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS, Preset
 from tuisim.tui.edits import Edits
 from tuisim.tui.forecast import AnyForecast, Foreseen
+from tuisim.tui.screens.panels import reckons
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.setup_forecast import SetupForecast
 from tuisim.tui.widgets.setup_form import SetupForm
@@ -132,10 +133,12 @@ class SetupScreen(Screen[None]):
         self.post_message(self.Returned())
 
     def on_screen_suspend(self) -> None:
-        """Whatever comes over it may measure or train; a list that opens over it does not."""
-        if self._forecast is not None and not self.app.screen.is_modal:
+        """Whatever comes over it may measure or train, but for a list, and for a page that waits for the same prediction."""
+        over = self.app.screen
+        if self._forecast is not None and not over.is_modal:
             self._in_front = False
-            self._forecast.attend(None)
+            if self._prediction is not None or not reckons(over):
+                self._forecast.attend(None)
 
     def fill(self, config: RunConfig) -> None:
         """Show a configuration in the form."""

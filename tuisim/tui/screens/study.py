@@ -72,6 +72,7 @@ class StudyScreen(PanelScreen, Generic[Worker, Seen]):
         if self._worker is None and not self._busy() and not (self._leaving and self._leaving.alive):
             self._worker = self._begin()
             self._worker.start()
+            self.refresh_bindings()
         seen = self._look(self._worker)
         if seen != self._seen or not self._panels[0].canvas.lines:
             self._seen = seen

@@ -19,6 +19,11 @@ class Foretold:
     def __init__(self, prediction: Prediction) -> None:
         self._prediction = prediction
         self._step = mean_step(prediction)
+        self._whole = True
+
+    def interrupt(self) -> None:
+        """The run was paused: its steps are as they were predicted for, the time from its start to its end is not."""
+        self._whole = False
 
     def left(self, snapshot: Snapshot) -> float | None:
         """Seconds to the end: as predicted, and once a rate is known at the pace measured, which is the prediction's own for
@@ -28,6 +33,8 @@ class Foretold:
             return None
         if snapshot.rates is not None and snapshot.seconds_left is not None:
             return snapshot.seconds_left
+        if not self._whole:
+            return None
         assert snapshot.total_steps is not None
         return whole * (1 - snapshot.step / snapshot.total_steps) if snapshot.total_steps else 0.0
 
@@ -48,6 +55,8 @@ class Foretold:
         """The whole run: predicted, and what it comes to by the pace measured, or took."""
         if snapshot.pace is not None or snapshot.total_steps is None or (band := self._prediction.wall_seconds) is None:
             return []
+        if not self._whole:
+            return []
         left = self.left(snapshot) if snapshot.rates is not None else None
         known = snapshot.state is State.COMPLETED or left is not None
         score = score_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
@@ -57,7 +66,7 @@ class Foretold:
         """How far off it was, in a sentence; empty where the run tells nothing of that."""
         tells = telling(
             snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.pace is not None,
-            paused=snapshot.training_seconds < snapshot.wall_seconds,
+            paused=not self._whole,
         )  # fmt: skip
         if tells.wall and (score := score_run(self._prediction, snapshot.wall_seconds)):
             return str(score)
@@ -80,7 +89,7 @@ def _took(snapshot: Snapshot, meanwhile: str) -> str:
 def _line(predicted: float, score: Score | None, of: str, took: str, frame: Frame) -> Line:
     """`predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words where there is no room."""
     likely = Marked(units.duration(predicted), Mark.PROJECTED)
-    wide: Line = (("predicted".rjust(13), Tone.DIM), (Marked(likely.rjust(9), Mark.PROJECTED), Tone.TEXT), (of, Tone.DIM))
+    wide: Line = (("predicted".rjust(13), Tone.DIM), (Marked(f" {likely:>8}", Mark.PROJECTED), Tone.TEXT), (of, Tone.DIM))
     narrow: Line = (("predicted ", Tone.DIM), (likely, Tone.TEXT), (of, Tone.DIM))
     if score is None:
         return wide if frame.width >= width_of(wide) else narrow

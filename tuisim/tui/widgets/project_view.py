@@ -14,6 +14,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
 from tuisim.predict.band import Band
+from tuisim.predict.ladder import Known
 from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection, Rung
 from tuisim.tui.widgets.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.tui.widgets.run_lines import network_words
@@ -114,7 +115,7 @@ class PictureView(SceneView):
 
     def _rows(self) -> list[_Row]:
         if self.scene.climb:
-            return [_rung_row(rung) for rung in self.scene.climb.rungs]
+            return [_rung_row(rung, self.scene.climb) for rung in self.scene.climb.rungs]
         return [_backend_row(row) for row in self.scene.projection.rows] if self.scene.projection else []
 
     def _left(self, rows: list[_Row], width: int, headed: bool) -> list[Line]:
@@ -148,12 +149,19 @@ def _backend_row(row: Projected) -> _Row:
     return _Row(row.label, units.duration(band.likely) if band else "", (reach(band),), _stretch(band), printable(why, 200))
 
 
-def _rung_row(rung: Rung) -> _Row:
+def _rung_row(rung: Rung, climb: Climb) -> _Row:
     known, seconds = rung.known, rung.seconds
-    why = "" if seconds is not None else "training length not published" if rung.seen is None else "not known"
+    why = "" if seconds is not None else _unpublished(known, climb) if rung.seen is None else "not known"
     stretch = None if seconds is None else Stretch(seconds, seconds, seconds, bound=True)
     asides = (units.si(known.parameters), str(known.year))
     return _Row(known.name, units.duration(seconds), asides, stretch, why)
+
+
+def _unpublished(known: Known, climb: Climb) -> str:
+    """What is missing for how many examples it would see."""
+    if climb.examples is None and climb.epochs is None:
+        return "training length not published"
+    return "epochs not published" if climb.epochs is None and known.epochs is None else "examples not published"
 
 
 def _stretch(band: Band | None) -> Stretch | None:

@@ -22,8 +22,8 @@ class Entry(Input):
 
     BINDING_GROUP_TITLE = "text field"
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(compact=True, select_on_focus=True, id=id, max_length=LONGEST)
+    def __init__(self, *, id: str | None = None, placeholder: str = "") -> None:
+        super().__init__(placeholder=placeholder, compact=True, select_on_focus=True, id=id, max_length=LONGEST)
 
     @property
     def text(self) -> str:

@@ -132,7 +132,7 @@ def machine(backends: Sequence[str]) -> tuple[Spec, ...]:
             "What computes the step; auto: the best that works here for the network.",
             backends,
         ),
-        Spec("threads", "threads", "of BLAS", "Threads for matrix products; blank: usable cores less one."),
+        Spec("threads", "threads", "to compute with", "Threads for matrix products; blank: usable cores less one."),
         Spec("dtype", "precision", "of every number", "float32 has 4 bytes a number, float64 has 8.", DTYPES),
         Spec("seed", "seed", "0 or more", "Every random draw follows from it."),
     )

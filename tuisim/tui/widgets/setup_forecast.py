@@ -14,7 +14,7 @@ from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.measure.pulse import QUIET
 from tuisim.predict.band import Band
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Memory, Prediction
 from tuisim.program import Op, Phase
 from tuisim.tui.edits import Change
 from tuisim.tui.forecast import SOON, Foreseen, Measuring
@@ -23,9 +23,13 @@ from tuisim.tui.widgets.setup_numbers import weight
 
 ROWS, FOLDED_ROWS = 8, 2
 """Lines it takes whatever there is to say, so that nothing round it moves."""
+COLUMN = 10
+"""Cells of the figures, at least."""
 LEAST_BAR, BAR = 8, 20
 ALIKE = 0.05
 """Shares that differ by less are one change."""
+MANY = 10
+"""From so many times on, more or less, that is what is said."""
 
 
 class SetupForecast(Static):
@@ -63,20 +67,17 @@ class SetupForecast(Static):
         if seen.prediction is None:
             return [*lines, *self._instead(width)]
         found = seen.prediction
-        lines += [_row(*row) for row in _times(found)]
+        times = _times(found)
+        wide = max(COLUMN, *(len(_duration(band.likely)) for _, band, _ in times if band is not None))
+        lines += [_row(*row, wide) for row in times]
         op, part = found.dearest
-        memory = Content.assemble(
-            (f"{'memory':<12}", "$secondary"),
-            f"{weight(found.memory_bytes):>10}",
-            ("  counted, with its data" if found.memory.data is not None else "  counted, without its data", "$secondary"),
-        )
         dearest = Content.assemble(
             (f"{'costliest':<12}", "$secondary"),
-            f"{units.percent(part, 0):>10}",
+            f"{units.percent(part, 0):>{wide}}",
             "  ",
             (_named(op), _tone(op)),
         )
-        lines += [memory, dearest, _changed(self._change)]
+        lines += [_memory(found.memory, wide), dearest, _changed(self._change, width)]
         if seen.measuring is not None:
             lines.append(_measuring(seen.measuring, width))
         else:
@@ -86,9 +87,10 @@ class SetupForecast(Static):
     def _instead(self, width: int) -> list[Content]:
         seen = self._foreseen
         words = Content.styled(seen.trouble, "$secondary" if seen.measuring or seen.trouble == SOON else "$warning")
+        memory = [] if seen.memory is None else [_memory(seen.memory, COLUMN)]
         if seen.measuring is not None:
-            return [_measuring(seen.measuring, width), words]
-        return words.wrap(width)[: ROWS - 1]
+            return [_measuring(seen.measuring, width), words, *memory]
+        return [*words.wrap(width)[: ROWS - 1 - len(memory)], *memory]
 
     def _two(self, width: int) -> list[Content]:
         seen = self._foreseen
@@ -101,12 +103,20 @@ class SetupForecast(Static):
             return [_short(found, width), _measuring(seen.measuring, width)]
         if seen.trouble:
             return [_short(found, width), Content.styled(seen.trouble, "$warning")]
-        change = _changed(self._change)
+        change = _changed(self._change, width)
         room = width - change.cell_length - dearest.cell_length
         second = (
             change if change.cell_length and room < 3 else Content("   " if change.cell_length else "").join([change, dearest])
         )
         return [_short(found, width), second]
+
+
+def _memory(memory: Memory, wide: int) -> Content:
+    return Content.assemble(
+        (f"{'memory':<12}", "$secondary"),
+        f"{weight(memory.total):>{wide}}",
+        ("  counted, with its data" if memory.data is not None else "  counted, without its data", "$secondary"),
+    )
 
 
 # ── times ──
@@ -125,11 +135,11 @@ def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
     return [("step", found.step, ""), ("epoch", found.epoch, "known once the file is read"), run]
 
 
-def _row(name: str, band: Band | None, why: str) -> Content:
+def _row(name: str, band: Band | None, why: str, wide: int) -> Content:
     head = (f"{name:<12}", "$secondary")
     if band is None:
         return Content.assemble(head, (why, "$secondary"))
-    return Content.assemble(head, (f"{_duration(band.likely):>10}", "bold"), (f"  {_reach(band)}", "$secondary"))
+    return Content.assemble(head, (f"{_duration(band.likely):>{wide}}", "bold"), (f"  {_reach(band)}", "$secondary"))
 
 
 def _short(found: Prediction, width: int) -> Content:
@@ -169,15 +179,20 @@ def _tone(op: Op) -> str:
     return f"$phase-{op.phase.value}" if op.phase in (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE) else "$secondary"
 
 
-def _changed(change: Change | None) -> Content:
-    """`▲ +12 % time, +3.1 M multiplications per example`; `+98 % a step, −99 % in all`; nothing where nothing changed."""
+def _changed(change: Change | None, width: int = MOST_WIDTH) -> Content:
+    """`▲ +12 % time, +3.1 M multiplications per example`; `−99 % in all, +98 % a step`; nothing where nothing changed.
+
+    What has no room is left out from the end.
+    """
     if change is None:
         return Content("")
     parts = _changed_times(change)
     if change.multiplications is not None:
         parts.append(f"{_signed(change.multiplications)} multiplications per example")
-    elif change.memory is not None:
+    if change.memory is not None:
         parts.append(f"{_signed_share(change.memory)} memory")
+    while len(parts) > 1 and 2 + len(", ".join(parts)) > width:
+        parts.pop()
     more = next((one for one in (change.time, change.step, change.multiplications, change.memory) if one is not None), 0.0)
     sign = "▲" if more > 0 else "▼"
     return Content.assemble((f"{sign} ", "$warning" if more > 0 else "$success"), ", ".join(parts)) if parts else Content("")
@@ -188,14 +203,16 @@ def _changed_times(change: Change) -> list[str]:
     step, time = change.step or 0.0, change.time or 0.0
     if abs(step - time) < ALIKE * max(1.0, abs(time)):
         return [] if change.time is None else [f"{_signed_share(change.time)} time"]
-    both = ((change.step, "a step"), (change.time, change.of))
+    both = ((change.time, change.of), (change.step, "a step"))
     return [f"{_signed_share(share)} {of}" for share, of in both if share is not None]
 
 
 def _signed_share(share: float) -> str:
-    """`+12 %`, `−3 %`, `12 ×`."""
-    if share >= 10:
-        return f"{units.short_count(round(1 + share), 9)} ×"
+    """`+12 %`, `−3 %`, `× 12`, `÷ 12`."""
+    if share >= MANY:
+        return f"× {units.short_count(round(1 + share), 9)}"
+    if 0 < 1 + share <= 1 / MANY:
+        return f"÷ {units.short_count(round(1 / (1 + share)), 9)}"
     return f"{'+' if share > 0 else '−'}{100 * abs(share):.{0 if abs(share) >= 0.1 else 1}f} %"
 
 
@@ -207,7 +224,7 @@ def _signed(value: float) -> str:
 def _machine(found: Prediction, width: int) -> str:
     """What the times hold for, in as many words as there is room for."""
     by = f"{found.backend}@{found.threads}"
-    slowed = f", at {found.slowed:.1f} × its best time" if found.slowed > QUIET else ""
+    slowed = f", slowed {found.slowed:.1f} × just now" if found.slowed > QUIET else ""
     if found.beyond is not None:
         beyond = f"{units.figure(found.beyond)} × any measured"
         ways = [f"{by}{slowed}; largest product {beyond}", f"{by}; largest product {beyond}", f"largest product {beyond}"]
@@ -217,11 +234,12 @@ def _machine(found: Prediction, width: int) -> str:
 
 
 def _measuring(measuring: Measuring, width: int) -> Content:
-    words = f"measuring this machine … {measuring.done} of {measuring.of}"
+    ends = {0: "getting ready", measuring.of: "adding it up"}
+    words = f"measuring this machine … {ends.get(measuring.done, f'{measuring.done} of {measuring.of}')}"
     wide = min(BAR, width - len(words) - len(measuring.key) - 4)
     if wide < LEAST_BAR:
         return Content.assemble(words, (f"  {measuring.key}", "$secondary"))
     full = round(wide * measuring.done / measuring.of)
     return Content.assemble(
-        words, "  ", ("━" * full, "$accent"), ("━" * (wide - full), "$border-blurred"), (f"  {measuring.key}", "$secondary")
+        words, "  ", ("━" * full, "$accent"), ("─" * (wide - full), "$border-blurred"), (f"  {measuring.key}", "$secondary")
     )
