@@ -20,7 +20,7 @@ from tuisim.predict import prices as fitting
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.leastsquares import nonnegative, proportional
 from tuisim.predict.price import Point, Price, fitted, terms
-from tuisim.predict.prices import Prices, fit
+from tuisim.predict.prices import Prices, _tamed, fit
 from tuisim.predict.sample import Sample
 from tuisim.predict.work import FAR, NEAR, Work, far, shares, works
 from tuisim.program import Kind, Phase, build
@@ -306,3 +306,11 @@ def test_networks_stay_within_their_limit():
             op.batch * op.inputs * op.outputs for op in program.ops if op.phase is Phase.FORWARD and op.kind is Kind.DENSE
         ]
         assert sum(products) <= 20_000
+
+
+def test_one_wild_error_does_not_make_the_band():
+    errors = [0.1 * (number % 5 - 2) for number in range(29)]
+    tamed = _tamed([*errors, 3.6])
+    assert tamed.max() == pytest.approx(0.6, rel=0.01), "three times what nine of ten keep within"
+    assert list(tamed[:-1]) == errors
+    assert list(_tamed([0.0] * 7)) == [0.0] * 7

@@ -305,3 +305,14 @@ def test_a_bar_is_as_long_as_its_share():
     assert line.count("#") / (line.count("#") + line.count("-")) == pytest.approx(
         answer.prediction.memory_bytes / 40_000, abs=0.02
     )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_click_chooses_the_answer(size):
+    async with budgeting(size) as (screen, pilot, _):
+        panel = screen.query_one("#budget-answers", Panel)
+        for name, chosen in (("most epochs", 2), ("deepest", 1)):
+            place = next(i for i, line in enumerate(panel.canvas.lines) if name in text(line))
+            await pilot.click(panel, offset=(4, place + 1))
+            await pilot.pause()
+            assert screen.sheet.chosen == chosen

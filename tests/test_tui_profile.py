@@ -308,3 +308,26 @@ async def test_a_failure_is_said_where_the_picture_would_be():
         assert "9.00 s" in drawn(screen, "roofline")
         (line,) = screen.query_one("#profile-roofline", Panel).canvas.lines
         assert {tone for _, tone in line if _.strip()} == {Tone.BAD}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
+async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(size):
+    async with profiling(size, profile=DEEP) as (screen, pilot, _):
+        await pilot.press(*["down"] * 12)
+        panel = screen.query_one("#profile-operations", Panel)
+        place = next(i for i, line in enumerate(panel.canvas.lines) if "›" in text(line)) - 2
+        wanted = text(panel.canvas.lines[place]).strip()
+        await pilot.click(panel, offset=(6, place + 1))
+        await pilot.pause()
+        chosen = next(text(line) for line in panel.canvas.lines if "›" in text(line))
+        assert chosen.replace("›", " ").strip() == wanted
+        await pilot.click(panel, offset=(6, 1))  # the heading
+        assert next(text(line) for line in panel.canvas.lines if "›" in text(line)) == chosen
+
+
+def test_a_table_that_is_cut_says_how_many_more_there_are():
+    view = OperationsView()
+    view.anatomy = anatomy(DEEP)
+    lines = [text(line) for line in view.lines(None, Frame(70, 16))]
+    shown = len(view._shown)
+    assert f"  … {len(view.anatomy.dots) - shown} more" in lines

@@ -280,3 +280,20 @@ def test_an_infinite_time_is_blank():
     shown = "\n".join(text(line) for line in lines_of(PictureView(), scene, Frame(76, 12)))
     assert "inf" not in shown
     assert "not known" in shown
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)], ids=str)
+async def test_a_click_chooses_the_row(size):
+    async with projecting(size) as (screen, pilot):
+        for ladder in (False, True):
+            if ladder:
+                await pilot.press("l")
+                await pilot.pause()
+            panel = screen.query_one("#project-times", Panel)
+            place = next(i for i, line in enumerate(panel.canvas.lines) if ("AlexNet" if ladder else "numpy@1") in text(line))
+            await pilot.click(panel, offset=(5, place + 1))
+            await pilot.pause()
+            assert "▸ " + ("AlexNet" if ladder else "numpy@1") in drawn(screen, "times")
+        before = screen.scene.chosen
+        await pilot.click(panel, offset=(5, len(panel.canvas.lines)))  # the axis
+        assert screen.scene.chosen == before

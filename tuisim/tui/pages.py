@@ -55,11 +55,11 @@ COMMANDS = (
 PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f2", "page('prove')", "proof", id="page.prove", tooltip="Proof: check count, gradient and backend"),
     Binding("f3", "page('answer')", "answer", id="page.answer", tooltip="Answer: the seven claims, for this network"),
-    Binding("f4", "page('dial')", "conventions", id="page.dial", tooltip="Conventions: how other tools would count it"),
+    Binding("f4", "page('dial')", "tools", id="page.dial", tooltip="Conventions: how other tools would count it"),
     Binding("f6", "page('race')", "race", id="page.race", tooltip="Race: this network on every backend here"),
     Binding("f7", "page('crossover')", "crossover", id="page.crossover", tooltip="Crossover: from which size on another wins"),
     Binding("f8", "page('profile')", "where", id="page.profile", tooltip="Where the time goes: roofline and waterfall"),
-    Binding("f9", "page('project')", "hours or days", id="page.project", tooltip="Hours or days: any volume, and known networks"),
+    Binding("f9", "page('project')", "hours", id="page.project", tooltip="Hours or days: any volume, and known networks"),
     Binding("f10", "page('budget')", "budget", id="page.budget", tooltip="Budget: the largest of this shape that fits a time"),
     Binding("f12", "page('law')", "law", id="page.law", tooltip="Cost law: what a step, an operation and a byte take"),
 )

@@ -186,7 +186,13 @@ class BudgetScreen(PanelScreen):
         solving = self._worker is not None and sheet.failure is None and len(sheet.answers) < len(Question)
         self._inputs.say("solving …" if solving else "" if sheet.failure else "solved from the machine card")
 
-    # ── keys ──
+    # ── keys, and the mouse ──
+
+    @on(Panel.LineClicked, "#budget-answers")
+    def _clicked(self, message: Panel.LineClicked) -> None:
+        place = self._views[0].row_at(message.line)
+        if place is not None:
+            self._show(replace(self.sheet, chosen=place))
 
     def action_edit(self, name: str) -> None:
         self.query_one(f"#budget-{name}").focus()

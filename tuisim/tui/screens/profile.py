@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
+from textual import on
 from textual.binding import Binding, BindingType
 
 from tuisim.config import RunConfig
@@ -134,6 +135,12 @@ class ProfileScreen(StudyScreen[AnyProfileWorker, Anatomy]):
         if action == "whose":
             return self._run_spent() is not None
         return super().check_action(action, parameters)
+
+    @on(Panel.LineClicked, "#profile-operations")
+    def _clicked(self, message: Panel.LineClicked) -> None:
+        operation = self._views[1].row_at(message.line)
+        if operation is not None:
+            self._choose(operation)
 
     def action_step(self, by: int) -> None:
         """The next operation; where the bars have the screen there is none to be seen, and they scroll."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 
 from tuisim import data
@@ -167,6 +168,13 @@ class ProjectScreen(PanelScreen):
             panel.border_subtitle = words(view.kinds)
             if panel.display:
                 panel.canvas.draw()
+
+    @on(Panel.LineClicked, "#project-times")
+    def _clicked(self, message: Panel.LineClicked) -> None:
+        row = self._views[0].row_at(message.line)
+        if row is not None:
+            self._chosen[self.on_ladder] = row
+            self._show()
 
     def action_ladder(self) -> None:
         self.on_ladder = not self.on_ladder

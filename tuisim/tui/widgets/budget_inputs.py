@@ -47,7 +47,7 @@ class BudgetInputs(Horizontal):
     def compose(self) -> ComposeResult:
         for name in ("time", "memory"):
             yield Static(name, classes="label")
-            yield Entry(id=f"budget-{name}", placeholder={"time": "600, 2h, 3d", "memory": "500MB, 2GiB"}[name])
+            yield Entry(id=f"budget-{name}", placeholder={"time": "10min", "memory": "2GiB"}[name])
         yield Static(id="budget-state", markup=False)
 
     def on_mount(self) -> None:

@@ -80,7 +80,16 @@ class SheetView:
 class AnswersView(SheetView):
     """One row for each question."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[int | None] = []
+
+    def row_at(self, line: int) -> int | None:
+        """The row that is drawn on a line."""
+        return self._places[line] if 0 <= line < len(self._places) else None
+
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
+        self._places = []
         if self.sheet.failure is not None:
             return wrap(printable(self.sheet.failure, 500), frame.width, Tone.BAD)
         rows = [self._row(place) for place in range(len(Question))]
@@ -93,9 +102,13 @@ class AnswersView(SheetView):
             names = [one for one in names if one != name]
         heading, *drawn = table(columns, cells, frame.width)
         drawn = [self._instead(place, line, frame.width) for place, line in enumerate(drawn)]
+        numbers = range(len(drawn))
         if frame.height >= 1 + AIRY * len(drawn):
+            self._places = [None, *(place for number in numbers for place in (None, number))]
             return [heading, *(one for line in drawn for one in (BLANK, line))]
-        return [heading, *drawn] if frame.height > len(drawn) else drawn
+        headed = frame.height > len(drawn)
+        self._places = [*[None] * headed, *numbers]
+        return [heading, *drawn] if headed else drawn
 
     def _row(self, place: int) -> dict[str, tuple[str, Tone]]:
         """Its cells by their headings."""

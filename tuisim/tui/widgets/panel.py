@@ -120,6 +120,18 @@ class Panel(VerticalScroll):
 
         panel: Panel
 
+    @dataclass
+    class LineClicked(Message):
+        """One of the view's lines was clicked."""
+
+        panel: Panel
+        line: int
+
+        @property
+        def control(self) -> Panel:
+            """What a handler selects by."""
+            return self.panel
+
     def __init__(self, number: int, title: str, view: View, *, id: str, numbers: bool, turn: int | None) -> None:
         super().__init__(id=id)
         self.number = number
@@ -142,6 +154,10 @@ class Panel(VerticalScroll):
         if event.screen_y == self.region.y:
             event.stop()
             self.post_message(self.ZoomAsked(self))
+            return
+        line = event.screen_y - self.content_region.y + round(self.scroll_y)
+        if 0 <= line < len(self.canvas.lines):
+            self.post_message(self.LineClicked(self, line))
 
     # Textual paints every widget under a changed line anew; the border and its title change only when the panel is
     # refreshed, so what was painted is kept until then.

@@ -103,8 +103,16 @@ class OperationsView(AnatomyView):
 
     kinds: Kinds = (("", Mark.MEASURED), ("layers", Mark.COUNTED))
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = range(0)
+
+    def row_at(self, line: int) -> int | None:
+        """The operation that is drawn on a line."""
+        return self._shown[line - 1] if 1 <= line <= len(self._shown) else None
+
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        anatomy = self.anatomy
+        anatomy, self._shown = self.anatomy, range(0)
         if not anatomy.dots:
             return [] if anatomy.failure is not None or (anatomy.waits and not frame.zoomed) else self._waiting(frame)
         words = self._words(frame)
@@ -112,8 +120,11 @@ class OperationsView(AnatomyView):
         columns, rows = self._rows(frame.width)
         first = max(0, min(anatomy.cursor - room // 2, len(rows) - room))
         shown = table(columns, rows, frame.width)
-        kept = [shown[0], *shown[1 + first : 1 + first + room]]
-        return [*kept, *([BLANK] if frame.height > 12 else []), *words]
+        self._shown = range(first, min(first + room, len(rows)))
+        kept = [shown[0], *(shown[1 + i] for i in self._shown)]
+        below = len(rows) - self._shown.stop
+        more: Line = ((f"  … {below} more", Tone.DIM),) if below else BLANK
+        return [*kept, *([more] if frame.height > 12 else []), *words]
 
     def _words(self, frame: Frame) -> list[Line]:
         dot = self.anatomy.dots[self.anatomy.cursor]

@@ -84,8 +84,19 @@ class PictureView(SceneView):
         times = (("", Mark.PROJECTED),)
         return (*times, ("years and parameters", Mark.PUBLISHED)) if self.scene.climb else times
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[int] = []
+        """Which row each line belongs to, from the first one that does."""
+        self._above = 0
+
+    def row_at(self, line: int) -> int | None:
+        """The row that is drawn on a line, or above it on an empty one."""
+        place = line - self._above
+        return self._places[place] if 0 <= place < len(self._places) else None
+
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        rows = self._rows()
+        rows, self._places, self._above = self._rows(), [], 0
         if not rows:
             return self.nothing(frame)
         headed = frame.height >= len(rows) + 3
@@ -93,17 +104,20 @@ class PictureView(SceneView):
         wide = max(map(width_of, left)) + GAP
         room = frame.width - wide
         if room < LEAST_TRACK:
-            return [left[i] for i in self._window(len(left), frame.height)]
+            self._places = list(self._window(len(left), frame.height))
+            return [left[i] for i in self._places]
         above = [heading] if headed else []
         values = [end for row in rows if row.stretch for end in (row.stretch.low, row.stretch.high)]
         along = axis(values, room)
         height = frame.height - 2 - len(above)
         step = max(1, min(MOST_GAP, height // len(rows)))
+        self._above = len(above)
         drawn: list[Line] = above
         for i in self._window(len(rows), height):
             row, tone = rows[i], Tone.ACCENT if i == self.scene.chosen else Tone.AREA
             picture: Line = ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.marker, tone)
             drawn.append((*left[i], (" " * (wide - width_of(left[i])), Tone.TEXT), *picture))
+            self._places += [i] * step
             drawn += [((" " * wide, Tone.TEXT), *track(along, None, frame.marker, Tone.FAINT))] * (step - 1)
         return [*drawn, *(((" " * wide, Tone.TEXT), *line) for line in ruler(along, frame.marker))]
 

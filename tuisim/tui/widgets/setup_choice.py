@@ -28,7 +28,7 @@ class Choice(Widget, can_focus=True):
     ALLOW_SELECT = False
     BINDING_GROUP_TITLE = "list of names"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "open", "choose", key_display="enter"),
+        Binding("enter,space", "open", "choose", key_display="⏎"),
         Binding("right", "step(1)", "next name", show=False),
         Binding("left", "step(-1)", "previous name", show=False),
     ]

@@ -27,7 +27,7 @@ class PresetBar(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "previous preset", show=False),
         Binding("right", "move(1)", "next preset", show=False),
-        Binding("enter,space", "choose", "fill the form", key_display="enter"),
+        Binding("enter,space", "choose", "choose", key_display="⏎"),
     ]
     DEFAULT_CSS = """
     PresetBar { height: 3; }
