@@ -12,6 +12,8 @@ import pytest
 
 
 def tuisim(*arguments, **options):
+    """Without COLUMNS, which readline sets for the programs that are started from where it was imported."""
+    options.setdefault("env", {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")})
     return subprocess.run(
         [sys.executable, "-m", "tuisim", *arguments],
         check=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tuisim.backends.numpy.blas import blas, limits, pools, threads
+from tuisim.backends.numpy.blas import blas, limits, threads
 from tuisim.backends.numpy.bound import NumpyStep
 from tuisim.backends.protocol import BoundStep
 from tuisim.program import StepProgram
@@ -26,9 +26,6 @@ class NumpyBackend:
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
         """Limit BLAS to `count` threads; the limit is the whole process's. Without threadpoolctl it stays as it is."""
-        if pools() is None:
-            yield
-            return
         with limits.hold(count):
             yield
 

@@ -74,10 +74,12 @@ def threads() -> int | None:
 
 
 def _put(count: int) -> Restore:
-    """Limit every BLAS that is loaded."""
+    """Limit every BLAS that is loaded; without threadpoolctl it stays as it is."""
+    if pools() is None:
+        return lambda: None
     restore: Restore = pools().limit(limits=count, user_api="blas").restore_original_limits
     return restore
 
 
 limits = Limit(_put)
-"""BLAS has one thread count per process; whoever wants another asks here, where there is threadpoolctl."""
+"""BLAS has one thread count per process; whoever wants another asks here."""
