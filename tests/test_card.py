@@ -419,3 +419,23 @@ def test_a_written_file_is_as_readable_as_any(tmp_path):
     finally:
         os.umask(before)
     assert [one.name for one in tmp_path.glob("*.tmp")] == []
+
+
+def test_a_card_behind_a_link_is_put_aside_as_it_is(own_folder, tmp_path, monkeypatch):
+    now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
+    (tmp_path / "real").mkdir()
+    (own_folder / "card.json").symlink_to(tmp_path / "real" / "card.json")
+    cards.keep(card(entry("numba")))
+    monkeypatch.setattr(cards, "this_machine", lambda: other)
+    cards.keep(card(machine=other))
+    assert (own_folder / "card.json").is_symlink()
+    monkeypatch.setattr(cards, "this_machine", lambda: now)
+    assert cards.own() == cards.Found(card(entry("numba")))
+
+
+@pytest.mark.parametrize("version", [10**300, -1, 1.5, True, None, "3"])
+def test_a_card_of_no_version_there_could_be_is_replaced(own_folder, version):
+    cards.document.write(own_folder / "card.json", "machine card", version, card(entry("numba")).to_dict())
+    cards.keep(card())
+    assert cards.own() == cards.Found(card())
+    assert not (own_folder / "earlier").exists()

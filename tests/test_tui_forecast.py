@@ -27,12 +27,16 @@ from tuisim.predict import cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
 from tuisim.predict.estimate import predict
+from tuisim.predict.outlook import Outlook
 from tuisim.predict.prediction import Prediction
 from tuisim.tui import forecast as forecast_module
+from tuisim.tui.app import TuisimApp
 from tuisim.tui.edits import Change, Edits, change
 from tuisim.tui.forecast import SOON, VARIABLE, Forecast, Foreseen, Measuring
+from tuisim.tui.screens.budget import BudgetScreen
 from tuisim.tui.screens.project import ProjectScreen
 from tuisim.tui.screens.setup import SetupScreen
+from tuisim.tui.widgets.lines import text
 from tuisim.tui.widgets.setup_forecast import SetupForecast, _changed, _machine
 from tuisim.tui.widgets.setup_ledger import SetupLedger
 from tuisim.tui.widgets.setup_values import write
@@ -253,14 +257,17 @@ def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
     assert "something is wrong" in [line.plain for line in widget._two(60)]
 
 
-def test_what_will_be_measured_by_itself_is_no_trouble():
+def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
     cards.keep(card(entry("numpy")))
     measure = Calibration()
     asked = replace(DIGITS, backend="numba")
     with going(Forecast(measure=measure, by_itself=True)) as forecast:
         until(lambda: forecast.look(DIGITS).prediction)
-        assert forecast.look(asked).trouble == SOON
+        assert "tuisim calibrate --backends numba" in forecast.look(asked).trouble, "nobody has asked for it"
+        monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
         forecast.attend(asked)
+        assert forecast.look(asked).trouble == SOON
+        monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
         until(lambda: forecast.look(asked).prediction)
     with going(Forecast(measure=measure, by_itself=False)) as forecast:
         until(lambda: forecast.look(DIGITS).prediction)
@@ -385,15 +392,15 @@ def test_an_arrow_goes_the_way_of_what_is_shown():
 
 
 def test_many_times_more_or_less_are_said_as_times_either_way():
-    for share, said in ((10.0, "▲ × 11 time"), (-10 / 11, "▼ ÷ 11 time"), (-1 + 1e-9, "▼ ÷ 1.00 G time"), (-0.5, "▼ −50 % time")):
+    for share, said in ((10.0, "▲ time × 11"), (-10 / 11, "▼ time ÷ 11"), (-1 + 1e-9, "▼ time ÷ 1.00 G"), (-0.5, "▼ −50 % time")):
         assert _changed(Change(share, "in all", share, None, None)).plain == said
 
 
 def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
     whole = Change(time=-0.94, of="in all", step=15.0, multiplications=-498e3, memory=0.3)
-    assert _changed(whole, 120).plain == "▼ ÷ 17 in all, × 16 a step, −498 k multiplications per example, +30 % memory"
-    assert _changed(whole, 62).plain == "▼ ÷ 17 in all, × 16 a step, −498 k multiplications per example"
-    assert _changed(whole, 30).plain == "▼ ÷ 17 in all, × 16 a step"
+    assert _changed(whole, 120).plain == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example, +30 % memory"
+    assert _changed(whole, 62).plain == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example"
+    assert _changed(whole, 30).plain == "▼ in all ÷ 17, a step × 16"
 
 
 def test_memory_with_its_data_is_not_held_against_memory_without():
@@ -584,13 +591,80 @@ async def test_the_machine_is_left_alone_by_what_comes_over_it_but_a_list() -> N
         assert app.told.attended[-1] is not None
 
 
-@pytest.mark.parametrize(("known", "attended"), [(False, True), (True, False)], ids=["missing", "known"])
-async def test_a_page_that_waits_for_the_same_prediction_lets_the_machine_be_measured(known, attended) -> None:
-    told = Told(None if known else Foreseen(measuring=Measuring("numpy@1 float32", 12, 30)))
-    async with foreseen(told=told) as (app, pilot):
-        app.push_screen(ProjectScreen(DIGITS, lambda _: (), lambda: None))
+MISSING = card(entry("numpy", 1, "float64"))
+"""A card without what is asked for."""
+
+
+@pytest.mark.parametrize("before", [None, MISSING], ids=["no card", "another entry"])
+@pytest.mark.parametrize("keys", ["f9", "f10", "f4 f9", "f9 f4 f9", "f9 f4 f10"])
+async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(keys, before) -> None:
+    """Also after another page, which left the machine alone."""
+    if before is not None:
+        cards.keep(before)
+    measure, made = Calibration(), []
+    app = TuisimApp(DIGITS, forecast=lambda busy: made.append(Forecast(busy, measure, by_itself=True)) or made[0])
+    async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
-        assert (app.told.attended[-1] is not None) == attended
+        for key in keys.split():
+            await pilot.press(key)
+            await pilot.pause()
+        page = app.screen
+        assert isinstance(page, ProjectScreen | BudgetScreen)
+        end = time.monotonic() + 20
+        while "numpy@1" not in (shown := "\n".join(text(line) for panel in page._panels for line in panel.canvas.lines)) and (
+            "units a hidden layer" not in shown
+        ):
+            assert time.monotonic() < end, shown
+            await pilot.pause(0.05)
+        assert measure.jobs == [Job("numpy", 1, "float32")]
+        await pilot.press("escape", "f9" if isinstance(page, BudgetScreen) else "f10")
+        await pilot.pause()
+        assert made[0]._attended is None, "nothing is waited for any more"
+
+
+async def test_a_page_over_a_run_promises_nothing() -> None:
+    made: list[Forecast] = []
+    app = TuisimApp(
+        replace(DIGITS, epochs=None), forecast=lambda busy: made.append(Forecast(busy, Calibration(), by_itself=True)) or made[0]
+    )
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("f5", "f9")
+        await pilot.pause()
+        assert isinstance(app.screen, ProjectScreen)
+        if made[0].outlook is None:  # else it was measured in the moment before
+            assert made[0]._attended is None
+            app.screen._forget()
+            app.screen._show()
+            shown = "\n".join(text(line) for line in app.screen._panels[0].canvas.lines)
+            assert "first, once" not in shown
+            assert "tuisim calibrate" in shown
+
+
+async def test_a_short_real_run_is_left_alone() -> None:
+    hushed: list[int] = []
+
+    class Never:
+        alive, found, failure = True, None, None
+
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
+
+        def start(self) -> None:
+            assert hushed == [1]
+
+        def stop(self) -> None:
+            pass
+
+    screen = BudgetScreen(DIGITS, print, lambda: Outlook(card(), looks=False), hush=lambda: hushed.append(1), verifier=Never)
+    app = Bare()
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.push_screen(screen)
+        end = time.monotonic() + 10
+        while len(screen.sheet.answers) < 4:
+            assert time.monotonic() < end
+            await pilot.pause(0.05)
+        await pilot.press("v")
+        assert hushed == [1]
 
 
 async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:

@@ -126,7 +126,7 @@ def test_a_size_whose_unit_could_mean_two_things_is_refused():
 @pytest.mark.parametrize("parse", [units.parse_count, units.parse_duration, units.parse_size])
 def test_a_comma_groups_thousands_and_is_no_decimal_point(parse):
     """2,5 hours are not 25."""
-    for text in ("2,5", "1,,5", "10,00", "1,5000", "1,000,00", ",5", "1_0,000"):
+    for text in ("2,5", "1,,5", "10,00", "1,5000", "1,000,00", ",5", "1_0,000", "1,000.0,0", "1,000e1,0", "1e1,000"):
         with pytest.raises(ValueError, match=r"a comma groups thousands|not a"):
             parse(text)
     assert parse("10,000") == 10_000

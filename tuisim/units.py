@@ -25,6 +25,7 @@ _SIZES = {"b": 1} | {
     for i, base in (("", 1000), ("i", 1024))
 }  # fmt: skip
 _NUMBER = r"([0-9][0-9_,]*(?:\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,4})?"
+_GROUPED = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 _AMOUNT = rf"{_NUMBER}\s*([a-zµ]*)"
 
 
@@ -157,6 +158,8 @@ def parse_duration(text: str) -> float:
     # Of several amounts each has its unit.
     if not re.fullmatch(rf"{_AMOUNT}|(?:{_NUMBER}\s*[a-zµ]+\s*)+", written):
         raise ValueError("must be more than 0" if re.fullmatch(rf"-\s*{_AMOUNT}", written) else remedy)
+    if re.sub(r"\s", "", "".join(one[0] for one in re.finditer(_AMOUNT, written))) != re.sub(r"\s", "", written):
+        raise ValueError(remedy)
     seconds = 0.0
     for digits, power, unit in re.findall(_AMOUNT, written):
         factor = _DURATIONS.get(unit or "s", _DURATIONS.get(unit.removesuffix("s")))
@@ -187,7 +190,7 @@ def parse_size(text: str) -> int:
 
 def _plain(number: str) -> str:
     """Without what groups its digits. Raises ValueError where a comma does not, or no more than may: 2,5 is no 25."""
-    if "," in number and not re.match(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,_])", number):
+    if "," in number and not re.fullmatch(_GROUPED, number):
         raise ValueError("a comma groups thousands, as in 10,000; write 2.5 for two and a half")
     return number.replace("_", "").replace(",", "")
 

@@ -104,7 +104,7 @@ def endless(config: RunConfig, name: str) -> Endless:
     width = config.layers[0] + config.layers[-1]
     synthetic.check(config, name)
     # The task itself, and one row while it is made.
-    memory.need(_task_bytes(config, name) + _making_bytes(config, name), f"{name} with {width:,} inputs and outputs",
+    memory.need(task_bytes(config, name) + _making_bytes(config, name), f"{name} with {width:,} inputs and outputs",
                 "use narrower layers")  # fmt: skip
     return Endless(config, synthetic.build(config, name), chunk_rows(config))
 
@@ -117,7 +117,7 @@ def chunk_rows(config: RunConfig) -> int:
     return rows
 
 
-def _task_bytes(config: RunConfig, name: str) -> int:
+def task_bytes(config: RunConfig, name: str) -> int:
     """Centres or weights, in float64."""
     inputs, outputs = config.layers[0], config.layers[-1]
     return 8 * {"teacher": (inputs + outputs) * synthetic.HIDDEN, "blobs": inputs * outputs}.get(name, 0)
@@ -136,7 +136,7 @@ def making_bytes(config: RunConfig, examples: int) -> int:
     name = config.resolved_dataset
     if name not in facts.SYNTHETIC:
         return 0
-    return _task_bytes(config, name) + min(examples, chunk_rows(config)) * _making_bytes(config, name)
+    return task_bytes(config, name) + min(examples, chunk_rows(config)) * _making_bytes(config, name)
 
 
 def kept_bytes(config: RunConfig, examples: int) -> tuple[int, int] | None:

@@ -94,7 +94,7 @@ def explained(error: MemoryNeeded, config: RunConfig, *, running: bool = False) 
 
 def _what_fits(config: RunConfig, free: int) -> str:
     """The largest batch that fits, or else the widest hidden layers."""
-    batch = largest(lambda value: needed(replace(config, batch_size=value)) / free, 1, config.batch_size, 1)
+    batch = largest(lambda value: needed(replace(config, batch_size=value)) / max(free, 1), 1, config.batch_size, 1)
     if batch:
         return f"batch {batch:,} would fit"
     widest = max(config.layers[1:-1], default=0)
@@ -103,5 +103,5 @@ def _what_fits(config: RunConfig, free: int) -> str:
         hidden = (min(size, width) for size in config.layers[1:-1])
         return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
 
-    width = largest(lambda value: needed(narrowed(value)) / free, 1, widest, 1) if widest else None
+    width = largest(lambda value: needed(narrowed(value)) / max(free, 1), 1, widest, 1) if widest else None
     return f"hidden layers of at most {width:,} would fit at batch 1" if width else "nothing of this shape would fit"

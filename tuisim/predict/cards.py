@@ -19,6 +19,8 @@ from tuisim.store import document, lock
 from tuisim.store.folder import folder, needed
 
 OWN, LOCK = "card.json", "card.lock"
+VERSIONS = 1_000
+"""Of cards that are put aside; no tuisim writes one of more."""
 PATIENCE = 10.0
 """Seconds for another process to let go of the lock, which takes it milliseconds; after that it hangs and is not waited for."""
 _OTHERS, _EARLIER = "cards", "earlier"
@@ -89,13 +91,13 @@ def keep(card: Card) -> Kept:
             old = load(path) if os.path.exists(path) else None
             aside = old.machine.id if old is not None and old.machine.differs(card.machine) else None
         except document.OtherVersion as error:
-            old, aside = None, _of_version(error.version)
+            old, aside = None, _of_version(error.version) if error.version in range(VERSIONS) else None
         except DataError:  # broken, and to be replaced
             old, aside = None, None
         if aside is not None:
             old = _put_aside(where)  # of this machine, before the other one
             (where / _EARLIER).mkdir(exist_ok=True)
-            os.replace(path, where / _EARLIER / f"{aside}.json")
+            document.replace(where / _EARLIER / f"{aside}.json", document.contents(path, document.LIMIT))
         card = card if old is None else _with_newer(card, old)
         document.write(path, KIND, VERSION, card.to_dict())
         return Kept(card, path, stamp())

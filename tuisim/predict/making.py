@@ -17,8 +17,10 @@ from tuisim.errors import TuisimError
 
 VALUES, ROWS = 100_000, 2_000
 """At most so many inputs and answers, and so many rows, are made to find out: a few milliseconds."""
-INPUTS, OUTPUTS = 1_000, 100
-"""Of wider rows the time is told from rows so wide: their task itself may take gigabytes to make."""
+TASK_VALUES = 1_000_000
+"""A task that is made of more, as blobs are of their centres, may take gigabytes and minutes."""
+WIDEST = 1_000
+"""Inputs and answers of the rows from which the time of those is told that are too wide to try."""
 TRIES = 3
 
 
@@ -30,14 +32,16 @@ def seconds_per_row(config: RunConfig) -> float | None:
     name, inputs, outputs = config.resolved_dataset, config.layers[0], config.layers[-1]
     if name not in SYNTHETIC:
         return None
-    narrow = min(inputs, INPUTS), min(outputs, OUTPUTS)
-    tried = _measured(name, *narrow, config.loss, config.dtype)
-    return None if tried is None else tried * _drawn(name, inputs, outputs) / _drawn(name, *narrow)
+    large = source.task_bytes(config, name) > 8 * TASK_VALUES or inputs + outputs > VALUES
+    tried = (min(inputs, WIDEST), min(outputs, WIDEST)) if large else (inputs, outputs)
+    seconds = _measured(name, *tried, config.loss, config.dtype)
+    return None if seconds is None else seconds * _values(config, inputs, outputs) / _values(config, *tried)
 
 
-def _drawn(name: str, inputs: int, outputs: int) -> int:
-    """Random numbers of a row, which is what it costs: a teacher's answers have some of their own."""
-    return inputs + outputs if name == "teacher" else inputs
+def _values(config: RunConfig, inputs: int, outputs: int) -> int:
+    """Of a row, which is what it costs: a teacher draws its answers too, and others write down all but a class's number."""
+    both = config.resolved_dataset == "teacher" or config.loss != "cross_entropy"
+    return inputs + outputs if both else inputs
 
 
 @lru_cache(maxsize=64)

@@ -50,6 +50,11 @@ class Measuring:
     done: int
     of: int
 
+    @property
+    def words(self) -> str:
+        """`12 of 30`, once it has begun and until all are measured."""
+        return {0: "getting ready", self.of: "adding it up"}.get(self.done, f"{self.done} of {self.of}")
+
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
@@ -160,13 +165,16 @@ class Forecast(Background):
         if not news.read:
             return Foreseen(None, None, trouble)
         if news.outlook is None:
-            why = news.failed.get(_job(config)) or (SOON if self._is_missing(_job(config)) else NO_CARD)
+            why = news.failed.get(_job(config)) or (SOON if self._will_measure(config) else NO_CARD)
             return Foreseen(None, news.measuring, trouble or ("" if news.measuring else why))
         try:
             return Foreseen(news.outlook.predict(config), news.measuring, trouble)
         except TuisimError as error:
-            soon = "" if news.measuring else SOON if self._is_missing(_job(config)) else printable(str(error), 500)
+            soon = "" if news.measuring else SOON if self._will_measure(config) else printable(str(error), 500)
             return Foreseen(None, news.measuring, trouble or news.failed.get(_job(config)) or soon)
+
+    def _will_measure(self, config: RunConfig) -> bool:
+        return self._attended is not None and self._is_missing(_job(config))
 
     # ── on its own thread ──
 

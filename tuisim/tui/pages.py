@@ -86,8 +86,11 @@ class Paged(FailingQuietly):
             self.notify("mend the fields marked ✗ first", title="nothing to show yet", severity="error")
             return
         page = self._page(name, config)
-        if self.forecast is not None and not reckons(page):
-            self.forecast.attend(None)
+        if self.forecast is not None:
+            # What it reckons with is measured beneath it, unless a run is there.
+            beneath = [screen for screen in self.screen_stack if not isinstance(screen, PAGES)][-1]
+            waits = reckons(page) and isinstance(beneath, SetupScreen) and self.forecast.look(config).prediction is None
+            self.forecast.attend(config if waits else None)
         if isinstance(self.screen, PAGES):
             self.switch_screen(page)
         else:
@@ -144,7 +147,12 @@ class Paged(FailingQuietly):
                 config, lambda asked: priced(asked, self._outlook), best_rate, why, self._forecast_stamp
             ),
             "budget": lambda: BudgetScreen(
-                config, self.use, partial(self._outlook_or, why), busy=self._busy_words, news=self._forecast_stamp
+                config,
+                self.use,
+                partial(self._outlook_for, config, why),
+                self._busy_words,
+                self._leave_alone,
+                news=self._forecast_stamp,
             ),
             "law": LawScreen,
         }
@@ -155,11 +163,18 @@ class Paged(FailingQuietly):
         """By this machine's card as it is kept ready: no page measures the machine while it is drawn, or a run is at work."""
         return None if self.forecast is None else self.forecast.outlook
 
-    def _outlook_or(self, why: Callable[[], str]) -> Outlook:
-        """Raises DataError with why there is none."""
-        if self._outlook is not None or self.forecast is None:
-            return self._outlook or here()
-        raise DataError(why())
+    def _outlook_for(self, config: RunConfig, why: Callable[[], str]) -> Outlook:
+        """One that has a price for `config`. Raises DataError with why there is none."""
+        if self.forecast is None:
+            return here()
+        if self._outlook is None or self.forecast.look(config).prediction is None:
+            raise DataError(why())
+        return self._outlook
+
+    def _leave_alone(self) -> None:
+        """Nothing is to be measured beneath what runs now."""
+        if self.forecast is not None:
+            self.forecast.attend(None)
 
     def _missing(self, config: RunConfig) -> str:
         """Why nothing is known of this machine yet."""
@@ -169,7 +184,7 @@ class Paged(FailingQuietly):
         if seen.prediction is None and not seen.trouble and seen.measuring is None:
             return "reading the machine card …"
         if seen.measuring is not None:
-            return f"measuring this machine, once … {seen.measuring.done} of {seen.measuring.of}"
+            return f"measuring this machine, once … {seen.measuring.words}"
         return seen.trouble or missing()
 
     def _forecast_stamp(self) -> object:

@@ -57,7 +57,7 @@ class BudgetScreen(PanelScreen):
     """`use` is handed the configuration of the answer that is chosen, once the screen is left for it.
 
     `outlook` may raise DataError, and is asked again where it did once `news` is another thing; `busy` says what a short real
-    run would disturb and be disturbed by, in words.
+    run would disturb and be disturbed by, in words, and `hush` keeps others from beginning.
     """
 
     TITLE = "work backwards"
@@ -102,6 +102,7 @@ class BudgetScreen(PanelScreen):
         use: Callable[[RunConfig], None],
         outlook: Callable[[], Predicts] = here,
         busy: Callable[[], str] = lambda: "",
+        hush: Callable[[], None] = lambda: None,
         limit: Limit = FIRST,
         verifier: Callable[[Answer], AnyVerificationWorker] = VerificationWorker,
         news: Callable[[], object] = lambda: None,
@@ -110,8 +111,9 @@ class BudgetScreen(PanelScreen):
         self._asked, self._use, self._busy = config, use, busy
         # A run until stopped fits no time; some end has to be assumed for what is asked of it.
         self._config = replace(config, epochs=config.epochs or ASSUMED_EPOCHS)
-        # A card is read once, and again where there was none.
-        self._outlook = cache(outlook)
+        self._hush = hush
+        # A card is read once, and again where it did not do and there is news.
+        self._outlook, self._ask = cache(outlook), outlook
         self._news, self._known = news, news()
         self._make_verifier = verifier
         self._worker: BudgetWorker | None = None
@@ -156,14 +158,22 @@ class BudgetScreen(PanelScreen):
         if self._worker is not None:
             self._worker.start()
 
+    def _try_again(self) -> None:
+        self._known = self._news()
+        self._outlook = cache(self._ask)
+        assert self.sheet.limit is not None
+        self._worker = BudgetWorker(self._config, self.sheet.limit, self._outlook)
+        self._worker.start()
+
     def tick(self) -> None:
         """Show what is new."""
         if self._worker is not None and self._worker.failure is not None and self._news() != self._known:
-            self._known = self._news()
-            self._solve(self.sheet.limit, None)
+            self._try_again()
         sheet = self.sheet
         if self._worker is not None:
-            sheet = replace(sheet, answers=self._worker.answers, failure=self._worker.failure)
+            # What has failed stands there until it is known whether it still does.
+            before = None if self._worker.answers else sheet.failure
+            sheet = replace(sheet, answers=self._worker.answers, failure=self._worker.failure or before)
         if self._verifier is not None and not self._verifier.alive:
             answer, failure = self._verifier.answer, self._verifier.failure
             if any(answer is one for one in sheet.answers):  # else the limit has changed since
@@ -219,6 +229,7 @@ class BudgetScreen(PanelScreen):
         if busy := self._busy():
             self.notify(busy, title="not verified")
             return
+        self._hush()
         self._verifier = self._make_verifier(answer)
         self._verifier.start()
         self._show(replace(self.sheet, verifying=answer.question))

@@ -133,11 +133,11 @@ class SetupScreen(Screen[None]):
         self.post_message(self.Returned())
 
     def on_screen_suspend(self) -> None:
-        """Whatever comes over it may measure or train, but for a list, and for a page that waits for the same prediction."""
+        """Whatever comes over it may measure or train; a list does not, and of a page that reckons the app has seen to it."""
         over = self.app.screen
         if self._forecast is not None and not over.is_modal:
             self._in_front = False
-            if self._prediction is not None or not reckons(over):
+            if not reckons(over):
                 self._forecast.attend(None)
 
     def fill(self, config: RunConfig) -> None:

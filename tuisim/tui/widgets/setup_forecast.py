@@ -190,7 +190,7 @@ def _changed(change: Change | None, width: int = MOST_WIDTH) -> Content:
     if change.multiplications is not None:
         parts.append(f"{_signed(change.multiplications)} multiplications per example")
     if change.memory is not None:
-        parts.append(f"{_signed_share(change.memory)} memory")
+        parts.append(_signed_share(change.memory, "memory"))
     while len(parts) > 1 and 2 + len(", ".join(parts)) > width:
         parts.pop()
     more = next((one for one in (change.time, change.step, change.multiplications, change.memory) if one is not None), 0.0)
@@ -202,18 +202,18 @@ def _changed_times(change: Change) -> list[str]:
     """One share where a step and the whole change alike, else both: a larger batch makes a step longer and a run shorter."""
     step, time = change.step or 0.0, change.time or 0.0
     if abs(step - time) < ALIKE * max(1.0, abs(time)):
-        return [] if change.time is None else [f"{_signed_share(change.time)} time"]
+        return [] if change.time is None else [_signed_share(change.time, "time")]
     both = ((change.time, change.of), (change.step, "a step"))
-    return [f"{_signed_share(share)} {of}" for share, of in both if share is not None]
+    return [_signed_share(share, of) for share, of in both if share is not None]
 
 
-def _signed_share(share: float) -> str:
-    """`+12 %`, `−3 %`, `× 12`, `÷ 12`."""
+def _signed_share(share: float, of: str) -> str:
+    """`+12 % time`, `−3.0 % time`, `time × 12`, `time ÷ 12`."""
     if share >= MANY:
-        return f"× {units.short_count(round(1 + share), 9)}"
+        return f"{of} × {units.short_count(round(1 + share), 9)}"
     if 0 < 1 + share <= 1 / MANY:
-        return f"÷ {units.short_count(round(1 / (1 + share)), 9)}"
-    return f"{'+' if share > 0 else '−'}{100 * abs(share):.{0 if abs(share) >= 0.1 else 1}f} %"
+        return f"{of} ÷ {units.short_count(round(1 / (1 + share)), 9)}"
+    return f"{'+' if share > 0 else '−'}{100 * abs(share):.{0 if abs(share) >= 0.1 else 1}f} % {of}"
 
 
 def _signed(value: float) -> str:
@@ -234,8 +234,7 @@ def _machine(found: Prediction, width: int) -> str:
 
 
 def _measuring(measuring: Measuring, width: int) -> Content:
-    ends = {0: "getting ready", measuring.of: "adding it up"}
-    words = f"measuring this machine … {ends.get(measuring.done, f'{measuring.done} of {measuring.of}')}"
+    words = f"measuring this machine … {measuring.words}"
     wide = min(BAR, width - len(words) - len(measuring.key) - 4)
     if wide < LEAST_BAR:
         return Content.assemble(words, (f"  {measuring.key}", "$secondary"))
