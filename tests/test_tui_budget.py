@@ -166,8 +166,9 @@ async def test_what_has_no_value_cannot_be_used():
         assert screen.sheet.verifying is None
 
 
-async def test_a_run_without_an_end_has_its_most_epochs_all_the_same():
-    async with budgeting(config=replace(CONFIG, epochs=None)) as (screen, _, __):
+@pytest.mark.parametrize("size", SIZES[1:], ids=str)
+async def test_a_run_without_an_end_has_its_most_epochs_all_the_same(size):
+    async with budgeting(size, config=replace(CONFIG, epochs=None)) as (screen, _, __):
         assert f"{FOUND[2].value:,}" in drawn(screen, "answers")
         assert "10 epochs assumed" in header(screen)
 

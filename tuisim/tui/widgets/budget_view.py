@@ -286,7 +286,7 @@ class BudgetHeader(SheetView):
         left: Line = (*name, (what, Tone.STRONG))
         more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
         epochs = self.config.epochs or ASSUMED_EPOCHS
-        more += f" · {units.count(epochs)} epoch{'s' * (epochs != 1)}" + " assumed" * (self.config.epochs is None)
-        if width_of(left) + len(more) + width_of(right) + 2 < width:
-            left = (*left, (more, Tone.TEXT))
-        return [ends(left, right, width)]
+        length = f" · {units.count(epochs)} epoch{'s' * (epochs != 1)}" + " assumed" * (self.config.epochs is None)
+        room = width - width_of(left) - width_of(right) - 2
+        added = next((words for words in (more + length, length) if len(words) < room), "")
+        return [ends((*left, (added, Tone.TEXT)), right, width)]
