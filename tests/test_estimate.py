@@ -249,7 +249,7 @@ def test_memory_of_plain_python_is_that_of_its_objects():
         bound.write(name, np.arange(buffer.size, dtype=np.float64).reshape(buffer.shape) + 0.5)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert room.step_memory(config, count(config)).total == pytest.approx(held, rel=0.1)
+    assert room.step_memory(config, count(config).memory).total == pytest.approx(held, rel=0.1)
 
 
 def test_what_dominates_is_the_dearest_operation():

@@ -32,7 +32,8 @@ from tuisim.predict.prediction import Prediction
 from tuisim.tui import forecast as forecast_module
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.edits import Change, Edits, change
-from tuisim.tui.forecast import SOON, VARIABLE, Forecast, Foreseen, Measuring
+from tuisim.tui.forecast import VARIABLE, Forecast
+from tuisim.tui.foreseen import SOON, Foreseen, Measuring
 from tuisim.tui.screens.budget import BudgetScreen
 from tuisim.tui.screens.project import ProjectScreen
 from tuisim.tui.screens.setup import SetupScreen

@@ -329,5 +329,5 @@ def test_a_table_that_is_cut_says_how_many_more_there_are():
     view = OperationsView()
     view.anatomy = anatomy(DEEP)
     lines = [text(line) for line in view.lines(None, Frame(70, 16))]
-    shown = len(view._shown)
+    shown = len(view.places) - 1
     assert f"  … {len(view.anatomy.dots) - shown} more" in lines

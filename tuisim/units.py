@@ -24,7 +24,8 @@ _SIZES = {"b": 1} | {
     for power, letter in enumerate("kmgtpe", 1)
     for i, base in (("", 1000), ("i", 1024))
 }  # fmt: skip
-_NUMBER = r"([0-9][0-9_,]*(?:\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,4})?"
+# Possessive: what looks like a power is one, and never a unit before another number.
+_NUMBER = r"([0-9][0-9_,]*+(?:\.[0-9]*+)?+|\.[0-9]++)(e[+-]?[0-9]{1,4})?+"
 _GROUPED = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 _AMOUNT = rf"{_NUMBER}\s*([a-zµ]*)"
 
@@ -61,6 +62,12 @@ def short_count(value: int | float | None, width: int = 9) -> str:
     """`count` where it fits in `width` characters, else the SI form."""
     text = count(value)
     return text if len(text) <= width else si(value)
+
+
+def counted(number: int, what: str, width: int | None = None) -> str:
+    """`1 run`, `12 runs`; the figure in at most `width` characters where that is given."""
+    figure_ = count(number) if width is None else short_count(number, width)
+    return f"{figure_} {what}{'s' * (number != 1)}"
 
 
 def size(bytes_: float | None) -> str:
@@ -158,8 +165,6 @@ def parse_duration(text: str) -> float:
     # Of several amounts each has its unit.
     if not re.fullmatch(rf"{_AMOUNT}|(?:{_NUMBER}\s*[a-zµ]+\s*)+", written):
         raise ValueError("must be more than 0" if re.fullmatch(rf"-\s*{_AMOUNT}", written) else remedy)
-    if re.sub(r"\s", "", "".join(one[0] for one in re.finditer(_AMOUNT, written))) != re.sub(r"\s", "", written):
-        raise ValueError(remedy)
     seconds = 0.0
     for digits, power, unit in re.findall(_AMOUNT, written):
         factor = _DURATIONS.get(unit or "s", _DURATIONS.get(unit.removesuffix("s")))

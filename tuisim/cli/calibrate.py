@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +44,8 @@ def calibrate(
     json_: Json = False,
 ) -> int:
     """Measure this machine, once: what every kind of operation costs, by backend, in some seconds each."""
-    _check_options(backends, threads, dtypes, quick, export, import_, name)
+    measuring = {"backends": backends, "threads": threads, "dtypes": dtypes, "quick": quick or None}
+    _check_options(measuring, export, import_, name)
     if import_ is not None:
         path = cards.take(Path(import_), Path(import_).stem if name is None else name)
         words = f"kept as {printable(path.stem)}: tuisim predict LAYERS --as {printable(path.stem)}"
@@ -76,25 +78,16 @@ def calibrate(
     return ExitCode.DONE
 
 
-def _check_options(
-    backends: str | None,
-    threads: str | None,
-    dtypes: str | None,
-    quick: bool,
-    export: str | None,
-    import_: str | None,
-    name: str | None,
-) -> None:
-    """Raises ConfigError where one would have no say."""
+def _check_options(measuring: Mapping[str, object], export: str | None, import_: str | None, name: str | None) -> None:
+    """Raises ConfigError where one would have no say; none are those not given."""
     mistakes = []
     if import_ is not None and export is not None:
         mistakes.append(Mistake("export", export, "either that or --import"))
     if name is not None and import_ is None:
         mistakes.append(Mistake("name", name, "only with --import"))
     if import_ is not None or export is not None:
-        asked = (("backends", backends), ("threads", threads), ("dtypes", dtypes), ("quick", quick or None))
-        mistakes += [Mistake(field, value, "not with --export or --import: nothing is measured") for field, value in asked
-                     if value is not None]  # fmt: skip
+        why = "not with --export or --import: nothing is measured"
+        mistakes += [Mistake(field, value, why) for field, value in measuring.items() if value is not None]
     if mistakes:
         raise ConfigError(mistakes)
 

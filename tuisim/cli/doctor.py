@@ -124,7 +124,7 @@ def _numpy(report: Report) -> Iterator[Line]:
         yield Line("NumPy", GOOD, f"{found.version}")
     yield Line("BLAS", BAD if blas.below else GOOD, _blas(report), blas.remedy)
     if blas.threads is not None:
-        yield Line("", GOOD, f"{blas.threads} thread{'s' * (blas.threads != 1)} unless told otherwise")
+        yield Line("", GOOD, f"{units.counted(blas.threads, 'thread')} unless told otherwise")
 
 
 def _blas(report: Report) -> str:

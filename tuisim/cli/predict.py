@@ -17,8 +17,7 @@ from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
-from tuisim.data.facts import SYNTHETIC
-from tuisim.data.source import is_resident
+from tuisim.data.source import is_made_anew
 from tuisim.errors import DataError, ExitCode
 from tuisim.predict import cards, outlook
 from tuisim.predict.band import Band
@@ -26,6 +25,12 @@ from tuisim.predict.calibrate import Job, calibrate
 from tuisim.predict.outlook import Outlook
 from tuisim.predict.prediction import Prediction
 from tuisim.units import layers_text
+
+FULL_WIDTH = 120
+"""Columns where there is no terminal to ask."""
+MOST_ROWS = 8
+"""Operations that have a row of their own."""
+MOST_DIGITS = 15
 
 
 def predict(
@@ -97,17 +102,13 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
 
 def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
     examples, epochs = found.ledger.examples, found.config.epochs
-    made = examples is not None and found.config.resolved_dataset in SYNTHETIC and not is_resident(found.config, examples)
+    made = examples is not None and is_made_anew(found.config, examples)
     return [
         ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),
-        ("epoch", found.epoch, "" if examples is None else _counted(examples, "example")),
-        ("all steps", found.seconds, "" if epochs is None else _counted(epochs, "epoch")),
+        ("epoch", found.epoch, "" if examples is None else units.counted(examples, "example", MOST_DIGITS)),
+        ("all steps", found.seconds, "" if epochs is None else units.counted(epochs, "epoch", MOST_DIGITS)),
         ("wall clock", found.wall_seconds, f"with {'making the rows, ' * made}validation and the loop"),
     ]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{units.short_count(number, 15)} {what}{'s' * (number != 1)}"
 
 
 def _memory(found: Prediction) -> str:
@@ -120,11 +121,6 @@ def _memory(found: Prediction) -> str:
     words = ", ".join(f"{units.size(value)} {name}" for name, value in parts if value)
     unread = "; with the data, which only the file would tell, more" if memory.data is None else ""
     return f"memory {units.size(found.memory_bytes)}: {words}{unread}"
-
-
-MOST_ROWS = 8
-FULL_WIDTH = 120
-"""Columns where there is no terminal to ask."""
 
 
 def _operations(found: Prediction) -> Table:

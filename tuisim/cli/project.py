@@ -162,7 +162,7 @@ def _print_ladder(found: Climb, console: Console) -> None:
 
 
 def _times(epochs: int) -> str:
-    return f"{units.count(epochs)} epoch{'s' * (epochs != 1)}"
+    return units.counted(epochs, "epoch")
 
 
 def _table(heads: Sequence[str], left: Sequence[str]) -> Table:

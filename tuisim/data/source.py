@@ -154,6 +154,11 @@ def kept_bytes(config: RunConfig, examples: int) -> tuple[int, int] | None:
     return min(examples, facts.FINITE[name] - held) * row, held * row
 
 
+def is_made_anew(config: RunConfig, examples: int) -> bool:
+    """Whether the rows are made again each epoch: those of an endless source that are too many to keep."""
+    return config.resolved_dataset in facts.SYNTHETIC and not is_resident(config, examples)
+
+
 def is_resident(config: RunConfig, examples: int) -> bool:
     """Whether `examples` rows of an endless source are kept; a rule of the run's shape alone, not of this machine."""
     return examples <= RESIDENT and examples * (config.layers[0] + config.layers[-1]) <= RESIDENT_VALUES

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from tuisim.accounting import Ledger, Memory, count, full_step, memory_of
+from tuisim.accounting import Memory, count, full_step, memory_of
 from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
 from tuisim.data.memory import available
@@ -30,15 +30,11 @@ def needed(config: RunConfig) -> int:
     widest = max(n * m for n, m in pairwise(config.layers))
     evaluated = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
     aside = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
-    return _held(config, memory_of(full_step(config))).total + evaluated + aside
+    return step_memory(config, memory_of(full_step(config))).total + evaluated + aside
 
 
-def step_memory(config: RunConfig, ledger: Ledger) -> Memory:
-    """What the ledger counts for a step, as the configuration's backend holds it."""
-    return _held(config, ledger.memory)
-
-
-def _held(config: RunConfig, counted: Memory) -> Memory:
+def step_memory(config: RunConfig, counted: Memory) -> Memory:
+    """What is counted for a step, as the configuration's backend holds it."""
     times = _value_bytes(config) // _itemsize(config)
     return Memory(
         counted.parameters * times, counted.gradients * times, counted.optimizer * times, counted.activations * times,
@@ -73,7 +69,7 @@ def check(config: RunConfig, backend: Backend | None = None) -> None:
     if free is None or needed(config) <= free:
         return
     ledger = count(config)
-    memory, where = step_memory(config, ledger), " on the GPU" if isinstance(backend, OnDevice) else ""
+    memory, where = step_memory(config, ledger.memory), " on the GPU" if isinstance(backend, OnDevice) else ""
     raise MemoryNeeded(
         f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "
@@ -94,7 +90,11 @@ def explained(error: MemoryNeeded, config: RunConfig, *, running: bool = False) 
 
 def _what_fits(config: RunConfig, free: int) -> str:
     """The largest batch that fits, or else the widest hidden layers."""
-    batch = largest(lambda value: needed(replace(config, batch_size=value)) / max(free, 1), 1, config.batch_size, 1)
+
+    def load(config: RunConfig) -> float:
+        return needed(config) / max(free, 1)
+
+    batch = largest(lambda value: load(replace(config, batch_size=value)), 1, config.batch_size, 1)
     if batch:
         return f"batch {batch:,} would fit"
     widest = max(config.layers[1:-1], default=0)
@@ -103,5 +103,5 @@ def _what_fits(config: RunConfig, free: int) -> str:
         hidden = (min(size, width) for size in config.layers[1:-1])
         return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
 
-    width = largest(lambda value: needed(narrowed(value)) / max(free, 1), 1, widest, 1) if widest else None
+    width = largest(lambda value: load(narrowed(value)), 1, widest, 1) if widest else None
     return f"hidden layers of at most {width:,} would fit at batch 1" if width else "nothing of this shape would fit"

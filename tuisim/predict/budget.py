@@ -21,7 +21,7 @@ from tuisim.largest import beyond, largest
 from tuisim.marks import Mark
 from tuisim.predict.band import Band
 from tuisim.predict.budget_check import Verification
-from tuisim.predict.budget_shapes import SHAPES, Question, Shape
+from tuisim.predict.budget_shapes import MOST_DIGITS, SHAPES, Question, Shape
 from tuisim.predict.prediction import Prediction
 from tuisim.vocabulary import MAX_COUNT
 
@@ -255,7 +255,7 @@ class _Search:
         if by is LimitedBy.VOCABULARY:
             words += "; no run can be described with more"
         elif (more := self._takes(found + 1)[by]) not in (taken[by], self._given(by)):
-            words += f"; {units.short_count(found + 1, 19)} would take {more}"
+            words += f"; {units.short_count(found + 1, MOST_DIGITS)} would take {more}"
         else:
             words += "; one more would be too much"
         one = self._predict(found)

@@ -17,6 +17,8 @@ from tuisim.vocabulary import MAX_COUNT, MAX_WEIGHT_LAYERS
 
 MOST_CHARACTERS = 40
 """Of layer sizes in words."""
+MOST_DIGITS = 19
+"""Characters of a figure; a larger one has a prefix."""
 
 
 class Question(StrEnum):
@@ -90,7 +92,7 @@ def _wide(config: RunConfig, number: int) -> RunConfig:
 
 def _wide_words(config: RunConfig, number: int) -> str:
     hidden = config.layers[1:-1]
-    units_ = f"{_count(number)} unit{'s' * (number != 1)}"
+    units_ = units.counted(number, "unit", MOST_DIGITS)
     if len(set(hidden)) > 1:
         return f"a widest hidden layer of {units_}"
     return f"{'a hidden layer' if len(hidden) == 1 else 'hidden layers'} of {units_}"
@@ -113,10 +115,6 @@ def _examples(config: RunConfig) -> int:
     return data.rows(config) or DEFAULT_EXAMPLES
 
 
-def _count(number: int) -> str:
-    return units.short_count(number, 19)
-
-
 SHAPES: dict[Question, Shape] = {
     Question.WIDEST: Shape(
         _wide,
@@ -132,7 +130,7 @@ SHAPES: dict[Question, Shape] = {
         lambda config: len(config.layers) - 2,
         MAX_WEIGHT_LAYERS - 1,
         lambda _, number: (number + 2,),
-        lambda _, number: f"{number} hidden layer{'s' * (number != 1)}",
+        lambda _, number: units.counted(number, "hidden layer"),
         hidden=True,
     ),
     Question.EPOCHS: Shape(
@@ -140,7 +138,7 @@ SHAPES: dict[Question, Shape] = {
         lambda config: config.epochs or 1,
         MAX_COUNT,
         lambda _, number: (number + 2,),
-        lambda _, number: f"{_count(number)} epoch{'s' * (number != 1)}",
+        lambda _, number: units.counted(number, "epoch", MOST_DIGITS),
     ),
     Question.EXAMPLES: Shape(
         lambda config, number: replace(config, examples=number),
@@ -148,6 +146,6 @@ SHAPES: dict[Question, Shape] = {
         MAX_COUNT,
         # A full batch may cost less than one that is nearly full.
         lambda config, number: (number + 2, (number // config.batch_size + 1) * config.batch_size),
-        lambda _, number: f"{_count(number)} example{'s' * (number != 1)} an epoch",
+        lambda _, number: f"{units.counted(number, 'example', MOST_DIGITS)} an epoch",
     ),
 }

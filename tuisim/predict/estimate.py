@@ -14,7 +14,7 @@ import numpy as np
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
-from tuisim.data.source import is_resident, kept_bytes, making_bytes, row_bytes
+from tuisim.data.source import is_made_anew, kept_bytes, making_bytes, row_bytes
 from tuisim.engine import room
 from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.network import EVALUATION_BATCH
@@ -173,7 +173,7 @@ def _outside(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps:
     held = _held_out(config, ledger.examples)
     if held is None:
         return None
-    if config.resolved_dataset in SYNTHETIC and not is_resident(config, ledger.examples):
+    if is_made_anew(config, ledger.examples):
         if making is None:
             return None
         loop += _times(making, config.epochs * ledger.examples)
@@ -188,7 +188,7 @@ def _copied(config: RunConfig, examples: int) -> int | None:
     if kept is None:
         return None
     assert config.epochs is not None
-    if config.resolved_dataset in SYNTHETIC and not is_resident(config, examples):
+    if is_made_anew(config, examples):
         return config.epochs * examples * row_bytes(config) + kept[1]
     return sum(kept)
 
@@ -225,12 +225,12 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
 
 def memory(config: RunConfig, ledger: Ledger) -> Memory:
     """What `config`, resolved, will take: counted, so that no card is needed."""
-    step = room.step_memory(config, ledger)
+    step = room.step_memory(config, ledger.memory)
     aside = room.needed(config) - step.total
     if ledger.examples is not None:
         # Rows that are kept are made before the step is; those made anew, while it waits.
         making = making_bytes(config, ledger.examples)
-        aside = max(aside, making) if is_resident(config, ledger.examples) else aside + making
+        aside = aside + making if is_made_anew(config, ledger.examples) else max(aside, making)
     data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples) or (None, None)
     return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
 

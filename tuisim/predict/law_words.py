@@ -34,7 +34,7 @@ def sentences(law: Law) -> tuple[str, ...]:
 
 
 def _too_few(law: Law) -> str:
-    runs, one = counted(len(law.rows), "run"), len(law.rows) == 1
+    runs, one = units.counted(len(law.rows), "run"), len(law.rows) == 1
     if law.different < 2:
         return (
             f"{runs} of one size {'tells' if one else 'tell'} nothing apart: train a network of another size, or at another batch"
@@ -92,7 +92,7 @@ def _unknown(law: Law) -> list[str]:
 
 
 def _rests_on(law: Law) -> str:
-    said = f"{counted(len(law.rows), 'run')} of {counted(law.different, 'size')}"
+    said = f"{units.counted(len(law.rows), 'run')} of {units.counted(law.different, 'size')}"
     # One that is held at 0 is not free to go through anything.
     if law.different <= sum(bool(one.seconds) for one in law.coefficients):
         return f"{said} for {law.unknowns} unknowns: it goes through them, so that its error says nothing yet"
@@ -112,9 +112,4 @@ def run_words(row: Residual) -> str:
 
 def skipped_words(skipped: int) -> str:
     """What to say of lines that could not be read; empty where there are none."""
-    return f"{counted(skipped, 'line')} left out: of the runs kept, but not to be read" if skipped else ""
-
-
-def counted(number: int, what: str) -> str:
-    """`1 run`, `12 runs`."""
-    return f"{units.count(number)} {what}{'s' * (number != 1)}"
+    return f"{units.counted(skipped, 'line')} left out: of the runs kept, but not to be read" if skipped else ""

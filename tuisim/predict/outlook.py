@@ -125,7 +125,7 @@ def _same_device(entry: Entry) -> None:
 def _making(config: RunConfig) -> float | None:
     """Seconds for making a row; none where they are kept, so that nothing is tried for them."""
     examples = data.rows(config)
-    return None if examples is None or source.is_resident(config, examples) else seconds_per_row(config)
+    return seconds_per_row(config) if examples is not None and source.is_made_anew(config, examples) else None
 
 
 def here() -> Outlook:
@@ -152,7 +152,7 @@ def everywhere() -> tuple[Outlook, ...]:
 
 
 @lru_cache(maxsize=1)
-def _everywhere(_: tuple[tuple[str, int, int], ...]) -> tuple[Outlook, ...]:
+def _everywhere(_: cards.Stamp) -> tuple[Outlook, ...]:
     own = cards.own().card
     return (
         *((Outlook(own, looks=False),) if own is not None else ()),

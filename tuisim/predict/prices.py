@@ -13,16 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuisim.measure.pulse import QUIET, Beat, Slowed
-from tuisim.predict.leastsquares import proportional
+from tuisim.predict.leastsquares import Floats, proportional
 from tuisim.predict.price import Price, fitted, short
 from tuisim.predict.sample import Sample
 from tuisim.predict.work import Work, shares, works
 from tuisim.program import Op, StepProgram
-
-Floats = NDArray[np.float64]
 
 FOLDS = 7
 """Parts of the samples; each is predicted by prices fitted to the others, and that is how the error is known.
@@ -32,6 +29,7 @@ A number that no cycle of the design divides, so that no optimizer or function i
 MOST_ERROR = math.log(100)
 """Natural logarithm: a price that is further off is none."""
 WILD = 3.0
+"""Times what nine of ten errors keep within: more is told of no network."""
 TWENTIETHS = 21
 AS_CALLS = {"scalar": 1.0, "numba": 0.5}
 """How far a backend's work slows as calls do, and not as arithmetic does: plain Python's wholly, compiled loops' half-way.

@@ -27,7 +27,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS
 from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver
-from tuisim.tui.forecast import AppForecast
+from tuisim.tui.foreseen import AppForecast
 from tuisim.tui.keeping import Keeping
 from tuisim.tui.pages import PAGE_BINDINGS, Paged
 from tuisim.tui.run_worker import RunWorker

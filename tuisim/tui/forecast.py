@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 from time import monotonic
-from typing import Protocol
 
 from tuisim import backends
 from tuisim.accounting import count
@@ -23,8 +22,9 @@ from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.card import Card
 from tuisim.predict.estimate import memory
 from tuisim.predict.outlook import FRESH_SECONDS, Outlook, steady
-from tuisim.predict.prediction import Memory, Prediction
+from tuisim.predict.prediction import Memory
 from tuisim.study.background import Background
+from tuisim.tui.foreseen import SOON, Foreseen, Measuring
 
 VARIABLE = "TUISIM_CALIBRATION"
 """`never` keeps the app from measuring the machine by itself."""
@@ -36,64 +36,6 @@ LOOK_SECONDS = 0.25
 SOON_SECONDS = 1.5
 """From the first look at the machine to the second."""
 NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
-
-
-SOON = "this machine is measured first, once"
-
-
-@dataclass(frozen=True, slots=True)
-class Measuring:
-    """How far a calibration has come."""
-
-    key: str
-    """`numpy@1 float32`."""
-    done: int
-    of: int
-
-    @property
-    def words(self) -> str:
-        """`12 of 30`, once it has begun and until all are measured."""
-        return {0: "getting ready", self.of: "adding it up"}.get(self.done, f"{self.done} of {self.of}")
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What there is to see of one configuration."""
-
-    prediction: Prediction | None = None
-    measuring: Measuring | None = None
-    trouble: str = ""
-    """Why there is no prediction, or what is wrong with the card, in one line."""
-    memory: Memory | None = None
-    """What is counted all the same where there is no prediction."""
-
-
-class AnyForecast(Protocol):
-    """What the screens need of it."""
-
-    @property
-    def stamp(self) -> object:
-        """Another one once `look` may answer otherwise."""
-
-    @property
-    def measuring(self) -> bool:
-        """Whether it is at work on the machine, and a run would disturb it and be disturbed."""
-
-    @property
-    def outlook(self) -> Outlook | None:
-        """Predictions at the machine's speed as it was last looked at, without looking again; none where there is no card."""
-
-    def attend(self, config: RunConfig | None) -> None:
-        """What is in front, to be made ready for; none: leave the machine alone."""
-
-    def look(self, config: RunConfig) -> Foreseen: ...
-
-
-class AppForecast(AnyForecast, Protocol):
-    """A forecast that the app begins and ends."""
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from tuisim.errors import DataError
 from tuisim.predict.outlook import Outlook, best_rate, here, missing, priced
 from tuisim.study.spent import Spent
 from tuisim.tui.failure import FailingQuietly
-from tuisim.tui.forecast import AppForecast
+from tuisim.tui.foreseen import AppForecast
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.answer import AnswerScreen
 from tuisim.tui.screens.budget import BudgetScreen
@@ -88,8 +88,7 @@ class Paged(FailingQuietly):
         page = self._page(name, config)
         if self.forecast is not None:
             # What it reckons with is measured beneath it, unless a run is there.
-            beneath = [screen for screen in self.screen_stack if not isinstance(screen, PAGES)][-1]
-            waits = reckons(page) and isinstance(beneath, SetupScreen) and self.forecast.look(config).prediction is None
+            waits = reckons(page) and isinstance(self._beneath, SetupScreen) and self.forecast.look(config).prediction is None
             self.forecast.attend(config if waits else None)
         if isinstance(self.screen, PAGES):
             self.switch_screen(page)
@@ -178,14 +177,7 @@ class Paged(FailingQuietly):
 
     def _missing(self, config: RunConfig) -> str:
         """Why nothing is known of this machine yet."""
-        if self.forecast is None:
-            return missing()
-        seen = self.forecast.look(config)
-        if seen.prediction is None and not seen.trouble and seen.measuring is None:
-            return "reading the machine card …"
-        if seen.measuring is not None:
-            return f"measuring this machine, once … {seen.measuring.words}"
-        return seen.trouble or missing()
+        return (self.forecast.look(config).why_not if self.forecast is not None else "") or missing()
 
     def _forecast_stamp(self) -> object:
         return None if self.forecast is None else self.forecast.stamp
@@ -205,7 +197,10 @@ class Paged(FailingQuietly):
 
     def _config_in_front(self) -> RunConfig | None:
         """The form's where it is in front, beneath a page or not; else the run's."""
-        beneath: list[Screen[Any]] = [screen for screen in self.screen_stack if not isinstance(screen, PAGES)]
-        if isinstance(beneath[-1], SetupScreen):
-            return read(beneath[-1].query_one(SetupForm).values).config
-        return self.running
+        beneath = self._beneath
+        return read(beneath.query_one(SetupForm).values).config if isinstance(beneath, SetupScreen) else self.running
+
+    @property
+    def _beneath(self) -> Screen[Any]:
+        """The screen in front, or beneath the page in front."""
+        return [screen for screen in self.screen_stack if not isinstance(screen, PAGES)][-1]

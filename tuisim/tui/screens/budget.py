@@ -198,11 +198,9 @@ class BudgetScreen(PanelScreen):
 
     # ── keys, and the mouse ──
 
-    @on(Panel.LineClicked, "#budget-answers")
-    def _clicked(self, message: Panel.LineClicked) -> None:
-        place = self._views[0].row_at(message.line)
-        if place is not None:
-            self._show(replace(self.sheet, chosen=place))
+    @on(Panel.RowClicked)
+    def _clicked(self, message: Panel.RowClicked) -> None:
+        self._show(replace(self.sheet, chosen=message.row))
 
     def action_edit(self, name: str) -> None:
         self.query_one(f"#budget-{name}").focus()

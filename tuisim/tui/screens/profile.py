@@ -136,11 +136,9 @@ class ProfileScreen(StudyScreen[AnyProfileWorker, Anatomy]):
             return self._run_spent() is not None
         return super().check_action(action, parameters)
 
-    @on(Panel.LineClicked, "#profile-operations")
-    def _clicked(self, message: Panel.LineClicked) -> None:
-        operation = self._views[1].row_at(message.line)
-        if operation is not None:
-            self._choose(operation)
+    @on(Panel.RowClicked)
+    def _clicked(self, message: Panel.RowClicked) -> None:
+        self._choose(message.row)
 
     def action_step(self, by: int) -> None:
         """The next operation; where the bars have the screen there is none to be seen, and they scroll."""

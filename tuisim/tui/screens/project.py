@@ -169,12 +169,10 @@ class ProjectScreen(PanelScreen):
             if panel.display:
                 panel.canvas.draw()
 
-    @on(Panel.LineClicked, "#project-times")
-    def _clicked(self, message: Panel.LineClicked) -> None:
-        row = self._views[0].row_at(message.line)
-        if row is not None:
-            self._chosen[self.on_ladder] = row
-            self._show()
+    @on(Panel.RowClicked)
+    def _clicked(self, message: Panel.RowClicked) -> None:
+        self._chosen[self.on_ladder] = message.row
+        self._show()
 
     def action_ladder(self) -> None:
         self.on_ladder = not self.on_ladder

@@ -23,12 +23,11 @@ from tuisim import backends, data
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine import room
-from tuisim.engine.room import step_memory
 from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
 from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS, Preset
 from tuisim.tui.edits import Edits
-from tuisim.tui.forecast import AnyForecast, Foreseen
+from tuisim.tui.foreseen import AnyForecast, Foreseen
 from tuisim.tui.screens.panels import reckons
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.setup_forecast import SetupForecast
@@ -221,7 +220,7 @@ class SetupScreen(Screen[None]):
         self.query_one("#start", Button).disabled = config is None
         why = f"✗ mend first: {', '.join(wrong)}" if wrong else ""
         if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
-            memory = self._prediction.memory_bytes if self._prediction else step_memory(ledger.config, ledger).total
+            memory = self._prediction.memory_bytes if self._prediction else room.step_memory(ledger.config, ledger.memory).total
             why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}{'' if self._prediction else ' a step'}"
         said = self.query_one("#setup-why", Static)
         said.update(why)

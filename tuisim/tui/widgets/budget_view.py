@@ -20,6 +20,7 @@ from tuisim.predict.budget_check import Verification
 from tuisim.predict.budget_shapes import Question
 from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
+from tuisim.tui.widgets.panel import Rowed
 from tuisim.tui.widgets.plot import Marker
 from tuisim.tui.widgets.run_lines import network_words
 from tuisim.tui.widgets.table import Column, Row, fits, table
@@ -71,25 +72,18 @@ class SheetView:
         return (("", Mark.PROJECTED),)
 
     def __init__(self) -> None:
+        super().__init__()
         self.sheet = Sheet()
 
 
 # ── the answers ──
 
 
-class AnswersView(SheetView):
+class AnswersView(SheetView, Rowed):
     """One row for each question."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._places: list[int | None] = []
-
-    def row_at(self, line: int) -> int | None:
-        """The row that is drawn on a line."""
-        return self._places[line] if 0 <= line < len(self._places) else None
-
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        self._places = []
+        self.places = ()
         if self.sheet.failure is not None:
             return wrap(printable(self.sheet.failure, 500), frame.width, Tone.BAD)
         rows = [self._row(place) for place in range(len(Question))]
@@ -104,10 +98,10 @@ class AnswersView(SheetView):
         drawn = [self._instead(place, line, frame.width) for place, line in enumerate(drawn)]
         numbers = range(len(drawn))
         if frame.height >= 1 + AIRY * len(drawn):
-            self._places = [None, *(place for number in numbers for place in (None, number))]
+            self.places = [None, *(place for number in numbers for place in (None, number))]
             return [heading, *(one for line in drawn for one in (BLANK, line))]
         headed = frame.height > len(drawn)
-        self._places = [*[None] * headed, *numbers]
+        self.places = [*[None] * headed, *numbers]
         return [heading, *drawn] if headed else drawn
 
     def _row(self, place: int) -> dict[str, tuple[str, Tone]]:
@@ -286,7 +280,7 @@ class BudgetHeader(SheetView):
         left: Line = (*name, (what, Tone.STRONG))
         more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
         epochs = self.config.epochs or ASSUMED_EPOCHS
-        length = f" · {units.count(epochs)} epoch{'s' * (epochs != 1)}" + " assumed" * (self.config.epochs is None)
+        length = f" · {units.counted(epochs, 'epoch')}" + " assumed" * (self.config.epochs is None)
         room = width - width_of(left) - width_of(right) - 2
         added = next((words for words in (more + length, length) if len(words) < room), "")
         return [ends((*left, (added, Tone.TEXT)), right, width)]

@@ -53,9 +53,8 @@ class Foretold:
 
     def run_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
         """The whole run: predicted, and what it comes to by the pace measured, or took."""
-        if snapshot.pace is not None or snapshot.total_steps is None or (band := self._prediction.wall_seconds) is None:
-            return []
-        if not self._whole:
+        band = self._prediction.wall_seconds if self._whole else None
+        if snapshot.pace is not None or snapshot.total_steps is None or band is None:
             return []
         left = self.left(snapshot) if snapshot.rates is not None else None
         known = snapshot.state is State.COMPLETED or left is not None

@@ -15,7 +15,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
 from tuisim.predict.law import Coefficient, Law, Residual
-from tuisim.predict.law_words import MAKE_SOME, counted, formula, sentences, skipped_words
+from tuisim.predict.law_words import MAKE_SOME, formula, sentences, skipped_words
 from tuisim.predict.machine import called
 from tuisim.tui.widgets.chart import Series, plot, x_axis
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Span, Tone, clip, ends, fold, width_of, wrap
@@ -186,7 +186,9 @@ class LawHeader(ReadingView):
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         reading, width = self.reading, frame.width - 1
         law = reading.law
-        state: Line = ((counted(len(law.rows), "run") + " counted", Tone.ACCENT),) if law else (("no runs yet", Tone.WARNING),)
+        state: Line = (
+            ((units.counted(len(law.rows), "run") + " counted", Tone.ACCENT),) if law else (("no runs yet", Tone.WARNING),)
+        )
         if reading.failure is not None:
             state = (("✕ unreadable", Tone.BAD),)
         if len(reading.laws) > 1:

@@ -5,6 +5,7 @@ They know when to draw and in how much room; what is drawn is the view's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -33,6 +34,15 @@ class View(Protocol):
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]: ...
 
 
+class Rowed:
+    """A view whose lines are rows to choose from; it says at each drawing which row is on which line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: Sequence[int | None] = ()
+        """Of each line from the first, its row; none where it belongs to none."""
+
+
 class ViewCanvas(Canvas):
     """A canvas that draws a view of the latest snapshot it was offered."""
 
@@ -59,6 +69,11 @@ class ViewCanvas(Canvas):
         """What to show for good where no snapshot ever came."""
         self._instead = words
         self.draw()
+
+    def row_at(self, line: int) -> int | None:
+        """The row of its view that is drawn on a line; none where there is none."""
+        places = self._view.places if isinstance(self._view, Rowed) else ()
+        return places[line] if 0 <= line < len(places) else None
 
     def draw(self) -> None:
         """Draw the latest snapshot offered."""
@@ -121,16 +136,11 @@ class Panel(VerticalScroll):
         panel: Panel
 
     @dataclass
-    class LineClicked(Message):
-        """One of the view's lines was clicked."""
+    class RowClicked(Message):
+        """One of the view's rows was clicked."""
 
         panel: Panel
-        line: int
-
-        @property
-        def control(self) -> Panel:
-            """What a handler selects by."""
-            return self.panel
+        row: int
 
     def __init__(self, number: int, title: str, view: View, *, id: str, numbers: bool, turn: int | None) -> None:
         super().__init__(id=id)
@@ -155,9 +165,9 @@ class Panel(VerticalScroll):
             event.stop()
             self.post_message(self.ZoomAsked(self))
             return
-        line = event.screen_y - self.content_region.y + round(self.scroll_y)
-        if 0 <= line < len(self.canvas.lines):
-            self.post_message(self.LineClicked(self, line))
+        row = self.canvas.row_at(event.screen_y - self.content_region.y + round(self.scroll_y))
+        if row is not None:
+            self.post_message(self.RowClicked(self, row))
 
     # Textual paints every widget under a changed line anew; the border and its title change only when the panel is
     # refreshed, so what was painted is kept until then.

@@ -17,6 +17,7 @@ from tuisim.study.profile import Profile
 from tuisim.study.roofline import Dot, Roofline
 from tuisim.study.waterfall import Waterfall
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, ends, width_of, wrap
+from tuisim.tui.widgets.panel import Rowed
 from tuisim.tui.widgets.plot import bar
 from tuisim.tui.widgets.run_lines import network_words
 from tuisim.tui.widgets.table import Column, fits, table
@@ -84,6 +85,7 @@ class AnatomyView:
     kinds: Kinds = (("", Mark.MEASURED),)
 
     def __init__(self) -> None:
+        super().__init__()
         self.anatomy = Anatomy()
 
     def _waiting(self, frame: Frame) -> list[Line]:
@@ -98,21 +100,13 @@ class AnatomyView:
         return [*wrap(words, frame.width, Tone.DIM), ((drawn, Tone.ACCENT), (empty, Tone.FAINT))]
 
 
-class OperationsView(AnatomyView):
+class OperationsView(AnatomyView, Rowed):
     """The step's operations, each with its letter in the picture, and about one of them what would help."""
 
     kinds: Kinds = (("", Mark.MEASURED), ("layers", Mark.COUNTED))
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown = range(0)
-
-    def row_at(self, line: int) -> int | None:
-        """The operation that is drawn on a line."""
-        return self._shown[line - 1] if 1 <= line <= len(self._shown) else None
-
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        anatomy, self._shown = self.anatomy, range(0)
+        anatomy, self.places = self.anatomy, ()
         if not anatomy.dots:
             return [] if anatomy.failure is not None or (anatomy.waits and not frame.zoomed) else self._waiting(frame)
         words = self._words(frame)
@@ -120,9 +114,10 @@ class OperationsView(AnatomyView):
         columns, rows = self._rows(frame.width)
         first = max(0, min(anatomy.cursor - room // 2, len(rows) - room))
         shown = table(columns, rows, frame.width)
-        self._shown = range(first, min(first + room, len(rows)))
-        kept = [shown[0], *(shown[1 + i] for i in self._shown)]
-        below = len(rows) - self._shown.stop
+        window = range(first, min(first + room, len(rows)))
+        self.places = [None, *window]
+        kept = [shown[0], *(shown[1 + i] for i in window)]
+        below = len(rows) - window.stop
         more: Line = ((f"  … {below} more", Tone.DIM),) if below else BLANK
         return [*kept, *([more] if frame.height > 12 else []), *words]
 

@@ -122,4 +122,4 @@ def _figure(number: str, what: str, tone: Tone = Tone.STRONG) -> Line:
 
 
 def _times(epochs: int) -> str:
-    return f"{units.short_count(epochs, MOST_DIGITS)} epoch{'s' * (epochs != 1)}"
+    return units.counted(epochs, "epoch", MOST_DIGITS)

@@ -17,6 +17,7 @@ from tuisim.predict.band import Band
 from tuisim.predict.ladder import Known
 from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection, Rung
 from tuisim.tui.widgets.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
+from tuisim.tui.widgets.panel import Rowed
 from tuisim.tui.widgets.run_lines import network_words
 from tuisim.tui.widgets.timeline import Stretch, axis, ruler, track
 
@@ -52,6 +53,7 @@ class SceneView:
         return (("", Mark.GIVEN),)
 
     def __init__(self) -> None:
+        super().__init__()
         self.scene = Scene()
 
     def nothing(self, frame: Frame) -> list[Line]:
@@ -76,7 +78,7 @@ class _Row:
     """There is none."""
 
 
-class PictureView(SceneView):
+class PictureView(SceneView, Rowed):
     """One row for each backend, or each network of the ladder, on one axis of time."""
 
     @property
@@ -84,19 +86,8 @@ class PictureView(SceneView):
         times = (("", Mark.PROJECTED),)
         return (*times, ("years and parameters", Mark.PUBLISHED)) if self.scene.climb else times
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._places: list[int] = []
-        """Which row each line belongs to, from the first one that does."""
-        self._above = 0
-
-    def row_at(self, line: int) -> int | None:
-        """The row that is drawn on a line, or above it on an empty one."""
-        place = line - self._above
-        return self._places[place] if 0 <= place < len(self._places) else None
-
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        rows, self._places, self._above = self._rows(), [], 0
+        rows, self.places = self._rows(), ()
         if not rows:
             return self.nothing(frame)
         headed = frame.height >= len(rows) + 3
@@ -104,20 +95,20 @@ class PictureView(SceneView):
         wide = max(map(width_of, left)) + GAP
         room = frame.width - wide
         if room < LEAST_TRACK:
-            self._places = list(self._window(len(left), frame.height))
-            return [left[i] for i in self._places]
+            self.places = window = self._window(len(left), frame.height)
+            return [left[i] for i in window]
         above = [heading] if headed else []
         values = [end for row in rows if row.stretch for end in (row.stretch.low, row.stretch.high)]
         along = axis(values, room)
         height = frame.height - 2 - len(above)
         step = max(1, min(MOST_GAP, height // len(rows)))
-        self._above = len(above)
+        window = self._window(len(rows), height)
+        self.places = [*[None] * len(above), *(i for i in window for _ in range(step))]
         drawn: list[Line] = above
-        for i in self._window(len(rows), height):
+        for i in window:
             row, tone = rows[i], Tone.ACCENT if i == self.scene.chosen else Tone.AREA
             picture: Line = ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.marker, tone)
             drawn.append((*left[i], (" " * (wide - width_of(left[i])), Tone.TEXT), *picture))
-            self._places += [i] * step
             drawn += [((" " * wide, Tone.TEXT), *track(along, None, frame.marker, Tone.FAINT))] * (step - 1)
         return [*drawn, *(((" " * wide, Tone.TEXT), *line) for line in ruler(along, frame.marker))]
 
@@ -227,4 +218,4 @@ class ProjectHeader(SceneView):
         volume = "its own examples" if examples is None else units.short_count(examples, 9) + " examples" * roomy
         if epochs is None:
             return f"{volume} × its own epochs"
-        return f"{volume} × {units.short_count(epochs, 9)} epoch{'s' * (epochs != 1)}{' assumed' * assumed}"
+        return f"{volume} × {units.counted(epochs, 'epoch', 9)}{' assumed' * assumed}"

@@ -17,7 +17,7 @@ from tuisim.predict.band import Band
 from tuisim.predict.prediction import Memory, Prediction
 from tuisim.program import Op, Phase
 from tuisim.tui.edits import Change
-from tuisim.tui.forecast import SOON, Foreseen, Measuring
+from tuisim.tui.foreseen import SOON, Foreseen, Measuring
 from tuisim.tui.widgets.setup_ledger import LEAST_WIDTH, MOST_WIDTH, title
 from tuisim.tui.widgets.setup_numbers import weight
 

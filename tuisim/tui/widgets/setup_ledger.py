@@ -107,7 +107,7 @@ def _total(phases: dict[Phase, Operations] | None) -> int | None:
 
 
 def _memory(ledger: Ledger, width: int) -> Content:
-    memory = step_memory(ledger.config, ledger)
+    memory = step_memory(ledger.config, ledger.memory)
     rows = [
         ("parameters", number(ledger.parameters, 20), weight(memory.parameters)),
         ("gradients", "one per parameter", weight(memory.gradients)),
