@@ -55,6 +55,10 @@ class Home:
     """What may help where it is there and does not work."""
     own_memory: bool = False
     """Whether it computes in a device's memory."""
+    threads: int | None = None
+    """How many it has, whatever is asked for; none where it goes by that."""
+    dtype: str | None = None
+    """In which numbers it computes, whatever is asked for; none where it goes by that."""
 
     def make(self) -> Any:
         """The backend itself; raises whatever its library raises."""

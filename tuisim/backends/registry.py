@@ -23,7 +23,7 @@ AUTO = "auto"
 
 _HOMES = {
     "numpy": Home("tuisim.backends.numpy", "NumpyBackend", "numpy", "pip install numpy", "pip install --force-reinstall numpy"),
-    "scalar": Home("tuisim.backends.scalar", "ScalarBackend", None),
+    "scalar": Home("tuisim.backends.scalar", "ScalarBackend", None, threads=1, dtype="float64"),  # Python's own numbers
     "numba": Home(
         "tuisim.backends.numba",
         "NumbaBackend",
@@ -101,6 +101,15 @@ def has_own_memory(name: str) -> bool:
         return _home(name).own_memory
     devices = (known(one) for one, home in _HOMES.items() if home.own_memory)
     return any(found is None or found.available for found in devices)
+
+
+def computes_with(name: str, threads: int, dtype: str) -> tuple[int, str]:
+    """Threads and dtype that a backend really computes with where it is asked for these.
+
+    Raises BackendError for a name that is none.
+    """
+    home = _home(name)
+    return home.threads or threads, home.dtype or dtype
 
 
 def get_backend(name: str) -> Backend:

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from tuisim.backends import Backend, OnDevice
+from tuisim.backends import Backend, OnDevice, computes_with
 from tuisim.backends.numpy.blas import Blas, blas, limits
 from tuisim.backends.protocol import Ceilings
 
@@ -47,7 +47,8 @@ _on_devices: dict[tuple[str, str], Ceilings] = {}
 def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
     """Of what `backend` computes on: the GPU where it has one, else this machine's processor at so many threads."""
     if not isinstance(backend, OnDevice):
-        return peaks("float64" if backend.name == "scalar" else dtype, threads)  # plain Python computes in doubles
+        threads, dtype = computes_with(backend.name, threads, dtype)
+        return peaks(dtype, threads)
     key = backend.name, dtype
     if key not in _on_devices:
         _on_devices[key] = backend.ceilings(dtype)

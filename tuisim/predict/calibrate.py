@@ -12,7 +12,7 @@ from statistics import fmean, median
 from time import perf_counter
 
 from tuisim.accounting.ledger import step_operations
-from tuisim.backends import Backend, Costs, OnDevice, get_backend
+from tuisim.backends import Backend, Costs, OnDevice, computes_with, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
 from tuisim.errors import RunError, TuisimError
@@ -49,8 +49,8 @@ class Job:
 
     @classmethod
     def of(cls, backend: str, threads: int, dtype: str) -> Job:
-        """What a card must have for it. Plain Python computes in doubles on one thread whatever is asked for."""
-        return cls(backend, 1, "float64") if backend == INTERPRETED else cls(backend, threads, dtype)
+        """What a card must have for it."""
+        return cls(backend, *computes_with(backend, threads, dtype))
 
     @property
     def key(self) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuisim.accounting import Ledger, count
+from tuisim.backends import computes_with
 from tuisim.config import RunConfig
 from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
 from tuisim.data.source import is_made_anew, kept_bytes, making_bytes, row_bytes
@@ -137,16 +138,14 @@ def _of_best(entry: Entry, card: Card, slowed: Slowed) -> Slowed:
 def entry_of(config: RunConfig, card: Card, foreign: bool = False) -> Entry:
     """The card's prices for a configuration, resolved, that names its backend. Raises BackendError where it has none."""
     assert config.threads is not None
-    # Plain Python computes in doubles on one thread whatever is asked for.
-    if config.backend == "scalar" and (found := next((one for one in card.entries if one.backend == "scalar"), None)):
-        return found
-    found = card.entry(config.backend, config.threads, config.dtype)
+    threads, dtype = computes_with(config.backend, config.threads, config.dtype)
+    found = card.entry(config.backend, threads, dtype)
     if found is None:
         have = ", ".join(entry.key for entry in card.entries) or "nothing"
         where = "there: " if foreign else ""
         raise BackendError(
-            f"backend {config.backend}@{config.threads} {config.dtype}: not on the machine card (it has {have}); "
-            f"{where}tuisim calibrate --backends {config.backend} --threads {config.threads} --dtypes {config.dtype}"
+            f"backend {config.backend}@{threads} {dtype}: not on the machine card (it has {have}); "
+            f"{where}tuisim calibrate --backends {config.backend} --threads {threads} --dtypes {dtype}"
         )
     return found
 

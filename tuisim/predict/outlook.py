@@ -14,7 +14,7 @@ from statistics import median
 from time import monotonic
 
 from tuisim import backends, data
-from tuisim.backends import choose
+from tuisim.backends import choose, computes_with
 from tuisim.config import RunConfig
 from tuisim.data import source
 from tuisim.errors import BackendError, ClockError, DataError
@@ -94,7 +94,7 @@ class Outlook:
         found: list[Priced] = []
         machine = str(self.card.machine)
         for entry in self.card.entries:
-            if entry.dtype != config.dtype and entry.backend != "scalar":
+            if computes_with(entry.backend, entry.threads, config.dtype)[1] != entry.dtype:
                 continue
             chosen = replace(config, backend=entry.backend, threads=entry.threads)
             label = f"{entry.label} {self.name}".rstrip()
@@ -203,9 +203,9 @@ def _scores(run: Run, entry: Entry) -> bool:
     """
     if run.predicted_seconds is None or run.seconds < LEAST_SECONDS:
         return False
-    # Plain Python computes in doubles on one thread whatever is asked for.
-    alike = entry.backend == "scalar" or (run.threads, run.dtype) == (entry.threads, entry.dtype)
-    if run.backend != entry.backend or not alike:
+    if run.backend != entry.backend:
+        return False
+    if computes_with(run.backend, run.threads, run.dtype) != (entry.threads, entry.dtype):
         return False
     when = _moment(run.when)
     return when is not None and when >= entry.moment
