@@ -4,8 +4,8 @@ import pytest
 
 from tuisim import RunConfig
 from tuisim.backends.numpy.bound import KERNELS
-from tuisim.program import HYPERPARAMETERS, Kind, Phase, build
-from tuisim.vocabulary import OPTIMIZERS
+from tuisim.program import Kind, Phase, build
+from tuisim.vocabulary import HYPERPARAMETERS, OPTIMIZERS
 
 
 def kinds(program, phase=None):
@@ -68,7 +68,7 @@ def test_every_optimizer_has_an_update_for_each_layer(optimizer):
     program = build(RunConfig(layers=(4, 3, 2), optimizer=optimizer, weight_decay=0.1))
     updates = [op for op in program.ops if op.phase is Phase.UPDATE and op.layer is not None]
     assert {op.layer for op in updates} == {1, 2}
-    assert optimizer in HYPERPARAMETERS
+    assert tuple(program.hyperparameters) == HYPERPARAMETERS[optimizer]
 
 
 def test_each_kind_of_operation_has_a_numpy_kernel():

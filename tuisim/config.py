@@ -63,6 +63,16 @@ class RunConfig:
     """The update rule: sgd, momentum, nesterov, rmsprop, adam or adamw."""
     learning_rate: float | None = None
     """Step size; none: 0.1 for sgd, momentum and nesterov, 0.01 for rmsprop, 0.001 for adam and adamw."""
+    momentum: float = 0.9
+    """Share of the velocity kept in each step, μ, of momentum and nesterov."""
+    beta1: float = 0.9
+    """Share of the first moment kept in each step, β₁, of adam and adamw."""
+    beta2: float = 0.999
+    """Share of the second moment kept in each step, β₂, of adam and adamw."""
+    rmsprop_decay: float = 0.99
+    """Share of the squared-gradient average kept in each step, ρ, of rmsprop (PyTorch calls it alpha)."""
+    epsilon: float = 1e-8
+    """Added to the denominator, ε, of rmsprop, adam and adamw."""
     weight_decay: float = 0.0
     """Added to the gradient times the parameter (adamw: decoupled), on all parameters."""
     clip_norm: float | None = None
@@ -91,7 +101,7 @@ class RunConfig:
             object.__setattr__(self, "layers", tuple(map(_plain, self.layers)))
         elif hasattr(self.layers, "tolist"):
             object.__setattr__(self, "layers", tuple(self.layers.tolist()))
-        for name in NUMBERS:
+        for name in (*COUNTS, *REALS):
             object.__setattr__(self, name, _plain(getattr(self, name)))
         if isinstance(self.hidden_activation, list):
             object.__setattr__(self, "hidden_activation", tuple(self.hidden_activation))
@@ -153,11 +163,13 @@ class RunConfig:
         return plain
 
 
-NUMBERS = (
-    "examples", "validation", "epochs", "batch_size", "learning_rate", "weight_decay", "clip_norm", "schedule_steps",
-    "warmup_steps", "threads", "seed",
-)  # fmt: skip
 FIELDS = tuple(field.name for field in fields(RunConfig))
+COUNTS = tuple(field.name for field in fields(RunConfig) if str(field.type).startswith("int"))
+"""Fields that hold a whole number."""
+REALS = tuple(field.name for field in fields(RunConfig) if str(field.type).startswith("float"))
+"""Fields that hold a real number."""
+OPTIONAL = tuple(field.name for field in fields(RunConfig) if str(field.type).endswith("None"))
+"""Fields that may be None."""
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from tuisim.vocabulary import (
     MAX_WEIGHT_LAYERS,
     OPTIMIZERS,
     SCHEDULES,
+    SMALLEST_NORMAL,
     TASKS,
 )
 
@@ -119,6 +120,23 @@ def _learning_rate(config: RunConfig) -> str | None:
     return _beyond(config, value) if is_number(value) and value > 0 else "a number above 0"
 
 
+def _kept_share(field: str) -> Callable[[RunConfig], str | None]:
+    """A share of an optimizer's buffer that is kept from step to step."""
+
+    def check(config: RunConfig) -> str | None:
+        value = getattr(config, field)
+        return None if is_number(value) and 0 <= value < 1 else "a number from 0 to less than 1"
+
+    return check
+
+
+def _epsilon(config: RunConfig) -> str | None:
+    value, smallest = config.epsilon, SMALLEST_NORMAL["float64" if config.dtype == "float64" else "float32"]
+    if not is_number(value) or value < smallest:
+        return f"a number from {smallest:.3g}, the smallest normal one of {config.dtype}"
+    return _beyond(config, value)
+
+
 def _weight_decay(config: RunConfig) -> str | None:
     value = config.weight_decay
     return _beyond(config, value) if is_number(value) and value >= 0 else "a number, 0 or more"
@@ -190,6 +208,8 @@ CHECKS: dict[str, Callable[[RunConfig], str | None]] = {
     "batch_size": _whole("batch_size", 1, "a whole number, 1 or more"),
     "optimizer": _one_of("optimizer", OPTIMIZERS),
     "learning_rate": _learning_rate,
+    **{field: _kept_share(field) for field in ("momentum", "beta1", "beta2", "rmsprop_decay")},
+    "epsilon": _epsilon,
     "weight_decay": _weight_decay,
     "clip_norm": _clip_norm,
     "schedule": _one_of("schedule", SCHEDULES),

@@ -14,15 +14,10 @@ from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
-from tuisim.config import RunConfig
+from tuisim.config import COUNTS, OPTIONAL, REALS, RunConfig
 from tuisim.configfile import from_mapping, read_toml
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.units import parse_count
-
-COUNTS = ("examples", "epochs", "batch_size", "schedule_steps", "warmup_steps", "threads", "seed")
-"""Whole numbers, which may be written 1e6; for examples and epochs `none` has a meaning too."""
-REALS = ("learning_rate", "validation", "weight_decay", "clip_norm")
-OPTIONAL = ("examples", "epochs", "learning_rate", "clip_norm", "schedule_steps", "threads", "target")
 
 
 def _help_texts() -> dict[str, str]:

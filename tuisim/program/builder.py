@@ -12,6 +12,7 @@ from types import MappingProxyType
 from tuisim.config import RunConfig
 from tuisim.program.ops import Buffer, Kind, Op, Phase, Role
 from tuisim.program.schedule import Schedule, schedule_of
+from tuisim.vocabulary import HYPERPARAMETERS
 
 _STATE = {
     "sgd": (),
@@ -35,6 +36,8 @@ class StepProgram:
     activations: tuple[str, ...]
     loss: str
     optimizer: str
+    hyperparameters: Mapping[str, float]
+    """Those the optimizer reads, by the names of RunConfig's fields."""
     weight_decay: float
     clip_norm: float | None
     schedule: Schedule
@@ -94,6 +97,7 @@ class _Builder:
             activations=config.activations,
             loss=config.loss,
             optimizer=config.optimizer,
+            hyperparameters=MappingProxyType({name: getattr(config, name) for name in HYPERPARAMETERS[config.optimizer]}),
             weight_decay=config.weight_decay,
             clip_norm=config.clip_norm,
             schedule=self.schedule,

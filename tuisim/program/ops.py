@@ -76,17 +76,6 @@ class Kind(StrEnum):
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − αₜm / (√v + εₜ): Kingma & Ba (2015), end of section 2."""
 
 
-HYPERPARAMETERS: dict[str, dict[str, float]] = {
-    "sgd": {},
-    "momentum": {"momentum": 0.9},
-    "nesterov": {"momentum": 0.9},
-    "rmsprop": {"decay": 0.99, "epsilon": 1e-8},
-    "adam": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
-    "adamw": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
-}
-"""PyTorch's defaults, which our update rules follow."""
-
-
 CLIP_EPSILON = 1e-6
 """Added to the norm before dividing by it, as PyTorch does."""
 

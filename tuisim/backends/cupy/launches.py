@@ -6,14 +6,14 @@ clipping and decay. Each kernel's formula is in `step.cu`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from tuisim.backends.cupy.card import FUNCTION_CODES, NULL, Call, Card, DeviceArray
 from tuisim.backends.cupy.memory import Memory
 from tuisim.backends.labels import Labelled
-from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op, StepProgram
+from tuisim.program import CLIP_EPSILON, Kind, Op, StepProgram
 
 WARP, TILE_ROWS, THREADS = 32, 8, 256
 """As in `step.cu`."""
@@ -174,7 +174,7 @@ class Launches:
         real = np.float64 if program.dtype == "float64" else np.float32
         decoupled = program.optimizer == "adamw"
         decay = real(0.0 if decoupled else program.weight_decay)
-        hyper = HYPERPARAMETERS[program.optimizer]
+        hyper = program.hyperparameters
         theta, gradients = self._arrays["parameters"], self._arrays["gradients"]
         scalars = self._memory.scalars, common.step, self._stopped, theta.size
         name, state, fixed = _RULES[program.optimizer]
@@ -211,7 +211,7 @@ class _Shares:
         return self.sums[begin:end]
 
 
-_Fixed = Callable[[dict[str, float], Callable[[float], object], bool], tuple[object, ...]]
+_Fixed = Callable[[Mapping[str, float], Callable[[float], object], bool], tuple[object, ...]]
 _RULES: dict[str, tuple[str, tuple[str, ...], _Fixed]] = {
     "sgd": ("sgd", (), lambda hyper, real, decoupled: ()),
     "momentum": ("momentum", ("velocity",), lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(0))),
@@ -219,7 +219,7 @@ _RULES: dict[str, tuple[str, tuple[str, ...], _Fixed]] = {
     "rmsprop": (
         "rmsprop",
         ("square_average",),
-        lambda hyper, real, decoupled: (real(hyper["decay"]), real(1 - hyper["decay"]), real(hyper["epsilon"])),
+        lambda hyper, real, decoupled: (real(hyper["rmsprop_decay"]), real(1 - hyper["rmsprop_decay"]), real(hyper["epsilon"])),
     ),
     **dict.fromkeys(
         ("adam", "adamw"),

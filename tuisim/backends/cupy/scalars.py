@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.program import HYPERPARAMETERS, StepProgram
+from tuisim.program import StepProgram
 from tuisim.vocabulary import LEARNING_RATES
 
 RATE, DECAY_FACTOR, ADAM_RATE, ADAM_EPSILON = range(4)
@@ -20,7 +20,7 @@ class Scalars:
 
     def __init__(self, program: StepProgram) -> None:
         self._schedule, self._decay = program.schedule, program.weight_decay
-        hyper = HYPERPARAMETERS[program.optimizer]
+        hyper = program.hyperparameters
         self._betas = (hyper["beta1"], hyper["beta2"]) if "beta1" in hyper else None
         self._epsilon = hyper.get("epsilon", 0.0)
         self._powers = (1.0, 1.0)

@@ -14,7 +14,7 @@ from tuisim.backends import ways
 from tuisim.backends.numba import gemm, updates
 from tuisim.backends.numba.activations import CODES as FUNCTIONS
 from tuisim.backends.protocol import Array
-from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Buffer, Kind, Op, Phase, Role, StepProgram
+from tuisim.program import CLIP_EPSILON, Buffer, Kind, Op, Phase, Role, StepProgram
 from tuisim.program.schedule import STEP_FACTOR
 
 KINDS = {kind: np.uint64(code) for code, kind in enumerate(Kind)}
@@ -112,12 +112,12 @@ def by_blas(op: Op) -> bool:
 
 def constants(program: StepProgram) -> NDArray[np.float64]:
     """The numbers of the program's update that no step changes."""
-    hyper, schedule = HYPERPARAMETERS[program.optimizer], program.schedule
+    hyper, schedule = program.hyperparameters, program.schedule
     values: dict[int, Any] = {
         updates.WEIGHT_DECAY: program.weight_decay,
         updates.CLIP_NORM: program.clip_norm or 0.0,
         updates.CLIP_EPSILON: CLIP_EPSILON,
-        updates.BETA1: hyper.get("beta1", hyper.get("momentum", hyper.get("decay", 0.0))),
+        updates.BETA1: hyper.get("beta1", hyper.get("momentum", hyper.get("rmsprop_decay", 0.0))),
         updates.BETA2: hyper.get("beta2", 0.0),
         updates.EPSILON: hyper.get("epsilon", 0.0),
         updates.SCHEDULE: _SCHEDULES[schedule.name],

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.program import HYPERPARAMETERS, Op, Phase, StepProgram
+from tuisim.program import Op, Phase, StepProgram
 from tuisim.vocabulary import LEARNING_RATES
 
 Array = NDArray[Any]
@@ -26,7 +26,7 @@ class Scalars:
     """The numbers of an update that change from step to step, as 0-d arrays that ready-made calls hold on to."""
 
     def __init__(self, program: StepProgram) -> None:
-        self._hyper = HYPERPARAMETERS[program.optimizer]
+        self._hyper = program.hyperparameters
         self._weight_decay = program.weight_decay
         self.learning_rate = np.zeros((), program.dtype)
         self.decay_factor = np.zeros((), program.dtype)

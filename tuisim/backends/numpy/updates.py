@@ -15,7 +15,7 @@ import numpy as np
 
 from tuisim.backends.labels import Call, Labelled
 from tuisim.backends.numpy.site import TILE, Array, Site
-from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op, Phase
+from tuisim.program import CLIP_EPSILON, Kind, Op, Phase
 
 Block = Callable[[str], Array]
 
@@ -109,7 +109,7 @@ def sgd(site: Site, block: Block) -> list[Call]:
 def _accumulate(site: Site, block: Block) -> list[Call]:
     """v ← μv + g."""
     velocity = block("velocity")
-    mu = site.constant(HYPERPARAMETERS[site.program.optimizer]["momentum"])
+    mu = site.constant(site.program.hyperparameters["momentum"])
     return [partial(np.multiply, velocity, mu, velocity), partial(np.add, velocity, _gradient(site, block), velocity)]
 
 
@@ -120,7 +120,7 @@ def momentum(site: Site, block: Block) -> list[Call]:
 
 def nesterov(site: Site, block: Block) -> list[Call]:
     theta, gradient = block("parameters"), _gradient(site, block)
-    mu = site.constant(HYPERPARAMETERS["nesterov"]["momentum"])
+    mu = site.constant(site.program.hyperparameters["momentum"])
     t = site.scratch(theta.shape)
     return [
         *_accumulate(site, block),
@@ -143,10 +143,10 @@ def _average(site: Site, average: Array, value: Array, beta: float, t: Array, sq
 
 def rmsprop(site: Site, block: Block) -> list[Call]:
     theta, gradient, squares = block("parameters"), _gradient(site, block), block("square_average")
-    hyper = HYPERPARAMETERS["rmsprop"]
+    hyper = site.program.hyperparameters
     t, u = site.scratch(theta.shape), site.scratch(theta.shape, slot=1)
     return [
-        *_average(site, squares, gradient, hyper["decay"], t, square=True),
+        *_average(site, squares, gradient, hyper["rmsprop_decay"], t, square=True),
         partial(np.sqrt, squares, t),
         partial(np.add, t, site.constant(hyper["epsilon"]), t),
         partial(np.multiply, gradient, site.scalars.learning_rate, u),
@@ -158,7 +158,7 @@ def rmsprop(site: Site, block: Block) -> list[Call]:
 def adam(site: Site, block: Block) -> list[Call]:
     theta, gradient = block("parameters"), _gradient(site, block)
     first, second = block("first_moment"), block("second_moment")
-    hyper = HYPERPARAMETERS["adam"]
+    hyper = site.program.hyperparameters
     t, u = site.scratch(theta.shape), site.scratch(theta.shape, slot=1)
     return [
         *_average(site, first, gradient, hyper["beta1"], t, square=False),

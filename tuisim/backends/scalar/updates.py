@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tuisim.backends.scalar.kernels import Kernel
 from tuisim.backends.scalar.memory import Memory
 from tuisim.backends.scalar.tally import Tally
-from tuisim.program import CLIP_EPSILON, HYPERPARAMETERS, Kind, Op
+from tuisim.program import CLIP_EPSILON, Kind, Op
 
 
 def gradient_squares(op: Op, memory: Memory, tally: Tally) -> None:
@@ -66,7 +66,7 @@ def decay_factor(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 def bias_correction(op: Op, memory: Memory, tally: Tally) -> None:
-    scalars, hyper = memory.scalars, HYPERPARAMETERS["adam"]
+    scalars, hyper = memory.scalars, memory.program.hyperparameters
     scalars.powers[0] *= hyper["beta1"]
     scalars.powers[1] *= hyper["beta2"]
     tally.multiply += 2
@@ -119,7 +119,7 @@ def sgd(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 def momentum(op: Op, memory: Memory, tally: Tally) -> None:
-    rate, mu, updated = memory.scalars.rate, HYPERPARAMETERS["momentum"]["momentum"], []
+    rate, mu, updated = memory.scalars.rate, memory.program.hyperparameters["momentum"], []
     for theta, g, v in _each(op, memory):
         velocity = mu * v + g
         tally.multiply += 1
@@ -131,7 +131,7 @@ def momentum(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 def nesterov(op: Op, memory: Memory, tally: Tally) -> None:
-    rate, mu, updated = memory.scalars.rate, HYPERPARAMETERS["nesterov"]["momentum"], []
+    rate, mu, updated = memory.scalars.rate, memory.program.hyperparameters["momentum"], []
     for theta, g, v in _each(op, memory):
         velocity = mu * v + g
         tally.multiply += 1
@@ -146,9 +146,9 @@ def nesterov(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 def rmsprop(op: Op, memory: Memory, tally: Tally) -> None:
-    hyper, rate, updated = HYPERPARAMETERS["rmsprop"], memory.scalars.rate, []
+    hyper, rate, updated = memory.program.hyperparameters, memory.scalars.rate, []
     for theta, g, s in _each(op, memory):
-        square = hyper["decay"] * s + (1 - hyper["decay"]) * g * g
+        square = hyper["rmsprop_decay"] * s + (1 - hyper["rmsprop_decay"]) * g * g
         tally.multiply += 3
         tally.add += 1
         root = math.sqrt(square) + hyper["epsilon"]
@@ -162,7 +162,7 @@ def rmsprop(op: Op, memory: Memory, tally: Tally) -> None:
 
 
 def adam(op: Op, memory: Memory, tally: Tally) -> None:
-    scalars, hyper, updated = memory.scalars, HYPERPARAMETERS["adam"], []
+    scalars, hyper, updated = memory.scalars, memory.program.hyperparameters, []
     for theta, g, m, v in _each(op, memory):
         first = hyper["beta1"] * m + (1 - hyper["beta1"]) * g
         tally.multiply += 2

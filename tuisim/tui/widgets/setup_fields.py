@@ -65,6 +65,16 @@ TRAINING = (
         "step size",
         "Step size; blank: the optimizer's usual one. It can be changed as it runs.",
     ),
+    Spec("momentum", "momentum", "velocity kept, μ", "Share of the velocity kept in each step; blank: 0.9."),
+    Spec("beta1", "beta1", "first moment kept", "Share of the first moment kept in each step; blank: 0.9."),
+    Spec("beta2", "beta2", "second moment kept", "Share of the second moment kept in each step; blank: 0.999."),
+    Spec(
+        "rmsprop_decay",
+        "rmsprop decay",
+        "average kept, ρ",
+        "Share of the squared-gradient average kept in each step; blank: 0.99. PyTorch calls it alpha.",
+    ),
+    Spec("epsilon", "epsilon", "in the denominator", "Added to the denominator of rmsprop, adam and adamw; blank: 1e-8."),
     Spec(
         "weight_decay",
         "weight decay",

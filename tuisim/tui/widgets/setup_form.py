@@ -23,8 +23,8 @@ from tuisim.tui.widgets.setup_field import Entry, Field
 from tuisim.tui.widgets.setup_fields import DATA, FILE, LAYERS, NETWORK, PER_LAYER, TRAINING, machine
 from tuisim.tui.widgets.setup_layers import LayerEditor
 from tuisim.tui.widgets.setup_presets import PresetBar
-from tuisim.tui.widgets.setup_values import Values, placeholders
-from tuisim.vocabulary import DATASETS
+from tuisim.tui.widgets.setup_values import Values, default_hyperparameters, placeholders
+from tuisim.vocabulary import DATASETS, HYPERPARAMETERS
 
 
 class Section(Vertical):
@@ -80,7 +80,7 @@ class SetupForm(Vertical):
             yield from map(Field, machine(self._backends))
 
     def on_mount(self) -> None:
-        self._show_file_fields()
+        self._show_fields()
 
     def redraw(self) -> None:
         """Draw the fields again: their labels stand beside controls that a breakpoint may have moved since."""
@@ -107,6 +107,7 @@ class SetupForm(Vertical):
             values["dataset"] = path if not path or "/" in path or "." in path else f"./{path}"
         else:
             values.update(target="", task="auto")
+        values.update(self._unused_hyperparameters())
         return values
 
     def fill(self, values: Values) -> None:
@@ -123,7 +124,7 @@ class SetupForm(Vertical):
         sizes = shown["layers"].count("-") + 1
         inner = hidden * (sizes - 2) if len(hidden) == 1 else hidden
         self.query_one(LayerEditor).show(shown["layers"], (*inner, shown["output_activation"]))
-        self._show_file_fields()
+        self._show_fields()
 
     def tell(self, mistakes: Iterable[Mistake], values: Values) -> None:
         """Say each mistake at its field, and in blank fields what blank means."""
@@ -136,10 +137,18 @@ class SetupForm(Vertical):
             if isinstance(field.control, Entry):
                 field.control.placeholder = meaning.get(field.field, "")
 
-    def _show_file_fields(self) -> None:
+    def _show_fields(self) -> None:
         from_file = self.field("dataset").control.text == FILE
         for name in ("path", "target", "task"):
             self.field(name).display = from_file
+        unused = self._unused_hyperparameters()
+        for name in default_hyperparameters():
+            self.field(name).display = name not in unused
+
+    def _unused_hyperparameters(self) -> Values:
+        """Those that the chosen optimizer does not read, with their defaults."""
+        read = HYPERPARAMETERS[self.field("optimizer").control.text]
+        return {name: text for name, text in default_hyperparameters().items() if name not in read}
 
     @on(Choice.Changed)
     @on(Input.Changed)
@@ -155,8 +164,8 @@ class SetupForm(Vertical):
             every = self.field("hidden_activation").control.text
             inner = hidden if every == PER_LAYER else (every,) * max(1, len(hidden))
             editor.show(self.field("layers").control.text, (*inner, output))
-        elif name == "dataset":
-            self._show_file_fields()
+        elif name in ("dataset", "optimizer"):
+            self._show_fields()
         self.post_message(self.Changed())
 
     @on(LayerEditor.Edited)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from tuisim.config import FIELDS, RunConfig, usable_cores
+from tuisim.config import COUNTS, FIELDS, REALS, RunConfig, usable_cores
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.tui.widgets.setup_numbers import number
 from tuisim.units import layers_text, parse_count, parse_layers
-from tuisim.vocabulary import LEARNING_RATES
+from tuisim.vocabulary import HYPERPARAMETERS, LEARNING_RATES
 
 Values = dict[str, str]
 """The form's texts by the field names of RunConfig; blank is the field's default."""
@@ -66,16 +66,17 @@ def write(config: RunConfig) -> Values:
     """A configuration as the texts that mean it."""
     hidden = config.hidden_activation
     return {
+        **{name: getattr(config, name) or "" for name in FIELDS},
+        **{name: _number(getattr(config, name)) for name in (*COUNTS, *REALS)},
         "layers": layers_text(config.layers),
         "hidden_activation": hidden if isinstance(hidden, str) else ",".join(hidden),
         "shuffle": "yes" if config.shuffle else "no",
-        **{name: _number(getattr(config, name)) for name in ("examples", "epochs", "batch_size", "threads", "seed")},
-        **{name: _number(getattr(config, name)) for name in ("learning_rate", "weight_decay", "clip_norm", "validation")},
-        **{name: _number(getattr(config, name)) for name in ("schedule_steps", "warmup_steps")},
-        **{name: getattr(config, name) for name in ("output_activation", "loss", "initializer", "dataset", "task")},
-        **{name: getattr(config, name) for name in ("optimizer", "schedule", "dtype", "backend")},
-        "target": config.target or "",
     }
+
+
+def default_hyperparameters() -> Values:
+    """Every optimizer's, as texts."""
+    return {name: _number(DEFAULTS[name]) for names in HYPERPARAMETERS.values() for name in names}
 
 
 def placeholders(values: Mapping[str, str]) -> Values:
@@ -84,6 +85,7 @@ def placeholders(values: Mapping[str, str]) -> Values:
     return {
         "layers": "64-32-10",
         "learning_rate": "" if rate is None else f"{rate:g} for {values['optimizer']}",
+        **default_hyperparameters(),
         "weight_decay": "0, none",
         "clip_norm": "none",
         "schedule_steps": "by the run's length" if values.get("schedule", "") != "constant" else "",
@@ -166,10 +168,8 @@ def _yes(text: str) -> bool:
 _READERS: dict[str, Callable[[str], Any]] = {
     "layers": parse_layers,
     "hidden_activation": _names,
-    "learning_rate": _decimal,
-    "weight_decay": _decimal,
-    "clip_norm": _decimal,
+    **dict.fromkeys(COUNTS, parse_count),
+    **dict.fromkeys(REALS, _decimal),
     "validation": _fraction,
     "shuffle": _yes,
-    **dict.fromkeys(("examples", "epochs", "batch_size", "schedule_steps", "warmup_steps", "threads", "seed"), parse_count),
 }
