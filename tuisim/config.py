@@ -85,6 +85,8 @@ class RunConfig:
     """Steps in which the rate first rises to its full value in a straight line."""
     dtype: str = "float32"
     """float32 or float64."""
+    subnormals: str = "flush"
+    """flush: numbers below the smallest normal one of the dtype (1.2e-38 for float32) become 0; keep: they stay, at a cost."""
     backend: str = "numpy"
     """What computes the step: numpy, scalar (plain Python), numba, cupy (a GPU), or auto, the best here for the network."""
     threads: int | None = None

@@ -25,6 +25,7 @@ from tuisim.vocabulary import (
     OPTIMIZERS,
     SCHEDULES,
     SMALLEST_NORMAL,
+    SUBNORMALS,
     TASKS,
 )
 
@@ -216,6 +217,7 @@ CHECKS: dict[str, Callable[[RunConfig], str | None]] = {
     "schedule_steps": _schedule_steps,
     "warmup_steps": _whole("warmup_steps", 0, "a whole number, 0 or more"),
     "dtype": _one_of("dtype", DTYPES),
+    "subnormals": _one_of("subnormals", SUBNORMALS),
     "backend": _text("backend", "a backend's name"),
     "threads": _whole("threads", 1, f"a whole number from 1 to {MAX_THREADS}", optional=True, most=MAX_THREADS),
     "seed": _whole("seed", 0, "a whole number, 0 or more"),

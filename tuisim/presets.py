@@ -47,6 +47,13 @@ PRESETS = (
         ),
     ),
     Preset(
+        "subnormals",
+        "velocities of dead units decay below 1.2e-38: what it costs to keep them",
+        RunConfig(
+            layers=(64, 32, 10), dataset="digits", optimizer="momentum", subnormals="keep", validation=0.2, epochs=None,
+        ),
+    ),
+    Preset(
         "large",
         "1.86 million parameters, where matrix products are everything",
         RunConfig(layers=(784, 1024, 1024, 10), dataset="teacher", batch_size=256, learning_rate=0.05, epochs=None),

@@ -13,6 +13,7 @@ SCHEDULES = ("constant", "step", "cosine")
 DATASETS = ("auto", "digits", "fashion_mnist", "moons", "spirals", "xor", "blobs", "sine", "teacher")
 TASKS = ("auto", "classes", "regression")
 DTYPES = ("float32", "float64")
+SUBNORMALS = ("flush", "keep")
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
 """The rate of each optimizer where none is asked for."""

@@ -109,6 +109,11 @@ def _gradient_squares(op: Op) -> Operations:
     return Operations(multiply=op.parameters, add=op.parameters - (op.layer == 1))
 
 
+def _flush_subnormals(op: Op) -> Operations:
+    """Each number that the rule keeps is compared with the smallest normal one. Processors do it on the way, at no cost."""
+    return Operations(compare=len(op.writes) * op.parameters)
+
+
 def _scalars(**counts: int) -> Callable[[Op], Operations]:
     """The same few operations whatever the network's size."""
     total = Operations(**counts)
@@ -145,5 +150,6 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.MOMENTUM: Formula("momentum", "× 2·P  + 2·P", _per_parameter(multiply=2, add=2)),
     Kind.NESTEROV: Formula("Nesterov momentum", "× 3·P  + 3·P", _per_parameter(multiply=3, add=3)),
     Kind.RMSPROP: Formula("RMSprop", "× 4·P  + 3·P  ÷ P  √ P", _per_parameter(multiply=4, add=3, divide=1, sqrt=1)),
+    Kind.FLUSH_SUBNORMALS: Formula("flush subnormals", "> P per buffer", _flush_subnormals),
     Kind.ADAM: Formula("Adam", "× 6·P  + 4·P  ÷ P  √ P", _per_parameter(multiply=6, add=4, divide=1, sqrt=1)),
 }

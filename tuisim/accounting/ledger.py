@@ -242,6 +242,8 @@ def _row(op: Op, program: StepProgram) -> Row:
     read = sum(map(program.nbytes, op.reads))
     if op.kind is Kind.GATHER:
         read += written  # the rows come from the data, as long as what is written
+    elif op.kind is Kind.FLUSH_SUBNORMALS:
+        read = written = 0  # done to a number on its way to memory
     return Row(op.layer, op.phase, op.kind, formula.what, formula.text, formula.count(op), read, written)
 
 

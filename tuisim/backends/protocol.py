@@ -115,6 +115,10 @@ class BoundStep(Protocol):
     def set_learning_rate(self, rate: float) -> None:
         """The rate of the steps to come, of every step that shares these parameters."""
 
+    @property
+    def flushed(self) -> int:
+        """Numbers of the optimizer's buffers set to 0 so far, by all steps that share them, because they became subnormal."""
+
 
 class Backend(Protocol):
     """A way to compute: makes bound steps, and says what it runs on."""

@@ -124,6 +124,7 @@ def _print(summary: Summary, foretold: Prediction | None) -> None:
         ("where", _split(summary), "measured"),
         ("loss", units.figure(summary.loss), "measured"),
         ("held out", _held_out(summary), "measured"),
+        ("subnormals", _subnormals(summary), "counted"),
         ("ended", f"{summary.ended.value} {summary.message}".rstrip(), ""),
     ]
     for name, text, kind in lines:
@@ -138,6 +139,12 @@ def _print(summary: Summary, foretold: Prediction | None) -> None:
 def _split(summary: Summary) -> str:
     total = sum(seconds for _, seconds in summary.phase_seconds)
     return ", ".join(f"{phase} {units.percent(seconds / total, 0)}" for phase, seconds in summary.phase_seconds) if total else ""
+
+
+def _subnormals(summary: Summary) -> str:
+    if summary.flushed:
+        return f"{summary.flushed:,} optimizer values flushed to 0"
+    return f"{summary.subnormal:,} optimizer values are subnormal at the end" if summary.subnormal else ""
 
 
 def _held_out(summary: Summary) -> str:

@@ -192,6 +192,10 @@ class Snapshot:
     gradients: tuple[LayerGradients, ...]
     """One per layer of weights, input side first; empty until probed."""
     gradient_step: int | None
+    flushed: int | None
+    """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
+    subnormal: int | None
+    """Numbers of the optimizer's buffers that were subnormal after `gradient_step`; None if it has no buffers."""
     peaks: Peaks | None
     """This machine's measured ceilings at the run's dtype and threads."""
     curves: Curves

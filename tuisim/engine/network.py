@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tuisim.backends import Backend, BoundStep
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
-from tuisim.program import build
+from tuisim.program import Role, build
+from tuisim.vocabulary import SMALLEST_NORMAL
 
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]
@@ -97,6 +98,22 @@ class Network:
     def gradients(self) -> Parameters:
         """[(gW, gb)] per layer of the latest step's mean loss, without decay; host copies."""
         return [(self.full.read(f"gW{k}"), self.full.read(f"gb{k}")) for k in self._layers()]
+
+    @property
+    def flushed(self) -> int | None:
+        """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
+        return self.full.flushed if self.full.program.flushes and self._optimizer_buffers else None
+
+    def subnormal(self) -> int | None:
+        """Numbers of the optimizer's buffers that are subnormal now; None for an optimizer without buffers."""
+        smallest = SMALLEST_NORMAL[self._config.dtype]
+        found = [np.abs(self.full.read(name)) for name in self._optimizer_buffers]
+        return sum(int(np.count_nonzero((one < smallest) & (one > 0))) for one in found) if found else None
+
+    @property
+    def _optimizer_buffers(self) -> list[str]:
+        buffers = self.full.program.buffers.values()
+        return [one.name for one in buffers if one.role is Role.OPTIMIZER and one.part_of is None]
 
     def load(self, parameters: Iterable[tuple[Array, Array]]) -> None:
         """Start from these, layer by layer, of the network's shapes."""

@@ -34,6 +34,7 @@ class Probe:
         self._config, self._network, self._sample = config, network, sample
         self.layers: tuple[LayerGradients, ...] = ()
         self.step: int | None = None
+        self.subnormal: int | None = None
         self.seconds = 0.0
         self._next = 0.0
         self._cost = 0.0
@@ -54,6 +55,7 @@ class Probe:
             for layer, old in zip(self._layers(), before, strict=True)
         )
         self.step = step
+        self.subnormal = self._network.subnormal()
 
     def cheap(self, every: float) -> bool:
         """Whether a look each `every` seconds stays within the share."""

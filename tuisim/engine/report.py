@@ -49,6 +49,8 @@ def snapshot(loop: Loop) -> Snapshot:
         seconds_left=_seconds_left(loop),
         gradients=probe.layers,
         gradient_step=probe.step,
+        flushed=session.network.flushed,
+        subnormal=probe.subnormal,
         peaks=loop.peaks,
         curves=session.history.curves(),
     )
@@ -82,6 +84,8 @@ def summary(loop: Loop) -> Summary:
         validation_accuracy=validation.accuracy,
         training_accuracy=validation.training_accuracy,
         operations=tally.operations,
+        flushed=session.network.flushed,
+        subnormal=session.network.subnormal(),
         paced=session.paced,
         backend=session.backend.name,
         device=loop.device,

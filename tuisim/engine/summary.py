@@ -42,6 +42,10 @@ class Summary:
     training_accuracy: float | None
     operations: Operations
     """Done, by kind, the loss included."""
+    flushed: int | None
+    """Numbers of the optimizer's buffers set to 0 because they became subnormal; none where they are kept or there are none."""
+    subnormal: int | None
+    """Numbers of the optimizer's buffers that are subnormal at the end; none for an optimizer without buffers."""
     paced: bool
     """Whether any step was held to a pace, so that no throughput is claimed."""
     backend: str
@@ -88,6 +92,8 @@ class Summary:
             "validation_accuracy": _finite(self.validation_accuracy),
             "training_accuracy": _finite(self.training_accuracy),
             "operations": {**self.operations.as_dict(), "total": self.operations.total},
+            "flushed": self.flushed,
+            "subnormal": self.subnormal,
             "backend": self.backend,
             "device": self.device,
             "ended": self.ended.value,
@@ -99,7 +105,7 @@ class Summary:
 
 _MARKS: dict[str, Mark] = (
     {"config": Mark.GIVEN}
-    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations"), Mark.COUNTED)
+    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal"), Mark.COUNTED)
     | dict.fromkeys(
         (
             "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",

@@ -42,6 +42,8 @@ class StepProgram:
     clip_norm: float | None
     schedule: Schedule
     dtype: str
+    flushes: bool
+    """Whether subnormal numbers become 0."""
     batch: int
     learning: bool
     ops: tuple[Op, ...]
@@ -102,6 +104,7 @@ class _Builder:
             clip_norm=config.clip_norm,
             schedule=self.schedule,
             dtype=config.dtype,
+            flushes=config.subnormals == "flush",
             batch=self.batch,
             learning=self.learning,
             ops=tuple(self.ops),
@@ -243,6 +246,8 @@ class _Builder:
             state = tuple(f"{name}{layer}" for name in _STATE[optimizer])
             kind = Kind.ADAM if optimizer == "adamw" else Kind(optimizer)
             self._op(kind, Phase.UPDATE, layer, (theta, gradient, *state), (theta, *state))
+            if state and self.config.subnormals == "flush":
+                self._op(Kind.FLUSH_SUBNORMALS, Phase.UPDATE, layer, state, state)
 
     def _norm(self) -> None:
         """The squared norm, summed layer by layer, and the factor that follows from it."""

@@ -74,6 +74,8 @@ class Kind(StrEnum):
     """s ← ρs + (1−ρ)g²; θ ← θ − αg / (√s + ε)."""
     ADAM = "adam"
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − αₜm / (√v + εₜ): Kingma & Ba (2015), end of section 2."""
+    FLUSH_SUBNORMALS = "flush_subnormals"
+    """x ← 0 where |x| < the smallest normal number of the dtype, for what the rule before it has written to its own buffers."""
 
 
 CLIP_EPSILON = 1e-6

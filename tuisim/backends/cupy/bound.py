@@ -195,6 +195,10 @@ class CupyStep:
     def set_learning_rate(self, rate: float) -> None:
         self._scalars.set_learning_rate(rate)
 
+    @property
+    def flushed(self) -> int:
+        return self._device.do(lambda card: int(self._memory.common.lost.get().sum()))
+
 
 def _hand_over(step: Sequence[Labelled], times: int) -> None:
     for _ in range(times):

@@ -10,20 +10,19 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tuisim.backends.cupy.card import FUNCTION_CODES, NULL, Call, Card, DeviceArray
+from tuisim.backends.cupy.card import FUNCTION_CODES, NULL, THREADS, WAVES, Call, Card, DeviceArray
 from tuisim.backends.cupy.memory import Memory
 from tuisim.backends.labels import Labelled
 from tuisim.program import CLIP_EPSILON, Kind, Op, StepProgram
+from tuisim.vocabulary import SMALLEST_NORMAL
 
-WARP, TILE_ROWS, THREADS = 32, 8, 256
+WARP, TILE_ROWS = 32, 8
 """As in `step.cu`."""
 TILE = (WARP, TILE_ROWS)
 WARPS = (WARP, 4)
 """A loss has a warp for each row, four to a block."""
 MOST_Y = 65_535
 """Blocks in a grid's second direction."""
-WAVES = 4
-"""Blocks of a pass over memory for each multiprocessor."""
 MOST_SHARES = 64
 """Of the batch in a bias gradient: one thread adds them up."""
 NORM_BLOCKS = 128
@@ -181,7 +180,7 @@ class Launches:
         return self._launch(
             name, (min(_blocks(theta.size, THREADS), WAVES * self._card.processors),), (THREADS,), theta, gradients,
             *(self._arrays[part] for part in state), factor, decay, *fixed(hyper, real, decoupled and program.weight_decay > 0),
-            *scalars,
+            *((real(SMALLEST_NORMAL[program.dtype] if program.flushes else 0.0), common.lost) if state else ()), *scalars,
         )  # fmt: skip
 
 
@@ -282,5 +281,6 @@ KERNELS: dict[Kind, tuple[str, ...]] = {
     Kind.NESTEROV: ("momentum",),
     Kind.RMSPROP: ("rmsprop",),
     Kind.ADAM: ("adam",),
+    Kind.FLUSH_SUBNORMALS: ("written",),
 }
 """Every kind of operation and what does it: functions of `step.cu`, a `product` of cuBLAS, or the host's `scalars`."""

@@ -7,7 +7,7 @@ number in every step lies there too, so that a launch never changes.
 from __future__ import annotations
 
 from tuisim import units
-from tuisim.backends.cupy.card import Card, DeviceArray
+from tuisim.backends.cupy.card import THREADS, WAVES, Card, DeviceArray
 from tuisim.backends.cupy.rows import PlacedRows
 from tuisim.errors import MemoryNeeded
 from tuisim.program import Buffer, Role, StepProgram
@@ -30,6 +30,8 @@ class Common:
         card.put(self.one, 1)
         self.step = card.zeros(1, "int64")
         """Steps made since the chunk began."""
+        self.lost = card.zeros(WAVES * card.processors * THREADS, "int64")
+        """By thread of an update: numbers of the optimizer's buffers set to 0 so far because they became subnormal."""
 
 
 class Memory:

@@ -6,7 +6,7 @@
 // gradient of the step before. No thread of the host has to look.
 //
 // Sums are made in one fixed order, without atomics, so that a run repeats bit for bit. CuPy compiles with -ftz=true: in
-// float, what is smaller than 1.2e-38 is 0 here.
+// float, what is smaller than 1.2e-38 is 0 here, whatever `smallest` says.
 
 // The compiler's own headers, which come before this, have a T of their own: what is given from outside is REAL.
 #define T REAL
@@ -348,27 +348,37 @@ extern "C" __global__ void sgd(T* theta, const T* gradients, const T* factor, T 
     for EACH theta[k] -= rate * followed(gradients[k], theta[k], factor, decay);
 }
 
+// What a rule writes to a buffer of its own: 0 where it is subnormal. `lost` counts what became 0 since `kept`, which the rule
+// took over from the old value, was subnormal.
+__device__ T written(T value, T old, T kept, T smallest, long long* lost)
+{
+    if (fabs(value) < smallest) value = (T)0;
+    if (value == 0 && old != 0 && fabs(kept) < smallest) lost[(long long)blockIdx.x * THREADS + threadIdx.x] += 1;
+    return value;
+}
+
 extern "C" __global__ void momentum(T* theta, const T* gradients, T* velocity, const T* factor, T decay, T mu, int nesterov,
-                                    const T* scalars, const long long* step, const T* stopped, long long count)
+                                    T smallest, long long* lost, const T* scalars, const long long* step, const T* stopped, long long count)
 {
     if (stopped[0] != 0) return;
     T rate = scalars[SCALARS * (step[0] - 1) + RATE];
     for EACH {
         T g = followed(gradients[k], theta[k], factor, decay);
-        T v = mu * velocity[k] + g;
+        T v = written(mu * velocity[k] + g, velocity[k], mu * velocity[k], smallest, lost);
         velocity[k] = v;
         theta[k] -= rate * (nesterov ? g + mu * v : v);
     }
 }
 
 extern "C" __global__ void rmsprop(T* theta, const T* gradients, T* square_average, const T* factor, T decay, T rho, T rest,
-                                   T epsilon, const T* scalars, const long long* step, const T* stopped, long long count)
+                                   T epsilon, T smallest, long long* lost, const T* scalars, const long long* step, const T* stopped, long long count)
 {
     if (stopped[0] != 0) return;
     T rate = scalars[SCALARS * (step[0] - 1) + RATE];
     for EACH {
         T g = followed(gradients[k], theta[k], factor, decay);
-        T s = rho * square_average[k] + rest * g * g;
+        T old = square_average[k];
+        T s = written(rho * old + rest * g * g, old, rho * old, smallest, lost);
         square_average[k] = s;
         theta[k] -= rate * g / (sqrt(s) + epsilon);
     }
@@ -376,8 +386,8 @@ extern "C" __global__ void rmsprop(T* theta, const T* gradients, T* square_avera
 
 // AdamW's decay is a factor on θ before the update; without it that factor is not asked for.
 extern "C" __global__ void adam(T* theta, const T* gradients, T* first_moment, T* second_moment, const T* factor, T decay,
-                                int decoupled, T beta1, T rest1, T beta2, T rest2, const T* scalars, const long long* step,
-                                const T* stopped, long long count)
+                                int decoupled, T beta1, T rest1, T beta2, T rest2, T smallest, long long* lost,
+                                const T* scalars, const long long* step, const T* stopped, long long count)
 {
     if (stopped[0] != 0) return;
     const T* now = scalars + SCALARS * (step[0] - 1);
@@ -385,8 +395,8 @@ extern "C" __global__ void adam(T* theta, const T* gradients, T* first_moment, T
     T epsilon = now[ADAM_EPSILON];
     for EACH {
         T g = followed(gradients[k], theta[k], factor, decay);
-        T m = beta1 * first_moment[k] + rest1 * g;
-        T v = beta2 * second_moment[k] + rest2 * g * g;
+        T m = written(beta1 * first_moment[k] + rest1 * g, first_moment[k], beta1 * first_moment[k], smallest, lost);
+        T v = written(beta2 * second_moment[k] + rest2 * g * g, second_moment[k], beta2 * second_moment[k], smallest, lost);
         first_moment[k] = m;
         second_moment[k] = v;
         T before = decoupled ? theta[k] * now[DECAY_FACTOR] : theta[k];

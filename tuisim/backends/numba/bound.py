@@ -17,6 +17,7 @@ from tuisim.backends.numba.compiler import machine
 from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, RUNS, SPAN, make
 from tuisim.backends.numba.table import PHASE, PHASES, Memory, constants, table
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.backends.subnormals import Flushing
 from tuisim.program import Phase, StepProgram
 from tuisim.vocabulary import LEARNING_RATES
 
@@ -47,6 +48,7 @@ class CompiledStep:
         self._whole = self._span(0, self._phases[Phase.LOSS][END].item(), len(program.ops))
         self._nothing = self._span(0, 0, 0)
         self._data: tuple[Array, Array, Array] | None = None
+        self._flushing = Flushing(program.flushes)
 
     def _span(self, begin: int, middle: int, end: int) -> Span:
         span = np.zeros(SPAN, np.uint64)
@@ -83,10 +85,11 @@ class CompiledStep:
         memory, losses = self._memory, np.empty(len(rows) // self.program.batch)
         order = _fixed(np.asarray(rows, np.int64))
         table = self._table if operations is None else operations
-        made = self._entry(
-            table, span, memory.own, memory.shared, memory.integers, self._scalars, self._constants,
-            *self._data, order, losses, times,
-        )  # fmt: skip
+        with self._flushing:
+            made = self._entry(
+                table, span, memory.own, memory.shared, memory.integers, self._scalars, self._constants,
+                *self._data, order, losses, times,
+            )  # fmt: skip
         if made < 0:
             raise TypeError(f"no compiled loop for operation code {-1 - made}")
         found: list[float] = losses[:made].tolist()
@@ -153,6 +156,10 @@ class CompiledStep:
     def set_learning_rate(self, rate: float) -> None:
         self._scalars[[updates.GIVEN, updates.RATE]] = rate
         self._scalars[updates.DECAY_FACTOR] = 1.0 - rate * self.program.weight_decay
+
+    @property
+    def flushed(self) -> int:
+        return int(self._scalars[updates.FLUSHED])
 
     @property
     def _loss(self) -> float:

@@ -45,6 +45,7 @@ _GRADIENT_SQUARES, _CLIP_FACTOR, _CLIP = KINDS[Kind.GRADIENT_SQUARES], KINDS[Kin
 _WEIGHT_DECAY, _SCHEDULED_RATE = KINDS[Kind.WEIGHT_DECAY], KINDS[Kind.SCHEDULED_RATE]
 _DECAY_FACTOR, _BIAS_CORRECTION = KINDS[Kind.DECAY_FACTOR], KINDS[Kind.BIAS_CORRECTION]
 _DECOUPLED_DECAY, _SGD, _MOMENTUM = KINDS[Kind.DECOUPLED_DECAY], KINDS[Kind.SGD], KINDS[Kind.MOMENTUM]
+_FLUSH_SUBNORMALS = KINDS[Kind.FLUSH_SUBNORMALS]
 _NESTEROV, _RMSPROP, _ADAM = KINDS[Kind.NESTEROV], KINDS[Kind.RMSPROP], KINDS[Kind.ADAM]
 
 
@@ -153,6 +154,8 @@ def update(table: Any, number: Any, p: Any, s: Any, scalars: Any, constants: Any
         updates.decay_factor(scalars, constants)
     elif kind == _BIAS_CORRECTION:
         updates.bias_correction(scalars, constants)
+    elif kind == _FLUSH_SUBNORMALS:
+        pass  # the rule before it did it on the way
     else:
         return False
     return True
@@ -195,6 +198,6 @@ RUNS = frozenset({
     Kind.GATHER, Kind.DENSE, Kind.ACTIVATION, Kind.ACTIVATION_GRADIENT, Kind.WEIGHT_GRADIENT, Kind.BIAS_GRADIENT,
     Kind.INPUT_GRADIENT, Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY, Kind.CORRECT_CLASSES, Kind.CORRECT_OUTPUTS,
     Kind.SGD, Kind.MOMENTUM, Kind.NESTEROV, Kind.RMSPROP, Kind.ADAM, Kind.GRADIENT_SQUARES, Kind.CLIP_FACTOR, Kind.CLIP,
-    Kind.WEIGHT_DECAY, Kind.DECOUPLED_DECAY, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION,
+    Kind.WEIGHT_DECAY, Kind.DECOUPLED_DECAY, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION, Kind.FLUSH_SUBNORMALS,
 })  # fmt: skip
 """Every kind of operation the compiled step can run."""

@@ -16,6 +16,7 @@ from tuisim.backends.numba.activations import CODES as FUNCTIONS
 from tuisim.backends.protocol import Array
 from tuisim.program import CLIP_EPSILON, Buffer, Kind, Op, Phase, Role, StepProgram
 from tuisim.program.schedule import STEP_FACTOR
+from tuisim.vocabulary import SMALLEST_NORMAL
 
 KINDS = {kind: np.uint64(code) for code, kind in enumerate(Kind)}
 """Every kind of operation, by the number the compiled step knows it by."""
@@ -124,5 +125,6 @@ def constants(program: StepProgram) -> NDArray[np.float64]:
         updates.LENGTH: schedule.steps or 0,
         updates.WARMUP: schedule.warmup,
         updates.STEP_FACTOR: STEP_FACTOR,
+        updates.FLUSH_BELOW: SMALLEST_NORMAL[program.dtype] if program.flushes else 0.0,
     }
     return np.array([values[place] for place in range(updates.CONSTANTS)], np.float64)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tuisim.backends.numba.compiler import kernel, product
+from tuisim.backends.numba.compiler import block, kernel, product
 from tuisim.backends.numba.lanes import add_product, count, load, spread, store
 from tuisim.backends.numba.products import ONE, ZERO
 
-GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, SCALARS = range(9)
-"""Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made; and how many."""
-WEIGHT_DECAY, CLIP_NORM, CLIP_EPSILON, BETA1, BETA2, EPSILON, SCHEDULE, LENGTH, WARMUP, STEP_FACTOR, CONSTANTS = range(11)
-"""Places in `constants`. BETA1 holds μ and ρ too, for the rules that have those."""
+GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, FLUSHED, SCALARS = range(10)
+"""Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made, numbers flushed; and how
+many places."""
+WEIGHT_DECAY, CLIP_NORM, CLIP_EPSILON, BETA1, BETA2, EPSILON, SCHEDULE, LENGTH, WARMUP, STEP_FACTOR, FLUSH_BELOW, CONSTANTS = (
+    range(12)
+)
+"""Places in `constants`. BETA1 holds μ and ρ too, for the rules that have those. What is below FLUSH_BELOW becomes 0."""
 CONSTANT, STEP, COSINE = range(3)
 """Schedules."""
 
@@ -106,47 +109,70 @@ def sgd(s: Any, scalars: Any, size: int, theta: int, g: int) -> None:
         s[theta + j] -= rate * s[g + j]
 
 
+@block
+def flushed(value: Any, smallest: Any) -> Any:
+    """`value`, or 0 where it is subnormal."""
+    return value - value if abs(value) < smallest else value
+
+
+@block
+def was_flushed(value: Any, old: Any, kept: Any, smallest: Any) -> int:
+    """1 where a number of the optimizer's became 0 because what it kept of `old` was subnormal."""
+    return 1 if (value == 0.0) & (old != 0.0) & (abs(kept) < smallest) else 0
+
+
 @kernel
 def momentum(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
-    rate, mu = s.dtype.type(scalars[RATE]), s.dtype.type(constants[BETA1])
+    real, lost = s.dtype.type, 0
+    rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
     for j in range(size):
-        velocity = mu * s[v + j] + s[g + j]
+        old = s[v + j]
+        velocity = flushed(mu * old + s[g + j], smallest)
+        lost += was_flushed(velocity, old, mu * old, smallest)
         s[v + j] = velocity
         s[theta + j] -= rate * velocity
+    scalars[FLUSHED] += lost
 
 
 @kernel
 def nesterov(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
-    rate, mu = s.dtype.type(scalars[RATE]), s.dtype.type(constants[BETA1])
+    real, lost = s.dtype.type, 0
+    rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
     for j in range(size):
-        slope = s[g + j]
-        velocity = mu * s[v + j] + slope
+        slope, old = s[g + j], s[v + j]
+        velocity = flushed(mu * old + slope, smallest)
+        lost += was_flushed(velocity, old, mu * old, smallest)
         s[v + j] = velocity
         s[theta + j] -= rate * (slope + mu * velocity)
+    scalars[FLUSHED] += lost
 
 
 @kernel
 def rmsprop(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, squares: int) -> None:
-    real = s.dtype.type
-    rate, epsilon = real(scalars[RATE]), real(constants[EPSILON])
+    real, lost = s.dtype.type, 0
+    rate, epsilon, smallest = real(scalars[RATE]), real(constants[EPSILON]), real(constants[FLUSH_BELOW])
     decay, rest = real(constants[BETA1]), real(1.0 - constants[BETA1])
     for j in range(size):
-        slope = s[g + j]
-        square = decay * s[squares + j] + rest * slope * slope
+        slope, old = s[g + j], s[squares + j]
+        square = flushed(decay * old + rest * slope * slope, smallest)
+        lost += was_flushed(square, old, decay * old, smallest)
         s[squares + j] = square
         s[theta + j] -= rate * slope / (math.sqrt(square) + epsilon)
+    scalars[FLUSHED] += lost
 
 
 @kernel
 def adam(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, first: int, second: int) -> None:
-    real = s.dtype.type
-    rate, epsilon = real(scalars[ADAM_RATE]), real(scalars[ADAM_EPSILON])
+    real, lost = s.dtype.type, 0
+    rate, epsilon, smallest = real(scalars[ADAM_RATE]), real(scalars[ADAM_EPSILON]), real(constants[FLUSH_BELOW])
     beta1, rest1 = real(constants[BETA1]), real(1.0 - constants[BETA1])
     beta2, rest2 = real(constants[BETA2]), real(1.0 - constants[BETA2])
     for j in range(size):
-        slope = s[g + j]
-        mean = beta1 * s[first + j] + rest1 * slope
-        square = beta2 * s[second + j] + rest2 * slope * slope
+        slope, old, older = s[g + j], s[first + j], s[second + j]
+        mean = flushed(beta1 * old + rest1 * slope, smallest)
+        square = flushed(beta2 * older + rest2 * slope * slope, smallest)
+        lost += was_flushed(mean, old, beta1 * old, smallest) + was_flushed(square, older, beta2 * older, smallest)
         s[first + j] = mean
         s[second + j] = square
         s[theta + j] -= rate * mean / (math.sqrt(square) + epsilon)
+    scalars[FLUSHED] += lost

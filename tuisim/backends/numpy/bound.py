@@ -31,6 +31,7 @@ class NumpyStep:
         self._arrays = _allocate(program, share)
         self._scalars: Scalars = share._scalars if share is not None else Scalars(program)
         site = Site(program, self._arrays, self._scalars)
+        self._flushing = site.flushing
         self._labelled: list[Labelled] = []
         """All but the gathering, in order."""
         self._forward = self._calls(layers.forward(site))
@@ -67,7 +68,7 @@ class NumpyStep:
         batch, gather, before, after = self.program.batch, self._gather, self._before, self._after
         total, scale = self._arrays["loss"].item, self._loss_scale
         found: list[float] = []
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._flushing:
             for first in range(0, len(rows), batch):
                 gather(rows[first : first + batch])
                 for call in before:
@@ -81,7 +82,7 @@ class NumpyStep:
         return found
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._flushing:
             start = perf_counter()
             self._gather(rows)
             gathered = perf_counter()
@@ -106,7 +107,7 @@ class NumpyStep:
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
         gather, before = self.program.ops[0], len(self._before)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._flushing:
             seconds = timed([(gather, lambda: self._gather(rows)), *self._labelled[:before]])
             loss = self._arrays["loss"].item() * self._loss_scale
             if loss - loss != 0.0:
@@ -115,7 +116,7 @@ class NumpyStep:
         return loss, by_operation(self.program, seconds)
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._flushing:
             self._gather(rows)
             _all(self._before)
         correct = self._arrays.get("correct")
@@ -131,6 +132,10 @@ class NumpyStep:
 
     def set_learning_rate(self, rate: float) -> None:
         self._scalars.set_learning_rate(rate)
+
+    @property
+    def flushed(self) -> int:
+        return self._scalars.flushed
 
 
 def _all(calls: list[Call]) -> None:

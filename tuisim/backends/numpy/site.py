@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.backends.subnormals import Flushing
 from tuisim.program import Op, Phase, StepProgram
 from tuisim.vocabulary import LEARNING_RATES
 
@@ -37,6 +38,8 @@ class Scalars:
         self._schedule = program.schedule
         self._steps = 0
         self._given = self._rate = 0.0
+        self.flushed = 0
+        """Numbers of the optimizer's buffers set to 0 so far because they became subnormal."""
         self.set_learning_rate(LEARNING_RATES[program.optimizer])
 
     def set_learning_rate(self, rate: float) -> None:
@@ -69,6 +72,7 @@ class Site:
 
     def __init__(self, program: StepProgram, arrays: dict[str, Array], scalars: Scalars) -> None:
         self.program = program
+        self.flushing = Flushing(program.flushes)
         self.arrays = arrays
         self.scalars = scalars
         self._constants: dict[float, Array] = {}

@@ -16,6 +16,7 @@ import numpy as np
 from tuisim.backends.labels import Call, Labelled
 from tuisim.backends.numpy.site import TILE, Array, Site
 from tuisim.program import CLIP_EPSILON, Kind, Op, Phase
+from tuisim.vocabulary import SMALLEST_NORMAL
 
 Block = Callable[[str], Array]
 
@@ -106,11 +107,54 @@ def sgd(site: Site, block: Block) -> list[Call]:
     return _descend(site, theta, _gradient(site, block), site.scratch(theta.shape))
 
 
+def _written(site: Site, buffer: Array, kept: Array, added: Array) -> Call:
+    """buffer ← kept + added, subnormal numbers as 0 and counted; `kept`, β·buffer, was computed by the call before.
+
+    Where the processor flushes, the addition does, and there is something to count only if `kept` underflowed. Elsewhere it
+    takes four more passes over the block.
+    """
+    if not site.program.flushes:
+        return partial(np.add, kept, added, buffer)
+    small, other = site.scratch(buffer.shape, "bool"), site.scratch(buffer.shape, "bool", slot=1)
+    zero, smallest, scalars = site.constant(0.0), site.constant(SMALLEST_NORMAL[site.program.dtype]), site.scalars
+
+    def count() -> None:
+        np.not_equal(buffer, zero, other)
+        np.logical_and(small, other, other)
+        scalars.flushed += int(np.count_nonzero(other))
+
+    def add() -> None:
+        if site.flushing.underflowed():
+            np.equal(kept, zero, small)
+            np.equal(added, zero, other)
+            np.logical_and(small, other, small)
+            count()
+        np.add(kept, added, buffer)
+
+    def add_and_flush() -> None:
+        np.add(kept, added, kept)
+        np.abs(kept, magnitudes)
+        np.less(magnitudes, smallest, small)
+        if small.any():
+            count()
+            np.copyto(kept, zero, where=small)
+        np.copyto(buffer, kept)
+
+    if site.flushing.by_processor:
+        return add
+    magnitudes = site.scratch(buffer.shape, slot=2)
+    return add_and_flush
+
+
+def flush_subnormals(site: Site, block: Block) -> list[Call]:
+    return []  # done where the rule before it writes
+
+
 def _accumulate(site: Site, block: Block) -> list[Call]:
     """v ← μv + g."""
     velocity = block("velocity")
-    mu = site.constant(site.program.hyperparameters["momentum"])
-    return [partial(np.multiply, velocity, mu, velocity), partial(np.add, velocity, _gradient(site, block), velocity)]
+    mu, kept = site.constant(site.program.hyperparameters["momentum"]), site.scratch(velocity.shape, slot=1)
+    return [partial(np.multiply, velocity, mu, kept), _written(site, velocity, kept, _gradient(site, block))]
 
 
 def momentum(site: Site, block: Block) -> list[Call]:
@@ -130,15 +174,12 @@ def nesterov(site: Site, block: Block) -> list[Call]:
     ]
 
 
-def _average(site: Site, average: Array, value: Array, beta: float, t: Array, square: bool) -> list[Call]:
+def _average(site: Site, average: Array, value: Array, beta: float, t: Array, kept: Array, square: bool) -> list[Call]:
     """average ← β·average + (1 − β)·value, or ·value²."""
-    made: list[Call] = [
-        partial(np.multiply, average, site.constant(beta), average),
-        partial(np.multiply, value, site.constant(1 - beta), t),
-    ]
+    made: list[Call] = [partial(np.multiply, value, site.constant(1 - beta), t)]
     if square:
         made.append(partial(np.multiply, t, value, t))
-    return [*made, partial(np.add, average, t, average)]
+    return [*made, partial(np.multiply, average, site.constant(beta), kept), _written(site, average, kept, t)]
 
 
 def rmsprop(site: Site, block: Block) -> list[Call]:
@@ -146,7 +187,7 @@ def rmsprop(site: Site, block: Block) -> list[Call]:
     hyper = site.program.hyperparameters
     t, u = site.scratch(theta.shape), site.scratch(theta.shape, slot=1)
     return [
-        *_average(site, squares, gradient, hyper["rmsprop_decay"], t, square=True),
+        *_average(site, squares, gradient, hyper["rmsprop_decay"], t, u, square=True),
         partial(np.sqrt, squares, t),
         partial(np.add, t, site.constant(hyper["epsilon"]), t),
         partial(np.multiply, gradient, site.scalars.learning_rate, u),
@@ -161,8 +202,8 @@ def adam(site: Site, block: Block) -> list[Call]:
     hyper = site.program.hyperparameters
     t, u = site.scratch(theta.shape), site.scratch(theta.shape, slot=1)
     return [
-        *_average(site, first, gradient, hyper["beta1"], t, square=False),
-        *_average(site, second, gradient, hyper["beta2"], t, square=True),
+        *_average(site, first, gradient, hyper["beta1"], t, u, square=False),
+        *_average(site, second, gradient, hyper["beta2"], t, u, square=True),
         partial(np.sqrt, second, t),
         partial(np.add, t, site.scalars.adam_epsilon, t),
         partial(np.multiply, first, site.scalars.adam_rate, u),
@@ -185,4 +226,5 @@ KERNELS: dict[Kind, Callable[[Site, Block], list[Call]]] = {
     Kind.NESTEROV: nesterov,
     Kind.RMSPROP: rmsprop,
     Kind.ADAM: adam,
+    Kind.FLUSH_SUBNORMALS: flush_subnormals,
 }

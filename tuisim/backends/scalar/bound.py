@@ -86,6 +86,10 @@ class ScalarStep:
         scalars.decay_factor = 1 - rate * scalars.weight_decay
 
     @property
+    def flushed(self) -> int:
+        return self._memory.scalars.flushed
+
+    @property
     def _loss(self) -> float:
         return self._memory.get("loss")[0]
 

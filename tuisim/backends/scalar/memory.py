@@ -47,6 +47,8 @@ class Scalars:
     powers: list[float] = field(default_factory=lambda: [1.0, 1.0])
     adam_rate: float = math.nan
     adam_epsilon: float = math.nan
+    flushed: int = 0
+    """Numbers of the optimizer's buffers set to 0 so far because they were subnormal."""
 
 
 class Memory:

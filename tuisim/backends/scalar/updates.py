@@ -13,6 +13,7 @@ from tuisim.backends.scalar.kernels import Kernel
 from tuisim.backends.scalar.memory import Memory
 from tuisim.backends.scalar.tally import Tally
 from tuisim.program import CLIP_EPSILON, Kind, Op
+from tuisim.vocabulary import SMALLEST_NORMAL
 
 
 def gradient_squares(op: Op, memory: Memory, tally: Tally) -> None:
@@ -180,6 +181,18 @@ def adam(op: Op, memory: Memory, tally: Tally) -> None:
     _keep(op, memory, updated)
 
 
+def flush_subnormals(op: Op, memory: Memory, tally: Tally) -> None:
+    smallest = SMALLEST_NORMAL[memory.program.dtype]
+    for name in op.writes:
+        out = []
+        for value in memory.get(name):
+            subnormal = abs(value) < smallest
+            tally.compare += 1
+            out.append(0.0 if subnormal else value)
+            memory.scalars.flushed += subnormal and value != 0
+        memory.put(name, out)
+
+
 KERNELS: dict[Kind, Kernel] = {
     Kind.GRADIENT_SQUARES: gradient_squares,
     Kind.CLIP_FACTOR: clip_factor,
@@ -194,4 +207,5 @@ KERNELS: dict[Kind, Kernel] = {
     Kind.NESTEROV: nesterov,
     Kind.RMSPROP: rmsprop,
     Kind.ADAM: adam,
+    Kind.FLUSH_SUBNORMALS: flush_subnormals,
 }

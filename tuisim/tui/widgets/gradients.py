@@ -144,6 +144,10 @@ def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
         words.append(
             f"‖g‖ {units.figure(norm)}, " + (f"clipped to {snapshot.config.clip_norm:g} given" if longer else "not clipped")
         )
+    if snapshot.subnormal:
+        words.append(f"{units.si(snapshot.subnormal)} optimizer values subnormal")
+    elif snapshot.flushed:
+        words.append(f"{units.si(snapshot.flushed)} optimizer values flushed to 0")
     if sampled < total:
         words.append(f"histograms of {units.si(sampled)} of {units.si(total)} values")
     return spread([((clip(word, width), Tone.DIM),) for word in words], width)[0]

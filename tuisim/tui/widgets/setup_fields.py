@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.vocabulary import ACTIVATIONS, DATASETS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, TASKS
+from tuisim.vocabulary import ACTIVATIONS, DATASETS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, SUBNORMALS, TASKS
 
 PER_LAYER = "per layer"
 """Hidden activations that differ, as the list of layers has them."""
@@ -144,5 +144,12 @@ def machine(backends: Sequence[str]) -> tuple[Spec, ...]:
         ),
         Spec("threads", "threads", "to compute with", "Threads for matrix products; blank: usable cores less one."),
         Spec("dtype", "precision", "of every number", "float32 has 4 bytes a number, float64 has 8.", DTYPES),
+        Spec(
+            "subnormals",
+            "subnormals",
+            "below 1.2e-38",
+            "flush: numbers too small for all their digits become 0; keep: they stay, and many processors slow down.",
+            SUBNORMALS,
+        ),
         Spec("seed", "seed", "0 or more", "Every random draw follows from it."),
     )

@@ -1,0 +1,154 @@
+"""Flush-to-zero: the processor writes 0 instead of a subnormal number, on the calling thread, while a step runs.
+
+Many processors compute with subnormal numbers ten to a hundred times slower; PyTorch's `set_flush_denormal` and XLA switch the
+same bits. On x86-64 they are FTZ and DAZ of MXCSR (results and operands; Intel SDM vol. 1, 10.2.3), on 64-bit ARM FZ of FPCR.
+They are reached through C's floating-point environment; where that does not work `available()` is False and the kernels flush
+by comparison.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from tuisim.vocabulary import SMALLEST_NORMAL
+
+_ROOM = 512
+"""Bytes for a `fenv_t`, more than any of these systems has."""
+_FTZ_DAZ = 0x8040
+_FZ = 1 << 24
+_DN_FLUSH, _MCW_DN, _SW_UNDERFLOW = 0x0100_0000, 0x0300_0000, 0x2
+"""Windows: the value and the mask of `_controlfp` for subnormal numbers, and the flag of `_statusfp`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the control word lies in a `fenv_t`: bytes of a word, which word, the bits that flush, and the underflow flag."""
+
+    word: int
+    place: int
+    bits: int
+    underflow: int
+
+
+LAYOUTS = {
+    ("linux", "x86_64"): Layout(4, 7, _FTZ_DAZ, 0x10),
+    ("darwin", "x86_64"): Layout(4, 1, _FTZ_DAZ, 0x10),
+    ("linux", "aarch64"): Layout(4, 0, _FZ, 0x08),
+    ("darwin", "arm64"): Layout(8, 1, _FZ, 0x08),
+}
+"""By `sys.platform` and machine: glibc's, musl's and Apple's `fenv.h`."""
+
+
+class _Fenv:
+    """C's `fegetenv` and `fesetenv`, for POSIX systems."""
+
+    def __init__(self, library: Any, layout: Layout) -> None:
+        self._get, self._set, self._test = library.fegetenv, library.fesetenv, library.fetestexcept
+        self._layout = layout
+        words: Any = (ctypes.c_uint64 if layout.word == 8 else ctypes.c_uint32) * (_ROOM // layout.word)
+        self._before, self._flushing = words(), words()
+
+    def start(self) -> None:
+        self._get(self._before)
+        self._get(self._flushing)
+        self._flushing[self._layout.place] |= self._layout.bits
+        self._set(self._flushing)
+
+    def restore(self) -> None:
+        self._set(self._before)
+
+    def underflowed(self) -> bool:
+        return bool(self._test(self._layout.underflow))
+
+
+class _Controlfp:
+    """Microsoft's `_controlfp`, which sets the same bits for the calling thread."""
+
+    def __init__(self, library: Any) -> None:
+        self._control, self._status = library._controlfp, library._statusfp
+        self._control.restype = self._status.restype = ctypes.c_uint
+        self._before = 0
+
+    def start(self) -> None:
+        self._before = self._control(0, 0) & _MCW_DN
+        self._control(_DN_FLUSH, _MCW_DN)
+
+    def restore(self) -> None:
+        self._control(self._before, _MCW_DN)
+
+    def underflowed(self) -> bool:
+        return bool(self._status() & _SW_UNDERFLOW)
+
+
+Control = _Fenv | _Controlfp
+
+
+def _control() -> Control | None:
+    """What sets the bits here; None where nothing can."""
+    try:
+        if sys.platform == "win32":
+            return _Controlfp(ctypes.CDLL("ucrtbase"))
+        layout = LAYOUTS.get((sys.platform, platform.machine()))
+        return None if layout is None else _Fenv(_library(), layout)
+    except (OSError, AttributeError):
+        return None
+
+
+def _library() -> Any:
+    """The C library with `fegetenv`: part of the process on macOS and musl, libm on glibc."""
+    process = ctypes.CDLL(None)
+    return process if hasattr(process, "fegetenv") else ctypes.CDLL("libm.so.6")
+
+
+def flushes(control: Control) -> bool:
+    """Whether half of the smallest normal number is 0 between `start` and `restore`, and not after, in both dtypes."""
+    smallest = [np.array([SMALLEST_NORMAL[dtype]] * 16, dtype) for dtype in ("float32", "float64")]
+    control.start()
+    try:
+        inside = [np.multiply(array, array.dtype.type(0.5)) for array in smallest]
+    finally:
+        control.restore()
+    after = [np.multiply(array, array.dtype.type(0.5)) for array in smallest]
+    return not any(map(np.any, inside)) and all(map(np.all, after))
+
+
+@cache
+def available() -> bool:
+    """Whether the processor can be told to flush here; tried once."""
+    control = _control()
+    return control is not None and flushes(control)
+
+
+class Flushing:
+    """A context in which the processor flushes on the calling thread, where `wanted` and available; it can be entered again.
+
+    Other threads are not touched: those of a BLAS with several threads compute as they were started.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._control = _control() if wanted and available() else None
+
+    @property
+    def by_processor(self) -> bool:
+        """Whether entering it has an effect."""
+        return self._control is not None
+
+    def __enter__(self) -> None:
+        if self._control is not None:
+            self._control.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._control is not None:
+            self._control.restore()
+
+    def underflowed(self) -> bool:
+        """Whether a result of the NumPy call before was flushed: each call clears the flag of the one before it."""
+        return self._control is not None and self._control.underflowed()
