@@ -11,8 +11,9 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import Any
 
@@ -51,7 +52,8 @@ class _Fenv:
     """C's `fegetenv` and `fesetenv`, for POSIX systems."""
 
     def __init__(self, library: Any, layout: Layout) -> None:
-        self._get, self._set, self._test = library.fegetenv, library.fesetenv, library.fetestexcept
+        self._get, self._set = library.fegetenv, library.fesetenv
+        self.underflowed: Callable[[], int] = partial(library.fetestexcept, layout.underflow)
         self._layout = layout
         words: Any = (ctypes.c_uint64 if layout.word == 8 else ctypes.c_uint32) * (_ROOM // layout.word)
         self._before, self._flushing = words(), words()
@@ -64,9 +66,6 @@ class _Fenv:
 
     def restore(self) -> None:
         self._set(self._before)
-
-    def underflowed(self) -> bool:
-        return bool(self._test(self._layout.underflow))
 
 
 class _Controlfp:
@@ -84,8 +83,9 @@ class _Controlfp:
     def restore(self) -> None:
         self._control(self._before, _MCW_DN)
 
-    def underflowed(self) -> bool:
-        return bool(self._status() & _SW_UNDERFLOW)
+    def underflowed(self) -> int:
+        found: int = self._status() & _SW_UNDERFLOW
+        return found
 
 
 Control = _Fenv | _Controlfp
@@ -137,9 +137,12 @@ class Flushing:
         self._control = _control() if wanted and available() else None
 
     @property
-    def by_processor(self) -> bool:
-        """Whether entering it has an effect."""
-        return self._control is not None
+    def underflowed(self) -> Callable[[], int] | None:
+        """Not 0 if a result of the NumPy call before was flushed: each call clears the flag of the one before it.
+
+        None where the processor does not flush.
+        """
+        return None if self._control is None else self._control.underflowed
 
     def __enter__(self) -> None:
         if self._control is not None:
@@ -148,7 +151,3 @@ class Flushing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._control is not None:
             self._control.restore()
-
-    def underflowed(self) -> bool:
-        """Whether a result of the NumPy call before was flushed: each call clears the flag of the one before it."""
-        return self._control is not None and self._control.underflowed()

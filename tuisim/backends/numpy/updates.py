@@ -116,34 +116,41 @@ def _written(site: Site, buffer: Array, kept: Array, added: Array) -> Call:
     if not site.program.flushes:
         return partial(np.add, kept, added, buffer)
     small, other = site.scratch(buffer.shape, "bool"), site.scratch(buffer.shape, "bool", slot=1)
-    zero, smallest, scalars = site.constant(0.0), site.constant(SMALLEST_NORMAL[site.program.dtype]), site.scalars
+    zero, scalars = site.constant(0.0), site.scalars
 
     def count() -> None:
         np.not_equal(buffer, zero, other)
         np.logical_and(small, other, other)
         scalars.flushed += int(np.count_nonzero(other))
 
-    def add() -> None:
-        if site.flushing.underflowed():
-            np.equal(kept, zero, small)
-            np.equal(added, zero, other)
-            np.logical_and(small, other, small)
-            count()
-        np.add(kept, added, buffer)
+    def by_processor(underflowed: Callable[[], int]) -> Call:
+        def add() -> None:
+            if underflowed():
+                np.equal(kept, zero, small)
+                np.equal(added, zero, other)
+                np.logical_and(small, other, small)
+                count()
+            np.add(kept, added, buffer)
 
-    def add_and_flush() -> None:
-        np.add(kept, added, kept)
-        np.abs(kept, magnitudes)
-        np.less(magnitudes, smallest, small)
-        if small.any():
-            count()
-            np.copyto(kept, zero, where=small)
-        np.copyto(buffer, kept)
-
-    if site.flushing.by_processor:
         return add
-    magnitudes = site.scratch(buffer.shape, slot=2)
-    return add_and_flush
+
+    def by_comparison() -> Call:
+        smallest = site.constant(SMALLEST_NORMAL[site.program.dtype])
+        magnitudes = site.scratch(buffer.shape, slot=2)
+
+        def add() -> None:
+            np.add(kept, added, kept)
+            np.abs(kept, magnitudes)
+            np.less(magnitudes, smallest, small)
+            if small.any():
+                count()
+                np.copyto(kept, zero, where=small)
+            np.copyto(buffer, kept)
+
+        return add
+
+    underflowed = site.flushing.underflowed
+    return by_comparison() if underflowed is None else by_processor(underflowed)
 
 
 def flush_subnormals(site: Site, block: Block) -> list[Call]:

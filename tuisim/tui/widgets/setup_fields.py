@@ -76,6 +76,13 @@ TRAINING = (
     ),
     Spec("epsilon", "epsilon", "in the denominator", "Added to the denominator of rmsprop, adam and adamw; blank: 1e-8."),
     Spec(
+        "subnormals",
+        "subnormals",
+        "below 1.2e-38",
+        "flush: numbers too small for all their digits become 0; keep: they stay, and many processors slow down.",
+        SUBNORMALS,
+    ),
+    Spec(
         "weight_decay",
         "weight decay",
         "× parameter, per step",
@@ -144,12 +151,5 @@ def machine(backends: Sequence[str]) -> tuple[Spec, ...]:
         ),
         Spec("threads", "threads", "to compute with", "Threads for matrix products; blank: usable cores less one."),
         Spec("dtype", "precision", "of every number", "float32 has 4 bytes a number, float64 has 8.", DTYPES),
-        Spec(
-            "subnormals",
-            "subnormals",
-            "below 1.2e-38",
-            "flush: numbers too small for all their digits become 0; keep: they stay, and many processors slow down.",
-            SUBNORMALS,
-        ),
         Spec("seed", "seed", "0 or more", "Every random draw follows from it."),
     )

@@ -23,8 +23,8 @@ from tuisim.tui.widgets.setup_field import Entry, Field
 from tuisim.tui.widgets.setup_fields import DATA, FILE, LAYERS, NETWORK, PER_LAYER, TRAINING, machine
 from tuisim.tui.widgets.setup_layers import LayerEditor
 from tuisim.tui.widgets.setup_presets import PresetBar
-from tuisim.tui.widgets.setup_values import Values, default_hyperparameters, placeholders
-from tuisim.vocabulary import DATASETS, HYPERPARAMETERS
+from tuisim.tui.widgets.setup_values import OPTIMIZER_FIELDS, Values, placeholders, unused_optimizer_fields
+from tuisim.vocabulary import DATASETS
 
 
 class Section(Vertical):
@@ -107,7 +107,7 @@ class SetupForm(Vertical):
             values["dataset"] = path if not path or "/" in path or "." in path else f"./{path}"
         else:
             values.update(target="", task="auto")
-        values.update(self._unused_hyperparameters())
+        values.update(unused_optimizer_fields(values["optimizer"]))
         return values
 
     def fill(self, values: Values) -> None:
@@ -141,14 +141,9 @@ class SetupForm(Vertical):
         from_file = self.field("dataset").control.text == FILE
         for name in ("path", "target", "task"):
             self.field(name).display = from_file
-        unused = self._unused_hyperparameters()
-        for name in default_hyperparameters():
+        unused = unused_optimizer_fields(self.field("optimizer").control.text)
+        for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
-
-    def _unused_hyperparameters(self) -> Values:
-        """Those that the chosen optimizer does not read, with their defaults."""
-        read = HYPERPARAMETERS[self.field("optimizer").control.text]
-        return {name: text for name, text in default_hyperparameters().items() if name not in read}
 
     @on(Choice.Changed)
     @on(Input.Changed)

@@ -74,9 +74,11 @@ def write(config: RunConfig) -> Values:
     }
 
 
-def default_hyperparameters() -> Values:
-    """Every optimizer's, as texts."""
-    return {name: _number(DEFAULTS[name]) for names in HYPERPARAMETERS.values() for name in names}
+def unused_optimizer_fields(optimizer: str) -> Values:
+    """The fields that other optimizers read and this one does not, with their defaults."""
+    read = HYPERPARAMETERS[optimizer]
+    used = (*read, "subnormals") if read else ()  # without buffers no subnormal number can stay
+    return {name: text for name, text in OPTIMIZER_FIELDS.items() if name not in used}
 
 
 def placeholders(values: Mapping[str, str]) -> Values:
@@ -85,7 +87,7 @@ def placeholders(values: Mapping[str, str]) -> Values:
     return {
         "layers": "64-32-10",
         "learning_rate": "" if rate is None else f"{rate:g} for {values['optimizer']}",
-        **default_hyperparameters(),
+        **OPTIMIZER_FIELDS,
         "weight_decay": "0, none",
         "clip_norm": "none",
         "schedule_steps": "by the run's length" if values.get("schedule", "") != "constant" else "",
@@ -173,3 +175,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "validation": _fraction,
     "shuffle": _yes,
 }
+
+OPTIMIZER_FIELDS: Values = {
+    **{name: _number(DEFAULTS[name]) for names in HYPERPARAMETERS.values() for name in names},
+    "subnormals": DEFAULTS["subnormals"],
+}
+"""The fields that not every optimizer reads, with their defaults."""
