@@ -100,6 +100,23 @@ BASE = RunConfig(layers=(5, 7, 4), batch_size=6, dtype="float64")
 # ── the same numbers ──
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "buffer"), [("momentum", "velocity"), ("rmsprop", "square_average"), ("adam", "first_moment")]
+)
+def test_subnormal_numbers_are_flushed_and_counted_on_a_card_as_on_numpy(card, optimizer, buffer):
+    config = replace(BASE, optimizer=optimizer, hidden_activation="relu", output_activation="relu", loss="mse")
+    made = [network(config, backend=backend) for backend in ("cupy", "numpy")]
+    values = np.full(config.parameter_count, np.finfo(config.dtype).tiny * 1.0005)
+    values[::3] = 0.0
+    for one in made:
+        for layer in (1, 2):  # dead units: no gradient
+            one.full.write(f"b{layer}", np.full(config.layers[layer], -1e9))
+        one.full.write(buffer, values)
+        one.full.run(np.arange(2 * config.batch_size))
+    assert [one.flushed for one in made] == [np.count_nonzero(values)] * 2
+    assert [one.subnormal() for one in made] == [0, 0]
+
+
 @pytest.mark.parametrize("number", CASES)
 def test_recorded_runs_on_a_card(card, number):
     check_recorded(number, "cupy")

@@ -135,6 +135,13 @@ def test_the_ledger_has_a_comparison_for_each_number_of_the_optimizers_buffers()
         assert not any(op.kind is Kind.FLUSH_SUBNORMALS for op in kept.program.ops)
 
 
+def test_the_ledger_says_in_which_form_adam_and_flushing_are_counted():
+    assert count(config(optimizer="sgd")).notes == ()
+    form, flushing = count(config(optimizer="adamw")).notes
+    assert "one division more per parameter: 23 more" in form
+    assert "comparison" in flushing
+
+
 def test_the_rule_is_one_of_two():
     with pytest.raises(ConfigError, match="flush"):
         config(subnormals="sometimes")

@@ -151,5 +151,5 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.NESTEROV: Formula("Nesterov momentum", "× 3·P  + 3·P", _per_parameter(multiply=3, add=3)),
     Kind.RMSPROP: Formula("RMSprop", "× 4·P  + 3·P  ÷ P  √ P", _per_parameter(multiply=4, add=3, divide=1, sqrt=1)),
     Kind.FLUSH_SUBNORMALS: Formula("flush subnormals", "> P per buffer", _flush_subnormals),
-    Kind.ADAM: Formula("Adam", "× 6·P  + 4·P  ÷ P  √ P", _per_parameter(multiply=6, add=4, divide=1, sqrt=1)),
+    Kind.ADAM: Formula("Adam, short form", "× 6·P  + 4·P  ÷ P  √ P", _per_parameter(multiply=6, add=4, divide=1, sqrt=1)),
 }

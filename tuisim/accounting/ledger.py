@@ -161,6 +161,20 @@ class Ledger:
     def tools_per_example(self) -> dict[str, int | None]:
         return tools_per_example(self.config)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where a count depends on a form that could have been another."""
+        kinds = {row.kind for row in self.rows}
+        found: list[str] = []
+        if Kind.ADAM in kinds:
+            found.append(
+                "Adam runs and is counted in the short form of Kingma & Ba (2015, section 2); PyTorch's form, with the same "
+                f"result, has one division more per parameter: {self.parameters:,} more a step"
+            )
+        if Kind.FLUSH_SUBNORMALS in kinds:
+            found.append("flushing is counted as one comparison per number kept; processors do it while they compute, at no cost")
+        return tuple(found)
+
     def to_dict(self) -> dict[str, Any]:
         """The document `tuisim count --json` prints."""
         return {
@@ -196,6 +210,7 @@ class Ledger:
                 "batch": self.memory.batch,
                 "total": self.memory.total,
             },
+            "notes": list(self.notes),
             "marks": _MARKS,
         }
 
@@ -203,7 +218,7 @@ class Ledger:
 _MARKS: dict[str, Mark] = dict.fromkeys(("layers", "batch", "examples", "epochs"), Mark.GIVEN) | dict.fromkeys(
     (
         "parameters", "rows[]", "per_step", "per_example", "per_epoch", "run", "totals", "naive", "ratio_to_naive",
-        "ratio_with_loss", "tools_per_example", "bytes_per_step", "arithmetic_intensity", "memory_bytes",
+        "ratio_with_loss", "tools_per_example", "bytes_per_step", "arithmetic_intensity", "memory_bytes", "notes",
     ),
     Mark.COUNTED,
 )  # fmt: skip

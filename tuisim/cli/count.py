@@ -60,6 +60,8 @@ def _print(ledger: Ledger, console: Console) -> None:
         f"{ledger.arithmetic_intensity:.2f} FLOP per byte",
         soft_wrap=True,
     )
+    for note in ledger.notes:
+        console.print(f"note: {note}")
     console.print(_tools(ledger))
 
 
