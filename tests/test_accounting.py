@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from tuisim.accounting import FORMULAS, KINDS, Operations
 from tuisim.program import Kind, Phase
 from tuisim.vocabulary import LOSSES, OPTIMIZERS
 
-ORACLE = json.loads((Path(__file__).parent / "oracle" / "counts.json").read_text())
+ORACLE, TOOLS, FLOPSCOPE = (
+    json.loads((Path(__file__).parent / "oracle" / f"{name}.json").read_text()) for name in ("counts", "tools", "flopscope")
+)
 
 
 def case_config(case):
@@ -38,11 +41,67 @@ def test_the_other_tools_as_recorded(case):
     assert {name: tools[name] for name in case["tools_per_example"]} == case["tools_per_example"]
 
 
-def test_a_tool_is_blank_where_no_recording_covers_it():
-    tools = count(RunConfig(layers=(4, 3, 2), hidden_activation="tanh")).tools_per_example
-    assert tools["ptflops"] is None
-    assert tools["deepspeed"] is None
-    assert tools["fvcore"] == 18
+def activated(case, **options):
+    *hidden, output = case["activations"]
+    return RunConfig(layers=case["layers"], hidden_activation=tuple(hidden), output_activation=output, **options)
+
+
+@pytest.mark.parametrize("case", TOOLS["cases"], ids=lambda case: f"{case['layers']} {','.join(case['activations'])}")
+def test_the_other_tools_for_every_activation(case):
+    tools = count(activated(case, loss="mse")).tools_per_example
+    assert {name: tools[name] for name in case["tools_per_example"]} == case["tools_per_example"]
+
+
+def flopscope_config(case):
+    names = ("loss", "optimizer", "clip_norm", "weight_decay")
+    return activated(case, batch_size=case["batch"], **{name: case[name] for name in names})
+
+
+@pytest.mark.parametrize("case", FLOPSCOPE["cases"], ids=lambda case: f"{case['layers']} b{case['batch']} {case['optimizer']}")
+def test_flopscope_as_recorded(case):
+    """Its number, and the ledger's arithmetic phase by phase wherever both count the same thing."""
+    ledger, counted = count(flopscope_config(case)), {phase: sum(ops.values()) for phase, ops in case["flops"].items()}
+    if case["optimizer"] in ("adam", "adamw") and FORMULAS[Kind.ADAM].text.endswith("÷ P  √ P"):
+        counted["update"] -= ledger.parameters  # recorded in PyTorch's form, with a division more than Kingma's short one
+    step = counted["forward"] + counted["backward"] + counted["update"]
+    assert ledger.tools_per_example["flopscope"] * case["batch"] == pytest.approx(step, rel=1e-15)
+    per_step, units = ledger.per_step, [*zip(case["layers"][1:], case["activations"], strict=True)]
+    applied = case["batch"] * sum(size for size, name in units if name != "identity")
+    if all(name in ("relu", "identity") for _, name in units):  # one function of NumPy is one operation
+        assert per_step[Phase.FORWARD].total == counted["forward"]
+        assert per_step[Phase.BACKWARD].total == counted["backward"]
+    assert per_step[Phase.FORWARD].activation == per_step[Phase.BACKWARD].derivative == applied
+    scalars = sum((row.operations for row in ledger.rows if row.phase is Phase.UPDATE and row.layer is None), Operations())
+    assert per_step[Phase.UPDATE].total - scalars.total == counted["update"]
+
+
+@pytest.mark.parametrize("case", FLOPSCOPE["cases"], ids=lambda case: f"{case['layers']} b{case['batch']} {case['loss']}")
+def test_losses_as_flopscope_counts_them(case):
+    """Function by function. flopscope takes an exponential or a logarithm as 16 and a choice as 4 operations; its arrays cannot
+    be written to, so that cross-entropy subtracts a whole one-hot row; a negation, and a sum of one term, is an operation.
+    """
+    found = Counter(case["flops"]["loss"]) + Counter(case["flops"]["loss_gradient"])
+    of = count(flopscope_config(case)).per_step[Phase.LOSS]
+    rows, outputs = case["batch"], case["layers"][-1]
+    elements = rows * outputs
+    classes, binary = case["loss"] == "cross_entropy", case["loss"] == "binary_cross_entropy"
+    only_there = elements - rows + (rows == 1) if classes else 0
+    assert found["add"] + found["subtract"] + found["sum"] == of.add + only_there
+    assert found["multiply"] == of.multiply
+    assert found["true_divide"] == of.divide
+    assert found["exp"] == 16 * of.exp
+    assert found["log"] == 16 * of.log
+    assert found["max"] + found["maximum"] + found["abs"] + found["greater_equal"] == of.compare
+    assert (found["negative"], found["where"]) == ((elements, 4 * elements) if binary else (0, 0))
+    assert found["getitem"] == (4 * rows if classes else 0)
+
+
+def test_flopscope_of_the_question():
+    flops = FLOPSCOPE["cases"][0]["flops"]
+    forward, update = sum(flops["forward"].values()), sum(flops["update"].values())
+    difference = flops["loss"]["subtract"]  # a − t, which the loss and its gradient share
+    backward = sum(flops["backward"].values()) + sum(flops["loss_gradient"].values()) + difference
+    assert (forward, backward, update) == (3_660, 3_750, 3_720)
 
 
 def test_the_question():

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tuisim.accounting import KINDS, count
-from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Share, tools_per_example, why_null
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Share
 from tuisim.backends import probe
 from tuisim.cli.answer import _chosen
 from tuisim.cli.options import NOTHING_GIVEN, Options
@@ -21,6 +21,7 @@ from tuisim.config import RunConfig
 from tuisim.engine import subject
 from tuisim.errors import RunError
 from tuisim.marks import Mark
+from tuisim.program import Kind, Phase
 from tuisim.study import elementwise
 from tuisim.study.answer import QUESTION, Answer, Claim, Measured, answer, claims, measure
 from tuisim.study.elementwise import CACHED, LARGE, ElementTime
@@ -208,15 +209,22 @@ def test_the_command_prints_data_on_stdout() -> None:
 
 
 def test_the_dial_has_every_tool_and_words_for_each() -> None:
-    numbers = tools_per_example(QUESTION)
+    numbers = count(QUESTION).tools_per_example
     assert {convention.key for convention in CONVENTIONS} == {*numbers, "tuisim"} - {"parameters"}
     assert CONVENTIONS[-1] is TUISIM
-    tanh = replace(QUESTION, hidden_activation="tanh")
-    assert [key for key, value in tools_per_example(tanh).items() if value is None] == ["ptflops", "deepspeed"]
-    assert "tanh" in why_null(tanh)
 
 
-@pytest.mark.parametrize("key", ["fvcore", "thop", "torch_forward", "tuisim"])
+def test_a_tool_shows_which_activations_are_in_its_number() -> None:
+    ptflops = next(one for one in CONVENTIONS if one.key == "ptflops")
+    for activations, expected in (
+        (("relu", "silu"), Share.COUNTED),
+        (("tanh", "identity"), Share.NONE),
+        (("relu", "tanh"), Share.PART),
+    ):
+        assert ptflops.share(Phase.FORWARD, Kind.ACTIVATION, "activation", activations) is expected
+
+
+@pytest.mark.parametrize("key", ["fvcore", "thop", "torch_forward", "flopscope", "tuisim"])
 def test_what_is_bright_on_the_dial_adds_up_to_the_number(key: str) -> None:
     ledger = count(QUESTION)
     convention = next(one for one in CONVENTIONS if one.key == key)

@@ -1,16 +1,17 @@
-"""How other tools would count the same network for one example; their formulas, checked against recorded runs of them.
+"""How other tools would count the same network per example; their formulas, checked against recorded runs of them.
 
-The recordings are in the tests; a number that no recording covers is null. It knows no tool but by its formula.
+The recordings are in the tests. It knows no tool but by its formula.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tuisim.config import RunConfig
-from tuisim.program import Kind, Phase
+from tuisim.accounting.formulas import FORMULAS
+from tuisim.accounting.operations import KINDS, share
+from tuisim.program import Kind, Phase, StepProgram
 
 
 class Share(StrEnum):
@@ -18,7 +19,7 @@ class Share(StrEnum):
 
     COUNTED = "counted"
     PART = "in part or assumed"
-    """Only the biases of a sum, or a backward pass taken as a multiple of the forward one."""
+    """Only the biases of a sum, some of the activations, or a backward pass taken as a multiple of the forward one."""
     NONE = "left out"
 
 
@@ -26,6 +27,29 @@ _MULTIPLY = {"multiply": Share.COUNTED}
 _BOTH = {"multiply": Share.COUNTED, "add": Share.COUNTED}
 _WITH_BIAS = {"multiply": Share.COUNTED, "add": Share.PART}
 _FUNCTION = {"activation": Share.COUNTED}
+_LOSSES = frozenset({Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY})
+_STEP_SCALARS = frozenset({Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION})
+"""Computed once per step, in NumPy code as Python numbers."""
+
+
+def _all_but(left_out: frozenset[Kind]) -> dict[Kind, Mapping[str, Share]]:
+    return {kind: dict.fromkeys((*KINDS, "other"), Share.COUNTED) for kind in Kind if kind not in left_out}
+
+
+_PTFLOPS = {"relu": 2, "leaky_relu": 1, "gelu": 2, "silu": 1, "elu": 2}
+"""Per output of an activation's module; those whose module calls a function that ptflops counts too are counted twice."""
+_DEEPSPEED = dict.fromkeys(("relu", "leaky_relu", "gelu", "silu", "elu"), 1)
+_FLOPSCOPE = {
+    "relu": (1, 1),
+    "leaky_relu": (2, 5),
+    "sigmoid": (19, 2),
+    "tanh": (16, 2),
+    "gelu": (24, 12),
+    "silu": (20, 3),
+    "softplus": (16, 19),
+    "elu": (21, 21),
+}
+"""Per output, the activation and its derivative in NumPy's functions, with flopscope's weights: exp, log, tanh 16, where 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +67,24 @@ class Convention:
     """By kind of operation and of scalar operation, what of the ledger is in the number."""
     assumes: frozenset[Phase] = frozenset()
     """Phases it does not look at and takes as a multiple of another."""
-    everything: bool = False
+    functions: Mapping[str, int] | None = None
+    """What it counts per output of each activation, 0 for those not named; None: every activation is counted."""
 
-    def share(self, phase: Phase, kind: Kind, scalar: str) -> Share:
-        """How much of the ledger's `scalar` operations of one kind is in the number."""
+    def share(self, phase: Phase, kind: Kind, scalar: str, activations: Iterable[str] = ()) -> Share:
+        """How much of the ledger's `scalar` operations of one kind is in the number; `activations` are those of its layers."""
         if phase in self.assumes:
             return Share.PART
-        if self.everything and phase is not Phase.LOSS:
-            return Share.COUNTED
-        return self.entries.get(kind, {}).get(scalar, Share.NONE)
+        found = self.entries.get(kind, {}).get(scalar, Share.NONE)
+        if kind is not Kind.ACTIVATION or self.functions is None:
+            return found
+        counted = {self.functions.get(name, 0) > 0 for name in activations if name != "identity"}
+        return Share.PART if len(counted) > 1 else found if True in counted else Share.NONE
 
 
 _BACKWARD = frozenset({Phase.BACKWARD})
 
 TUISIM = Convention(
-    "tuisim", "tuisim", "operations", "every operation of the step that runs", "the loss, given apart", everything=True,
+    "tuisim", "tuisim", "operations", "every operation of the step that runs", "the loss, given apart", _all_but(_LOSSES),
 )  # fmt: skip
 CONVENTIONS = (
     Convention(
@@ -73,8 +100,10 @@ CONVENTIONS = (
         {Kind.DENSE: _WITH_BIAS},
     ),
     Convention(
-        "ptflops", "ptflops", "MACs", "forward; a multiply-add is one, a bias one, ReLU two", "backward, update",
-        {Kind.DENSE: _WITH_BIAS, Kind.ACTIVATION: _FUNCTION},
+        "ptflops", "ptflops", "MACs",
+        "forward; a multiply-add is one, a bias one, relu, gelu, elu two, leaky_relu, silu one",
+        "other activations, backward, update",
+        {Kind.DENSE: _WITH_BIAS, Kind.ACTIVATION: _FUNCTION}, functions=_PTFLOPS,
     ),
     Convention(
         "torch_forward", "FlopCounterMode", "FLOPs", "forward; a multiply-add is two",
@@ -87,9 +116,10 @@ CONVENTIONS = (
         {Kind.DENSE: _BOTH, Kind.WEIGHT_GRADIENT: _BOTH, Kind.INPUT_GRADIENT: _BOTH},
     ),
     Convention(
-        "deepspeed", "DeepSpeed", "FLOPs", "forward, a multiply-add is two, ReLU one; backward taken as twice that",
-        "biases, update, the real backward",
-        {Kind.DENSE: _BOTH, Kind.ACTIVATION: _FUNCTION}, _BACKWARD,
+        "deepspeed", "DeepSpeed", "FLOPs",
+        "forward, a multiply-add is two, relu, leaky_relu, gelu, silu, elu one; backward taken as twice that",
+        "biases, other activations, update, the real backward",
+        {Kind.DENSE: _BOTH, Kind.ACTIVATION: _FUNCTION}, _BACKWARD, _DEEPSPEED,
     ),
     Convention(
         "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward, a multiply-add is two; backward taken as twice that",
@@ -99,44 +129,47 @@ CONVENTIONS = (
         "six_n", "6·N", "FLOPs", "6 for each parameter: 2 forward, 4 backward",
         "activations, update, the real backward", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
+    Convention(
+        "flopscope", "flopscope", "FLOPs",
+        "forward, backward and update in NumPy at this batch; each operation inside an activation, exp, log, tanh as 16",
+        "the loss, what is computed once per step", _all_but(_LOSSES | _STEP_SCALARS),
+    ),
     TUISIM,
 )  # fmt: skip
 """In the order the dial turns through them, the full ledger last."""
 
 
-def tools_per_example(config: RunConfig) -> dict[str, int | None]:
+def tools_per_example(program: StepProgram) -> dict[str, int | float]:
     """Operations per example as each public counter reports them (versions: fvcore 0.1.5, thop 0.1.1, torchinfo 1.8.0,
-    ptflops 0.7.5 with its `pytorch` backend, torch 2.13's FlopCounterMode, DeepSpeed, Epoch AI's 2:1, and 6·N)."""
-    pairs = list(zip(config.layers, config.layers[1:], strict=False))
+    ptflops 0.7.5 with its `pytorch` backend, torch 2.14's FlopCounterMode, DeepSpeed 0.19.8, Epoch AI's 2:1, 6·N, and
+    flopscope 0.12.4 for the step in NumPy's float32). All but flopscope's are the same for every batch."""
+    pairs = list(zip(program.layers, program.layers[1:], strict=False))
     products = sum(n * m for n, m in pairs)
     inner = sum(n * m for n, m in pairs[1:])
-    parameters = config.parameter_count
-    only_relu = not _unverified(config)
-    activations = sum(size for size, name in _applied(config))
+    parameters = products + sum(program.layers[1:])
     return {
         "fvcore": products,  # one per multiply-add, no bias
         "thop": products,
         "torchinfo": parameters,  # weights and biases alike
-        "ptflops": parameters + 2 * activations if only_relu else None,  # ReLU as module and again as function
+        "ptflops": parameters + _of_activations(program, _PTFLOPS),
         "torch_forward": 2 * products,
         "torch_forward_backward": 2 * (2 * products + inner),  # no input gradient for the first layer
-        "deepspeed": 3 * (2 * products + activations) if only_relu else None,  # backward taken as twice the forward
+        "deepspeed": 3 * (2 * products + _of_activations(program, _DEEPSPEED)),  # backward taken as twice the forward
         "epoch_2_to_1": 3 * 2 * products,
         "six_n": 6 * parameters,
+        "flopscope": _flopscope(program),
         "parameters": parameters,
     }
 
 
-def why_null(config: RunConfig) -> str:
-    """Why a tool's number is null for this network, in words."""
-    return f"no recorded run of it covers {', '.join(_unverified(config))}, and nothing is guessed"
+def _of_activations(program: StepProgram, per_output: Mapping[str, int]) -> int:
+    """An activation's count for each output of the layers that have it."""
+    return sum(size * per_output.get(name, 0) for size, name in zip(program.layers[1:], program.activations, strict=True))
 
 
-def _applied(config: RunConfig) -> list[tuple[int, str]]:
-    """(size, activation) of each layer that has one."""
-    return [(size, name) for size, name in zip(config.layers[1:], config.activations, strict=True) if name != "identity"]
-
-
-def _unverified(config: RunConfig) -> list[str]:
-    """The activations that the recordings do not cover."""
-    return list(dict.fromkeys(name for _, name in _applied(config) if name != "relu"))
+def _flopscope(program: StepProgram) -> int | float:
+    """The ledger's FLOPs and what its activations and derivatives are made of, of the batch over its examples."""
+    ops = [op for op in program.ops if op.kind not in _LOSSES | _STEP_SCALARS]
+    arithmetic = sum(FORMULAS[op.kind].count(op).flops for op in ops)
+    inside = _of_activations(program, {name: sum(costs) for name, costs in _FLOPSCOPE.items()})
+    return share(arithmetic + program.batch * inside, program.batch)

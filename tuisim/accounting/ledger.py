@@ -158,8 +158,8 @@ class Ledger:
         return memory_of(self.program)
 
     @cached_property
-    def tools_per_example(self) -> dict[str, int | None]:
-        return tools_per_example(self.config)
+    def tools_per_example(self) -> dict[str, int | float]:
+        return tools_per_example(self.program)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from tuisim import units
 from tuisim.accounting import Ledger, Operations
 from tuisim.accounting import count as count_operations
-from tuisim.accounting.conventions import CONVENTIONS, TUISIM, why_null
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM
 from tuisim.accounting.operations import share
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
@@ -99,10 +99,9 @@ def _tools(ledger: Ledger) -> Table:
     table.add_column("per example", justify="right", no_wrap=True)
     table.add_column("what it counts and leaves out", style="dim")
     for convention in CONVENTIONS:
-        value: float | None = ledger.tools_per_example.get(convention.key)
-        if convention is TUISIM:
-            value = share(ledger.step_total_without_loss.total, ledger.batch)
-        what = f"{convention.counts}; without {convention.leaves_out}" if value is not None else why_null(ledger.config)
-        table.add_row(convention.name, units.count(value), what, style="bold" if convention is TUISIM else None)
+        whole = convention is TUISIM
+        value = share(ledger.step_total_without_loss.total, ledger.batch) if whole else ledger.tools_per_example[convention.key]
+        what = f"{convention.counts}; without {convention.leaves_out}"
+        table.add_row(convention.name, units.count(value), what, style="bold" if whole else None)
     table.add_row("parameters", units.count(ledger.parameters), "the parameters themselves")
     return table

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from tuisim import units
 from tuisim.accounting import Ledger, Operations
-from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share, why_null
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share
 from tuisim.accounting.operations import share
 from tuisim.program import Kind, Phase
-from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Line, Span, Tone, clip, fold, spread, width_of, wrap
+from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Line, Span, Tone, fold, spread, wrap
 from tuisim.tui.widgets.plot import Marker, bar, large
 from tuisim.tui.widgets.table import Column, fits, table
 
@@ -38,8 +38,8 @@ class _Entry:
     operations: Operations
 
 
-def reported(ledger: Ledger, convention: Convention) -> float | None:
-    """What the tool says per example; none where that is not known."""
+def reported(ledger: Ledger, convention: Convention) -> float:
+    """What the tool says per example."""
     if convention is TUISIM:
         return share(ledger.step_total_without_loss.total, ledger.batch)
     return ledger.tools_per_example[convention.key]
@@ -48,7 +48,7 @@ def reported(ledger: Ledger, convention: Convention) -> float | None:
 def dial(ledger: Ledger, at: int, width: int, height: int) -> list[Line]:
     """The page for the convention at place `at`, folded to `height` lines."""
     convention = CONVENTIONS[at]
-    full = reported(ledger, TUISIM) or 0
+    full = reported(ledger, TUISIM)
     blocks = [
         Block(0, _names(at, width)),
         Block(4, [BLANK]),
@@ -75,8 +75,6 @@ def _names(at: int, width: int) -> list[Line]:
 
 def _number(ledger: Ledger, convention: Convention, full: float, width: int, height: int) -> list[Line]:
     value = reported(ledger, convention)
-    if value is None:
-        return wrap(f"{convention.name} says nothing known here: {why_null(ledger.config)}", width, Tone.WARNING)
     text = units.short_count(value, 19)
     of = f"{convention.unit} an example" + (" at this batch" if convention is TUISIM else "")
     ratio: Line = (
@@ -112,7 +110,7 @@ def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> 
     columns = [Column(head, right=False) for head in heads]
     columns += [Column(title) for title in _TITLES]
     for digits in (EXACT, SHORT):
-        rows = [_entry(entry, convention, ledger.batch, apart, digits) for entry in entries]
+        rows = [_entry(entry, convention, ledger, apart, digits) for entry in entries]
         if fits(columns, rows, width):
             break
     if not fits(columns, rows, width):  # the operations' names say their phase
@@ -121,17 +119,19 @@ def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> 
     return [*table(columns, rows, width), *spread(legend, width)]
 
 
-def _entry(entry: _Entry, convention: Convention, batch: int, apart: bool, digits: int) -> list[Span]:
-    n = entry.operations
+def _entry(entry: _Entry, convention: Convention, ledger: Ledger, apart: bool, digits: int) -> list[Span]:
+    n, every = entry.operations, ledger.program.activations
+    activations = (every[int(entry.layer) - 1],) if entry.layer else every
     counts = {scalar: getattr(n, scalar) for scalar in _SCALARS}
-    shares = {scalar: convention.share(entry.phase, entry.kind, scalar) for scalar in (*_SCALARS, "other")}
+    shares = {scalar: convention.share(entry.phase, entry.kind, scalar, activations) for scalar in (*_SCALARS, "other")}
     present = [shares[scalar] for scalar, value in (*counts.items(), ("other", n.other)) if value]
     most = min(present, key=list(Share).index)
     mark, tone = _LOOKS[most]
     off = most is Share.NONE
     cells = [(value, shares[scalar]) for scalar, value in (*counts.items(), ("other", n.other))]
     numbers = [
-        (units.short_count(share(value, batch), digits), _LOOKS[kind][1]) if value else ("·", Tone.FAINT) for value, kind in cells
+        (units.short_count(share(value, ledger.batch), digits), _LOOKS[kind][1]) if value else ("·", Tone.FAINT)
+        for value, kind in cells
     ]
     return [
         (mark, tone),
@@ -149,15 +149,13 @@ def _all(ledger: Ledger, at: int, full: float, width: int) -> list[Line]:
     names = max(len(convention.name) for convention in CONVENTIONS)
     figures = max(map(len, texts))
     room = min(MOST_BAR, width - names - figures - 14)
-    most = max(value for value in values if value is not None)
+    most = max(values)
     lines: list[Line] = []
     for i, (convention, value, text) in enumerate(zip(CONVENTIONS, values, texts, strict=True)):
         tone = Tone.ACCENT if i == at else Tone.TEXT if convention is TUISIM else Tone.DIM
-        ratio = "" if value is None else f"{value / full:.2f} ×"
+        ratio = f"{value / full:.2f} ×"
         line: Line = ((f"{convention.name:<{names}}  {text:>{figures}}  {ratio:>8}", tone),)
-        if value is None:
-            line = (*line, (clip("  " + why_null(ledger.config), max(0, width - width_of(line))), Tone.DIM))
-        elif room >= LEAST_BAR:
+        if room >= LEAST_BAR:
             filled = bar(value / most, room, Marker.BLOCK)[0]
             line = (*line, ("  ", Tone.TEXT), (filled, tone))
         lines.append(line)

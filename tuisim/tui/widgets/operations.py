@@ -117,9 +117,8 @@ class OperationsView:
 
     def _tools(self, width: int) -> list[Line]:
         """The same network as other tools would count it."""
-        found = {name: n for name, n in self._ledger.tools_per_example.items() if n is not None}
         pieces: list[Line] = [
             ((_TOOLS.get(name, name.replace("_", " ")) + " ", Tone.DIM), (units.short_count(n, 13), Tone.TEXT))
-            for name, n in found.items()
+            for name, n in self._ledger.tools_per_example.items()
         ]
         return spread([(("others count per example:", Tone.DIM),), *pieces], width, gap=2)
