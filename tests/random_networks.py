@@ -17,7 +17,6 @@ RECORD = Path(__file__).parent / "oracle" / "random_networks.npz"
 TOLERANCE = 1e-9
 ROUNDING = 3
 """A run whose reference is moved by rounding alone may be off by so many times that, where it is more than TOLERANCE."""
-HYPERPARAMETERS = ("momentum", "beta1", "beta2", "epsilon", "rmsprop_decay")
 
 
 def uniform(rng, *shape):
