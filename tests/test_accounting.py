@@ -54,14 +54,14 @@ def test_the_other_tools_for_every_activation(case):
 
 def flopscope_config(case):
     names = ("loss", "optimizer", "clip_norm", "weight_decay")
-    return activated(case, batch_size=case["batch"], **{name: case[name] for name in names})
+    return activated(case, batch_size=case["batch"], subnormals="keep", **{name: case[name] for name in names})
 
 
 @pytest.mark.parametrize("case", FLOPSCOPE["cases"], ids=lambda case: f"{case['layers']} b{case['batch']} {case['optimizer']}")
 def test_flopscope_as_recorded(case):
     """Its number, and the ledger's arithmetic phase by phase wherever both count the same thing."""
     ledger, counted = count(flopscope_config(case)), {phase: sum(ops.values()) for phase, ops in case["flops"].items()}
-    if case["optimizer"] in ("adam", "adamw") and FORMULAS[Kind.ADAM].text.endswith("÷ P  √ P"):
+    if case["optimizer"] in ("adam", "adamw") and ledger.per_step[Phase.UPDATE].divide < 2 * ledger.parameters:
         counted["update"] -= ledger.parameters  # recorded in PyTorch's form, with a division more than Kingma's short one
     step = counted["forward"] + counted["backward"] + counted["update"]
     assert ledger.tools_per_example["flopscope"] * case["batch"] == pytest.approx(step, rel=1e-15)

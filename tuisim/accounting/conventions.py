@@ -28,8 +28,8 @@ _BOTH = {"multiply": Share.COUNTED, "add": Share.COUNTED}
 _WITH_BIAS = {"multiply": Share.COUNTED, "add": Share.PART}
 _FUNCTION = {"activation": Share.COUNTED}
 _LOSSES = frozenset({Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY})
-_STEP_SCALARS = frozenset({Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION})
-"""Computed once per step, in NumPy code as Python numbers."""
+_NOT_IN_NUMPY = frozenset({Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION, Kind.FLUSH_SUBNORMALS})
+"""In a step written in NumPy, what is computed once per step is Python's own numbers, and nothing is flushed."""
 
 
 def _all_but(left_out: frozenset[Kind]) -> dict[Kind, Mapping[str, Share]]:
@@ -132,7 +132,7 @@ CONVENTIONS = (
     Convention(
         "flopscope", "flopscope", "FLOPs",
         "forward, backward and update in NumPy at this batch; each operation inside an activation, exp, log, tanh as 16",
-        "the loss, what is computed once per step", _all_but(_LOSSES | _STEP_SCALARS),
+        "the loss, what is computed once per step, flushing subnormals", _all_but(_LOSSES | _NOT_IN_NUMPY),
     ),
     TUISIM,
 )  # fmt: skip
@@ -169,7 +169,7 @@ def _of_activations(program: StepProgram, per_output: Mapping[str, int]) -> int:
 
 def _flopscope(program: StepProgram) -> int | float:
     """The ledger's FLOPs and what its activations and derivatives are made of, of the batch over its examples."""
-    ops = [op for op in program.ops if op.kind not in _LOSSES | _STEP_SCALARS]
+    ops = [op for op in program.ops if op.kind not in _LOSSES | _NOT_IN_NUMPY]
     arithmetic = sum(FORMULAS[op.kind].count(op).flops for op in ops)
     inside = _of_activations(program, {name: sum(costs) for name, costs in _FLOPSCOPE.items()})
     return share(arithmetic + program.batch * inside, program.batch)
