@@ -103,10 +103,19 @@ def rmsprop(theta, g, state):
     return theta - 0.01 * g / (np.sqrt(s) + 1e-8)
 
 
+def moments(g, state):
+    return 0.9 * state["m"] + 0.1 * g, 0.999 * state["s"] + 0.001 * g * g
+
+
 def adam(theta, g, state):
-    """PyTorch's form: √v is divided by √(1 − β₂ᵗ) before ε is added."""
-    m = 0.9 * state["m"] + 0.1 * g
-    v = 0.999 * state["s"] + 0.001 * g * g
+    """The short form of Kingma & Ba (2015, section 2), with both bias corrections in the rate and in ε."""
+    m, v = moments(g, state)
+    return theta - 0.001 * m / (np.sqrt(v) + 1e-8)
+
+
+def adam_of_pytorch(theta, g, state):
+    """√v is divided by √(1 − β₂ᵗ) before ε is added."""
+    m, v = moments(g, state)
     return theta - 0.001 * (m / (np.sqrt(v) / 0.03 + 1e-8))
 
 
@@ -151,6 +160,7 @@ def backward(layers, da, parameters, activations):
 
 
 def update(flat, gradients, case, states):
+    update_rule = adam_of_pytorch if case.get("form") == "pytorch" else OPTIMIZERS[case["optimizer"]]
     if case["clip_norm"]:
         squares, *others = (np.einsum("ij,ij->" if g.ndim == 2 else "i,i->", g, g) for g in gradients)
         for other in others:
@@ -162,7 +172,7 @@ def update(flat, gradients, case, states):
             theta = theta * 0.999  # noqa: PLW2901
         elif case["weight_decay"]:
             g = g + case["weight_decay"] * theta  # noqa: PLW2901
-        OPTIMIZERS[case["optimizer"]](theta, g, state)
+        update_rule(theta, g, state)
 
 
 def record(case):
@@ -192,6 +202,8 @@ def cases():
         yield plain | {"layers": [7, 5, 3], "batch": 4, "activations": [name, "identity"]}
     for name in OPTIMIZERS:
         yield question | {"optimizer": name, "weight_decay": 0.01}
+    for name in ("adam", "adamw"):
+        yield question | {"optimizer": name, "form": "pytorch"}
     for name in LOSSES:
         yield question | {"loss": name, "layers": [5, 4], "activations": ["identity"], "batch": 6}
     chance = random.Random(0)
