@@ -462,7 +462,7 @@ def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):
     """BLAS makes it, with as many threads as the machine has cores unless it is held to one."""
     found: list[int | None] = []
     kept = peaks._best
-    monkeypatch.setattr(peaks, "_best", lambda call: found.append(threads()) or kept(call))
+    monkeypatch.setattr(peaks, "_best", lambda *timed: found.append(threads()) or kept(*timed))
     peaks.peaks.cache_clear()
     assert peaks.peaks_of(get_backend("scalar"), "float32", 1).dtype == "float64"
     peaks.peaks.cache_clear()

@@ -15,13 +15,15 @@ import numpy as np
 from tuisim.backends import Backend, OnDevice, computes_with
 from tuisim.backends.numpy.blas import Blas, blas, limits
 from tuisim.backends.protocol import Ceilings
+from tuisim.measure.caches import caches
+from tuisim.measure.ceiling import Ceiling, relative_spread
 
-MATRIX = 768
-"""Side of the square matrix product: large enough to be at full rate, small enough for a tenth of a second."""
-COPY_BYTES = 64 << 20
-"""Bytes copied: several times a last-level cache."""
+MATRICES = (384, 768)
+"""Sides of the square matrix products: the first ends before a busy system interrupts it, the second has work for many threads."""
+COPY_BYTES, MAX_COPY_BYTES = 64 << 20, 512 << 20
+"""Bytes copied: at least so many, and as many as the last-level cache holds, up to the second."""
 BUDGET = 0.25
-"""Seconds given to each measurement; the best of the repeats counts, since a ceiling is what the machine can do."""
+"""Seconds given to the products and to the copy; the best of the repeats counts, since a ceiling is what the machine can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,24 @@ class Peaks:
     """The library; none where a device of its own computed."""
     device: str = ""
     """That device."""
+    flops_spread: float = 0.0
+    """Half the interquartile range of the repeats, relative to their median; 0 if not known."""
+    bytes_spread: float = 0.0
+    level: str = ""
+    """The level of memory that `bytes_per_second` is of; blank for a large copy."""
+
+    @property
+    def products(self) -> Ceiling:
+        """The ceiling of arithmetic."""
+        threads = None if self.device else self.threads
+        return Ceiling(self.flops_per_second, self.flops_spread, "square matrix product", threads, self.dtype)
+
+    @property
+    def copies(self) -> Ceiling:
+        """The ceiling of large copies; NumPy makes one on one thread."""
+        if self.device:
+            return Ceiling(self.bytes_per_second, self.bytes_spread, "copy on the device", None, "float64")
+        return Ceiling(self.bytes_per_second, self.bytes_spread, "NumPy copy", 1, "float64", self.level)
 
 
 _on_devices: dict[tuple[str, str], Ceilings] = {}
@@ -59,33 +79,52 @@ def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
 @cache
 def peaks(dtype: str, threads: int) -> Peaks:
     """Measure once per dtype and thread count."""
-    rng = np.random.default_rng(0)
-    a = rng.standard_normal((MATRIX, MATRIX)).astype(dtype)
-    b = rng.standard_normal((MATRIX, MATRIX)).astype(dtype)
-    product = np.empty_like(a)
     with limits.hold(threads):  # the backend's own limit need not be BLAS's
-        matrix_seconds = _best(lambda: np.dot(a, b, out=product))
-    source = np.ones(COPY_BYTES // 8)
-    target = np.zeros_like(source)
-    copy_seconds = _best(lambda: np.copyto(target, source))
+        flops, matrix_spread = max(_products(dtype, side) for side in MATRICES)
+    copied, copy_spread = _copies()
     return Peaks(
         dtype=dtype,
         threads=threads,
-        flops_per_second=2 * MATRIX**3 / matrix_seconds,
-        bytes_per_second=2 * source.nbytes / copy_seconds,
+        flops_per_second=flops,
+        bytes_per_second=copied,
         blas=blas(),
+        flops_spread=matrix_spread,
+        bytes_spread=copy_spread,
     )
 
 
-def _best(call: Callable[[], object]) -> float:
-    """Least seconds of one call of `call` within the budget, after one call to warm up."""
+def _products(dtype: str, side: int) -> tuple[float, float]:
+    """Return FLOPs per second of a square product, and the relative spread."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((side, side)).astype(dtype) for _ in range(2))
+    product = np.empty_like(a)
+    seconds, spread = _best(lambda: np.dot(a, b, out=product), BUDGET / len(MATRICES))
+    return 2 * side**3 / seconds, spread
+
+
+@cache
+def _copies() -> tuple[float, float]:
+    """Return bytes per second of a large copy, read and written, and the relative spread."""
+    source = np.ones(copy_bytes() // 8)
+    target = np.zeros_like(source)
+    seconds, spread = _best(lambda: np.copyto(target, source), BUDGET)
+    return 2 * source.nbytes / seconds, spread
+
+
+def copy_bytes() -> int:
+    """Return the bytes of a copy that no cache holds."""
+    return min(max(COPY_BYTES, *(one.size for one in caches())), MAX_COPY_BYTES)
+
+
+def _best(call: Callable[[], object], budget: float) -> tuple[float, float]:
+    """Return the least seconds of one call of `call` within the `budget`, after one to warm up, and the relative spread of all."""
     call()
-    best = float("inf")
-    until = time.perf_counter() + BUDGET
+    taken: list[float] = []
+    until = time.perf_counter() + budget
     while True:
         start = time.perf_counter()
         call()
         end = time.perf_counter()
-        best = min(best, end - start)
+        taken.append(end - start)
         if end > until:
-            return best
+            return min(taken), relative_spread(taken)

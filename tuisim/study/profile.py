@@ -20,8 +20,11 @@ from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
 from tuisim.errors import RunError
 from tuisim.marks import Mark
+from tuisim.measure.ceiling import Ceiling
 from tuisim.measure.peaks import Peaks, peaks_of
-from tuisim.program import Op
+from tuisim.measure.roofs import roofs_of
+from tuisim.predict.work import PRODUCTS
+from tuisim.program import Kind, Op, StepProgram
 from tuisim.study.environment import environment
 from tuisim.study.steptime import Wanted, least_seconds, spread
 
@@ -49,6 +52,8 @@ class OpTime:
     """Half the range that holds the middle 80 %."""
     floor: float
     """Seconds of the same operation where batch and widths are one: what calling it takes."""
+    working_set: int
+    """Bytes of the buffers it reads or writes, each once."""
 
     @property
     def bytes(self) -> int:
@@ -84,6 +89,7 @@ class OpTime:
             "counts": self.row.operations.as_dict(),
             "bytes_read": self.row.bytes_read,
             "bytes_written": self.row.bytes_written,
+            "working_set_bytes": self.working_set,
             "intensity": self.intensity,
             "seconds": self.seconds,
             "spread": self.spread,
@@ -110,6 +116,36 @@ class Profile:
     samples: int
     """Steps that were split."""
     peaks: Peaks
+    step_bytes: int
+    """Of all buffers of the step."""
+    roofs: tuple[Ceiling, ...] = ()
+    """Memory ceilings by level, of one thread and of as many as the matrix products use; empty if the caches are not known."""
+
+    def memory_roof(self, one: OpTime) -> Ceiling:
+        """Return the ceiling of the innermost level that holds all buffers of `one` at once: none of them can come from a
+        faster one in full, whereas the reuse distance within the step would give a lower roof, which buffers left in a cache
+        by the operation before exceed.
+        """
+        threads = self.peaks.threads if one.op.kind in PRODUCTS else 1
+        return self._level(one.working_set, threads) or self.peaks.copies
+
+    def inner_roof(self, one: OpTime) -> Ceiling | None:
+        """Return the ceiling of the next faster level, which may hold a part of the buffers of `one`; None if there is none."""
+        roof = self.memory_roof(one)
+        inner = [other for other in self.roofs if other.threads == roof.threads and other.holds and other.holds < one.working_set]
+        return inner[-1] if inner else None
+
+    @cached_property
+    def step_peaks(self) -> Peaks:
+        """The peaks with the memory rate of the level that holds the whole step: between two steps every buffer stays there."""
+        found = self._level(self.step_bytes, 1)
+        if found is None:
+            return self.peaks
+        return replace(self.peaks, bytes_per_second=found.per_second, bytes_spread=found.spread, level=found.level)
+
+    def _level(self, size: int, threads: int) -> Ceiling | None:
+        known = (roof for roof in self.roofs if roof.threads == threads and (roof.holds is None or size <= roof.holds))
+        return next(known, None)
 
     @cached_property
     def split_seconds(self) -> float:
@@ -157,11 +193,14 @@ class Profile:
             "operations": [one.to_dict() | {"share": self.share(one)} for one in self.operations],
             "step_seconds": self.step_seconds,
             "step_spread": self.step_spread,
+            "step_bytes": self.step_bytes,
             "outside_seconds": self.outside,
             "samples": self.samples,
             "peaks": {
                 "flops_per_second": self.peaks.flops_per_second,
                 "bytes_per_second": self.peaks.bytes_per_second,
+                "flops_spread": self.peaks.flops_spread,
+                "bytes_spread": self.peaks.bytes_spread,
                 "of": self.denominator,
             },
             "notes": list(self.notes),
@@ -175,7 +214,7 @@ _MARKS: dict[str, Mark] = (
     | dict.fromkeys(
         (
             "operations[].layer", "operations[].counts", "operations[].bytes_read", "operations[].bytes_written",
-            "operations[].intensity", "samples",
+            "operations[].working_set_bytes", "operations[].intensity", "samples", "step_bytes",
         ),
         Mark.COUNTED,
     )
@@ -202,15 +241,26 @@ def profile(config: RunConfig, wanted: Wanted = lambda: True, tell: Callable[[fl
     with backend.threads(config.threads):
         _check_length(least_seconds(config.backend, ledger), " or more")
         peaks = peaks_of(backend, config.dtype, config.threads)
+        roofs = roofs_of(backend, peaks, config.threads)
         subject = Subject(config, ledger.batch)
         _check_length(subject.single)
         whole, splits, smallest = _rounds(subject, Subject(_smallest(config), 1), wanted, tell)
     floors, columns = map(median, zip(*smallest, strict=True)), zip(*splits, strict=True)
     operations = tuple(
-        OpTime(op, row, median(seconds), spread(seconds), floor)
+        OpTime(op, row, median(seconds), spread(seconds), floor, working_set(ledger.program, op))
         for op, row, seconds, floor in zip(ledger.program.ops, ledger.rows, columns, floors, strict=True)
     )
-    return Profile(config, ledger.batch, subject.device, operations, median(whole), spread(whole), len(splits), peaks)
+    step_bytes = working_set(ledger.program, *ledger.program.ops)
+    return Profile(
+        config, ledger.batch, subject.device, operations, median(whole), spread(whole), len(splits), peaks, step_bytes, roofs
+    )
+
+
+def working_set(program: StepProgram, *ops: Op) -> int:
+    """Return the bytes of all buffers that `ops` touch, each once; a gather also touches the rows of the data it copies."""
+    names = {name for op in ops for name in (*op.reads, *op.writes)}
+    rows = sum(program.nbytes(name) for op in ops if op.kind is Kind.GATHER for name in op.writes)
+    return rows + sum(map(program.nbytes, names - {part for part in names if program.buffers[part].part_of in names}))
 
 
 def _rounds(

@@ -1,17 +1,18 @@
 """The roofline of a profile: this machine's measured roofs, and each operation of the step as a dot beneath them.
 
-After Williams, Waterman & Patterson (2009), "Roofline: an insightful visual performance model". The memory's roof is a copy's, so
-what stays in a cache may rise above it. It draws nothing.
+After Williams, Waterman & Patterson (2009), "Roofline: an insightful visual performance model", with a memory roof per cache level
+as in Ilic, Pratas & Sousa (2014), "Cache-aware roofline model". It draws nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from tuisim import units
 from tuisim.marks import Mark
-from tuisim.measure.peaks import Peaks
+from tuisim.measure.ceiling import Ceiling, above_words
 from tuisim.study.limits import SCALARS, Limit, help_words, limit
 from tuisim.study.profile import OpTime, Profile
 
@@ -53,9 +54,27 @@ class Dot:
     bound: Bound | None
     """None where it is about a few numbers only."""
     of_roof: float | None
-    """Share of that roof; above 1 where operands stay in a cache."""
+    """Share of that roof."""
+    ceiling: Ceiling | None
+    """The roof itself: FLOP/s, or bytes/s of the level that holds the operation's buffers."""
+    memory: Ceiling
+    """The memory roof of that level, whichever of the two is the lower one."""
+    above: str | None
+    """Explanation of a rate above its roof beyond the measured spread; None if it is not, or if the caches are not known."""
     limit: Limit
     help: str
+
+    @property
+    def roof(self) -> str:
+        """The roof's name: `L2`, `DRAM`, `compute`; `memory` if the caches are not known. Blank without a roof."""
+        if self.bound is Bound.MEMORY and self.ceiling is not None and self.ceiling.level:
+            return self.ceiling.level
+        return self.bound.value if self.bound else ""
+
+    @property
+    def judged(self) -> bool:
+        """Whether it can be told that the rate is above its roof."""
+        return self.of_roof is not None and self.ceiling is not None and self.roof != Bound.MEMORY
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -74,7 +93,12 @@ class Dot:
             "flops_per_second": self.time.flops_per_second,
             "bytes_per_second": self.time.bytes_per_second,
             "bound": self.bound.value if self.bound else None,
+            "level": self.memory.level or None if self.bound else None,
+            "roof": self.ceiling.per_second if self.ceiling else None,
+            "roof_spread": self.ceiling.spread if self.ceiling else None,
             "of_roof": self.of_roof,
+            "above_roof": self.above is not None if self.judged else None,
+            "above_roof_reason": self.above,
             "limit": self.limit.value,
             "help": self.help,
         }
@@ -88,6 +112,17 @@ class Roofline:
     of: str
     """Whose roofs: the library, kernel, threads and dtype."""
     dots: tuple[Dot, ...]
+    levels: tuple[Ceiling, ...] = ()
+    """Memory ceilings by level; empty if the caches are not known."""
+
+    def levels_for(self, dot: Dot) -> tuple[Ceiling, ...]:
+        """Return the memory ceilings measured with the threads that an operation uses."""
+        return tuple(level for level in self.levels if level.threads == dot.memory.threads)
+
+    @property
+    def above(self) -> tuple[Dot, ...]:
+        """The operations above their roofs."""
+        return tuple(dot for dot in self.dots if dot.above is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `marks` says what kind of number each is."""
@@ -97,12 +132,15 @@ class Roofline:
                 "bytes_per_second": self.roofs.bytes_per_second,
                 "ridge": self.roofs.ridge,
                 "of": self.of,
+                "levels": [level.to_dict() | {"ridge": self.roofs.flops_per_second / level.per_second} for level in self.levels],
             },
             "dots": [dot.to_dict() for dot in self.dots],
             "marks": {
                 "roofs": Mark.MEASURED, "dots[].layer": Mark.COUNTED, "dots[].intensity": Mark.COUNTED,
                 "dots[].flops_per_second": Mark.MEASURED, "dots[].bytes_per_second": Mark.MEASURED,
                 "dots[].of_roof": Mark.MEASURED,
+                "dots[].roof": Mark.MEASURED, "dots[].roof_spread": Mark.MEASURED,
+                "roofs.levels[].holds_bytes": Mark.PUBLISHED, "roofs.levels[].threads": Mark.GIVEN,
             },
         }  # fmt: skip
 
@@ -110,22 +148,39 @@ class Roofline:
 def roofline(profile: Profile) -> Roofline:
     """The roofs of the profile's peaks, and a dot for each operation."""
     roofs = Roofs(profile.peaks.flops_per_second, profile.peaks.bytes_per_second)
-    backend = profile.config.backend
-    dots = tuple(_dot(one, profile.share(one), roofs, profile.peaks, backend) for one in profile.operations)
-    return Roofline(roofs, profile.denominator, dots)
+    dots = tuple(_dot(one, profile) for one in profile.operations)
+    return Roofline(roofs, profile.denominator, dots, profile.roofs)
 
 
-def _dot(one: OpTime, share: float, roofs: Roofs, peaks: Peaks, backend: str) -> Dot:
+def _dot(one: OpTime, profile: Profile) -> Dot:
+    memory = profile.memory_roof(one)
     bound: Bound | None = None
+    ceiling: Ceiling | None = None
     of_roof: float | None = None
     if one.op.kind not in SCALARS and one.bytes:
-        bound = roofs.bound(one.intensity or 0.0)
-        if one.intensity:
-            of_roof = _ratio(one.flops_per_second, roofs.at(one.intensity))
-        else:
-            of_roof = _ratio(one.bytes_per_second, roofs.bytes_per_second)
-    return Dot(one, share, bound, of_roof, limit(one, peaks, backend), help_words(one, peaks, backend))
+        bound = Roofs(profile.peaks.flops_per_second, memory.per_second).bound(one.intensity or 0.0)
+        ceiling = memory if bound is Bound.MEMORY else profile.peaks.products
+        rate = one.bytes_per_second if bound is Bound.MEMORY else one.flops_per_second
+        of_roof = None if rate is None else ceiling.share(rate)
+    limits = profile.step_peaks, profile.config.backend
+    dot = Dot(one, profile.share(one), bound, of_roof, ceiling, memory, None, limit(one, *limits), help_words(one, *limits))
+    return replace(dot, above=_above(dot, profile)) if dot.judged else dot
 
 
-def _ratio(rate: float | None, roof: float) -> float | None:
-    return None if rate is None else rate / roof
+def _above(dot: Dot, profile: Profile) -> str | None:
+    """Explain a rate above its roof; None if it is below, or within the roof's measured spread."""
+    one, ceiling = dot.time, dot.ceiling
+    assert ceiling is not None and dot.of_roof is not None
+    rate = dot.of_roof * ceiling.per_second
+    if not ceiling.exceeded_by(rate):
+        return None
+    name = f"the {dot.roof} roof"
+    if not ceiling.exceeded_by(rate * one.seconds / (one.seconds + one.spread)):
+        return f"above {name}, but the spread of its own time, ± {units.duration(one.spread)}, reaches the roof"
+    inner = profile.inner_roof(one) if dot.bound is Bound.MEMORY else None
+    if inner is not None and inner.holds is not None:
+        share = inner.holds / one.working_set
+        if not ceiling.exceeded_by(rate * (1 - share) + ceiling.per_second * rate * share / inner.per_second):
+            held = f"{units.size(inner.holds)} of its {units.size(one.working_set)}"
+            return f"above {name}: up to {held} can still be in {inner.level} from the operation before"
+    return above_words(ceiling, name)

@@ -153,7 +153,7 @@ def _worst(splits: list[_Split], profile: Profile, calls: bool = False) -> str:
     worst = max(splits, key=lambda split: split.one.seconds if calls else split.left, default=None)
     if worst is None or worst.one.seconds <= 0:
         return ""
-    row, peaks, backend = worst.one.row, profile.peaks, profile.config.backend
+    row, peaks, backend = worst.one.row, profile.step_peaks, profile.config.backend
     words = help_words(worst.one, peaks, backend, None if calls else beyond_call(worst.one, peaks, backend))
     return f"{row.what}, layer {row.layer}: {words}" if row.layer else f"{row.what}: {words}"
 

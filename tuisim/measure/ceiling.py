@@ -1,0 +1,70 @@
+"""A measured ceiling: a rate, its spread, and the conditions it was measured under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The best rate of repeated measurements."""
+
+    per_second: float
+    """FLOPs or bytes."""
+    spread: float
+    """Half the interquartile range of the repeats, relative to their median."""
+    kernel: str
+    """Who set it: `NumPy copy`."""
+    threads: int | None
+    """None on a device of its own."""
+    dtype: str
+    level: str = ""
+    """L1 to L3 or DRAM; blank for arithmetic, and for a memory whose caches are not known."""
+    holds: int | None = None
+    """Bytes that those threads have at that level; None if unlimited."""
+
+    @property
+    def conditions(self) -> str:
+        """Kernel, threads, dtype and spread, in words."""
+        threads = "" if self.threads is None else f", {self.threads} thread{'s' * (self.threads != 1)}"
+        return f"{self.kernel}{threads}, {self.dtype}, ± {100 * self.spread:.0f} %"
+
+    def share(self, rate: float) -> float:
+        return rate / self.per_second
+
+    def exceeded_by(self, rate: float) -> bool:
+        """Return whether a rate is above the ceiling beyond its spread."""
+        return rate > self.per_second * (1 + self.spread)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "level": self.level or None,
+            "holds_bytes": self.holds,
+            "per_second": self.per_second,
+            "spread": self.spread,
+            "kernel": self.kernel,
+            "threads": self.threads,
+            "dtype": self.dtype,
+        }
+
+
+ABOVE = "▲"
+"""Stands beside a share that is above its ceiling beyond the measured spread."""
+
+
+def above_words(ceiling: Ceiling, name: str) -> str:
+    """Explain a rate above `ceiling`, as far as anything is known about it."""
+    return (
+        f"above {name}, which was measured at another moment ({ceiling.conditions}): "
+        "the clock rate differs or this kernel is faster"
+    )
+
+
+def relative_spread(values: Sequence[float]) -> float:
+    """Return half the interquartile range over the median."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    return float((high - low) / (2 * middle)) if middle > 0 else 0.0
