@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dissected import NET, PEAKS, dissected, one_of
+from dissected import NET, PEAKS, ROOFS, dissected, one_of
 from test_marks import unmarked
 
 from tuisim import RunConfig, count
@@ -18,12 +18,13 @@ from tuisim.cli import profile as command
 from tuisim.engine import subject as engine_subject
 from tuisim.errors import BackendError, ConfigError, ExitCode, RunError
 from tuisim.marks import Mark
+from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Phase
 from tuisim.study import profile as profiling
 from tuisim.study.limits import Limit, beyond_call, help_words, limit
 from tuisim.study.profile import profile
 from tuisim.study.profile_worker import ProfileWorker
-from tuisim.study.roofline import Bound, Roofs, roofline
+from tuisim.study.roofline import Bound, Dot, Roofs, roofline
 
 SMALL = RunConfig(layers=(5, 4, 3), batch_size=8, threads=1)
 OPERATIONS = len(count(SMALL).program.ops)
@@ -60,6 +61,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Told]:
 
     monkeypatch.setattr(profiling, "Subject", make)
     monkeypatch.setattr(profiling, "peaks_of", lambda *_: PEAKS)
+    monkeypatch.setattr(profiling, "roofs_of", lambda *_: ())
     monkeypatch.setattr(profiling, "SECONDS", 0.0)
     monkeypatch.setattr(profiling, "SMALLEST_SECONDS", 0.0)
     return made
@@ -69,6 +71,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Told]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real steps, few of them."""
     monkeypatch.setattr(profiling, "peaks_of", lambda *_: PEAKS)
+    monkeypatch.setattr(profiling, "roofs_of", lambda *_: ())
     monkeypatch.setattr(profiling, "SECONDS", 0.0)
     monkeypatch.setattr(profiling, "SMALLEST_SECONDS", 0.0)
     monkeypatch.setattr(engine_subject, "BUDGET", 0.0)
@@ -188,6 +191,98 @@ def test_each_operation_against_its_roof():
     assert found.of == "OpenBLAS 0.3.31 SkylakeX ×1, float32"
 
 
+def dot_of(kind: Kind, layer: int | None = None, **changes: Any) -> Dot:
+    """The dot of one operation, with a memory roof per cache level."""
+    dots = roofline(dissected(**({"roofs": ROOFS} | changes))).dots
+    return next(dot for dot in dots if dot.time.op.kind is kind and layer in (None, dot.time.op.layer))
+
+
+@pytest.mark.parametrize(("batch", "level"), [(32, "L1"), (512, "L2"), (16_384, "L3"), (262_144, "DRAM")], ids=str)
+def test_the_level_is_the_innermost_that_holds_the_operations_buffers(batch, level):
+    dot = dot_of(Kind.ACTIVATION, config=replace(NET, batch_size=batch, examples=batch))
+    assert dot.time.working_set == 2 * batch * 32 * 4
+    assert dot.memory.level == dot.roof == level
+    assert dot.of_roof == pytest.approx(dot.time.bytes_per_second / dot.memory.per_second)
+
+
+def test_a_buffer_that_is_read_and_written_is_in_the_working_set_once():
+    update = one_of(dissected(), Kind.SGD, 1)
+    assert update.bytes == 3 * update.op.parameters * 4
+    assert update.working_set == 2 * update.op.parameters * 4
+    gather = one_of(dissected(), Kind.GATHER)
+    assert gather.working_set == gather.bytes
+
+
+def test_an_operation_in_l1_is_below_the_roof_of_l1_whatever_a_large_copy_reaches():
+    dot = dot_of(Kind.ACTIVATION, seconds={Kind.ACTIVATION: 8_192 / 200e9})
+    assert dot.time.bytes_per_second == pytest.approx(20 * 10e9), "of a large copy"
+    assert dot.of_roof == pytest.approx(200 / 320)
+    assert dot.above is None
+    assert dot.to_dict()["level"] == "L1"
+    assert dot.to_dict()["above_roof"] is False
+
+
+def test_a_rate_above_its_roof_beyond_the_spread_is_marked_and_explained():
+    within = dot_of(Kind.ACTIVATION, seconds={Kind.ACTIVATION: 8_192 / 325e9}).to_dict()
+    assert (within["above_roof"], within["above_roof_reason"]) == (False, None)
+    slow = replace(ROOFS[0], per_second=1e9)
+    above = dot_of(Kind.ACTIVATION, roofs=(slow, *ROOFS[1:])).to_dict()
+    assert above["above_roof"] is True
+    assert above["of_roof"] == pytest.approx(8_192 / 3e-6 / 1e9)
+    assert above["above_roof_reason"].startswith(
+        "above the L1 roof, which was measured at another moment (NumPy copy and add, 1 "
+    )
+    product = dot_of(Kind.DENSE, 1, peaks=replace(PEAKS, flops_per_second=20e9))
+    assert product.bound is Bound.COMPUTE
+    assert product.above is not None
+    assert product.above.startswith("above the compute roof")
+
+
+def test_a_rate_above_its_roof_within_its_own_spread_says_so():
+    dot = dot_of(Kind.ACTIVATION, seconds={Kind.ACTIVATION: 8_192 / 400e9})
+    assert dot.above is not None
+    assert "within the spreads of its own time (± 100 ns)" in dot.above
+
+
+def test_what_an_inner_level_can_still_hold_is_an_explanation_as_far_as_it_reaches():
+    config = replace(NET, batch_size=160, examples=160)
+    size = 2 * 160 * 32 * 4
+    roofs = tuple(replace(roof, per_second=roof.per_second / 100) for roof in ROOFS)
+    between, beyond = (
+        dot_of(Kind.ACTIVATION, config=config, roofs=roofs, seconds={Kind.ACTIVATION: size / rate}) for rate in (2.4e9, 9e9)
+    )
+    assert between.above == "above the L2 roof: up to 32.0 KiB of its 40.0 KiB can still be in L1 from the operation before"
+    assert beyond.above is not None
+    assert "another moment" in beyond.above
+
+
+def test_products_stand_against_the_roofs_of_their_threads():
+    four = tuple(replace(roof, threads=4, per_second=3 * roof.per_second) for roof in ROOFS)
+    found = roofline(dissected(roofs=(*ROOFS, *four), peaks=replace(PEAKS, threads=4)))
+    for dot in found.dots:
+        assert dot.memory.threads == (4 if dot.time.op.kind in PRODUCTS else 1)
+        assert {level.threads for level in found.levels_for(dot)} == {dot.memory.threads}
+
+
+def test_without_caches_there_is_a_copys_roof_and_no_claim():
+    dot = dot_of(Kind.ACTIVATION, roofs=(), seconds={Kind.ACTIVATION: 1e-9})
+    assert dot.of_roof == pytest.approx(8_192 / 1e-9 / 10e9)
+    assert dot.roof == "memory"
+    assert dot.above is None
+    plain = dot.to_dict()
+    assert (plain["level"], plain["above_roof"], plain["above_roof_reason"]) == (None, None, None)
+
+
+def test_what_limits_an_operation_is_told_by_the_level_that_holds_the_step():
+    found = dissected(roofs=ROOFS, seconds={Kind.BIAS_GRADIENT: 8e-7}, floors={Kind.BIAS_GRADIENT: 0.0})
+    assert found.step_bytes > 32 << 10
+    assert found.step_peaks.level == "L2"
+    one = one_of(found, Kind.BIAS_GRADIENT, 1)
+    assert limit(one, PEAKS, "numpy") is Limit.MEMORY, "as fast as a large copy"
+    assert limit(one, found.step_peaks, "numpy") is Limit.PASSES
+    assert "below a copy's in L2" in help_words(one, found.step_peaks, "numpy")
+
+
 def test_what_computes_nothing_has_a_bandwidth_and_no_dot():
     gather = roofline(dissected()).dots[0]
     assert gather.time.op.kind is Kind.GATHER
@@ -256,8 +351,12 @@ def test_beyond_the_call_a_product_is_still_a_product():
 
 @pytest.mark.parametrize(
     "found",
-    [dissected(), dissected(replace(NET, optimizer="adam", clip_norm=1.0), {Kind.ADAM: 0.0}, outside=-2e-6)],
-    ids=["plain", "with what is not known"],
+    [
+        dissected(),
+        dissected(replace(NET, optimizer="adam", clip_norm=1.0), {Kind.ADAM: 0.0}, outside=-2e-6),
+        dissected(roofs=ROOFS, seconds={Kind.SGD: 1e-9}),
+    ],
+    ids=["plain", "with what is not known", "with a roof per level"],
 )
 def test_every_number_of_the_document_is_finite_and_marked(found):
     plain = json.loads(json.dumps(command.document(found), allow_nan=False))
@@ -277,6 +376,16 @@ def test_the_command_in_words(columns, told, capsys, monkeypatch):
                   "SkylakeX ×1, float32", "note: operation by operation"):  # fmt: skip
         assert words in shown
     assert ("B/s" in shown.split("a·W")[0]) == (columns == "140")
+
+
+def test_the_command_names_the_level_and_explains_what_is_above(told, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setattr(profiling, "roofs_of", lambda *_: (replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
+    assert command.profile("5-4-3") == ExitCode.DONE
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "L1 1.00 MB/s, L2 160 GB/s, L3 80.0 GB/s, DRAM 10.0 GB/s (NumPy copy and add, 1 thread)" in shown
+    assert "% ▲ L1" in shown
+    assert "▲ activations 1: above the L1 roof" in shown
 
 
 def test_the_command_as_a_document(told, capsys):

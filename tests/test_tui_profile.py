@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import shell
-from dissected import NET, dissected
+from dissected import NET, ROOFS, dissected
 from shell import Studio, studying
 from test_marks import said
 from textual.pilot import Pilot
@@ -109,6 +110,33 @@ def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(marker):
     picture = "".join(lines[1:-1])
     assert all(letter in picture for letter in "abcdefghij")
     assert marker is not Marker.ASCII or picture.isascii()
+
+
+@pytest.mark.parametrize(("width", "height"), [(78, 9), (110, 20), (110, 40)])
+@pytest.mark.parametrize("marker", Marker)
+def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, height, marker):
+    step = dissected(roofs=ROOFS)
+    lines = roofs(width, height, marker, step=step)
+    head, picture = lines[0] + lines[1], lines[1:-1]
+    assert all(words in head for words in ("L1 320 GB/s", "L2 160 GB/s", "L3 80.0 GB/s", "DRAM 10.0 GB/s"))
+    named = [line for line in picture if "DRAM" in line and "GB/s" not in line]
+    assert len(named) == 1
+    assert "L1" in named[0]
+    if height > 20:
+        assert re.findall("L[123]|DRAM", named[0]) == ["L1", "L2", "L3", "DRAM"]
+    x_scale, _ = scales(roofline(step))
+    assert named[0].index("DRAM") == 7 + round(x_scale.at(100e9 / 10e9) * (width - 8))
+
+
+def test_what_is_above_its_roof_is_marked_at_every_width_and_explained():
+    step = dissected(roofs=(replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
+    for width in (38, 60, 120):
+        lines = operations(width, 24, step=step, chosen=2)
+        assert any("▲" in line and "activations" in line for line in lines)
+    shown = " ".join(" ".join(lines).split())
+    assert "▲ above the L1 roof" in shown
+    assert "of the L1 roof" in shown
+    assert not any("▲" in line for line in operations(120, 24, step=dissected(roofs=ROOFS), chosen=2))
 
 
 def test_a_dot_is_where_its_numbers_say():

@@ -15,6 +15,7 @@ from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
+from tuisim.measure.ceiling import share_text
 from tuisim.study.compare import SECONDS, Comparison, Row, Standing
 from tuisim.study.compare import compare as run_comparison
 from tuisim.study.contenders import FEW_STEPS, entries
@@ -85,7 +86,7 @@ def _speeds(found: Comparison) -> Table:
             _times(row.speedup_spread),
             units.si(row.examples_per_second),
             units.si(row.flops_per_second),
-            units.percent(row.utilization),
+            share_text(row.utilization, row.above_peak is not None),
         )
         for row in found.rows
     ]

@@ -14,6 +14,7 @@ from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
+from tuisim.measure.ceiling import ABOVE, share_text
 from tuisim.study.profile import Profile
 from tuisim.study.profile import profile as take_apart
 from tuisim.study.roofline import Dot, Roofline, roofline
@@ -98,8 +99,8 @@ def _row(dot: Dot) -> dict[str, str]:
         "share": units.percent(dot.share),
         "FLOP/s": units.si(time.flops_per_second) if dot.place else "",
         "B/s": units.si(time.bytes_per_second) if time.bytes else "",
-        "of roof": units.percent(dot.of_roof),
-        "roof": dot.bound.value if dot.bound else "",
+        "of roof": share_text(dot.of_roof, dot.above is not None),
+        "roof": dot.roof,
         "limited by": dot.limit.value,
     }
 
@@ -110,15 +111,19 @@ def _microseconds(seconds: float) -> str:
 
 def _print_roofs(found: Roofline, console: Console) -> None:
     roofs = found.roofs
-    console.print(
-        f"roofs, measured: products {units.si(roofs.flops_per_second)}FLOP/s ({escape(found.of)}), copies "
-        f"{units.si(roofs.bytes_per_second)}B/s; they meet at {roofs.ridge:.3g} FLOPs a byte",
-        soft_wrap=True,
-    )
-    if any((dot.of_roof or 0.0) > 1.005 for dot in found.dots):
-        console.print(
-            "above 100 % of a roof: operands that stay in a cache, or a moment when the machine was quicker", soft_wrap=True
-        )
+    products = f"products {units.si(roofs.flops_per_second)}FLOP/s ({escape(found.of)})"
+    if found.levels:
+        console.print(f"roofs, measured: {products}; memory by the level that holds an operation's buffers:", soft_wrap=True)
+        for threads in sorted({level.threads or 0 for level in found.levels}):
+            levels = [level for level in found.levels if level.threads == threads]
+            rates = ", ".join(f"{level.level} {units.si(level.per_second)}B/s" for level in levels)
+            console.print(f"{rates} ({levels[0].kernel}, {units.counted(threads, 'thread')})", soft_wrap=True)
+    else:
+        copies = f"copies {units.si(roofs.bytes_per_second)}B/s"
+        console.print(f"roofs, measured: {products}, {copies}; they meet at {roofs.ridge:.3g} FLOPs a byte", soft_wrap=True)
+    for dot in found.above:
+        layer = f" {dot.time.row.layer}" if dot.time.row.layer else ""
+        console.print(f"{ABOVE} {dot.time.row.what}{layer}: {dot.above}", soft_wrap=True, markup=False)
     most = max(found.dots, key=lambda dot: dot.share)
     layer = f" of layer {most.time.row.layer}" if most.time.row.layer else ""
     console.print(

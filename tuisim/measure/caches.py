@@ -35,7 +35,7 @@ class Cache:
         return f"L{self.level}"
 
     def capacity(self, threads: int) -> int:
-        """Bytes that so many threads, each on a core of its own, have at this level. Other users of a shared cache are not known."""
+        """Return the bytes that so many threads have at this level, each on a core of its own and with nobody else on it."""
         return self.size * max(1, min(threads, self.instances))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tuisim import units
+
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
@@ -56,11 +58,16 @@ ABOVE = "▲"
 """Stands beside a share that is above its ceiling beyond the measured spread."""
 
 
+def share_text(share: float | None, above: bool, digits: int = 1) -> str:
+    """Write a share of a ceiling, marked if it is above."""
+    return units.percent(share, digits) + (f" {ABOVE}" if above else "")
+
+
 def above_words(ceiling: Ceiling, name: str) -> str:
     """Explain a rate above `ceiling`, as far as anything is known about it."""
     return (
         f"above {name}, which was measured at another moment ({ceiling.conditions}): "
-        "the clock rate differs or this kernel is faster"
+        "the machine is faster now, or this kernel is faster"
     )
 
 

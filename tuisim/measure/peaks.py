@@ -19,7 +19,7 @@ from tuisim.measure.caches import caches
 from tuisim.measure.ceiling import Ceiling, relative_spread
 
 MATRICES = (384, 768)
-"""Sides of the square matrix products: the first ends before a busy system interrupts it, the second has work for many threads."""
+"""Sides of the square matrix products: one short enough to end before a busy system interrupts it, one for many threads."""
 COPY_BYTES, MAX_COPY_BYTES = 64 << 20, 512 << 20
 """Bytes copied: at least so many, and as many as the last-level cache holds, up to the second."""
 BUDGET = 0.25
@@ -117,7 +117,7 @@ def copy_bytes() -> int:
 
 
 def _best(call: Callable[[], object], budget: float) -> tuple[float, float]:
-    """Return the least seconds of one call of `call` within the `budget`, after one to warm up, and the relative spread of all."""
+    """Return the least seconds of one call within the `budget`, after one to warm up, and the relative spread of all."""
     call()
     taken: list[float] = []
     until = time.perf_counter() + budget

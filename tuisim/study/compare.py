@@ -21,6 +21,7 @@ from tuisim.backends import get_backend, probe
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
 from tuisim.marks import Mark
+from tuisim.measure.ceiling import above_words
 from tuisim.measure.peaks import peaks_of
 from tuisim.study.contenders import FEW_STEPS, Contender, Entry, furthest, warning
 from tuisim.study.environment import environment
@@ -93,6 +94,8 @@ class Row:
     where: str
     same: bool
     """Whether rounding explains that difference."""
+    above_peak: str | None = None
+    """Explanation of a utilization above the peak beyond its measured spread; None if it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,8 @@ class Race:
         worst, where = furthest(contender.parameters, first.parameters, self.config.layers)
         way = float(np.abs(first.parameters - first.first_parameters).max())
         with get_backend("numpy").threads(contender.threads):
-            peak = peaks_of(contender.backend, self.config.dtype, contender.threads)
+            peak = peaks_of(contender.backend, self.config.dtype, contender.threads).products
+        rate = step.multiply_adds / seconds
         return Row(
             name=contender.entry.name,
             backend=contender.entry.backend,
@@ -253,12 +257,13 @@ class Race:
             rounds=len(samples),
             examples_per_second=self._ledger.batch / seconds,
             flops_per_second=step.flops / seconds,
-            utilization=step.multiply_adds / seconds / peak.flops_per_second,
+            utilization=peak.share(rate),
             speedup=median(ratios),
             speedup_spread=spread(ratios),
             max_parameter_difference=worst if math.isfinite(worst) else None,
             where=where,
             same=worst <= TOLERANCES[self.config.dtype] * way,
+            above_peak=above_words(peak, "the measured peak") if peak.exceeded_by(rate) else None,
         )
 
     def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -268,6 +273,7 @@ class Race:
         notes += [words + _loss(by_name.get(entry.name), rows) for entry in self.entries if (words := warning(entry))]
         notes += [f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}" for row in rows
                   if not row.same]  # fmt: skip
+        notes += [f"{row.name} stands {row.above_peak}" for row in rows if row.above_peak]
         return tuple(notes)
 
 

@@ -132,7 +132,8 @@ def _elementwise_words(one: OpTime, kind: Limit, peaks: Peaks, backend: str) -> 
     rate, level = f"{units.si(one.bytes_per_second)}B/s", f" in {peaks.level}" if peaks.level else ""
     narrower = "; float32 would halve the bytes" if peaks.dtype == "float64" else ""
     if kind is Limit.PASSES:
-        return f"{rate}, below a copy's{level}: more than one pass over its arrays; a backend that fuses them would save some{narrower}"
+        passes = "more than one pass over its arrays; a backend that fuses them would save some"
+        return f"{rate}, below a copy's{level}: {passes}{narrower}"
     if op.kind is Kind.GATHER:
         return f"memory-bound: copies rows at {rate}; nothing is computed{narrower}"
     where = " out of the processor's caches" if (one.bytes_per_second or 0.0) > peaks.bytes_per_second else ""

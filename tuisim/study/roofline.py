@@ -1,7 +1,7 @@
 """The roofline of a profile: this machine's measured roofs, and each operation of the step as a dot beneath them.
 
-After Williams, Waterman & Patterson (2009), "Roofline: an insightful visual performance model", with a memory roof per cache level
-as in Ilic, Pratas & Sousa (2014), "Cache-aware roofline model". It draws nothing.
+After Williams, Waterman & Patterson (2009), "Roofline: an insightful visual performance model", with a memory roof per cache
+level as in Ilic, Pratas & Sousa (2014), "Cache-aware roofline model". It draws nothing.
 """
 
 from __future__ import annotations
@@ -170,17 +170,19 @@ def _dot(one: OpTime, profile: Profile) -> Dot:
 def _above(dot: Dot, profile: Profile) -> str | None:
     """Explain a rate above its roof; None if it is below, or within the roof's measured spread."""
     one, ceiling = dot.time, dot.ceiling
-    assert ceiling is not None and dot.of_roof is not None
+    assert ceiling is not None
+    assert dot.of_roof is not None
     rate = dot.of_roof * ceiling.per_second
     if not ceiling.exceeded_by(rate):
         return None
     name = f"the {dot.roof} roof"
     if not ceiling.exceeded_by(rate * one.seconds / (one.seconds + one.spread)):
-        return f"above {name}, but the spread of its own time, ± {units.duration(one.spread)}, reaches the roof"
+        own, roofs = units.duration(one.spread), units.percent(ceiling.spread, 0)
+        return f"above {name}, within the spreads of its own time (± {own}) and of the roof (± {roofs}) together"
     inner = profile.inner_roof(one) if dot.bound is Bound.MEMORY else None
     if inner is not None and inner.holds is not None:
         share = inner.holds / one.working_set
         if not ceiling.exceeded_by(rate * (1 - share) + ceiling.per_second * rate * share / inner.per_second):
             held = f"{units.size(inner.holds)} of its {units.size(one.working_set)}"
             return f"above {name}: up to {held} can still be in {inner.level} from the operation before"
-    return above_words(ceiling, name)
+    return above_words(ceiling, name) + (" or leaves out operands that are counted" if dot.bound is Bound.MEMORY else "")

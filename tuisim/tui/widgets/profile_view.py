@@ -13,6 +13,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
+from tuisim.measure.ceiling import ABOVE
 from tuisim.study.profile import Profile
 from tuisim.study.roofline import Dot, Roofline
 from tuisim.study.waterfall import Waterfall
@@ -123,7 +124,8 @@ class OperationsView(AnatomyView, Rowed):
 
     def _words(self, frame: Frame) -> list[Line]:
         dot = self.anatomy.dots[self.anatomy.cursor]
-        lines = [*wrap(dot.help, frame.width, Tone.STRONG), *wrap(self._figures(dot), frame.width, Tone.DIM)]
+        above = wrap(f"{ABOVE} {dot.above}", frame.width, Tone.WARNING) if dot.above else []
+        lines = [*wrap(dot.help, frame.width, Tone.STRONG), *above, *wrap(self._figures(dot), frame.width, Tone.DIM)]
         most = max(1, int(MOST_WORDS * frame.height))
         if len(lines) <= most or frame.zoomed:
             return lines
@@ -139,8 +141,8 @@ class OperationsView(AnatomyView, Rowed):
             found.append("no dot, since it has no FLOPs to speak of")
         if time.bytes_per_second is not None and time.bytes:
             found.append(f"{units.si(time.bytes_per_second)}B/s")
-        if dot.of_roof is not None and dot.bound is not None:
-            found.append(f"{units.percent(dot.of_roof)} of the {dot.bound.value} roof")
+        if dot.of_roof is not None:
+            found.append(f"{units.percent(dot.of_roof)} of the {dot.roof} roof")
         return ", ".join(found)
 
     def _rows(self, width: int) -> tuple[list[Column], list[list[Span]]]:
@@ -148,10 +150,11 @@ class OperationsView(AnatomyView, Rowed):
         anatomy = self.anatomy
         columns = [
             Column("", right=False), Column("layer"), Column("phase", right=False), Column("operation", right=False),
-            Column("time", least=7), Column("share", least=SHARE), Column("of roof", least=7), Column("limited by", right=False),
+            Column("time", least=7), Column("share", least=SHARE), Column("of roof", least=7), Column("roof", right=False),
+            Column("limited by", right=False),
         ]  # fmt: skip
         rows = [self._row(i, letter, dot) for i, (letter, dot) in enumerate(zip(anatomy.letters, anatomy.dots, strict=True))]
-        for title in ("limited by", "of roof", "time", "phase", "layer"):
+        for title in ("limited by", "roof", "of roof", "time", "phase", "layer"):
             if fits(columns, rows, width):
                 break
             at = next(i for i, column in enumerate(columns) if column.title == title)
@@ -164,14 +167,16 @@ class OperationsView(AnatomyView, Rowed):
     def _row(self, i: int, letter: str, dot: Dot) -> list[Span]:
         here, row = i == self.anatomy.cursor, dot.time.row
         tone = Tone.STRONG if here else Tone.TEXT
+        marked = letter + (ABOVE if dot.above else "")
         return [
-            (("› " if here else "  ") + letter, Tone.ACCENT if here else PHASE_TONES[row.phase.value]),
+            (("› " if here else "  ") + marked, Tone.ACCENT if here else PHASE_TONES[row.phase.value]),
             ("" if row.layer is None else str(row.layer), tone),
             (row.phase.value, PHASE_TONES[row.phase.value]),
             (row.what, tone),
             (units.duration(dot.time.seconds), tone),
             (units.percent(dot.share), tone),
             ("" if dot.of_roof is None else units.percent(dot.of_roof, 0), tone),
+            (dot.roof, Tone.DIM),
             (dot.limit.value, Tone.DIM),
         ]
 

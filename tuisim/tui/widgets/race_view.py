@@ -15,6 +15,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
+from tuisim.measure.ceiling import share_text
 from tuisim.study.compare import Comparison, Row, Standing
 from tuisim.study.contenders import FEW_STEPS
 from tuisim.tui.widgets.chart import Series, plot, sample, x_axis
@@ -143,7 +144,7 @@ _ONCE: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("compiling", lambda row: units.duration(row.compile_seconds)),
     ("copying", lambda row: units.duration(row.transfer_seconds)),
     ("launch", lambda row: "" if row.launch_microseconds is None else f"{row.launch_microseconds:,.1f} µs"),
-    ("of peak", lambda row: units.percent(row.utilization)),
+    ("of peak", lambda row: share_text(row.utilization, row.above_peak is not None)),
     ("examples/s", lambda row: units.si(row.examples_per_second)),
 )
 """What is paid once and what it comes to, each with its heading; the last ones go first where there is no room."""

@@ -14,10 +14,11 @@ import numpy as np
 from tuisim import units
 from tuisim.engine.events import Snapshot
 from tuisim.marks import Kinds, Mark
-from tuisim.study.roofline import Dot, Roofline
+from tuisim.measure.ceiling import Ceiling
+from tuisim.study.roofline import Dot, Roofline, Roofs
 from tuisim.tui.widgets.chart import LABEL, Series, plot, sample, x_axis
 from tuisim.tui.widgets.lines import PHASE_TONES, Frame, Line, Span, Tone, spread
-from tuisim.tui.widgets.plot import Scale
+from tuisim.tui.widgets.plot import DOTS, Scale
 from tuisim.tui.widgets.profile_view import AnatomyView
 
 LEAST = 3
@@ -43,23 +44,37 @@ class RooflineView(AnatomyView):
         if height < LEAST or frame.width < 2 * LABEL:
             return heads[: frame.height]
         x_scale, y_scale = scales(found)
-        corners = np.array([x_scale.low, found.roofs.ridge, x_scale.high])
-        roofs = Series(corners, np.array([found.roofs.at(x) for x in corners]), Tone.AREA)
-        marks = [(found.roofs.ridge, f"ridge {units.figure(found.roofs.ridge)}")]
-        drawn = plot([roofs], frame.width, height, frame.marker, x_scale, y_scale, marks)
+        chosen, levels = self._levels(found)
         size = height, max(1, frame.width - LABEL - 1)
-        return [*heads, *overlaid(drawn, self._placed(found.dots, size, x_scale, y_scale)),
+        told = _told_apart(chosen, levels, DOTS[frame.marker][0], height, y_scale)
+        named = _named(found, told, size, x_scale, y_scale)
+        ridge = Roofs(found.roofs.flops_per_second, chosen.per_second).ridge
+        words = "" if any(row == 0 for row, _ in named) else f"ridge {units.figure(ridge)}"
+        lines = _lines(found, chosen, told, x_scale)
+        drawn = plot(lines, frame.width, height, frame.marker, x_scale, y_scale, [(ridge, words)])
+        return [*heads, *overlaid(drawn, named | self._placed(found.dots, size, x_scale, y_scale)),
                 x_axis(frame.width, x_scale, "FLOPs a byte", frame.marker)]  # fmt: skip
 
+    def _levels(self, found: Roofline) -> tuple[Ceiling, tuple[Ceiling, ...]]:
+        """Return the memory roof of the chosen operation, and those of all levels with its threads."""
+        dot = found.dots[self.anatomy.cursor]
+        return dot.memory, found.levels_for(dot)
+
     def _heads(self, found: Roofline, frame: Frame) -> list[Line]:
-        line = sample(0, False, frame.marker)
-        copies, products = f"{units.si(found.roofs.bytes_per_second)}B/s", f"{units.si(found.roofs.flops_per_second)}FLOP/s"
+        chosen, levels = self._levels(found)
+        solid = sample(0, False, frame.marker)
+        products = f"{units.si(found.roofs.flops_per_second)}FLOP/s"
+        memory = [(level.level, f"{units.si(level.per_second)}B/s", level == chosen) for level in levels]
         pieces: list[Line] = [
             (("FLOP/s".rjust(LABEL), Tone.DIM),),
-            ((f"{line} ", Tone.AREA), ("roofs: copies ", Tone.DIM), (copies, Tone.TEXT), (", products ", Tone.DIM),
-             (products, Tone.TEXT)),
+            *(
+                ((f"{name} ", Tone.ACCENT if here else Tone.DIM), (rate, Tone.ACCENT if here else Tone.TEXT))
+                for name, rate, here in memory or [("copies", f"{units.si(chosen.per_second)}B/s", False)]
+            ),
+            (("products ", Tone.DIM), (products, Tone.TEXT)),
             ((found.of, Tone.DIM),),
-        ]  # fmt: skip
+        ]
+        pieces[1] = ((f"{solid} ", Tone.AREA), ("roofs: ", Tone.DIM), *pieces[1])
         # Whose roofs they are stands in the header too, so it is the first to go.
         return spread(pieces, frame.width, gap=2)[: 1 if frame.height < 14 else 2]
 
@@ -83,10 +98,45 @@ class RooflineView(AnatomyView):
         return taken
 
 
+def _lines(found: Roofline, chosen: Ceiling, levels: tuple[Ceiling, ...], x_scale: Scale) -> list[Series]:
+    """The chosen operation's roof with the flat top, and the slopes of the other levels, dashed, up to the top."""
+    drawn: list[Series] = []
+    for level in levels or (chosen,):
+        roofs, here = Roofs(found.roofs.flops_per_second, level.per_second), level == chosen
+        corners = np.array([x_scale.low, roofs.ridge, *([x_scale.high] if here else [])])
+        drawn.append(Series(corners, np.array([roofs.at(x) for x in corners]), Tone.AREA, dashes=not here))
+    return drawn
+
+
+def _told_apart(chosen: Ceiling, levels: tuple[Ceiling, ...], dots: int, height: int, y_scale: Scale) -> tuple[Ceiling, ...]:
+    """Return the levels that are far enough from each other to be drawn: the chosen one, the last one, then the others."""
+    decades = math.log10(y_scale.high / y_scale.low) / (height * dots) * max(1, dots // 2)
+    kept: list[Ceiling] = []
+    for level in (chosen, *levels[-1:], *levels):
+        if level in levels and all(abs(math.log10(level.per_second / other.per_second)) >= decades for other in kept):
+            kept.append(level)
+    return tuple(level for level in levels if level in kept)
+
+
+def _named(found: Roofline, levels: tuple[Ceiling, ...], size: Cell, x_scale: Scale, y_scale: Scale) -> dict[Cell, Span]:
+    """Put the name of each level where its slope meets the top, a row above it if there is one; names do not overlap."""
+    cells: dict[Cell, Span] = {}
+    free = 0
+    for level in levels:
+        top = found.roofs.flops_per_second
+        row, column = _cell((top / level.per_second, top), size, x_scale, y_scale)
+        start = max(free, column)
+        if 0 <= column < size[1] and start + len(level.level) <= size[1]:
+            cells |= {(max(0, row - 1), start + i): (letter, Tone.TEXT) for i, letter in enumerate(level.level)}
+            free = start + len(level.level) + 1
+    return cells
+
+
 def scales(found: Roofline) -> tuple[Scale, Scale]:
-    """Whole decades round all dots and the ridge."""
+    """Whole decades round all dots and the ridges."""
     places = [dot.place for dot in found.dots if dot.place is not None]
-    across = [place[0] for place in places] + [found.roofs.ridge / 3, found.roofs.ridge * 3]
+    ridges = [found.roofs.ridge, *(found.roofs.flops_per_second / level.per_second for level in found.levels)]
+    across = [place[0] for place in places] + [min(ridges) / 3, max(ridges) * 3]
     up = [place[1] for place in places] + [found.roofs.flops_per_second]
     x_scale = _decades(across)
     return x_scale, _decades([*up, found.roofs.at(x_scale.low)])

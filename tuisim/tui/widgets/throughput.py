@@ -8,9 +8,10 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 
 from tuisim import units
-from tuisim.engine.events import Rates, Snapshot, State
+from tuisim.engine.events import Snapshot, State
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark, Marked
+from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
 from tuisim.tui.widgets.foretold import Foretold
 from tuisim.tui.widgets.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
@@ -47,6 +48,7 @@ class ThroughputView:
         blocks = [
             Block(0, _rates(snapshot, frame)),
             Block(1, _utilization(snapshot, frame)),
+            Block(5, _above_peak(snapshot, frame.width)),
             Block(7, history),
             Block(4, phases),
             Block(8, looking),
@@ -123,14 +125,22 @@ def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
     if frame.height >= _TALL:
         copy = f"{units.si(peaks.bytes_per_second)}B/s"
         ceiling = f"{ceiling}; memory copies {copy}"
-    share = _share(rates, peaks)
-    words: Line = ((units.percent(share).rjust(_column(frame.width)), Tone.STRONG), (" of ", Tone.DIM), (ceiling, Tone.TEXT))
+    products, rate_ = peaks.products, rates.multiply_adds_per_second
+    share = products.share(rate_)
+    figure = share_text(share, products.exceeded_by(rate_)).rjust(_column(frame.width))
+    words: Line = ((figure, Tone.STRONG), (" of ", Tone.DIM), (ceiling, Tone.TEXT))
     room = frame.width - sum(len(span[0]) for span in words) - 2
     return [(*words, ("  ", Tone.TEXT), *_bar(share, min(room, 30), Tone.ACCENT, frame))] if room >= 6 else [words]
 
 
-def _share(rates: Rates, peaks: Peaks) -> float:
-    return rates.multiply_adds_per_second / peaks.flops_per_second
+def _above_peak(snapshot: Snapshot, width: int) -> list[Line]:
+    """Explain a rate above the measured peak."""
+    rates, peaks = snapshot.rates, snapshot.peaks
+    if snapshot.pace is not None or rates is None or peaks is None:
+        return []
+    if not peaks.products.exceeded_by(rates.multiply_adds_per_second):
+        return []
+    return wrap(f"{ABOVE} {above_words(peaks.products, 'the measured peak')}", width, Tone.WARNING)
 
 
 def _history(snapshot: Snapshot, frame: Frame) -> list[Line]:

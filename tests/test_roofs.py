@@ -1,0 +1,147 @@
+"""Roofs per cache level: sizes as the systems tell them, ceilings from scripted sweeps, and real sweeps on this machine."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tuisim.backends import get_backend
+from tuisim.measure import roofs
+from tuisim.measure.caches import Cache, caches, linux, mac, windows
+from tuisim.measure.ceiling import Ceiling, above_words, relative_spread, share_text
+from tuisim.measure.peaks import Peaks
+
+KNOWN = (Cache(1, 32 << 10, 8), Cache(2, 1 << 20, 8), Cache(3, 32 << 20, 1))
+PEAKS = Peaks("float32", 1, 100e9, 20e9, None, flops_spread=0.02, bytes_spread=0.3)
+
+
+# ── sizes ──
+
+
+def sysfs(root: Path, *found: tuple[int, int, str, str, str]) -> Path:
+    """A tree with (cpu, level, type, size, shared_cpu_list)."""
+    for number, (cpu, level, kind, size, shared) in enumerate(found):
+        folder = root / f"cpu{cpu}" / "cache" / f"index{number}"
+        folder.mkdir(parents=True)
+        for name, text in (("level", str(level)), ("type", kind), ("size", size), ("shared_cpu_list", shared)):
+            if text:
+                (folder / name).write_text(f"{text}\n")
+    return root
+
+
+def test_linux_lists_each_cache_once_and_no_instructions(tmp_path):
+    root = sysfs(
+        tmp_path,
+        *((cpu, 1, "Data", "48K", str(cpu)) for cpu in (0, 1)), (0, 1, "Instruction", "64K", "0"),
+        *((cpu, 2, "Unified", "2M", str(cpu)) for cpu in (0, 1)), *((cpu, 3, "Unified", "36864K", "0-1") for cpu in (0, 1)),
+    )  # fmt: skip
+    assert linux(root) == (Cache(1, 48 << 10, 2), Cache(2, 2 << 20, 2), Cache(3, 36 << 20, 1))
+
+
+def test_what_linux_does_not_say_is_left_out(tmp_path):
+    assert linux(tmp_path / "nowhere") == ()
+    root = sysfs(tmp_path, (0, 1, "Data", "32K", ""), (0, 2, "Unified", "", "0"), (0, 3, "Unified", "lots", "0"))
+    assert linux(root) == (Cache(1, 32 << 10, 1),)
+
+
+def test_macos_tells_of_its_performance_cores():
+    silicon = {
+        "hw.physicalcpu": 8, "hw.perflevel0.physicalcpu": 4, "hw.l1dcachesize": 65_536, "hw.perflevel0.l1dcachesize": 131_072,
+        "hw.perflevel0.l2cachesize": 12 << 20, "hw.perflevel0.cpusperl2": 4, "hw.l2cachesize": 4 << 20,
+    }  # fmt: skip
+    assert mac(silicon.get) == (Cache(1, 131_072, 4), Cache(2, 12 << 20, 1))
+    intel = {"hw.physicalcpu": 6, "hw.l1dcachesize": 32_768, "hw.l2cachesize": 262_144, "hw.l3cachesize": 12 << 20}
+    assert mac(intel.get) == (Cache(1, 32_768, 6), Cache(2, 262_144, 6), Cache(3, 12 << 20, 1))
+    assert mac({}.get) == ()
+
+
+def record(level: int, size: int, kind: int, relation: int = 2) -> bytes:
+    return struct.pack("<IIBBHII18sH16s", relation, 56, level, 8, 64, size, kind, b"", 1, b"")
+
+
+def test_windows_lists_records():
+    answer = b"".join(
+        [record(1, 32 << 10, 2), record(1, 32 << 10, 1), record(2, 512 << 10, 0), record(1, 32 << 10, 2), record(3, 16 << 20, 0),
+         record(1, 1, 2, relation=0)]
+    )  # fmt: skip
+    assert windows(answer) == (Cache(1, 32 << 10, 2), Cache(2, 512 << 10, 1), Cache(3, 16 << 20, 1))
+    assert windows(b"") == windows(answer[:19]) == ()
+    assert windows(struct.pack("<II", 9, 0) + answer) == (), "a record without a length ends the list"
+
+
+def test_threads_have_as_many_caches_as_there_are():
+    assert [KNOWN[0].capacity(threads) for threads in (1, 4, 100)] == [32 << 10, 128 << 10, 256 << 10]
+    assert KNOWN[2].capacity(4) == 32 << 20
+
+
+# ── ceilings ──
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_each_level_is_swept_between_its_size_and_that_of_the_level_before(threads):
+    asked: list[tuple[int, int]] = []
+
+    def measure(threads: int, working_set: int) -> tuple[float, float]:
+        asked.append((threads, working_set))
+        return 1e9 * len(asked), 0.1
+
+    found = roofs.level_roofs(KNOWN, threads, measure)
+    assert [(one.level, one.per_second, one.threads, one.holds) for one in found] == [
+        (cache.name, 1e9 * number, threads, cache.capacity(threads)) for number, cache in enumerate(KNOWN, 1)
+    ]
+    for before, cache, (many, working_set) in zip((None, *KNOWN), KNOWN, asked, strict=False):
+        assert many == threads
+        assert (before.capacity(threads) if before else 0) < working_set * threads < cache.capacity(threads)
+
+
+def test_without_sizes_there_are_no_roofs(monkeypatch):
+    monkeypatch.setattr(roofs, "caches", lambda: ())
+    assert roofs.memory_roofs(1, PEAKS) == ()
+    assert roofs.roofs_of(get_backend("numpy"), PEAKS, 2) == ()
+
+
+def test_one_threads_dram_is_the_large_copy_that_was_measured_already(monkeypatch):
+    monkeypatch.setattr(roofs, "caches", lambda: KNOWN)
+    monkeypatch.setattr(roofs, "_cache_roofs", lambda threads: ())
+    (dram,) = roofs.memory_roofs(1, PEAKS)
+    assert (dram.level, dram.holds, dram.per_second, dram.spread, dram.kernel) == ("DRAM", None, 20e9, 0.3, "NumPy copy")
+
+
+def test_roofs_are_of_one_thread_and_of_as_many_as_products_use(monkeypatch):
+    monkeypatch.setattr(roofs, "memory_roofs", lambda threads, peaks: (Ceiling(1.0, 0.0, "", threads, ""),))
+    assert [one.threads for one in roofs.roofs_of(get_backend("numpy"), PEAKS, 1)] == [1]
+    assert [one.threads for one in roofs.roofs_of(get_backend("numpy"), PEAKS, 3)] == [1, 3]
+    assert [one.threads for one in roofs.roofs_of(get_backend("scalar"), PEAKS, 3)] == [1]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("working_set", [4 << 10, 16 << 10, 3 << 20])
+def test_a_real_sweep_has_a_rate_and_a_spread(threads, working_set, monkeypatch):
+    monkeypatch.setattr(roofs, "SECONDS", 0.001)
+    rate, spread = roofs.sweep(threads, working_set)
+    assert rate > 1e6
+    assert spread >= 0
+
+
+def test_the_caches_of_this_machine_grow_outwards():
+    found = caches()
+    assert [one.level for one in found] == sorted({one.level for one in found})
+    assert all(one.size > 1024 and one.instances >= 1 for one in found)
+
+
+def test_a_ceiling_is_exceeded_beyond_its_spread():
+    ceiling = PEAKS.products
+    assert not ceiling.exceeded_by(101e9)
+    assert ceiling.exceeded_by(103e9)
+    assert ceiling.share(50e9) == 0.5
+    assert "square matrix product, 1 thread, float32, ± 2 %" in above_words(ceiling, "the measured peak")
+    assert (share_text(1.034, True), share_text(0.5, False), share_text(None, False)) == ("103.4 % ▲", "50.0 %", "")
+    device = Peaks("float32", 8, 1e12, 1e11, None, "a card")
+    assert "thread" not in device.products.conditions + device.copies.conditions
+
+
+def test_the_spread_is_half_the_interquartile_range():
+    assert relative_spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(1 / 3)
+    assert relative_spread([2.0]) == 0
