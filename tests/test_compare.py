@@ -18,6 +18,7 @@ from tuisim.backends.numpy import NumpyBackend, NumpyStep
 from tuisim.backends.probing import Probe
 from tuisim.cli import main
 from tuisim.errors import ConfigError, ExitCode
+from tuisim.measure.peaks import Peaks
 from tuisim.study import compare as comparing
 from tuisim.study import contenders
 from tuisim.study.compare import Comparison, Race, Standing, Unavailable, compare
@@ -110,6 +111,19 @@ def test_all_make_the_same_steps_as_a_run_would():
     assert theirs.speedup == pytest.approx(0.01)
     assert theirs.max_parameter_difference < 1e-12
     assert [row.name for row in found.fastest] == ["numpy"]
+
+
+def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, capsys):
+    monkeypatch.setattr(comparing, "peaks_of", lambda *_: Peaks("float32", 1, 1e6, 1e9, None, flops_spread=0.1))
+    found = compare(SMALL, TWO)
+    fast, slow = found.rows
+    assert fast.utilization > 1.1 > slow.utilization
+    assert fast.above_peak is not None
+    assert slow.above_peak is None
+    assert any(note.startswith("numpy stands above the measured peak") for note in found.notes)
+    assert [row["above_peak"] is None for row in found.to_dict()["rows"]] == [False, True]
+    assert main(["compare", "5-4-3", "--backends", "numpy,scalar", "--seconds", "0.1"]) == 0
+    assert "% ▲" in capsys.readouterr().out
 
 
 def test_the_first_steps_are_those_of_the_run():

@@ -335,6 +335,16 @@ def test_a_pinned_kernel_is_pointed_out_even_where_there_is_little_room():
         assert "OPENBLAS_CORETYPE=Haswell" in words(ThroughputView().lines(snapshot(peaks=peaks), frame)), frame
 
 
+def test_a_rate_above_the_measured_peak_is_marked_and_explained():
+    peaks = Peaks("float32", 1, 1e3, 21e9, None, flops_spread=0.02)
+    for frame in (Frame(56, 14), MIDDLE, LARGE):
+        drawn = words(ThroughputView().lines(snapshot(peaks=peaks), frame))
+        assert "% ▲ of 1.00 kFLOP/s" in drawn, frame
+        explained = "▲ above the measured peak, which was measured at another moment (square matrix product, 1 thread"
+        assert explained in " ".join(drawn.split()) or frame.height < MIDDLE.height
+    assert "▲" not in words(ThroughputView().lines(snapshot(), LARGE))
+
+
 def test_time_left_is_projected():
     drawn = words(ThroughputView().lines(snapshot(total_steps=100_000, seconds_left=754.0), MIDDLE))
     assert "12 min 34 s left projected" in drawn
