@@ -18,7 +18,7 @@ class Ceiling:
     per_second: float
     """FLOPs or bytes."""
     spread: float
-    """Half the interquartile range of the repeats, relative to their median."""
+    """How far the best repeat is above the upper quartile, relative to that: slow repeats of a busy system do not count."""
     kernel: str
     """Who set it: `NumPy copy`."""
     threads: int | None
@@ -71,7 +71,6 @@ def above_words(ceiling: Ceiling, name: str) -> str:
     )
 
 
-def relative_spread(values: Sequence[float]) -> float:
-    """Return half the interquartile range over the median."""
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    return float((high - low) / (2 * middle)) if middle > 0 else 0.0
+def relative_spread(rates: Sequence[float]) -> float:
+    """Return how far the best rate is above the upper quartile, relative to that quartile."""
+    return float(max(rates) / np.quantile(rates, 0.75)) - 1

@@ -41,7 +41,7 @@ class Peaks:
     device: str = ""
     """That device."""
     flops_spread: float = 0.0
-    """Half the interquartile range of the repeats, relative to their median; 0 if not known."""
+    """As `Ceiling.spread`; 0 if not known."""
     bytes_spread: float = 0.0
     level: str = ""
     """The level of memory that `bytes_per_second` is of; blank for a large copy."""
@@ -127,4 +127,4 @@ def _best(call: Callable[[], object], budget: float) -> tuple[float, float]:
         end = time.perf_counter()
         taken.append(end - start)
         if end > until:
-            return min(taken), relative_spread(taken)
+            return min(taken), relative_spread([1 / one for one in taken])

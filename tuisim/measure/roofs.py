@@ -1,12 +1,15 @@
 """Memory ceilings per cache level: NumPy's copy and add over working sets between the sizes of one level and the next.
 
-After the cache-aware roofline model of Ilic, Pratas & Sousa (2014). DRAM's is the large copy of `peaks`.
+After the cache-aware roofline model of Ilic, Pratas & Sousa (2014). The faster of the two counts: an add in place reads
+twice what it writes, and from DRAM it reaches almost twice the rate of a copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
+from itertools import cycle
 from statistics import fmean
 from threading import Barrier, Event, Thread
 from time import perf_counter
@@ -19,7 +22,7 @@ from tuisim.backends import Backend, OnDevice, computes_with
 from tuisim.errors import ClockError
 from tuisim.measure.caches import Cache, caches
 from tuisim.measure.ceiling import Ceiling, relative_spread
-from tuisim.measure.peaks import Peaks, copy_bytes
+from tuisim.measure.peaks import copy_bytes
 
 SECONDS = 0.04
 """Given to each kernel at each level."""
@@ -28,6 +31,8 @@ LINE, PAGE = 64, 4096
 """Bytes of a cache line and of a page."""
 CALL_BYTES, MAX_PASSES = 16 << 20, 64
 """A call goes over its working set until it has moved so many bytes, at most so often."""
+PIECE_BYTES = 8 << 20
+"""Of each array, in one call: short enough to end before a busy system interrupts it."""
 DTYPE = "float32"
 KERNEL = "NumPy copy and add"
 DRAM = "DRAM"
@@ -37,112 +42,116 @@ Sweep = Callable[[int, int], tuple[float, float]]
 """From threads and bytes of each one's working set to bytes per second of all, and the relative spread."""
 
 
-def roofs_of(backend: Backend, peaks: Peaks, threads: int) -> tuple[Ceiling, ...]:
+def roofs_of(backend: Backend, threads: int) -> tuple[Ceiling, ...]:
     """Return the memory ceilings of one thread and, if matrix products use more, of those; empty if the caches are not known."""
     if isinstance(backend, OnDevice):
         return ()
     threads, _ = computes_with(backend.name, threads, DTYPE)
-    return memory_roofs(1, peaks) if threads == 1 else (*memory_roofs(1, peaks), *memory_roofs(threads, peaks))
-
-
-def memory_roofs(threads: int, peaks: Peaks) -> tuple[Ceiling, ...]:
-    """Return a ceiling for each cache level, innermost first, and for DRAM; empty if the caches are not known."""
-    known = caches()
-    if not known:
-        return ()
-    copies = peaks.copies
-    last = Ceiling(copies.per_second, copies.spread, copies.kernel, 1, copies.dtype, DRAM) if threads == 1 else _dram(threads)
-    return (*_cache_roofs(threads), last)
+    return memory_roofs(1) if threads == 1 else (*memory_roofs(1), *memory_roofs(threads))
 
 
 @cache
-def _cache_roofs(threads: int) -> tuple[Ceiling, ...]:
+def memory_roofs(threads: int) -> tuple[Ceiling, ...]:
+    """Measure, once per process, a ceiling for each cache level and for DRAM; empty if the caches are not known."""
     return level_roofs(caches(), threads, sweep)
 
 
-@cache
-def _dram(threads: int) -> Ceiling:
-    """Return the ceiling of large copies on several threads."""
-    return Ceiling(*sweep(threads, 2 * copy_bytes() // threads), KERNEL, threads, DTYPE, DRAM)
-
-
 def level_roofs(known: tuple[Cache, ...], threads: int, measure: Sweep) -> tuple[Ceiling, ...]:
-    """Return the ceiling of each level, from a working set halfway (in logarithms) between its capacity and the level before."""
+    """Return the ceiling of each level, innermost first, and of DRAM.
+
+    The working set of a level lies halfway (in logarithms) between its capacity and that of the level before.
+    """
+    if not known:
+        return ()
     found: list[Ceiling] = []
-    before = known[0].capacity(threads) / 4 if known else 0.0
+    before = known[0].capacity(threads) / 4
     for one in known:
         holds = one.capacity(threads)
-        each = int((max(before, 1.0) * holds) ** 0.5) // threads
+        each = int((before * holds) ** 0.5) // threads
         found.append(Ceiling(*measure(threads, each), KERNEL, threads, DTYPE, one.name, holds))
         before = holds
-    return tuple(found)
+    dram = measure(threads, 2 * copy_bytes() // threads)
+    return (*found, Ceiling(*dram, KERNEL, threads, DTYPE, DRAM))
 
 
 def sweep(threads: int, working_set: int) -> tuple[float, float]:
     """Return bytes per second of the faster of copy and add, all threads at once, and its relative spread."""
-    return max((_measured(kernel, threads, working_set) for kernel in (_copy, _add)), key=lambda found: found[0])
+    return max(_measured(kernel, threads, working_set) for kernel in (_copy, _add))
 
 
-Timed = tuple[Callable[[], object], Callable[[], object], int]
-"""Passes over the working set, the same number over one line each, and the bytes that the first moves more than the second."""
+Call = Callable[[], object]
+Kernel = Callable[[Floats, Floats], tuple[Call, int]]
+"""From rows of two arrays to a call that goes over all of them, and the bytes it reads and writes."""
 
 
-def _copy(working_set: int) -> Timed:
-    source, target, passes = _arrays(working_set)
-    full, line = ((_windows(target, passes, n), _windows(source, passes, n)) for n in (_length(source, passes), _LINE_LENGTH))
-    return partial(np.copyto, *full), partial(np.copyto, *line), 2 * (full[0].nbytes - line[0].nbytes)
+def _copy(source: Floats, target: Floats) -> tuple[Call, int]:
+    return partial(np.copyto, target, source), 2 * source.nbytes
 
 
-def _add(working_set: int) -> Timed:
-    """Sum windows into one row: each pass reads a window and the row, and writes the row."""
-    source, target, passes = _arrays(working_set)
-    full, line = (_windows(source, passes, n) for n in (_length(source, passes), _LINE_LENGTH))
-    calls = [partial(np.add.reduce, one, axis=0, out=target[: one.shape[1]]) for one in (full, line)]
-    return calls[0], calls[1], 3 * (full.nbytes - line.nbytes)
+def _add(source: Floats, target: Floats) -> tuple[Call, int]:
+    """Add rows to the target's first row. With several, the first one is copied there."""
+    if len(source) == 1:
+        return partial(np.add, source, target, out=target), 3 * source.nbytes
+    return partial(np.add.reduce, source, axis=0, out=target[0]), 3 * source.nbytes - source[0].nbytes
 
 
-_LINE_LENGTH = LINE // np.dtype(DTYPE).itemsize
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """One kernel over one working set."""
+
+    calls: tuple[Call, ...]
+    """In turn: each goes several times over the working set, or over a piece of one that is large."""
+    empty: Call
+    """The same over one cache line a row: what calling takes."""
+    moved: int
+    """Bytes that each call moves more than the empty one."""
 
 
-def _arrays(working_set: int) -> tuple[Floats, Floats, int]:
-    """Return two arrays of half the working set and room for the windows, half a page apart, and the passes of a call."""
+def _timed(kernel: Kernel, working_set: int) -> _Timed:
+    """Bind a kernel to two arrays that fill the working set, half a page apart."""
     passes = max(1, min(MAX_PASSES, CALL_BYTES // working_set))
-    size = max(2, working_set // 2 // LINE) * LINE + passes * LINE
-    room = np.ones(2 * (size + PAGE) // 4 + PAGE, DTYPE)
-    begin = -room.ctypes.data % PAGE // room.itemsize
-    other = begin + (size + PAGE - size % PAGE + PAGE // 2) // room.itemsize
-    many = size // room.itemsize
-    return room[begin : begin + many], room[other : other + many], passes
+    size = max(2, working_set // 2 // LINE)
+    lines = size + passes
+    room = np.ones((2 * lines + 3 * PAGE // LINE) * _LINE, DTYPE)
+    first = -room.ctypes.data % PAGE // room.itemsize
+    second = first + (-(-lines * LINE // PAGE) * PAGE + PAGE // 2) // room.itemsize
+    length = min(size, PIECE_BYTES // LINE) * _LINE
+
+    def rows(at: int, length: int) -> Floats:
+        """Rows of an array, each a cache line further: many passes in one call, at the cost of one call."""
+        return as_strided(room[at:], (passes, length), (LINE, room.itemsize))
+
+    starts = range(0, size * _LINE - length + 1, length)
+    bound = [kernel(rows(first + start, length), rows(second + start, length)) for start in starts]
+    empty, least = kernel(rows(first, _LINE), rows(second, _LINE))
+    return _Timed(tuple(call for call, _ in bound), empty, bound[0][1] - least)
 
 
-def _length(array: Floats, passes: int) -> int:
-    return array.size - passes * _LINE_LENGTH
+_LINE = LINE // np.dtype(DTYPE).itemsize
+"""Numbers in a cache line."""
 
 
-def _windows(array: Floats, passes: int, length: int) -> Floats:
-    """Return `passes` rows of the array, each a cache line further: many passes in one call, at the cost of one call."""
-    return as_strided(array, (passes, length), (LINE, array.itemsize))
-
-
-def _measured(kernel: Callable[[int], Timed], threads: int, working_set: int) -> tuple[float, float]:
+def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, float]:
     """Return the best rate of all threads together, and the relative spread; they begin each round at the same time."""
-    kernels = [kernel(working_set) for _ in range(threads)]
-    taken: list[list[tuple[float, float]]] = [[] for _ in kernels]
+    bound = [_timed(kernel, working_set) for _ in range(threads)]
+    taken: list[list[tuple[float, float]]] = [[] for _ in bound]
     barrier, until, done = Barrier(threads), perf_counter() + SECONDS, Event()
 
     def work(number: int) -> None:
-        full, line, _ = kernels[number]
-        while not done.is_set():
+        mine = bound[number]
+        for call in cycle(mine.calls):
             barrier.wait()
             start = perf_counter()
-            line()
+            mine.empty()
             middle = perf_counter()
-            full()
+            call()
             end = perf_counter()
             taken[number].append((middle - start, end - middle))
             if barrier.wait() == 0 and end > until and len(taken[number]) > MIN_ROUNDS:
                 done.set()
             barrier.wait()
+            if done.is_set():
+                break
 
     others = [Thread(target=work, args=(number,), daemon=True) for number in range(1, threads)]
     for other in others:
@@ -150,14 +159,14 @@ def _measured(kernel: Callable[[int], Timed], threads: int, working_set: int) ->
     work(0)
     for other in others:
         other.join()
-    return _rate(taken, sum(moved for _, _, moved in kernels))
+    return _rate(taken, sum(one.moved for one in bound))
 
 
 def _rate(taken: list[list[tuple[float, float]]], moved: int) -> tuple[float, float]:
     """Return the best rate of the rounds and their spread, without the cost of calling. Raises ClockError."""
-    call = min(line for rounds in taken for line, _ in rounds)
+    calling = min(empty for rounds in taken for empty, _ in rounds)
     # The first round fills the caches.
-    seconds = [fmean(full for _, full in together) - call for together in list(zip(*taken, strict=True))[1:]]
+    seconds = [fmean(full for _, full in together) - calling for together in list(zip(*taken, strict=True))[1:]]
     rates = [moved / one for one in seconds if one > 0]
     if not rates:
         raise ClockError

@@ -241,7 +241,7 @@ def profile(config: RunConfig, wanted: Wanted = lambda: True, tell: Callable[[fl
     with backend.threads(config.threads):
         _check_length(least_seconds(config.backend, ledger), " or more")
         peaks = peaks_of(backend, config.dtype, config.threads)
-        roofs = roofs_of(backend, peaks, config.threads)
+        roofs = roofs_of(backend, config.threads)
         subject = Subject(config, ledger.batch)
         _check_length(subject.single)
         whole, splits, smallest = _rounds(subject, Subject(_smallest(config), 1), wanted, tell)
