@@ -18,8 +18,8 @@ from tuisim.backends.protocol import Ceilings
 from tuisim.measure.caches import caches
 from tuisim.measure.ceiling import Ceiling, relative_spread
 
-MATRICES = (384, 768)
-"""Sides of the square matrix products: one short enough to end before a busy system interrupts it, one for many threads."""
+MATRICES = (96, 384, 768)
+"""Sides of the square products: one that a core's caches hold, one that ends before a busy system interrupts, one for threads."""
 COPY_BYTES, MAX_COPY_BYTES = 64 << 20, 512 << 20
 """Bytes copied: at least so many, and as many as the last-level cache holds, up to the second."""
 BUDGET = 0.25
