@@ -17,6 +17,7 @@ from tuisim.backends.numpy.blas import Blas
 from tuisim.cli import doctor as command
 from tuisim.cli.console import CommandConsole
 from tuisim.measure import processor as processors
+from tuisim.measure.caches import Cache
 from tuisim.measure.processor import LEVELS, Memory, level
 from tuisim.study import doctor_extras, doctor_gpu
 from tuisim.study.doctor import CupyReport, Report, diagnose
@@ -219,6 +220,14 @@ def own_flags():
     processors.flags.cache_clear()
     yield
     processors.flags.cache_clear()
+
+
+def test_the_caches_are_listed_or_said_to_be_unknown(monkeypatch, capsys):
+    for known, words in (((Cache(1, 48 << 10, 2), Cache(3, 6 << 20, 1)), "L1 48.0 KiB × 2, L3 6.0 MiB"), ((), "sizes not known")):
+        monkeypatch.setattr(processors, "caches", lambda known=known: known)
+        command.doctor()
+        assert words in capsys.readouterr().out
+        assert processors.processor().caches == known
 
 
 @pytest.mark.usefixtures("own_flags")

@@ -84,6 +84,8 @@ def _machine(report: Report) -> Iterator[Line]:
     yield Line("Python", GOOD, f"{environment['implementation']} {environment['python']} on {environment['platform']}")
     yield Line("processor", GOOD, f"{cpu.name}, " + (f"up to {cpu.instructions}" if cpu.instructions else cpu.architecture))
     yield Line("cores", GOOD, _cores(report))
+    caches = ", ".join(f"{one.name} {units.size(one.size)}" + f" × {one.instances}" * (one.instances > 1) for one in cpu.caches)
+    yield Line("caches", GOOD if caches else ABSENT, caches or "sizes not known: a profile has one memory roof, a large copy's")
     yield Line("memory", GOOD, _memory(report))
     yield from _numpy(report)
     for name, value in environment["variables"].items():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuisim.config import usable_cores
+from tuisim.measure.caches import Cache, caches
 
 LEVELS: dict[str, frozenset[str]] = {
     "SSE2": frozenset({"sse2"}),
@@ -45,6 +46,8 @@ class Processor:
     """Those this process may run on (its affinity)."""
     quota: float | None
     """Cores' worth of time a container may use; none where there is no limit or nothing says so."""
+    caches: tuple[Cache, ...]
+    """Those that hold data, innermost first; empty if the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def processor() -> Processor:
         physical_cores=_physical(),
         usable_cores=usable_cores(),
         quota=_quota(),
+        caches=caches(),
     )
 
 

@@ -35,6 +35,7 @@ MARKS: dict[str, Mark] = {
     "cpu.physical_cores": Mark.MEASURED,
     "cpu.usable_cores": Mark.MEASURED,
     "cpu.quota": Mark.MEASURED,
+    "cpu.caches[]": Mark.MEASURED,
     "memory.*": Mark.MEASURED,
     "blas.threads": Mark.MEASURED,
     "gpu.devices[].total_bytes": Mark.MEASURED,

@@ -140,7 +140,7 @@ class Roofline:
                 "dots[].flops_per_second": Mark.MEASURED, "dots[].bytes_per_second": Mark.MEASURED,
                 "dots[].of_roof": Mark.MEASURED,
                 "dots[].roof": Mark.MEASURED, "dots[].roof_spread": Mark.MEASURED,
-                "roofs.levels[].holds_bytes": Mark.PUBLISHED, "roofs.levels[].threads": Mark.GIVEN,
+                "roofs.levels[].holds_bytes": Mark.MEASURED, "roofs.levels[].threads": Mark.GIVEN,
             },
         }  # fmt: skip
 
