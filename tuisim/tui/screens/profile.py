@@ -52,8 +52,8 @@ class ProfileScreen(StudyScreen[AnyProfileWorker, Anatomy]):
     TITLE = "profile"
     HELP = (
         "One step taken apart: each operation is a letter under this machine's measured roofs, a slope for each level of memory "
-        "and the flat top of a matrix product. The solid slope is that of the level that holds the chosen operation's buffers; how "
-        "far below it the letter lies is what is lost, and the words say to what. ▲ marks a rate above its roof. The bars go "
+        "and the flat top of a matrix product. The solid slope is that of the level that holds the chosen operation's buffers; "
+        "how far below it the letter lies is what is lost, and the words say to what. ▲ marks a rate above its roof. The bars go "
         "from the work at peak to what was achieved, of one step or of the run beneath."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
