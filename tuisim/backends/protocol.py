@@ -6,6 +6,7 @@ order is the program's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -29,6 +30,15 @@ class Ceilings:
     bytes_per_second: float
     """Bytes read and written per second by a large copy."""
     device: str
+    flops_spread: float = 0.0
+    bytes_spread: float = 0.0
+    """How far the best of the repeats is above their upper quartile, relative to that."""
+
+
+def best_of(seconds: Sequence[float]) -> tuple[float, float]:
+    """Return the least of repeated times, and how far its rate is above the upper quartile of the rates, relative to that."""
+    least = min(seconds)
+    return least, float(np.quantile(seconds, 0.25) / least) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from tuisim import units
 
@@ -69,8 +66,3 @@ def above_words(ceiling: Ceiling, name: str) -> str:
         f"above {name}, which was measured at another moment ({ceiling.conditions}): "
         "the machine is faster now, or this kernel is faster"
     )
-
-
-def relative_spread(rates: Sequence[float]) -> float:
-    """Return how far the best rate is above the upper quartile, relative to that quartile."""
-    return float(max(rates) / np.quantile(rates, 0.75)) - 1

@@ -14,9 +14,9 @@ import numpy as np
 
 from tuisim.backends import Backend, OnDevice, computes_with
 from tuisim.backends.numpy.blas import Blas, blas, limits
-from tuisim.backends.protocol import Ceilings
+from tuisim.backends.protocol import Ceilings, best_of
 from tuisim.measure.caches import caches
-from tuisim.measure.ceiling import Ceiling, relative_spread
+from tuisim.measure.ceiling import Ceiling
 
 MATRICES = (96, 384, 768)
 """Sides of the square products: one that a core's caches hold, one that ends before a busy system interrupts, one for threads."""
@@ -73,7 +73,8 @@ def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
     if key not in _on_devices:
         _on_devices[key] = backend.ceilings(dtype)
     found = _on_devices[key]
-    return Peaks(dtype, threads, found.flops_per_second, found.bytes_per_second, None, found.device)
+    rates, spreads = (found.flops_per_second, found.bytes_per_second), (found.flops_spread, found.bytes_spread)
+    return Peaks(dtype, threads, *rates, None, found.device, *spreads)
 
 
 @cache
@@ -127,4 +128,4 @@ def _best(call: Callable[[], object], budget: float) -> tuple[float, float]:
         end = time.perf_counter()
         taken.append(end - start)
         if end > until:
-            return min(taken), relative_spread([1 / one for one in taken])
+            return best_of(taken)

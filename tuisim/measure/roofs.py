@@ -19,9 +19,10 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from tuisim.backends import Backend, OnDevice, computes_with
+from tuisim.backends.protocol import best_of
 from tuisim.errors import ClockError
 from tuisim.measure.caches import Cache, caches
-from tuisim.measure.ceiling import Ceiling, relative_spread
+from tuisim.measure.ceiling import Ceiling
 from tuisim.measure.peaks import copy_bytes
 
 SECONDS = 0.04
@@ -167,7 +168,8 @@ def _rate(taken: list[list[tuple[float, float]]], moved: int) -> tuple[float, fl
     calling = min(empty for rounds in taken for empty, _ in rounds)
     # The first round fills the caches.
     seconds = [fmean(full for _, full in together) - calling for together in list(zip(*taken, strict=True))[1:]]
-    rates = [moved / one for one in seconds if one > 0]
-    if not rates:
+    known = [one for one in seconds if one > 0]
+    if not known:
         raise ClockError
-    return max(rates), relative_spread(rates)
+    least, spread = best_of(known)
+    return moved / least, spread

@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from tuisim.backends.cupy.card import Card
-from tuisim.backends.protocol import Ceilings
+from tuisim.backends.protocol import Ceilings, best_of
 
 SIDES = {"float32": 4096, "float64": 2048}
 """Of the square product: large enough to fill any card, small enough for a hundredth of a second on a modest one."""
@@ -29,13 +29,13 @@ def ceilings(card: Card, dtype: str) -> Ceilings:
     while side > LEAST_SIDE and 3 * side * side * np.dtype(dtype).itemsize > room:
         side //= 2
     elements = max(min(COPY_BYTES, room // 2) // 8, 1024)
-    products, copies = 2 * side**3 / _product(card, dtype, side), 2 * 8 * elements / _copy(card, elements)
+    (product, product_spread), (copy, copy_spread) = _product(card, dtype, side), _copy(card, elements)
     card.give_back()
-    return Ceilings(products, copies, card.label)
+    return Ceilings(2 * side**3 / product, 2 * 8 * elements / copy, card.label, product_spread, copy_spread)
 
 
-def _product(card: Card, dtype: str, side: int) -> float:
-    """Seconds; of random numbers, since zeros take less power and so less time."""
+def _product(card: Card, dtype: str, side: int) -> tuple[float, float]:
+    """Seconds and spread; of random numbers, since zeros take less power and so less time."""
     values = np.random.default_rng(0).standard_normal((side, side)).astype(dtype)
     a, b, out = (card.cupy.empty((side, side), dtype) for _ in range(3))
     a.set(values)
@@ -45,24 +45,24 @@ def _product(card: Card, dtype: str, side: int) -> float:
     return _best(card, card.product(a, b, out, one, zero))
 
 
-def _copy(card: Card, elements: int) -> float:
-    """Seconds."""
+def _copy(card: Card, elements: int) -> tuple[float, float]:
+    """Seconds and spread."""
     source, target = card.zeros(elements, "float64"), card.zeros(elements, "float64")
     runtime = card.cupy.cuda.runtime
     ends, kind = (target.data.ptr, source.data.ptr), runtime.memcpyDeviceToDevice
     return _best(card, lambda: runtime.memcpyAsync(*ends, source.nbytes, kind, card.stream.ptr))
 
 
-def _best(card: Card, call: Callable[[], object]) -> float:
-    """Seconds of the quickest of as many as there is time for."""
+def _best(card: Card, call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the quickest of as many as there is time for, and the spread."""
     first, second, *_ = card.marks
-    best, until = float("inf"), perf_counter() + SECONDS
+    taken, until = list[float](), perf_counter() + SECONDS
     call()
     while True:
         first.record()
         call()
         second.record()
         card.wait()
-        best = min(best, card.seconds_between(first, second))
+        taken.append(card.seconds_between(first, second))
         if perf_counter() > until:
-            return best
+            return best_of(taken)
