@@ -57,6 +57,12 @@ def test_npy_takes_the_last_column(tmp_path: Path, dtype: str, order: str) -> No
     assert "1 to 4" in refused(tmp_path / "b.npy", target="kind")
 
 
+def test_a_column_whose_squares_underflow_is_standardised_too(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=X * 1e-200, y=Y)
+    dataset = load(tmp_path / "a.npz", validation=0, shuffle=False)
+    assert np.allclose(dataset.feed(60).next_block().X, standardised(X))
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize(("inputs", "answers"), [("X", "y"), ("x", "y"), ("data", "target")])
 def test_npz_by_the_usual_names(tmp_path: Path, save: Callable[..., None], inputs: str, answers: str) -> None:

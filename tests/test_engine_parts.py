@@ -95,6 +95,26 @@ def test_a_norm_whose_square_overflows_is_still_finite():
     assert figures.norm == pytest.approx(2e30, rel=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "value"), [("float32", 1e-24), ("float32", 1e-44), ("float64", 1e-200), ("float64", 1e-300)])
+def test_a_norm_whose_squares_underflow_is_not_zero(dtype, value):
+    tiny = np.full(1_000, value, dtype)
+    figures = layer_gradients(1, tiny, tiny, tiny * 3, None)
+    assert figures.norm == pytest.approx(float(tiny[0]) * 1_000**0.5, rel=1e-6)
+    assert figures.update_ratio == pytest.approx(2, rel=1e-6)
+
+
+def test_a_norm_counts_what_would_underflow_beside_a_square_that_does_not():
+    values = np.full(1_000_001, 1e-23, np.float32)
+    values[0] = 2e-19
+    assert layer_gradients(1, values, values, values, None).norm == pytest.approx(np.linalg.norm(values.astype(float)), rel=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_norm_of_what_is_not_finite_is_not_finite(value):
+    values = np.array([1e-30, value], np.float32)
+    assert not np.isfinite(layer_gradients(1, values, values, values, None).norm)
+
+
 def test_histograms_are_of_a_sample_and_say_so():
     g = np.random.default_rng(0).standard_normal(1_000_000)
     figures = layer_gradients(1, g, g, g, None)

@@ -18,6 +18,8 @@ Rows = NDArray[np.intp]
 
 _ROWS = 16_384
 """Rows worked on at a time, so that no copy of the whole in float64 is needed."""
+_TINY = 1e-100
+"""Deviations below this are scaled before they are squared, so that the squares do not underflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,18 @@ def standardising(what: str, array: Array, rows: Rows) -> Scaling:
     Raises DataError where a column's numbers are too large for that.
     """
     origin = array[rows[0]].astype(np.float64)
-    total, squares = np.zeros_like(origin), np.zeros_like(origin)
+    total, squares, largest = (np.zeros_like(origin) for _ in range(3))
     parts = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
     with np.errstate(over="ignore", invalid="ignore"):
         for part in parts:
-            total += (array[part].astype(np.float64) - origin).sum(axis=0)
+            away = array[part].astype(np.float64) - origin
+            total += away.sum(axis=0)
+            largest = np.maximum(largest, np.abs(away).max(axis=0))
         mean = total / len(rows)
+        unit = np.where((largest > 0) & (largest < _TINY), largest, 1.0)
         for part in parts:
-            squares += np.square(array[part].astype(np.float64) - origin - mean).sum(axis=0)
-        spread = np.sqrt(squares / len(rows))
+            squares += np.square((array[part].astype(np.float64) - origin - mean) / unit).sum(axis=0)
+        spread = np.sqrt(squares / len(rows)) * unit
     if not np.isfinite(spread).all():
         column = int(np.argwhere(~np.isfinite(spread))[0][0]) + 1
         raise DataError(f"{what}: the numbers of column {column} are too large to standardise: scale them down")

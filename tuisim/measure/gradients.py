@@ -58,11 +58,8 @@ def layer_gradients(
 ) -> LayerGradients:
     """Figures of one layer from its flat gradient and its flat parameters `before` and `after` the update."""
     with np.errstate(all="ignore"):
-        norm = float(np.sqrt(np.dot(gradient, gradient)))
-        if not np.isfinite(norm):  # the square may overflow where the norm does not
-            norm = float(np.linalg.norm(gradient.astype(np.float64)))
-        length = float(np.linalg.norm(before))
-        ratio = float(np.linalg.norm(after - before)) / length if length > 0 else None
+        norm, length = euclidean_norm(gradient), euclidean_norm(before)
+        ratio = euclidean_norm(after - before) / length if length > 0 else None
         values = gradient[:: max(1, -(-gradient.size // SAMPLE))]
         magnitudes = np.abs(values[(values != 0) & np.isfinite(values)])
         places = (np.log10(magnitudes) - HISTOGRAM_LOW) * (HISTOGRAM_BINS / (HISTOGRAM_HIGH - HISTOGRAM_LOW))
@@ -78,6 +75,20 @@ def layer_gradients(
         total=int(gradient.size),
         health=_health(norm, ratio),
     )
+
+
+def euclidean_norm(values: NDArray[Any]) -> float:
+    """Return ‖values‖₂ of a flat array, also where the squares lie beyond what its dtype holds."""
+    limits = np.finfo(values.dtype)
+    square = float(np.dot(values, values))
+    # A square that underflows takes less than the smallest normal number from a sum of this size.
+    if values.size * float(limits.tiny / limits.eps) < square < np.inf:
+        return float(np.sqrt(square))
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    scaled = values.astype(np.float64) / largest
+    return largest * float(np.sqrt(np.dot(scaled, scaled)))
 
 
 def _health(norm: float, ratio: float | None) -> Health:
