@@ -76,8 +76,9 @@ def log1p(e: float) -> float:
 
 @kernel
 def sigmoid(z: float) -> float:
-    """1 / (1 + exp(−z))."""
-    return 1.0 / (1.0 + exp(-z))
+    """1 / (1 + exp(−z)), so written that exp does not overflow where the quotient is still a number."""
+    e = exp(-abs(z))
+    return (e if z < 0.0 else 1.0) / (1.0 + e)
 
 
 @kernel

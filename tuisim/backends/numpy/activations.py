@@ -30,8 +30,8 @@ class Relu:
 
     @staticmethod
     def forward(site: Site, z: Array, a: Array) -> list[Call]:
-        # An array of zeros: a scalar operand is half as fast. The zero second, so that −0 becomes +0.
-        return [partial(np.maximum, z, site.scratch(z.shape, slot=-1), out=a)]
+        # The zero second, so that −0 becomes +0.
+        return [partial(np.maximum, z, site.filled(z.shape, 0.0), out=a)]
 
     @staticmethod
     def gradient(site: Site, g: Array, z: Array, a: Array, d: Array) -> list[Call]:
@@ -68,7 +68,7 @@ class LeakyRelu:
 
 
 def _sigmoid(site: Site, z: Array, out: Array) -> list[Call]:
-    """1 / (1 + exp(−z)); where exp overflows the quotient is 0, as it should be."""
+    """1 / (1 + exp(−z)); where exp overflows, below −88 in float32, the quotient is 0 instead of a subnormal number."""
     one = site.constant(1.0)
     return [
         partial(np.negative, z, out),
@@ -79,7 +79,7 @@ def _sigmoid(site: Site, z: Array, out: Array) -> list[Call]:
 
 
 class Sigmoid:
-    """f = 1 / (1 + exp(−z)); f′ = a(1 − a)."""
+    """f = 1 / (1 + exp(−z)); f′ = a(1 − a), like PyTorch, so right to the rounding of a, not of f′."""
 
     @staticmethod
     def forward(site: Site, z: Array, a: Array) -> list[Call]:
@@ -96,7 +96,7 @@ class Sigmoid:
 
 
 class Tanh:
-    """f = tanh z; f′ = 1 − a²."""
+    """f = tanh z; f′ = 1 − a², like PyTorch, so right to the rounding of a, not of f′."""
 
     @staticmethod
     def forward(site: Site, z: Array, a: Array) -> list[Call]:
@@ -113,69 +113,91 @@ class Tanh:
 
 
 class Gelu:
-    """f = ½z(1 + tanh u), u = √(2/π)(z + 0.044715z³); f′ = ½(1 + t) + ½z(1 − t²)·√(2/π)(1 + 0.134145z²), t = tanh u.
+    """f = z·σ(2u), u = √(2/π)(z + 0.044715z³); f′ = s + a(1 − s)·2u′, s = σ(2u), 2u′ = √(8/π)(1 + 0.134145z²).
 
-    The tanh form of Hendrycks & Gimpel (2016). Cubes are products: `power` costs fifty times as much.
+    The tanh form of Hendrycks & Gimpel (2016): ½(1 + tanh u) is σ(2u), whose digits do not cancel for z < 0. Cubes are products:
+    `power` costs fifty times as much.
     """
 
-    C, K = math.sqrt(2 / math.pi), 0.044715
+    C, K = 2 * math.sqrt(2 / math.pi), 0.044715
+    FAR = 25.0
+    """From here on σ(2u) is 0 or 1 in float64 as well: where z, or z², could make 0·∞ it stops growing."""
 
     @staticmethod
-    def _tanh(site: Site, z: Array, square: Array, t: Array) -> list[Call]:
+    def _exponential(site: Site, z: Array, square: Array, t: Array) -> list[Call]:
+        """exp(−2u), from z and z²."""
         return [
-            partial(np.multiply, z, z, square),
-            partial(np.multiply, square, site.constant(Gelu.C * Gelu.K), t),
-            partial(np.add, t, site.constant(Gelu.C), t),
+            partial(np.multiply, square, site.constant(-Gelu.C * Gelu.K), t),
+            partial(np.subtract, t, site.constant(Gelu.C), t),
             partial(np.multiply, t, z, t),
-            partial(np.tanh, t, t),
+            partial(np.exp, t, t),
         ]
 
     @staticmethod
     def forward(site: Site, z: Array, a: Array) -> list[Call]:
+        t = site.scratch(z.shape)
         return [
-            *Gelu._tanh(site, z, site.scratch(z.shape), a),
-            partial(np.add, a, site.constant(1.0), a),
-            partial(np.multiply, a, z, a),
-            partial(np.multiply, a, site.constant(0.5), a),
+            partial(np.multiply, z, z, a),
+            *Gelu._exponential(site, z, a, t),
+            *_gate(site, z, t, a, Gelu.FAR),
         ]
 
     @staticmethod
     def gradient(site: Site, g: Array, z: Array, a: Array, d: Array) -> list[Call]:
-        square, t, slope = (site.scratch(z.shape, slot=slot) for slot in range(3))
-        one, half = site.constant(1.0), site.constant(0.5)
+        square, s, t = (site.scratch(z.shape, slot=slot) for slot in range(3))
+        one, far = site.constant(1.0), site.filled(z.shape, Gelu.FAR**2)
         return [
-            *Gelu._tanh(site, z, square, t),
+            partial(np.multiply, z, z, square),
+            partial(np.minimum, square, far, out=square),
+            *Gelu._exponential(site, z, square, s),
+            partial(np.add, s, one, s),
+            partial(np.divide, one, s, s),
             partial(np.multiply, square, site.constant(3 * Gelu.C * Gelu.K), square),
-            partial(np.add, square, site.constant(Gelu.C), square),
-            partial(np.multiply, square, z, square),  # z·u′
-            partial(np.multiply, t, t, slope),
-            partial(np.subtract, one, slope, slope),
-            partial(np.multiply, slope, square, slope),
-            partial(np.add, slope, t, slope),
-            partial(np.add, slope, one, slope),
-            partial(np.multiply, slope, half, slope),
-            partial(np.multiply, g, slope, d),
+            partial(np.add, square, site.constant(Gelu.C), square),  # 2u′
+            partial(np.subtract, one, s, t),
+            partial(np.multiply, t, square, t),
+            *_gate_slope(site, g, s, t, a, d),
         ]
 
 
+def _gate(site: Site, z: Array, e: Array, a: Array, far: float) -> list[Call]:
+    """a = z / (1 + e), writing over e; 0 at −∞, since z stops at −far, where e is ∞."""
+    return [
+        partial(np.add, e, site.constant(1.0), e),
+        partial(np.maximum, z, site.filled(z.shape, -far), out=a),
+        partial(np.divide, a, e, a),
+    ]
+
+
+def _gate_slope(site: Site, g: Array, s: Array, t: Array, a: Array, d: Array) -> list[Call]:
+    """d = g(s + a·t), t = (1 − s)·x′, for a = z·σ(x) and s = σ(x), writing over t; where a is ∞, t is 0 and their product too."""
+    bounded = site.scratch(a.shape, slot=3)
+    return [
+        partial(np.minimum, a, site.filled(a.shape, float(np.finfo(site.program.dtype).max)), out=bounded),
+        partial(np.multiply, t, bounded, t),
+        partial(np.add, t, s, t),
+        partial(np.multiply, g, t, d),
+    ]
+
+
 class Silu:
-    """f = z·σ(z); f′ = σ(1 + z(1 − σ)) (Elfwing et al. 2018)."""
+    """f = z·σ(z); f′ = s + a(1 − s), s = σ(z) (Elfwing et al. 2018)."""
+
+    FAR = 800.0
+    """From here on σ(−z) is 0 in float64 as well."""
 
     @staticmethod
     def forward(site: Site, z: Array, a: Array) -> list[Call]:
-        return [*_sigmoid(site, z, a), partial(np.multiply, a, z, a)]
+        t = site.scratch(z.shape)
+        return [partial(np.negative, z, t), partial(np.exp, t, t), *_gate(site, z, t, a, Silu.FAR)]
 
     @staticmethod
     def gradient(site: Site, g: Array, z: Array, a: Array, d: Array) -> list[Call]:
         s, t = site.scratch(z.shape), site.scratch(z.shape, slot=1)
-        one = site.constant(1.0)
         return [
             *_sigmoid(site, z, s),
-            partial(np.subtract, one, s, t),
-            partial(np.multiply, t, z, t),
-            partial(np.add, t, one, t),
-            partial(np.multiply, t, s, t),
-            partial(np.multiply, g, t, d),
+            partial(np.subtract, site.constant(1.0), s, t),
+            *_gate_slope(site, g, s, t, a, d),
         ]
 
 
@@ -187,10 +209,11 @@ class Softplus:
         # max(z, 0) + log(1 + exp −|z|): the library's own logaddexp takes ten times as long.
         t = site.scratch(z.shape)
         return [
-            partial(np.copysign, z, site.constant(-1.0), t),
+            partial(np.abs, z, t),
+            partial(np.negative, t, t),
             partial(np.exp, t, t),
             partial(np.log1p, t, t),
-            partial(np.maximum, z, site.constant(0.0), out=a),
+            partial(np.maximum, z, site.filled(z.shape, 0.0), out=a),
             partial(np.add, a, t, a),
         ]
 
@@ -201,11 +224,11 @@ class Softplus:
 
 
 class Elu:
-    """f = z where z > 0, else exp(z) − 1; f′ = 1 where z > 0, else a + 1 (Clevert et al. 2016)."""
+    """f = z where z > 0, else exp(z) − 1; f′ = exp(min(z, 0)), since a + 1 has lost its digits (Clevert et al. 2016)."""
 
     @staticmethod
     def forward(site: Site, z: Array, a: Array) -> list[Call]:
-        t, zero = site.scratch(z.shape), site.constant(0.0)
+        t, zero = site.scratch(z.shape), site.filled(z.shape, 0.0)
         return [
             partial(np.minimum, z, zero, out=t),
             partial(np.expm1, t, t),
@@ -217,8 +240,8 @@ class Elu:
     def gradient(site: Site, g: Array, z: Array, a: Array, d: Array) -> list[Call]:
         t = site.scratch(a.shape)
         return [
-            partial(np.minimum, a, site.constant(0.0), out=t),
-            partial(np.add, t, site.constant(1.0), t),
+            partial(np.minimum, z, site.filled(z.shape, 0.0), out=t),
+            partial(np.exp, t, t),
             partial(np.multiply, g, t, d),
         ]
 

@@ -75,8 +75,11 @@ class Site:
         self.flushing = Flushing(program.flushes)
         self.arrays = arrays
         self.scalars = scalars
+        self.total: Array = np.zeros(())
+        """The sum of the loss's terms."""
         self._constants: dict[float, Array] = {}
         self._scratch: dict[tuple[tuple[int, ...], str, int], Array] = {}
+        self._filled: dict[tuple[tuple[int, ...], float], Array] = {}
 
     def ops(self, phase: Phase) -> tuple[Op, ...]:
         return tuple(op for op in self.program.ops if op.phase is phase)
@@ -93,6 +96,12 @@ class Site:
         if key not in self._scratch:
             self._scratch[key] = np.zeros(key[0], key[1])
         return self._scratch[key]
+
+    def filled(self, shape: tuple[int, ...], value: float) -> Array:
+        """`value` everywhere, for `maximum` and `minimum`, which take three times as long with a 0-d operand."""
+        if (shape, value) not in self._filled:
+            self._filled[shape, value] = np.full(shape, value, self.program.dtype)
+        return self._filled[shape, value]
 
     @property
     def bits(self) -> str:
