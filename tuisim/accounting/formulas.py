@@ -46,6 +46,7 @@ def _mse(op: Op) -> Operations:
 def _cross_entropy(op: Op) -> Operations:
     """Per row: largest of M, subtract it, exp, sum, log, minus the target's; mean over rows.
 
+    log(1 + the others' sum) by `log1p` is counted as the addition and the logarithm that it stands for.
     The gradient: 1 / (B·sum) per row (one multiplication, one division), M multiplications, minus 1/B at the target.
     """
     rows, elements = op.batch, op.batch * op.outputs
@@ -63,7 +64,8 @@ def _cross_entropy(op: Op) -> Operations:
 def _binary_cross_entropy(op: Op) -> Operations:
     """Per output, with e = exp(−|z|): max(z, 0) − z·t + log(1 + e), and the mean over E = B·M outputs.
 
-    |z| and max(z, 0) are a comparison each. The gradient: σ = (1 or e, by z's sign: a comparison) / (1 + e), minus t, × 1/E.
+    |z| and max(z, 0) are a comparison each, `log1p` an addition and a logarithm.
+    The gradient: σ = (1 or e, by z's sign: a comparison) / (1 + e), minus t, × 1/E.
     """
     elements = op.batch * op.outputs
     value = Operations(compare=2 * elements, exp=elements, log=elements, multiply=elements + 1, add=3 * elements + (elements - 1))

@@ -50,14 +50,35 @@ extern "C" __global__ void gather_classes(const long long* data, long long count
 
 // ── activations: the formulas of PyTorch's documentation, as in the other backends ──
 
+// |z| and |2u| from which on σ is 0 or 1 to the last digit; nothing grows beyond it, so that there is no 0·∞.
+#define SATURATION 800
+
+// 1 / (1 + exp(−z)), so written that exp does not overflow.
 __device__ T sigmoid(T z)
 {
-    return (T)1 / ((T)1 + exp(-z));
+    T e = exp(-fabs(z));
+    return (z < 0 ? e : (T)1) / ((T)1 + e);
 }
 
-__device__ T gelu_tanh(T z)
+// z·σ(y); 0 where z is −∞.
+__device__ T gate(T z, T y)
 {
-    return tanh((T)GELU_C * z * ((T)1 + (T)GELU_K * z * z));
+    return (z < -SATURATION ? (T)-SATURATION : z) * sigmoid(y);
+}
+
+// The derivative of z·σ(y) by z: s + z·s(1 − s)·y', from z, |y| and |z|·y'; y has z's sign.
+__device__ T gate_slope(T z, T y, T steepness)
+{
+    T e = exp(-y);
+    T s = (T)1 / ((T)1 + e);
+    T bell = steepness * (e * s);
+    return s * (z < 0 ? e - bell : (T)1 + bell);
+}
+
+// 2u = 2·GELU_C·(z + GELU_K·z³): ½(1 + tanh u) is σ(2u), whose digits do not cancel for z < 0.
+__device__ T gelu_gate(T z)
+{
+    return (T)(2 * GELU_C) * z * ((T)1 + (T)GELU_K * z * z);
 }
 
 __device__ T activate(int function, T z)
@@ -67,32 +88,27 @@ __device__ T activate(int function, T z)
         case LEAKY_RELU: return z > 0 ? z : (T)LEAKY_SLOPE * z;
         case SIGMOID: return sigmoid(z);
         case TANH: return tanh(z);
-        case GELU: return (T)0.5 * z * ((T)1 + gelu_tanh(z));
-        case SILU: return z * sigmoid(z);
+        case GELU: return gate(z, gelu_gate(z));
+        case SILU: return gate(z, z);
         case SOFTPLUS: return (z > 0 ? z : (z == z ? (T)0 : z)) + log1p(exp(-fabs(z)));
         case ELU: return z > 0 ? z : expm1(z);
         default: return z;
     }
 }
 
-// f'(z), given a = f(z) as well.
+// f'(z), given a = f(z) as well. The slopes of sigmoid and tanh are right to the rounding of a, like PyTorch's.
 __device__ T slope(int function, T z, T a)
 {
+    T size = fabs(z) > SATURATION ? (T)SATURATION : fabs(z);
     switch (function) {
         case RELU: return a > 0 ? (T)1 : (T)0;
         case LEAKY_RELU: return z > 0 ? (T)1 : (T)LEAKY_SLOPE;
         case SIGMOID: return a * ((T)1 - a);
         case TANH: return (T)1 - a * a;
-        case GELU: {
-            T t = gelu_tanh(z);
-            return (T)0.5 * ((T)1 + t) + (T)0.5 * z * ((T)1 - t * t) * (T)GELU_C * ((T)1 + (T)3 * (T)GELU_K * z * z);
-        }
-        case SILU: {
-            T s = sigmoid(z);
-            return s * ((T)1 + z * ((T)1 - s));
-        }
+        case GELU: return gate_slope(z, gelu_gate(size), size * (T)(2 * GELU_C) * ((T)1 + (T)(3 * GELU_K) * size * size));
+        case SILU: return gate_slope(z, size, size);
         case SOFTPLUS: return sigmoid(z);
-        case ELU: return z > 0 ? (T)1 : a + (T)1;
+        case ELU: return z > 0 ? (T)1 : exp(z);
         default: return (T)1;
     }
 }
@@ -123,7 +139,8 @@ __device__ double warp_sum(double value)
     return value;
 }
 
-// log Σ exp z − z_t, shifted by the largest z; gradient (softmax z − onehot t) / B. Right where the largest z is z_t.
+// log Σ exp z − z_t, shifted by the largest z, whose exp is 1: log1p takes the sum of the others', so that small losses keep
+// their digits. Gradient (softmax z − onehot t) / B. Right where the largest z is z_t.
 extern "C" __global__ void cross_entropy(const T* z, const long long* target, double* row_loss, long long* row_right,
                                          T* gradient, const T* stopped, long long batch, long long width)
 {
@@ -147,16 +164,17 @@ extern "C" __global__ void cross_entropy(const T* z, const long long* target, do
             best = where;
         }
     }
-    double sum = 0;
-    for (long long j = threadIdx.x; j < width; j += WARP) sum += exp(logits[j] - largest);
-    sum = warp_sum(sum);
+    double rest = 0;
+    for (long long j = threadIdx.x; j < width; j += WARP)
+        if (j != best) rest += exp(logits[j] - largest);
+    rest = warp_sum(rest);
     if (threadIdx.x == 0) {
-        row_loss[row] = log(sum) - (double)(logits[wanted] - largest);
+        row_loss[row] = log1p(rest) - (double)(logits[wanted] - largest);
         if (row_right != 0) row_right[row] = best == wanted ? 1 : 0;
     }
     if (gradient == 0) return;
     for (long long j = threadIdx.x; j < width; j += WARP) {
-        T share = exp(logits[j] - largest) / (T)sum;
+        T share = exp(logits[j] - largest) / (T)(1 + rest);
         gradient[row * width + j] = halt ? (T)0 : (share - (j == wanted ? (T)1 : (T)0)) / (T)batch;
     }
 }
@@ -231,7 +249,7 @@ extern "C" __global__ void finish_loss(const double* row_loss, const long long* 
     }
     if (me == 0) {
         long long made = step[0];
-        double mean = losses[0] * scale;
+        double mean = (double)(T)(losses[0] * scale);  // what lies beyond T is infinite, and found
         results[2 * made] = mean;
         results[2 * made + 1] = rights[0];
         step[0] = made + 1;

@@ -23,7 +23,7 @@ def mse(p: Any, size: int, learning: int, output: int, target: int, loss: int, g
     total = 0.0
     for j in range(size):
         difference = p[output + j] - p[target + j]
-        total += np.float64(difference * difference)
+        total += np.float64(difference) * np.float64(difference)
     p[loss] = real(total / size)
     if learning != ZERO:
         scale = real(2.0 / size)
@@ -41,10 +41,20 @@ def clipped_class(wanted: int, m: int) -> Any:
 
 
 @kernel
+def log_of_sum(rest: float, inverse: float) -> float:
+    """log(1 + rest), given 1 / (1 + rest): a logarithm and what rounding 1 + rest took from it, at a third of `log1p`'s time."""
+    total = 1.0 + rest
+    return math.log(total) + (rest - (total - 1.0)) * inverse
+
+
+@kernel
 def cross_entropy(
     p: Any, classes: Any, batch: int, m: int, learning: int, output: int, target: int, loss: int, gradient: int
 ) -> None:
-    """L = Σ(log Σ exp z − z_t) / B, rows shifted by their largest value; ∂L/∂z = (softmax z − onehot t) / B."""
+    """L = Σ(log Σ exp z − z_t) / B, rows shifted by their largest value; ∂L/∂z = (softmax z − onehot t) / B.
+
+    The largest value's exp is 1: log1p takes the sum of the others', so that small losses keep their digits.
+    """
     mean = 0.0
     for i in range(batch):
         z = output + i * m
@@ -56,10 +66,13 @@ def cross_entropy(
             for j in range(m):
                 p[gradient + i * m + j] = p[z + j] - largest
         else:
-            total = 0.0
+            rest, largest_ones = 0.0, 0.0
             for j in range(m):
-                total += exp(np.float64(p[z + j] - largest))
-            mean += math.log(total)
+                e = exp(np.float64(p[z + j] - largest))
+                rest += 0.0 if e >= 1.0 else e
+                largest_ones += 1.0 if e >= 1.0 else 0.0
+            rest += largest_ones - 1.0
+            mean += log_of_sum(rest, 1.0 / (1.0 + rest))
     if learning != ZERO:
         mean += softmax_gradient(p, classes, batch, m, target, gradient)
     p[loss] = p.dtype.type(mean / batch)
@@ -71,17 +84,21 @@ def softmax_gradient(p: Any, classes: Any, batch: int, m: int, target: int, grad
     real = p.dtype.type
     for j in range(batch * m):  # over all rows at once: a row alone may be too short for the processor's lanes
         p[gradient + j] = real(exp(np.float64(p[gradient + j])))
-    logs = 0.0
+    logs, share = 0.0, 1.0 / batch
     for i in range(batch):
         g = gradient + i * m
-        total = 0.0
+        rest, largest_ones = 0.0, 0.0
         for j in range(m):
-            total += np.float64(p[g + j])
-        logs += math.log(total)
-        scale = real(1.0 / (total * batch))
+            e = np.float64(p[g + j])
+            rest += 0.0 if e >= 1.0 else e
+            largest_ones += 1.0 if e >= 1.0 else 0.0
+        rest += largest_ones - 1.0
+        inverse = 1.0 / (1.0 + rest)
+        logs += log_of_sum(rest, inverse)
+        scale = real(inverse * share)
         for j in range(m):
             p[g + j] *= scale
-        p[g + clipped_class(classes[target + i], m)] -= real(1.0 / batch)
+        p[g + clipped_class(classes[target + i], m)] -= real(share)
     return logs
 
 

@@ -32,6 +32,7 @@ class NumpyStep:
         self._scalars: Scalars = share._scalars if share is not None else Scalars(program)
         site = Site(program, self._arrays, self._scalars)
         self._flushing = site.flushing
+        self._total = site.total
         self._labelled: list[Labelled] = []
         """All but the gathering, in order."""
         self._forward = self._calls(layers.forward(site))
@@ -40,7 +41,7 @@ class NumpyStep:
         self._update = self._calls(updates.calls(site)) if program.learning else []
         self._before = [*self._forward, *self._loss]
         self._after = [*self._backward, *self._update]
-        # A loss kernel leaves the sum over its terms; the mean is one multiplication on the way out.
+        # A loss kernel leaves the sum over its terms, in double precision; the mean is one multiplication on the way out.
         self._loss_scale = 1.0 / (program.batch * (1 if program.loss == "cross_entropy" else program.layers[-1]))
         self._gather = self._no_data
 
@@ -66,14 +67,14 @@ class NumpyStep:
 
     def run(self, rows: Rows) -> list[float]:
         batch, gather, before, after = self.program.batch, self._gather, self._before, self._after
-        total, scale = self._arrays["loss"].item, self._loss_scale
+        mean = self._mean
         found: list[float] = []
         with np.errstate(all="ignore"), self._flushing:
             for first in range(0, len(rows), batch):
                 gather(rows[first : first + batch])
                 for call in before:
                     call()
-                loss = total() * scale
+                loss = mean()
                 found.append(loss)
                 if loss - loss != 0.0:  # inf or nan, for the price of one subtraction
                     break
@@ -89,7 +90,7 @@ class NumpyStep:
             _all(self._forward)
             forward = perf_counter()
             _all(self._loss)
-            loss = self._arrays["loss"].item() * self._loss_scale
+            loss = self._mean()
             lost = perf_counter()
             if loss - loss != 0.0:
                 return loss, {}
@@ -109,7 +110,7 @@ class NumpyStep:
         gather, before = self.program.ops[0], len(self._before)
         with np.errstate(all="ignore"), self._flushing:
             seconds = timed([(gather, lambda: self._gather(rows)), *self._labelled[:before]])
-            loss = self._arrays["loss"].item() * self._loss_scale
+            loss = self._mean()
             if loss - loss != 0.0:
                 return loss, []
             seconds |= timed(self._labelled[before:])
@@ -119,12 +120,18 @@ class NumpyStep:
         with np.errstate(all="ignore"), self._flushing:
             self._gather(rows)
             _all(self._before)
+            loss = self._mean()
         correct = self._arrays.get("correct")
-        return self._arrays["loss"].item() * self._loss_scale, None if correct is None else int(correct)
+        return loss, None if correct is None else int(correct)
+
+    def _mean(self) -> float:
+        """The loss, rounded to the program's dtype, so that what lies beyond it is inf and found."""
+        loss = self._arrays["loss"]
+        loss[...] = self._total.item() * self._loss_scale
+        mean: float = loss.item()
+        return mean
 
     def read(self, name: str) -> Array:
-        if name == "loss":
-            return np.array(self._arrays["loss"].item() * self._loss_scale)
         return self._arrays[name].copy()
 
     def write(self, name: str, values: Array) -> None:

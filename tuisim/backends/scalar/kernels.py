@@ -117,18 +117,24 @@ def mse(op: Op, memory: Memory, tally: Tally) -> None:
 def cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
     terms, gradient = [], []
     for row, target in zip(_rows(memory.get(op.reads[0]), op.outputs), memory.get(op.reads[1]), strict=True):
-        largest = row[0]
-        for z in row[1:]:
-            largest = z if z > largest else largest
+        best = 0
+        for place in range(1, op.outputs):
+            best = place if row[place] > row[best] else best
             tally.compare += 1
-        shifted, exps = [], []
+        largest, shifted, exps = row[best], [], []
         for z in row:
             shifted.append(z - largest)
             tally.add += 1
-            exps.append(_exp(shifted[-1]))
+            exps.append(math.exp(shifted[-1]))
             tally.exp += 1
-        total = _sum(exps, tally)
-        terms.append(_log(total) - shifted[int(target)])
+        # The largest output's exp is 1: the others' sum keeps the digits that adding it to 1 would lose.
+        others = exps[:best] + exps[best + 1 :]
+        rest, total = 0.0, 1.0
+        if others:
+            rest = _sum(others, tally)
+            total = 1 + rest
+            tally.add += 1
+        terms.append(math.log1p(rest) - shifted[int(target)])
         tally.log += 1
         tally.add += 1
         if op.learning:
@@ -151,7 +157,7 @@ def cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
 def binary_cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
     elements, terms, gradient = op.batch * op.outputs, [], []
     for z, t in zip(memory.get(op.reads[0]), memory.get(op.reads[1]), strict=True):
-        e = _exp(-(z if z > 0 else -z))
+        e = math.exp(-(z if z > 0 else -z))
         tally.compare += 1
         tally.exp += 1
         above = z if z > 0 else 0.0
@@ -159,7 +165,7 @@ def binary_cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
         product, one_more = z * t, 1 + e
         tally.multiply += 1
         tally.add += 1
-        terms.append(above - product + _log(one_more))
+        terms.append(above - product + math.log1p(e))  # counted as the addition above and a logarithm
         tally.log += 1
         tally.add += 2
         if op.learning:
@@ -195,15 +201,6 @@ def correct_outputs(op: Op, memory: Memory, tally: Tally) -> None:
         right.append(1.0 if above == wanted else 0.0)
         tally.compare += 1
     memory.put("correct", [_sum(right, tally)])
-
-
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 709 else math.inf
-
-
-def _log(x: float) -> float:
-    """log as IEEE has it; Python's own raises at 0 and below."""
-    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
 
 
 KERNELS: dict[Kind, Kernel] = {
