@@ -41,6 +41,12 @@ def clipped_class(wanted: int, m: int) -> Any:
 
 
 @kernel
+def all_but_one(rest: float, largest_ones: float) -> float:
+    """The sum without one of the largest, whose exp is 1; here, so that it is not reordered, which would round `rest` away."""
+    return rest + (largest_ones - 1.0)
+
+
+@kernel
 def log_of_sum(rest: float, inverse: float) -> float:
     """log(1 + rest), given 1 / (1 + rest): a logarithm and what rounding 1 + rest took from it, at a third of `log1p`'s time."""
     total = 1.0 + rest
@@ -71,7 +77,7 @@ def cross_entropy(
                 e = exp(np.float64(p[z + j] - largest))
                 rest += 0.0 if e >= 1.0 else e
                 largest_ones += 1.0 if e >= 1.0 else 0.0
-            rest += largest_ones - 1.0
+            rest = all_but_one(rest, largest_ones)
             mean += log_of_sum(rest, 1.0 / (1.0 + rest))
     if learning != ZERO:
         mean += softmax_gradient(p, classes, batch, m, target, gradient)
@@ -92,7 +98,7 @@ def softmax_gradient(p: Any, classes: Any, batch: int, m: int, target: int, grad
             e = np.float64(p[g + j])
             rest += 0.0 if e >= 1.0 else e
             largest_ones += 1.0 if e >= 1.0 else 0.0
-        rest += largest_ones - 1.0
+        rest = all_but_one(rest, largest_ones)
         inverse = 1.0 / (1.0 + rest)
         logs += log_of_sum(rest, inverse)
         scale = real(inverse * share)

@@ -1,0 +1,10 @@
+"""Print the table as Markdown."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where the tests find their own packages
+
+from accuracy.table import main
+
+main()

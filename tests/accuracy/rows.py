@@ -1,0 +1,273 @@
+"""The rows of the table: what is computed, over which points, against what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mpf
+
+from accuracy import exact
+from accuracy.formats import FORMATS, Error, Exact, Format, everything, finite, worst
+from accuracy.running import Running
+from tuisim.program import HYPERPARAMETERS, Kind
+
+Make = Callable[..., Running]
+"""A step by dtype, batch, width and the config's other fields, on one backend."""
+_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class Row:
+    """One function: its error in one cell."""
+
+    name: str
+    error: Callable[[Make, Format], Error]
+
+
+# ── activations ──
+
+
+@cache
+def _points(dtype: str, within: float) -> Any:
+    points = everything(FORMATS[dtype])
+    return points[~(np.abs(points) > within)]
+
+
+@cache
+def _activation_is(name: str, dtype: str, slope: bool, within: float) -> Exact:
+    one, points = exact.ACTIVATIONS[name], _points(dtype, within).tolist()
+    if slope and not one.slope_of_nan:
+        points = points[:-1]
+    values = [exact.over(one, z, slope) for z in points]
+    if one.scale is None or not slope:
+        return Exact(values)
+    return Exact(values, [one.scale(mpf(z)) if np.isfinite(z) else mpf(0) for z in points])
+
+
+def _activation(name: str, slope: bool, make: Make, of: Format, within: float = np.inf) -> Error:
+    points, one = _points(of.name, within), exact.ACTIVATIONS[name]
+    step = make(of.name, 1, points.size, output_activation=name, loss="mse")
+    step.write("z1", points)
+    step.do(Kind.ACTIVATION)
+    true = _activation_is(name, of.name, slope, within)
+    if not slope:
+        return worst(step.read("a1"), true, points, of, one.value_floor)
+    step.write("da1", 1.0)
+    step.do(Kind.ACTIVATION_GRADIENT)
+    return worst(step.read("dz1").ravel()[: true.high.size], true, points, of, one.slope_floor)
+
+
+# ── losses ──
+
+
+def _sparse(of: Format) -> list[float]:
+    """Every eighth point: a loss is one number a call."""
+    return finite(of)[::8].tolist()
+
+
+def _one_by_one(make: Make, of: Format, loss: str, outputs: list[Any], targets: list[Any]) -> list[float]:
+    step = make(of.name, 1, np.size(outputs[0]), loss=loss)
+    found = []
+    for output, target in zip(outputs, targets, strict=True):
+        step.write("z1", output)
+        step.write("Y", target)
+        found.append(step.do(Kind(loss)))
+    return found
+
+
+@cache
+def _differences(dtype: str) -> list[tuple[float, float]]:
+    of = FORMATS[dtype]
+    rng = np.random.default_rng(3)
+    near = rng.standard_normal((30, 2)).astype(dtype).tolist()
+    return [(a, 0.0) for a in _sparse(of)] + [tuple(pair) for pair in near]
+
+
+def _mse(make: Make, of: Format) -> Error:
+    pairs = _differences(of.name)
+    found = _one_by_one(make, of, "mse", [a for a, _ in pairs], [t for _, t in pairs])
+    return worst(found, Exact([exact.mse(*pair) for pair in pairs]), pairs, of)
+
+
+def _mse_gradient(make: Make, of: Format) -> Error:
+    pairs = _differences(of.name)
+    step = make(of.name, 1, len(pairs), loss="mse")
+    outputs, targets = np.array(pairs).T
+    step.write("z1", outputs)
+    step.write("Y", targets)
+    step.do(Kind.MSE)
+    return worst(step.read("dz1"), Exact([2 * (mpf(a) - mpf(t)) / len(pairs) for a, t in pairs]), pairs, of)
+
+
+@cache
+def _logits(dtype: str) -> list[tuple[float, float]]:
+    """Logit and target: classes, and two shares."""
+    shares = np.array([0.0, 1.0, 0.25, 0.9], dtype).tolist()
+    return [(z, shares[place % 4]) for place, z in enumerate(finite(FORMATS[dtype])[::7].tolist())]
+
+
+def _binary(make: Make, of: Format) -> Error:
+    pairs = _logits(of.name)
+    found = _one_by_one(make, of, "binary_cross_entropy", [z for z, _ in pairs], [t for _, t in pairs])
+    scale = [abs(mpf(z)) * mpf(t) if t not in (0, 1) else mpf(0) for z, t in pairs]
+    return worst(found, Exact([exact.binary_cross_entropy(*pair) for pair in pairs], scale), pairs, of)
+
+
+def _binary_gradient(make: Make, of: Format) -> Error:
+    pairs = _logits(of.name)
+    step = make(of.name, 1, len(pairs), loss="binary_cross_entropy")
+    outputs, targets = np.array(pairs).T
+    step.write("z1", outputs)
+    step.write("Y", targets)
+    step.do(Kind.BINARY_CROSS_ENTROPY)
+    shares = [(exact.sigmoid(mpf(z)) - mpf(t)) / len(pairs) for z, t in pairs]
+    scale = [max(exact.sigmoid(mpf(z)), mpf(t)) / len(pairs) for z, t in pairs]
+    return worst(step.read("dz1"), Exact(shares, scale), pairs, of, 1)
+
+
+@cache
+def _rows_of_logits(dtype: str) -> tuple[list[list[float]], list[int]]:
+    """Three logits whose differences are exact, or of which one is far beyond the others, and the class."""
+    rng = np.random.default_rng(4)
+    grid = np.round(rng.uniform(-60, 60, (40, 3)) * 64) / 64
+    near = np.round(rng.uniform(-3, 3, (40, 3)) * 64) / 64
+    large = [[z, 0.0, 0.0] for z in finite(FORMATS[dtype])[::13].tolist()]
+    rows = [*np.concatenate([grid, near]).astype(dtype).tolist(), *large]
+    return rows, [place % 3 for place in range(len(rows))]
+
+
+def _cross_entropy(make: Make, of: Format) -> Error:
+    rows, targets = _rows_of_logits(of.name)
+    found = _one_by_one(make, of, "cross_entropy", rows, targets)
+    true = Exact([exact.cross_entropy(row, target) for row, target in zip(rows, targets, strict=True)])
+    return worst(found, true, list(zip(rows, targets, strict=True)), of)
+
+
+def _cross_entropy_gradient(make: Make, of: Format) -> Error:
+    rows, targets = _rows_of_logits(of.name)
+    step = make(of.name, len(rows), 3, loss="cross_entropy")
+    step.write("z1", rows)
+    step.write("Y", targets)
+    step.do(Kind.CROSS_ENTROPY)
+    true, scale, where = [], [], []
+    for row, target in zip(rows, targets, strict=True):
+        for place, share in enumerate(exact.softmax(row)):
+            true.append((share - (place == target)) / len(rows))
+            scale.append(max(share, mpf(place == target)) / len(rows))
+            where.append((row, target, place))
+    return worst(step.read("dz1"), Exact(true, scale), where, of, 4)
+
+
+# ── updates ──
+
+
+def _update(optimizer: str, make: Make, of: Format) -> Error:
+    """The rule's state, and its step from that state: from parameters at 0, and from others.
+
+    Errors are in ulp of the largest term. The state is compared with the exact one of the state before, the parameters with the
+    exact ones of the state that the backend has made.
+    """
+    points = finite(of)[::5]
+    points = points[np.abs(points) < 1e15]
+    half, rng = points.size // 2 * 2, np.random.default_rng(5)
+    gradient = np.concatenate([points[:half], points[:half]])
+    theta = np.where(np.arange(gradient.size) < half, 0.0, rng.standard_normal(gradient.size)).astype(of.name)
+    rule = _RULES[optimizer]
+    step = make(of.name, 1, gradient.size // 2, optimizer=optimizer, loss="mse", weight_decay=rule.decay)
+    step.step.set_learning_rate(_RATE)
+    step.write("gradients", gradient)
+    step.write("parameters", theta)
+    names = [name for name in step.step.program.buffers if name in _AVERAGES]
+    before = {
+        name: np.where(rng.random(gradient.size) < 0.5, 0.0, _AVERAGES[name](rng, gradient)).astype(of.name) for name in names
+    }
+    for name in names:
+        step.write(name, before[name])
+    step.update()
+    after = {name: step.read(name).tolist() for name in names}
+    new = step.read("parameters").tolist()
+    states: list[tuple[float, tuple[mpf, ...], float]] = []
+    steps: list[tuple[float, tuple[mpf, ...], float]] = []
+    for place, (g, old) in enumerate(zip(gradient.tolist(), theta.tolist(), strict=True)):
+        state = [mpf(float(before[name][place])) for name in names]
+        made = [mpf(after[name][place]) for name in names]
+        states += [(float(value), terms, g) for value, terms in zip(made, rule.state(mpf(g), state), strict=True)]
+        steps.append(
+            (new[place], (mpf(old) * (1 - mpf(_RATE) * mpf(rule.decay)), *(-term for term in rule.step(mpf(g), made))), g)
+        )
+    return max(_of_terms(states, of, 1), _of_terms(steps, of, rule.floor), key=lambda error: error.ulps)
+
+
+def _of_terms(found: list[tuple[float, tuple[mpf, ...], float]], of: Format, floor: float) -> Error:
+    """The worst error of sums of terms, in ulp of the largest term."""
+    if not found:
+        return Error(0.0, "no state")
+    values, terms, gradients = zip(*found, strict=True)
+    true = Exact([mpmath.fsum(some) for some in terms], [max(abs(one) for one in some) for some in terms])
+    return worst(values, true, gradients, of, floor)
+
+
+_AVERAGES: dict[str, Callable[..., Any]] = {
+    "velocity": lambda rng, g: rng.standard_normal(g.size) * np.abs(g),
+    "first_moment": lambda rng, g: rng.standard_normal(g.size) * np.abs(g),
+    "square_average": lambda rng, g: rng.random(g.size) * g.astype(float) ** 2,
+    "second_moment": lambda rng, g: rng.random(g.size) * g.astype(float) ** 2,
+}
+"""Buffers of state, and values of them that suit a gradient."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The terms of each new state, by gradient and state before; those of the first step, by gradient and state after."""
+
+    state: Callable[[mpf, list[mpf]], list[tuple[mpf, ...]]]
+    step: Callable[[mpf, list[mpf]], tuple[mpf, ...]]
+    floor: float = 1.0
+    """Of the step: below it the rate times the gradient or moment is subnormal, which dividing by ε makes a normal number."""
+    decay: float = 0.0
+    """Of the parameters, decoupled from the gradient."""
+
+
+def _average(beta: float, old: mpf, value: mpf) -> tuple[mpf, ...]:
+    return mpf(beta) * old, (1 - mpf(beta)) * value
+
+
+def _rules() -> dict[str, Rule]:
+    rate, hyper = mpf(_RATE), HYPERPARAMETERS
+    mu, rho, adam = mpf(hyper["momentum"]["momentum"]), hyper["rmsprop"]["decay"], hyper["adam"]
+    corrected = 1 - mpf(adam["beta1"]), mpmath.sqrt(1 - mpf(adam["beta2"]))
+    rules = {
+        "sgd": Rule(lambda g, s: [], lambda g, s: (rate * g,)),
+        "momentum": Rule(lambda g, s: [(mu * s[0], g)], lambda g, s: (rate * s[0],)),
+        "nesterov": Rule(lambda g, s: [(mu * s[0], g)], lambda g, s: (rate * g, rate * mu * s[0])),
+        "rmsprop": Rule(
+            lambda g, s: [_average(rho, s[0], g * g)],
+            lambda g, s: (rate * g / (mpmath.sqrt(s[0]) + hyper["rmsprop"]["epsilon"]),),
+            2.0**27,
+        ),
+        "adam": Rule(
+            lambda g, s: [_average(adam["beta1"], s[0], g), _average(adam["beta2"], s[1], g * g)],
+            lambda g, s: (rate / corrected[0] * s[0] / (mpmath.sqrt(s[1]) / corrected[1] + adam["epsilon"]),),
+            2.0**32,
+        ),
+    }
+    return rules | {"adamw": replace(rules["adam"], decay=0.1)}
+
+
+_RULES = _rules()
+
+ROWS = (
+    *(Row(name, partial(_activation, name, False)) for name in exact.ACTIVATIONS),
+    *(Row(f"{name}′", partial(_activation, name, True)) for name in exact.ACTIVATIONS),
+    Row("gelu, |z| ≤ 4", partial(_activation, "gelu", False, within=4.0)),
+    Row("gelu′, |z| ≤ 4", partial(_activation, "gelu", True, within=4.0)),
+    Row("mse", _mse), Row("mse gradient", _mse_gradient),
+    Row("cross_entropy", _cross_entropy), Row("cross_entropy gradient", _cross_entropy_gradient),
+    Row("binary_cross_entropy", _binary), Row("binary_cross_entropy gradient", _binary_gradient),
+    *(Row(name, partial(_update, name)) for name in _RULES),
+)  # fmt: skip
