@@ -148,6 +148,13 @@ def test_the_document_is_plain_and_complete():
     assert document["unavailable"] == []
 
 
+def test_rows_have_the_dtype_that_they_compute_in():
+    found = compare(replace(SMALL, dtype="float32"), TWO)
+    assert [row.dtype for row in found.rows] == ["float32", "float64"]
+    assert "backend scalar: computes in float64, not in float32" in found.notes
+    assert not any("computes in" in note for note in compare(SMALL, TWO).notes)
+
+
 def test_level_contenders_are_all_named():
     one = compare(SMALL, TWO).rows[0]
     rows = [

@@ -505,7 +505,8 @@ def test_the_command_prints_the_map_and_the_rule(capsys):
     assert "4 layers" in lines[0]
     assert lines[2].split() == ["width", "batch", "1", "2"]
     assert lines[3].lstrip().startswith("2")
-    assert "measured up to 4 × 2" in lines[-1]
+    assert "measured up to 4 × 2" in lines[-2]
+    assert lines[-1] == "note: backend scalar: computes in float64, not in float32"
 
 
 @pytest.mark.usefixtures("quick")

@@ -8,10 +8,11 @@ from recorded import CASES, check_recorded
 
 from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS
-from tuisim.backends import get_backend
+from tuisim.backends import get_backend, precision
 from tuisim.backends.scalar.bound import KERNELS
 from tuisim.engine import initial
 from tuisim.program import Kind, build
+from tuisim.tui.widgets import setup_values
 from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 
 
@@ -97,3 +98,20 @@ def test_it_trains_like_any_backend():
 def test_divergence_is_found_here_too():
     config = RunConfig(layers=(2, 6, 2), dataset="moons", examples=60, loss="mse", learning_rate=1e30, backend="scalar")
     assert Trainer(config).run().ended == "diverged"
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("float32", True), ("float64", False)])
+def test_a_run_says_that_it_computes_in_doubles(dtype, said):
+    config = RunConfig(layers=(3, 2), backend="scalar", dtype=dtype, epochs=1, examples=20, validation=0)
+    document = Trainer(config).run().to_dict()
+    assert ("backend scalar: computes in float64, not in float32" in document["notes"]) is said
+    assert "float64" in document["device"]
+
+
+def test_headings_say_the_dtype_that_is_computed_in():
+    assert precision("scalar", "float32") == "float32, computed in float64"
+    assert [precision(name, "float32") for name in ("numpy", "numba", "cupy", "auto", "of another version")] == ["float32"] * 5
+    assert precision("scalar", "float64") == "float64"
+    assert setup_values.summary(RunConfig(layers=(3, 2), backend="scalar"), 100)[-1].startswith(
+        "float32, computed in float64 · scalar"
+    )

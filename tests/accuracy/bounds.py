@@ -46,8 +46,8 @@ REASONS = {
     "gelu′": _EXPONENT,
     "gelu′, |z| ≤ 4": _EXPONENT,
     "silu′": (
-        "NumPy's calls round 1 − σ(z) at 1 and multiply it by z, up to where σ(z) is 1, at 17 in float32 and at 37 in float64; CuPy's "
-        "kernel rounds eight times"
+        "NumPy's calls round 1 − σ(z) at 1 and multiply it by z, up to where σ(z) is 1, at 17 in float32 and at 37 in float64; "
+        "CuPy's kernel rounds eight times"
     ),
 }
 NOTES = (

@@ -5,14 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuisim.backends.probing import Probe
-from tuisim.backends.registry import AUTO, Choice, choose, computes_with, get_backend, has_own_memory, known, names, probe
+from tuisim.backends.registry import (
+    AUTO,
+    Choice,
+    choose,
+    computed_dtype,
+    computes_with,
+    get_backend,
+    has_own_memory,
+    known,
+    names,
+    precision,
+    precision_notes,
+    probe,
+)
 
 if TYPE_CHECKING:
     from tuisim.backends.protocol import Backend, BoundStep, Costs, OnDevice, PhaseSeconds
 
 __all__ = [
-    "AUTO", "Backend", "BoundStep", "Choice", "Costs", "OnDevice", "PhaseSeconds", "Probe", "choose", "computes_with",
-    "get_backend", "has_own_memory", "known", "names", "probe",
+    "AUTO", "Backend", "BoundStep", "Choice", "Costs", "OnDevice", "PhaseSeconds", "Probe", "choose", "computed_dtype",
+    "computes_with", "get_backend", "has_own_memory", "known", "names", "precision", "precision_notes", "probe",
 ]  # fmt: skip
 
 

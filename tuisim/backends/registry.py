@@ -6,6 +6,7 @@ It knows where each one is; what it computes and how is the backend's own affair
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -110,6 +111,24 @@ def computes_with(name: str, threads: int, dtype: str) -> tuple[int, str]:
     """
     home = _home(name)
     return home.threads or threads, home.dtype or dtype
+
+
+def computed_dtype(name: str, dtype: str) -> str:
+    """Return the dtype that a backend computes in when `dtype` is asked for; `dtype` for a name that is none."""
+    home = _HOMES.get(name)
+    return dtype if home is None or home.dtype is None else home.dtype
+
+
+def precision(name: str, dtype: str) -> str:
+    """Return `dtype` in words, with the one that the backend computes in where it is another."""
+    computed = computed_dtype(name, dtype)
+    return dtype if computed == dtype else f"{dtype}, computed in {computed}"
+
+
+def precision_notes(names: Iterable[str], dtype: str) -> tuple[str, ...]:
+    """Return a note for each backend among `names` that computes in another dtype than the one asked for."""
+    others = [name for name in dict.fromkeys(names) if computed_dtype(name, dtype) != dtype]
+    return tuple(f"backend {name}: computes in {computed_dtype(name, dtype)}, not in {dtype}" for name in others)
 
 
 def get_backend(name: str) -> Backend:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
+from tuisim.backends import precision
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
@@ -86,9 +87,10 @@ def _verified(found: Budget) -> dict[Question, Verification]:
 def _print(found: Budget, verified: Mapping[Question, Verification], console: Console) -> None:
     config, first = found.config, found.prediction
     where = "" if first is None else f" · {first.backend}@{first.threads}" + (" as on another machine" if first.foreign else "")
+    dtype = precision(config.backend if first is None else first.backend, config.dtype)
     console.print(
         f"[bold]{layers_text(config.layers)}[/] · {config.optimizer} · batch {units.count(config.batch_size)} · "
-        f"{config.dtype}{where} · {_limits(found.limit)} given · answers projected",
+        f"{dtype}{where} · {_limits(found.limit)} given · answers projected",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
-from tuisim.backends import names
+from tuisim.backends import computed_dtype, names
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
@@ -115,7 +115,7 @@ def _share(index: int) -> Callable[[Residual], str]:
 _COLUMNS: tuple[tuple[str, Callable[[Residual], str]], ...] = (
     ("network", lambda row: printable(units.layers_text(row.run.layers), 24)),
     ("batch", lambda row: units.count(row.run.batch)),
-    ("dtype", lambda row: printable(row.run.dtype)),
+    ("dtype", lambda row: printable(computed_dtype(row.run.backend, row.run.dtype))),
     ("optimizer", lambda row: printable(row.run.optimizer)),
     ("operations", lambda row: units.si(row.run.operations_per_step)),
     ("moved", lambda row: units.si(row.run.bytes_per_step, "B")),

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tuisim import units
-from tuisim.backends import choose, get_backend
+from tuisim.backends import choose, get_backend, precision
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
@@ -77,7 +77,7 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
     where = escape(f"as on {machine}: {found.machine}" if found.foreign else found.machine)
     console.print(
         f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · "
-        f"{config.dtype} · {found.backend}@{found.threads}",
+        f"{precision(found.backend, config.dtype)} · {found.backend}@{found.threads}",
         soft_wrap=True,
     )
     console.print(f"[dim]{where}; all times projected[/]", soft_wrap=True)

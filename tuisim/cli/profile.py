@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tuisim import units
+from tuisim.backends import precision
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
@@ -57,7 +58,8 @@ def _print(found: Profile, console: Console) -> None:
     config = found.config
     console.print(
         f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {units.count(found.batch)} · "
-        f"{config.dtype} · {config.backend}, {escape(found.device)} · a step takes [bold]{units.duration(found.step_seconds)}[/] "
+        f"{precision(config.backend, config.dtype)} · {config.backend}, {escape(found.device)} · "
+        f"a step takes [bold]{units.duration(found.step_seconds)}[/] "
         f"± {units.duration(found.step_spread)}",
         soft_wrap=True,
     )

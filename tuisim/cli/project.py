@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tuisim import data, units
+from tuisim.backends import precision_notes
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
@@ -99,6 +100,8 @@ def _print(found: Sequence[Projection], missing: str, console: Console) -> None:
     for row in found[0].rows:
         if row.step is None:
             console.print(f"{row.label}: {printable(row.reason or 'not known', 300)}", soft_wrap=True, markup=False)
+    for note in precision_notes((row.label.partition("@")[0] for row in found[0].rows), config.dtype):
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     for row in found[0].rows if len(found) > 1 else ():
         if row.foreign and row.step is not None:
             console.print(f"{row.label}: as on {printable(row.machine, 200)}", style="dim", soft_wrap=True, markup=False)

@@ -136,7 +136,7 @@ def _gradient_words(check: GradientCheck) -> str:
 def _backend_words(check: BackendCheck) -> str:
     explained = f"{check.dtype}'s rounding explains up to {units.figure(check.tolerance, 2) or 'nothing'}"
     return (
-        f"{check.backend} {check.dtype} beside scalar, {check.steps:,} steps from the same start: largest parameter difference "
-        f"{units.figure(check.worst, 2) or 'not finite'} at {check.where}; {explained}. Losses differ by at most "
+        f"{check.backend} {check.dtype} beside scalar in float64, {check.steps:,} steps from the same start: largest parameter "
+        f"difference {units.figure(check.worst, 2) or 'not finite'} at {check.where}; {explained}. Losses differ by at most "
         f"{units.figure(check.worst_loss, 2) or 'not finite'}, explained up to {units.figure(check.loss_tolerance, 2)}"
     )

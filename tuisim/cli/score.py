@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
-from tuisim.backends import names
+from tuisim.backends import computed_dtype, names
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
@@ -74,8 +74,9 @@ def _print(found: Report, console: Console) -> None:
     worst = _table("furthest off", "batch", "backend", "optimizer", "predicted", "actual", "ratio", "slowed", "then")
     for run in runs:
         config = run.config
+        dtype = computed_dtype(config.backend, config.dtype)
         worst.add_row(
-            layers_text(config.layers), str(config.batch_size), f"{config.backend}@{config.threads} {config.dtype}",
+            layers_text(config.layers), str(config.batch_size), f"{config.backend}@{config.threads} {dtype}",
             config.optimizer, units.duration(run.predicted.likely), units.duration(run.seconds), f"{run.ratio:.2f}",
             f"{run.slowed:.2f} ×", f"{run.slowed_then:.2f} ×",
         )  # fmt: skip

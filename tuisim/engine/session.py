@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from tuisim import data as sources
-from tuisim.backends import BoundStep, choose, get_backend
+from tuisim.backends import BoundStep, choose, get_backend, precision_notes
 from tuisim.config import RunConfig
 from tuisim.engine import divergence, initial, room
 from tuisim.engine.history import History
@@ -42,7 +42,8 @@ class Session:
         self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
         room.check(self.config, self.backend)
-        self.notes: tuple[str, ...] = (*self.data.notes, choice.note) if choice.note else self.data.notes
+        of_backend = (*((choice.note,) if choice.note else ()), *precision_notes([choice.name], config.dtype))
+        self.notes: tuple[str, ...] = (*self.data.notes, *of_backend)
         """What a person should know of the data and of what computes: scaling, rounds, which backend `auto` came to."""
         assert self.config.threads is not None
         self.threads: int = self.config.threads

@@ -17,7 +17,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend, probe
+from tuisim.backends import computed_dtype, get_backend, precision_notes, probe
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
 from tuisim.marks import Mark
@@ -66,6 +66,8 @@ class Row:
     name: str
     backend: str
     threads: int
+    dtype: str
+    """What it computes in, whatever was asked for."""
     device: str
     bind_seconds: float
     """Making the buffers and the calls, what is compiled included."""
@@ -137,7 +139,8 @@ class Comparison:
             "notes": list(self.notes),
             "environment": environment(),
             "marks": {
-                "config": Mark.GIVEN, "rows[]": Mark.MEASURED, "rows[].threads": Mark.GIVEN, "rows[].rounds": Mark.COUNTED,
+                "config": Mark.GIVEN, "rows[]": Mark.MEASURED, "rows[].threads": Mark.GIVEN, "rows[].dtype": Mark.GIVEN,
+                "rows[].rounds": Mark.COUNTED,
                 "compared_after_steps": Mark.COUNTED, "seconds": Mark.MEASURED,
             },
         }  # fmt: skip
@@ -246,6 +249,7 @@ class Race:
             name=contender.entry.name,
             backend=contender.entry.backend,
             threads=contender.threads,
+            dtype=computed_dtype(contender.entry.backend, self.config.dtype),
             device=contender.device,
             bind_seconds=contender.bind_seconds,
             first_call_seconds=contender.first_seconds,
@@ -267,8 +271,8 @@ class Race:
         )
 
     def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """Thread counts that are too many, with what they cost where that was measured, and contenders that differ."""
-        notes = list(self._start.dataset.notes)
+        """What the data and dtypes are, thread counts that are too many, with their cost where measured, and who differs."""
+        notes = [*self._start.dataset.notes, *precision_notes((row.backend for row in rows), self.config.dtype)]
         by_name = {row.name: row for row in rows}
         notes += [words + _loss(by_name.get(entry.name), rows) for entry in self.entries if (words := warning(entry))]
         notes += [f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}" for row in rows

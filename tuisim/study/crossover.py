@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend
+from tuisim.backends import get_backend, precision_notes
 from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
 from tuisim.errors import ConfigError, Mistake, TuisimError, printable
@@ -117,7 +117,8 @@ class Sweep:
         self._cells = {size: cell for size, cell in self._cells.items() if cell.winner or not cell.in_between}
         self._measure_all([size for size in asked if self._left_out(size)], self._budget, tell)
         cells = tuple(self._cells.values())
-        notes = tuple(words for entry in self.entries if (words := warning(entry)))
+        others = precision_notes((entry.backend for entry in self.entries), self.config.dtype)
+        notes = (*others, *(words for entry in self.entries if (words := warning(entry))))
         return Crossover(
             self.config, self.entries, self.threads, devices, cells, rule(cells, self.names), notes, self._budget, self._elapsed
         )

@@ -31,4 +31,4 @@ class ScalarBackend:
         yield
 
     def device(self) -> str:
-        return "plain Python ×1"
+        return "plain Python ×1, float64"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
+from tuisim.backends import precision
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
@@ -278,7 +279,8 @@ class BudgetHeader(SheetView):
         names = network_words(self.config)
         what = next((words for words in names[:2] if len(words) <= min(room, 48)), clip(names[2], room))
         left: Line = (*name, (what, Tone.STRONG))
-        more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
+        dtype = precision(self.config.backend if found is None else found.backend, self.config.dtype)
+        more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {dtype}"
         epochs = self.config.epochs or ASSUMED_EPOCHS
         length = f" · {units.counted(epochs, 'epoch')}" + " assumed" * (self.config.epochs is None)
         room = width - width_of(left) - width_of(right) - 2

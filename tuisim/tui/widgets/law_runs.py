@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tuisim import units
+from tuisim.backends import computed_dtype
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
@@ -110,7 +111,7 @@ _COLUMNS: dict[str, tuple[Column, Callable[[Residual], Span]]] = {
         lambda row: (printable(units.layers_text(row.run.layers), MOST_NETWORK), Tone.TEXT),
     ),
     "batch": (Column("batch"), lambda row: (units.short_count(row.run.batch, 7), Tone.TEXT)),
-    "dtype": (Column("dtype"), lambda row: (printable(row.run.dtype, 8), Tone.DIM)),
+    "dtype": (Column("dtype"), lambda row: (printable(computed_dtype(row.run.backend, row.run.dtype), 8), Tone.DIM)),
     "optimizer": (Column("optimizer"), lambda row: (printable(row.run.optimizer, 9), Tone.DIM)),
     "operations": (Column("ops"), lambda row: (units.si(row.run.operations_per_step), Tone.TEXT)),
     "moved": (Column("moved"), lambda row: (units.si(row.run.bytes_per_step, "B"), Tone.TEXT)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from string import ascii_letters
 
 from tuisim import units
+from tuisim.backends import precision
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
@@ -218,4 +219,10 @@ class ProfileHeader:
         config, found = self.config, self.anatomy.profile
         batch = f" · batch {units.count(found.batch if found else config.batch_size)}"
         device = printable(found.device if found else config.backend, 60)
-        return [batch, f" · {device}", f" · {config.optimizer}", f" · {config.loss}", f" · {config.dtype}"]
+        return [
+            batch,
+            f" · {device}",
+            f" · {config.optimizer}",
+            f" · {config.loss}",
+            f" · {precision(config.backend, config.dtype)}",
+        ]

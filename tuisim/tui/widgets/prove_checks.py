@@ -85,7 +85,7 @@ class BackendProofView:
             ("loss", f"{units.figure(check.first_loss, 4)} → {units.figure(check.last_loss, 4)}", "scalar, first and last step"),
             ("largest", units.figure(check.largest_parameter, 3), "parameter"),
         ]
-        beside = f"{check.backend} {check.dtype} beside scalar"
+        beside = f"{check.backend} {check.dtype} beside scalar in float64"
         figures = _Figures(check.passed, beside, check.where or "", check.worst, check.tolerance, first, second)
         words = _BACKEND_WORDS.format(dtype=check.dtype, share=units.figure(check.disturbance, 2), shadows=SHADOWS)
         return figures.lines(words, frame)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuisim import units
+from tuisim.backends import precision
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
@@ -73,8 +74,9 @@ class ProofHeader(ProofLine):
         full, merged, shortest = network_words(config)
         network = next((words for words in (full, merged) if len(words) <= min(room, 48)), clip(shortest, max(1, room)))
         left: Line = ((" tuisim  ", Tone.ACCENT), ("proof  ", Tone.TEXT), (network, Tone.STRONG))
+        dtype = precision(config.backend, config.dtype)
         for rest in (
-            f" · {config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · {config.backend} {config.dtype}",
+            f" · {config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · {config.backend} {dtype}",
             f" · {config.loss} · batch {units.count(config.batch_size)} · {config.backend}",
             f" · {config.loss} · {config.backend}",
         ):

@@ -150,6 +150,12 @@ def machine(backends: Sequence[str]) -> tuple[Spec, ...]:
             backends,
         ),
         Spec("threads", "threads", "to compute with", "Threads for matrix products; blank: usable cores less one."),
-        Spec("dtype", "precision", "of every number", "float32 has 4 bytes a number, float64 has 8.", DTYPES),
+        Spec(
+            "dtype",
+            "precision",
+            "of every number",
+            "float32 has 4 bytes a number, float64 has 8; the scalar backend computes in float64.",
+            DTYPES,
+        ),
         Spec("seed", "seed", "0 or more", "Every random draw follows from it."),
     )

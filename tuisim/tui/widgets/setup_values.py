@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+from tuisim.backends import precision
 from tuisim.config import COUNTS, FIELDS, REALS, RunConfig, usable_cores
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.tui.widgets.setup_numbers import number
@@ -115,7 +116,7 @@ def summary(config: RunConfig, examples: int | None) -> tuple[str, ...]:
         f"{_shape(config)} {names} · {resolved.initializer}",
         f"{resolved.loss} · {rule} · batch {number(resolved.batch_size, 13)} · {ending}",
         f"{printable(resolved.dataset, 40)}: {volume}{held_out}",
-        f"{resolved.dtype} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
+        f"{precision(resolved.backend, resolved.dtype)} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
     )
 
 
