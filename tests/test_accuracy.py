@@ -1,7 +1,9 @@
 """Every function that a step computes is right to its bound, on every backend and dtype, over the whole range of the format."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("mpmath")
@@ -10,9 +12,10 @@ pytest.importorskip("pycparser")  # the stand-in that runs CuPy's kernels needs 
 from accuracy.bounds import BOUNDS, REASONS
 from accuracy.formats import FORMATS
 from accuracy.rows import ROWS
-from accuracy.running import CELLS, bound
+from accuracy.running import CELLS, Running, bound
 from accuracy.table import errors
 
+from tuisim.program import Kind
 from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -29,6 +32,33 @@ def test_each_function_is_right_to_its_bound(row, binds):
     found = zip(CELLS, errors(row, binds), BOUNDS[row.name], strict=True)
     wrong = [f"{' '.join(cell)}: {error}, bound {most}" for cell, error, most in found if error is not None and error.ulps > most]
     assert not wrong
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("backend", "dtype"), CELLS)
+def test_many_small_terms_beside_a_large_one_all_count(backend, dtype, loss, binds):
+    """A float32 sum would lose them: each is below half a unit in the last place of the large one."""
+    if backend not in binds:
+        pytest.skip(f"{backend} is not installed")
+    rows, small = 4_000, 18.0
+    outputs = np.full((rows, 2), [small, 0.0])
+    outputs[0] = [-1.0, 0.0]
+    if loss == "mse":
+        outputs = np.exp(-outputs / 2)
+    step = Running(backend, binds[backend], dtype, rows, 2, loss=loss)
+    step.write("z1", outputs)
+    step.write("Y", 0 if loss == "cross_entropy" else outputs > 0)
+    rounded = outputs.astype(dtype).astype(float)
+    if loss == "mse":
+        step.write("Y", 0.0)
+        terms = rounded**2
+    elif loss == "cross_entropy":
+        terms = np.log1p(np.exp(rounded[:, 1] - rounded[:, 0]))
+    else:
+        terms = (
+            np.log1p(np.exp(-np.abs(rounded))) + np.maximum(-rounded, 0) * (outputs > 0) + np.maximum(rounded, 0) * (outputs <= 0)
+        )
+    assert step.do(Kind(loss)) == pytest.approx(math.fsum(terms.ravel()) / terms.size, rel=3e-7 if dtype == "float32" else 1e-14)
 
 
 def test_every_function_has_a_row_and_every_wide_bound_a_reason():
