@@ -14,7 +14,8 @@ from mpmath import mpf
 from accuracy import exact
 from accuracy.formats import FORMATS, Error, Exact, Format, everything, finite, worst
 from accuracy.running import Running
-from tuisim.program import HYPERPARAMETERS, Kind
+from tuisim import RunConfig
+from tuisim.program import Kind
 
 Make = Callable[..., Running]
 """A step by dtype, batch, width and the config's other fields, on one backend."""
@@ -238,22 +239,20 @@ def _average(beta: float, old: mpf, value: mpf) -> tuple[mpf, ...]:
 
 
 def _rules() -> dict[str, Rule]:
-    rate, hyper = mpf(_RATE), HYPERPARAMETERS
-    mu, rho, adam = mpf(hyper["momentum"]["momentum"]), hyper["rmsprop"]["decay"], hyper["adam"]
-    corrected = 1 - mpf(adam["beta1"]), mpmath.sqrt(1 - mpf(adam["beta2"]))
+    rate, hyper = mpf(_RATE), RunConfig(layers=(1, 1))
+    mu, rho, epsilon = mpf(hyper.momentum), hyper.rmsprop_decay, mpf(hyper.epsilon)
+    corrected = 1 - mpf(hyper.beta1), mpmath.sqrt(1 - mpf(hyper.beta2))
     rules = {
         "sgd": Rule(lambda g, s: [], lambda g, s: (rate * g,)),
         "momentum": Rule(lambda g, s: [(mu * s[0], g)], lambda g, s: (rate * s[0],)),
         "nesterov": Rule(lambda g, s: [(mu * s[0], g)], lambda g, s: (rate * g, rate * mu * s[0])),
         "rmsprop": Rule(
-            lambda g, s: [_average(rho, s[0], g * g)],
-            lambda g, s: (rate * g / (mpmath.sqrt(s[0]) + hyper["rmsprop"]["epsilon"]),),
-            2.0**27,
+            lambda g, s: [_average(rho, s[0], g * g)], lambda g, s: (rate * g / (mpmath.sqrt(s[0]) + epsilon),), 2.0**27
         ),
         "adam": Rule(
-            lambda g, s: [_average(adam["beta1"], s[0], g), _average(adam["beta2"], s[1], g * g)],
-            lambda g, s: (rate / corrected[0] * s[0] / (mpmath.sqrt(s[1]) / corrected[1] + adam["epsilon"]),),
-            2.0**32,
+            lambda g, s: [_average(hyper.beta1, s[0], g), _average(hyper.beta2, s[1], g * g)],
+            lambda g, s: (rate / corrected[0] * s[0] / (mpmath.sqrt(s[1]) / corrected[1] + epsilon),),
+            2.0**27,
         ),
     }
     return rules | {"adamw": replace(rules["adam"], decay=0.1)}

@@ -19,10 +19,10 @@ Bind = Callable[[Any], Any]
 
 
 class Running:
-    """A step of one layer, `batch` rows of `width` outputs each."""
+    """A step of one layer, `batch` rows of `width` outputs each, which keeps subnormal numbers."""
 
     def __init__(self, backend: str, bind: Bind, dtype: str, batch: int, width: int, **config: Any) -> None:
-        made = RunConfig(layers=(1, width), batch_size=batch, dtype=dtype, **config)
+        made = RunConfig(layers=(1, width), batch_size=batch, dtype=dtype, subnormals="keep", **config)
         self.step = bind(build(made))
         self._do = _DO[backend]
         classes = made.loss == "cross_entropy"
