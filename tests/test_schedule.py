@@ -208,3 +208,12 @@ def test_a_cosine_that_ends_before_its_warm_up_is_refused_by_its_field():
     with pytest.raises(ConfigError, match=r"schedule_steps: fewer warm-up steps than the 96 of the whole run"):
         RunConfig(**given, epochs=3)
     assert RunConfig(**given, epochs=30).resolved().schedule_steps == 960
+
+
+@pytest.mark.parametrize("backend", ["numpy", "scalar", "numba"])
+def test_a_gradient_whose_square_is_beyond_float32_is_clipped_and_not_lost(backend):
+    config = RunConfig(layers=(2, 1), loss="mse", batch_size=1, clip_norm=1.0, learning_rate=0.5, backend=backend, validation=0)
+    trainer = Trainer(config, (np.full((1, 2), 1e10), np.zeros((1, 1))), [(np.full((2, 1), 1.0), np.zeros(1))])
+    trainer.step()  # ∂L/∂W = 2·(2e10)·1e10 = 4e20, whose square float32 does not hold
+    (weights, _), *_ = trainer.parameters()
+    assert weights.ravel().tolist() == pytest.approx([1 - 0.5 / 2**0.5] * 2, rel=1e-5)

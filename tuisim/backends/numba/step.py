@@ -139,9 +139,9 @@ def update(table: Any, number: Any, p: Any, s: Any, scalars: Any, constants: Any
     elif kind == _ADAM:
         updates.adam(s, scalars, constants, size, r0, r1, r2, r3)
     elif kind == _GRADIENT_SQUARES:
-        updates.gradient_squares(p, s, size, table[number, OPERANDS], r0, w0)
+        updates.gradient_squares(p, s, scalars, size, table[number, OPERANDS], r0, w0)
     elif kind == _CLIP_FACTOR:
-        updates.clip_factor(p, constants, r0, w0)
+        updates.clip_factor(p, scalars, constants, w0)
     elif kind == _CLIP:
         updates.clip(p, s, size, r0, r1, w0)
     elif kind == _WEIGHT_DECAY:

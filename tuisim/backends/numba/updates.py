@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tuisim.backends.numba.compiler import block, kernel, product
 from tuisim.backends.numba.lanes import add_product, count, load, spread, store
 from tuisim.backends.numba.products import ONE, ZERO
 
-GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, FLUSHED, SCALARS = range(10)
-"""Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made, numbers flushed; and how
-many places."""
+GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, FLUSHED, SQUARES, SCALARS = range(11)
+"""Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made, numbers flushed, the
+squared norm of the gradient; and how many places."""
 WEIGHT_DECAY, CLIP_NORM, CLIP_EPSILON, BETA1, BETA2, EPSILON, SCHEDULE, LENGTH, WARMUP, STEP_FACTOR, FLUSH_BELOW, CONSTANTS = (
     range(12)
 )
@@ -25,20 +27,21 @@ CONSTANT, STEP, COSINE = range(3)
 
 
 @product
-def gradient_squares(p: Any, s: Any, size: int, operands: int, g: int, squares: int) -> None:
-    """s ← Σg² of the first layer, s ← s + Σg² of the others, which read s as well."""
-    total = p.dtype.type(0)
+def gradient_squares(p: Any, s: Any, scalars: Any, size: int, operands: int, g: int, squares: int) -> None:
+    """s ← Σg² of the first layer, s ← s + Σg² of the others, which read s as well.
+
+    In double precision: in float32 the square of 1e20 would be inf.
+    """
+    total = 0.0 if operands == ONE else scalars[SQUARES]
     for j in range(size):
-        total += s[g + j] * s[g + j]
-    if operands == ONE:
-        p[squares] = total
-    else:
-        p[squares] += total
+        total += np.float64(s[g + j]) * np.float64(s[g + j])
+    scalars[SQUARES] = total
+    p[squares] = p.dtype.type(total)
 
 
 @kernel
-def clip_factor(p: Any, constants: Any, squares: int, factor: int) -> None:
-    scale = constants[CLIP_NORM] / (math.sqrt(p[squares]) + constants[CLIP_EPSILON])
+def clip_factor(p: Any, scalars: Any, constants: Any, factor: int) -> None:
+    scale = constants[CLIP_NORM] / (math.sqrt(scalars[SQUARES]) + constants[CLIP_EPSILON])
     p[factor] = p.dtype.type(1.0 if scale > 1.0 else scale)  # what is no number stays none
 
 

@@ -12,37 +12,12 @@ from functools import partial
 import numpy as np
 
 from tuisim.backends.labels import Call, Labelled
-from tuisim.backends.numpy.site import Array, Site, tiles
+from tuisim.backends.numpy.site import Site, sum_up, tiles, widened
 from tuisim.program import Kind, Op, Phase
 
 
 def calls(site: Site) -> list[Labelled]:
     return [(op, call) for op in site.ops(Phase.LOSS) for call in KERNELS[op.kind](site, op)]
-
-
-def _sum_up(site: Site, values: Array, squared: bool = False) -> list[Call]:
-    """Σ of the flat `values`, or of their squares, in double precision, into `site.total`.
-
-    A product with ones in BLAS takes half the time of `add.reduce`, with the copy into doubles that it needs.
-    """
-    parts = list(tiles(values.size, 1))
-    sums = np.zeros(len(parts))
-    made: list[Call] = []
-    for place, part in enumerate(parts):
-        out = site.total if len(parts) == 1 else sums[place, ...]
-        wide, widening = _widened(site, values[part])
-        made += [*widening, partial(np.dot, wide, wide if squared else np.ones(wide.size), out)]
-    if len(parts) > 1:
-        made.append(partial(np.add.reduce, sums, 0, None, site.total))
-    return made
-
-
-def _widened(site: Site, values: Array) -> tuple[Array, list[Call]]:
-    """`values` as doubles, and the copy that this takes."""
-    if values.dtype == np.float64:
-        return values, []
-    wide = site.scratch(values.shape, "float64")
-    return wide, [partial(np.copyto, wide, values)]
 
 
 def mse(site: Site, op: Op) -> list[Call]:
@@ -52,7 +27,7 @@ def mse(site: Site, op: Op) -> list[Call]:
     difference = site.arrays[op.writes[1]] if op.learning else site.scratch(output.shape)
     made: list[Call] = [
         partial(np.subtract, output, target, difference),
-        *_sum_up(site, difference.reshape(-1), squared=True),
+        *sum_up(site, difference.reshape(-1), site.total, squared=True),
     ]
     if op.learning:
         made.append(partial(np.multiply, difference, site.constant(2.0 / elements), difference))
@@ -76,7 +51,7 @@ def cross_entropy(site: Site, op: Op) -> list[Call]:
     flat = exps.reshape(-1)
     sums: list[Call] = []
     for part in tiles(rows, op.outputs):
-        wide, widening = _widened(site, exps[part])
+        wide, widening = widened(site, exps[part])
         sums += [*widening, partial(np.dot, wide, np.ones(op.outputs), rest[part])]
     made: list[Call] = [
         # The place of the largest and then its value: `maximum.reduce` takes twice as long.
@@ -92,7 +67,7 @@ def cross_entropy(site: Site, op: Op) -> list[Call]:
         partial(np.log1p, rest, logs),
         partial(np.copyto, wide_chosen, chosen),
         partial(np.subtract, logs, wide_chosen, logs),
-        *_sum_up(site, logs),
+        *sum_up(site, logs, site.total),
     ]
     if op.learning:
         scale = np.zeros(rows, dtype)
@@ -139,7 +114,7 @@ def binary_cross_entropy(site: Site, op: Op) -> list[Call]:
         *made,
         partial(np.log1p, e, e),
         partial(np.add, terms, e, terms),
-        *_sum_up(site, terms.reshape(-1)),
+        *sum_up(site, terms.reshape(-1), site.total),
     ]
 
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from tuisim.backends.labels import Call, Labelled
-from tuisim.backends.numpy.site import TILE, Array, Site
+from tuisim.backends.numpy.site import TILE, Array, Site, sum_up
 from tuisim.program import CLIP_EPSILON, Kind, Op, Phase
 from tuisim.vocabulary import SMALLEST_NORMAL
 
@@ -53,15 +53,16 @@ def _gradient(site: Site, block: Block) -> Array:
 
 
 def gradient_squares(site: Site, block: Block) -> list[Call]:
-    gradients = block("gradients")
-    return [partial(np.dot, gradients, gradients, site.arrays["squares"])]
+    return sum_up(site, block("gradients"), site.squares, squared=True)
 
 
 def clip_factor(site: Site, block: Block) -> list[Call]:
-    limit, squares, factor = site.program.clip_norm, site.arrays["squares"], site.arrays["clip_factor"]
+    limit, squares, factor = site.program.clip_norm, site.squares, site.arrays["clip_factor"]
+    shown = site.arrays["squares"]
     assert limit is not None
 
     def compute() -> None:
+        shown[...] = squares
         scale = limit / (math.sqrt(squares.item()) + CLIP_EPSILON)
         factor[...] = 1.0 if scale > 1.0 else scale  # what is no number stays none
 
