@@ -23,6 +23,7 @@ from tuisim.predict.document import card_document
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Point, Price
 from tuisim.store import lock
+from tuisim.store.document import Unwritable
 
 PRICES = entry().prices
 POINT = Price({"call": 1e-6}, (Point(3, 4, 5, 0.25, 1.5e-6),))
@@ -354,7 +355,7 @@ def test_an_output_is_written_to_where_it_is(tmp_path, number):
     """Into a file behind what is there already, and into a pipe; a link of the system's is not replaced."""
     name = f"/dev/{('stdout', 'stderr')[number - 1]}"
     code = f"from pathlib import Path; from tuisim.store import document; print('before', file=__import__('sys').std{name[8:]}); "
-    code += f"document.replace(Path({name!r}), b'between\\n'); print('after', file=__import__('sys').std{name[8:]})"
+    code += f"document.send(Path({name!r}), b'between\\n'); print('after', file=__import__('sys').std{name[8:]})"
     with open(tmp_path / "out", "wb") as file:
         streams = {("stdout", "stderr")[number - 1]: file}
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60, **streams)
@@ -421,16 +422,76 @@ def test_a_written_file_is_as_readable_as_any(tmp_path):
     assert [one.name for one in tmp_path.glob("*.tmp")] == []
 
 
-def test_a_card_behind_a_link_is_put_aside_as_it_is(own_folder, tmp_path, monkeypatch):
+def test_a_profile_behind_a_link_takes_the_place_of_the_link_and_its_target_stays(own_folder, tmp_path, monkeypatch):
     now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
-    (tmp_path / "real").mkdir()
-    (own_folder / "card.json").symlink_to(tmp_path / "real" / "card.json")
-    cards.keep(card(entry("numba")))
+    cards.document.write(tmp_path / "card.json", "machine card", VERSION, card(entry("numba")).to_dict())
+    before = (tmp_path / "card.json").read_bytes()
+    (own_folder / "card.json").symlink_to(tmp_path / "card.json")
+    assert cards.own() == cards.Found(card(entry("numba")))
     monkeypatch.setattr(cards, "this_machine", lambda: other)
     cards.keep(card(machine=other))
-    assert (own_folder / "card.json").is_symlink()
+    assert (tmp_path / "card.json").read_bytes() == before
+    assert not (own_folder / "card.json").is_symlink()
     monkeypatch.setattr(cards, "this_machine", lambda: now)
-    assert cards.own() == cards.Found(card(entry("numba")))
+    assert cards.own() == cards.Found(card(entry("numba"))), "what it led to was put aside"
+
+
+def in_the_way(path: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/null", "loop": path.name, "nowhere": path.parent / "nowhere"}[kind])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+@pytest.mark.parametrize("kind", ["device", "loop", "nowhere"])
+def test_a_link_in_the_profiles_place_is_replaced_by_it(own_folder, kind):
+    in_the_way(own_folder / "card.json", kind)
+    cards.check_keeping()
+    cards.keep(card())
+    assert cards.own() == cards.Found(card())
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("card.json", "pipe"), ("card.json", "folder"), ("card.lock", "pipe"), ("card.lock", "device"), ("card.lock", "loop"),
+     ("card.lock", "folder")],
+)  # fmt: skip
+def test_what_no_profile_can_replace_is_one_line_and_never_waited_for(own_folder, name, kind):
+    in_the_way(own_folder / name, kind)
+    for refused in (cards.check_keeping, lambda: cards.keep(card())):
+        with pytest.raises(Unwritable, match=name):
+            refused()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "nowhere", "folder"])
+def test_what_is_no_profile_file_is_named_and_never_waited_for(own_folder, kind):
+    in_the_way(own_folder / "card.json", kind)
+    found = cards.own()
+    assert found.card is None
+    assert "card.json" in found.trouble
+    with pytest.raises(DataError):
+        cards.named(str(own_folder / "card.json"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+def test_a_pipe_that_nobody_reads_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(cards.document, "PATIENCE", 0.05)
+    cards.keep(card())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unwritable, match="nobody reads from it"):
+        cards.export(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(Unwritable, match="nobody reads from it"):
+            cards.document.send(tmp_path / "pipe", b"x" * 2**20)
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("version", [10**300, -1, 1.5, True, None, "3"])

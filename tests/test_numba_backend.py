@@ -1,5 +1,6 @@
 """The Numba step: against plain Python, NumPy and PyTorch's recorded runs, and what a call of many steps promises."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -631,6 +632,28 @@ def test_without_a_folder_for_its_cache_it_compiles_all_the_same():
     made = {}
     exec("def seven():\n    return 7", made)  # no file, so no place beside it
     assert machine.compiled(made["seven"], types.int64())() == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop"])
+def test_what_is_no_file_in_the_folder_of_its_cache_is_not_waited_for(tmp_path, kind):
+    (tmp_path / "made.py").write_text("def seven():\n    return 7\n")
+    code = (
+        "import made; from numba import types; from tuisim.backends.numba.compiler import machine\n"
+        "assert machine.compiled(made.seven, types.int64())() == 7"
+    )
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run(command, check=True, env=environment, timeout=60)
+    kept = list((tmp_path / "cache").rglob("seven*"))
+    assert sorted(path.suffix for path in kept) == [".nbc", ".nbi"]
+    for path in kept:
+        path.unlink()
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to("/dev/null" if kind == "device" else path.name)
+    subprocess.run(command, check=True, env=environment, timeout=60)
 
 
 def test_what_was_compiled_from_other_sources_is_not_used(monkeypatch, tmp_path):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from tuisim.errors import DataError, ExitCode
-from tuisim.store import document
+from tuisim.store import document, lock
 from tuisim.store import runs as runs_module
 from tuisim.store.document import LIMIT, Unreadable, Unwritable, read, write
 from tuisim.store.folder import folder, needed
 from tuisim.store.runs import FILE, OLDER, Kept, Run, append, runs
+from tuisim.vocabulary import MAX_COUNT, MAX_WEIGHT_LAYERS
 
 RUN = Run(
     when="2026-02-03T04:05:06+00:00", machine="epyc-1a2b", backend="numpy", threads=2, layers=(64, 32, 10), batch=32,
@@ -112,6 +115,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "cut off": (b'{"kind": "card", "version": 1, "a": [1, 2', "is not JSON"),
     "not UTF-8": (b'{"kind": "card\xff"}', "not UTF-8"),
     "deep": (b"[" * 200_000, "nested too deeply"),
+    "deep and whole": (b'{"kind": ' + b"[" * 100 + b"]" * 100 + b"}", "nested too deeply"),
     "an array": (b"[1, 2]", "no JSON object"),
     "a number": (b"7", "no JSON object"),
     "of no kind": (b"{}", "of no kind"),
@@ -151,6 +155,77 @@ def test_a_file_that_is_none_is_named(tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(Unreadable, match="not a regular file"):
             read(tmp_path / "pipe", "card", 1)
+
+
+WRITERS = """
+import os, sys, time
+from pathlib import Path
+from tuisim.store import temporary
+with temporary.beside(Path(sys.argv[1])) as (made, stream):
+    stream.write(b"half")
+    stream.flush()
+    print(made, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_temporary_files_of_killed_writers_go_with_the_next_save_and_those_of_living_ones_stay(tmp_path):
+    path = tmp_path / "card.json"
+    command = [sys.executable, "-c", WRITERS, str(path)]
+    writers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        killed, living = (Path(writer.stdout.readline().strip()) for writer in writers)
+        assert killed.exists()
+        assert living.exists()
+        writers[0].kill()
+        writers[0].wait(10)
+        write(path, "card", 1, {"a": 1})
+        if sys.platform == "win32":
+            assert killed.exists(), "nothing tells whether its writer lives, but its age"
+            os.utime(killed, (0, 0))
+            write(path, "card", 1, {"a": 1})
+        assert not killed.exists()
+        assert living.exists()
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait(10)
+            writer.stdout.close()
+    write(path, "card", 1, {"a": 2})
+    if sys.platform != "win32":
+        assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_without_locks_age_tells_which_temporary_file_is_nobodys(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "taken", lambda file: False)
+    old, new = tmp_path / ".tuisim-0.tmp", tmp_path / ".tuisim-1.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    (tmp_path / ".tuisim-2.tmp").mkdir()
+    write(tmp_path / "card.json", "card", 1, {"a": 1})
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".tuisim-1.tmp", ".tuisim-2.tmp", "card.json"]
+
+
+def test_many_that_save_at_once_all_save(tmp_path):
+    """One removes no temporary file of another."""
+    errors: list[Exception] = []
+
+    def save(number: int) -> None:
+        try:
+            for value in range(30):
+                write(tmp_path / f"{number % 2}.json", "card", 1, {"a": value})
+        except Exception as error:
+            errors.append(error)
+
+    threads = [Thread(target=save, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert [read(tmp_path / f"{number}.json", "card", 1) for number in range(2)] == [{"a": 29}] * 2
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_mark_of_byte_order_is_no_mistake(tmp_path):
@@ -331,3 +406,40 @@ def test_no_run_is_missed_while_the_newer_half_becomes_the_older_one(data, monke
     monkeypatch.setattr(runs_module, "_kept", moving)
     assert runs().runs == whole
     assert moved
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop"])
+@pytest.mark.parametrize("name", [FILE, "runs.lock", OLDER])
+def test_a_pipe_a_device_or_a_loop_is_never_waited_for_nor_written_to(data, name, kind):
+    data.mkdir()
+    if kind == "pipe":
+        os.mkfifo(data / name)
+    else:
+        (data / name).symlink_to("/dev/null" if kind == "device" else name)
+    if name != OLDER:
+        with pytest.raises(Unwritable, match=name):
+            append(RUN)
+    if name != "runs.lock":
+        with pytest.raises(Unreadable, match=name):
+            runs()
+
+
+def test_a_line_longer_than_any_run_is_left_out_before_it_is_parsed(data, monkeypatch):
+    append(RUN)
+    with open(data / FILE, "ab") as file:
+        file.write(b"[" + b"[]," * 100_000 + b"[]]\n")
+    lengths: list[int] = []
+    parsed = runs_module.parsed
+    monkeypatch.setattr(runs_module, "parsed", lambda text: lengths.append(len(text)) or parsed(text))
+    assert runs() == Kept((RUN,), skipped=1)
+    assert max(lengths) < 1_000
+
+
+def test_the_longest_run_is_no_line_too_long(data):
+    long = replace(
+        RUN, layers=(MAX_COUNT,) * (MAX_WEIGHT_LAYERS + 1), machine="\x7f" * 200, backend="b" * 200, dtype="d" * 200,
+        optimizer="o" * 200, loss="l" * 200, ended="e" * 200, operations_per_step=MAX_COUNT, bytes_per_step=MAX_COUNT,
+    )  # fmt: skip
+    append(long)
+    assert runs().runs == (long,)

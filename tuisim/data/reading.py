@@ -6,7 +6,6 @@ It knows files and streams of bytes, no format.
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import zipfile
 import zlib
@@ -18,12 +17,12 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim import units
+from tuisim import files, units
 from tuisim.data import memory
-from tuisim.errors import DataError, printable
+from tuisim.errors import DataError, MemoryNeeded, printable
 
 _BROKEN = (
-    ValueError, TypeError, KeyError, EOFError, MemoryError, OverflowError, RuntimeError, NotImplementedError, SyntaxError,
+    ValueError, TypeError, KeyError, EOFError, OverflowError, RuntimeError, NotImplementedError, SyntaxError,
     IndexError, zipfile.BadZipFile, zlib.error, struct.error,
 )  # fmt: skip
 
@@ -45,15 +44,16 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     """The regular file at `path` and its size in bytes; whatever is raised while it is open becomes a DataError."""
     name = name_of(path)
     try:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise DataError(f"{name} is a directory: give the path of a file in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{name} is a device or a pipe: give the path of a regular file")
-        with open(path, "rb") as file:
-            yield file, status.st_size
+        with open(files.descriptor(path), "rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         raise DataError(f"{name}: no such file; give the path of a CSV, NPY, NPZ or IDX file") from None
+    except files.NotRegular as error:
+        if error.is_directory:
+            raise DataError(f"{name} is a directory: give the path of a file in it") from None
+        raise DataError(f"{name} is a device or a pipe: give the path of a regular file") from None
+    except MemoryError:
+        raise MemoryNeeded(f"{name}: there is not enough memory to read it: give fewer rows") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{name} cannot be read: {printable(reason, 100)}: check the file") from None

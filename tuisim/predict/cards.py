@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tuisim import files
 from tuisim.data.reading import name_of
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
@@ -51,7 +52,7 @@ class Kept:
 def own() -> Found:
     """This machine's card; one that is broken, or of before something changed, is named and not used."""
     where = folder()
-    if where is None or not os.path.exists(where / OWN):  # a path's own question may raise where a folder is closed
+    if where is None or not os.path.lexists(where / OWN):  # a path's own question may raise where a folder is closed
         return Found(None)
     try:
         card = load(where / OWN)
@@ -70,9 +71,9 @@ def own() -> Found:
 def check_keeping() -> None:
     """Raises Unwritable where a card could not be kept, as far as that can be told before there is one."""
     where = needed()
-    for path in (where / OWN, where / LOCK):
-        if path.is_dir():
-            raise document.Unwritable(f"{name_of(path)} cannot be written: it is a folder")
+    document.check_replaceable(where / OWN)
+    with document.writing(where / LOCK):
+        os.close(files.descriptor(where / LOCK, os.O_RDWR | os.O_CREAT))
     if not os.access(where, os.W_OK):
         raise document.Unwritable(f"{name_of(where)} cannot be written to")
 
@@ -86,7 +87,7 @@ def keep(card: Card) -> Kept:
     where = needed()
     path = where / OWN
     check_keeping()
-    with document.writing(path), lock.held(where / LOCK, PATIENCE):
+    with document.writing(where / LOCK), lock.held(where / LOCK, PATIENCE), document.writing(path):
         try:
             old = load(path) if os.path.exists(path) else None
             aside = old.machine.id if old is not None and old.machine.differs(card.machine) else None
@@ -144,7 +145,7 @@ def export(path: Path) -> None:
     found = own()
     if found.card is None:
         raise DataError(found.trouble or "there is no machine card yet: run tuisim calibrate")
-    document.write(path, KIND, VERSION, found.card.to_dict())
+    document.export(path, KIND, VERSION, found.card.to_dict())
 
 
 def take(path: Path, name: str) -> Path:

@@ -5,22 +5,28 @@ It does not know what is in them; whoever reads one checks its values.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
+from time import monotonic, sleep
 from typing import Any, NoReturn
 
-from tuisim import units
+from tuisim import files, units
 from tuisim.data.reading import name_of
 from tuisim.errors import DataError, printable
+from tuisim.store import temporary
 
-LIMIT = 4 * 2**20
+LIMIT = 2**20
 """Bytes of the largest document that is read."""
+MAX_DEPTH = 32
+"""Arrays and objects of a document within each other."""
+PATIENCE, PAUSE = 5.0, 0.01
+"""Seconds for whoever reads from a pipe to go on, and between two looks."""
 _OURS = ("kind", "version")
 
 
@@ -47,41 +53,101 @@ def write(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
     A reader finds the old document or the new one, whole, even where the power fails. Raises Unwritable; ValueError for a number
     that is not finite and for a body with a kind or version of its own.
     """
+    replace(path, _encoded(kind, version, body))
+
+
+def export(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
+    """Write `body` to wherever a person names: this process's output, a device, a pipe, or behind a link. Raises as `write`."""
+    send(path, _encoded(kind, version, body))
+
+
+def _encoded(kind: str, version: int, body: Mapping[str, Any]) -> bytes:
     if set(_OURS) & set(body):
         raise ValueError("kind and version are the document's own")
     text = json.dumps({"kind": kind, "version": version, **body}, indent=1, allow_nan=False, ensure_ascii=False)
     # Half of a surrogate pair, as in a file name of no encoding, becomes the escape that JSON has for it.
-    replace(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    return (text + "\n").encode("utf-8", "backslashreplace")
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file at `path`, all at once; links are followed. Raises Unwritable.
+    """Put `data` in the place of the file at `path`, all at once. Raises Unwritable.
 
-    A device or a pipe is written to, and so is what this process has open as its output.
+    A link is replaced by a regular file and what it leads to stays as it is, so that nothing outside the folder is overwritten.
+    """
+    with writing(path):
+        before = _replaceable(path)
+        with temporary.beside(path) as (made, stream):
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            if before is not None:
+                with suppress(OSError):  # it is another's
+                    os.chmod(made, stat.S_IMODE(before.st_mode))
+            if sys.platform == "win32":  # an open file cannot be moved there
+                stream.close()
+            os.replace(made, path)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise Unwritable where something else than a file or a link is at `path`."""
+    with writing(path):
+        _replaceable(path)
+
+
+def _replaceable(path: Path) -> os.stat_result | None:
+    """The status of the regular file at `path`; None where there is none or a link. Raises Unwritable, OSError, ValueError."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(status.st_mode):
+        return status
+    if stat.S_ISLNK(status.st_mode):
+        return None
+    what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
+    raise Unwritable(f"{name_of(path)} cannot be written: it {what}: move it away")
+
+
+def send(path: Path, data: bytes) -> None:
+    """Write `data` to the path that a person names: links are followed, a device or a pipe is written to. Raises Unwritable.
+
+    What this process has open as its output is written to where it is.
     """
     with writing(path):
         if (output := _output(path)) is not None:
             sys.stdout.flush()
             with open(output, "wb", closefd=False) as stream:
                 stream.write(data)
-            return
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        path = Path(os.path.realpath(path))
-        temporary = path.parent / f".tuisim-{token_hex(8)}.tmp"  # not of its own name, which may be as long as any may
+        elif path.exists() and not path.is_file():
+            _pour(path, data)
+        else:
+            replace(Path(os.path.realpath(path)), data)
+
+
+def _pour(path: Path, data: bytes) -> None:
+    """Write to a device or a pipe. Raises OSError where nobody reads from it within PATIENCE seconds."""
+    until = monotonic() + PATIENCE
+    while True:
         try:
-            with open(temporary, "xb") as stream:  # as readable as any new file; mkstemp's is its owner's alone
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            with suppress(OSError):  # there is none before it, or it is another's
-                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+            file = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            break
+        except OSError as error:  # a pipe that has no reader yet
+            if error.errno != errno.ENXIO:
+                raise
+            if monotonic() > until:
+                raise OSError("nobody reads from it") from None
+            sleep(PAUSE)
+    try:
+        while data:
+            try:
+                data = data[os.write(file, data) :]
+                until = monotonic() + PATIENCE
+            except BlockingIOError:  # a pipe that is full
+                if monotonic() > until:
+                    raise OSError("nobody reads from it") from None
+                sleep(PAUSE)
+    finally:
+        os.close(file)
 
 
 def _output(path: Path) -> int | None:
@@ -131,12 +197,11 @@ def contents(path: Path, most: int) -> bytes:
     """The first `most` bytes of the regular file at `path`. Raises Unreadable."""
     name = name_of(path)
     try:
-        if path.exists() and not path.is_file():
-            raise Unreadable(f"{name} is not a regular file")
-        with open(path, "rb") as file:
-            return file.read(most)
+        return files.contents(path, most)
     except FileNotFoundError:
         raise Unreadable(f"{name}: no such file") from None
+    except files.NotRegular as error:
+        raise Unreadable(f"{name} {error}") from None
     except OSError as error:
         raise Unreadable(f"{name} cannot be read: {_reason(error)}") from None
     except ValueError as error:  # a path with a zero byte in it
@@ -144,8 +209,26 @@ def contents(path: Path, most: int) -> bytes:
 
 
 def parsed(text: str) -> Any:
-    """`text` as JSON; ValueError also for what JSON has no word for (NaN, infinity) and numbers beyond a float's reach."""
-    return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    """`text` as JSON; ValueError also for what JSON has no word for (NaN, infinity) and numbers beyond a float's reach.
+
+    Raises RecursionError where arrays and objects are within each other more than MAX_DEPTH deep, whatever the stack allows.
+    """
+    value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [part for one in level for part in _parts(one)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _no_number(word: str) -> NoReturn:
@@ -162,6 +245,8 @@ def writing(path: Path) -> Iterator[None]:
     """Whatever the system refuses while `path` is written becomes an Unwritable that names it."""
     try:
         yield
+    except files.NotRegular as error:
+        raise Unwritable(f"{name_of(path)} {error}: move it away") from None
     except OSError as error:
         raise Unwritable(f"{name_of(path)} cannot be written: {_reason(error)}") from None
     except ValueError as error:  # a path with a zero byte in it

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
+from tuisim import files
+
 PATIENCE, PAUSE = 1.0, 0.01
 """Seconds until it is gone on without, unless said, and between two tries."""
 
@@ -20,20 +22,20 @@ PATIENCE, PAUSE = 1.0, 0.01
 def held(path: Path, patience: float = PATIENCE) -> Iterator[bool]:
     """Whether nobody else holds the lock at `path` inside; where the system has no locks, nobody is known to.
 
-    Raises OSError where the file cannot be opened.
+    Raises OSError where the file cannot be opened or is not a regular one.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    file = files.descriptor(path, os.O_RDWR | os.O_CREAT)
     try:
-        got, until = _taken(file), monotonic() + patience
+        got, until = taken(file), monotonic() + patience
         while got is None and monotonic() < until:
             sleep(PAUSE)
-            got = _taken(file)
+            got = taken(file)
         yield got is not None
     finally:
         os.close(file)  # which gives it back
 
 
-def _taken(file: int) -> bool | None:
+def taken(file: int) -> bool | None:
     """True where it is ours now, none where another has it, false where the system has no locks for such a file."""
     try:
         if sys.platform == "win32":

@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tuisim.data.reading import name_of
+from tuisim import files
 from tuisim.store import lock
-from tuisim.store.document import Unwritable, contents, parsed, writing
+from tuisim.store.document import contents, parsed, writing
 from tuisim.store.folder import folder, needed
 from tuisim.vocabulary import MAX_COUNT
 
@@ -26,6 +26,8 @@ HALF = 2**19
 MOST_READ = 8 * HALF
 """Bytes of either file that are looked at, whoever wrote them."""
 MOST_TEXT = 200
+MAX_LINE = 2**14
+"""Bytes of a line that may be a run; one of as many layers as there may be is a tenth of it."""
 
 TRIES = 3
 """To read both halves of what is kept while nobody moves the one to the other's place."""
@@ -89,9 +91,7 @@ def append(run: Run) -> None:
     _run(json.loads(line))
     into = needed()
     path = into / FILE
-    with writing(path), lock.held(into / LOCK) as alone:
-        if path.exists() and not path.is_file():
-            raise Unwritable(f"{name_of(path)} is not a regular file: move it away")
+    with writing(into / LOCK), lock.held(into / LOCK) as alone, writing(path):
         if _add(path, line.encode()) > HALF and alone:
             # Whoever has it open by now goes on writing to it, and it is read under its new name.
             os.replace(path, into / OLDER)
@@ -113,7 +113,7 @@ def runs(machine: str | None = None) -> Kept:
 
 def _add(path: Path, line: bytes) -> int:
     """Append the line and return how many bytes there are now."""
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    file = files.descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
         size = os.lseek(file, 0, os.SEEK_END)
         if size and os.lseek(file, -1, os.SEEK_END) >= 0 and os.read(file, 1) != b"\n":
@@ -154,6 +154,9 @@ def _parsed(path: Path, _: tuple[int, int, int]) -> Kept:
     skipped = 0
     for line in contents(path, MOST_READ).split(b"\n"):
         if not line.strip():
+            continue
+        if len(line) > MAX_LINE:
+            skipped += 1
             continue
         try:
             found.append(_run(parsed(line.decode("utf-8"))))

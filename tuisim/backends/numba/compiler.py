@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numba
 from numba import types
 
+from tuisim import files
 from tuisim.backends import ways
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,6 +26,8 @@ _njit: Any = numba.njit
 _PRODUCT_FLAGS = {"reassoc", "contract", "nsz"}
 """Sums may be cut into lanes and a·b + c be rounded once. Never `nnan` or `ninf`: what is not finite must be found."""
 
+_CACHED = (".nbi", ".nbc")
+"""How the files of Numba's cache end: indexes and machine code."""
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 """Kernels are called from compiled code alone: wrappers for Python would take half of the compile time. No array is made
 there, so none need be counted: counting took 70 ns per operation."""
@@ -82,7 +85,11 @@ class Machine:
         options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
         start = perf_counter()
         try:
-            made = _njit([signature], cache=True, **options)(function)
+            made = _njit(cache=True, **options)(function)
+            if not files.all_regular(made.stats.cache_path, _CACHED):
+                raise NotImplementedError  # Numba would wait for a pipe
+            made.compile(signature)
+            made.disable_compile()
         except Exception:  # no folder to keep it in, a full disk, a file torn in whatever way
             made = _njit([signature], **options)(function)
         self.seconds = (self.seconds or 0.0) + perf_counter() - start
