@@ -645,7 +645,7 @@ def test_what_is_no_file_in_the_folder_of_its_cache_is_not_waited_for(tmp_path, 
     command = [sys.executable, "-c", code]
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     subprocess.run(command, check=True, env=environment, timeout=60)
-    kept = list((tmp_path / "cache").rglob("seven*"))
+    kept = list((tmp_path / "cache").rglob("*.nb?"))
     assert sorted(path.suffix for path in kept) == [".nbc", ".nbi"]
     for path in kept:
         path.unlink()
