@@ -1,6 +1,7 @@
 """RunConfig: frozen, complete, and every mistake at once."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -122,7 +123,18 @@ def test_toml(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("layers = " + "[" * 5_000, "is not TOML"),
+        ("layers = " + "[" * 5_000, "more than 8 levels deep"),
+        ("layers = [", "is not TOML"),
+        ("layers = [4, 2]\n" + "a." * 130_000 + "a = 1", "more than 8 levels deep"),
+        ("layers = [4, 2]\n" + " . ".join(["a", "'b'", '"c"'] * 3) + " = 1", "more than 8 levels deep"),
+        ("layers = [4, 2]\n[" + "a." * 1_000 + "a]", "more than 8 levels deep"),
+        ("a = {b = " * 9, "more than 8 levels deep"),
+        ("".join(f"k{number} = 1\n" for number in range(20_000)), "more than 256 keys"),
+        ("a = {" + ",".join(f"k{number} = 1" for number in range(20_000)), "more than 256 keys"),
+        ("[[a]]\n" * 20_000, "more than 256 arrays and tables"),
+        ("a = [" + "[]," * 20_000 + "]", "more than 256 arrays and tables"),
+        ('x = "' + '\\"' * 130_000, "is not TOML"),
+        ('"""\\' * 60_000, "is not TOML"),
         ("layers = [4, 2]\nseed = " + "9" * 5_000, "is not TOML"),
         ("batch-size = 3\nbatch_size = 4", "twice"),
         ("# " + "x" * 300_000, "larger than"),
@@ -133,6 +145,44 @@ def test_toml_that_is_none(tmp_path, text, reason):
     path.write_text(text)
     with pytest.raises(ConfigError, match=reason):
         read_toml(path)
+
+
+def test_toml_within_its_bounds_is_read_as_ever(tmp_path):
+    """Marks in strings and comments count for nothing."""
+    marks = "[{a.b.c.d.e.f.g.h.i.j = 1}]" * 300
+    text = f"""# {marks}
+layers = [{", ".join(["8"] * 65)}]
+hidden-activation = [{", ".join(["'relu'"] * 63)}]
+learning_rate = 0.5
+dataset = "{marks}\\"{marks}" # {marks}
+target = '''
+{marks}''''
+"""
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    values = read_toml(path)
+    assert values["dataset"] == f'{marks}"{marks}'
+    assert values["target"] == f"{marks}'"
+    assert len(values["layers"]) == 65
+
+
+@pytest.mark.parametrize("value", ["0x" + "f" * 20_000, "1979-05-27", "07:32:00", "1979-05-27T07:32:00Z"])
+def test_a_value_that_python_would_not_print_is_one_line(tmp_path, value):
+    path = tmp_path / "run.toml"
+    path.write_text(f"layers = {value}")
+    with pytest.raises(ConfigError, match="layers = ") as caught:
+        from_mapping(read_toml(path))
+    assert "datetime" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, words in (("pipe", "not a regular file"), ("loop", "cannot be read"), (".", "not a regular file")):
+        with pytest.raises(ConfigError, match=words):
+            read_toml(tmp_path / name)
 
 
 def test_toml_as_windows_writes_it(tmp_path):

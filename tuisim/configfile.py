@@ -5,12 +5,12 @@ What the values mean is `config`'s to say.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuisim import files, tomlbounds
 from tuisim.config import FIELDS, RunConfig
 from tuisim.errors import ConfigError, Mistake, nearest, printable
 
@@ -40,13 +40,15 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         return ConfigError([Mistake("config", str(path), remedy)])
 
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise refused("is no regular file")
-        with open(path, "rb") as file:
-            content = file.read(MAX_TOML_BYTES + 1)
+        content = files.contents(path, MAX_TOML_BYTES + 1)
         if len(content) > MAX_TOML_BYTES:
             raise refused(f"is larger than {MAX_TOML_BYTES // 1024} KiB: a configuration is a few lines")
-        values = tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        if words := tomlbounds.too_much(text):
+            raise refused(words)
+        values = tomllib.loads(text)
+    except files.NotRegular as error:
+        raise refused(str(error)) from None
     except OSError as error:
         raise refused(f"cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number too long, tables too deep

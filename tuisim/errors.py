@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from difflib import get_close_matches
 from enum import IntEnum
 
@@ -106,9 +107,18 @@ class MemoryNeeded(RunError):
 
 def printable(value: object, limit: int = 60) -> str:
     """`value` as at most `limit` visible characters, so that no file name or cell can send control codes to a terminal."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else _represented(value)
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _represented(value: object) -> str:
+    try:
+        return value.isoformat() if isinstance(value, date | time) else repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        return "a number of thousands of digits"
+    except RecursionError:
+        return "values nested too deeply"
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
