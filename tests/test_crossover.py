@@ -245,7 +245,7 @@ def test_one_that_fails_in_the_middle_leaves_a_reason_and_the_others_go_on():
 
     found = scripted(speed, widths=(8, 16, 32), batches=(1, 2)).run()
     cells = by_size(found)
-    assert cells[16, 1].reason == "numpy@2: OSError: the device is gone"
+    assert cells[16, 1].reason == "numpy@2: the device is gone"
     assert cells[16, 1].failed
     assert cells[16, 1].winner == ""
     assert [cells[size].winner for size in ((8, 1), (8, 2), (32, 1), (32, 2))] == ["numpy@1"] * 4
@@ -556,7 +556,7 @@ def test_where_nothing_could_be_measured_the_command_fails(monkeypatch, capsys):
     assert main(FLAGS) == ExitCode.RUN_FAILED
     out = capsys.readouterr().out
     assert "✗" in out
-    assert "failed: numpy: MemoryError" in out
+    assert "failed: numpy: out of memory" in out
 
 
 def test_names_become_letters_where_they_do_not_fit(real):

@@ -105,6 +105,14 @@ class MemoryNeeded(RunError):
         """Bytes there are, for whoever can say what would fit; none where the message has said it."""
 
 
+def in_words(error: BaseException) -> str:
+    """What an error says, in words for a person: no class of Python's is named."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return words or "it failed without saying why"
+
+
 def printable(value: object, limit: int = 60) -> str:
     """`value` as at most `limit` visible characters, so that no file name or cell can send control codes to a terminal."""
     text = value if isinstance(value, str) else _represented(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tuisim import units
 from tuisim.errors import MemoryNeeded
 
-_ADDRESSABLE = 2**47
+ADDRESSABLE = 2**47
 """What processors of today let one process address."""
 
 
@@ -24,6 +24,6 @@ def available() -> int | None:
 def need(size: int, what: str, remedy: str) -> None:
     """Raises MemoryNeeded where `size` bytes are more than are free; where that is unknown, it may be tried."""
     free = available()
-    if size > (_ADDRESSABLE if free is None else free):
+    if size > (ADDRESSABLE if free is None else free):
         known = "no machine has as much" if free is None else f"{units.size(free)} are free"
         raise MemoryNeeded(f"{what} needs {units.size(size)} of memory, {known}: {remedy}")

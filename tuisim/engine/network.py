@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from tuisim.backends import Backend, BoundStep
 from tuisim.config import RunConfig
+from tuisim.engine import room
+from tuisim.engine.room import EVALUATION_BATCH
 from tuisim.errors import ConfigError, Mistake
 from tuisim.program import Role, build
 from tuisim.vocabulary import SMALLEST_NORMAL
@@ -22,15 +25,13 @@ from tuisim.vocabulary import SMALLEST_NORMAL
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]
 
-EVALUATION_BATCH = 512
-"""Rows evaluated at a time; large enough for BLAS, small enough to answer within a tenth of a second."""
-
 
 class Network:
-    """Bound steps by batch size, made when first needed."""
+    """Bound steps by batch size, made when first needed. Raises MemoryNeeded, before anything is allocated."""
 
     def __init__(self, config: RunConfig, backend: Backend, batch: int) -> None:
         self._config, self._backend = config, backend
+        room.check(replace(config, backend=backend.name, batch_size=batch), backend)
         self.full = backend.bind(build(config, batch))
         self.device = backend.device()
         """What computes this network: a backend may do some by one library and some by another."""

@@ -11,12 +11,13 @@ from itertools import pairwise
 from tuisim.accounting import Memory, count, full_step, memory_of
 from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
-from tuisim.data.memory import available
-from tuisim.engine.network import EVALUATION_BATCH
+from tuisim.data.memory import ADDRESSABLE, available
 from tuisim.errors import MemoryNeeded, printable
 from tuisim.largest import largest
 from tuisim.units import layers_text, size
 
+EVALUATION_BATCH = 512
+"""Rows evaluated at a time; large enough for BLAS, small enough to answer within a tenth of a second."""
 BOXED = 8 + 24
 """Bytes of a number in plain Python: its place in a list, and the object there."""
 
@@ -63,17 +64,24 @@ def free_bytes(backend: Backend | str) -> int | None:
 def check(config: RunConfig, backend: Backend | None = None) -> None:
     """Raises MemoryNeeded, with what would fit, where a step is too large for the memory that it is computed in.
 
-    Without the backend itself, that of a device is not asked: the run will.
+    Every network asks before it is bound; whoever loads data or draws parameters first, before that. Without the backend itself,
+    that of a device is not asked: the run will.
     """
     free = free_bytes(config.backend if backend is None else backend)
-    if free is None or needed(config) <= free:
+    known = free is not None
+    if free is None:
+        if isinstance(backend, OnDevice) or has_own_memory(config.backend):
+            return
+        free = ADDRESSABLE
+    if needed(config) <= free:
         return
     ledger = count(config)
     memory, where = step_memory(config, ledger.memory), " on the GPU" if isinstance(backend, OnDevice) else ""
     raise MemoryNeeded(
         f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "
-        f"{size(memory.activations)} activations), {size(free)} are free{where}; {_what_fits(config, free)}; "
+        f"{size(memory.activations)} activations), {f'{size(free)} are free{where}' if known else 'no machine has as much'}; "
+        f"{_what_fits(config, free)}; "
         "it can still be counted"
     )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
-from tuisim.engine import initial, room
+from tuisim.engine import initial
 from tuisim.engine.network import Network
 from tuisim.errors import ClockError, RunError
 from tuisim.program import StepProgram
@@ -42,7 +42,6 @@ class Subject:
     def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: Subject | None = None) -> None:
         config = replace(config, batch_size=batch)
         backend = get_backend(config.backend)
-        room.check(config, backend)
         self.batch = batch
         self._step = Network(config, backend, batch)
         self.device = self._step.device

@@ -18,7 +18,7 @@ from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
 from tuisim.data.source import is_made_anew, kept_bytes, making_bytes, row_bytes
 from tuisim.engine import room
 from tuisim.engine.loop import VALIDATION_SECONDS
-from tuisim.engine.network import EVALUATION_BATCH
+from tuisim.engine.room import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
 from tuisim.measure.pulse import Slowed, Unrest

@@ -23,10 +23,10 @@ from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, names, probe
 from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig
-from tuisim.errors import RunError, TuisimError, printable
+from tuisim.errors import MemoryNeeded, RunError, in_words, printable
 from tuisim.marks import Mark
 from tuisim.study import peers
-from tuisim.study.bench_subjects import Case, Make, Ours, Plain, Products, Subject, case, flat
+from tuisim.study.bench_subjects import Case, Make, Ours, Plain, Products, Subject, case, case_name, flat
 from tuisim.study.steptime import least_seconds, spread
 
 ROUNDS, LEAST_ROUNDS = 61, 5
@@ -110,9 +110,12 @@ def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> 
             if probe(name).available:
                 stack.enter_context(get_backend(name).threads(threads))
         for config in CASES:
-            one = case(replace(config, threads=threads, learning_rate=RATE))
-            tell(one.name)
-            rows += _rows(one)
+            name = case_name(config)
+            tell(name)
+            try:
+                rows += _rows(case(replace(config, threads=threads, learning_rate=RATE)))
+            except MemoryNeeded as error:  # the cases that fit are measured
+                rows += [BenchRow(name, subject, kind, reason=str(error)) for subject, (kind, _) in _field().items()]
     variables = {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP_", "MKL_"))}
     return Benchmark(
         tuple(rows),
@@ -146,8 +149,7 @@ def _rows(one: Case) -> list[BenchRow]:
             differences[name] = _difference(subject, subjects.get(REFERENCE, subject), one)
             subjects[name] = subject
         except Exception as error:  # whoever cannot do the case is a row with its reason
-            words = str(error) if isinstance(error, TuisimError) else f"{type(error).__name__}: {error}"
-            reasons[name] = printable(words, 200)
+            reasons[name] = printable(in_words(error), 300)
     times = _rounds(subjects)
     return [
         replace(_row(one.name, name, kind, times, differences[name]), device=getattr(subjects[name], "device", ""))

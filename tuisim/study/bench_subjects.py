@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
-from tuisim.engine import initial
+from tuisim.engine import initial, room
 from tuisim.engine.network import Network, Parameters
 from tuisim.study.plain import PlainNetwork
 from tuisim.units import layers_text
@@ -38,11 +38,15 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{layers_text(self.config.layers)} b{self.config.batch_size}"
+        return case_name(self.config)
 
     @property
     def batches(self) -> int:
         return len(self.X) // self.config.batch_size
+
+
+def case_name(config: RunConfig) -> str:
+    return f"{layers_text(config.layers)} b{config.batch_size}"
 
 
 class Subject(Protocol):
@@ -59,8 +63,9 @@ Make = Callable[[Case], Subject]
 
 
 def case(config: RunConfig) -> Case:
-    """Random rows of the loss's form, and parameters drawn as a run would."""
+    """Random rows of the loss's form, and parameters drawn as a run would. Raises MemoryNeeded."""
     config = config.resolved()
+    room.check(config)
     rng, batch = np.random.default_rng(0), config.batch_size
     batches = max(1, min(MOST_BATCHES, POOL // (batch * max(config.layers[0], config.layers[-1]))))
     rows = batch * batches

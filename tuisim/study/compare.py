@@ -19,7 +19,7 @@ from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import computed_dtype, get_backend, precision_notes, probe
 from tuisim.config import RunConfig
-from tuisim.errors import ConfigError, Mistake, TuisimError, printable
+from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.marks import Mark
 from tuisim.measure.ceiling import above_words
 from tuisim.measure.peaks import peaks_of
@@ -210,8 +210,7 @@ class Race:
 
     def _out(self, entry: Entry, error: Exception) -> None:
         self._contenders.pop(entry, None)
-        words = str(error) if isinstance(error, TuisimError) else f"{type(error).__name__}: {error}"
-        self._unavailable[entry] = Unavailable(entry.name, printable(words, 300))
+        self._unavailable[entry] = Unavailable(entry.name, printable(in_words(error), 300))
 
     def _check_budget(self) -> None:
         one = sum(max(ROUND_SECONDS, contender.second_seconds) for contender in self._contenders.values())

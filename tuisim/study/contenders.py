@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from tuisim.backends import Costs, OnDevice, get_backend, names
 from tuisim.config import usable_cores
-from tuisim.engine import room
 from tuisim.engine.position import Position
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
 from tuisim.study.prove_start import Start, place
@@ -97,7 +96,6 @@ class Contender:
         self.entry = entry
         self.threads = entry.threads or config.threads
         self.backend = get_backend(entry.backend)
-        room.check(replace(config, backend=entry.backend), self.backend)
         self.samples: list[float] = []
         """Seconds per step of each round."""
         self.steps = 0

@@ -18,7 +18,7 @@ from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, precision_notes
 from tuisim.config import RunConfig
 from tuisim.engine.subject import Subject
-from tuisim.errors import ConfigError, Mistake, TuisimError, printable
+from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.study.contenders import Entry, warning
 from tuisim.study.crossover_cell import LEVEL, Cell, result
 from tuisim.study.crossover_found import Crossover
@@ -206,8 +206,7 @@ class Sweep:
         except ConfigError:
             raise
         except Exception as error:  # a cell that one cannot do has its reason; the others go on
-            words = str(error) if isinstance(error, TuisimError) else f"{type(error).__name__}: {error}"
-            return replace(cell, reason=f"{name}: {printable(words, 300)}", failed=True)
+            return replace(cell, reason=f"{name}: {printable(in_words(error), 300)}", failed=True)
         return replace(cell, **result(samples, self.names))  # type: ignore[arg-type]
 
     def _set_up(self, i: int, size: Size, like: Timed | None) -> Timed:

@@ -14,7 +14,6 @@ from typing import Any
 
 from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
-from tuisim.engine import room
 from tuisim.marks import Mark
 from tuisim.study import prove_backend, prove_cost, prove_count, prove_gradient
 from tuisim.study.prove_backend import BackendCheck
@@ -120,8 +119,7 @@ def prove(config: RunConfig, *, force: bool = False, tell: Tell = lambda progres
     cost = prove_cost.cost(config)
     if not force:
         prove_cost.check(config, cost)
-    room.check(config, backend)
-    begin = start(config)
+    begin = start(config, backend)
     found: list[Check] = []
 
     def report(name: str, done: int, of: int) -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim import data
-from tuisim.backends import get_backend
+from tuisim.backends import Backend, get_backend
 from tuisim.config import RunConfig
 from tuisim.data import Dataset
-from tuisim.engine import initial
+from tuisim.engine import initial, room
 from tuisim.engine.network import Network, Parameters
 from tuisim.engine.position import Position
 
@@ -64,8 +64,12 @@ class Start:
         return network
 
 
-def start(config: RunConfig) -> Start:
-    """Load the data of a resolved `config` and draw its parameters. Raises DataError or MemoryNeeded."""
+def start(config: RunConfig, backend: Backend | None = None) -> Start:
+    """Load the data of a resolved `config` and draw its parameters. Raises DataError or MemoryNeeded.
+
+    What a network of it takes is asked before: of `backend`, else of this machine, where the rows and first parameters are.
+    """
+    room.check(replace(config, backend="numpy") if backend is None else config, backend)
     dataset = data.load(config)
     # The schedule's length follows from the volume.
     return Start(replace(config, examples=dataset.examples).resolved(), dataset, list(initial.parameters(config)))

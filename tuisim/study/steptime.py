@@ -17,7 +17,7 @@ from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, names, probe
 from tuisim.config import RunConfig
 from tuisim.engine.subject import LEAST_ROUNDS, ROUNDS, Subject
-from tuisim.errors import TuisimError, printable
+from tuisim.errors import in_words, printable
 from tuisim.measure.peaks import peaks_of
 
 LONGEST_STEP = 1.0
@@ -75,7 +75,7 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
 
 
 def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, TuisimError) else printable(f"{type(error).__name__}: {error}", 200)
+    return printable(in_words(error), 300)
 
 
 def spread(values: Sequence[float]) -> float:
