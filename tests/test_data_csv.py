@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from tuisim import data
 from tuisim.config import RunConfig
-from tuisim.errors import DataError
+from tuisim.errors import DataError, MemoryNeeded
 
 RANDOM = np.random.default_rng(7)
 X = RANDOM.normal(3, 5, (60, 3))
@@ -152,7 +154,12 @@ BAD_CSV = {
     "a,b,c,y\n": "has no rows",
     "\n\n": "has no rows",
     "": "is empty",
-    '1,2,3,0\n"' + "x" * 200_000 + "\n": "is no CSV file",
+    '1,2,3,0\n"' + "x" * 200_000 + "\n": "line 2 has 1 cells",
+    '1,2,3,0\n1,2,3,"a\n' + "1,2,3,0\n" * 1_000: "line 2 opens a quote",
+    '1,2,3,a\n1,2,3,"a\n' + "1,2,3,b\n" * 1_000 + '1,2,3,"b"\n': "line 2 opens a quote",
+    '1,2,3,a\n\n1,2,3,"a\n1,2,3,b"\n': "line 3 opens a quote",
+    'a,b,"c,y\n' + "1,2,3,0\n" * 1_000: "line 1 opens a quote",
+    '1,2,3,0\n1,2,3,"1\n' + "1,2,3,0\n" * 600_000: "line 2 opens a quote",
     "1,2,0\n1,2,1\n1,3,2\n": "has 2 inputs, the layers begin with 3: begin with 2",
     "1e300,2,3,0\n-1e300,2,3,1\n0,1,1,2\n": "too large to standardise",
     ",,,1\n1,2,3,0\n": "line 1, column 1 is empty",
@@ -162,6 +169,82 @@ BAD_CSV = {
 @pytest.mark.parametrize("text", BAD_CSV, ids=range(len(BAD_CSV)))
 def test_bad_csv_is_refused_by_line_and_column(tmp_path: Path, text: str) -> None:
     assert BAD_CSV[text] in refused(write(tmp_path / "a.csv", text), validation=0)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("rows", [1, 5_000, 300_000])
+def test_a_byte_that_is_not_utf8_is_named_by_its_line(tmp_path: Path, rows: int, ending: str) -> None:
+    text = f"1,2,3,0{ending}" * (rows - 1) + f"1,2,3,é{ending}1,2,3,1{ending}"
+    words = refused(write(tmp_path / "a.csv", text.encode("latin1")))
+    assert f"line {rows:,} is not UTF-8 text" in words
+    assert "line 2 is not" in refused(write(tmp_path / "a.csv", b"1,2,3,0\n1,2,3,\xc3"))
+
+
+def test_a_row_may_be_long_and_a_heading_may_have_line_breaks(tmp_path: Path) -> None:
+    width = 70_000
+    rows = "".join(",".join(["0.5"] * width) + f",{row % 2}\n" for row in range(6))
+    dataset = load(write(tmp_path / "wide.csv", rows), (width, 2))
+    assert dataset.sample(6)[0].shape[1] == width
+    found = load(write(tmp_path / "a.csv", '"a\nof three\nlines",b,c,y\n' + csv_text()))
+    assert found.examples == load(write(tmp_path / "b.csv", csv_text())).examples
+
+
+def test_a_target_may_have_zeros_before_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", csv_text())
+    np.save(tmp_path / "a.npy", np.column_stack([X, Y]))
+    for one in (path, tmp_path / "a.npy"):
+        assert load(one, target="0000000004").examples == load(one, target="4").examples
+        for target in ("0000000012", "0" * 12, "1" * 12, "5"):
+            words = refused(one, target=target)
+            assert f"has no column {target}:" in words
+            assert "numbers 1 to 4" in words
+
+
+def test_memory_is_asked_for_what_a_table_will_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "1,2,3,0\n4,5,6,1\n" * 2_000
+    monkeypatch.setattr("tuisim.data.memory.available", lambda: 20 * len(text))
+    with pytest.raises(MemoryNeeded, match=r"a\.csv: about 4,000 rows needs .* KiB are free: give fewer rows"):
+        load(write(tmp_path / "a.csv", text))
+    # Where the first rows are no measure of the others, it is asked again.
+    monkeypatch.setattr("tuisim.data.separated._CHECKED", 3_000)
+    longer = ("1." + "0" * 4_000 + ",2,3,0\n") * 6 + 10 * text
+    monkeypatch.setattr("tuisim.data.memory.available", lambda: 300_000)
+    with pytest.raises(MemoryNeeded, match=r"a\.csv: about [\d,]+ rows needs"):
+        load(write(tmp_path / "a.csv", longer))
+    monkeypatch.setattr("tuisim.data.memory.available", lambda: 10**9)
+    assert load(tmp_path / "a.csv", (3, 2)).examples > 30_000
+
+
+def test_too_little_memory_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("tuisim.data.separated._Reader._take", full)
+    with pytest.raises(MemoryNeeded, match=r"a\.csv: there is not enough memory to read it: give fewer rows"):
+        load(write(tmp_path / "a.csv", csv_text()))
+
+
+LIMITED = """
+import resource, sys
+import numpy
+from tuisim import RunConfig, data
+from tuisim.errors import MemoryNeeded
+data.load(RunConfig(layers=(2, 2), dataset="moons", examples=10).resolved())
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**24,) * 2)
+try:
+    data.load(RunConfig(layers=(3, 2), dataset=sys.argv[1]).resolved())
+except MemoryNeeded as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no limits of memory for a process that can be set here")
+def test_a_file_that_memory_cannot_hold_is_not_called_broken(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "1,2,3,0\n4,5,6,1\n" * 400_000)
+    command = [sys.executable, "-c", LIMITED, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert "there is not enough memory to read it" in done.stdout
 
 
 def test_other_text_is_refused(tmp_path: Path) -> None:

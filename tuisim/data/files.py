@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import archive, idx, memory, npy, reading, separated
-from tuisim.data.table import Table, check_finite
+from tuisim.data import archive, idx, npy, reading, separated
+from tuisim.data.table import Table, check_finite, numbered
 from tuisim.errors import DataError, printable
 
 Array = NDArray[Any]
@@ -47,8 +47,7 @@ def _text(config: RunConfig, path: Path, file: IO[bytes], size: int, name: str) 
     suffix = path.suffix.lower()
     if suffix in (".npy", ".npz", ".gz"):
         raise DataError(f"{name} does not begin as a {suffix[1:].upper()} file: it is broken, or named wrongly")
-    memory.need(size, name, "give fewer rows")
-    return separated.read(file, name, config)
+    return separated.read(file, size, name, config)
 
 
 def _table(name: str, X: Array, answers: Array, classes: int | None = None) -> Table:
@@ -81,13 +80,12 @@ def _columns(config: RunConfig, name: str, array: Array) -> Table:
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} holds text: save numbers")
     check_finite(name, array)
-    column = array.shape[1]
-    if config.target is not None:
-        if not config.target.isdecimal() or not 1 <= int(config.target[:9]) <= column:
-            raise DataError(f"{name} has no column {printable(config.target)}: its columns are the numbers 1 to {column}")
-        column = int(config.target)
-    inputs = array[:, :-1] if column == array.shape[1] else np.delete(array, column - 1, axis=1)
-    return _table(name, inputs, array[:, column - 1])
+    columns = array.shape[1]
+    column = columns - 1 if config.target is None else numbered(config.target, columns)
+    if column is None:
+        raise DataError(f"{name} has no column {printable(config.target)}: its columns are the numbers 1 to {columns}")
+    inputs = array[:, :-1] if column == columns - 1 else np.delete(array, column, axis=1)
+    return _table(name, inputs, array[:, column])
 
 
 def _arrays(config: RunConfig, file: IO[bytes], size: int, name: str) -> Table:

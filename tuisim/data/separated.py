@@ -5,6 +5,7 @@ It does not know whether answers are classes or numbers beyond what words they a
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
@@ -16,24 +17,51 @@ from typing import IO
 import numpy as np
 
 from tuisim.config import RunConfig
-from tuisim.data.table import Table
+from tuisim.data import memory
+from tuisim.data.table import Table, numbered
 from tuisim.errors import DataError, printable
 
 _LINE_LIMIT = 2**22
 _SNIFFED = 5
+_HEADING_LINES = 10
+"""Lines that a heading may take: its names may have line breaks in them."""
+_INPUT_BYTES, _ROW_BYTES = 22, 190
+"""Measured at their highest while a table is read and made to fit: for each input beside its value in the run's dtype, and for
+each row, whose answer may be a text of its own."""
+_CHECKED = 2**20
+"""Values after which it is asked again whether memory will do."""
 
 
-def read(file: IO[bytes], name: str, config: RunConfig) -> Table:
-    """The rows of a text table in UTF-8. Raises DataError naming line and column, or what the decoder raises."""
+def read(file: IO[bytes], size: int, name: str, config: RunConfig) -> Table:
+    """The rows of a text table of `size` bytes in UTF-8. Raises DataError naming line and column, or MemoryNeeded."""
+    csv.field_size_limit(max(csv.field_size_limit(), _LINE_LIMIT))
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        return _Reader(name, config).table(text)
+        return _Reader(name, config, file, size).table(text)
     except UnicodeDecodeError:
-        raise DataError(f"{name} is not UTF-8 text: save it as CSV in UTF-8") from None
-    except csv.Error as error:
-        raise DataError(f"{name} is no CSV file: {printable(str(error), 100)}: save it as CSV again") from None
+        line = _undecodable_line(file)
+        raise DataError(f"{name}, line {line:,} is not UTF-8 text: save the file as CSV in UTF-8") from None
     finally:
         text.detach()
+
+
+def _undecodable_line(file: IO[bytes]) -> int:
+    """The number, from 1, of the first line that is not UTF-8."""
+    file.seek(0)
+    decoder, line, last = codecs.getincrementaldecoder("utf-8")(), 1, b""
+    while piece := file.read(2**20):
+        try:
+            decoder.decode(piece)
+        except UnicodeDecodeError as error:
+            return line + _breaks(last, error.object[: error.start])
+        line, last = line + _breaks(last, piece), piece[-1:]
+    return line
+
+
+def _breaks(last: bytes, piece: bytes) -> int:
+    """Line breaks of any system in a piece that follows the byte `last`."""
+    both = (last == b"\r" and piece.startswith(b"\n")) + piece.count(b"\r\n")
+    return piece.count(b"\n") + piece.count(b"\r") - both
 
 
 def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
@@ -68,27 +96,61 @@ class _Reader:
 
     name: str
     config: RunConfig
+    file: IO[bytes]
+    size: int
+    """Bytes of the file."""
     heading: list[str] | None = None
     columns: int = 0
     target: int = 0
     inputs: array[float] = field(default_factory=lambda: array("d"))
     answers: list[str] = field(default_factory=list)
     lines: array[int] = field(default_factory=lambda: array("q"))
+    check_at: int = _CHECKED
 
     def table(self, text: io.TextIOWrapper) -> Table:
         lines = _lines(text, self.name)
         first = [line for _, line in zip(range(_SNIFFED), lines, strict=False)]
-        rows = csv.reader(_chain(first, lines), delimiter=_separator([line for line in first if line.strip()]))
+        mark = _separator([line for line in first if line.strip()])
+        usual = first[1:] or first
+        lengths, cells = sum(map(len, usual)), csv.reader(usual[-1:], delimiter=mark)
+        self._check_memory(self.size * len(usual) // max(1, lengths), len(next(cells, ())))
         seen: dict[str, str] = {}
-        for row in rows:
+        for line, row in self._rows(_chain(first, lines), mark):
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue
             if not self.columns and self._begin(row):
                 continue
-            self._take(row, rows.line_num, seen)
+            self._take(row, line, seen)
         if not self.lines:
             raise DataError(f"{self.name} has no rows: give at least one")
         return self._finished()
+
+    def _rows(self, lines: Iterator[str], mark: str) -> Iterator[tuple[int, list[str]]]:
+        """Each row with the number of its last line. Raises DataError where one goes on over several lines, but for a heading."""
+        rows, before = csv.reader(lines, delimiter=mark), 0
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if rows.line_num - before > 1:
+                    raise self._unclosed(before + 1) from None
+                words = printable(str(error), 100)
+                raise DataError(f"{self.name}, line {rows.line_num:,} is no row of a CSV file ({words}): save it again") from None
+            lines_taken = rows.line_num - before
+            if lines_taken > 1 and (self.columns or lines_taken > _HEADING_LINES):
+                raise self._unclosed(before + 1)
+            before = rows.line_num
+            yield before, row
+
+    def _unclosed(self, line: int) -> DataError:
+        return DataError(f"{self.name}, line {line:,} opens a quote and does not close it: close it, each cell on one line")
+
+    def _check_memory(self, rows: int, columns: int) -> None:
+        """Raises MemoryNeeded where so many rows, read and made to fit, are more than memory holds."""
+        each = (_INPUT_BYTES + np.dtype(self.config.dtype).itemsize) * max(0, columns - 1) + _ROW_BYTES
+        memory.need(rows * each, f"{self.name}: about {rows:,} rows", "give fewer rows")
 
     def _begin(self, row: list[str]) -> bool:
         """What the first row settles; whether it is a heading."""
@@ -107,7 +169,7 @@ class _Reader:
 
     def _numbered(self, target: str) -> int | None:
         """The column that a number from 1 names."""
-        return int(target) - 1 if target.isascii() and target.isdigit() and 1 <= int(target[:9]) <= self.columns else None
+        return numbered(target, self.columns)
 
     def _target(self, heading: list[str], guess: int | None) -> int:
         if self.config.target is not None and self.config.target in heading:
@@ -137,6 +199,10 @@ class _Reader:
         except ValueError:
             place = len(self.inputs) - before
             raise DataError(self._wrong(row[place], line, place + (place >= self.target))) from None
+        if len(self.inputs) >= self.check_at:
+            self.check_at += _CHECKED
+            done = len(self.lines)
+            self._check_memory(done * self.size // max(1, self.file.tell()) - done, self.columns)
         self.answers.append(seen.setdefault(answer, answer))
         self.lines.append(line)
 

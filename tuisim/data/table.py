@@ -37,6 +37,14 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def numbered(target: str, columns: int) -> int | None:
+    """The column, from 0, that a target from 1 to `columns` names; None if it is no such number."""
+    digits = target.lstrip("0")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 10 and int(digits) <= columns):
+        return None
+    return int(digits) - 1
+
+
 def name_row(row: int) -> str:
     return f"row {row + 1:,}"
 
