@@ -105,7 +105,7 @@ class _Reader:
     inputs: array[float] = field(default_factory=lambda: array("d"))
     answers: list[str] = field(default_factory=list)
     lines: array[int] = field(default_factory=lambda: array("q"))
-    check_at: int = _CHECKED
+    check_at: int = field(default_factory=lambda: _CHECKED)
 
     def table(self, text: io.TextIOWrapper) -> Table:
         lines = _lines(text, self.name)
