@@ -281,13 +281,13 @@ def test_numpy_tells_the_instructions_where_the_system_does_not(monkeypatch, tmp
 def nvidia_smi(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     """An nvidia-smi of that Python source."""
     monkeypatch.setattr(doctor_gpu.shutil, "which", lambda name: sys.executable)
-    original = subprocess.run
+    ask = doctor_gpu.child.ask
 
-    def start(command: list[str], **options: Any) -> Any:
+    def start(command: list[str], seconds: float, **options: Any) -> Any:
         assert command[1].startswith("--query-gpu=")
-        return original([command[0], "-c", source], **options)
+        return ask([command[0], "-c", source], seconds, **options)
 
-    monkeypatch.setattr(doctor_gpu.subprocess, "run", start)
+    monkeypatch.setattr(doctor_gpu.child, "ask", start)
 
 
 def test_gpus_and_driver_are_read(monkeypatch):
@@ -301,7 +301,10 @@ def test_gpus_and_driver_are_read(monkeypatch):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("import time; time.sleep(60)", "no answer within 0.5 s"),
+        ("import time; time.sleep(60)", "no answer within 5 s"),
+        ("import sys\nwhile True: sys.stdout.write('580.65.06, 143771, 143000, NVIDIA H200\\n')", "wrote without end"),
+        ("import sys\nwhile True: sys.stderr.write('x')", "wrote without end"),
+        ("raise SystemExit('no such option')", "failed (1): no such option"),
         (
             "print('Failed to initialize NVML: Driver/library version mismatch'); raise SystemExit(18)",
             "(18): Failed to initialize NVML",
@@ -313,7 +316,7 @@ def test_gpus_and_driver_are_read(monkeypatch):
 )
 def test_a_driver_that_does_not_answer_is_one_line(monkeypatch, source, reason):
     nvidia_smi(monkeypatch, source)
-    found = doctor_gpu.driver(limit=0.5)
+    found = doctor_gpu.driver(limit=5)
     assert found.version is None
     assert not found.absent
     assert reason in found.reason

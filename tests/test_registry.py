@@ -16,6 +16,7 @@ import pytest
 
 from tuisim import RunConfig, Trainer, count
 from tuisim.backends import AUTO, Choice, Probe, choose, get_backend, gpu_child, gpu_probe, known, names, probe, registry
+from tuisim.backends import child as children
 from tuisim.backends.gpu_verdict import cuda, judge
 from tuisim.backends.probing import Home, installed, look
 from tuisim.errors import BackendError, ExitCode
@@ -288,7 +289,20 @@ def test_a_child_that_says_nothing_or_far_too_much_is_survived():
     silent = judge(gpu_probe.ask(child("raise SystemExit(7)")))
     assert silent.reason == "ended without an answer (exit code 7), starting Python"
     loud = judge(gpu_probe.ask(child("print('[1]\\n{\\x22\\n\\x00' * 200_000)")))
-    assert loud.reason.startswith("ended without an answer")
+    assert loud.reason == "wrote without end, starting Python"
+
+
+def test_a_child_that_writes_without_end_takes_no_memory_and_is_ended():
+    answer = children.ask(child("import sys\nwhile True: sys.stdout.write('{}' * 1_000)"), 60)
+    assert answer.flooded
+    assert not answer.hung
+    assert len(answer.text) == children.MAX_BYTES
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sleep there")
+def test_whoever_keeps_the_output_of_an_ended_child_open_holds_nobody_up():
+    answer = children.ask(["sh", "-c", "sleep 5 & echo here"], 60)
+    assert (answer.text.strip(), answer.code) == ("here", 0)
 
 
 def test_a_child_that_cannot_be_started():

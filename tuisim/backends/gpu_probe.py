@@ -8,23 +8,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
+
+from tuisim.backends import child
 
 LIMIT_SECONDS = 30.0
 """The first use of a GPU may take some seconds: the driver wakes it and a kernel is compiled."""
-MOST_BYTES = 1 << 16
-"""Of the answer that is read; a right one has a few hundred."""
-_DYING_SECONDS = 2.0
-"""A process that waits inside a driver cannot be killed; it is then left alone."""
 
 Facts = Mapping[str, Any]
-"""What the process told, and of its end: `hung` (seconds), `signal` (its name), `code` or `unstarted` (why)."""
+"""What the process told, and of its end: `hung` (seconds), `flooded`, `signal` (its name), `code` or `unstarted` (why)."""
 
 
 @cache
@@ -36,26 +32,14 @@ def facts() -> Facts:
 def ask(command: Sequence[str] | None = None, limit: float = LIMIT_SECONDS) -> Facts:
     """Run the child, or another `command`, for at most `limit` seconds; never raises for what it does."""
     try:
-        # A file, not a pipe: nothing that is written to it, and nobody who keeps it open, can hold us up.
-        with TemporaryFile() as answers:
-            process = subprocess.Popen(  # noqa: S603
-                _child() if command is None else list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=answers,
-                stderr=subprocess.DEVNULL,
-                # Compiled in memory: a kernel in somebody's cache would not show that compiling works.
-                env=os.environ | {"CUPY_CACHE_IN_MEMORY": "1"},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-            ended = _wait(process, limit)
-            answers.seek(0)
-            text = answers.read(MOST_BYTES).decode(errors="replace")
+        # Compiled in memory: a kernel in somebody's cache would not show that compiling works.
+        answer = child.ask(_child() if command is None else command, limit, os.environ | {"CUPY_CACHE_IN_MEMORY": "1"})
     except (OSError, ValueError) as error:
         return {"stage": "start", "unstarted": str(error)}
     found: dict[str, Any] = {"stage": "start"}
-    for line in text.splitlines():
+    for line in answer.text.splitlines():
         found |= _told(line)
-    return found | ended
+    return found | _ended(answer, limit)
 
 
 def _child() -> list[str]:
@@ -64,30 +48,18 @@ def _child() -> list[str]:
     return [sys.executable or "python", "-P", "-c", source]
 
 
-def _wait(process: subprocess.Popen[bytes], limit: float) -> dict[str, Any]:
+def _ended(answer: child.Answer, limit: float) -> dict[str, Any]:
     """How it ended."""
-    try:
-        code = process.wait(limit)
-    except subprocess.TimeoutExpired:
-        _kill(process)
+    if answer.flooded:
+        return {"flooded": True}
+    if answer.code is None:
         return {"hung": limit}
-    except BaseException:
-        _kill(process)
-        raise
-    if code >= 0:
-        return {"code": code}
+    if answer.code >= 0:
+        return {"code": answer.code}
     try:
-        return {"signal": signal.Signals(-code).name}
+        return {"signal": signal.Signals(-answer.code).name}
     except ValueError:
-        return {"signal": f"signal {-code}"}
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    try:
-        process.wait(_DYING_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.returncode = -signal.SIGTERM  # nobody waits for it any longer
+        return {"signal": f"signal {-answer.code}"}
 
 
 def _told(line: str) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def _why_not(found: Facts, packages: Sequence[str]) -> tuple[str, str]:
         return _raised(found, doing)
     if "hung" in found:
         return f"no answer within {found['hung']:g} s, {doing}", "see whether nvidia-smi answers; if not, restart the machine"
+    if "flooded" in found:
+        return f"wrote without end, {doing}", f"{install} again"
     if "signal" in found:
         return f"crashed ({found['signal']}), {doing}", f"renew the driver, or {install}"
     return f"ended without an answer (exit code {found.get('code')}), {doing}", f"{install} again"

@@ -6,9 +6,9 @@ It knows neither CUDA's libraries nor CuPy: a GPU that is listed may still be of
 from __future__ import annotations
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 
+from tuisim.backends import child
 from tuisim.errors import printable
 
 LIMIT_SECONDS = 10.0
@@ -46,18 +46,18 @@ def driver(limit: float = LIMIT_SECONDS) -> Driver:
         return Driver(None, reason="no nvidia-smi, so no NVIDIA driver that could be asked", remedy=_ABSENT, absent=True)
     query = [program, "--query-gpu=driver_version,memory.total,memory.free,name", "--format=csv,noheader,nounits"]
     try:
-        result = subprocess.run(  # noqa: S603
-            query, capture_output=True, check=False, timeout=limit, stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace"
-        )
-    except subprocess.TimeoutExpired:
-        return Driver(None, reason=f"nvidia-smi gave no answer within {limit:g} s", remedy=_BROKEN)
+        answer = child.ask(query, limit, stderr=True)
     except OSError as error:
         return Driver(None, reason=f"nvidia-smi cannot be started: {error.strerror or error}", remedy=_BROKEN)
-    if result.returncode:
-        said = next((line.strip() for line in (result.stdout + result.stderr).splitlines() if line.strip()), "")
-        reason = f"nvidia-smi failed ({result.returncode}): {printable(said, 160)}"
+    if answer.flooded:
+        return Driver(None, reason="nvidia-smi wrote without end", remedy=_BROKEN)
+    if answer.hung:
+        return Driver(None, reason=f"nvidia-smi gave no answer within {limit:g} s", remedy=_BROKEN)
+    if answer.code:
+        said = next((line.strip() for line in (answer.text + answer.errors).splitlines() if line.strip()), "")
+        reason = f"nvidia-smi failed ({answer.code}): {printable(said, 160)}"
         return Driver(None, reason=reason, remedy=_BROKEN)
-    return _read(result.stdout)
+    return _read(answer.text)
 
 
 def _read(text: str) -> Driver:
