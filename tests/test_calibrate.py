@@ -208,6 +208,9 @@ def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
         (("calibrate", "--backends", "nmpy"), "backends = nmpy: unknown; did you mean numpy?"),
         (("calibrate", "--threads", "0"), "threads = 0: a thread count from 1"),
         (("calibrate", "--dtypes", "float16"), "dtypes = float16: unknown"),
+        (("calibrate", "--dtypes="), "dtypes = '': name at least one"),
+        (("calibrate", "--backends="), "backends = '': name at least one"),
+        (("calibrate", "--threads="), "threads = '': name at least one"),
         (("calibrate", "--backends", ","), "backends = '': name at least one"),
         (("calibrate", "--import", "/nowhere/card.json"), "no such file"),
         (("calibrate", "--export", "/nowhere/card.json"), "no machine card yet"),
@@ -383,10 +386,10 @@ def test_what_would_have_no_say_is_refused(capsys, arguments, said):
 
 def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(capsys, own_folder, monkeypatch):
     monkeypatch.setattr("tuisim.cli.calibrate.measure", lambda *_, **__: pytest.fail("it was measured"))
-    for name in ("card.json", "card.lock"):
+    for name, words in (("card.json", "cannot be written: it is a folder"), ("card.lock", "is not a regular file")):
         (own_folder / name).mkdir()
         assert main(["calibrate", "--backends", "numpy"]) == ExitCode.BAD_DATA
-        assert f"{name} cannot be written: it is a folder" in capsys.readouterr().err
+        assert f"{name} {words}" in capsys.readouterr().err
         (own_folder / name).rmdir()
 
 

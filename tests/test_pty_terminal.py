@@ -204,3 +204,13 @@ def test_without_a_terminal_it_says_so() -> None:
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "tuisim run" in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["TEXTUAL_DRIVER", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_LOG"])
+def test_a_variable_of_textuals_that_cannot_be_used_is_one_line(terminal: Any, monkeypatch: Any, variable: str) -> None:
+    monkeypatch.setenv(variable, "/no/such:\x1b[31mthing")
+    one = terminal(ready=None)
+    assert one.ends() == 2
+    assert one.output.startswith(f"tuisim: {variable} = /no/such:\\x1b[31mthing: ".encode())
+    assert one.output.count(b"\n") == 1
+    assert one.restored or b"\x1b" not in one.output

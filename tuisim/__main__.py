@@ -6,6 +6,9 @@ import io
 import signal
 import sys
 
+from tuisim import threads
+from tuisim.config import usable_cores
+
 
 def main() -> int:
     """Run what the arguments ask for; the exit code."""
@@ -16,7 +19,10 @@ def main() -> int:
         # A console or file that cannot hold ′ or · gets a question mark, not an error.
         if isinstance(stream, io.TextIOWrapper):  # not None, which a closed one is
             stream.reconfigure(errors="replace")
+    note = threads.fit_blas(usable_cores())
     if arguments:
+        if note and sys.stderr is not None:
+            print(f"tuisim: {note}", file=sys.stderr)
         from tuisim.cli import main as command_line
 
         return command_line(arguments)

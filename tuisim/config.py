@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
+from tuisim import threads
 from tuisim.config_checks import CHECKS
 from tuisim.errors import ConfigError, Mistake
 from tuisim.units import parse_layers
@@ -24,6 +25,12 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """BLAS threads of a run that asks for no number of them."""
+    count = max(1, usable_cores() - 1)
+    return count if threads.allowed is None else min(count, threads.allowed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +147,7 @@ class RunConfig:
             dataset=self.resolved_dataset,
             learning_rate=LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
             schedule_steps=self._schedule_length if self.schedule_steps is None else self.schedule_steps,
-            threads=max(1, usable_cores() - 1) if self.threads is None else self.threads,
+            threads=default_threads() if self.threads is None else self.threads,
         )
 
     def of_known_length(self) -> RunConfig:

@@ -18,7 +18,7 @@ from tuisim.backends import get_backend, names, probe
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
-from tuisim.config import usable_cores
+from tuisim.config import default_threads
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job
@@ -55,7 +55,7 @@ def calibrate(
         cards.export(Path(export))
         print(json.dumps({"exported": export}) if json_ else f"written: {printable(export, 500)}")
         return ExitCode.DONE
-    jobs = _jobs(backends, threads, dtypes or "float32")
+    jobs = _jobs(backends, threads, "float32" if dtypes is None else dtypes)
     found = cards.own()
     if found.trouble:
         print(f"tuisim: {found.trouble}", file=sys.stderr)
@@ -103,7 +103,7 @@ def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:
     mistakes += [Mistake("backends", name, nearest(name, names())) for name in asked if name not in names()]
     kinds = _parts(dtypes)
     mistakes += [Mistake("dtypes", kind, nearest(kind, DTYPES)) for kind in kinds if kind not in DTYPES]
-    counts = [str(max(1, usable_cores() - 1))] if threads is None else _parts(threads)
+    counts = [str(default_threads())] if threads is None else _parts(threads)
     for text in counts:
         if not (text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MAX_THREADS):
             mistakes.append(Mistake("threads", text, f"a thread count from 1 to {MAX_THREADS}"))

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from tuisim import threads
 from tuisim.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # of what it would spend at its own 60.
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
+THREADS = 8
+"""Of the app: what Textual reads and writes with, a run, what is measured beside it and the looks at files."""
 JOIN_SECONDS = 1.0
 """What a run has to notice that the app ended; its thread is a daemon and no reason to stay longer."""
 
@@ -26,6 +29,15 @@ def run_app(config: RunConfig | None = None) -> int:
     """Run the app on this terminal, its form filled from `config`; the exit code."""
     if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stdout__ and sys.__stdout__.isatty()):
         print("tuisim needs a terminal; use `tuisim run` or `tuisim count` without one", file=sys.stderr)
+        return ExitCode.BAD_CONFIGURATION
+    if (started := threads.startable(THREADS)) < THREADS:
+        needs = f"the app needs {THREADS} threads and the system lets it start {started}"
+        print(f"tuisim: {needs}: raise the limit of processes (ulimit -u), or use `tuisim run`", file=sys.stderr)
+        return ExitCode.RUN_FAILED
+    from tuisim.tui import environment
+
+    if wrong := environment.mistakes():
+        print(*(f"tuisim: {mistake}" for mistake in wrong), sep="\n", file=sys.stderr)
         return ExitCode.BAD_CONFIGURATION
     from tuisim.tui import anew
     from tuisim.tui.app import TuisimApp

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from tuisim import threads as system
 from tuisim.backends.limits import Limit, Restore
+from tuisim.errors import RunError
 
 SLOWING = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
 """Environment variables that pin a kernel, and so may keep it below what the processor has."""
@@ -74,7 +76,9 @@ def threads() -> int | None:
 
 
 def _put(count: int) -> Restore:
-    """Limit every BLAS that is loaded; without threadpoolctl it stays as it is."""
+    """Limit every BLAS that is loaded; without threadpoolctl it stays as it is. Raises RunError."""
+    if system.allowed is not None and count > system.allowed:  # OpenBLAS would wait for threads that never start
+        raise RunError(f"threads = {count}: this user may start no more threads (ulimit -u): use 1")
     if pools() is None:
         return lambda: None
     restore: Restore = pools().limit(limits=count, user_api="blas").restore_original_limits

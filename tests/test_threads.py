@@ -1,0 +1,88 @@
+"""Where the system lets a process start few threads, BLAS is kept to one, one line says so, and nothing waits for ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from tuisim import RunConfig, Trainer, threads
+from tuisim.config import usable_cores
+from tuisim.errors import RunError
+from tuisim.study.compare import compare
+from tuisim.study.contenders import entries
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """A system that lets the tests start two threads more."""
+    started: list[threading.Thread] = []
+
+    class Refused(threading.Thread):
+        def start(self) -> None:
+            if sum(one.is_alive() for one in started) == 2:
+                raise RuntimeError("can't start new thread")
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr(threads, "Thread", Refused)
+    monkeypatch.setattr(threads, "allowed", None)
+    for name in threads.VARIABLES:
+        monkeypatch.setenv(name, "7")
+    return started
+
+
+def test_threads_are_counted_and_ended(few: list[threading.Thread]) -> None:
+    assert [threads.startable(count) for count in (0, 1, 2, 3, 50)] == [0, 1, 2, 2, 2]
+    assert not any(one.is_alive() for one in few)
+
+
+@pytest.mark.usefixtures("few")
+def test_blas_is_kept_to_one_thread_where_it_could_not_have_them_all() -> None:
+    assert [threads.fit_blas(cores) for cores in (1, 2, 3)] == [""] * 3
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    assert RunConfig(layers=(2, 2)).resolved().threads == max(1, usable_cores() - 1)
+    assert "BLAS computes with one" in threads.fit_blas(4)
+    assert [os.environ[name] for name in threads.VARIABLES] == ["1"] * 3
+    assert RunConfig(layers=(2, 2)).resolved().threads == 1
+
+
+def test_more_than_there_may_be_are_refused_and_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "allowed", 1)
+    config = RunConfig(layers=(2, 2), dataset="moons", epochs=1, examples=64)
+    assert Trainer(config).run().ended == "completed"
+    with pytest.raises(RunError, match="threads = 2: this user may start no more threads"):
+        Trainer(RunConfig(layers=(2, 2), dataset="moons", epochs=1, threads=2)).run()
+    found = compare(config, entries("numpy@1,numpy@2"), 0.3)
+    assert [row.name for row in found.rows] == ["numpy@1"]
+    assert found.unavailable[0].reason.startswith("threads = 2: ")
+
+
+REFUSING = """
+import sys, threading
+def refuse(*_, **__): raise RuntimeError("can't start new thread")
+threading._start_new_thread = threading._start_joinable_thread = refuse
+from tuisim import threads
+from tuisim.__main__ import main
+import tuisim.__main__ as entry
+entry.usable_cores = lambda: 4
+sys.argv = ["tuisim", *sys.argv[1:]]
+sys.exit(main())
+"""
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", REFUSING, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **options)
+
+
+def test_a_run_needs_no_thread_and_says_once_that_blas_has_one() -> None:
+    done = run("run", "2-4-2", "--dataset", "moons", "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "BLAS computes with one" in done.stderr
+    assert "completed" in done.stdout

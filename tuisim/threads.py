@@ -1,0 +1,46 @@
+"""How many threads the system lets this process start, asked before NumPy is imported.
+
+Where they are too few OpenBLAS writes twelve lines of its own and ends the process, or waits for threads that never start.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Event, Thread
+
+VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Read by the BLAS libraries when they are loaded."""
+_MAX_BLAS = 64
+"""NumPy's OpenBLAS starts no more."""
+
+allowed: int | None = None
+"""Threads that BLAS may have in this process; None if there is no limit that is felt."""
+
+
+def startable(count: int) -> int:
+    """Start threads until there are `count` or the system refuses, end them, and return how many there were."""
+    end = Event()
+    started: list[Thread] = []
+    try:
+        for _ in range(count):
+            thread = Thread(target=end.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except (RuntimeError, MemoryError):  # the limit of processes, or of address space
+        pass
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
+    return len(started)
+
+
+def fit_blas(cores: int) -> str:
+    """Keep BLAS to one thread where it could not start one for each of `cores`; in one line what was done, empty if nothing."""
+    global allowed  # noqa: PLW0603  a fact of the whole process
+    wanted = min(cores, _MAX_BLAS)
+    if wanted < 2 or startable(wanted - 1) == wanted - 1:
+        return ""
+    allowed = 1  # the last ones are not BLAS's to take
+    os.environ |= dict.fromkeys(VARIABLES, "1")
+    return "this user may start no more threads (ulimit -u, or a container's limit): BLAS computes with one"
