@@ -425,6 +425,7 @@ def test_what_is_no_fact_is_not_believed(tmp_path):
     assert not verdict.available
     assert verdict.reason
     assert gpu_probe._told('{"packages": 7, "version": [1], "driver": {}, "stage": "import"}') == {"stage": "import"}
+    assert gpu_probe._told("[" * 60_000) == {}
     assert gpu_probe._told('{"packages": ["cupy-cuda13x"]}') == {"packages": ["cupy-cuda13x"]}
 
 

@@ -66,7 +66,7 @@ def _told(line: str) -> dict[str, Any]:
     """A line's facts; none where it is something else that a library printed."""
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {name: value for name, value in told.items() if _fact(name, value)} if isinstance(told, dict) else {}
 
