@@ -296,21 +296,6 @@ def test_the_calibration_itself_stops_before_the_next_network():
     assert told == [0, 1, 2]
 
 
-def test_the_thread_that_measured_ends_with_the_measurement():
-    """OpenBLAS leaves its thread count to the thread that set it, for as long as that lives: the next run could set none."""
-    on: list[threading.Thread] = []
-
-    def measure(jobs: list[Job], before: Card | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]) -> Card:
-        on.append(threading.current_thread())
-        return card()
-
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
-        until(lambda: forecast.look(DIGITS).prediction)
-        assert forecast.alive
-        assert [thread.is_alive() for thread in on] == [False]
-
-
 # ── edits ──
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
+from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.data import source
 from tuisim.data.facts import SYNTHETIC
@@ -25,7 +26,7 @@ TRIES = 3
 
 
 def seconds_per_row(config: RunConfig) -> float | None:
-    """Seconds for a row of the configuration's data, made on this machine.
+    """Seconds for a row of the configuration's data, made on this machine with as many threads as the run has.
 
     None for data that are read and not made, and for those that do not fit the network.
     """
@@ -34,7 +35,9 @@ def seconds_per_row(config: RunConfig) -> float | None:
         return None
     large = source.task_bytes(config, name) > 8 * TASK_VALUES or inputs + outputs > VALUES
     tried = (min(inputs, WIDEST), min(outputs, WIDEST)) if large else (inputs, outputs)
-    seconds = _measured(name, *tried, config.loss, config.dtype)
+    threads = config.resolved().threads
+    assert threads is not None
+    seconds = _measured(name, *tried, config.loss, config.dtype, threads)
     return None if seconds is None else seconds * _values(config, inputs, outputs) / _values(config, *tried)
 
 
@@ -45,7 +48,7 @@ def _values(config: RunConfig, inputs: int, outputs: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str) -> float | None:
+def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str, threads: int) -> float | None:
     rows = min(ROWS, VALUES // (inputs + outputs))
     config = RunConfig(layers=(inputs, outputs), loss=loss, dtype=dtype, dataset=name, batch_size=1).resolved()
     try:
@@ -54,8 +57,9 @@ def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str) -> fl
         return None
     X, Y = made.empty(rows)
     best = float("inf")
-    for number in range(TRIES):
-        start = perf_counter()
-        made.fill(X, Y, number)
-        best = min(best, perf_counter() - start)
+    with get_backend("numpy").threads(threads):  # every backend's rows are made by NumPy
+        for number in range(TRIES):
+            start = perf_counter()
+            made.fill(X, Y, number)
+            best = min(best, perf_counter() - start)
     return best / rows if np.isfinite(best) else None

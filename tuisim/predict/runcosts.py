@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tuisim import data
+from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import Summary, Trainer
 from tuisim.engine.subject import Subject
@@ -52,14 +53,15 @@ def measure(backend: str, dtype: str, threads: int) -> RunCosts:
         layers=LAYERS, batch_size=BATCH, loss="mse", backend=backend, dtype=dtype, threads=threads, validation=0.0,
         learning_rate=1e-9,
     ).resolved()  # fmt: skip
-    subject = Subject(config, BATCH, 0.01)
-    step = min(subject.timed() for _ in range(2 * RUNS))
-    once, short, long = (
-        _run(config, FEW, 1),
-        _run(config, FEW, SHORT_EPOCHS),
-        _run(config, MANY, max(LONG_EPOCHS, round(LONG_SECONDS / (step * MANY / BATCH)))),
-    )
-    row, start = _row(config), _outside(once)
+    with get_backend(backend).threads(threads):
+        subject = Subject(config, BATCH, 0.01)
+        step = min(subject.timed() for _ in range(2 * RUNS))
+        once, short, long = (
+            _run(config, FEW, 1),
+            _run(config, FEW, SHORT_EPOCHS),
+            _run(config, MANY, max(LONG_EPOCHS, round(LONG_SECONDS / (step * MANY / BATCH)))),
+        )
+        row, start = _row(config), _outside(once)
     return RunCosts(
         row=row,
         epoch=max(0.0, short.seconds / short.epochs - FEW / BATCH * step - FEW * row),

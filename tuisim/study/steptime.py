@@ -114,5 +114,6 @@ def least_seconds(name: str, ledger: Ledger) -> float:
 def _scalar_operation() -> float:
     """Seconds per operation of the scalar backend, on a network small enough to find out at once."""
     config = RunConfig(layers=(8, 8, 8), loss="mse", batch_size=1, backend="scalar").resolved()
-    subject = Subject(config, 1)
-    return min(subject.timed() for _ in range(LEAST_ROUNDS)) / count(config).step_total.total
+    with get_backend("scalar").threads(1):
+        subject = Subject(config, 1)
+        return min(subject.timed() for _ in range(LEAST_ROUNDS)) / count(config).step_total.total

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 
 from tuisim import backends
@@ -178,7 +178,7 @@ class Forecast(Background):
         try:
             self._read()
             before = self._news.outlook.card if self._news.outlook else None
-            card = _aside(lambda: self._measure([job], before, self._tell, quick=True, wanted=self._go_on))
+            card = self._measure([job], before, self._tell, quick=True, wanted=self._go_on)
             self._look_at(*self._kept(card))
         except Unwanted:
             self._publish(self._news.trouble)
@@ -245,27 +245,6 @@ def _job(config: RunConfig) -> Job:
 def _memory(config: RunConfig) -> Memory:
     config = config.resolved()
     return memory(config, count(config.of_known_length()))
-
-
-def _aside(work: Callable[[], Card]) -> Card:
-    """Done on a thread that ends with it; raises what it raises.
-
-    OpenBLAS 0.3.31 leaves its thread count to the thread that set it, for as long as that lives: whoever trains next could not.
-    """
-    outcome: list[Card | BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:  # raised again where it is waited for
-            outcome.append(error)
-
-    thread = Thread(target=run, name="tuisim-calibration", daemon=True)
-    thread.start()
-    thread.join()
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
 
 
 def _at_speed(card: Card) -> Outlook:

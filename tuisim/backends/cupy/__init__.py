@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from tuisim.backends.cupy.bound import CupyStep
 from tuisim.backends.cupy.ceilings import ceilings
 from tuisim.backends.cupy.device import device
+from tuisim.backends.numpy.blas import limits
 from tuisim.backends.protocol import BoundStep, Ceilings, Costs
 from tuisim.program import StepProgram
 
@@ -36,8 +37,9 @@ class CupyBackend:
 
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
-        """Nothing to limit: the work is the GPU's, and one thread hands it over."""
-        yield
+        """The steps are the GPU's, and one thread launches them; BLAS, which makes rows on the host, is kept to `count`."""
+        with limits.hold(count):
+            yield
 
     def device(self) -> str:
         """Card, CuPy and CUDA: `NVIDIA H200, CuPy 14.2.0, CUDA 13.0`."""

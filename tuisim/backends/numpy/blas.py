@@ -6,8 +6,11 @@ All of it is threadpoolctl's to say; where that is absent the answers are blank 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -75,14 +78,58 @@ def threads() -> int | None:
     return None
 
 
+class _Setter:
+    """The one thread that sets BLAS's thread count, whichever thread asks.
+
+    OpenBLAS 0.3.31 leaves the count to the first thread that set it, for as long as that thread lives; other threads' calls have
+    no effect.
+    """
+
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+        self._asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def do(self, call: Callable[[], object]) -> Any:
+        """Return what `call` returns on that thread; raise what it raises. One caller at a time."""
+        if self._thread is None or not self._thread.is_alive():  # a fork leaves it behind
+            self._asked = SimpleQueue()
+            self._thread = Thread(target=self._run, args=(self._asked,), name="tuisim-blas-threads", daemon=True)
+            self._thread.start()
+        outcome: list[Any] = []
+        done = Event()
+
+        def ask() -> None:
+            try:
+                outcome.append((call(), None))
+            except BaseException as error:  # raised again where it is waited for
+                outcome.append((None, error))
+            done.set()
+
+        self._asked.put(ask)
+        done.wait()
+        found, error = outcome[0]
+        if error is not None:
+            raise error
+        return found
+
+    @staticmethod
+    def _run(asked: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            asked.get()()
+
+
+_setter = _Setter()
+
+
 def _put(count: int) -> Restore:
     """Limit every BLAS that is loaded; without threadpoolctl it stays as it is. Raises RunError."""
     if system.allowed is not None and count > system.allowed:  # OpenBLAS would wait for threads that never start
         raise RunError(f"threads = {count}: this user may start no more threads (ulimit -u): use 1")
-    if pools() is None:
+    controller = pools()
+    if controller is None:
         return lambda: None
-    restore: Restore = pools().limit(limits=count, user_api="blas").restore_original_limits
-    return restore
+    limiter = _setter.do(lambda: controller.limit(limits=count, user_api="blas"))
+    return lambda: _setter.do(limiter.restore_original_limits)
 
 
 limits = Limit(_put)

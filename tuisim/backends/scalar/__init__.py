@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tuisim.backends.numpy.blas import limits
 from tuisim.backends.protocol import BoundStep
 from tuisim.backends.scalar.bound import ScalarStep
 from tuisim.program import StepProgram
@@ -27,8 +28,9 @@ class ScalarBackend:
 
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
-        """One thread is all there is."""
-        yield
+        """Plain Python has one thread; BLAS, which makes rows beside it, is kept to `count`."""
+        with limits.hold(count):
+            yield
 
     def device(self) -> str:
         return "plain Python ×1, float64"
