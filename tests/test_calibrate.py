@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from made_card import ELSEWHERE, card, entry
 from test_marks import unmarked
@@ -238,6 +241,70 @@ def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
     found = json.loads(out)
     assert found["seconds"]["likely"] > 1e15
     assert found["memory_bytes"] > 10**12
+
+
+def _data_file(folder: Path, form: str) -> Path:
+    """103 rows of 4 inputs and one of 3 classes."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((103, 4)), np.arange(103) % 3
+    path = folder / f"rows.{form}"
+    if form == "csv":
+        lines = ["a,b,c,d,class", *(",".join(map(str, (*row, f"c{answer}"))) for row, answer in zip(X.tolist(), y, strict=True))]
+        path.write_text("\n".join(lines) + "\n")
+    elif form == "npz":
+        np.savez(path, X=X, y=y)
+    elif form == "npy":
+        np.save(path, np.column_stack([X, y]))
+    else:
+        path = folder / "train-images-idx3-ubyte"
+        path.write_bytes(struct.pack(">4I", 0x0803, 103, 2, 2) + rng.integers(0, 256, (103, 4), np.uint8).tobytes())
+        (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x0801, 103) + y.astype(np.uint8).tobytes())
+    return path
+
+
+@pytest.mark.parametrize("more", [(), ("--examples", "50"), ("--examples", "1000", "--validation", "0")])
+@pytest.mark.parametrize("form", ["csv", "npz", "npy", "idx"])
+def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(capsys, tmp_path, form, more):
+    cards.keep(card())
+    flags = ("4-5-3", "--dataset", str(_data_file(tmp_path, form)), "--epochs", "2", "--threads", "1", *more)
+    code, out, err = run(capsys, "predict", *flags, "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert not unmarked(found)
+    held = 0 if "--validation" in more else 10
+    examples = int(more[1]) if more else 93
+    assert found["config"]["examples"] == examples
+    assert (found["memory"]["data"], found["memory"]["held_out"]) == (min(examples, 103 - held) * (16 + 8), held * (16 + 8))
+    assert found["wall_seconds"]["likely"] > found["seconds"]["likely"] > 0
+    assert found["loading_seconds"] > 0
+    code, out, err = run(capsys, "run", *flags, "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    ran = json.loads(out)
+    assert ran["config"]["examples"] == examples
+    assert ran["predicted_wall_seconds"]["likely"] == pytest.approx(found["wall_seconds"]["likely"], rel=0.5)
+    assert "reading the data took" in run(capsys, "predict", *flags)[1]
+
+
+def test_a_named_dataset_is_predicted_without_being_read(capsys, monkeypatch):
+    monkeypatch.setattr("tuisim.data.catalogue.load", lambda config: pytest.fail("it was read"))
+    cards.keep(card())
+    for layers, name, rows in (("64-32-10", "digits", 1_618), ("784-8-10", "fashion_mnist", 54_000)):
+        code, out, _ = run(capsys, "predict", layers, "--dataset", name, "--threads", "1", "--json")
+        found = json.loads(out)
+        assert (code, found["loading_seconds"]) == (ExitCode.DONE, None)
+        assert found["memory"]["data"] == rows * (4 * int(layers.partition("-")[0]) + 8)
+        assert found["wall_seconds"]["likely"] > 0
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, "no such file"), ("1,2\n3,4\n", "begin with 1")])
+def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
+    path = tmp_path / "rows.csv"
+    if text is not None:
+        path.write_text(text)
+    cards.keep(card())
+    code, out, err = run(capsys, "predict", "4-5-3", "--dataset", str(path), "--threads", "1")
+    assert (code, out, err.count("\n")) == (ExitCode.BAD_DATA, "", 1)
+    assert words in err
 
 
 # ── runs ──

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuisim.config import RunConfig
+from tuisim.data.facts import KeptRows
 from tuisim.engine import Summary
 from tuisim.errors import TuisimError
 from tuisim.marks import Mark
@@ -18,11 +19,11 @@ from tuisim.predict.record import Score, of_summary, score_run, score_steps, tel
 from tuisim.store.runs import append
 
 
-def foretell(config: RunConfig) -> Prediction | None:
-    """What `config`, as resolved, will take; none without a card that knows its backend."""
+def foretell(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
+    """What `config`, as resolved, will take with these rows in memory; none without a card that knows its backend."""
     try:
         card = cards.own().card
-        return None if card is None else Outlook(card).predict(config)
+        return None if card is None else Outlook(card).predict(config, rows=rows)
     except TuisimError:  # the card has no price for it, as tuisim predict would say
         return None
 

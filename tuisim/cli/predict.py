@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
+from time import perf_counter
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,12 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tuisim import units
+from tuisim import data, units
 from tuisim.backends import choose, get_backend, precision
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
+from tuisim.data.facts import KeptRows, is_file
 from tuisim.data.source import is_made_anew
 from tuisim.errors import DataError, ExitCode
 from tuisim.predict import cards, outlook
@@ -42,13 +45,26 @@ def predict(
     json_: Json = False,
 ) -> int:
     """Predict what a run will take: time with a band, memory, and which operations it goes to."""
-    run = resolve(layers, options, config)
-    found = (here(run.resolved()) if machine is None else outlook.of(machine)).predict(run)
+    run, rows, loading = _read(resolve(layers, options, config))
+    by = here(run.resolved()) if machine is None else outlook.of(machine)
+    found = replace(by.predict(run, rows=rows), loading=loading)
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
         _print(found, machine, CommandConsole(FULL_WIDTH, highlight=False))
     return ExitCode.DONE
+
+
+def _read(config: RunConfig) -> tuple[RunConfig, KeptRows | None, float | None]:
+    """Return the run with the volume of its file, the rows it keeps, and the seconds that reading took; as given without a file.
+
+    Raises DataError or MemoryNeeded as the run would.
+    """
+    if not is_file(config):
+        return config, None, None
+    start = perf_counter()
+    dataset = data.load(config)
+    return replace(config, examples=dataset.examples), dataset.kept_rows, perf_counter() - start
 
 
 def here(config: RunConfig) -> Outlook:
@@ -89,6 +105,8 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
             table.add_row(name, *(units.duration(value) for value in (band.likely, band.low, band.high)), note)
     console.print(table)
     console.print(_memory(found), soft_wrap=True)
+    if found.loading is not None:
+        console.print(f"reading the data took {units.duration(found.loading)} here, measured; it comes before the first batch")
     console.print(_operations(found))
     if found.beyond is not None:
         times = units.figure(found.beyond)

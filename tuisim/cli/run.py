@@ -31,7 +31,7 @@ def run(
 ) -> int:
     """Train a network and say what it took."""
     trainer = Trainer(resolve(layers, options, config))
-    foretold = foretell(trainer.config)
+    foretold = foretell(trainer.config, trainer.kept_rows)
     control = Control()
     with _signals(control) as caught, _ProgressLine() as line:
         summary = trainer.run(line.show, control, probing=False)

@@ -37,6 +37,12 @@ class Dataset:
     training: Held | Endless = field(repr=False)
     config: RunConfig = field(repr=False)
 
+    @property
+    def kept_rows(self) -> facts.KeptRows | None:
+        """The rows in memory; None for an endless source that makes them again each epoch."""
+        held = 0 if self.validation is None else len(self.validation[0])
+        return facts.KeptRows(self.training.rows, held) if isinstance(self.training, Held) else None
+
     def feed(self, batch_size: int) -> Feed:
         """Training rows for ever, from the first epoch on; the same at each call. Raises MemoryNeeded."""
         shuffle = chance.generator(self.config.seed, chance.SHUFFLE) if self.config.shuffle else None

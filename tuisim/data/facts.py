@@ -6,6 +6,7 @@ It makes and reads no rows and needs no arrays, so that counting a run's operati
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 from tuisim.config import RunConfig
@@ -19,6 +20,15 @@ DEFAULT_EXAMPLES = 10_000
 """Training rows per epoch of an endless source where the run does not say."""
 VALIDATION_LIMIT = 10_000
 """Rows of an endless source that are held out, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """Rows of a finite dataset that a run keeps in memory."""
+
+    training: int
+    """Distinct ones: a volume beyond them repeats them."""
+    validation: int
 
 
 def held_out(rows: int, fraction: float) -> int:
@@ -39,3 +49,17 @@ def rows(config: RunConfig) -> int | None:
     if name in SYNTHETIC:
         return DEFAULT_EXAMPLES
     return FINITE[name] - held_out(FINITE[name], config.validation) if name in FINITE else None
+
+
+def kept_rows(config: RunConfig, examples: int) -> KeptRows | None:
+    """Return the rows that a run of `examples` an epoch keeps of a named finite dataset; None for any other."""
+    size = FINITE.get(config.resolved_dataset)
+    if size is None:
+        return None
+    held = held_out(size, config.validation)
+    return KeptRows(min(examples, size - held), held)
+
+
+def is_file(config: RunConfig) -> bool:
+    """Return True if the dataset is a path, so that only reading it tells how many rows it has."""
+    return config.resolved_dataset not in SYNTHETIC and config.resolved_dataset not in FINITE

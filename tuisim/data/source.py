@@ -139,19 +139,18 @@ def making_bytes(config: RunConfig, examples: int) -> int:
     return task_bytes(config, name) + min(examples, chunk_rows(config)) * _making_bytes(config, name)
 
 
-def kept_bytes(config: RunConfig, examples: int) -> tuple[int, int] | None:
+def kept_bytes(config: RunConfig, examples: int, rows: facts.KeptRows | None = None) -> tuple[int, int] | None:
     """What the rows trained on and those held out take while a run of `examples` an epoch goes on; none where only the file
-    would tell. Of an endless source that is not kept they are a block of chunks and the next one, which is made beside it.
+    would tell and `rows` does not. Of an endless source that is not kept they are a block of chunks and the next one, which is
+    made beside it.
     """
     name, row = config.resolved_dataset, row_bytes(config)
     if name in facts.SYNTHETIC:
         chunk = chunk_rows(config)
         block = examples if is_resident(config, examples) else 2 * min(examples, -(-config.batch_size // chunk) * chunk)
         return block * row, facts.held_out_beside(examples, config.validation) * row
-    if name not in facts.FINITE:
-        return None
-    held = facts.held_out(facts.FINITE[name], config.validation)
-    return min(examples, facts.FINITE[name] - held) * row, held * row
+    rows = rows or facts.kept_rows(config, examples)
+    return None if rows is None else (rows.training * row, rows.validation * row)
 
 
 def is_made_anew(config: RunConfig, examples: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.config import RunConfig
+from tuisim.data.facts import KeptRows
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, Snapshot
 from tuisim.engine.loop import Loop
@@ -55,6 +56,11 @@ class Trainer:
     def notes(self) -> tuple[str, ...]:
         """What a person should know: how the data are scaled and shuffled, rounds, which backend `auto` came to."""
         return self._session.notes
+
+    @property
+    def kept_rows(self) -> KeptRows | None:
+        """The rows of data in memory; None where they are made again each epoch."""
+        return self._session.data.kept_rows
 
     def step(self) -> float:
         """One step on the next batch; its loss before the update. Goes on past the last epoch.

@@ -14,7 +14,7 @@ import numpy as np
 from tuisim.accounting import Ledger, count
 from tuisim.backends import computes_with
 from tuisim.config import RunConfig
-from tuisim.data.facts import FINITE, SYNTHETIC, held_out, held_out_beside
+from tuisim.data.facts import SYNTHETIC, KeptRows, held_out_beside, kept_rows
 from tuisim.data.source import is_made_anew, kept_bytes, making_bytes, row_bytes
 from tuisim.engine import room
 from tuisim.engine.loop import VALIDATION_SECONDS
@@ -69,12 +69,13 @@ def predict(
     foreign: bool = False,
     errors: Sequence[float] = (),
     making: float | None = None,
+    rows: KeptRows | None = None,
 ) -> Prediction:
     """What `config` will take on the machine of `card`. Raises BackendError where the card has no price for it.
 
     `slowed` is what `measure.pulse.slowdown` says of the machine now; none where nobody looked. `errors` are natural
     logarithms of predicted over actual of runs that were scored: with the card's own they make the band. `making`: seconds
-    for each row that is made as the run goes, where that is known.
+    for each row that is made as the run goes, where that is known. `rows`: those of a file, where it was read.
     """
     config = config.resolved()
     assert config.threads is not None
@@ -91,7 +92,7 @@ def predict(
     if epoch is not None and config.epochs is not None:
         steps = _times(epoch, config.epochs)
         seconds = _band(steps, spread)
-        outside = _outside(config, ledger, entry, by, steps, making)
+        outside = _outside(config, ledger, entry, by, steps, making, rows)
         wall = None if outside is None else _band(steps + outside, spread)
     return Prediction(
         config=config,
@@ -108,7 +109,7 @@ def predict(
         epoch=None if epoch is None else _band(epoch, spread),
         seconds=seconds,
         wall_seconds=wall,
-        memory=memory(config, ledger),
+        memory=memory(config, ledger, rows),
         beyond=_beyond(ledger, entry),
     )
 
@@ -164,26 +165,28 @@ def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed) -> float
     return seconds + by.calls * (_times(entry.run.row, ledger.examples) + entry.run.epoch)
 
 
-def _outside(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps: float, making: float | None) -> float | None:
+def _outside(
+    config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps: float, making: float | None, rows: KeptRows | None
+) -> float | None:
     """Wall seconds beside the phases: the loop, validation, and making rows that are not kept; none where unknown."""
     assert ledger.examples is not None
     assert config.epochs is not None
     loop = by.calls * (entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs)) + entry.run.wall_share * steps
-    held = _held_out(config, ledger.examples)
+    held = _held_out(config, ledger.examples, rows)
     if held is None:
         return None
     if is_made_anew(config, ledger.examples):
         if making is None:
             return None
         loop += _times(making, config.epochs * ledger.examples)
-    if entry.copy_rate is not None and (copied := _copied(config, ledger.examples)) is not None:
+    if entry.copy_rate is not None and (copied := _copied(config, ledger.examples, rows)) is not None:
         loop += _times(1 / entry.copy_rate, copied)
     return loop + _validation(config, entry, by, held, ledger.examples, steps)
 
 
-def _copied(config: RunConfig, examples: int) -> int | None:
+def _copied(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
     """Bytes of rows that a device gets: those that are kept once, those made anew each epoch again; none where unknown."""
-    kept = kept_bytes(config, examples)
+    kept = kept_bytes(config, examples, rows)
     if kept is None:
         return None
     assert config.epochs is not None
@@ -192,12 +195,12 @@ def _copied(config: RunConfig, examples: int) -> int | None:
     return sum(kept)
 
 
-def _held_out(config: RunConfig, examples: int) -> int | None:
+def _held_out(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
     """Rows that are validated on; none where only the data would tell."""
-    name = config.resolved_dataset
-    if name in SYNTHETIC:
+    if config.resolved_dataset in SYNTHETIC:
         return held_out_beside(examples, config.validation)
-    return held_out(FINITE[name], config.validation) if name in FINITE else None
+    rows = rows or kept_rows(config, examples)
+    return None if rows is None else rows.validation
 
 
 def _validation(config: RunConfig, entry: Entry, by: Slowed, held: int, examples: int, steps: float) -> float:
@@ -222,15 +225,15 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
     return seconds * entry.evaluation
 
 
-def memory(config: RunConfig, ledger: Ledger) -> Memory:
-    """What `config`, resolved, will take: counted, so that no card is needed."""
+def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> Memory:
+    """What `config`, resolved, will take: counted, so that no card is needed. `rows`: those of a file, where it was read."""
     step = room.step_memory(config, ledger.memory)
     aside = room.needed(config) - step.total
     if ledger.examples is not None:
         # Rows that are kept are made before the step is; those made anew, while it waits.
         making = making_bytes(config, ledger.examples)
         aside = aside + making if is_made_anew(config, ledger.examples) else max(aside, making)
-    data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples) or (None, None)
+    data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples, rows) or (None, None)
     return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
 
 

@@ -17,6 +17,7 @@ from tuisim import backends, data
 from tuisim.backends import choose, computes_with
 from tuisim.config import RunConfig
 from tuisim.data import source
+from tuisim.data.facts import KeptRows
 from tuisim.errors import BackendError, ClockError, DataError
 from tuisim.measure.pulse import Slowed, slowdown
 from tuisim.predict import cards
@@ -48,14 +49,15 @@ class Outlook:
     """Whether it takes a moment to find out how fast this machine is now; else it is as it was on the whole when calibrated."""
     _slowed: tuple[float, Slowed] | None = field(default=None, init=False)
 
-    def predict(self, config: RunConfig, making: bool = True) -> Prediction:
+    def predict(self, config: RunConfig, making: bool = True, rows: KeptRows | None = None) -> Prediction:
         """What `config` would take. Raises BackendError where the card has no price for it.
 
-        Without `making`, rows that are made as the run goes are not tried, and its wall time is not told where they are.
+        Without `making`, rows that are made as the run goes are not tried, and its wall time is not told where they are. `rows`:
+        those of a file, which is not read here.
         """
         config = replace(config, backend=choose(config).name)
         if self.name:
-            return predict(self._as_there(config), self.card, foreign=True)
+            return predict(self._as_there(config), self.card, foreign=True, rows=rows)
         entry = entry_of(config.resolved(), self.card)
         _same_device(entry)
         return predict(
@@ -64,6 +66,7 @@ class Outlook:
             slowed=self.slowed if self.looks else None,
             errors=errors(entry),
             making=_making(config) if making else None,
+            rows=rows,
         )
 
     def _as_there(self, config: RunConfig) -> RunConfig:

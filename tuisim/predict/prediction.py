@@ -70,6 +70,8 @@ class Prediction:
     memory: Memory
     beyond: float | None = None
     """How many times as many multiplications its largest product has as any that was measured; none where that is not far."""
+    loading: float | None = None
+    """Seconds that reading the data file took, here and before the first batch; None if none was read."""
 
     @property
     def memory_bytes(self) -> int:
@@ -99,6 +101,7 @@ class Prediction:
             "epoch_seconds": self.epoch and self.epoch.to_dict(),
             "seconds": self.seconds and self.seconds.to_dict(),
             "wall_seconds": self.wall_seconds and self.wall_seconds.to_dict(),
+            "loading_seconds": self.loading,
             "examples_per_second": self.examples_per_second,
             "memory_bytes": self.memory_bytes,
             "memory": {name: getattr(self.memory, name) for name in self.memory.__slots__},
@@ -123,5 +126,5 @@ _MARKS: dict[str, Mark] = (
         ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),
         Mark.PROJECTED,
     )
-    | {"rows[].layer": Mark.COUNTED}
+    | {"rows[].layer": Mark.COUNTED, "loading_seconds": Mark.MEASURED}
 )  # fmt: skip
