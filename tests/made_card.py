@@ -30,7 +30,7 @@ def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1), backend: str = "numpy")
         if kind in (Kind.ACTIVATION, Kind.ACTIVATION_GRADIENT):
             names = [f"{kind.value} {function}" for function in ACTIVATIONS]
         kinds |= {name: Price(dict(law)) for name in names}
-    return Prices(kinds, step=5e-6, calls=1.0, work=1.0, backend=backend, errors=errors)
+    return Prices(kinds, step=5e-6, backend=backend, errors=errors)
 
 
 def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> Entry:

@@ -205,7 +205,7 @@ def test_a_card_in_a_closed_folder_is_no_card_and_no_traceback(monkeypatch):
     assert cards.others() == {}
 
 
-@pytest.mark.parametrize("place", [("pulse", "calls"), ("prices", "step"), ("prices", "work")])
+@pytest.mark.parametrize("place", [("pulse", "calls"), ("prices", "step")])
 def test_a_whole_number_beyond_every_float_is_refused(place):
     document = card(POINTED).to_dict()
     first, second = place
@@ -500,3 +500,22 @@ def test_a_card_of_no_version_there_could_be_is_replaced(own_folder, version):
     cards.keep(card())
     assert cards.own() == cards.Found(card())
     assert not (own_folder / "earlier").exists()
+
+
+def test_the_least_of_a_price_is_kept_and_cannot_be_above_it():
+    price = Price({"call": 1e-6, "multiply": 1e-9}, (Point(2, 3, 4, 0.0, 1e-6),), {"call": 5e-7, "multiply": 2e-10})
+    made = replace(entry(), prices=replace(PRICES, kinds={**PRICES.kinds, "dense": price}))
+    body = card(made).to_dict()
+    assert Card.from_dict(body).entries[0].prices.kinds["dense"] == price
+    body["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["least"]["multiply"] = 2e-9
+    with pytest.raises(CardError, match=r"dense\.least\.multiply: above the price"):
+        Card.from_dict(body)
+
+
+def test_fitted_prices_are_projected_and_what_was_timed_is_measured():
+    marks = card_document(card())["marks"]
+    assert (marks["entries[].prices"], marks["entries[].evaluation"], marks["entries[]"]) == (
+        "projected",
+        "projected",
+        "measured",
+    )

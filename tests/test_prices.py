@@ -18,12 +18,12 @@ from tuisim.config import RunConfig
 from tuisim.measure.pulse import Beat, Slowed
 from tuisim.predict import prices as fitting
 from tuisim.predict.design import FEW, MANY, networks
-from tuisim.predict.leastsquares import nonnegative, proportional
-from tuisim.predict.price import Point, Price, fitted, terms
+from tuisim.predict.leastsquares import bounded, nonnegative, proportional
+from tuisim.predict.price import Floors, Measured, Point, Price, fitted, terms
 from tuisim.predict.prices import Prices, _tamed, fit
 from tuisim.predict.sample import Sample
 from tuisim.predict.work import FAR, NEAR, Work, far, shares, works
-from tuisim.program import Kind, Phase, build
+from tuisim.program import Kind, Phase, StepProgram, build
 from tuisim.study.score import grid
 from tuisim.vocabulary import ACTIVATIONS, LOSSES, OPTIMIZERS
 
@@ -75,17 +75,42 @@ def test_what_makes_a_few_rows_large_is_not_left_out():
     assert (matrix @ found)[-3:] == pytest.approx(seconds[-3:], rel=0.1)
 
 
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_no_unknown_is_below_its_bound_and_no_small_step_is_better(unknowns, seed):
+    rng = np.random.default_rng(seed)
+    matrix, target, floor = rng.standard_normal((12, unknowns)), rng.standard_normal(12), rng.standard_normal(unknowns)
+    found = bounded(matrix, target, floor)
+    assert (found >= floor).all()
+    slope = matrix.T @ (matrix @ found - target)
+    assert (slope >= -1e-7).all(), "raising an unknown would help"
+    assert np.abs(slope[found > floor]).max(initial=0) < 1e-7, "an unknown that is free is at its best"
+
+
+def test_what_a_bound_adds_is_taken_from_the_other_unknowns():
+    """The bound is part of the fit: clipping afterwards would leave the others where they were, and every sum too large."""
+    rng = np.random.default_rng(2)
+    matrix = np.stack([np.ones(50), rng.uniform(1, 100, 50)], axis=1)
+    target = matrix @ np.array([0.1, 0.5])
+    free, held = proportional(matrix, target), proportional(matrix, target, np.array([2.0, 0.0]))
+    assert held[0] == pytest.approx(2.0)
+    assert held[1] < free[1] == pytest.approx(0.5, rel=1e-3)
+    clipped = np.maximum(free, [2.0, 0.0])
+    off = [np.square(np.log(matrix @ x / target)).sum() for x in (held, clipped)]
+    assert off[0] < off[1]
+
+
 # ── one kind ──
 
 
 def test_a_law_is_found_again_and_the_measured_shapes_are_kept():
-    rows = [(dense(b, n, m), 2e-6 + 3e-11 * b * n * m + 5e-10 * b * m) for b, n, m in product((1, 8, 64), (20, 90), (17, 300))]
+    shapes = product((1, 8, 64), (20, 90), (17, 300))
+    rows = [Measured(dense(b, n, m), 2e-6 + 3e-11 * b * n * m + 5e-10 * b * m, 0) for b, n, m in shapes]
     price = fitted(rows)
     assert price.law["call"] == pytest.approx(2e-6, rel=1e-3)
     assert price.law["multiply"] == pytest.approx(3e-11, rel=1e-3)
     assert price.law["output"] == pytest.approx(5e-10, rel=1e-3)
     assert len(price.points) == len(rows)
-    for work, seconds in rows:
+    for work, seconds, _ in rows:
         assert price.seconds(work) == pytest.approx(seconds, rel=1e-3)
 
 
@@ -112,7 +137,41 @@ def test_prices_of_any_size_are_finite_and_grow(batch, inputs, outputs):
 
 def test_products_alone_keep_their_shapes():
     relu = Work(Kind.ACTIVATION, "relu", 4, 3, 5, 0, 0.0)
-    assert fitted([(relu, 1e-6), (replace(relu, batch=400), 3e-6)]).points == ()
+    assert fitted([Measured(relu, 1e-6, 160), Measured(replace(relu, batch=400), 3e-6, 16_000)]).points == ()
+
+
+PEAK = 1e11
+FLOORS = Floors(call=1e-8, multiply=2 / PEAK, near=5e-12, far=2e-11)
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5_000), min_size=3, max_size=3))
+def test_no_product_is_priced_above_the_measured_peak_or_below_a_call(seed, sizes):
+    """Whatever was measured: a clock that jumps, a disturbed machine, a shape far from all that were."""
+    rng = np.random.default_rng(seed)
+    shapes = [dense(*map(int, rng.integers(1, 300, 3)), float(rng.random())) for _ in range(20)]
+    measured = [Measured(work, work.batch * work.inputs * work.outputs * rng.lognormal(-25, 2), 0) for work in shapes]
+    price, work = fitted(measured, FLOORS), dense(*sizes)
+    assert price.seconds(work) * (1 + 1e-9) >= 2 * math.prod(sizes) / PEAK + FLOORS.call
+    assert price.call(work) * (1 + 1e-9) >= FLOORS.call
+    assert price.seconds(work) >= price.call(work)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_no_element_is_priced_above_the_measured_bandwidth_or_below_a_call(seed):
+    rng = np.random.default_rng(seed)
+    rows = [Work(Kind.ACTIVATION, "relu", *map(int, rng.integers(1, 500, 3)), 0, float(rng.random())) for _ in range(20)]
+    measured = [Measured(work, rng.lognormal(-16, 3), 8 * work.batch * work.outputs) for work in rows]
+    law = fitted(measured, FLOORS).law
+    assert law["call"] >= FLOORS.call
+    assert law["element"] >= 8 * FLOORS.near
+    assert law["far_element"] >= 8 * FLOORS.far
+
+
+def test_a_correction_reaches_the_peak_and_not_beyond():
+    """A shape was measured at the peak, one near it is slower by the law: its correction leaves it at most at the peak."""
+    price = Price({"multiply": 6e-11}, (Point(64, 64, 64, 0.0, 64**3 * 2e-11),), {"multiply": 2e-11})
+    rate = 2 * 64**3 / price.seconds(dense(64, 64, 64))
+    assert 0.6 * PEAK < rate <= PEAK
 
 
 # ── a step ──
@@ -255,6 +314,36 @@ def test_whole_steps_have_the_last_word():
     assert found.of(program).seconds == pytest.approx(1.5 * known.of(program).seconds, rel=0.03)
 
 
+def test_prices_fitted_to_steps_that_are_not_interrupted_stay_within_what_is_possible():
+    """Whole steps twice as quick as their operations one by one, which would halve the prices of a machine at its peak."""
+    rows = samples(made_prices(), FEW, slower=0.5)
+    cheapest = 0.5 * min(min(sample.operations) for sample in rows)
+    found = fit(rows, "numpy", Floors(multiply=MULTIPLY))
+    for name, price in found.kinds.items():
+        assert price.law["call"] >= 0.99 * cheapest, name
+        if price.points:
+            assert price.law["multiply"] >= MULTIPLY, name
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+@pytest.mark.parametrize(("layers", "batch"), [((64, *([16] * 40), 10), 1), ((30, 30, 30), 1), ((10, 10, 10), 4)])
+def test_small_steps_are_not_priced_by_what_calls_cost_large_ones(count, layers, batch):
+    """A machine on which calls are quicker in steps that leave its caches and branch predictors to them."""
+    known = made_prices()
+
+    def seconds(program: StepProgram) -> list[float]:
+        price, calls = known.of(program), 0.6 if max(program.layers) <= 64 and program.batch <= 32 else 1.0
+        return [spent - (1 - calls) * call for (_, spent), call in zip(price.operations, price.each_call, strict=True)]
+
+    rows = []
+    for config in networks("numpy", "float32", 1, count, 10**8):
+        program = build(config)
+        rows.append(Sample(program, tuple(seconds(program)), sum(seconds(program)) + known.step, BEAT))
+    program = build(RunConfig(layers=layers, batch_size=batch).resolved())
+    taken = sum(seconds(program)) + known.step
+    assert fit(rows, "numpy").of(program).seconds == pytest.approx(taken, rel=0.1)
+
+
 def test_the_errors_are_of_networks_that_the_prices_had_not_seen():
     """A machine whose times have nothing to do with sizes: what was measured fits, what was not is far off."""
     rng = np.random.default_rng(3)
@@ -282,6 +371,16 @@ def test_a_quick_calibration_has_every_kind_of_operation(backend, most):
     assert {config.optimizer for config in found} == set(OPTIMIZERS)
     # What does nothing has no operation.
     assert {function for kind, function in operations_of(found) if kind is Kind.ACTIVATION} == set(ACTIVATIONS) - {"identity"}
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_small_and_deep_networks_are_among_those_calibrated(count):
+    """Too few of them, and the calls of 40 narrow layers were priced by what calls cost large networks."""
+    found = list(networks("numba", "float32", 1, count, 10**8))
+    small = [config for config in found if max(config.layers) <= 64 and config.batch_size <= 32]
+    assert len(small) >= count / 5
+    assert max(len(config.layers) for config in small) >= 14
+    assert {config.batch_size for config in small} >= {1, 2, 4}
 
 
 def test_each_part_left_out_leaves_every_kind_to_the_others():

@@ -20,6 +20,7 @@ from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import default_threads
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
+from tuisim.marks import Mark
 from tuisim.predict import cards
 from tuisim.predict.calibrate import Job
 from tuisim.predict.calibrate import calibrate as measure
@@ -129,9 +130,9 @@ def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
     card = kept.card
     console.print(f"[bold]{card.machine}[/] · {card.machine.cores} usable cores", soft_wrap=True)
     entries = [entry for entry in card.entries if entry.key in measured]
-    console.print(_costs(entries))
-    console.print()
-    console.print(_products(entries))
+    for table in (_ceilings(entries), _costs(entries), _products(entries)):
+        console.print(table)
+        console.print()
     for entry in entries:
         off = sorted(abs(error) for error in entry.prices.errors)
         console.print(
@@ -143,27 +144,29 @@ def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
     console.print(f"kept in {printable(str(kept.path), 500)}", soft_wrap=True, markup=False)
 
 
+def _ceilings(entries: list[Entry]) -> Table:
+    """Rates as they were measured."""
+    table = _table((Mark.MEASURED, "copy", "best step", "peak"))
+    for entry in entries:
+        rates = (entry.peak_bytes, "B/s"), (entry.best_rate, "op/s"), (entry.peak_flops, "op/s")
+        table.add_row(entry.key, *(units.si(value, unit) for value, unit in rates))
+    return table
+
+
 def _costs(entries: list[Entry]) -> Table:
-    """What does not depend on a product's shape."""
-    heads = ("measured", "a call", "relu, near", "far", "SGD, near", "far", "copy", "best step", "peak")
-    table = _table(heads)
+    """Fitted prices that do not depend on a product's shape."""
+    table = _table((Mark.PROJECTED, "a call", "relu, near", "far", "SGD, near", "far"))
     for entry in entries:
         found = figures(entry)
-        table.add_row(
-            entry.key,
-            units.duration(found.call),
-            *(_each(value) for value in (found.element_near, found.element_far, found.parameter_near, found.parameter_far)),
-            units.si(entry.peak_bytes, "B/s"),
-            units.si(entry.best_rate, "op/s"),
-            units.si(entry.peak_flops, "op/s"),
-        )
+        each = (found.element_near, found.element_far, found.parameter_near, found.parameter_far)
+        table.add_row(entry.key, units.duration(found.call), *map(_each, each))
     return table
 
 
 def _products(entries: list[Entry]) -> Table:
-    """Rates of forward products over shapes."""
+    """Rates of forward products over shapes, by the fitted prices."""
     names_ = [name for name, _ in figures(entries[0]).products] if entries else []
-    table = _table(("product B·N·M, op/s", *names_))
+    table = _table((f"{Mark.PROJECTED}: product B·N·M, op/s", *names_))
     for entry in entries:
         table.add_row(entry.key, *(units.si(rate) for _, rate in figures(entry).products))
     return table

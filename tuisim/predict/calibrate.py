@@ -22,6 +22,7 @@ from tuisim.predict import runcosts
 from tuisim.predict.card import Card, CardError, Entry
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
+from tuisim.predict.price import Floors
 from tuisim.predict.prices import Prices, as_felt, at_best, fit
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
@@ -134,10 +135,10 @@ def _entry(
     disturbed = sum(sample.beat.over(best).most > QUIET for sample in samples) / len(samples)
     best_rate = max(_rate(sample) for sample in samples)  # as it was shown, whatever disturbed it
     samples = at_best(samples, best, job.backend)
-    prices = fit(samples, job.backend)
+    peaks = peaks_of(backend, job.dtype, job.threads)
+    prices = fit(samples, job.backend, Floors(multiply=2 / peaks.flops_per_second))
     # Those that were hardly disturbed are as they were measured: so is the beat that their prices belong to.
     beat = Beat(fmean(one.beat.calls for one in samples), fmean(one.beat.work for one in samples))
-    peaks = peaks_of(backend, job.dtype, job.threads)
     _go_on(wanted)
     return Entry(
         backend=job.backend,

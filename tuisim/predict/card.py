@@ -28,7 +28,7 @@ MOST_SECONDS = 1e6
 """Of any one thing that is priced: eleven days."""
 MOST_SIZE = 2**53
 """Of a product on it; a float still holds every whole number up to there."""
-KIND, VERSION = "machine card", 3
+KIND, VERSION = "machine card", 4
 Made = TypeVar("Made")
 
 
@@ -176,8 +176,6 @@ def _prices(reader: _Reader, backend: str) -> Prices:
     return Prices(
         kinds={name: _price(kinds.inside(name), name) for name in kinds.values},
         step=reader.seconds("step"),
-        calls=reader.number("calls", float),
-        work=reader.number("work", float),
         backend=backend,
         errors=tuple(reader.errors("errors")),
     )
@@ -188,16 +186,24 @@ def _price(reader: _Reader, name: str) -> Price:
         kind = Kind(name.split(" ", maxsplit=1)[0])
     except ValueError:
         raise CardError(f"{reader.at('')}: no kind of operation") from None
-    law = reader.inside("law")
-    known = terms(Work(kind, None, 1, 1, 1, 0, 0.0))
-    for term in law.values:
-        if term not in known:
-            raise CardError(f"{law.at(term)}: no term of such a price")
+    law, least = _terms(reader, "law", kind), _terms(reader, "least", kind) if "least" in reader.values else {}
     points = tuple(map(_point, reader.texts("measured"))) if "measured" in reader.values else ()
-    price = Price({term: law.seconds(term) for term in law.values}, points)
-    if not any(price.law.values()):
-        raise CardError(f"{law.at('')}: no price above nothing")
-    return price
+    for term, seconds in least.items():  # both to four figures
+        if seconds > law.get(term, 0.0) * (1 + 1e-3):
+            raise CardError(f"{reader.at('least')}.{term}: above the price")
+    if not any(law.values()):
+        raise CardError(f"{reader.at('law')}: no price above nothing")
+    return Price(law, points, least)
+
+
+def _terms(reader: _Reader, name: str, kind: Kind) -> dict[str, float]:
+    """Seconds for one of each term."""
+    found = reader.inside(name)
+    known = terms(Work(kind, None, 1, 1, 1, 0, 0.0))
+    for term in found.values:
+        if term not in known:
+            raise CardError(f"{found.at(term)}: no term of such a price")
+    return {term: found.seconds(term) for term in found.values}
 
 
 def _point(text: str) -> Point:

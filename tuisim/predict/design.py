@@ -6,7 +6,7 @@ They are the same at each calibration, drawn from a fixed seed; the networks a s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from random import Random
 
@@ -20,6 +20,11 @@ LARGE, LARGE_SHARE, LARGE_BATCH = 4, 0.03, 16
 """Of so many beyond the first few one is near the limit, a part of it at least, with a batch that is no small one: where the
 work is nearly all products is where most time is spent, and sizes drawn at random seldom come near.
 """
+SMALL_SHARE, SMALL_WIDTH, SMALL_BATCH = 0.3, 64, 32
+"""A part of the others is small, with few units and few rows, and may be deep: there calls are most of the time, and what one
+kind of operation is off by adds up over the layers.
+"""
+_DEPTHS, _SMALL_DEPTHS = (2, 3, 3, 4, 5), (3, 3, 4, 5, 8, 14, 26)
 _WIDTHS = (2, 4, 8, 10, 16, 30, 32, 64, 100, 128, 200, 256, 400, 512, 784, 1024, 2048)
 _BATCHES = (1, 1, 2, 4, 8, 16, 32, 32, 64, 128, 256, 512)
 
@@ -50,16 +55,25 @@ def networks(backend: str, dtype: str, threads: int, count: int, most: int) -> I
 
 
 def _sizes(rng: Random, most: int, large: bool) -> tuple[tuple[int, ...], int]:
-    """Layer sizes and a batch within the limit; two to five layers of units."""
+    """Layer sizes and a batch within the limit; half of the small networks have hidden layers of one size."""
     while True:
-        depth = rng.choice((2, 3, 3, 4, 5))
-        layers = tuple(rng.choice(_WIDTHS) if rng.random() < 0.5 else _between(rng, 2, 2_048) for _ in range(depth))
-        batch = rng.choice(_BATCHES) if rng.random() < 0.7 else _between(rng, 1, 512)
+        small = not large and rng.random() < SMALL_SHARE
+        widest, rows = (SMALL_WIDTH, SMALL_BATCH) if small else (_WIDTHS[-1], _BATCHES[-1])
+        depth = rng.choice(_SMALL_DEPTHS if small else _DEPTHS)
+        layers = tuple(_one_of(rng, _WIDTHS, 0.5, 2, widest) for _ in range(depth))
+        if small and rng.random() < 0.5:
+            layers = (layers[0], *layers[1:2] * (depth - 2), layers[-1])
+        batch = _one_of(rng, _BATCHES, 0.7, 1, rows)
         # A size's own limit is drawn too, or nearly all of them would be near the largest.
         limit = _between(rng, min(most, 500), most)
         products = batch * sum(n * m for n, m in pairwise(layers))
         if products <= limit and not (large and (products < LARGE_SHARE * most or batch < LARGE_BATCH)):
             return layers, batch
+
+
+def _one_of(rng: Random, usual: Sequence[int], share: float, low: int, high: int) -> int:
+    """One of the usual numbers within the limits for that share, else any number within them."""
+    return rng.choice([one for one in usual if one <= high]) if rng.random() < share else _between(rng, low, high)
 
 
 def _between(rng: Random, low: int, high: int) -> int:

@@ -23,5 +23,7 @@ def card_document(card: Card) -> dict[str, Any]:
             "entries[]": Mark.MEASURED,
             "entries[].threads": Mark.GIVEN,
             "entries[].networks": Mark.COUNTED,
+            "entries[].evaluation": Mark.PROJECTED,
+            "entries[].prices": Mark.PROJECTED,
         },
     }

@@ -1,4 +1,4 @@
-"""Least squares in which no unknown may be negative, and how well a table of data tells the unknowns apart.
+"""Least squares in which no unknown may be below a bound, and how well a table of data tells the unknowns apart.
 
 It does not know what the unknowns are.
 """
@@ -63,6 +63,11 @@ def nonnegative(matrix: Floats, target: Floats) -> Floats:
     return found
 
 
+def bounded(matrix: Floats, target: Floats, floor: Floats) -> Floats:
+    """Return the x ≥ floor for which |matrix · x − target| is least: floor + y with y ≥ 0."""
+    return floor + nonnegative(matrix, target - matrix @ floor)
+
+
 ROUNDS, DAMPING = 30, 0.7
 """Of `proportional`: reweightings, and how far each goes towards its answer."""
 SETTLED = 1e-4
@@ -71,21 +76,23 @@ FAR_OFF, ORDINARY = 1.0, 0.3
 """Natural logarithms: no row pulls by more than the first, and one that is off by more than the second weighs less."""
 
 
-def proportional(matrix: Floats, target: Floats) -> Floats:
-    """The x ≥ 0 for which log(matrix · x / target) is least squared: half as much is as wrong as twice as much.
+def proportional(matrix: Floats, target: Floats, floor: Floats | None = None) -> Floats:
+    """The x ≥ floor for which log(matrix · x / target) is least squared: half as much is as wrong as twice as much.
 
-    `matrix` is (rows, unknowns) and `target` (rows,) above 0. Least squares of matrix · x / target, where this starts, is not
-    enough: ten times too much is off by 9 there and a tenth by 0.9, so what makes a few rows large is left out. Gauss-Newton
-    steps on the logarithm, each a `nonnegative`; rows that are far off weigh less, by Huber's weights.
+    `matrix` is (rows, unknowns), `target` (rows,) above 0 and `floor` (unknowns,), 0 unless given. Least squares of
+    matrix · x / target, where this starts, is not enough: ten times too much is off by 9 there and a tenth by 0.9, so what makes
+    a few rows large is left out. Gauss-Newton steps on the logarithm, each a `bounded`; rows that are far off weigh less, by
+    Huber's weights.
     """
     ratios = matrix / target[:, None]
-    x = nonnegative(ratios, np.ones(len(target)))
+    floor = np.zeros(matrix.shape[1]) if floor is None else floor
+    x = bounded(ratios, np.ones(len(target)), floor)
     for _ in range(ROUNDS):
         found = np.maximum(ratios @ x, math.exp(-7.0))
         off = -np.log(found)
         weights = np.minimum(1.0, np.sqrt(ORDINARY / np.maximum(np.abs(off), ORDINARY)))
         aim = 1.0 + np.clip(off, -FAR_OFF, FAR_OFF)
-        step = DAMPING * (nonnegative(ratios * (weights / found)[:, None], weights * aim) - x)
+        step = DAMPING * (bounded(ratios * (weights / found)[:, None], weights * aim, floor) - x)
         x = x + step
         if np.abs(ratios @ step / found).max() < SETTLED:
             break

@@ -1,17 +1,17 @@
 """The price of one kind of operation: seconds as a law of its sizes, and for products the shapes that were measured as well.
 
-The law is a sum of terms, none below zero, fitted by least squares of its logarithm: a call, and so much for each row,
-element and multiplication, near and out of the caches. A product's rate has dips no law has; there, the measured shapes near
-the one asked for say by how much the law is off. It knows nothing of networks or runs.
+The law is a sum of terms, none below what was measured as the least possible, fitted by least squares of its logarithm: a call,
+and so much for each row, element and multiplication, near and out of the caches. A product's rate has dips no law has; there,
+the measured shapes near the one asked for say by how much the law is off. It knows nothing of networks or runs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,45 @@ def terms(work: Work) -> dict[str, float]:
         elements, rows = batch * (inputs + outputs), batch
     else:
         elements, rows = batch * outputs, batch
-    return {"call": 1.0, "row": rows, "element": elements, "far_element": elements * work.far}
+    return {"call": 1.0, "row": rows, "element": elements * (1 - work.far), "far_element": elements * work.far}
+
+
+class Measured(NamedTuple):
+    """Work that was timed."""
+
+    work: Work
+    seconds: float
+    bytes: int
+    """Of its operands, each once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """The least that work can cost on a machine, as measured there; 0 where that is not known."""
+
+    call: float = 0.0
+    """Seconds of the cheapest operation of any step."""
+    multiply: float = 0.0
+    """Seconds of a multiplication, with its addition, at the peak of matrix products."""
+    near: float = 0.0
+    """Seconds of a byte read or written in the fastest cache."""
+    far: float = 0.0
+    """The same in the memory level that holds a step out of cache."""
+
+    def of(self, measured: Sequence[Measured]) -> dict[str, float]:
+        """Return the least seconds for one of a term, by the term's name."""
+        if measured[0].work.is_product:
+            return {"call": self.call, "multiply": self.multiply}
+        moved = min(one.bytes / elements for one in measured if (elements := _elements(one.work)))
+        return {"call": self.call, "element": self.near * moved, "far_element": self.far * moved}
+
+
+NO_FLOORS = Floors()
+
+
+def _elements(work: Work) -> float:
+    found = terms(work)
+    return found["element"] + found["far_element"]
 
 
 @dataclass(frozen=True)
@@ -91,19 +129,20 @@ class Price:
     law: dict[str, float]
     """Seconds for one of each term."""
     points: tuple[Point, ...] = ()
+    least: dict[str, float] = field(default_factory=dict)
+    """Least seconds for one of a term, as measured: what the points correct is the rest."""
 
     def seconds(self, work: Work) -> float:
-        return self._by_law(work) * self._dip(work)
+        least = _sum(self.least, work)
+        return least + (_sum(self.law, work) - least) * self._dip(work)
 
     def call(self, work: Work) -> float:
         """Of these seconds, what is paid however small the work is."""
-        return self.law.get("call", 0.0) * self._dip(work)
-
-    def _by_law(self, work: Work) -> float:
-        return sum(self.law.get(name, 0.0) * amount for name, amount in terms(work).items())
+        least = self.least.get("call", 0.0)
+        return least + (self.law.get("call", 0.0) - least) * self._dip(work)
 
     def _dip(self, work: Work) -> float:
-        """Measured over law at the shapes near this one; 1 where none is near."""
+        """Measured over law at the shapes near this one, both without the least; 1 where none is near."""
         if not self.points:
             return 1.0
         places, logarithms = self._measured
@@ -113,14 +152,19 @@ class Price:
 
     @cached_property
     def _measured(self) -> tuple[Floats, Floats]:
-        """Coordinates of the points, and the logarithm of each's time over the law's."""
-        laws = [self._by_law(one.work) for one in self.points]
-        dips = [math.log(one.seconds / law) if law > 0 else 0.0 for one, law in zip(self.points, laws, strict=True)]
+        """Coordinates of the points, and the logarithm of each's time over the law's, both without the least."""
+        dips: list[float] = []
+        for one in self.points:
+            least = _sum(self.least, one.work)
+            law, seconds = _sum(self.law, one.work) - least, one.seconds - least
+            dips.append(-LARGEST_DIP if seconds <= 0 else math.log(seconds / law) if law > 0 else 0.0)
         return np.array([_coordinates(one.work) for one in self.points]), np.clip(dips, -LARGEST_DIP, LARGEST_DIP)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to four figures: no more of them were measured."""
         found: dict[str, Any] = {"law": {name: short(value) for name, value in self.law.items()}}
+        if self.least:
+            found["least"] = {name: short(value) for name, value in self.least.items()}
         if self.points:
             found["measured"] = [
                 f"{one.batch} {one.inputs} {one.outputs} {short(one.far):g} {short(one.seconds):g}" for one in self.points
@@ -128,14 +172,21 @@ class Price:
         return found
 
 
-def fitted(measured: Sequence[tuple[Work, float]]) -> Price:
-    """The price that is nearest to (work, seconds), each counting by its ratio."""
-    names = list(terms(measured[0][0]))
-    rows = np.array([list(terms(work).values()) for work, _ in measured])
-    seconds = np.array([spent for _, spent in measured])
-    law = proportional(rows, seconds)
-    points = tuple(Point(work.batch, work.inputs, work.outputs, work.far, spent) for work, spent in measured if work.is_product)
-    return Price({name: float(value) for name, value in zip(names, law, strict=True) if value > 0}, points)
+def fitted(measured: Sequence[Measured], floors: Floors = NO_FLOORS) -> Price:
+    """The price that is nearest to what was measured, each counting by its ratio, and nowhere below `floors`."""
+    names, least = list(terms(measured[0].work)), floors.of(measured)
+    rows = np.array([list(terms(one.work).values()) for one in measured])
+    seconds = np.array([one.seconds for one in measured])
+    law = proportional(rows, seconds, np.array([least.get(name, 0.0) for name in names]))
+    products = [(one.work, one.seconds) for one in measured if one.work.is_product]
+    points = tuple(Point(work.batch, work.inputs, work.outputs, work.far, spent) for work, spent in products)
+    found = {name: float(value) for name, value in zip(names, law, strict=True) if value > 0}
+    return Price(found, points, {name: value for name, value in least.items() if value > 0} if points else {})
+
+
+def _sum(each: Mapping[str, float], work: Work) -> float:
+    """Seconds of all terms of `work`."""
+    return sum(each.get(name, 0.0) * amount for name, amount in terms(work).items()) if each else 0.0
 
 
 def _coordinates(work: Work) -> Coordinates:

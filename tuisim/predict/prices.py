@@ -1,14 +1,15 @@
 """The prices of a step on one backend: every kind of operation, and how the whole is more or less than their sum.
 
 Operations that are timed one by one are a little slower, or quicker, than in a step that is not interrupted; whole steps
-were measured as well and say by how much. It knows nothing of files, or of how the samples were taken.
+were measured as well and say by how much, before anything is fitted. It knows nothing of files, or of how the samples were
+taken.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from tuisim.measure.pulse import QUIET, Beat, Slowed
 from tuisim.predict.leastsquares import Floats, proportional
-from tuisim.predict.price import Price, fitted, short
+from tuisim.predict.price import NO_FLOORS, Floors, Measured, Price, fitted, short
 from tuisim.predict.sample import Sample
 from tuisim.predict.work import Work, shares, works
 from tuisim.program import Op, StepProgram
@@ -94,10 +95,6 @@ class Prices:
     kinds: dict[str, Price]
     step: float
     """Seconds per step outside the operations."""
-    calls: float
-    """What a call costs in an uninterrupted step, over what it cost timed by itself; products go with `work`."""
-    work: float
-    """The same of all beyond the call."""
     backend: str
     """Whose they are: it may have several ways to compute a product."""
     errors: tuple[float, ...] = ()
@@ -135,10 +132,7 @@ class Prices:
         if not prices:
             return 0.0, 0.0
         whole = math.fsum(price.seconds(work) for price in prices) / len(prices)
-        call = math.fsum(price.call(work) for price in prices) / len(prices)
-        if work.is_product:
-            return self.work * call, self.work * whole
-        return self.calls * call, self.calls * call + self.work * (whole - call)
+        return math.fsum(price.call(work) for price in prices) / len(prices), whole
 
     def _alike(self, work: Work) -> list[Price]:
         """The price of its kind, or else those of all its functions or ways; none where another's call does it on the way."""
@@ -149,8 +143,6 @@ class Prices:
     def to_dict(self) -> dict[str, Any]:
         return {
             "step": short(self.step),
-            "calls": short(self.calls),
-            "work": short(self.work),
             "errors": [short(error) for error in self.errors],
             "kinds": {name: price.to_dict() for name, price in self.kinds.items()},
         }
@@ -161,7 +153,7 @@ def at_best(samples: Sequence[Sample], best: Beat, backend: str) -> list[Sample]
 
     Prices fitted to what was measured say which part of it was calls.
     """
-    rough = _fit(samples, backend)
+    rough = _fit(*_in_a_step(samples), backend, NO_FLOORS)
     found: list[Sample] = []
     for sample in samples:
         if sample.beat.over(best).most <= QUIET:
@@ -173,19 +165,36 @@ def at_best(samples: Sequence[Sample], best: Beat, backend: str) -> list[Sample]
     return found
 
 
-def fit(samples: Sequence[Sample], backend: str) -> Prices:
-    """Prices that fit `samples` of `backend` best, with the errors they have on samples they have not seen."""
+def fit(samples: Sequence[Sample], backend: str, floors: Floors = NO_FLOORS) -> Prices:
+    """Prices that fit `samples` of `backend` best, none of them below `floors`, with the errors they have on samples they have
+    not seen. The cheapest operation of all samples bounds what a call costs.
+    """
+    samples, step = _in_a_step(samples)
+    cheapest = min(one.seconds for sample in samples for one in _measured(sample, backend))
+    floors = replace(floors, call=max(floors.call, cheapest))
     errors: list[float] = []
     for fold in range(FOLDS):
         others = [sample for number, sample in enumerate(samples) if number % FOLDS != fold]
-        prices = _fit(others, backend)
+        prices = _fit(others, step, backend, floors)
         errors += [_error(prices, sample) for sample in samples[fold::FOLDS]]
-    found = _fit(samples, backend)
-    # What the law is off by on the whole is taken out of it.
+    # What the laws are off by on the whole is taken out of what they are fitted to: so they stay within the floors.
     bias = math.exp(-float(np.median(errors)))
     around = _tamed([bounded(error + math.log(bias)) for error in errors])
     centred = tuple(np.quantile(around, np.linspace(0, 1, TWENTIETHS)).tolist())
-    return Prices(found.kinds, found.step * bias, found.calls * bias, found.work * bias, backend, centred)
+    return replace(_fit([_times(sample, bias) for sample in samples], step * bias, backend, floors), errors=centred)
+
+
+def _in_a_step(samples: Sequence[Sample]) -> tuple[list[Sample], float]:
+    """Return the samples with each operation's seconds as in a step that is not interrupted, and such a step's seconds beside
+    them: whole steps were measured as well.
+    """
+    rows = np.array([(1.0, math.fsum(sample.operations)) for sample in samples])
+    step, factor = proportional(rows, np.array([sample.step for sample in samples])).tolist()
+    return [_times(sample, factor) for sample in samples], step
+
+
+def _times(sample: Sample, factor: float) -> Sample:
+    return replace(sample, operations=tuple(factor * seconds for seconds in sample.operations))
 
 
 def _tamed(errors: Sequence[float]) -> Floats:
@@ -206,27 +215,20 @@ def bounded(error: float) -> float:
     return min(max(error, -MOST_ERROR), MOST_ERROR)
 
 
-def _fit(samples: Sequence[Sample], backend: str) -> Prices:
-    measured: dict[str, list[tuple[Work, float]]] = {}
+def _fit(samples: Sequence[Sample], step: float, backend: str, floors: Floors) -> Prices:
+    measured: dict[str, list[Measured]] = {}
     for sample in samples:
-        for work, seconds in _measured(sample, backend):
-            measured.setdefault(work.key, []).append((work, seconds))
-    prices = Prices({name: fitted(rows) for name, rows in measured.items()}, 0.0, 1.0, 1.0, backend)
-    # What a whole step has more or less than its operations is told from the operations as measured: the laws' own errors
-    # have no part in it.
-    rows = np.array([_parts(sample, prices) for sample in samples])
-    step, call, work = proportional(rows, np.array([sample.step for sample in samples])).tolist()
-    return Prices(prices.kinds, step, call, work, backend)
+        for one in _measured(sample, backend):
+            measured.setdefault(one.work.key, []).append(one)
+    return Prices({name: fitted(rows, floors) for name, rows in measured.items()}, step, backend)
 
 
-def _measured(sample: Sample, backend: str) -> list[tuple[Work, float]]:
+def _measured(sample: Sample, backend: str) -> list[Measured]:
     """All that took time by itself; what did not is done on another's way."""
-    found = ((work, math.fsum(sample.operations[place] for place in places)) for work, places in works(sample.program, backend))
-    return [(work, seconds) for work, seconds in found if seconds > 0]
-
-
-def _parts(sample: Sample, prices: Prices) -> tuple[float, float, float]:
-    """One step, the calls in it beside products, and all else of its operations: seconds as measured one by one."""
-    measured = _measured(sample, prices.backend)
-    calls = math.fsum(min(seconds, prices.call_of(work)) for work, seconds in measured if not work.is_product)
-    return 1.0, calls, math.fsum(seconds for _, seconds in measured) - calls
+    program, found = sample.program, list[Measured]()
+    for work, places in works(program, backend):
+        seconds = math.fsum(sample.operations[place] for place in places)
+        if seconds > 0:
+            operands = [name for place in places for name in (*program.ops[place].reads, *program.ops[place].writes)]
+            found.append(Measured(work, seconds, sum(map(program.nbytes, operands))))
+    return found
