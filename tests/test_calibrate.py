@@ -27,6 +27,7 @@ from tuisim.predict.card import VERSION
 from tuisim.predict.document import card_document
 from tuisim.predict.machine import this_machine
 from tuisim.predict.sample import measure
+from tuisim.predict.shapes import figures
 from tuisim.store.runs import runs
 from tuisim.study import score as scoring
 from tuisim.study.score import Report, Score, Scored, score
@@ -127,6 +128,27 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     assert told[-1] == ("numpy@1 float32", 12, 12)
     assert outlook.Outlook(found).predict(SMALL).step.likely > 0
     assert not unmarked(json.loads(json.dumps(card_document(found))))
+
+
+def test_nothing_is_priced_above_what_was_measured(monkeypatch):
+    """Not even where the peak was measured on a disturbed machine: a product of a network may have been quicker."""
+    peaks_of = calibrate.peaks_of
+    monkeypatch.setattr(calibrate, "peaks_of", lambda *given: replace(peaks_of(*given), flops_per_second=1e3))
+    (made,) = calibrate.calibrate([Job("numpy", 1, "float32")], quick=True).entries
+    assert made.peak_flops > 1e6
+    assert max(rate for _, rate in figures(made).products) <= made.peak_flops
+    calls = [price.law["call"] for price in made.prices.kinds.values()]
+    assert min(calls) > 1e-8, "no call is cheaper than the cheapest operation"
+
+
+def test_what_calibrate_prints_says_which_figures_are_fitted(capsys):
+    code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--quick")
+    assert code == ExitCode.DONE
+    measured, projected, products = (part.splitlines() for part in out.split("\n\n")[:3])
+    assert measured[1].split() == ["measured", "copy", "best", "step", "peak"]
+    assert projected[0].startswith("projected  ")
+    assert "a call" in projected[0]
+    assert products[0].startswith("projected:")
 
 
 # ── commands ──

@@ -23,7 +23,7 @@ from tuisim.predict.card import Card, CardError, Entry
 from tuisim.predict.design import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Floors
-from tuisim.predict.prices import Prices, as_felt, at_best, fit
+from tuisim.predict.prices import Prices, as_felt, at_best, best_product, fit
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
 from tuisim.program import StepProgram
@@ -136,7 +136,9 @@ def _entry(
     best_rate = max(_rate(sample) for sample in samples)  # as it was shown, whatever disturbed it
     samples = at_best(samples, best, job.backend)
     peaks = peaks_of(backend, job.dtype, job.threads)
-    prices = fit(samples, job.backend, Floors(multiply=2 / peaks.flops_per_second))
+    # Where the machine was disturbed meanwhile, a product of some network may be what came nearest to the peak.
+    peak = max(peaks.flops_per_second, best_product(samples, job.backend))
+    prices = fit(samples, job.backend, Floors(multiply=2 / peak))
     # Those that were hardly disturbed are as they were measured: so is the beat that their prices belong to.
     beat = Beat(fmean(one.beat.calls for one in samples), fmean(one.beat.work for one in samples))
     _go_on(wanted)
@@ -150,7 +152,7 @@ def _entry(
         pulse=beat,
         unrest=pulse.unrest(beat),
         disturbed=disturbed,
-        peak_flops=peaks.flops_per_second,
+        peak_flops=peak,
         peak_bytes=peaks.bytes_per_second,
         best_rate=best_rate,
         evaluation=_evaluation(prices, evaluations, beat, job.backend),

@@ -56,7 +56,7 @@ class Entry:
     disturbed: float
     """Share of them that were measured while the machine was slowed, and corrected for it."""
     peak_flops: float
-    """Multiplications and additions per second of a large square product."""
+    """Multiplications and additions per second of a large square product, or of the quickest product of those networks."""
     peak_bytes: float
     """Bytes read and written per second by a large copy."""
     best_rate: float

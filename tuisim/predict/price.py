@@ -81,7 +81,7 @@ def terms(work: Work) -> dict[str, float]:
         elements, rows = batch * (inputs + outputs), batch
     else:
         elements, rows = batch * outputs, batch
-    return {"call": 1.0, "row": rows, "element": elements * (1 - work.far), "far_element": elements * work.far}
+    return {"call": 1.0, "row": rows, "element": elements, "far_element": elements * work.far}
 
 
 class Measured(NamedTuple):
@@ -108,18 +108,20 @@ class Floors:
 
     def of(self, measured: Sequence[Measured]) -> dict[str, float]:
         """Return the least seconds for one of a term, by the term's name."""
-        if measured[0].work.is_product:
-            return {"call": self.call, "multiply": self.multiply}
-        moved = min(one.bytes / elements for one in measured if (elements := _elements(one.work)))
-        return {"call": self.call, "element": self.near * moved, "far_element": self.far * moved}
+        found = {"call": self.call}
+        return found | ({"multiply": self.multiply} if measured[0].work.is_product else {"element": self.near * _moved(measured)})
+
+    def short(self, measured: Sequence[Measured], law: Mapping[str, float]) -> float:
+        """Return what an element out of cache costs too little by `law`; 0 or less if nothing."""
+        return self.far * _moved(measured) - law["element"] - law["far_element"]
+
+
+def _moved(measured: Sequence[Measured]) -> float:
+    """Bytes of an element, the fewest of all that was measured."""
+    return min((one.bytes / elements for one in measured if (elements := terms(one.work)["element"])), default=0.0)
 
 
 NO_FLOORS = Floors()
-
-
-def _elements(work: Work) -> float:
-    found = terms(work)
-    return found["element"] + found["far_element"]
 
 
 @dataclass(frozen=True)
@@ -174,14 +176,25 @@ class Price:
 
 def fitted(measured: Sequence[Measured], floors: Floors = NO_FLOORS) -> Price:
     """The price that is nearest to what was measured, each counting by its ratio, and nowhere below `floors`."""
-    names, least = list(terms(measured[0].work)), floors.of(measured)
+    least = floors.of(measured)
+    law = _law(measured, least)
+    products = [(one.work, one.seconds) for one in measured if one.work.is_product]
+    if not products and (short := floors.short(measured, law)) > 0:
+        law = _law(measured, least | {"element": law["element"], "far_element": law["far_element"] + short})
+    points = tuple(Point(work.batch, work.inputs, work.outputs, work.far, spent) for work, spent in products)
+    return Price(_above_zero(law), points, _above_zero(least) if points else {})
+
+
+def _law(measured: Sequence[Measured], least: Mapping[str, float]) -> dict[str, float]:
+    names = list(terms(measured[0].work))
     rows = np.array([list(terms(one.work).values()) for one in measured])
     seconds = np.array([one.seconds for one in measured])
     law = proportional(rows, seconds, np.array([least.get(name, 0.0) for name in names]))
-    products = [(one.work, one.seconds) for one in measured if one.work.is_product]
-    points = tuple(Point(work.batch, work.inputs, work.outputs, work.far, spent) for work, spent in products)
-    found = {name: float(value) for name, value in zip(names, law, strict=True) if value > 0}
-    return Price(found, points, {name: value for name, value in least.items() if value > 0} if points else {})
+    return dict(zip(names, law.tolist(), strict=True))
+
+
+def _above_zero(each: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in each.items() if value > 0}
 
 
 def _sum(each: Mapping[str, float], work: Work) -> float:

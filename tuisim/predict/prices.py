@@ -184,6 +184,12 @@ def fit(samples: Sequence[Sample], backend: str, floors: Floors = NO_FLOORS) -> 
     return replace(_fit([_times(sample, bias) for sample in samples], step * bias, backend, floors), errors=centred)
 
 
+def best_product(samples: Sequence[Sample], backend: str) -> float:
+    """Return the most multiplications and additions per second of any product of `samples`."""
+    products = [one for sample in samples for one in _measured(sample, backend) if one.work.is_product]
+    return max(2 * one.work.batch * one.work.inputs * one.work.outputs / one.seconds for one in products)
+
+
 def _in_a_step(samples: Sequence[Sample]) -> tuple[list[Sample], float]:
     """Return the samples with each operation's seconds as in a step that is not interrupted, and such a step's seconds beside
     them: whole steps were measured as well.
