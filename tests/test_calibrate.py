@@ -14,12 +14,14 @@ import pytest
 from made_card import ELSEWHERE, card, entry
 from test_marks import unmarked
 
+from tuisim.backends import get_backend
 from tuisim.cli import main
 from tuisim.config import RunConfig
 from tuisim.engine import subject
 from tuisim.engine.subject import Subject
 from tuisim.errors import ClockError, ExitCode, RunError
 from tuisim.measure import pulse
+from tuisim.measure.ceiling import Ceiling
 from tuisim.measure.pulse import Beat
 from tuisim.predict import calibrate, cards, outlook, runcosts, sample
 from tuisim.predict.calibrate import Job
@@ -139,6 +141,17 @@ def test_nothing_is_priced_above_what_was_measured(monkeypatch):
     assert max(rate for _, rate in figures(made).products) <= made.peak_flops
     calls = [price.law["call"] for price in made.prices.kinds.values()]
     assert min(calls) > 1e-8, "no call is cheaper than the cheapest operation"
+
+
+def test_bytes_are_bounded_by_the_level_that_holds_them(monkeypatch):
+    rates = (("L1", 1 << 15, 4e11), ("L2", 1 << 20, 2e11), ("L3", 1 << 25, 1e11), ("DRAM", None, 5e10))
+    roofs = tuple(Ceiling(rate, 0.0, "copy", 1, "float32", level, holds) for level, holds, rate in rates)
+    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: roofs)
+    assert calibrate._byte_floors(get_backend("numpy"), 1) == (1 / 4e11, 1 / 1e11), "16 MiB are in the last cache"
+    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: roofs[-1:])
+    assert calibrate._byte_floors(get_backend("numpy"), 1) == (1 / 5e10, 1 / 5e10)
+    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: ())
+    assert calibrate._byte_floors(get_backend("numpy"), 1) == (0.0, 0.0)
 
 
 def test_what_calibrate_prints_says_which_figures_are_fitted(capsys):

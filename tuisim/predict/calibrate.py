@@ -18,6 +18,7 @@ from tuisim.engine.subject import Subject
 from tuisim.errors import RunError, TuisimError
 from tuisim.measure.peaks import peaks_of
 from tuisim.measure.pulse import QUIET, Beat, Pulse
+from tuisim.measure.roofs import roofs_of
 from tuisim.predict import runcosts
 from tuisim.predict.card import Card, CardError, Entry
 from tuisim.predict.design import FEW, MANY, networks
@@ -26,6 +27,7 @@ from tuisim.predict.price import Floors
 from tuisim.predict.prices import Prices, as_felt, at_best, best_product, fit
 from tuisim.predict.runcosts import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
+from tuisim.predict.work import FAR
 from tuisim.program import StepProgram
 
 INTERPRETED = "scalar"
@@ -138,7 +140,8 @@ def _entry(
     peaks = peaks_of(backend, job.dtype, job.threads)
     # Where the machine was disturbed meanwhile, a product of some network may be what came nearest to the peak.
     peak = max(peaks.flops_per_second, best_product(samples, job.backend))
-    prices = fit(samples, job.backend, Floors(multiply=2 / peak))
+    near, far = _byte_floors(backend, job.threads)
+    prices = fit(samples, job.backend, Floors(multiply=2 / peak, near=near, far=far))
     # Those that were hardly disturbed are as they were measured: so is the beat that their prices belong to.
     beat = Beat(fmean(one.beat.calls for one in samples), fmean(one.beat.work for one in samples))
     _go_on(wanted)
@@ -190,6 +193,15 @@ def _run_costs(job: Job, card: Card) -> RunCosts:
         return runcosts.measure(job.backend, job.dtype, job.threads)
     known = next((entry.run for entry in card.entries if entry.backend == "numpy"), None)
     return runcosts.measure("numpy", job.dtype, job.threads) if known is None else known
+
+
+def _byte_floors(backend: Backend, threads: int) -> tuple[float, float]:
+    """Return the least seconds of a byte in the fastest cache and at the level that holds a step out of cache; 0 if not known."""
+    roofs = roofs_of(backend, threads)
+    if not roofs:
+        return 0.0, 0.0
+    holding = [one.per_second for one in roofs if one.holds is None or one.holds >= FAR]
+    return 1 / max(one.per_second for one in roofs), 1 / max(holding)
 
 
 def _rate(sample: Sample) -> float:
