@@ -167,6 +167,15 @@ def test_no_element_is_priced_above_the_measured_bandwidth_or_below_a_call(seed)
     assert (law["element"] + law["far_element"]) * (1 + 1e-9) >= 8 * FLOORS.far
 
 
+def test_a_bound_is_no_higher_than_what_was_measured():
+    """Where the machine was disturbed while its ceilings were measured, the operations themselves tell better."""
+    relu = Work(Kind.ACTIVATION, "relu", 10, 10, 100, 0, 0.0)
+    slow, quick, far = Measured(relu, 1e-7, 8_000), Measured(relu, 2e-8, 8_000), Measured(replace(relu, far=0.5), 5e-8, 8_000)
+    assert FLOORS.met_by([slow]) == replace(FLOORS, call=1e-7)
+    assert FLOORS.met_by([slow, quick]) == replace(FLOORS, call=2e-8, near=2.5e-12)
+    assert FLOORS.met_by([slow, far]).far == pytest.approx(5e-12 + 2 * (6.25e-12 - 5e-12))
+
+
 def test_a_correction_reaches_the_peak_and_not_beyond():
     """A shape was measured at the peak, one near it is slower by the law: its correction leaves it at most at the peak."""
     price = Price({"multiply": 6e-11}, (Point(64, 64, 64, 0.0, 64**3 * 2e-11),), {"multiply": 2e-11})

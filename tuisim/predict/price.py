@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ DOUBT = 0.15
 """Of a measurement at the very shape: so much the law is believed against it."""
 LARGEST_DIP = 1.5
 """Natural logarithm of what a measured shape may correct the law by."""
+HALF_FAR = 0.5
+"""From where on a step is so far out of cache that its operations tell of the memory beyond."""
 Coordinates = tuple[float, float, float, float]
 
 
@@ -105,6 +107,13 @@ class Floors:
     """Seconds of a byte read or written in the fastest cache."""
     far: float = 0.0
     """The same in the memory level that holds a step out of cache."""
+
+    def met_by(self, measured: Sequence[Measured]) -> Floors:
+        """Return the floors with what a call costs at least, and no higher than any work of `measured` was quick."""
+        moved = [(one.seconds / one.bytes, one.work.far) for one in measured if one.bytes and not one.work.is_product]
+        near = min([self.near, *(each for each, _ in moved)])
+        far = min([self.far, *(near + (each - near) / out for each, out in moved if out >= HALF_FAR)])
+        return replace(self, call=min(one.seconds for one in measured), near=near, far=far)
 
     def of(self, measured: Sequence[Measured]) -> dict[str, float]:
         """Return the least seconds for one of a term, by the term's name."""

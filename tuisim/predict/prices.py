@@ -167,11 +167,10 @@ def at_best(samples: Sequence[Sample], best: Beat, backend: str) -> list[Sample]
 
 def fit(samples: Sequence[Sample], backend: str, floors: Floors = NO_FLOORS) -> Prices:
     """Prices that fit `samples` of `backend` best, none of them below `floors`, with the errors they have on samples they have
-    not seen. The cheapest operation of all samples bounds what a call costs.
+    not seen. The cheapest operation of all samples is what a call costs at least.
     """
     samples, step = _in_a_step(samples)
-    cheapest = min(one.seconds for sample in samples for one in _measured(sample, backend))
-    floors = replace(floors, call=max(floors.call, cheapest))
+    floors = floors.met_by([one for sample in samples for one in _measured(sample, backend)])
     errors: list[float] = []
     for fold in range(FOLDS):
         others = [sample for number, sample in enumerate(samples) if number % FOLDS != fold]
