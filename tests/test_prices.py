@@ -172,7 +172,7 @@ def test_a_bound_is_no_higher_than_what_was_measured():
     relu = Work(Kind.ACTIVATION, "relu", 10, 10, 100, 0, 0.0)
     slow, quick, far = Measured(relu, 1e-7, 8_000), Measured(relu, 2e-8, 8_000), Measured(replace(relu, far=0.5), 5e-8, 8_000)
     assert FLOORS.met_by([slow]) == replace(FLOORS, call=1e-7)
-    assert FLOORS.met_by([slow, quick]) == replace(FLOORS, call=2e-8, near=2.5e-12)
+    assert FLOORS.met_by([slow, quick]) == replace(FLOORS, call=2e-8, near=2e-8 / 8_000)
     assert FLOORS.met_by([slow, far]).far == pytest.approx(5e-12 + 2 * (6.25e-12 - 5e-12))
 
 
