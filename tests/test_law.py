@@ -19,7 +19,7 @@ from test_marks import numbers, unmarked
 
 from tuisim.cli.law import law as law_command
 from tuisim.predict.law import Law, fit, laws
-from tuisim.predict.law_words import MAKE_SOME, formula, sentences
+from tuisim.predict.law_words import formula, no_runs, sentences
 from tuisim.predict.leastsquares import condition, solve
 from tuisim.predict.machine import called, this_machine
 from tuisim.store.runs import Run, append
@@ -258,7 +258,7 @@ def keep(runs: Sequence[Run]) -> None:
 
 def test_without_runs_it_says_how_to_make_some(data, capsys):
     assert law_command() == 0
-    assert capsys.readouterr().out.strip() == MAKE_SOME
+    assert capsys.readouterr().out.strip() == no_runs()
     assert law_command(json_=True) == 0
     assert json.loads(capsys.readouterr().out)["laws"] == []
 

@@ -57,12 +57,12 @@ def calibrate(
         print(json.dumps({"exported": export}) if json_ else f"written: {printable(export, 500)}")
         return ExitCode.DONE
     jobs = _jobs(backends, threads, "float32" if dtypes is None else dtypes)
-    found = cards.own()
-    if found.trouble:
-        print(f"tuisim: {found.trouble}", file=sys.stderr)
     for job in jobs:
         get_backend(job.backend)  # which says so where it cannot work here, before anything is measured
     cards.check_keeping()
+    found = cards.own()
+    if found.trouble:
+        print(f"tuisim: {found.trouble}", file=sys.stderr)
     card = found.card
     kept: cards.Kept | None = None
     with ProgressLine() as line:

@@ -17,7 +17,7 @@ from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.marks import Mark
 from tuisim.predict.law import Law, Residual, laws, marks
-from tuisim.predict.law_words import MAKE_SOME, formula, sentences, skipped_words
+from tuisim.predict.law_words import formula, no_runs, sentences, skipped_words
 from tuisim.predict.machine import called
 from tuisim.store.runs import Run, runs
 
@@ -57,7 +57,7 @@ def _document(found: Sequence[Law], skipped: int) -> dict[str, Any]:
 def _nothing(kept: Sequence[Run], backend: str | None) -> str:
     """What to say where there is no run to fit."""
     others = ", ".join(sorted({printable(run.name) for run in kept}))
-    return f"no runs on {printable(backend)} yet; there are some on {others}" if others else MAKE_SOME
+    return f"no runs on {printable(backend)} yet; there are some on {others}" if others else no_runs()
 
 
 def _print(found: Sequence[Law], skipped: int, nothing: str, console: Console) -> None:

@@ -83,7 +83,8 @@ def here(config: RunConfig) -> Outlook:
         try:
             card = cards.keep(card).card
         except DataError as error:
-            print(f"tuisim: {error}; it is measured again next time", file=sys.stderr)
+            if str(error) != found.trouble:  # which was said before
+                print(f"tuisim: {error}; it is measured again next time", file=sys.stderr)
         return Outlook(card)
     return Outlook(found.card)
 

@@ -39,6 +39,12 @@ def name_of(path: Path) -> str:
     return text if len(text) <= 60 else "…" + text[-59:]
 
 
+def writable(path: Path) -> bool:
+    """Whether `path` is a folder that can be written to, or could be made; nothing is made to find out."""
+    there = next((one for one in (path, *path.parents) if os.path.exists(one)), path)
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     """The regular file at `path` and its size in bytes; whatever is raised while it is open becomes a DataError."""

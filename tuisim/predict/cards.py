@@ -17,7 +17,7 @@ from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
 from tuisim.predict.machine import this_machine
 from tuisim.store import document, lock
-from tuisim.store.folder import folder, needed
+from tuisim.store.folder import closed, folder, needed
 
 OWN, LOCK = "card.json", "card.lock"
 VERSIONS = 1_000
@@ -35,7 +35,7 @@ class Found:
 
     card: Card | None
     trouble: str = ""
-    """In one line, with the remedy; empty where there is a card, or where none was ever made."""
+    """In one line, with the remedy; empty where there is a card, or where none was ever made and one can be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def own() -> Found:
     """This machine's card; one that is broken, or of before something changed, is named and not used."""
     where = folder()
     if where is None or not os.path.lexists(where / OWN):  # a path's own question may raise where a folder is closed
-        return Found(None)
+        return Found(None, closed())
     try:
         card = load(where / OWN)
     except DataError as error:
@@ -74,8 +74,6 @@ def check_keeping() -> None:
     document.check_replaceable(where / OWN)
     with document.writing(where / LOCK):
         os.close(files.descriptor(where / LOCK, os.O_RDWR | os.O_CREAT))
-    if not os.access(where, os.W_OK):
-        raise document.Unwritable(f"{name_of(where)} cannot be written to")
 
 
 def keep(card: Card) -> Kept:

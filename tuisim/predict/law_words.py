@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from tuisim import units
 from tuisim.predict.law import BYTE, OPERATION, STEP, TERMS, Coefficient, Law, Residual
+from tuisim.store.folder import closed
 
-MAKE_SOME = "no runs yet: each `tuisim run 64-32-10 --epochs 20`, or training in the app, adds one; vary sizes and batches"
+_MAKE_SOME = "no runs yet: each `tuisim run 64-32-10 --epochs 20`, or training in the app, adds one; vary sizes and batches"
 LEAST_ERROR = 0.005
 """Of a figure: a smaller error would not be seen in its three digits."""
 NOTHING_SHOWS = "nothing that shows"
@@ -17,6 +18,12 @@ _UNKNOWN = {
     OPERATION: ("what an operation takes", "networks of other sizes would show it"),
     BYTE: ("what a byte takes", "other batch sizes would show it"),
 }
+
+
+def no_runs() -> str:
+    """What to say where there are none: how to make some, or why none can be kept."""
+    why = closed()
+    return f"no runs: {why}" if why else _MAKE_SOME
 
 
 def formula(law: Law) -> str:

@@ -140,7 +140,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     """What changes when the file does; none where there is none. Raises Unreadable."""
     try:
         status = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
         contents(path, 1)  # which says what is wrong

@@ -91,6 +91,8 @@ class TuisimApp(Paged):
         self._prediction: Prediction | None = None
         """What was written down before it."""
         self._left: AppWorker | None = None
+        self._not_kept = ""
+        """Why the last run that was not kept was not, which is said once."""
         self._started_at = -START_SECONDS
         self.anew = False
         """Whether it was left to be started anew."""
@@ -172,6 +174,9 @@ class TuisimApp(Paged):
             self.keeping.start()
 
     def on_tuisim_app_not_kept(self, message: NotKept) -> None:
+        if message.why == self._not_kept:
+            return
+        self._not_kept = message.why
         self.notify(message.why, title="this run was not kept", severity="warning", timeout=10, markup=False)
 
     # ── The way out ───────────────────────────────────────────────────────────────────────────────────────────────────

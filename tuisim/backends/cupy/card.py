@@ -10,12 +10,14 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from tuisim import units
+from tuisim.data.reading import writable
 from tuisim.errors import MemoryNeeded
 from tuisim.vocabulary import ACTIVATIONS
 
@@ -37,10 +39,19 @@ DeviceArray = Any
 """A `cupy.ndarray`."""
 
 
+def _has_folder() -> bool:
+    """Whether CuPy has a folder for compiled kernels; without a home it would make one called `~` wherever tuisim is started."""
+    named = os.environ.get("CUPY_CACHE_DIR")
+    path = Path(named or os.path.expanduser("~/.cupy/kernel_cache"))
+    return (bool(named) or path.is_absolute()) and writable(path)
+
+
 class Card:
     """CUDA's first device, with a stream and a cuBLAS handle of our own."""
 
     def __init__(self) -> None:
+        if not _has_folder():
+            os.environ.setdefault("CUPY_CACHE_IN_MEMORY", "1")
         with warnings.catch_warnings():  # of a CUDA folder that it goes without
             warnings.simplefilter("ignore")
             import cupy

@@ -6,6 +6,7 @@ What the functions compute is not its to know. Nothing is compiled until a bound
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -16,6 +17,7 @@ from numba import types
 
 from tuisim import files
 from tuisim.backends import ways
+from tuisim.data.reading import writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Entry = Callable[..., int]
@@ -85,6 +87,8 @@ class Machine:
         options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
         start = perf_counter()
         try:
+            if not _has_folder():
+                raise NotImplementedError  # Numba would make one where nobody looks for it
             made = _njit(cache=True, **options)(function)
             if not files.all_regular(made.stats.cache_path, _CACHED):
                 raise NotImplementedError  # Numba would wait for a pipe
@@ -94,6 +98,15 @@ class Machine:
             made = _njit([signature], **options)(function)
         self.seconds = (self.seconds or 0.0) + perf_counter() - start
         return cast(Entry, made)
+
+
+def _has_folder() -> bool:
+    """Whether Numba has a folder for compiled code: without a home it would make one called `~` wherever tuisim is started."""
+    from numba.misc import appdirs
+
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    own = Path(cast(Any, appdirs).user_cache_dir())
+    return bool(named) or own.is_absolute() or writable(Path(__file__).parent / "__pycache__")
 
 
 def _signature(dtype: str) -> Any:

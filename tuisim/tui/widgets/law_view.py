@@ -15,7 +15,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.marks import Kinds, Mark
 from tuisim.predict.law import Coefficient, Law, Residual
-from tuisim.predict.law_words import MAKE_SOME, formula, sentences, skipped_words
+from tuisim.predict.law_words import formula, no_runs, sentences, skipped_words
 from tuisim.predict.machine import called
 from tuisim.tui.widgets.chart import Series, plot, x_axis
 from tuisim.tui.widgets.lines import BLANK, Block, Frame, Line, Span, Tone, clip, ends, fold, width_of, wrap
@@ -57,7 +57,7 @@ class ReadingView:
     def _waiting(self, width: int) -> list[Line]:
         if self.reading.failure is not None:
             return wrap(self.reading.failure, width, Tone.BAD)
-        return wrap(MAKE_SOME, width, Tone.DIM)
+        return wrap(no_runs(), width, Tone.DIM)
 
 
 # ── the law itself ──
