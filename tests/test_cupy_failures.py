@@ -265,7 +265,7 @@ def test_a_card_that_cannot_be_opened_is_one_line_and_ends_nothing_else(fake, mo
         raise AttributeError("module 'cupy.cuda' has no\nattribute of that name")
 
     monkeypatch.setattr(fake.module.cuda, "Stream", broken)
-    with pytest.raises(BackendError, match="backend cupy: the GPU cannot be opened: AttributeError: module"):
+    with pytest.raises(BackendError, match="backend cupy: the GPU cannot be opened: module"):
         Trainer(SMALL)
     found = {step.backend: step for step in step_times(RunConfig(layers=(4, 3, 2), loss="mse", batch_size=2))}
     assert "cannot be opened" in found["cupy"].reason
@@ -290,7 +290,7 @@ def test_what_cupy_raises_besides_is_one_line_too(fake, monkeypatch):
         raise OSError("No space\nleft on device")
 
     monkeypatch.setattr(type(made.full._memory.order), "set", full)
-    with pytest.raises(RunError, match="the GPU refused: OSError: No space left on device"):
+    with pytest.raises(RunError, match="the GPU refused: No space left on device"):
         made.full.run(np.arange(6))
     monkeypatch.undo()
 
@@ -312,7 +312,7 @@ def test_what_a_library_asks_of_its_thread_ends_nobody_else(fake):
     def leave(card):
         raise SystemExit("bye")
 
-    with pytest.raises(RuntimeError, match="SystemExit bye"):
+    with pytest.raises(RuntimeError, match="asked to end the program: bye"):
         device.do(leave)
     assert device.do(lambda card: card.name) == "Stand-in GPU"
 

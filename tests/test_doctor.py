@@ -33,7 +33,7 @@ def report() -> Report:
 
 def shown(report: Report, width: int = 80) -> str:
     """What the command would print."""
-    console = CommandConsole(highlight=False, width=width, color_system=None)
+    console = CommandConsole(width=width, color_system=None)
     with console.capture() as captured:
         command._print(report, console)
     return captured.get()

@@ -186,7 +186,7 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
     worker = Worker(RunConfig(layers=(4, 2), examples=10))
     worker.start()
     assert worker.join(10)
-    assert worker.failure.message == "ZeroDivisionError: nobody thought of this"
+    assert worker.failure.message == "an unexpected fault: nobody thought of this"
     assert "nobody thought" in worker.failure.traceback
 
 

@@ -185,7 +185,7 @@ sys.exit(run_app())
 def test_a_failure_of_its_own_is_one_line_and_exit_code_5(terminal: Any) -> None:
     one = terminal("-c", FAILING, ready=None)
     assert one.ends() == 5
-    assert b"tuisim: the app failed: RuntimeError: deliberately" in one.output
+    assert b"tuisim: the app failed: an unexpected fault: deliberately" in one.output
     assert b"Traceback" not in one.output
     assert one.restored
 

@@ -243,7 +243,7 @@ async def test_no_size_breaks_the_app() -> None:
 
 def test_a_failure_is_one_printable_line() -> None:
     line = failure_line(ValueError("bad\nthing\x1b[31m"))
-    assert line.startswith("tuisim: the app failed: ValueError: bad")
+    assert line.startswith("tuisim: the app failed: an unexpected fault: bad")
     assert "\n" not in line
     assert "\x1b" not in line
 

@@ -6,6 +6,8 @@ the field or file, the value and the remedy; it never carries a traceback.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -105,18 +107,53 @@ class MemoryNeeded(RunError):
         """Bytes there are, for whoever can say what would fit; none where the message has said it."""
 
 
+OUT_OF_MEMORY = "out of memory: a smaller network, batch or volume would fit"
+_CLASS = re.compile(r"<class '[^']*'>|\b(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning)\b(?:: )?")
+_INTERNAL = re.compile(r"Traceback|NoneType|object at 0x")
+
+
 def in_words(error: BaseException) -> str:
-    """What an error says, in words for a person: no class of Python's is named."""
+    """What an error says, in words for a person: ours as they are, the system's with the file's name, of any other its first line.
+
+    No class of Python's is named; the traceback is shown where `debugging()`.
+    """
+    if isinstance(error, TuisimError):
+        return str(error)
     if isinstance(error, MemoryError):
-        return "out of memory"
-    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return words or "it failed without saying why"
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.strerror:
+        return (f"{printable(error.filename, 200)}: " if error.filename is not None else "") + printable(error.strerror, 100)
+    # A key alone says nothing.
+    return ("" if isinstance(error, KeyError) else said(str(error))) or "it failed without saying why"
+
+
+def fault(error: BaseException) -> str:
+    """The same of what nobody expected, for whoever can say no more of it."""
+    expected = isinstance(error, TuisimError | MemoryError | OSError | ImportError)
+    return in_words(error) if expected else f"an unexpected fault: {in_words(error)}"
+
+
+def said(text: str, limit: int = 300) -> str:
+    """The first line of a library's message that has words, without the names of classes; empty where there is none."""
+    lines = (_CLASS.sub("", line).strip(" =-\t\r") for line in text.splitlines())
+    first = next(filter(None, lines), "")
+    return "" if _INTERNAL.search(first) else printable(first, limit)
+
+
+def debugging() -> bool:
+    """Whether tracebacks are asked for."""
+    return os.environ.get("TUISIM_DEBUG", "") not in ("", "0")
+
+
+def visible(text: str, kept: str = "") -> str:
+    """`text` with the escape of each character that is not printable, except those `kept`: all text passes here on its way to a
+    terminal, which file names, variables, cells and device names could otherwise steer."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
 def printable(value: object, limit: int = 60) -> str:
     """`value` as at most `limit` visible characters, so that no file name or cell can send control codes to a terminal."""
-    text = value if isinstance(value, str) else _represented(value)
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = visible(value if isinstance(value, str) else _represented(value))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

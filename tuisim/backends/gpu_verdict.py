@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tuisim.backends.gpu_probe import Facts
 from tuisim.backends.probing import Probe
-from tuisim.errors import printable
+from tuisim.errors import printable, said
 
 _FIRST_INSTALL = (
     "with an NVIDIA GPU: pip install 'tuisim[cuda13]' (driver 580 or newer) or 'tuisim[cuda12]' (525 or newer); "
@@ -69,8 +69,7 @@ def _why_not(found: Facts, packages: Sequence[str]) -> tuple[str, str]:
 def _raised(found: Facts, doing: str) -> tuple[str, str]:
     """What an error of CuPy's means."""
     kind, message, stage = str(found["error"]), str(found.get("message", "")), found.get("stage")
-    lines = (line.strip() for line in message.splitlines())
-    words = next((line for line in lines if line.strip("=- ")), kind)
+    words = said(message) or "it does not say why"
     if stage == "import" and kind in ("PermissionError", "FileNotFoundError", "OSError", "NotADirectoryError"):
         return f"cannot be imported: {words}", "set CUPY_CACHE_DIR to a folder that can be written to"
     if stage == "import":
@@ -85,7 +84,7 @@ def _raised(found: Facts, doing: str) -> tuple[str, str]:
         return "the GPU has no memory left", "nvidia-smi shows which programs hold it"
     if stage in ("kernel", "product") and _lacks_library(kind, message):
         return f"CUDA's libraries are missing, {doing}: {words}", _install(found, libraries=True)
-    return f"{kind}, {doing}: {words}", "take a driver and a CuPy made for each other"
+    return f"failed, {doing}: {words}", "take a driver and a CuPy made for each other"
 
 
 def _old_driver(found: Facts) -> tuple[str, str]:

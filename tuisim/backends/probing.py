@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from tuisim.errors import printable
+from tuisim.errors import printable, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def look(name: str, home: Home) -> Probe:
             import_module(home.library)
         device = home.make().device()
     except Exception as error:  # a library made for another NumPy or Python fails in any way it likes
-        message = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        message = said(str(error)) or "it does not say why"
         return Probe(
             name, False, version or "", reason=printable(f"cannot be imported: {message.rstrip('.')}", 200), remedy=home.mend
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, message
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.study.answer import QUESTION, Answer, Claim
@@ -36,11 +35,11 @@ def answer(
 ) -> int:
     """Take a network through the answer's claims S1 to S7, with figures of this machine; without LAYERS, the question's own."""
     chosen = _chosen(layers, options, config)
-    found = find_answer(chosen, lambda line: print(line, file=sys.stderr))
+    found = find_answer(chosen, message)
     if json_:
         print(json.dumps(found.to_dict()))
     else:
-        _print(found, CommandConsole(FULL_WIDTH, highlight=False))
+        _print(found, CommandConsole(FULL_WIDTH))
     return 0
 
 

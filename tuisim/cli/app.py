@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from tuisim import __version__
-from tuisim.cli.console import CommandConsole
-from tuisim.errors import ExitCode, TuisimError, printable
+from tuisim.cli.console import CommandConsole, note
+from tuisim.errors import OUT_OF_MEMORY, ExitCode, TuisimError, debugging, fault, in_words, printable
 
 app = App(
     name="tuisim",
@@ -49,14 +49,14 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except MemoryError:
-        return _say("out of memory: a smaller network, batch or volume would fit", ExitCode.RUN_FAILED)
+        return _say(OUT_OF_MEMORY, ExitCode.RUN_FAILED)
     except OSError as error:
         _give_up_stdout()
-        return _say(f"cannot go on: {error.strerror or error}", ExitCode.RUN_FAILED)
+        return _say(f"cannot go on: {in_words(error)}", ExitCode.RUN_FAILED)
     except Exception as error:
-        if os.environ.get("TUISIM_DEBUG"):
+        if debugging():
             raise
-        return _say(f"{type(error).__name__}: {error} (set TUISIM_DEBUG=1 for the traceback)", ExitCode.RUN_FAILED)
+        return _say(f"{fault(error)} (TUISIM_DEBUG=1 shows where)", ExitCode.RUN_FAILED)
     return code if isinstance(code, int) else ExitCode.DONE
 
 
@@ -69,6 +69,6 @@ def _say(message: str, code: int) -> int:
     """One line on stderr for each of the message's; a stderr that cannot be written leaves the exit code to speak."""
     with contextlib.suppress(OSError):
         for line in message.splitlines() or [""]:
-            print(f"tuisim: {printable(line, 1_000)}", file=sys.stderr)
+            note(printable(line, 1_000))
         sys.stderr.flush()
     return int(code)

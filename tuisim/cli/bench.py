@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Annotated
@@ -12,7 +11,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from tuisim import units
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, message
 from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, Mistake
 from tuisim.study.bench import Benchmark, BenchRow
@@ -33,7 +32,7 @@ def bench(
         raise ConfigError([Mistake("threads", threads, str(error))]) from None
     if not 1 <= count <= MAX_THREADS:
         raise ConfigError([Mistake("threads", threads, f"a whole number from 1 to {MAX_THREADS}")])
-    result = run_bench(count, lambda case: print(f"measuring {case}", file=sys.stderr))
+    result = run_bench(count, lambda case: message(f"measuring {case}"))
     if json_:
         print(json.dumps(result.to_dict()))
     else:
@@ -42,14 +41,14 @@ def bench(
 
 
 def _print(result: Benchmark) -> None:
-    console = CommandConsole(highlight=False)
+    console = CommandConsole()
     for name, rows in groupby(result.rows, key=lambda row: row.case):
-        console.print(f"[bold]{name}[/]")
+        console.print(name, style="bold")
         console.print(_table(list(rows)))
     for where, subject, reason in _reasons(result.rows):
-        console.print(f"{where}{subject}: {reason}", soft_wrap=True, markup=False)
+        console.print(f"{where}{subject}: {reason}", soft_wrap=True)
     for row in {row.subject: row for row in result.rows if row.device}.values():  # on the last case each could do
-        console.print(f"{row.subject}: {row.device}", soft_wrap=True, markup=False)
+        console.print(f"{row.subject}: {row.device}", soft_wrap=True)
     pinned = f", pinned by {result.blas['pinned_by']}" if result.blas["pinned_by"] else ""
     console.print(
         f"measured on {result.environment['processor']}, {result.blas['library']} {result.blas['kernel']}, "

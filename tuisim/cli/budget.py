@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tuisim import units
 from tuisim.backends import precision
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
@@ -52,7 +52,7 @@ def budget(
     if json_:
         print(json.dumps(found.to_dict(verified), allow_nan=False))
         return ExitCode.DONE
-    _print(found, verified, CommandConsole(PIPED_WIDTH, highlight=False))
+    _print(found, verified, CommandConsole(PIPED_WIDTH))
     return ExitCode.DONE
 
 
@@ -89,8 +89,15 @@ def _print(found: Budget, verified: Mapping[Question, Verification], console: Co
     where = "" if first is None else f" · {first.backend}@{first.threads}" + (" as on another machine" if first.foreign else "")
     dtype = precision(config.backend if first is None else first.backend, config.dtype)
     console.print(
-        f"[bold]{layers_text(config.layers)}[/] · {config.optimizer} · batch {units.count(config.batch_size)} · "
-        f"{dtype}{where} · {_limits(found.limit)} given · answers projected",
+        styled(
+            "[bold]{}[/] · {} · batch {} · {}{} · {} given · answers projected",
+            layers_text(config.layers),
+            config.optimizer,
+            units.count(config.batch_size),
+            dtype,
+            where,
+            _limits(found.limit),
+        ),
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -102,11 +109,11 @@ def _print(found: Budget, verified: Mapping[Question, Verification], console: Co
     if table.row_count:
         console.print(table)
     for answer in found.answers:
-        console.print(f"{NAMES[answer.question]}: {printable(answer.words, 500)}", soft_wrap=True, markup=False)
+        console.print(f"{NAMES[answer.question]}: {printable(answer.words, 500)}", soft_wrap=True)
         if (check := verified.get(answer.question)) is not None:
-            console.print(f"  {printable(check.words, 700)}", soft_wrap=True, markup=False)
+            console.print(f"  {printable(check.words, 700)}", soft_wrap=True)
     if first is not None:
-        console.print(f"by the card of {printable(first.machine, 200)}", style="dim", soft_wrap=True, markup=False)
+        console.print(f"by the card of {printable(first.machine, 200)}", style="dim", soft_wrap=True)
 
 
 def _cells(answer: Answer) -> tuple[str, ...]:

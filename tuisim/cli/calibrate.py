@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.table import Table
 
 from tuisim import units
 from tuisim.backends import get_backend, names, probe
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, line, note, styled
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import default_threads
@@ -50,11 +49,11 @@ def calibrate(
     if import_ is not None:
         path = cards.take(Path(import_), Path(import_).stem if name is None else name)
         words = f"kept as {printable(path.stem)}: tuisim predict LAYERS --as {printable(path.stem)}"
-        print(json.dumps({"imported": path.stem, "path": str(path)}) if json_ else words)
+        line(json.dumps({"imported": path.stem, "path": str(path)}) if json_ else words)
         return ExitCode.DONE
     if export is not None:
         cards.export(Path(export))
-        print(json.dumps({"exported": export}) if json_ else f"written: {printable(export, 500)}")
+        line(json.dumps({"exported": export}) if json_ else f"written: {printable(export, 500)}")
         return ExitCode.DONE
     jobs = _jobs(backends, threads, "float32" if dtypes is None else dtypes)
     for job in jobs:
@@ -62,19 +61,19 @@ def calibrate(
     cards.check_keeping()
     found = cards.own()
     if found.trouble:
-        print(f"tuisim: {found.trouble}", file=sys.stderr)
+        note(found.trouble)
     card = found.card
     kept: cards.Kept | None = None
-    with ProgressLine() as line:
+    with ProgressLine() as progress:
         for job in jobs:  # each kept as it is made: what is broken off keeps the others
-            told = partial(_told, line)
+            told = partial(_told, progress)
             kept = cards.keep(measure([job], card, told, quick=quick, of=len(jobs)))
             card = kept.card
     assert kept is not None
     if json_:
         print(json.dumps(card_document(kept.card), allow_nan=False))
     else:
-        console = CommandConsole(FULL_WIDTH, highlight=False)
+        console = CommandConsole(FULL_WIDTH)
         _print(kept, {job.key for job in jobs}, console)
     return ExitCode.DONE
 
@@ -93,8 +92,8 @@ def _check_options(measuring: Mapping[str, object], export: str | None, import_:
         raise ConfigError(mistakes)
 
 
-def _told(line: ProgressLine, job: Job, done: int, of: int) -> None:
-    line.show(f"measuring {job.key}: {done} of {of} networks")
+def _told(progress: ProgressLine, job: Job, done: int, of: int) -> None:
+    progress.show(f"measuring {job.key}: {done} of {of} networks")
 
 
 def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:
@@ -128,7 +127,7 @@ def _parts(text: str) -> list[str]:
 
 def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
     card = kept.card
-    console.print(f"[bold]{card.machine}[/] · {card.machine.cores} usable cores", soft_wrap=True)
+    console.print(styled("[bold]{}[/] · {} usable cores", card.machine, card.machine.cores), soft_wrap=True)
     entries = [entry for entry in card.entries if entry.key in measured]
     for table in (_ceilings(entries), _costs(entries), _products(entries)):
         console.print(table)
@@ -136,12 +135,13 @@ def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
     for entry in entries:
         off = sorted(abs(error) for error in entry.prices.errors)
         console.print(
-            f"[dim]{entry.key}: {entry.networks} networks, {units.percent(entry.disturbed, 0)} while the machine was slowed; a "
+            f"{entry.key}: {entry.networks} networks, {units.percent(entry.disturbed, 0)} while the machine was slowed; a "
             f"step that was not measured is off by {units.percent(off[len(off) // 2], 0)} in the middle, by "
-            f"{units.percent(off[round(0.9 * (len(off) - 1))], 0)} for one in ten[/]",
+            f"{units.percent(off[round(0.9 * (len(off) - 1))], 0)} for one in ten",
+            style="dim",
             soft_wrap=True,
         )
-    console.print(f"kept in {printable(str(kept.path), 500)}", soft_wrap=True, markup=False)
+    console.print(f"kept in {printable(str(kept.path), 500)}", soft_wrap=True)
 
 
 def _ceilings(entries: list[Entry]) -> Table:

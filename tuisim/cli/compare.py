@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
@@ -42,7 +42,7 @@ def compare(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        _print(found, CommandConsole(highlight=False))
+        _print(found, CommandConsole())
     return ExitCode.DONE if len(found.rows) > 1 else ExitCode.NO_BACKEND
 
 
@@ -53,8 +53,14 @@ def _progress(standings: Sequence[Standing]) -> str:
 def _print(found: Comparison, console: Console) -> None:
     config = found.config
     console.print(
-        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · "
-        f"{config.dtype} · the same start, batches and order",
+        styled(
+            "[bold]{}[/] · {} · {} · batch {} · {} · the same start, batches and order",
+            layers_text(config.layers),
+            config.loss,
+            config.optimizer,
+            units.count(config.batch_size),
+            config.dtype,
+        ),
         soft_wrap=True,
     )
     if found.rows:
@@ -63,16 +69,18 @@ def _print(found: Comparison, console: Console) -> None:
         console.print(_once(found))
         first = found.rows[0].name
         console.print(
-            f"[dim]×: the time of {first} over the row's; differs: from {first}, after {FEW_STEPS} steps[/]", soft_wrap=True
+            styled("[dim]×: the time of {0} over the row's; differs: from {0}, after {1} steps[/]", first, FEW_STEPS),
+            soft_wrap=True,
         )
     for one in found.unavailable:
         words = "; ".join(part for part in (one.reason, one.hint) if part)
-        console.print(f"{one.backend}: {words}", soft_wrap=True, markup=False)
+        console.print(f"{one.backend}: {words}", soft_wrap=True)
     for note in found.notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
     if found.fastest:
         first, *level = (row.name for row in found.fastest)
-        console.print(f"fastest here: [bold]{first}[/]" + (f", level with {', '.join(level)}" if level else ""), soft_wrap=True)
+        others = f", level with {', '.join(level)}" if level else ""
+        console.print(styled("fastest here: [bold]{}[/]{}", first, others), soft_wrap=True)
 
 
 def _speeds(found: Comparison) -> Table:

@@ -1,24 +1,64 @@
-"""Where the command line prints: a rich console that leaves a closed pipe to whoever runs the command."""
+"""Where the command line prints: every text that reaches the terminal passes here, and none of it is a control code or markup.
+
+Results go to stdout, messages to stderr. JSON needs none of it: its own escapes leave ASCII alone.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
+from rich.segment import Segment
+from rich.text import Text
+
+from tuisim.errors import visible
 
 LEAST_WIDTH = 60
 """Columns: on a narrower terminal lines are broken, where a figure cut short would be another figure."""
 
 
 class CommandConsole(Console):
-    """rich's own answer to a reader that has left is to exit with 1, which here would mean a failed check."""
+    """A rich console that prints text as it is; rich's own answer to a reader that has left is to exit with 1, a failed check."""
 
     def __init__(self, piped: int = 0, **options: Any) -> None:
         """`piped`: columns where there is neither a terminal to ask nor COLUMNS set."""
-        super().__init__(**options)
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
         wide = piped if not self.is_terminal and "COLUMNS" not in os.environ else 0
         self.width = max(self.width, wide, LEAST_WIDTH)
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Escapes before the layout, which then has room for them."""
+        return super().render_str(visible(text, "\n"), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The same for what was no plain string."""
+        for segment in super().render(renderable, options):
+            plain = segment.control or segment.text.isprintable()
+            yield segment if plain else Segment(visible(segment.text, "\n"), segment.style)
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+
+def styled(template: str, *values: object) -> Text:
+    """`template`, which has rich's markup, with `values` in the places of its braces as plain text."""
+    return Text.from_markup(template.format(*(escape(visible(str(value))) for value in values)), emoji=False)
+
+
+def line(words: str) -> None:
+    """One line on stdout."""
+    print(visible(words))
+
+
+def note(words: str) -> None:
+    """One line on stderr beside a command's result."""
+    message(f"tuisim: {words}")
+
+
+def message(words: str) -> None:
+    """One line on stderr."""
+    print(visible(words), file=sys.stderr)

@@ -12,7 +12,7 @@ from tuisim.accounting import Ledger, Operations
 from tuisim.accounting import count as count_operations
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM
 from tuisim.accounting.operations import share
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.program import Phase
 from tuisim.units import layers_text
@@ -33,21 +33,31 @@ def count(
     if json_:
         print(json.dumps(ledger.to_dict()))
     else:
-        _print(ledger, CommandConsole(FULL_WIDTH, highlight=False))
+        _print(ledger, CommandConsole(FULL_WIDTH))
     return 0
 
 
 def _print(ledger: Ledger, console: Console) -> None:
     console.print(
-        f"[bold]{layers_text(ledger.layers)}[/] · batch {ledger.batch:,} · {ledger.parameters:,} parameters · "
-        f"{units.size(ledger.memory.total)} for a step · all counted, per step",
+        styled(
+            "[bold]{}[/] · batch {} · {} parameters · {} for a step · all counted, per step",
+            layers_text(ledger.layers),
+            f"{ledger.batch:,}",
+            f"{ledger.parameters:,}",
+            units.size(ledger.memory.total),
+        ),
         soft_wrap=True,
     )
     console.print(_rows(ledger, formulas=console.width >= FULL_WIDTH))
     per_example = ledger.step_total_without_loss.total / ledger.batch
     console.print(
-        f"per example {units.count(per_example)} operations = [bold]{ledger.ratio_to_naive:.2f} ×[/] the naive "
-        f"{ledger.naive:,}; with the loss {ledger.ratio_with_loss:.2f} ×",
+        styled(
+            "per example {} operations = [bold]{} ×[/] the naive {}; with the loss {} ×",
+            units.count(per_example),
+            f"{ledger.ratio_to_naive:.2f}",
+            f"{ledger.naive:,}",
+            f"{ledger.ratio_with_loss:.2f}",
+        ),
         soft_wrap=True,
     )
     for what, phases in (("epoch", ledger.per_epoch), ("run", ledger.run)):

@@ -13,7 +13,7 @@ from tuisim import units
 from tuisim.cli.console import CommandConsole
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
-from tuisim.errors import ConfigError, ExitCode, Mistake, printable
+from tuisim.errors import ConfigError, ExitCode, Mistake, printable, visible
 from tuisim.study.contenders import entries
 from tuisim.study.crossover import BATCHES, SECONDS, WIDTHS, Sweeping
 from tuisim.study.crossover import crossover as run_sweep
@@ -53,9 +53,9 @@ def crossover(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     elif csv:
-        print(found.csv(), end="")
+        print(visible(found.csv(), "\n"), end="")
     else:
-        _print(found, CommandConsole(highlight=False))
+        _print(found, CommandConsole())
     return ExitCode.DONE if found.rule.measured else ExitCode.RUN_FAILED
 
 
@@ -88,7 +88,7 @@ def _print(found: Crossover, console: Console) -> None:
         *sorted({f"failed: {cell.reason}" for cell in found.cells if cell.failed})[:5],
     ]
     for line in lines:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 def _map(found: Crossover, width: int) -> list[str]:

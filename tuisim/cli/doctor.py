@@ -13,8 +13,9 @@ from rich.text import Text
 
 from tuisim import units
 from tuisim.backends import AUTO, Probe
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import Json
+from tuisim.errors import visible
 from tuisim.study.doctor import Report, diagnose
 from tuisim.study.doctor_extras import Extra
 
@@ -40,19 +41,19 @@ def doctor(*, json_: Json = False) -> int:
     if json_:
         print(json.dumps(report.to_dict()))
     else:
-        _print(report, CommandConsole(PIPED_WIDTH, highlight=False))
+        _print(report, CommandConsole(PIPED_WIDTH))
     return 0
 
 
 def _talk(what: str) -> None:
     """One line on stderr that is written over, on a terminal only."""
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{visible(what)}", end="", file=sys.stderr, flush=True)
 
 
 def _print(report: Report, console: Console) -> None:
     environment = report.environment
-    console.print(f"[bold]tuisim {environment['tuisim']}[/] on this machine, now · all numbers measured")
+    console.print(styled("[bold]tuisim {}[/] on this machine, now · all numbers measured", environment["tuisim"]))
     sections = (
         ("", (*_machine(report), *_gpu(report))),
         ("backends", (*map(_backend, report.backends), _auto(report))),

@@ -41,7 +41,7 @@ def law(
     if json_:
         print(json.dumps(_document(found, kept.skipped), allow_nan=False))
     else:
-        console = CommandConsole(PIPED_WIDTH, highlight=False)
+        console = CommandConsole(PIPED_WIDTH)
         _print(found, kept.skipped, _nothing(kept.runs, backend), console)
     return ExitCode.DONE
 
@@ -66,22 +66,22 @@ def _print(found: Sequence[Law], skipped: int, nothing: str, console: Console) -
             console.print()
         _print_law(one, console)
     if not found:
-        console.print(nothing, soft_wrap=True, markup=False)
+        console.print(nothing, soft_wrap=True)
     if skipped:
-        console.print(f"note: {skipped_words(skipped)}", soft_wrap=True, markup=False)
+        console.print(f"note: {skipped_words(skipped)}", soft_wrap=True)
 
 
 def _print_law(one: Law, console: Console) -> None:
     words = formula(one)
     console.print(
         f"{printable(one.backend)} on {called(one.machine)}" + (f" · a step takes {words}" if words else ""),
-        style="bold", soft_wrap=True, markup=False,
+        style="bold", soft_wrap=True,
     )  # fmt: skip
     console.print(_table(one.rows[-MOST_ROWS:], console.width))
     if len(one.rows) > MOST_ROWS:
         console.print(f"the newest {MOST_ROWS} of {len(one.rows):,} runs; --json has all", style="dim", soft_wrap=True)
     for sentence in sentences(one):
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(sentence, soft_wrap=True)
     if one.unknowns:
         legend = (
             "÷: what it took over the law; step, ops, bytes: their shares of the law's time. Took measured, law and ÷ projected"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from time import perf_counter
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tuisim import data, units
 from tuisim.backends import choose, get_backend, precision
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, note, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
@@ -51,7 +49,7 @@ def predict(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        _print(found, machine, CommandConsole(FULL_WIDTH, highlight=False))
+        _print(found, machine, CommandConsole(FULL_WIDTH))
     return ExitCode.DONE
 
 
@@ -74,36 +72,44 @@ def here(config: RunConfig) -> Outlook:
     assert threads is not None
     job = Job.of(backend, threads, config.dtype)
     if found.trouble:
-        print(f"tuisim: {found.trouble}", file=sys.stderr)
+        note(found.trouble)
     if found.card is None or found.card.entry(job.backend, job.threads, job.dtype) is None:
         get_backend(backend)  # which says so where it cannot work here
-        print(f"tuisim: measuring {job.key} quickly, once; tuisim calibrate is more exact", file=sys.stderr)
+        note(f"measuring {job.key} quickly, once; tuisim calibrate is more exact")
         with ProgressLine() as line:
             card = calibrate([job], found.card, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
         try:
             card = cards.keep(card).card
         except DataError as error:
             if str(error) != found.trouble:  # which was said before
-                print(f"tuisim: {error}; it is measured again next time", file=sys.stderr)
+                note(f"{error}; it is measured again next time")
         return Outlook(card)
     return Outlook(found.card)
 
 
 def _print(found: Prediction, machine: str | None, console: Console) -> None:
     config = found.config
-    where = escape(f"as on {machine}: {found.machine}" if found.foreign else found.machine)
+    where = f"as on {machine}: {found.machine}" if found.foreign else found.machine
     console.print(
-        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · "
-        f"{precision(found.backend, config.dtype)} · {found.backend}@{found.threads}",
+        styled(
+            "[bold]{}[/] · {} · {} · batch {} · {} · {}@{}",
+            layers_text(config.layers),
+            config.loss,
+            config.optimizer,
+            f"{found.ledger.batch:,}",
+            precision(found.backend, config.dtype),
+            found.backend,
+            found.threads,
+        ),
         soft_wrap=True,
     )
-    console.print(f"[dim]{where}; all times projected[/]", soft_wrap=True)
+    console.print(f"{where}; all times projected", style="dim", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for i, head in enumerate(("", "likely", "from", "to", "")):
         table.add_column(head, justify="right" if 0 < i < 4 else "left")
-    for name, band, note in _times(found):
+    for name, band, remark in _times(found):
         if band is not None:
-            table.add_row(name, *(units.duration(value) for value in (band.likely, band.low, band.high)), note)
+            table.add_row(name, *(units.duration(value) for value in (band.likely, band.low, band.high)), remark)
     console.print(table)
     console.print(_memory(found), soft_wrap=True)
     if found.loading is not None:
@@ -112,11 +118,11 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
     if found.beyond is not None:
         times = units.figure(found.beyond)
         console.print(
-            f"[dim]its largest product is {times} × as large as any that was measured: the bands do not know of that[/]"
+            f"its largest product is {times} × as large as any that was measured: the bands do not know of that", style="dim"
         )
     if not found.foreign and abs(found.slowed - 1) >= 0.1:
         why = "by how it is now and how it was when calibrated"
-        console.print(f"[dim]in these times: {found.slowed:.2f} × this machine's best, {why}[/]")
+        console.print(f"in these times: {found.slowed:.2f} × this machine's best, {why}", style="dim")
 
 
 def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:

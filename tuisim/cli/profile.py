@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tuisim import units
 from tuisim.backends import precision
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
@@ -40,7 +39,7 @@ def profile(layers: Layers = None, *, options: RunOptions = NOTHING_GIVEN, confi
     if json_:
         print(json.dumps(document(found), allow_nan=False))
     else:
-        _print(found, CommandConsole(FULL_WIDTH, highlight=False))
+        _print(found, CommandConsole(FULL_WIDTH))
     return ExitCode.DONE
 
 
@@ -57,10 +56,18 @@ def document(found: Profile) -> dict[str, Any]:
 def _print(found: Profile, console: Console) -> None:
     config = found.config
     console.print(
-        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · batch {units.count(found.batch)} · "
-        f"{precision(config.backend, config.dtype)} · {config.backend}, {escape(found.device)} · "
-        f"a step takes [bold]{units.duration(found.step_seconds)}[/] "
-        f"± {units.duration(found.step_spread)}",
+        styled(
+            "[bold]{}[/] · {} · {} · batch {} · {} · {}, {} · a step takes [bold]{}[/] ± {}",
+            layers_text(config.layers),
+            config.loss,
+            config.optimizer,
+            units.count(found.batch),
+            precision(config.backend, config.dtype),
+            config.backend,
+            found.device,
+            units.duration(found.step_seconds),
+            units.duration(found.step_spread),
+        ),
         soft_wrap=True,
     )
     roofs = roofline(found)
@@ -113,7 +120,7 @@ def _microseconds(seconds: float) -> str:
 
 def _print_roofs(found: Roofline, console: Console) -> None:
     roofs = found.roofs
-    products = f"products {units.si(roofs.flops_per_second)}FLOP/s ({escape(found.of)})"
+    products = f"products {units.si(roofs.flops_per_second)}FLOP/s ({found.of})"
     if found.levels:
         console.print(f"roofs, measured: {products}; memory by the level that holds an operation's buffers:", soft_wrap=True)
         for threads in sorted({level.threads or 0 for level in found.levels}):
@@ -125,12 +132,10 @@ def _print_roofs(found: Roofline, console: Console) -> None:
         console.print(f"roofs, measured: {products}, {copies}; they meet at {roofs.ridge:.3g} FLOPs a byte", soft_wrap=True)
     for dot in found.above:
         layer = f" {dot.time.row.layer}" if dot.time.row.layer else ""
-        console.print(f"{ABOVE} {dot.time.row.what}{layer}: {dot.above}", soft_wrap=True, markup=False)
+        console.print(f"{ABOVE} {dot.time.row.what}{layer}: {dot.above}", soft_wrap=True)
     most = max(found.dots, key=lambda dot: dot.share)
     layer = f" of layer {most.time.row.layer}" if most.time.row.layer else ""
-    console.print(
-        f"most of the step: {most.time.row.what}{layer}, {units.percent(most.share)}: {escape(most.help)}", soft_wrap=True
-    )
+    console.print(f"most of the step: {most.time.row.what}{layer}, {units.percent(most.share)}: {most.help}", soft_wrap=True)
 
 
 def _print_waterfall(found: Waterfall, console: Console) -> None:
@@ -147,11 +152,11 @@ def _print_waterfall(found: Waterfall, console: Console) -> None:
     for part in found.parts:
         if part.share:
             bar = (_bar(before, part.share),) if roomy else ()
-            table.add_row(part.label, units.percent(part.share), *bar, escape(part.help))
+            table.add_row(part.label, units.percent(part.share), *bar, part.help)
         before += part.share
     console.print(table)
     for note in found.notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
 
 
 def _bar(before: float, share: float) -> str:

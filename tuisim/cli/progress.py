@@ -7,12 +7,14 @@ from types import TracebackType
 
 from rich.console import Console
 
+from tuisim.errors import visible
+
 
 class ProgressLine:
     """A line for `with`: gone when the command has its result."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True)
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -26,4 +28,4 @@ class ProgressLine:
 
     def _write(self, words: str) -> None:
         if self._console.is_terminal:
-            print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{visible(words)}", end="", file=sys.stderr, flush=True)

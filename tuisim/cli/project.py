@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tuisim import data, units
 from tuisim.backends import precision_notes
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, note, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable
@@ -43,14 +41,14 @@ def project(
     chosen = None if alone else resolve(layers, options, config)
     own = cards.own()
     if own.trouble:
-        print(f"tuisim: {own.trouble}", file=sys.stderr)
+        note(own.trouble)
     here = None if own.card is None else outlook.steady(own.card)
     found = [] if chosen is None else _projections(chosen, partial(outlook.priced, own=here))
     known = climb(outlook.best_rate(), *_sizes(options)) if ladder else None
     if json_:
         print(json.dumps(document(found, known), allow_nan=False))
         return ExitCode.DONE
-    console = CommandConsole(FULL_WIDTH, highlight=False)
+    console = CommandConsole(FULL_WIDTH)
     if found:
         _print(found, "" if own.trouble else outlook.missing(), console)
     if known is not None:
@@ -89,8 +87,15 @@ def _print(found: Sequence[Projection], missing: str, console: Console) -> None:
     config = found[0].config
     epochs = found[0].epochs
     console.print(
-        f"[bold]{layers_text(config.layers)}[/] · {config.optimizer} · batch {units.count(config.batch_size)} · {config.dtype} · "
-        f"{units.count(config.parameter_count)} parameters · {_times(epochs)} · times projected",
+        styled(
+            "[bold]{}[/] · {} · batch {} · {} · {} parameters · {} · times projected",
+            layers_text(config.layers),
+            config.optimizer,
+            units.count(config.batch_size),
+            config.dtype,
+            units.count(config.parameter_count),
+            _times(epochs),
+        ),
         soft_wrap=True,
     )
     if len(found) == 1:
@@ -99,16 +104,16 @@ def _print(found: Sequence[Projection], missing: str, console: Console) -> None:
         _print_volumes(found, console)
     for row in found[0].rows:
         if row.step is None:
-            console.print(f"{row.label}: {printable(row.reason or 'not known', 300)}", soft_wrap=True, markup=False)
-    for note in precision_notes((row.label.partition("@")[0] for row in found[0].rows), config.dtype):
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+            console.print(f"{row.label}: {printable(row.reason or 'not known', 300)}", soft_wrap=True)
+    for words in precision_notes((row.label.partition("@")[0] for row in found[0].rows), config.dtype):
+        console.print(f"note: {words}", soft_wrap=True)
     for row in found[0].rows if len(found) > 1 else ():
         if row.foreign and row.step is not None:
-            console.print(f"{row.label}: as on {printable(row.machine, 200)}", style="dim", soft_wrap=True, markup=False)
+            console.print(f"{row.label}: as on {printable(row.machine, 200)}", style="dim", soft_wrap=True)
     if found[0].rows:
-        console.print("[dim]of the steps alone: making or reading the rows is not in it[/]", soft_wrap=True)
+        console.print("of the steps alone: making or reading the rows is not in it", style="dim", soft_wrap=True)
     elif missing:
-        console.print(missing, soft_wrap=True, markup=False)
+        console.print(missing, soft_wrap=True)
 
 
 def _print_one(found: Projection, console: Console) -> None:
@@ -117,7 +122,7 @@ def _print_one(found: Projection, console: Console) -> None:
         if row.seconds is not None and row.step is not None:
             times = (row.seconds.likely, row.seconds.low, row.seconds.high, row.step.likely)
             machine = ("as on " if row.foreign else "") + printable(row.machine, 200)
-            table.add_row(escape(row.label), *map(units.duration, times), escape(machine))
+            table.add_row(row.label, *map(units.duration, times), machine)
     for column in table.columns[:-1]:  # where room is short it is the machine's name that is cut
         column.min_width = max(map(len, map(str, column.cells)), default=0)
     if table.row_count:
@@ -136,7 +141,7 @@ def _print_volumes(found: Sequence[Projection], console: Console) -> None:
     beside = max(1, (console.width - VOLUME_WIDTH) // BACKEND_WIDTH)
     for first in range(0, max(1, len(places)), beside):
         shown = places[first : first + beside]
-        table = _table(("examples", "", "operations", *(escape(names[i]) for i in shown)), left=("",))
+        table = _table(("examples", "", "operations", *(names[i] for i in shown)), left=("",))
         for one in found:
             times = [one.rows[i].seconds for i in shown]
             likely = [units.duration(seconds.likely) if seconds else "" for seconds in times]
@@ -150,7 +155,8 @@ def _print_volumes(found: Sequence[Projection], console: Console) -> None:
 def _print_ladder(found: Climb, console: Console) -> None:
     volume = "its own examples" if found.examples is None else f"{units.count(found.examples)} examples"
     epochs = "its own epochs" if found.epochs is None else _times(found.epochs)
-    console.print(f"[bold]the ladder[/] · published networks, each at {volume} × {epochs} · times projected", soft_wrap=True)
+    title = styled("[bold]the ladder[/] · published networks, each at {} × {} · times projected", volume, epochs)
+    console.print(title, soft_wrap=True)
     roomy = console.width >= FULL_WIDTH
     asides = ("year", "an example", "examples seen") if roomy else ()
     table = _table(("network", "parameters", "forward MACs", *asides, "operations", "at least"), left=("network", "an example"))
@@ -161,7 +167,7 @@ def _print_ladder(found: Climb, console: Console) -> None:
         table.add_row(known.name, *sizes, *more, units.si(rung.operations), units.duration(rung.seconds))
     console.print(table)
     rule = "training is 3 forward passes, a MAC 2 operations; sources: --json"
-    console.print(f"[dim]{found.assumption}; {rule}[/]", soft_wrap=True)
+    console.print(f"{found.assumption}; {rule}", style="dim", soft_wrap=True)
 
 
 def _times(epochs: int) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuisim import units
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
@@ -39,7 +39,7 @@ def prove(
     if json_:
         print(json.dumps(proof.to_dict()))
     else:
-        _print(proof, CommandConsole(highlight=False))
+        _print(proof, CommandConsole())
     return ExitCode.DONE if proof.passed else ExitCode.CHECK_FAILED
 
 
@@ -51,8 +51,14 @@ def _progress(progress: Progress) -> str:
 def _print(proof: Proof, console: Console) -> None:
     config = proof.config
     console.print(
-        f"[bold]{layers_text(config.layers)}[/] · {config.loss} · {config.optimizer} · {config.dtype} · "
-        f"{config.parameter_count:,} parameters",
+        styled(
+            "[bold]{}[/] · {} · {} · {} · {} parameters",
+            layers_text(config.layers),
+            config.loss,
+            config.optimizer,
+            config.dtype,
+            f"{config.parameter_count:,}",
+        ),
         soft_wrap=True,
     )
     for check in proof.checks:
@@ -60,14 +66,15 @@ def _print(proof: Proof, console: Console) -> None:
             for batch in check.batches:
                 console.print()
                 console.print(_cells(batch))
-                console.print(_zeros(batch), soft_wrap=True)
+                console.print(_zeros(batch), style="dim", soft_wrap=True)
             _wrong(check, console)
     console.print()
     for check in proof.checks:
-        console.print(f"{_verdict(check.passed)}  {check.name:<9} {_words(check)}", soft_wrap=True)
+        console.print(styled(_verdict(check.passed) + "  {:<9} {}", check.name, _words(check)), soft_wrap=True)
     failed = ", ".join(check.name for check in proof.checks if not check.passed)
-    result = "[bold green]✓ proved[/]" if proof.passed else f"[bold red]✗ not proved: {failed}[/]"
-    console.print(f"\n{result} in {units.duration(proof.seconds)} (measured)", soft_wrap=True)
+    result = "[bold green]✓ proved{}[/]" if proof.passed else "[bold red]✗ not proved: {}[/]"
+    console.print()
+    console.print(styled(result + " in {} (measured)", failed, units.duration(proof.seconds)), soft_wrap=True)
 
 
 def _verdict(passed: bool) -> str:
@@ -94,19 +101,19 @@ def _cells(batch: BatchCount) -> Table:
             phase = "" if cell.phase.value == before else cell.phase.value
             before = cell.phase.value
             sign, verdict = ("=", "[green]✓ equal[/]") if cell.passed else ("≠", "[bold red]✗ differs[/]")
-            table.add_row(phase, cell.kind, units.count(cell.ledger), sign, units.count(cell.tally), verdict)
+            table.add_row(phase, cell.kind, units.count(cell.ledger), sign, units.count(cell.tally), styled(verdict))
     return table
 
 
 def _zeros(batch: BatchCount) -> str:
     zeros = sum(not (cell.ledger or cell.tally) for cell in batch.cells)
     right = sum(row.passed for row in batch.operations)
-    return f"[dim]and {zeros} cells with 0 = 0; {right} of {len(batch.operations)} single operations agree in every kind[/]"
+    return f"and {zeros} cells with 0 = 0; {right} of {len(batch.operations)} single operations agree in every kind"
 
 
 def _wrong(check: CountCheck, console: Console) -> None:
     for batch, cell in check.wrong[:MOST_WRONG]:
-        console.print(f"[bold red]✗ differs[/]  batch {units.count(batch)}, {cell.words}", soft_wrap=True)
+        console.print(styled("[bold red]✗ differs[/]  batch {}, {}", units.count(batch), cell.words), soft_wrap=True)
     if len(check.wrong) > MOST_WRONG:
         console.print(f"and {len(check.wrong) - MOST_WRONG:,} more")
 

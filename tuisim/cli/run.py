@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -14,6 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from tuisim import units
 from tuisim.backends.numpy.blas import blas
+from tuisim.cli.console import line as write
+from tuisim.cli.console import note
 from tuisim.cli.foretold import foretell, keep, score_words, with_prediction
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
@@ -35,15 +36,15 @@ def run(
     control = Control()
     with _signals(control) as caught, _ProgressLine() as line:
         summary = trainer.run(line.show, control, probing=False)
-    note = keep(summary, foretold)
+    not_kept = keep(summary, foretold)
     if json_:
         print(json.dumps(with_prediction(summary.to_dict(), summary, foretold)))
     else:
         _print(summary, foretold)
-    if note:
-        print(f"tuisim: {note}", file=sys.stderr)
+    if not_kept:
+        note(not_kept)
     if summary.exit_code is ExitCode.RUN_FAILED:
-        print(f"tuisim: {summary.ended.value}: {summary.message}", file=sys.stderr)
+        note(f"{summary.ended.value}: {summary.message}")
     return caught[0] if caught else int(summary.exit_code)
 
 
@@ -129,11 +130,11 @@ def _print(summary: Summary, foretold: Prediction | None) -> None:
     ]
     for name, text, kind in lines:
         if text:
-            print(f"{name:<11} {text:<62} {kind}".rstrip())
+            write(f"{name:<11} {text:<62} {kind}".rstrip())
     if summary.backend == "numpy" and (pinned := blas().pinned_by):
-        print(f"{'note':<11} {pinned} pins the BLAS kernel; it may be slower than this processor allows")
-    for note in summary.notes:
-        print(f"{'note':<11} {note}")
+        write(f"{'note':<11} {pinned} pins the BLAS kernel; it may be slower than this processor allows")
+    for words in summary.notes:
+        write(f"{'note':<11} {words}")
 
 
 def _split(summary: Summary) -> str:

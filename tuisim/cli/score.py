@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tuisim import units
 from tuisim.backends import computed_dtype, names
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
@@ -44,12 +44,12 @@ def score(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        _print(found, CommandConsole(FULL_WIDTH, highlight=False))
+        _print(found, CommandConsole(FULL_WIDTH))
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
 
 
 def _print(found: Report, console: Console) -> None:
-    console.print(f"[bold]{found.machine}[/] · predicted over actual seconds", soft_wrap=True)
+    console.print(styled("[bold]{}[/] · predicted over actual seconds", found.machine), soft_wrap=True)
     table = _table(
         "backend", "networks", "5 %", "25 %", "median", "75 %", "95 %", "error", "within ¼", "in band", "known", "within ¼"
     )
@@ -66,8 +66,9 @@ def _print(found: Report, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        f"[dim]goals: median error {units.percent(GOAL_MEDIAN, 0)}, {units.percent(GOAL_WITHIN, 0)} within a quarter, "
-        f"{units.percent(COVERED, 0)} in their band; known: the same error had the machine's speed during the run been known[/]",
+        f"goals: median error {units.percent(GOAL_MEDIAN, 0)}, {units.percent(GOAL_WITHIN, 0)} within a quarter, "
+        f"{units.percent(COVERED, 0)} in their band; known: the same error had the machine's speed during the run been known",
+        style="dim",
         soft_wrap=True,
     )
     runs = sorted((run for one in found.scores for run in one.runs), key=lambda run: -abs(run.ratio - 1))[:WORST]
@@ -83,11 +84,11 @@ def _print(found: Report, console: Console) -> None:
     console.print()
     console.print(worst)
     console.print(
-        "[dim]slowed: how many times as long as at its best this machine took for a little work just before the run; then: "
-        "during it[/]", soft_wrap=True,
+        "slowed: how many times as long as at its best this machine took for a little work just before the run; then: "
+        "during it", style="dim", soft_wrap=True,
     )  # fmt: skip
     for what, why in found.skipped:
-        console.print(f"{what}: {why}", soft_wrap=True, markup=False)
+        console.print(f"{what}: {why}", soft_wrap=True)
 
 
 def _table(*heads: str) -> Table:

@@ -64,7 +64,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
         reason = error.strerror or str(error)
         raise DataError(f"{name} cannot be read: {printable(reason, 100)}: check the file") from None
     except _BROKEN as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "it does not say why"
         raise DataError(f"{name} is broken or incomplete ({printable(reason, 100)}): write it again") from None
 
 

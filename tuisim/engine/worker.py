@@ -14,7 +14,7 @@ from tuisim.engine.control import Control
 from tuisim.engine.events import Event, RunFailed, Snapshot
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
-from tuisim.errors import DeviceLost, TuisimError
+from tuisim.errors import DeviceLost, TuisimError, fault
 
 
 class Worker:
@@ -75,7 +75,7 @@ class Worker:
         except TuisimError as error:
             self._fail(str(error), lost=isinstance(error, DeviceLost))
         except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self._fail(fault(error))
 
     def _fail(self, message: str, *, lost: bool = False) -> None:
         step = self._snapshot.step if self._snapshot is not None else 0

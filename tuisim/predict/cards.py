@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tuisim import files
-from tuisim.data.reading import name_of
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.card import KIND, VERSION, Card, CardError
 from tuisim.predict.machine import this_machine

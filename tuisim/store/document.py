@@ -254,4 +254,4 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _reason(error: OSError) -> str:
-    return printable(error.strerror or str(error) or type(error).__name__, 100)
+    return printable(error.strerror or str(error) or "it does not say why", 100)

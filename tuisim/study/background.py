@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from threading import Event, Thread
 
-from tuisim.errors import TuisimError, printable
+from tuisim.errors import fault, printable
 
 
 class Background:
@@ -46,9 +46,5 @@ class Background:
     def _run(self) -> None:
         try:
             self.work()
-        except MemoryError:
-            self.failure = "out of memory: a smaller network, batch or volume would fit"
-        except TuisimError as error:
-            self.failure = printable(str(error), 1_000)
         except Exception as error:  # whatever it is belongs on the screen, not in a thread that nobody reads
-            self.failure = printable(f"{type(error).__name__}: {error}", 300)
+            self.failure = printable(fault(error), 1_000)

@@ -5,15 +5,9 @@ It knows nothing of what went wrong: whatever reached the top of Textual is a fa
 
 from __future__ import annotations
 
-import os
-
 from textual.app import App
 
-from tuisim.errors import TuisimError, printable
-
-
-def debugging() -> bool:
-    return os.environ.get("TUISIM_DEBUG", "") not in ("", "0")
+from tuisim.errors import TuisimError, debugging, fault, printable
 
 
 class FailingQuietly(App[None]):
@@ -47,5 +41,4 @@ def failure_line(failure: Exception | None) -> str:
         return "tuisim: the terminal could not be read any longer"
     if isinstance(failure, TuisimError):
         return f"tuisim: {printable(str(failure), 300)}"
-    what = printable(f"{type(failure).__name__}: {failure}", 300)
-    return f"tuisim: the app failed: {what} (TUISIM_DEBUG=1 shows where)"
+    return f"tuisim: the app failed: {fault(failure)} (TUISIM_DEBUG=1 shows where)"

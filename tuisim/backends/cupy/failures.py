@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from tuisim import units
-from tuisim.errors import BackendError, DeviceLost, MemoryNeeded, RunError, TuisimError, printable
+from tuisim.errors import BackendError, DeviceLost, MemoryNeeded, RunError, TuisimError, printable, said
 
 if TYPE_CHECKING:
     from tuisim.backends.cupy.card import Card
@@ -34,7 +34,7 @@ def understood(error: BaseException, card: Card | None) -> TuisimError | None:
     if card is not None and not no_room and kind not in _CUDA and not isinstance(error, _ITS_OWN):
         return None
     _let_go(error)
-    words = words if kind in _CUDA else f"{kind}: {words}"
+    words = said(words) or "it does not say why"
     if card is None:  # it worked when it was asked in a process of its own
         return _no_room(card) if no_room else BackendError(f"backend cupy: the GPU cannot be opened: {words}")
     lost = _lost(card)

@@ -58,5 +58,5 @@ class Owner:
             except Exception as error:  # whatever it is belongs to whoever asked
                 future.set_exception(error)
             except BaseException as error:  # who waits must not be ended by what a library asks of this thread
-                future.set_exception(RuntimeError(f"{type(error).__name__} {error}".rstrip()))
+                future.set_exception(RuntimeError(f"a library asked to end the program: {error}".rstrip(": ")))
             del call, future  # nothing that was done is kept alive until the next thing
