@@ -113,7 +113,7 @@ _INTERNAL = re.compile(r"Traceback|NoneType|object at 0x")
 
 
 def in_words(error: BaseException) -> str:
-    """What an error says, in words for a person: ours as they are, the system's with the file's name, of any other its first line.
+    """What an error says, in words for a person: ours as it is, the system's with the file's name, of any other its first line.
 
     No class of Python's is named; the traceback is shown where `debugging()`.
     """

@@ -69,7 +69,7 @@ def _print(found: Comparison, console: Console) -> None:
         console.print(_once(found))
         first = found.rows[0].name
         console.print(
-            styled("[dim]×: the time of {0} over the row's; differs: from {0}, after {1} steps[/]", first, FEW_STEPS),
+            styled("[dim]×: the time of {} over the row's; differs: from {}, after {} steps[/]", first, first, FEW_STEPS),
             soft_wrap=True,
         )
     for one in found.unavailable:

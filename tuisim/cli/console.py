@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.markup import escape
 from rich.segment import Segment
 from rich.text import Text
 
@@ -45,8 +44,16 @@ class CommandConsole(Console):
 
 
 def styled(template: str, *values: object) -> Text:
-    """`template`, which has rich's markup, with `values` in the places of its braces as plain text."""
-    return Text.from_markup(template.format(*(escape(visible(str(value))) for value in values)), emoji=False)
+    """`template`, which has rich's markup, with `values` in the places of its `{}` as plain text."""
+    text, made, at = Text.from_markup(template, emoji=False), Text(), 0
+    for value in values:
+        place = text.plain.index("{}", at)
+        put = Text(visible(str(value)))
+        for span in text[place : place + 2].spans:
+            put.stylize(span.style)
+        made.append_text(text[at:place]).append_text(put)
+        at = place + 2
+    return made.append_text(text[at:])
 
 
 def line(words: str) -> None:

@@ -70,7 +70,7 @@ def _print(proof: Proof, console: Console) -> None:
             _wrong(check, console)
     console.print()
     for check in proof.checks:
-        console.print(styled(_verdict(check.passed) + "  {:<9} {}", check.name, _words(check)), soft_wrap=True)
+        console.print(styled(_verdict(check.passed) + "  {} {}", f"{check.name:<9}", _words(check)), soft_wrap=True)
     failed = ", ".join(check.name for check in proof.checks if not check.passed)
     result = "[bold green]✓ proved{}[/]" if proof.passed else "[bold red]✗ not proved: {}[/]"
     console.print()

@@ -69,7 +69,7 @@ def this_machine() -> Machine:
     """The one this runs on."""
     found = processor()
     return Machine(
-        processor=" ".join(found.name.split()),
+        processor=printable(" ".join(found.name.split()), 500),
         cores=found.usable_cores,
         system=f"{platform.system()} {platform.machine()}".strip(),
         python=platform.python_version(),

@@ -20,6 +20,7 @@ from tuisim.predict.outlook import Outlook, best_rate, here, missing, priced
 from tuisim.study.spent import Spent
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.foreseen import AppForecast
+from tuisim.tui.plain import PlainText
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.screens.answer import AnswerScreen
 from tuisim.tui.screens.budget import BudgetScreen
@@ -66,7 +67,7 @@ PAGE_BINDINGS: tuple[Binding, ...] = (
 """The same keys on every screen; a narrow line of keys leaves them to the help."""
 
 
-class Paged(FailingQuietly):
+class Paged(PlainText, FailingQuietly):
     """An app whose screens can be covered by a page about their configuration."""
 
     worker: RunWorker | None = None

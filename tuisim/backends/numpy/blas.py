@@ -17,7 +17,7 @@ import numpy as np
 
 from tuisim import threads as system
 from tuisim.backends.limits import Limit, Restore
-from tuisim.errors import RunError
+from tuisim.errors import RunError, printable
 
 SLOWING = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
 """Environment variables that pin a kernel, and so may keep it below what the processor has."""
@@ -52,7 +52,7 @@ def pools() -> Any:
 
 @cache
 def blas() -> Blas:
-    pinned = next((f"{name}={os.environ[name]}" for name in SLOWING if os.environ.get(name)), None)
+    pinned = next((f"{name}={printable(os.environ[name])}" for name in SLOWING if os.environ.get(name)), None)
     controller = pools()
     for pool in controller.info() if controller is not None else ():
         if pool.get("user_api") == "blas":

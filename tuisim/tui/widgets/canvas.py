@@ -15,6 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tuisim.errors import visible
 from tuisim.tui.widgets.lines import BLANK, Line, Tone, width_of
 
 
@@ -109,6 +110,7 @@ class Canvas(Widget):
 
     def _strip(self, line: Line) -> Strip:
         """A line as wide as the canvas."""
+        line = tuple([(visible(characters), tone) for characters, tone in line])
         segments = [Segment(characters, self._look(tone)) for characters, tone in line if characters]
         taken = width_of(line)
         if taken < self._width:
