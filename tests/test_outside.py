@@ -253,11 +253,12 @@ async def test_a_screenshot_says_where_it_is_or_why_it_is_not(home, tmp_path, mo
     monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError("none")))
     monkeypatch.setenv("HOME", str(tmp_path) if home is None else home)
     app = TuisimApp()
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.pause()
         app.deliver_screenshot()
         monkeypatch.setattr("tuisim.tui.plain._downloads", lambda: Path(os.devnull))
         app.deliver_screenshot()
+        await pilot.pause()
         saved, refused = app._notifications
     assert (saved.title, refused.title) == ("screenshot saved", "the screenshot was not saved")
     assert steers(saved.message + refused.message) == []

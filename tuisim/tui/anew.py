@@ -9,12 +9,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError
 
 _VARIABLE = "TUISIM_FORM"
 """Carries the form's configuration from one process to the next, as JSON."""
+_START = "import sys; sys.path.append(sys.argv.pop()); from tuisim.__main__ import main; sys.exit(main())"
+"""Not `-m`, which would take modules from the folder that the app was started in; what is not installed is found where it was."""
 
 
 def start(config: RunConfig | None) -> int:
@@ -22,7 +25,7 @@ def start(config: RunConfig | None) -> int:
     environment = dict(os.environ)
     if config is not None:
         environment[_VARIABLE] = json.dumps(config.to_dict())
-    command = [sys.executable, "-m", "tuisim"]
+    command = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[2])]
     if os.name == "posix":
         sys.stdout.flush()
         sys.stderr.flush()
