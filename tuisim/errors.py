@@ -153,17 +153,26 @@ def visible(text: str, kept: str = "") -> str:
 
 def printable(value: object, limit: int = 60) -> str:
     """`value` as at most `limit` visible characters, so that no file name or cell can send control codes to a terminal."""
-    text = visible(value if isinstance(value, str) else _represented(value))
+    text = visible(value if isinstance(value, str) else _written(value, 0))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _represented(value: object) -> str:
+def _written(value: object, depth: int) -> str:
+    """A value that is no text as a file or a script has it: a date as a date, what has no such form by its kind."""
+    if isinstance(value, list | tuple | dict) and depth > 2:
+        return "…"
+    if isinstance(value, list | tuple):
+        inside = ", ".join(_written(one, depth + 1) for one in value[:60])
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key}: {_written(one, depth + 1)}" for key, one in list(value.items())[:60])
+        return "{" + inside + "}"
+    if isinstance(value, date | time):
+        return str(value)
     try:
-        return value.isoformat() if isinstance(value, date | time) else repr(value)
+        return repr(value) if isinstance(value, str | bytes | int | float | complex | None) else type(value).__name__
     except ValueError:  # Python writes no integer of more than some thousand digits
         return "a number of thousands of digits"
-    except RecursionError:
-        return "values nested too deeply"
 
 
 def nearest(name: str, names: Sequence[str]) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from cyclopts import App, CycloptsError
 
@@ -35,8 +36,13 @@ def main(arguments: Sequence[str]) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us: nobody wants to hear
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    return answered(partial(app, list(arguments), exit_on_error=False, print_error=False, result_action="return_value"))
+
+
+def answered(command: Callable[[], object]) -> int:
+    """The exit code of a command, whatever it raises said in lines on stderr."""
     try:
-        code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        code = command()
         sys.stdout.flush()
     except CycloptsError as error:
         return _say(" ".join(str(error).split()), ExitCode.BAD_CONFIGURATION)

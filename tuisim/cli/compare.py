@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tuisim import units
 from tuisim.cli.console import CommandConsole, styled
-from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
 from tuisim.measure.ceiling import share_text
@@ -32,13 +32,13 @@ def compare(
     backends: Annotated[
         str, Parameter(help="Two or more, with commas; numpy@2 is NumPy on two threads, numpy@all on 1, 2, 4 … of them")
     ] = DEFAULT,
-    seconds: Annotated[float, Parameter(help="For all rounds together")] = SECONDS,
+    seconds: Annotated[str, Parameter(help="For all rounds together: 10, 2min")] = f"{SECONDS:g}",
     json_: Json = False,
 ) -> int:
     """Compare backends or thread counts on one network: speed, what happens once, and whether they compute the same."""
-    entered = entries(backends)
+    entered, time = entries(backends), length(seconds)
     with ProgressLine() as line:
-        found = run_comparison(resolve(layers, options, config), entered, seconds, lambda all_: line.show(_progress(all_)))
+        found = run_comparison(resolve(layers, options, config), entered, time, lambda all_: line.show(_progress(all_)))
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:

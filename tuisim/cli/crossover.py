@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tuisim import units
 from tuisim.cli.console import CommandConsole
-from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable, visible
 from tuisim.study.contenders import entries
@@ -36,7 +36,9 @@ def crossover(
     backends: Annotated[
         str | None, Parameter(help="Two, with a comma, such as numpy,scalar or numpy@1,numpy@2; else the fastest two here")
     ] = None,
-    seconds: Annotated[float, Parameter(help="For the whole sweep; sizes that do not fit are left blank")] = SECONDS,
+    seconds: Annotated[
+        str, Parameter(help="For the whole sweep, 30 or 5min; sizes that do not fit are left blank")
+    ] = f"{SECONDS:g}",
     widths: Annotated[str, Parameter(help="Units of every layer, with commas")] = ",".join(map(str, WIDTHS)),
     batches: Annotated[str, Parameter(help="Examples per step, with commas")] = ",".join(map(str, BATCHES)),
     json_: Json = False,
@@ -47,9 +49,9 @@ def crossover(
         raise ConfigError([Mistake("csv", "--json --csv", "ask for one of them")])
     entered = duels()[0] if backends is None else entries(backends)
     chosen = resolve(LAYERS if layers is None and config is None else layers, options, config)
-    sizes = _sizes("widths", widths), _sizes("batches", batches)
+    sizes, time = (_sizes("widths", widths), _sizes("batches", batches)), length(seconds)
     with ProgressLine() as line:
-        found = run_sweep(chosen, entered, seconds, *sizes, lambda sweeping: line.show(_progress(sweeping)))
+        found = run_sweep(chosen, entered, time, *sizes, lambda sweeping: line.show(_progress(sweeping)))
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     elif csv:

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from tuisim.config import COUNTS, OPTIONAL, REALS, RunConfig
 from tuisim.configfile import from_mapping, read_toml
 from tuisim.errors import ConfigError, Mistake, printable
-from tuisim.units import parse_count
+from tuisim.units import parse_count, parse_duration
 
 
 def _help_texts() -> dict[str, str]:
@@ -80,6 +80,14 @@ def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
     if mistakes:
         raise ConfigError(mistakes)
     return resolved
+
+
+def length(seconds: str) -> float:
+    """Seconds of the option of that name. Raises ConfigError."""
+    try:
+        return parse_duration(seconds)
+    except ValueError as error:
+        raise ConfigError([Mistake("seconds", seconds, str(error))]) from None
 
 
 def _value(name: str, text: Any) -> Any:
