@@ -1,0 +1,96 @@
+"""What is said when something fails: one line in words, without the name of a class; the traceback for whoever asks."""
+
+import ast
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+import tuisim.cli
+from tuisim import __main__ as program
+from tuisim.cli.app import answered
+from tuisim.errors import OUT_OF_MEMORY, ConfigError, DataError, ExitCode, Mistake, printable, said, words
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (DataError("data.csv: no such file"), "data.csv: no such file"),
+        (MemoryError("Unable to allocate 3 GiB"), OUT_OF_MEMORY),
+        (PermissionError(13, "Permission denied", "a\x1b.csv"), "a\\x1b.csv: Permission denied"),
+        (OSError("only 3 of 9 bytes could be written"), "only 3 of 9 bytes could be written"),
+        (ImportError("libfast.so.1: cannot open shared object file"), "libfast.so.1: cannot open shared object file"),
+        (ValueError("bad\nand more"), "an unexpected fault: bad"),
+        (RuntimeError("numpy.linalg.LinAlgError: singular"), "an unexpected fault: singular"),
+        (TypeError("'NoneType' object is not iterable"), "an unexpected fault in tuisim or in a library that it uses"),
+        (KeyError("layers"), "an unexpected fault in tuisim or in a library that it uses"),
+        (ZeroDivisionError(), "an unexpected fault in tuisim or in a library that it uses"),
+        (AttributeError("<thing object at 0x7f> has no name"), "an unexpected fault in tuisim or in a library that it uses"),
+    ],
+)
+def test_an_error_in_words(error, expected):
+    assert words(error) == expected
+
+
+def test_what_a_library_says_is_its_first_line_that_has_words():
+    assert said("\n=====\n  ImportError: it is broken.\nmore") == "it is broken."
+    assert said("cudaErrorNoDevice: none") == "cudaErrorNoDevice: none"
+    assert said("") == said("\n \n") == ""
+
+
+def test_values_are_shown_as_people_write_them():
+    import datetime
+
+    assert printable(datetime.date(2020, 1, 2)) == "2020-01-02"
+    assert printable([1, "a", {"b": [[[1]]]}]) == "[1, 'a', {b: […]}]"
+    assert printable(object()) == "object"
+    assert str(Mistake("epochs", datetime.time(7, 32), "a number")) == "epochs = 07:32:00: a number"
+    assert str(ConfigError([Mistake("seed", {1, 2}, "a number")])) == "seed = set: a number"
+
+
+def test_a_fault_in_a_command_is_one_line_and_a_traceback_where_it_is_asked_for(capsys, monkeypatch):
+    def broken() -> int:
+        raise ZeroDivisionError("nobody thought of this")
+
+    for value in ("", "0"):
+        monkeypatch.setenv("TUISIM_DEBUG", value)
+        assert answered(broken) == ExitCode.RUN_FAILED
+        line = "tuisim: an unexpected fault: nobody thought of this (TUISIM_DEBUG=1 shows where)\n"
+        assert capsys.readouterr().err == line
+    monkeypatch.setenv("TUISIM_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        answered(broken)
+
+
+def test_a_fault_before_any_command_is_one_line_too(capsys, monkeypatch):
+    monkeypatch.setattr(program, "_run", lambda _: (_ for _ in ()).throw(ModuleNotFoundError("No module named 'textual'")))
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    assert program.main() == ExitCode.RUN_FAILED
+    assert capsys.readouterr().err == "tuisim: No module named 'textual' (TUISIM_DEBUG=1 shows where)\n"
+
+
+def test_a_librarys_warning_is_one_line():
+    pytest.importorskip("numba")
+    result = subprocess.run(
+        [sys.executable, "-m", "tuisim", "run", "5-4-3", "--epochs", "1", "--examples", "64", "--backend", "numba"],
+        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"NUMBA_NUM_THREADS": "\x1bx"},
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert result.stderr.startswith("tuisim: Environment variable 'NUMBA_NUM_THREADS'")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.strip().isprintable()
+
+
+def test_nothing_but_the_console_prints():
+    """Commands print JSON, or through the console; what is written over on a terminal is made visible there."""
+    printing = []
+    for path in Path(tuisim.cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                what = ast.unparse(node.args[0])
+                if not what.startswith("json.dumps(") and "visible(" not in what:
+                    printing.append(f"{path.name}: {what}")
+    assert printing == []
