@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tuisim.backends.cupy import card as cupy_card
+from tuisim.data.reading import writable
 from tuisim.errors import DataError
 from tuisim.predict import cards, outlook
 from tuisim.predict.law_words import no_runs
 from tuisim.store.folder import closed, folder, needed
 from tuisim.store.runs import Kept, runs
+from tuisim.tui.app import TuisimApp
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX homes")
 
@@ -79,20 +82,16 @@ def none(*_):
     raise KeyError("uid not found")
 
 pwd.getpwuid = pwd.getpwnam = none
-from tuisim.backends.numba import compiler
-compiler.writable = lambda _: False  # the program's own folder is the system's
 from tuisim.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "rel", "XDG_CACHE_HOME": "rel"}])
-def test_training_needs_no_home_and_leaves_nothing_behind(backend, home, tmp_path):
-    pytest.importorskip(backend)
+def test_training_needs_no_home_and_leaves_nothing_behind(home, tmp_path):
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")}
     result = subprocess.run(
-        [sys.executable, "-P", "-c", CHILD, "run", "5-4-3", "--epochs", "1", "--examples", "100", "--backend", backend],
+        [sys.executable, "-P", "-c", CHILD, "run", "5-4-3", "--epochs", "1", "--examples", "100"],
         check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=kept | home,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -100,3 +99,34 @@ def test_training_needs_no_home_and_leaves_nothing_behind(backend, home, tmp_pat
     assert len(result.stderr.splitlines()) == 1
     assert "TUISIM_HOME" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_compilers_make_no_folder_called_tilde(homeless, monkeypatch):
+    """They would keep their code below `~` of the folder that the program is started in."""
+    compiler = pytest.importorskip("tuisim.backends.numba.compiler")
+    for name in ("NUMBA_CACHE_DIR", "CUPY_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(compiler, "writable", lambda _: False)  # the program's own folder is the system's
+    known = os.path.isabs(os.path.expanduser("~"))
+    assert compiler._has_folder() is known
+    assert cupy_card._has_folder() is (known and writable(Path.home()))
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(homeless / "cupy"))
+    assert cupy_card._has_folder()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(homeless / "numba"))
+    assert compiler._has_folder()
+    assert list(homeless.iterdir()) == []
+
+
+async def test_the_apps_pages_say_why_nothing_is_kept(homeless):
+    app = TuisimApp()
+    async with app.run_test(size=(140, 40), notifications=True) as pilot:
+        for key in ("f9", "f12"):
+            await pilot.press(key)
+            await pilot.pause()
+            shown = " ".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+            assert "TUISIM_HOME" in shown
+            await pilot.press("escape")
+        for _ in range(2):
+            app.post_message(app.NotKept(closed()))
+        await pilot.pause()
+        assert [notice.title for notice in app._notifications] == ["this run was not kept"], "once"
