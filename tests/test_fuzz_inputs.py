@@ -137,7 +137,7 @@ def judged(capsys: pytest.CaptureFixture[str], given: str, command: Callable[[],
         if (
             code == ExitCode.BAD_CONFIGURATION
             and name
-            and not {name, name.replace("-", "_")} & set(re.findall(r"[a-z_-]+", said.err))
+            and not {name, name.replace("-", "_")} & set(re.findall(r"[a-z0-9_-]+", said.err))
         ):
             faults.append(f"does not name {name}: {said.err!r:.300}")
     if found := PYTHONIC.search(said.err):

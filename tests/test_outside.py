@@ -129,6 +129,7 @@ def test_runs_that_were_kept(said, home):
 def test_variables(said, home, monkeypatch):
     for name in ("OPENBLAS_CORETYPE", "NUMBA_DISABLE_JIT", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NPY_DISABLE_CPU_FEATURES"):
         monkeypatch.setenv(name, TEXT.replace(os.fsdecode(b"\xff\xfe"), ""))
+    monkeypatch.setattr("tuisim.backends.registry._found", {})
     blas.cache_clear()
     try:
         said("run", "5-4-3", "--epochs", "1", "--examples", "100", shown="OPENBLAS_CORETYPE=\\x1b[31mred")
