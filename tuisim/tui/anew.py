@@ -18,6 +18,7 @@ _VARIABLE = "TUISIM_FORM"
 """Carries the form's configuration from one process to the next, as JSON."""
 _START = "import sys; sys.path.append(sys.argv.pop()); from tuisim.__main__ import main; sys.exit(main())"
 """Not `-m`, which would take modules from the folder that the app was started in; what is not installed is found where it was."""
+_FOUND = str(Path(__file__).parents[2])
 
 
 def start(config: RunConfig | None) -> int:
@@ -25,7 +26,7 @@ def start(config: RunConfig | None) -> int:
     environment = dict(os.environ)
     if config is not None:
         environment[_VARIABLE] = json.dumps(config.to_dict())
-    command = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[2])]
+    command = [sys.executable, "-P", "-c", _START, _FOUND]
     if os.name == "posix":
         sys.stdout.flush()
         sys.stderr.flush()
