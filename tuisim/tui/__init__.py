@@ -39,13 +39,17 @@ def run_app(config: RunConfig | None = None) -> int:
     if wrong := environment.mistakes():
         print(*(f"tuisim: {mistake}" for mistake in wrong), sep="\n", file=sys.stderr)
         return ExitCode.BAD_CONFIGURATION
-    from tuisim.tui import anew
-    from tuisim.tui.app import TuisimApp
-    from tuisim.tui.failure import failure_line
-    from tuisim.tui.forecast import Forecast
+    from tuisim.tui.signals import Signals
 
-    app = TuisimApp(anew.handed_down() if config is None else config, forecast=Forecast)
-    app.run()
+    with Signals() as signals:
+        from tuisim.tui import anew
+        from tuisim.tui.app import TuisimApp
+        from tuisim.tui.failure import failure_line
+        from tuisim.tui.forecast import Forecast
+
+        app = TuisimApp(anew.handed_down() if config is None else config, forecast=Forecast, signals=signals)
+        signals.ask = app.leave_soon
+        app.run()
     for one in (app.worker, app.keeping):
         if one is not None:
             one.join(JOIN_SECONDS)

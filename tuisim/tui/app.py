@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -78,12 +79,18 @@ class TuisimApp(Paged):
         config: RunConfig | None = None,
         worker_factory: Callable[[RunConfig], AppWorker] = Worker,
         forecast: Callable[[Callable[[], bool]], AppForecast] | None = None,
+        signals: Signals | None = None,
     ) -> None:
-        """`forecast` is told how to ask whether a training is at work; without one nothing is predicted, and no run is kept."""
+        """`forecast` is told how to ask whether a training is at work; without one nothing is predicted, and no run is kept.
+
+        `signals` has the terminal restored by force if the app is asked to end and does not.
+        """
         super().__init__(driver_class=terminal_driver())
         self._first = config
         self._make_worker = worker_factory
-        self._signals: Signals | None = None
+        self._signals = signals
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._asked_to_leave: int | None = None
         self.worker: AppWorker | None = None
         self.forecast = None if forecast is None else forecast(super().training)
         self.keeping: Keeping | None = None
@@ -107,11 +114,13 @@ class TuisimApp(Paged):
         """Colours for phases, series and health in themes that know nothing of them."""
         return DARK_MEANINGS if self.current_theme.dark else LIGHT_MEANINGS
 
+    def on_load(self) -> None:
+        """The terminal has not been touched yet: whoever has asked by now is obeyed without it."""
+        self._own_loop = asyncio.get_running_loop()
+        if self._asked_to_leave is not None:
+            self._leave(self._asked_to_leave)
+
     def on_mount(self) -> None:
-        if not self.is_headless and not self.is_web:
-            loop, before = asyncio.get_running_loop(), getattr(self._driver, "attrs_before", None)
-            self._signals = Signals(lambda code: loop.call_soon_threadsafe(self._leave, code), before)
-            self._signals.install()
         if self.forecast is not None:
             self.forecast.start()
         self.push_screen(SetupScreen(self._first, forecast=self.forecast))
@@ -119,8 +128,6 @@ class TuisimApp(Paged):
     def on_unmount(self) -> None:
         if self.forecast is not None:
             self.forecast.stop()
-        if self._signals is not None:
-            self._signals.remove()
 
     def on_resize(self, event: events.Resize) -> None:
         if too_small(event.size) and not isinstance(self.screen, SmallScreen):
@@ -193,7 +200,17 @@ class TuisimApp(Paged):
             self.anew = True
             self._leave(ExitCode.DONE)
 
+    def leave_soon(self, code: int) -> None:
+        """End with this exit code; may be called from any thread, before the app runs, while it starts and while it ends."""
+        self._asked_to_leave = code
+        if self._own_loop is not None:
+            with suppress(RuntimeError):  # it has ended
+                self._own_loop.call_soon_threadsafe(self._leave, code)
+
     def _leave(self, code: int) -> None:
+        self.deaf = True
+        if self._signals is not None:
+            self._signals.leaving(int(code))
         if self.worker is not None:
             self.worker.stop("the app was left")
         self.exit(return_code=int(code))

@@ -1,27 +1,53 @@
-"""A terminal driver that outlives bad input: bytes that are no UTF-8, impossible sizes, impossible code points.
+"""A terminal driver that outlives what is sent to it: bad input, floods, and stop and continue signals at any moment.
 
-It does not know what the input means; it only starts reading afresh where Textual's own reader would end the app.
+It does not know what the input means. What it uses of Textual's Linux driver is listed in `textual_compat`.
 """
 
 from __future__ import annotations
 
+import os
+import selectors
+import signal
 import sys
+from codecs import getincrementaldecoder
+from time import monotonic
+from typing import Any
+from weakref import WeakSet
 
 from textual import constants
 from textual.driver import Driver
+from textual.events import InputEvent, Key, Paste
+from textual.message import Message
+
+from tuisim.tui.intake import Intake
+from tuisim.tui.textual_compat import QUIT_KEY, Guard
 
 MAX_INPUT_ERRORS = 10_000
 """Unreadable bursts after which the terminal is taken for broken and the app ends."""
+MAX_WAITING = 1_000
+"""Keys, mouse events and pastes that may wait to be handled; more are dropped, except the quit key."""
 
 
 def terminal_driver() -> type[Driver] | None:
-    """The driver to use here; none: Textual's choice (Windows, a browser, one named by TEXTUAL_DRIVER)."""
+    """The driver to use here; None for Textual's choice (Windows, a browser, one named by TEXTUAL_DRIVER)."""
     if sys.platform == "win32" or constants.DRIVER is not None:
         return None
     from textual.drivers.linux_driver import LinuxDriver
 
     class SafeDriver(LinuxDriver):
-        """Reads on with a fresh parser and decoder after input that the last ones choked on."""
+        """Reads within bounds, goes on after input that cannot be read, and stops and continues on the event loop."""
+
+        def __init__(self, app: Any, **options: Any) -> None:
+            super().__init__(app, **options)
+            self._waiting: WeakSet[Message] = WeakSet()
+            self._suspended = False
+            self._stop_asked = False
+            # Textual's own handlers write to the terminal wherever they interrupt the program, and take any continue signal
+            # for the end of a stop: raw mode would become the mode to restore.
+            signal.signal(signal.SIGTSTP, self._stop_signalled)
+            signal.signal(signal.SIGCONT, self._continue_signalled)
+
+        # ── input ──
 
         def _run_input_thread(self) -> None:
             errors = 0
@@ -38,5 +64,69 @@ def terminal_driver() -> type[Driver] | None:
                     if errors >= MAX_INPUT_ERRORS:
                         self._app.call_later(self._app.panic, f"the terminal sends nothing readable: {error}")
                         return
+
+        def run_input_thread(self) -> None:
+            """Read and dispatch until the driver stops, with a fresh parser and decoder."""
+            intake = Intake()
+            decode = getincrementaldecoder("utf-8")("replace").decode
+            with selectors.SelectSelector() as selector:
+                selector.register(self.fileno, selectors.EVENT_READ)
+                while not self.exit_event.is_set():
+                    if selector.select(intake.wait):
+                        if not (data := os.read(self.fileno, 4096)):
+                            self.exit_event.wait(0.1)
+                        self._dispatch(intake.feed(decode(data), monotonic()))
+                    else:
+                        self._dispatch(intake.tick(monotonic()))
+
+        def _dispatch(self, messages: list[Message]) -> None:
+            for message in messages:
+                if isinstance(message, InputEvent | Paste):
+                    if isinstance(message, Key) and message.key == QUIT_KEY:
+                        if isinstance(self._app, Guard):
+                            self._app.deaf = True  # what was sent before it is not waited for
+                    elif len(self._waiting) >= MAX_WAITING:
+                        continue
+                    self._waiting.add(message)
+                self.process_message(message)
+
+        # ── stop and continue ──
+
+        def _stop_signalled(self, *_: object) -> None:
+            self._stop_asked = True
+            self._loop.call_soon_threadsafe(self._stop)
+
+        def _continue_signalled(self, *_: object) -> None:
+            self._stop_asked = False  # as the system does it: a continue signal cancels a stop that has not happened yet
+            self._loop.call_soon_threadsafe(self._continue)
+
+        def _stop(self) -> None:
+            """Leave the terminal and stop the process, unless it was continued meanwhile."""
+            if not self._stop_asked:
+                return
+            if self._runs and self._auto_restart and not self._suspended:
+                self._suspended = True
+                self.suspend_application_mode()
+            if self._stop_asked:
+                self._stop_asked = False
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+        def _continue(self) -> None:
+            """Take the terminal again; whoever stopped the process without a word may have changed it meanwhile."""
+            if not (self._runs and self._auto_restart):
+                return
+            if not self._suspended:
+                self.suspend_application_mode()
+            self._must_signal_resume = True
+            self.resume_application_mode()
+            # In the background the terminal is not to be had; the next continue signal tries again.
+            self._suspended = self._key_thread is None or not self._key_thread.is_alive()
+            if not self._suspended:
+                self._app.refresh(layout=True)
+
+        @property
+        def _runs(self) -> bool:
+            """Between the start and the end of the full screen."""
+            return self._app.is_running and self._writer_thread is not None
 
     return SafeDriver

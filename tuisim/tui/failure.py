@@ -1,25 +1,86 @@
-"""An app that ends on its own mistakes with one readable line; TUISIM_DEBUG=1 shows the traceback instead.
+"""An app that outlives the faults of its widgets, and ends on one at its start with one readable line.
 
-It knows nothing of what went wrong: whatever reached the top of Textual is a failure here.
+A fault after the first screen stands is written to a log, told in a notice, and the page is drawn again; whatever trains
+goes on. TUISIM_DEBUG=1 ends the app with the traceback instead. It knows nothing of what went wrong.
 """
 
 from __future__ import annotations
 
-from textual.app import App
+import traceback
+from typing import Any
 
-from tuisim.errors import TuisimError, debugging, fault, printable
+from textual.app import ScreenError
+from textual.driver import Driver
+from textual.screen import Screen
+
+from tuisim.errors import DataError, TuisimError, debugging, fault, printable
+from tuisim.store import faults
+from tuisim.tui.textual_compat import Guard, active_message_pump, guard_messages
+
+MAX_LOGGED = 50
+"""Different faults of one process that are written to the log; one that repeats is written once."""
 
 
-class FailingQuietly(App[None]):
-    """Keeps the first exception that ends it, and prints none of Textual's tracebacks."""
+class FailingQuietly(Guard):
+    """Survives faults once a screen stands; keeps the one that ends it, and prints none of Textual's tracebacks."""
 
-    failure: Exception | None = None
-    """What ended the app, if anything did."""
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class)
+        guard_messages()
+        self.failure: Exception | None = None
+        """What ended the app, if anything did."""
+        self._recorded: set[tuple[object, ...]] = set()
+
+    def survives(self, error: Exception) -> bool:
+        if self.exiting:
+            # Screens that are closed while they are being built miss what they have not got yet.
+            self._record(error)
+            return True
+        if debugging() or not any(screen.is_mounted for screen in self._screens):
+            return False
+        if self.is_headless and self._exception is None:
+            self._exception = error  # a test that did not mean it fails
+        where = self._record(error)
+        if where:
+            words = f"everything else goes on; {where}"
+            self.notify(words, title="a part of this page failed", severity="error", timeout=10, markup=False)
+            self.call_later(self.refresh, layout=True)
+        failed = active_message_pump.get(None)
+        if isinstance(failed, Screen) and not failed.is_mounted:
+            self.call_later(self._abandon, failed)
+        return True
+
+    @property
+    def _screens(self) -> list[Screen[Any]]:
+        """Ours; Textual's own empty one lies beneath them."""
+        try:
+            return self.screen_stack[1:]
+        except (KeyError, ScreenError):  # there is not even that yet
+            return []
+
+    def _abandon(self, screen: Screen[Any]) -> None:
+        """Take a page away that could not be built; nothing on it would answer a key."""
+        if self.screen is screen and len(self._screens) > 1:
+            self.pop_screen()
 
     def _handle_exception(self, error: Exception) -> None:
+        if self.survives(error):
+            return
         if self.failure is None:
             self.failure = error
         super()._handle_exception(error)
+
+    def _record(self, error: Exception) -> str:
+        """Write `error` to the log; where to find it in words, empty for one that is known already."""
+        place = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:]]
+        kind = (type(error), *place)
+        if kind in self._recorded or len(self._recorded) >= MAX_LOGGED:
+            return ""
+        self._recorded.add(kind)
+        try:
+            return f"see {printable(str(faults.record(error)), 200)}"
+        except DataError as unwritable:
+            return f"its log: {printable(str(unwritable), 200)}"
 
     def _fatal_error(self) -> None:
         # Textual would format a traceback with every local variable here, which nobody asked to see.

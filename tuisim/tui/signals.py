@@ -1,4 +1,4 @@
-"""Signals from outside: ask the app to end, and restore the terminal by force where it does not answer.
+"""Signals from outside: ask the app to end, and restore the terminal by force if it does not.
 
 It knows terminals and signals, and nothing of runs or screens.
 """
@@ -11,11 +11,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from queue import Empty, SimpleQueue
+from time import monotonic
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
 
 PATIENCE = 1.5
-"""Seconds the app has to end by itself before the terminal is restored without it."""
+"""Seconds the app has to end by itself after a signal before the terminal is restored without it."""
+LEAVE_PATIENCE = 5.0
+"""The same after a key: nobody outside is waiting, and a busy machine takes its time to close screens."""
 
 # Mouse, focus and paste reporting off, keyboard protocol popped, line wrap on, main screen, cursor shown.
 RESTORE = b"\x1b[?1003l\x1b[?1000l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[<u\x1b[?7h\x1b[?1049l\x1b[?25h"
@@ -25,48 +29,84 @@ _NAMES = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 
 
 class Signals:
-    """Handlers for the signals that end a program, from `install` to `remove`.
+    """Handlers for the signals that end a program, for `with`; they stand before the terminal is touched.
 
-    The first signal calls `ask` with the exit code (128 + its number); a second one, or no end within PATIENCE, ends the
-    process at once with that code. A plain handler and a thread of its own, because the event loop stands still while a
-    stalled terminal takes no output.
+    Until `ask` is set there is nothing to restore, and a signal ends the process at once. Then the first signal calls `ask`
+    with the exit code (128 + its number); a second one, or no end within PATIENCE, ends the process at once with that code.
+
+    A handler may interrupt the main thread anywhere, even inside a lock that the answer would need, and the event loop stands
+    still while a stalled terminal takes no output; so a handler only passes the number on to a thread that waits for it.
     """
 
-    def __init__(self, ask: Callable[[int], object], terminal_before: list[Any] | None) -> None:
-        self._ask = ask
-        self._terminal_before = terminal_before
+    def __init__(self) -> None:
+        self.ask: Callable[[int], object] | None = None
+        """Ends the app with an exit code; called on a thread of its own."""
+        self._terminal_before: list[Any] | None = None
         self._previous: dict[int, Any] = {}
-        self._asked = False
+        self._news: SimpleQueue[tuple[int, bool] | None] = SimpleQueue()  # its `put` may interrupt itself
+        self._watcher = threading.Thread(target=self._watch, name="tuisim-signals", daemon=True)
 
-    def install(self) -> None:
+    def __enter__(self) -> Signals:
         """Take the signals over; only the main thread may, elsewhere nothing is done."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for name in _NAMES:
-            number = getattr(signal, name, None)
-            if number is not None:
-                self._previous[number] = signal.signal(number, self._handle)
+        self._terminal_before = terminal_modes()
+        if threading.current_thread() is threading.main_thread():
+            self._watcher.start()
+            for name in _NAMES:
+                number = getattr(signal, name, None)
+                if number is not None:
+                    self._previous[number] = signal.signal(number, self._handle)
+        return self
 
-    def remove(self) -> None:
-        """Give the signals back, unless one is being obeyed: then its deadline still holds."""
-        if not self._asked:
-            for number, handler in self._previous.items():
-                signal.signal(number, handler)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Give the signals back: the app has ended and its terminal is restored."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
         self._previous.clear()
+        self._news.put(None)
+
+    def leaving(self, code: int) -> None:
+        """Give the app LEAVE_PATIENCE to end by itself with `code`."""
+        self._news.put((code, False))
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        code = 128 + number
-        if self._asked:
-            self._end(code)
-        self._asked = True
-        deadline = threading.Timer(PATIENCE, self._end, (code,))
-        deadline.daemon = True
-        deadline.start()
-        self._ask(code)
+        self._news.put((128 + number, True))
 
-    def _end(self, code: int) -> None:
-        restore_terminal(self._terminal_before)
+    def _watch(self) -> None:
+        asked = False  # by a signal
+        code, deadline = 0, None
+        while True:
+            try:
+                news = self._news.get(timeout=None if deadline is None else max(0.0, deadline - monotonic()))
+            except Empty:
+                self._end(code)
+            if news is None:
+                return
+            number, signalled = news
+            if signalled and (asked or self.ask is None):
+                self._end(number)
+            if signalled or deadline is None:
+                code = number
+                deadline = monotonic() + (PATIENCE if signalled else LEAVE_PATIENCE)
+            if signalled and self.ask is not None:
+                asked = True
+                self.ask(code)
+
+    def _end(self, code: int) -> NoReturn:
+        if self.ask is not None:
+            restore_terminal(self._terminal_before)
         os._exit(code)
+
+
+def terminal_modes() -> list[Any] | None:
+    """The line discipline as it is now; None where there is no terminal."""
+    if sys.platform == "win32" or sys.__stdin__ is None:
+        return None
+    import termios
+
+    try:
+        return termios.tcgetattr(sys.__stdin__.fileno())
+    except (OSError, ValueError, termios.error):
+        return None
 
 
 def restore_terminal(before: list[Any] | None) -> None:
