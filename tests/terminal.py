@@ -30,6 +30,10 @@ _UNKNOWN_TO_PYTE = re.compile(
 )
 
 
+# Alternate screen, mouse, focus and paste reporting.
+_MODES = (b"1049", b"1000", b"1003", b"1004", b"1006", b"1015", b"2004")
+
+
 class Terminal:
     """`command` in a pseudo-terminal of `columns` × `rows`; `with` ends it whatever happens."""
 
@@ -65,6 +69,14 @@ class Terminal:
     @property
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def left_on(self) -> list[str]:
+        """What the program has changed of the terminal and not set back: private modes, line discipline, cursor."""
+        last = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", bytes(self.raw)))
+        left = [f"mode {number.decode()}" for number in _MODES if last.get(number) == b"h"]
+        if last.get(b"25") == b"l":
+            left.append("cursor hidden")
+        return left if self.current_modes() == self.modes else [*left, "line discipline"]
 
     def current_modes(self) -> list[object]:
         return termios.tcgetattr(self._fd)

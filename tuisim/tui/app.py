@@ -202,7 +202,7 @@ class TuisimApp(Paged):
 
     def leave_soon(self, code: int) -> None:
         """End with this exit code; may be called from any thread, before the app runs, while it starts and while it ends."""
-        self._asked_to_leave = code
+        self._asked_to_leave, self.deaf = code, True
         if self._own_loop is not None:
             with suppress(RuntimeError):  # it has ended
                 self._own_loop.call_soon_threadsafe(self._leave, code)

@@ -75,7 +75,8 @@ def terminal_driver() -> type[Driver] | None:
                     if selector.select(intake.wait):
                         if not (data := os.read(self.fileno, 4096)):
                             self.exit_event.wait(0.1)
-                        self._dispatch(intake.feed(decode(data), monotonic()))
+                        take = intake.skip if len(self._waiting) >= MAX_WAITING else intake.feed
+                        self._dispatch(take(decode(data), monotonic()))
                     else:
                         self._dispatch(intake.tick(monotonic()))
 

@@ -33,6 +33,8 @@ _UNFINISHED = re.compile(r"\x1b(?:\[(?:M.{0,2}|\[|[0-?]*[ -/]*)|O|[\]P_^X])?\Z",
 _PARAMETERS = re.compile(r"[0-?]*[ -/]*")
 _STRING_END = re.compile(r"[\x00-\x1f]")
 _RUN = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{{PASTED_RUN},}}")
+# As a control character, or as terminals with a keyboard protocol send it.
+_QUIT = re.compile(r"\x11|\x1b\[113(?::\d*)*;5(?::1)?(?:;[\d:]*)?u")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -40,6 +42,10 @@ class Intake:
     """A parser with bounds: `feed` what was read and `tick` when nothing was, each with the time in seconds."""
 
     def __init__(self) -> None:
+        self._fed_at = 0.0
+        self._clear()
+
+    def _clear(self) -> None:
         self._parser = XTermParser()
         self._found: list[Message] = []
         self._held = ""
@@ -50,7 +56,13 @@ class Intake:
         """The last characters of a paste, also of one that is too long."""
         self._in_string = False
         self._in_long_sequence = False
-        self._fed_at = 0.0
+
+    def skip(self, text: str, now: float) -> list[Message]:
+        """Drop `text`, which nobody can keep up with, but for the quit key; a paste is fed all the same."""
+        if self._paste is not None:
+            return self.feed(text, now)
+        self._clear()
+        return [Key(QUIT_KEY, "\x11")] if _QUIT.search(text) else []
 
     @property
     def wait(self) -> float:
@@ -149,8 +161,7 @@ class Intake:
 
     def _quits(self) -> bool:
         """Whether the quit key was pressed last, into a paste that has not ended."""
-        events = XTermParser().feed(self._paste_tail + self._held)
-        return any(isinstance(event, Key) and event.key == QUIT_KEY for event in events)
+        return _QUIT.search(self._paste_tail + self._held) is not None
 
     def _skip_string(self, text: str) -> str:
         """Skip a control string up to its end: a bell, ESC and a backslash, or another control character, which is a key."""

@@ -11,12 +11,13 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
 - `Driver._loop`, `Driver._auto_restart`, `LinuxDriver._key_thread`, `LinuxDriver._writer_thread`,
   `LinuxDriver._must_signal_resume`, `LinuxDriver._run_input_thread`: how the driver stops and starts again (see `driver`).
 - `textual._context.active_message_pump`: the widget whose message is being handled.
+- `OptionList._move_page`: page up and down in a list; it fails on a list that has not been laid out yet.
 - `textual._xterm_parser.XTermParser`: turns what the terminal sends into events.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from textual._context import active_app, active_message_pump
 from textual._xterm_parser import XTermParser
@@ -24,8 +25,9 @@ from textual.app import App
 from textual.events import Compose, InputEvent, Key, Mount, Paste
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.widgets import OptionList
 
-__all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "guard_messages"]
+__all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "guard"]
 
 QUIT_KEY = "ctrl+q"
 
@@ -34,7 +36,7 @@ class Guard(App[None]):
     """An app that is asked what to do with a fault in one of its widgets before Textual ends it."""
 
     deaf = False
-    """Set once quitting was asked for: input that is still waiting is dropped."""
+    """Set once quitting was asked for: input that is still waiting, and what widgets say of it, is dropped."""
 
     def survives(self, error: Exception) -> bool:
         """Take note of `error` and return whether the app goes on."""
@@ -53,7 +55,7 @@ async def _guarded(self: MessagePump, message: Message) -> None:
     if not isinstance(app, Guard):
         await _dispatch_message(self, message)
         return
-    if app.deaf and isinstance(message, InputEvent | Paste) and not (isinstance(message, Key) and message.key == QUIT_KEY):
+    if app.deaf and _is_about_input(message):
         return
     try:
         await _dispatch_message(self, message)
@@ -63,7 +65,24 @@ async def _guarded(self: MessagePump, message: Message) -> None:
             raise
 
 
-def guard_messages() -> None:
-    """Have every message of an app that is a `Guard` handled under its eyes; other apps are not affected."""
+def _is_about_input(message: Message) -> bool:
+    """Whether `message` is input other than the quit key, or what a widget has posted; the rest is Textual's own."""
+    if isinstance(message, InputEvent | Paste):
+        return not (isinstance(message, Key) and message.key == QUIT_KEY)
+    return type(message).__module__ not in ("textual.events", "textual.messages")
+
+
+_move_page = OptionList._move_page
+
+
+def _move_page_if_laid_out(self: OptionList, direction: Literal[-1, 1]) -> None:
+    if self.scrollable_content_region:
+        _move_page(self, direction)
+
+
+def guard() -> None:
+    """Have every message of an app that is a `Guard` handled under its eyes, and page keys wait for a layout."""
     pump: Any = MessagePump
     pump._dispatch_message = _guarded
+    options: Any = OptionList
+    options._move_page = _move_page_if_laid_out

@@ -59,6 +59,10 @@ class SetupForm(Vertical):
     class Changed(Message):
         """A text or a choice is not what it was."""
 
+        def can_replace(self, message: Message) -> bool:
+            """Return True for another one: the form is read as it stands, once for all changes so far."""
+            return isinstance(message, SetupForm.Changed)
+
     def __init__(self, presets: Sequence[Preset], absent: Mapping[str, str], backends: Iterable[str]) -> None:
         super().__init__(id="form")
         self._presets = presets

@@ -1,0 +1,1 @@
+"""The long attacks on the app and its files, each bounded in time: `python -m tests.soak`."""
