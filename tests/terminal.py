@@ -78,6 +78,22 @@ class Terminal:
             left.append("cursor hidden")
         return left if self.current_modes() == self.modes else [*left, "line discipline"]
 
+    @property
+    def fd(self) -> int:
+        """The side of the pseudo-terminal that a person sits at."""
+        return self._fd
+
+    def drain(self) -> None:
+        """Take in what a program that has ended had still written."""
+        while select.select([self._fd], [], [], 0.1)[0]:
+            try:
+                data = os.read(self._fd, 1 << 16)
+            except OSError:
+                return
+            if not data:
+                return
+            self.raw += data
+
     def current_modes(self) -> list[object]:
         return termios.tcgetattr(self._fd)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType, TracebackType
+import os
+import sys
+from types import TracebackType
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -17,7 +17,8 @@ from tuisim.cli.console import line as write
 from tuisim.cli.console import note
 from tuisim.cli.foretold import foretell, keep, score_words, with_prediction
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.engine import Control, Event, Snapshot, Summary, Trainer
+from tuisim.cli.training import Training
+from tuisim.engine import Event, Snapshot, Summary, Trainer
 from tuisim.errors import ExitCode, printable
 from tuisim.predict.prediction import Prediction
 from tuisim.units import layers_text
@@ -33,45 +34,52 @@ def run(
     """Train a network and say what it took."""
     trainer = Trainer(resolve(layers, options, config))
     foretold = foretell(trainer.config, trainer.kept_rows)
-    control = Control()
-    with _signals(control) as caught, _ProgressLine() as line:
-        summary = trainer.run(line.show, control, probing=False)
-    not_kept = keep(summary, foretold)
+    line = _ProgressLine()
+    with Training(trainer, line.show, line.say) as training:
+        with line:
+            summary = training.run()
+        if training.cut_short:
+            _end_now(summary, foretold, json_, training.code)
+        assert summary is not None
+        not_kept = keep(summary, foretold)
+        _tell(summary, foretold, json_)
+        if not_kept:
+            note(not_kept)
+        if summary.exit_code is ExitCode.RUN_FAILED:
+            note(f"{summary.ended.value}: {summary.message}")
+        sys.stdout.flush()
+    return int(summary.exit_code) if training.code is None else training.code
+
+
+def _tell(summary: Summary, foretold: Prediction | None, json_: bool) -> None:
     if json_:
         print(json.dumps(with_prediction(summary.to_dict(), summary, foretold)))
     else:
         _print(summary, foretold)
-    if not_kept:
-        note(not_kept)
-    if summary.exit_code is ExitCode.RUN_FAILED:
-        note(f"{summary.ended.value}: {summary.message}")
-    return caught[0] if caught else int(summary.exit_code)
 
 
-@contextmanager
-def _signals(control: Control) -> Iterator[list[int]]:
-    """The first signal asks the run to stop and keeps its summary; the second one ends the program as usual."""
-    caught: list[int] = []
+def _end_now(summary: Summary | None, foretold: Prediction | None, json_: bool, code: int | None) -> NoReturn:
+    """Print what there is and end the process with the thread in it: it may be in compiled code, which nothing interrupts."""
+    if summary is not None:
+        _tell(summary, foretold, json_)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or ExitCode.INTERRUPTED)
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        caught.append(128 + number)
-        control.stop(signal.Signals(number).name, interrupted=True)
-        signal.signal(number, old[number])
 
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    old = {number: signal.signal(number, stop) for number in wanted}
-    try:
-        yield caught
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+class _VisibleCursor(Console):
+    """A console that leaves the cursor where it is seen: whatever ends or stops the program, nobody has to bring it back."""
+
+    def show_cursor(self, show: bool = True) -> bool:
+        return False
 
 
 class _ProgressLine:
     """rich's progress line, on a terminal only."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = _VisibleCursor(stderr=True)
+        self._said = ""
         self._progress: Progress | None = None
 
     def __enter__(self) -> _ProgressLine:
@@ -93,6 +101,13 @@ class _ProgressLine:
         if self._progress is not None:
             self._progress.stop()
 
+    def say(self, words: str) -> None:
+        """Say this at once, and from now on in the place of the epoch."""
+        self._said = words
+        if self._progress is not None:
+            self._progress.update(self._task, description=words)
+            self._progress.refresh()
+
     def show(self, item: Event | Snapshot) -> None:
         if self._progress is None or not isinstance(item, Snapshot):
             return
@@ -101,7 +116,7 @@ class _ProgressLine:
         speed = f" · {units.si(rate)} examples/s" if rate is not None else ""
         self._progress.update(
             self._task,
-            description=f"epoch {item.epoch:,}",
+            description=self._said or f"epoch {item.epoch:,}",
             completed=item.step,
             total=item.total_steps,
             figures=f"loss {units.figure(item.loss)}{speed}{left}",

@@ -13,6 +13,7 @@ import numpy as np
 
 from tuisim.config import RunConfig
 from tuisim.data.facts import KeptRows
+from tuisim.engine import report
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, Snapshot
 from tuisim.engine.loop import Loop
@@ -46,6 +47,7 @@ class Trainer:
         given = None if parameters is None else _pairs(parameters)
         self._session = Session(config, data, given, clock)
         self._stepped = False
+        self._loop: Loop | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -98,7 +100,15 @@ class Trainer:
         snapshot is made. `probing` has the gradients looked at and this machine's peaks measured for whoever watches.
         """
         self._stepped = False
-        return Loop(self._session, emit, control or Control(), probing).run()
+        self._loop = Loop(self._session, emit, control or Control(), probing)
+        return self._loop.run()
+
+    def summary_so_far(self) -> Summary | None:
+        """Return the summary of the run at this moment, from any thread; None before its first batch.
+
+        Raises RuntimeError where the run changes it meanwhile.
+        """
+        return None if self._loop is None or self._session.started is None else report.summary(self._loop)
 
 
 def _pairs(parameters: Sequence[tuple[Any, Any]]) -> Parameters:

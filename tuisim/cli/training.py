@@ -1,0 +1,105 @@
+"""A run on a thread of its own, so that signals are answered at once however long a step takes.
+
+The first signal asks the run to stop and says so; a key that is held down, or pressed twice, is the same request. A later
+signal ends the run in the middle of its step. It does not know what is printed in the end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from threading import Event, Thread
+from time import monotonic
+from types import FrameType, TracebackType
+from typing import Any
+
+from tuisim.engine import Control, Summary, Trainer
+from tuisim.engine.events import Event as RunEvent
+from tuisim.engine.events import Snapshot, State
+
+REPEAT_SECONDS = 0.3
+"""A second signal within so many seconds is the first one's echo."""
+LAST_SECONDS = 0.3
+"""How long a run that is to end at once may still take to end by itself."""
+WAIT_SECONDS = 0.2
+"""Between two looks whether it has ended: where no signal interrupts a wait, one is answered after so long."""
+STOPPING = "stopping after this step; ctrl+c again ends now"
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+
+
+class EndNow(BaseException):
+    """Raised in the main thread by the signal that does not wait for the step."""
+
+
+class Training:
+    """One run of `trainer`, for `with`; `say` is told in words that it was asked to stop.
+
+    Once there was a signal nothing is given back: the summary is printed and the program ends, whatever its echo does.
+    """
+
+    def __init__(self, trainer: Trainer, show: Callable[[RunEvent | Snapshot], None], say: Callable[[str], object]) -> None:
+        self.code: int | None = None
+        """128 + the first signal's number; None if there was none."""
+        self.cut_short = False
+        """Whether the thread is still in a step that nobody waits for."""
+        self._trainer, self._show, self._say = trainer, show, say
+        self._control = Control()
+        self._signalled_at = 0.0
+        self._waiting = False
+        self._outcome: Summary | BaseException | None = None
+        self._ended = Event()
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Training:
+        for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
+            self._previous[number] = signal.signal(number, self._signalled)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler if self.code is None else signal.SIG_IGN)
+
+    def run(self) -> Summary | None:
+        """Train and return the summary; None where a run that was cut short has none. Raises what the run raises."""
+        Thread(target=self._train, name="tuisim-training", daemon=True).start()
+        try:
+            self._waiting = True
+            while not self._ended.wait(WAIT_SECONDS):
+                pass
+            self._waiting = False
+        except EndNow:
+            self._ended.wait(LAST_SECONDS)
+        if not self._ended.is_set():
+            self.cut_short = True
+            return self._so_far()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+    def _train(self) -> None:
+        try:
+            self._outcome = self._trainer.run(self._show, self._control, probing=False)
+        except BaseException as error:  # raised again where it is waited for
+            self._outcome = error
+        finally:
+            self._ended.set()
+
+    def _so_far(self) -> Summary | None:
+        with suppress(RuntimeError):  # the step ended just now and changed what was being read
+            summary = self._trainer.summary_so_far()
+            return summary and replace(summary, ended=State.INTERRUPTED, message="in the middle of a step")
+        return None
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        if self.code is None:
+            self.code, self._signalled_at = 128 + number, monotonic()
+            self._control.stop(signal.Signals(number).name, interrupted=True)
+            self._say(STOPPING)
+        elif monotonic() - self._signalled_at >= REPEAT_SECONDS:
+            if not self._waiting:  # the summary is being made or printed, and that hangs
+                os._exit(self.code)
+            self._waiting = False
+            raise EndNow
