@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from tuisim.errors import DataError, TuisimError, debugging, fault, printable
 from tuisim.store import faults
-from tuisim.tui.textual_compat import Guard, active_message_pump, guard
+from tuisim.tui.textual_compat import Guard, active_message_pump, adapt
 
 MAX_LOGGED = 50
 """Different faults of one process that are written to the log; one that repeats is written once."""
@@ -26,7 +26,7 @@ class FailingQuietly(Guard):
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class)
-        guard()
+        adapt()
         self.failure: Exception | None = None
         """What ended the app, if anything did."""
         self._recorded: set[tuple[object, ...]] = set()

@@ -12,22 +12,27 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
   `LinuxDriver._must_signal_resume`, `LinuxDriver._run_input_thread`: how the driver stops and starts again (see `driver`).
 - `textual._context.active_message_pump`: the widget whose message is being handled.
 - `OptionList._move_page`: page up and down in a list; it fails on a list that has not been laid out yet.
+- `StylesCache.get_inner_outer`: two styles from two colours, remembered with the cache of the widget that asked, so that the
+  last 1,024 widgets' rendered lines are kept after they are gone.
 - `textual._xterm_parser.XTermParser`: turns what the terminal sends into events.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 from textual._context import active_app, active_message_pump
+from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.color import Color
 from textual.events import Compose, InputEvent, Key, Mount, Paste
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.widgets import OptionList
 
-__all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "guard"]
+__all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "adapt"]
 
 QUIT_KEY = "ctrl+q"
 
@@ -80,9 +85,19 @@ def _move_page_if_laid_out(self: OptionList, direction: Literal[-1, 1]) -> None:
         _move_page(self, direction)
 
 
-def guard() -> None:
-    """Have every message of an app that is a `Guard` handled under its eyes, and page keys wait for a layout."""
+_inner_outer = getattr(StylesCache.get_inner_outer, "__wrapped__", StylesCache.get_inner_outer)
+
+
+@lru_cache(1024)
+def _inner_outer_of_colors(base_background: Color, background: Color) -> Any:
+    return _inner_outer(StylesCache, base_background, background)
+
+
+def adapt() -> None:
+    """Have every message of an app that is a `Guard` handled under its eyes, page keys wait for a layout, and widgets freed."""
     pump: Any = MessagePump
     pump._dispatch_message = _guarded
     options: Any = OptionList
     options._move_page = _move_page_if_laid_out
+    styles: Any = StylesCache
+    styles.get_inner_outer = staticmethod(_inner_outer_of_colors)
