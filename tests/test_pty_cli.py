@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.pty, pytest.mark.skipif(sys.platform == "win32", reaso
 if sys.platform != "win32":
     from terminal import Terminal
 
-LONG = "784-1500-1500-10 --backend scalar --batch-size 64 --dataset teacher --examples 640".split()
+LONG = ["784-1500-1500-10", "--backend", "scalar", "--batch-size", "64", "--dataset", "teacher", "--examples", "640"]
 """A step of plain Python takes half a minute."""
-SHORT = "64-32-10 --epochs none".split()
+SHORT = ["64-32-10", "--epochs", "none"]
 STOPPING = "stopping after this step; ctrl+c again ends now"
 
 

@@ -9,7 +9,7 @@ import time
 
 from terminal import Terminal
 
-from tests.soak.tally import Tally
+from .tally import Tally
 
 COMMAND = [sys.executable, "-m", "tuisim"]
 ENVIRONMENT = {"TUISIM_CALIBRATION": "never"}

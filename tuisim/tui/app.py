@@ -207,6 +207,11 @@ class TuisimApp(Paged):
             with suppress(RuntimeError):  # it has ended
                 self._own_loop.call_soon_threadsafe(self._leave, code)
 
+    def quit_soon(self) -> None:
+        self.leave_soon(ExitCode.DONE)
+        if self._signals is not None:
+            self._signals.leaving(ExitCode.DONE)
+
     def _leave(self, code: int) -> None:
         self.deaf = True
         if self._signals is not None:

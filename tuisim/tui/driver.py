@@ -85,7 +85,7 @@ def terminal_driver() -> type[Driver] | None:
                 if isinstance(message, InputEvent | Paste):
                     if isinstance(message, Key) and message.key == QUIT_KEY:
                         if isinstance(self._app, Guard):
-                            self._app.deaf = True  # what was sent before it is not waited for
+                            self._app.quit_soon()  # what was sent before it is not waited for
                     elif len(self._waiting) >= MAX_WAITING:
                         continue
                     self._waiting.add(message)

@@ -59,7 +59,7 @@ class Intake:
 
     def skip(self, text: str, now: float) -> list[Message]:
         """Drop `text`, which nobody can keep up with, but for the quit key; a paste is fed all the same."""
-        if self._paste is not None:
+        if self._paste is not None or _PASTE_START in text:
             return self.feed(text, now)
         self._clear()
         return [Key(QUIT_KEY, "\x11")] if _QUIT.search(text) else []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -20,6 +21,9 @@ PATIENCE = 1.5
 """Seconds the app has to end by itself after a signal before the terminal is restored without it."""
 LEAVE_PATIENCE = 5.0
 """The same after a key: nobody outside is waiting, and a busy machine takes its time to close screens."""
+
+WRITE_SECONDS = 0.2
+"""How long a terminal that takes no output may keep the end waiting."""
 
 # Mouse, focus and paste reporting off, keyboard protocol popped, line wrap on, main screen, cursor shown.
 RESTORE = b"\x1b[?1003l\x1b[?1000l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[<u\x1b[?7h\x1b[?1049l\x1b[?25h"
@@ -110,7 +114,7 @@ def terminal_modes() -> list[Any] | None:
 
 
 def restore_terminal(before: list[Any] | None) -> None:
-    """Leave the full screen and set the line discipline back, without ever waiting for the terminal."""
+    """Leave the full screen and set the line discipline back; a terminal that takes no output is not waited for long."""
     stdin, stderr = sys.__stdin__, sys.__stderr__
     if sys.platform == "win32" or stdin is None or stderr is None:
         return
@@ -119,7 +123,8 @@ def restore_terminal(before: list[Any] | None) -> None:
         blocking = os.get_blocking(stderr.fileno())
         os.set_blocking(stderr.fileno(), False)
         try:
-            os.write(stderr.fileno(), RESTORE)
+            if select.select([], [stderr], [], WRITE_SECONDS)[1]:
+                os.write(stderr.fileno(), RESTORE)
         finally:
             # The shell shares this terminal and expects to wait for it.
             os.set_blocking(stderr.fileno(), blocking)

@@ -12,6 +12,8 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
   `LinuxDriver._must_signal_resume`, `LinuxDriver._run_input_thread`: how the driver stops and starts again (see `driver`).
 - `textual._context.active_message_pump`: the widget whose message is being handled.
 - `OptionList._move_page`: page up and down in a list; it fails on a list that has not been laid out yet.
+- `Screen.dismiss`: takes away the screen in front, also where that is another one by now: the second of two quick key
+  presses or clicks would take the one beneath, too.
 - `StylesCache.get_inner_outer`: two styles from two colours, remembered with the cache of the widget that asked, so that the
   last 1,024 widgets' rendered lines are kept after they are gone.
 - `textual._xterm_parser.XTermParser`: turns what the terminal sends into events.
@@ -26,10 +28,12 @@ from textual._context import active_app, active_message_pump
 from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.events import Compose, InputEvent, Key, Mount, Paste
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 from textual.widgets import OptionList
 
 __all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "adapt"]
@@ -42,6 +46,9 @@ class Guard(App[None]):
 
     deaf = False
     """Set once quitting was asked for: input that is still waiting, and what widgets say of it, is dropped."""
+
+    def quit_soon(self) -> None:
+        """End; called from the thread that reads the terminal as soon as the quit key is read."""
 
     def survives(self, error: Exception) -> bool:
         """Take note of `error` and return whether the app goes on."""
@@ -85,6 +92,13 @@ def _move_page_if_laid_out(self: OptionList, direction: Literal[-1, 1]) -> None:
         _move_page(self, direction)
 
 
+_dismiss = Screen.dismiss
+
+
+def _dismiss_in_front(self: Screen[Any], result: Any = None) -> AwaitComplete:
+    return _dismiss(self, result) if self.app.screen is self else AwaitComplete()
+
+
 _inner_outer = getattr(StylesCache.get_inner_outer, "__wrapped__", StylesCache.get_inner_outer)
 
 
@@ -94,10 +108,12 @@ def _inner_outer_of_colors(base_background: Color, background: Color) -> Any:
 
 
 def adapt() -> None:
-    """Have every message of an app that is a `Guard` handled under its eyes, page keys wait for a layout, and widgets freed."""
+    """Put what is above in the place of Textual's own; an app that is no `Guard` handles its messages as before."""
     pump: Any = MessagePump
     pump._dispatch_message = _guarded
     options: Any = OptionList
     options._move_page = _move_page_if_laid_out
+    screens: Any = Screen
+    screens.dismiss = _dismiss_in_front
     styles: Any = StylesCache
     styles.get_inner_outer = staticmethod(_inner_outer_of_colors)
