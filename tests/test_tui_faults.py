@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any, NoReturn
 import pytest
 from scripted import ScriptedWorker, snapshot
 from textual import events
+from textual._styles_cache import StylesCache
 from textual.app import App
+from textual.color import Color
 from textual.command import CommandPalette
 from textual.driver import Driver
 from textual.events import Key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import OptionList
 
 from tuisim.config import RunConfig
@@ -180,6 +184,8 @@ def test_the_log_of_faults_stays_small(own_folder: Path, monkeypatch: pytest.Mon
         (MessagePump, ("_dispatch_message",)),
         (App, ("_handle_exception", "_fatal_error", "_print_error_renderables", "_close_messages_no_wait", "panic")),
         (OptionList, ("_move_page",)),
+        (Screen, ("dismiss",)),
+        (StylesCache, ("get_inner_outer",)),
         (Driver, ("no_automatic_restart", "suspend_application_mode", "resume_application_mode", "process_message")),
     ],
 )
@@ -209,3 +215,26 @@ def test_what_the_driver_uses_of_textual_is_there() -> None:
         assert f"self.{name} = " in source or f"def {name}(" in source, name
     assert "target=self._run_input_thread" in source
     assert "signal.signal(signal.SIGTSTP" in source
+
+
+async def test_a_screen_that_is_not_in_front_is_not_dismissed() -> None:
+    async with running() as (app, pilot, worker):
+        await pilot.press("f2")
+        await pilot.pause()
+        page = app.screen
+        page.dismiss(None)
+        page.dismiss(None)  # its second key was waiting already
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert worker.stopped_for is None
+
+
+def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:
+    TuisimApp()
+    cache = StylesCache()
+    first = cache.get_inner_outer(Color(1, 2, 3), Color(4, 5, 6, 0.5))
+    assert first == StylesCache().get_inner_outer(Color(1, 2, 3), Color(4, 5, 6, 0.5))
+    assert [style.background for style in first] == [Color(1, 2, 3) + Color(4, 5, 6, 0.5), Color(1, 2, 3)]
+    gone = weakref.ref(cache)
+    del cache
+    assert gone() is None

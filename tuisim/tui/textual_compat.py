@@ -30,7 +30,8 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
-from textual.events import Compose, InputEvent, Key, Mount, Paste
+from textual.errors import NoWidget
+from textual.events import Compose, InputEvent, Key, Mount, MouseEvent, Paste
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -72,6 +73,8 @@ async def _guarded(self: MessagePump, message: Message) -> None:
     try:
         await _dispatch_message(self, message)
     except Exception as error:
+        if isinstance(error, NoWidget) and isinstance(message, MouseEvent):
+            return  # screens look for what was clicked on; after a change of size that may be nothing
         # One that keeps a widget from coming up is for Textual to notice: nobody may wait for it.
         if isinstance(message, Compose | Mount) or not app.survives(error):
             raise
