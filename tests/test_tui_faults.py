@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from rich.style import Style
 from scripted import ScriptedWorker, snapshot
 from textual import events
 from textual._styles_cache import StylesCache
@@ -183,7 +184,7 @@ def test_the_log_of_faults_stays_small(own_folder: Path, monkeypatch: pytest.Mon
     [
         (MessagePump, ("_dispatch_message",)),
         (App, ("_handle_exception", "_fatal_error", "_print_error_renderables", "_close_messages_no_wait", "panic")),
-        (OptionList, ("_move_page",)),
+        (OptionList, ("_move_page", "_on_click")),
         (Screen, ("dismiss",)),
         (StylesCache, ("get_inner_outer",)),
         (Driver, ("no_automatic_restart", "suspend_application_mode", "resume_application_mode", "process_message")),
@@ -227,6 +228,30 @@ async def test_a_screen_that_is_not_in_front_is_not_dismissed() -> None:
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
         assert worker.stopped_for is None
+
+
+async def test_a_callback_of_a_page_that_was_left_is_no_fault(own_folder: Path) -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("f2")
+        await pilot.pause()
+        page = app.screen
+        page.call_later(page.query_one, "#gone")
+        page.dismiss(None)
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert app._exception is None
+        assert not (own_folder / "faults.log").exists()
+
+
+async def test_a_click_on_an_option_that_is_gone_does_nothing() -> None:
+    async with running() as (app, pilot, _):
+        options = OptionList("one", "two")
+        await app.screen.mount(options)
+        await pilot.pause()
+        click = events.Click(options, 1, 1, 0, 0, 1, False, False, False, style=Style.from_meta({"option": 2}))
+        before = options.highlighted
+        await options._on_click(click)
+        assert options.highlighted == before
 
 
 def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:

@@ -10,6 +10,8 @@ import traceback
 from typing import Any
 
 from textual.app import ScreenError
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.screen import Screen
 
@@ -36,6 +38,9 @@ class FailingQuietly(Guard):
             # Screens that are closed while they are being built miss what they have not got yet.
             self._record(error)
             return True
+        failed = active_message_pump.get(None)
+        if isinstance(error, NoMatches) and isinstance(failed, DOMNode) and self._was_left(failed):
+            return True  # a callback of a page that has none of its widgets any more
         if debugging() or not any(screen.is_mounted for screen in self._screens):
             return False
         if self.is_headless and self._exception is None:
@@ -45,7 +50,6 @@ class FailingQuietly(Guard):
             words = f"everything else goes on; {where}"
             self.notify(words, title="a part of this page failed", severity="error", timeout=10, markup=False)
             self.call_later(self.refresh, layout=True)
-        failed = active_message_pump.get(None)
         if isinstance(failed, Screen) and not failed.is_mounted:
             self.call_later(self._abandon, failed)
         return True
@@ -57,6 +61,12 @@ class FailingQuietly(Guard):
             return self.screen_stack[1:]
         except (KeyError, ScreenError):  # there is not even that yet
             return []
+
+    def _was_left(self, node: DOMNode) -> bool:
+        try:
+            return node.screen not in self.screen_stack
+        except NoScreen:
+            return True
 
     def _abandon(self, screen: Screen[Any]) -> None:
         """Take a page away that could not be built; nothing on it would answer a key."""

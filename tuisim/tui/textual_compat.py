@@ -11,7 +11,8 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
 - `Driver._loop`, `Driver._auto_restart`, `LinuxDriver._key_thread`, `LinuxDriver._writer_thread`,
   `LinuxDriver._must_signal_resume`, `LinuxDriver._run_input_thread`: how the driver stops and starts again (see `driver`).
 - `textual._context.active_message_pump`: the widget whose message is being handled.
-- `OptionList._move_page`: page up and down in a list; it fails on a list that has not been laid out yet.
+- `OptionList._move_page`, `OptionList._on_click`: page up and down, and a click, in a list; they fail on one that has not been
+  laid out yet, and on an option that is gone.
 - `Screen.dismiss`: takes away the screen in front, also where that is another one by now: the second of two quick key
   presses or clicks would take the one beneath, too.
 - `StylesCache.get_inner_outer`: two styles from two colours, remembered with the cache of the widget that asked, so that the
@@ -31,7 +32,7 @@ from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.errors import NoWidget
-from textual.events import Compose, InputEvent, Key, Mount, MouseEvent, Paste
+from textual.events import Click, Compose, InputEvent, Key, Mount, MouseEvent, Paste
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -95,6 +96,15 @@ def _move_page_if_laid_out(self: OptionList, direction: Literal[-1, 1]) -> None:
         _move_page(self, direction)
 
 
+_on_click = OptionList._on_click
+
+
+async def _on_click_of_what_is_there(self: OptionList, event: Click) -> None:
+    option = event.style.meta.get("option")
+    if option is None or option < self.option_count:
+        await _on_click(self, event)
+
+
 _dismiss = Screen.dismiss
 
 
@@ -116,6 +126,7 @@ def adapt() -> None:
     pump._dispatch_message = _guarded
     options: Any = OptionList
     options._move_page = _move_page_if_laid_out
+    options._on_click = _on_click_of_what_is_there
     screens: Any = Screen
     screens.dismiss = _dismiss_in_front
     styles: Any = StylesCache
