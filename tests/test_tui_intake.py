@@ -92,7 +92,7 @@ def test_a_flood_that_nobody_can_keep_up_with_is_dropped_but_for_the_quit_key() 
     intake = Intake()
     assert intake.skip("\t\x1b[B" * 100, 0.0) == []
     assert words(intake.skip("\t\t" + QUIT + "\t", 0.0)) == ["ctrl+q"]
-    assert words(intake.skip("\x1b[200~", 0.0) + intake.feed("a", 0.0)) == ["a"]
+    assert words(intake.skip("\x1b[200~\x11", 0.0) + intake.skip("a\x1b[201~", 0.0)) == ["paste a"]
 
 
 def test_what_the_parser_knows_is_passed_through() -> None:
