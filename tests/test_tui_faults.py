@@ -18,6 +18,7 @@ from textual.color import Color
 from textual.command import CommandPalette
 from textual.driver import Driver
 from textual.events import Key
+from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -263,3 +264,13 @@ def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:
     gone = weakref.ref(cache)
     del cache
     assert gone() is None
+
+
+async def test_a_screen_takes_no_size_but_the_terminals() -> None:
+    """Two screens of different sizes would tell each other theirs for ever."""
+    async with running() as (app, pilot, _):
+        app.screen.post_message(events.Resize(Size(60, 20), Size(60, 20)))
+        await pilot.pause()
+        assert app.screen.size == (120, 36)
+        await pilot.resize_terminal(80, 24)
+        assert [screen.size for screen in app.screen_stack[1:]] == [(80, 24)] * 2

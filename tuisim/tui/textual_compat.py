@@ -32,7 +32,7 @@ from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.errors import NoWidget
-from textual.events import Click, Compose, InputEvent, Key, Mount, MouseEvent, Paste
+from textual.events import Click, Compose, InputEvent, Key, Mount, MouseEvent, Paste, Resize
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -71,6 +71,8 @@ async def _guarded(self: MessagePump, message: Message) -> None:
         return
     if app.deaf and _is_about_input(message):
         return
+    if isinstance(message, Resize) and isinstance(self, Screen) and message.size != app.size:
+        return  # two screens of different sizes would go on telling each other theirs; the app tells all of them its own
     try:
         await _dispatch_message(self, message)
     except Exception as error:
