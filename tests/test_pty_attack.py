@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,10 @@ def test_a_stopped_app_has_given_the_terminal_back() -> None:
     with Terminal(COMMAND, environment=ENVIRONMENT) as terminal:
         terminal.wait_for(READY, 60)
         terminal.signal(signal.SIGTSTP)
-        os.waitid(os.P_PID, terminal.pid, os.WSTOPPED | os.WNOWAIT)
+        until = time.monotonic() + 30
+        while os.waitid(os.P_PID, terminal.pid, os.WSTOPPED | os.WNOWAIT | os.WNOHANG) is None:
+            assert time.monotonic() < until, "it does not stop"
+            terminal.read(0.02)
         terminal.drain()
         assert terminal.left_on() == []
         terminal.signal(signal.SIGCONT)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # of what it would spend at its own 60.
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
-THREADS = 8
-"""Of the app: what Textual reads and writes with, a run, what is measured beside it and the looks at files."""
+THREADS = 9
+"""Of the app: what Textual reads and writes with, what waits for signals, a run, what is measured beside it, the looks at files."""
 JOIN_SECONDS = 1.0
 """What a run has to notice that the app ended; its thread is a daemon and no reason to stay longer."""
 
