@@ -81,6 +81,18 @@ def test_threads_have_as_many_caches_as_there_are():
 # ── ceilings ──
 
 
+def test_dram_is_swept_beyond_the_caches_of_all_threads_together():
+    asked: list[int] = []
+
+    def measure(threads: int, working_set: int) -> tuple[float, float]:
+        asked.append(threads * working_set)
+        return 1e9, 0.1
+
+    many = (Cache(1, 32 << 10, 64), Cache(2, 1 << 20, 64), Cache(3, 32 << 20, 8))
+    roofs.level_roofs(many, 64, measure)
+    assert asked[-1] >= 2 * many[-1].capacity(64)
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_each_level_is_swept_between_its_size_and_that_of_the_level_before(threads):
     asked: list[tuple[int, int]] = []

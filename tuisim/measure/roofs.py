@@ -23,7 +23,7 @@ from tuisim.backends.protocol import best_of
 from tuisim.errors import ClockError
 from tuisim.measure.caches import Cache, caches
 from tuisim.measure.ceiling import Ceiling
-from tuisim.measure.peaks import copy_bytes
+from tuisim.measure.peaks import MAX_COPY_BYTES, copy_bytes
 
 SECONDS = 0.04
 """Given to each kernel at each level."""
@@ -33,7 +33,7 @@ LINE, PAGE = 64, 4096
 CALL_BYTES, MAX_PASSES = 16 << 20, 64
 """A call goes over its working set until it has moved so many bytes, at most so often."""
 PIECE_BYTES = 8 << 20
-"""Of each array, in one call: short enough to end before a busy system interrupts it."""
+"""The most of each array in one call: short enough to end before a busy system interrupts it."""
 DTYPE = "float32"
 KERNEL = "NumPy copy and add"
 DRAM = "DRAM"
@@ -71,7 +71,8 @@ def level_roofs(known: tuple[Cache, ...], threads: int, measure: Sweep) -> tuple
         each = int((before * holds) ** 0.5) // threads
         found.append(Ceiling(*measure(threads, each), KERNEL, threads, DTYPE, one.name, holds))
         before = holds
-    dram = measure(threads, 2 * copy_bytes() // threads)
+    # The caches of all threads together may hold more than one copy does.
+    dram = measure(threads, min(2 * max(copy_bytes(), int(before)), 2 * MAX_COPY_BYTES) // threads)
     return (*found, Ceiling(*dram, KERNEL, threads, DTYPE, DRAM))
 
 
