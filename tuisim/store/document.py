@@ -21,7 +21,7 @@ from tuisim.data.reading import name_of
 from tuisim.errors import DataError, printable
 from tuisim.store import temporary
 
-LIMIT = 2**20
+LIMIT = 4 * 2**20
 """Bytes of the largest document that is read."""
 MAX_DEPTH = 32
 """Arrays and objects of a document within each other."""
