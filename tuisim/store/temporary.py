@@ -33,10 +33,9 @@ def beside(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     try:
         with stream:
             yield made, stream
-    except BaseException:
+    finally:
         with suppress(OSError):
             os.unlink(made)
-        raise
 
 
 def remove_stale(folder: Path) -> None:
