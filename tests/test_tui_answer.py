@@ -29,7 +29,7 @@ from tuisim.tui.screens.run import RunScreen
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.widgets.answer_page import page
 from tuisim.tui.widgets.canvas import Canvas
-from tuisim.tui.widgets.dial_view import dial, reported
+from tuisim.tui.widgets.dial_view import dial
 from tuisim.tui.widgets.lines import text, width_of
 from tuisim.tui.widgets.setup_form import SetupForm
 from tuisim.vocabulary import ACTIVATIONS
@@ -192,7 +192,7 @@ async def test_the_dial_turns_round_and_every_tool_has_a_number() -> None:
         for convention in CONVENTIONS:
             assert app.screen.convention is convention
             assert convention.leaves_out.split(",")[0] in shown(app)
-            assert f"{units.count(reported(ledger, convention))} {convention.unit}" in shown(app)
+            assert f"{units.count(ledger.reported(convention))} {convention.unit}" in shown(app)
             await pilot.press("space")
             await pilot.pause()
         assert app.screen.at == 0

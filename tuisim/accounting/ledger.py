@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from tuisim import data
-from tuisim.accounting.conventions import tools_per_example
+from tuisim.accounting.conventions import TUISIM, Convention, tools_per_example
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.accounting.operations import Operations, share
 from tuisim.config import RunConfig
@@ -161,9 +161,15 @@ class Ledger:
     def tools_per_example(self) -> dict[str, int | float]:
         return tools_per_example(self.program)
 
+    def reported(self, convention: Convention) -> int | float:
+        """Return the operations per example that `convention` counts."""
+        if convention is TUISIM:
+            return share(self.step_total_without_loss.total, self.batch)
+        return self.tools_per_example[convention.key]
+
     @property
     def notes(self) -> tuple[str, ...]:
-        """Where a count depends on a form that could have been another."""
+        """Each count that depends on the form of a rule, and the form that is counted."""
         kinds = {row.kind for row in self.rows}
         found: list[str] = []
         if Kind.ADAM in kinds:

@@ -11,7 +11,6 @@ from tuisim import units
 from tuisim.accounting import Ledger, Operations
 from tuisim.accounting import count as count_operations
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM
-from tuisim.accounting.operations import share
 from tuisim.cli.console import CommandConsole, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.program import Phase
@@ -109,9 +108,8 @@ def _tools(ledger: Ledger) -> Table:
     table.add_column("per example", justify="right", no_wrap=True)
     table.add_column("what it counts and leaves out", style="dim")
     for convention in CONVENTIONS:
-        whole = convention is TUISIM
-        value = share(ledger.step_total_without_loss.total, ledger.batch) if whole else ledger.tools_per_example[convention.key]
         what = f"{convention.counts}; without {convention.leaves_out}"
-        table.add_row(convention.name, units.count(value), what, style="bold" if whole else None)
+        value = units.count(ledger.reported(convention))
+        table.add_row(convention.name, value, what, style="bold" if convention is TUISIM else None)
     table.add_row("parameters", units.count(ledger.parameters), "the parameters themselves")
     return table

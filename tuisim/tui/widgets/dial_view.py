@@ -38,17 +38,10 @@ class _Entry:
     operations: Operations
 
 
-def reported(ledger: Ledger, convention: Convention) -> float:
-    """What the tool says per example."""
-    if convention is TUISIM:
-        return share(ledger.step_total_without_loss.total, ledger.batch)
-    return ledger.tools_per_example[convention.key]
-
-
 def dial(ledger: Ledger, at: int, width: int, height: int) -> list[Line]:
     """The page for the convention at place `at`, folded to `height` lines."""
     convention = CONVENTIONS[at]
-    full = reported(ledger, TUISIM)
+    full = ledger.reported(TUISIM)
     blocks = [
         Block(0, _names(at, width)),
         Block(4, [BLANK]),
@@ -74,7 +67,7 @@ def _names(at: int, width: int) -> list[Line]:
 
 
 def _number(ledger: Ledger, convention: Convention, full: float, width: int, height: int) -> list[Line]:
-    value = reported(ledger, convention)
+    value = ledger.reported(convention)
     text = units.short_count(value, 19)
     of = f"{convention.unit} an example" + (" at this batch" if convention is TUISIM else "")
     ratio: Line = (
@@ -144,7 +137,7 @@ def _entry(entry: _Entry, convention: Convention, ledger: Ledger, apart: bool, d
 
 def _all(ledger: Ledger, at: int, full: float, width: int) -> list[Line]:
     """Every tool's number beside its bar, on one scale."""
-    values = [reported(ledger, convention) for convention in CONVENTIONS]
+    values = [ledger.reported(convention) for convention in CONVENTIONS]
     texts = [units.short_count(value, 15) for value in values]
     names = max(len(convention.name) for convention in CONVENTIONS)
     figures = max(map(len, texts))
