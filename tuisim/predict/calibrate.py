@@ -67,6 +67,8 @@ class Unwanted(TuisimError):
 Tell = Callable[[Job, int, int], None]
 """Told which job is at which network, of how many."""
 Wanted = Callable[[], bool]
+Evaluation = tuple[StepProgram, float, Beat]
+"""An evaluation program, its seconds, and the machine's speed when it was measured."""
 
 
 def calibrate(
@@ -108,28 +110,8 @@ def _entry(
     backend = get_backend(job.backend)
     tell(0, count := FEW if quick else MANY)
     _set_up(job)
-    until = perf_counter() + patience
-    samples: list[Sample] = []
-    evaluations: list[tuple[StepProgram, float, Beat]] = []
-    most = MOST.get(job.backend, MOST_ELSEWHERE)
     before = backend.costs if isinstance(backend, OnDevice) else None
-    device = ""
-    for number, config in enumerate(networks(job.backend, job.dtype, job.threads, count, most)):
-        if number >= FEW and perf_counter() > until:
-            break
-        if number:
-            tell(number, count)
-        _go_on(wanted)
-        try:
-            subject = Subject(config, config.batch_size, TURN_SECONDS)
-            samples.append(measure(subject, pulse))
-        except TuisimError:
-            if number + 1 >= FEW and not samples:  # not this network alone
-                raise
-            continue
-        device = subject.device
-        if number % EVALUATED == 0:
-            evaluations.append((*subject.evaluated(), samples[-1].beat))
+    samples, evaluations, device = _samples(job, pulse, tell, count, wanted, patience)
     tell(count, count)
     _go_on(wanted)
     copied, launch = _handed_over(backend, before)
@@ -164,6 +146,34 @@ def _entry(
         copy_rate=copied,
         launch=launch,
     )
+
+
+def _samples(
+    job: Job, pulse: Pulse, tell: Callable[[int, int], None], count: int, wanted: Wanted, patience: float
+) -> tuple[list[Sample], list[Evaluation], str]:
+    """Measure at most `count` networks, FEW whatever the patience; return samples, evaluations and the device."""
+    until = perf_counter() + patience
+    samples: list[Sample] = []
+    evaluations: list[Evaluation] = []
+    device = ""
+    most = MOST.get(job.backend, MOST_ELSEWHERE)
+    for number, config in enumerate(networks(job.backend, job.dtype, job.threads, count, most)):
+        if number >= FEW and perf_counter() > until:
+            break
+        if number:
+            tell(number, count)
+        _go_on(wanted)
+        try:
+            subject = Subject(config, config.batch_size, TURN_SECONDS)
+            samples.append(measure(subject, pulse))
+        except TuisimError:
+            if number + 1 >= FEW and not samples:  # not this network alone
+                raise
+            continue
+        device = subject.device
+        if number % EVALUATED == 0:
+            evaluations.append((*subject.evaluated(), samples[-1].beat))
+    return samples, evaluations, device
 
 
 def _set_up(job: Job) -> None:
@@ -208,7 +218,7 @@ def _rate(sample: Sample) -> float:
     return step_operations(sample.program).multiply_adds / sample.step
 
 
-def _evaluation(prices: Prices, evaluations: Sequence[tuple[StepProgram, float, Beat]], best: Beat, backend: str) -> float:
+def _evaluation(prices: Prices, evaluations: Sequence[Evaluation], best: Beat, backend: str) -> float:
     """Measured, with the beat it was measured at, over priced: prices know no counting of right answers."""
     return median(
         seconds / max(prices.of(program).slowed(as_felt(beat.over(best), backend)).seconds, 1e-9)
