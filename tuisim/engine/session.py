@@ -41,7 +41,6 @@ class Session:
         room.check(replace(config, batch_size=1), self.backend)
         self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
-        room.check(self.config, self.backend)
         of_backend = (*((choice.note,) if choice.note else ()), *precision_notes([choice.name], config.dtype))
         self.notes: tuple[str, ...] = (*self.data.notes, *of_backend)
         """What a person should know of the data and of what computes: scaling, rounds, which backend `auto` came to."""
