@@ -132,9 +132,9 @@ def _kept_share(field: str) -> Callable[[RunConfig], str | None]:
 
 
 def _epsilon(config: RunConfig) -> str | None:
-    value, smallest = config.epsilon, SMALLEST_NORMAL["float64" if config.dtype == "float64" else "float32"]
-    if not is_number(value) or value < smallest:
-        return f"a number from {smallest:.3g}, the smallest normal one of {config.dtype}"
+    value, dtype = config.epsilon, "float64" if config.dtype == "float64" else "float32"
+    if not is_number(value) or value < SMALLEST_NORMAL[dtype]:
+        return f"a number from {SMALLEST_NORMAL[dtype]:.3g}, the smallest normal one of {dtype}"
     return _beyond(config, value)
 
 
