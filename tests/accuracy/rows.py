@@ -81,6 +81,16 @@ def _one_by_one(make: Make, of: Format, loss: str, outputs: list[Any], targets: 
     return found
 
 
+def _gradient(make: Make, of: Format, loss: str, outputs: Any, targets: Any) -> Any:
+    """All rows, or one row of all numbers, in one call."""
+    outputs = np.atleast_2d(outputs)
+    step = make(of.name, *outputs.shape, loss=loss)
+    step.write("z1", outputs)
+    step.write("Y", targets)
+    step.do(Kind(loss))
+    return step.read("dz1")
+
+
 @cache
 def _differences(dtype: str) -> list[tuple[float, float]]:
     of = FORMATS[dtype]
@@ -97,12 +107,8 @@ def _mse(make: Make, of: Format) -> Error:
 
 def _mse_gradient(make: Make, of: Format) -> Error:
     pairs = _differences(of.name)
-    step = make(of.name, 1, len(pairs), loss="mse")
-    outputs, targets = np.array(pairs).T
-    step.write("z1", outputs)
-    step.write("Y", targets)
-    step.do(Kind.MSE)
-    return worst(step.read("dz1"), Exact([2 * (mpf(a) - mpf(t)) / len(pairs) for a, t in pairs]), pairs, of)
+    found = _gradient(make, of, "mse", *np.array(pairs).T)
+    return worst(found, Exact([2 * (mpf(a) - mpf(t)) / len(pairs) for a, t in pairs]), pairs, of)
 
 
 @cache
@@ -121,14 +127,10 @@ def _binary(make: Make, of: Format) -> Error:
 
 def _binary_gradient(make: Make, of: Format) -> Error:
     pairs = _logits(of.name)
-    step = make(of.name, 1, len(pairs), loss="binary_cross_entropy")
-    outputs, targets = np.array(pairs).T
-    step.write("z1", outputs)
-    step.write("Y", targets)
-    step.do(Kind.BINARY_CROSS_ENTROPY)
+    found = _gradient(make, of, "binary_cross_entropy", *np.array(pairs).T)
     shares = [(exact.sigmoid(mpf(z)) - mpf(t)) / len(pairs) for z, t in pairs]
     scale = [max(exact.sigmoid(mpf(z)), mpf(t)) / len(pairs) for z, t in pairs]
-    return worst(step.read("dz1"), Exact(shares, scale), pairs, of, 1)
+    return worst(found, Exact(shares, scale), pairs, of, 1)
 
 
 @cache
@@ -151,17 +153,14 @@ def _cross_entropy(make: Make, of: Format) -> Error:
 
 def _cross_entropy_gradient(make: Make, of: Format) -> Error:
     rows, targets = _rows_of_logits(of.name)
-    step = make(of.name, len(rows), 3, loss="cross_entropy")
-    step.write("z1", rows)
-    step.write("Y", targets)
-    step.do(Kind.CROSS_ENTROPY)
+    found = _gradient(make, of, "cross_entropy", rows, targets)
     true, scale, where = [], [], []
     for row, target in zip(rows, targets, strict=True):
         for place, share in enumerate(exact.softmax(row)):
             true.append((share - (place == target)) / len(rows))
             scale.append(max(share, mpf(place == target)) / len(rows))
             where.append((row, target, place))
-    return worst(step.read("dz1"), Exact(true, scale), where, of, 4)
+    return worst(found, Exact(true, scale), where, of, 4)
 
 
 # ── updates ──

@@ -160,16 +160,12 @@ class _Reader:
                             "separated by commas, semicolons or tabs")  # fmt: skip
         cells = [cell.strip() for cell in row]
         named = self.config.target in cells and not _is_number(self.config.target or "")
-        guess = self.columns - 1 if self.config.target is None else self._numbered(self.config.target)
+        guess = self.columns - 1 if self.config.target is None else numbered(self.config.target, self.columns)
         others = [cell for place, cell in enumerate(cells) if place != guess]
         is_heading = named or (any(others) and not any(_is_number(cell) for cell in others))
         self.heading = cells if is_heading else None
         self.target = self._target(cells if is_heading else [], guess)
         return is_heading
-
-    def _numbered(self, target: str) -> int | None:
-        """The column that a number from 1 names."""
-        return numbered(target, self.columns)
 
     def _target(self, heading: list[str], guess: int | None) -> int:
         if self.config.target is not None and self.config.target in heading:
