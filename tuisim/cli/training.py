@@ -64,7 +64,10 @@ class Training:
 
     def run(self) -> Summary | None:
         """Train and return the summary; None where a run that was cut short has none. Raises what the run raises."""
-        Thread(target=self._train, name="tuisim-training", daemon=True).start()
+        try:
+            Thread(target=self._train, name="tuisim-training", daemon=True).start()
+        except RuntimeError:  # the system lets no thread start: a signal is answered after the step
+            self._train()
         try:
             self._waiting = True
             while not self._ended.wait(WAIT_SECONDS):

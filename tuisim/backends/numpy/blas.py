@@ -123,8 +123,10 @@ _setter = _Setter()
 
 def _put(count: int) -> Restore:
     """Limit every BLAS that is loaded; without threadpoolctl it stays as it is. Raises RunError."""
-    if system.allowed is not None and count > system.allowed:  # OpenBLAS would wait for threads that never start
-        raise RunError(f"threads = {count}: this user may start no more threads (ulimit -u): use 1")
+    if system.allowed is not None:
+        if count > system.allowed:  # OpenBLAS would wait for threads that never start
+            raise RunError(f"threads = {count}: this user may start no more threads (ulimit -u): use 1")
+        return lambda: None  # it was loaded with that count, and no thread can be started to set it
     controller = pools()
     if controller is None:
         return lambda: None
