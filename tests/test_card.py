@@ -519,3 +519,12 @@ def test_fitted_prices_are_projected_and_what_was_timed_is_measured():
         "projected",
         "measured",
     )
+
+
+def test_a_profile_with_many_entries_can_be_read_again(own_folder):
+    points = tuple(Point(number, 100, 200, 0.25, 1.234e-6) for number in range(1, 701))
+    prices = replace(PRICES, kinds={**PRICES.kinds, "dense": Price({"call": 1e-6}, points)})
+    entries = [replace(entry(), threads=threads, prices=prices) for threads in range(1, 65)]
+    cards.keep(card(*entries))
+    assert (own_folder / "card.json").stat().st_size > 2**20
+    assert len(cards.own().card.entries) == 64

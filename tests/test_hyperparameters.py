@@ -58,3 +58,10 @@ def test_a_hyperparameter_out_of_range_is_refused_by_name(field, value):
 
 def test_an_epsilon_below_float32_is_right_for_float64():
     assert RunConfig(layers=(2, 1), dtype="float64", epsilon=1e-40).epsilon == 1e-40
+
+
+def test_the_remedy_for_epsilon_names_a_known_dtype():
+    with pytest.raises(ConfigError) as refused:
+        RunConfig(layers=(2, 1), dtype="half", epsilon=0)
+    remedies = {mistake.field: mistake.remedy for mistake in refused.value.mistakes}
+    assert remedies["epsilon"] == "a number from 1.18e-38, the smallest normal one of float32"
