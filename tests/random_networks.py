@@ -49,7 +49,7 @@ class Recorded:
     final: np.ndarray
     """Every parameter after the last step: W, then b, layer by layer."""
     moved: float
-    """How far rounding alone takes the reference: from one ulp at its start, and from the same run with 40 digits."""
+    """Distance that rounding alone takes the reference: from one ulp at its start, and from the same run with 40 digits."""
 
     @property
     def allowed(self):
@@ -86,7 +86,7 @@ def difference(layers, losses, final, of_losses, of_final):
 
 
 def difference_on(network, backend, *, stepwise=True):
-    """How far `backend` ends from the record, by steps or in one run (the losses are then left out)."""
+    """Return how far `backend` ends from the record, by steps or in one run (the losses are then left out)."""
     from tuisim import RunConfig, Trainer
 
     config = RunConfig(**network.config, dtype="float64", shuffle=False, validation=0, backend=backend, threads=1)

@@ -146,7 +146,7 @@ FLOORS = Floors(call=1e-8, multiply=2 / PEAK, near=5e-12, far=2e-11)
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 5_000), min_size=3, max_size=3))
 def test_no_product_is_priced_above_the_measured_peak_or_below_a_call(seed, sizes):
-    """Whatever was measured: a clock that jumps, a disturbed machine, a shape far from all that were."""
+    """The floors hold for any measurements: a clock that jumps, a disturbed machine, a shape far from all that were."""
     rng = np.random.default_rng(seed)
     shapes = [dense(*map(int, rng.integers(1, 300, 3)), float(rng.random())) for _ in range(20)]
     measured = [Measured(work, work.batch * work.inputs * work.outputs * rng.lognormal(-25, 2), 0) for work in shapes]
@@ -168,7 +168,7 @@ def test_no_element_is_priced_above_the_measured_bandwidth_or_below_a_call(seed)
 
 
 def test_a_bound_is_no_higher_than_what_was_measured():
-    """Where the machine was disturbed while its ceilings were measured, the operations themselves tell better."""
+    """The operations tell better than ceilings that were measured while the machine was disturbed."""
     relu = Work(Kind.ACTIVATION, "relu", 10, 10, 100, 0, 0.0)
     slow, quick, far = Measured(relu, 1e-7, 8_000), Measured(relu, 2e-8, 8_000), Measured(replace(relu, far=0.5), 5e-8, 8_000)
     assert FLOORS.met_by([slow]) == replace(FLOORS, call=1e-7)

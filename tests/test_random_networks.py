@@ -29,7 +29,7 @@ def test_the_record_has_every_kind_of_network():
 
 
 def test_rounding_excuses_few():
-    """Where PyTorch's own doubles are further than 1e-9 from the exact run, so much is allowed."""
+    """A network may be further than 1e-9 from the record only if PyTorch's own doubles are as far from the exact run."""
     assert sum(network.allowed > TOLERANCE for network in recorded()) <= 3
 
 

@@ -43,7 +43,7 @@ def dead_network(run: RunConfig) -> Trainer:
 
 
 def decaying(run: RunConfig) -> int:
-    """How many of those numbers fall below the smallest normal one in STEPS steps."""
+    """Count those numbers that fall below the smallest normal one in STEPS steps."""
     each = (config().parameter_count - 1) // 4 + ((config().parameter_count - 1) % 4 == 3)
     hyper = {"velocity": run.momentum, "square_average": run.rmsprop_decay, "first_moment": run.beta1, "second_moment": run.beta2}
     return sum(each for name in BUFFERS[run.optimizer] if 1.0005 * hyper[name] ** STEPS < 1)

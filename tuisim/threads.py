@@ -1,4 +1,4 @@
-"""How many threads the system lets this process start, asked before NumPy is imported.
+"""The number of threads that the system lets this process start, found before NumPy is imported.
 
 Where they are too few OpenBLAS writes twelve lines of its own and ends the process, or waits for threads that never start.
 """
@@ -14,7 +14,7 @@ _MAX_BLAS = 64
 """NumPy's OpenBLAS starts no more."""
 
 allowed: int | None = None
-"""Threads that BLAS may have in this process; None if there is no limit that is felt."""
+"""Threads that BLAS may have in this process; None if it may have one for each core."""
 
 
 def startable(count: int) -> int:
@@ -36,7 +36,7 @@ def startable(count: int) -> int:
 
 
 def fit_blas(cores: int) -> str:
-    """Keep BLAS to one thread where it could not start one for each of `cores`; in one line what was done, empty if nothing."""
+    """Keep BLAS to one thread where it could not start one for each of `cores`; return a line that says so, or an empty one."""
     global allowed  # noqa: PLW0603  a fact of the whole process
     wanted = min(cores, _MAX_BLAS)
     if wanted < 2 or startable(wanted - 1) == wanted - 1:

@@ -53,7 +53,7 @@ class Activation:
     at_minus_infinity: tuple[float, float]
     at_infinity: tuple[float, float]
     scale: Function | None = None
-    """What the slope's error is compared with where that is larger than the slope."""
+    """The scale that the slope's error is relative to, if it is larger than the slope."""
     value_floor: float = 0.0
     slope_floor: float = 0.0
     """Results below this, in smallest normal numbers, may lose their digits, down to 0."""

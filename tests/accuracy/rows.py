@@ -228,9 +228,11 @@ class Rule:
     state: Callable[[mpf, list[mpf]], list[tuple[mpf, ...]]]
     step: Callable[[mpf, list[mpf]], tuple[mpf, ...]]
     floor: float = 1.0
-    """Of the step: below it the rate times the gradient or moment is subnormal, which dividing by ε makes a normal number."""
+    """Steps below this may lose their digits: the rate times the gradient or moment is subnormal, which dividing by ε makes a
+    normal number.
+    """
     decay: float = 0.0
-    """Of the parameters, decoupled from the gradient."""
+    """Decay of the parameters, decoupled from the gradient."""
 
 
 def _average(beta: float, old: mpf, value: mpf) -> tuple[mpf, ...]:

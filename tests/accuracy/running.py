@@ -101,7 +101,7 @@ CELLS = (
 
 @contextmanager
 def bound() -> Iterator[dict[str, Bind]]:
-    """How to bind a program on each backend that can run here: CuPy's kernels run on the CPU, by the stand-in."""
+    """Yield a way to bind a program for each backend that can run here: CuPy's kernels run on the CPU, by the stand-in."""
     found: dict[str, Bind] = {name: get_backend(name).bind for name in ("scalar", "numpy")}
     with suppress(ImportError):
         import numba  # noqa: F401

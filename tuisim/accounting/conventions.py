@@ -1,4 +1,4 @@
-"""How other tools would count the same network per example; their formulas, checked against recorded runs of them.
+"""Counts of the same network per example by other tools' formulas, checked against recorded runs of these tools.
 
 The recordings are in the tests. It knows no tool but by its formula.
 """
@@ -68,10 +68,10 @@ class Convention:
     assumes: frozenset[Phase] = frozenset()
     """Phases it does not look at and takes as a multiple of another."""
     functions: Mapping[str, int] | None = None
-    """What it counts per output of each activation, 0 for those not named; None: every activation is counted."""
+    """Count per output of each activation, 0 for those not named; None if every activation is counted."""
 
     def share(self, phase: Phase, kind: Kind, scalar: str, activations: Iterable[str] = ()) -> Share:
-        """How much of the ledger's `scalar` operations of one kind is in the number; `activations` are those of its layers."""
+        """Return how much of the ledger's `scalar` operations of a kind is in the number; `activations` are its layers'."""
         if phase in self.assumes:
             return Share.PART
         found = self.entries.get(kind, {}).get(scalar, Share.NONE)

@@ -1,4 +1,4 @@
-"""Another program asked a question: for so long, and listened to for so many bytes, whatever it does.
+"""Running another program for its answer, with limits on its time and on the bytes that are read.
 
 It does not know what the answer means.
 """
@@ -15,34 +15,34 @@ from time import monotonic
 from typing import IO
 
 MAX_BYTES = 1 << 16
-"""Of an answer; a right one has a few hundred."""
+"""The most of an answer that is read; a right one has a few hundred."""
 _DYING_SECONDS = 2.0
-"""A process that waits inside a driver cannot be killed; it is then left alone."""
+"""Time for a killed process to end; one that waits inside a driver does not, and is left alone."""
 _LAST_SECONDS = 0.5
-"""For the last of what an ended process wrote: another may keep its output open."""
+"""Time to read what an ended process has written: another process may keep its output open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a program wrote, and how it ended."""
+    """The output of a program, and its end."""
 
     text: str
-    """At most MAX_BYTES, as is `errors`."""
+    """At most MAX_BYTES, like `errors`."""
     errors: str
-    """What was written to stderr, where that was listened to."""
+    """Its stderr; empty if that was not read."""
     code: int | None
-    """None if it was ended from here; minus the signal where one ended it."""
+    """None if it was killed here; minus the number of the signal that ended it, if one did."""
     flooded: bool = False
-    """It was ended because it wrote more than MAX_BYTES."""
+    """It was killed because it wrote more than MAX_BYTES."""
 
     @property
     def hung(self) -> bool:
-        """It was ended because it took too long."""
+        """True if it was killed because it took too long."""
         return self.code is None and not self.flooded
 
 
 def ask(command: Sequence[str], seconds: float, env: Mapping[str, str] | None = None, *, stderr: bool = False) -> Answer:
-    """Run `command` for at most `seconds` and return what it wrote. Raises OSError or ValueError where it cannot be started."""
+    """Run `command` for at most `seconds` and return what it wrote. Raises OSError or ValueError if it cannot be started."""
     process = subprocess.Popen(  # noqa: S603
         list(command),
         stdin=subprocess.DEVNULL,

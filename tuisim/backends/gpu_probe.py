@@ -20,7 +20,7 @@ LIMIT_SECONDS = 30.0
 """The first use of a GPU may take some seconds: the driver wakes it and a kernel is compiled."""
 
 Facts = Mapping[str, Any]
-"""What the process told, and of its end: `hung` (seconds), `flooded`, `signal` (its name), `code` or `unstarted` (why)."""
+"""The facts that the process told, and its end: `hung` (seconds), `flooded`, `signal` (name), `code` or `unstarted` (reason)."""
 
 
 @cache

@@ -32,7 +32,7 @@ class Ceilings:
     device: str
     flops_spread: float = 0.0
     bytes_spread: float = 0.0
-    """How far the best of the repeats is above their upper quartile, relative to that."""
+    """(best rate − upper quartile) / upper quartile of the repeats, for each of the two."""
 
 
 def best_of(seconds: Sequence[float]) -> tuple[float, float]:

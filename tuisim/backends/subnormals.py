@@ -31,7 +31,7 @@ _DN_FLUSH, _MCW_DN, _SW_UNDERFLOW = 0x0100_0000, 0x0300_0000, 0x2
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the control word lies in a `fenv_t`: bytes of a word, which word, the bits that flush, and the underflow flag."""
+    """Position of the control word in a `fenv_t`: bytes of a word, which word, the bits that flush, and the underflow flag."""
 
     word: int
     place: int
@@ -92,7 +92,7 @@ Control = _Fenv | _Controlfp
 
 
 def _control() -> Control | None:
-    """What sets the bits here; None where nothing can."""
+    """Return what sets the bits on this system; None if nothing can."""
     try:
         if sys.platform == "win32":
             return _Controlfp(ctypes.CDLL("ucrtbase"))
@@ -109,7 +109,7 @@ def _library() -> Any:
 
 
 def flushes(control: Control) -> bool:
-    """Whether half of the smallest normal number is 0 between `start` and `restore`, and not after, in both dtypes."""
+    """Return whether half of the smallest normal number is 0 between `start` and `restore`, and not after, in both dtypes."""
     smallest = [np.array([SMALLEST_NORMAL[dtype]] * 16, dtype) for dtype in ("float32", "float64")]
     control.start()
     try:
@@ -122,7 +122,7 @@ def flushes(control: Control) -> bool:
 
 @cache
 def available() -> bool:
-    """Whether the processor can be told to flush here; tried once."""
+    """Return whether the processor can be told to flush here; tried once."""
     control = _control()
     return control is not None and flushes(control)
 
@@ -138,9 +138,9 @@ class Flushing:
 
     @property
     def underflowed(self) -> Callable[[], int] | None:
-        """Not 0 if a result of the NumPy call before was flushed: each call clears the flag of the one before it.
+        """A function that returns nonzero if the latest NumPy call flushed a result; each call clears the flag first.
 
-        None where the processor does not flush.
+        None if the processor does not flush.
         """
         return None if self._control is None else self._control.underflowed
 

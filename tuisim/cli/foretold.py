@@ -20,7 +20,7 @@ from tuisim.store.runs import append
 
 
 def foretell(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
-    """What `config`, as resolved, will take with these rows in memory; none without a card that knows its backend."""
+    """Predict the resolved `config` with these rows in memory; None without a machine profile that knows its backend."""
     try:
         card = cards.own().card
         return None if card is None else Outlook(card).predict(config, rows=rows)

@@ -43,9 +43,9 @@ class Summary:
     operations: Operations
     """Done, by kind, the loss included."""
     flushed: int | None
-    """Numbers of the optimizer's buffers set to 0 because they became subnormal; none where they are kept or there are none."""
+    """Numbers of the optimizer's buffers set to 0 because they became subnormal; None if they are kept or it has no buffers."""
     subnormal: int | None
-    """Numbers of the optimizer's buffers that are subnormal at the end; none for an optimizer without buffers."""
+    """Numbers of the optimizer's buffers that are subnormal at the end; None if it has no buffers."""
     paced: bool
     """Whether any step was held to a pace, so that no throughput is claimed."""
     backend: str

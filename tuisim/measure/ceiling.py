@@ -15,9 +15,9 @@ class Ceiling:
     per_second: float
     """FLOPs or bytes."""
     spread: float
-    """How far the best repeat is above the upper quartile, relative to that: slow repeats of a busy system do not count."""
+    """(best − upper quartile) / upper quartile of the repeats, so that slow repeats of a busy system do not count."""
     kernel: str
-    """Who set it: `NumPy copy`."""
+    """The measured kernel: `NumPy copy`."""
     threads: int | None
     """None on a device of its own."""
     dtype: str

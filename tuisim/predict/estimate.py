@@ -226,7 +226,7 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
 
 
 def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> Memory:
-    """What `config`, resolved, will take: counted, so that no card is needed. `rows`: those of a file, where it was read."""
+    """Count what the resolved `config` takes, for which no card is needed. `rows`: those of a file, if it was read."""
     step = room.step_memory(config, ledger.memory)
     aside = room.needed(config) - step.total
     if ledger.examples is not None:

@@ -92,7 +92,7 @@ class Measured(NamedTuple):
     work: Work
     seconds: float
     bytes: int
-    """Of its operands, each once."""
+    """Those of its operands, each once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class StepProgram:
     schedule: Schedule
     dtype: str
     flushes: bool
-    """Whether subnormal numbers become 0."""
+    """Subnormal numbers of the optimizer's buffers become 0."""
     batch: int
     learning: bool
     ops: tuple[Op, ...]

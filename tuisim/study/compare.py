@@ -67,7 +67,7 @@ class Row:
     backend: str
     threads: int
     dtype: str
-    """What it computes in, whatever was asked for."""
+    """The dtype it computes in, whatever was asked for."""
     device: str
     bind_seconds: float
     """Making the buffers and the calls, what is compiled included."""
@@ -270,7 +270,7 @@ class Race:
         )
 
     def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """What the data and dtypes are, thread counts that are too many, with their cost where measured, and who differs."""
+        """Notes on data and dtypes, thread counts that are too many, with their cost if measured, and rows that differ."""
         notes = [*self._start.dataset.notes, *precision_notes((row.backend for row in rows), self.config.dtype)]
         by_name = {row.name: row for row in rows}
         notes += [words + _loss(by_name.get(entry.name), rows) for entry in self.entries if (words := warning(entry))]

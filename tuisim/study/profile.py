@@ -117,7 +117,7 @@ class Profile:
     """Steps that were split."""
     peaks: Peaks
     step_bytes: int
-    """Of all buffers of the step."""
+    """Those of all buffers of the step."""
     roofs: tuple[Ceiling, ...] = ()
     """Memory ceilings by level, of one thread and of as many as the matrix products use; empty if the caches are not known."""
 

@@ -73,7 +73,7 @@ class Dot:
 
     @property
     def judged(self) -> bool:
-        """Whether it can be told that the rate is above its roof."""
+        """True if the roof is measured for the level that holds the buffers, so that a rate above it means something."""
         return self.of_roof is not None and self.ceiling is not None and self.roof != Bound.MEMORY
 
     @property

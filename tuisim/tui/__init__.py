@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
 THREADS = 9
-"""Of the app: what Textual reads and writes with, what waits for signals, a run, what is measured beside it, looks at files."""
+"""The most that the app has at once: Textual's reader and writer, one for signals, a run, what is measured beside it, readers."""
 JOIN_SECONDS = 1.0
 """What a run has to notice that the app ended; its thread is a daemon and no reason to stay longer."""
 

@@ -30,7 +30,7 @@ _CONSTANTS = {"GELU_C": 0.7978845608028654, "GELU_K": 0.044715, "LEAKY_SLOPE": 0
 """√(2/π) and 0.044715 of Hendrycks & Gimpel (2016); Maas et al. (2013)."""
 
 THREADS = 256
-"""Of a block, as in `step.cu`."""
+"""Threads of a block, as in `step.cu`."""
 WAVES = 4
 """Blocks of a pass over memory for each multiprocessor."""
 

@@ -29,7 +29,7 @@ _PRODUCT_FLAGS = {"reassoc", "contract", "nsz"}
 """Sums may be cut into lanes and a·b + c be rounded once. Never `nnan` or `ninf`: what is not finite must be found."""
 
 _CACHED = (".nbi", ".nbc")
-"""How the files of Numba's cache end: indexes and machine code."""
+"""Suffixes of the files in Numba's cache: indexes and machine code."""
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 """Kernels are called from compiled code alone: wrappers for Python would take half of the compile time. No array is made
 there, so none need be counted: counting took 70 ns per operation."""
