@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 # of what it would spend at its own 60.
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
-THREADS = 9
-"""The most that the app has at once: Textual's reader and writer, one for signals, a run, what is measured beside it, readers."""
+THREADS = 10
+"""The most that the app has at once: Textual's reader and writer, one for signals, one that sets BLAS's threads, a run, what is
+measured beside it, readers."""
 JOIN_SECONDS = 1.0
 """What a run has to notice that the app ended; its thread is a daemon and no reason to stay longer."""
 
