@@ -127,7 +127,7 @@ class BoundStep(Protocol):
 
     @property
     def flushed(self) -> int:
-        """Numbers of the optimizer's buffers set to 0 so far, by all steps that share them, because they decayed to subnormal ones.
+        """Numbers of the optimizer's buffers set to 0 so far, by all steps that share them, since they decayed to subnormal ones.
 
         Two normal numbers whose sum is subnormal are flushed too, but not counted by every backend.
         """
