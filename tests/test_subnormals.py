@@ -12,7 +12,9 @@ from tuisim import RunConfig, Trainer, count
 from tuisim.backends import registry, subnormals
 from tuisim.backends.probing import Probe
 from tuisim.errors import ConfigError
+from tuisim.predict import design
 from tuisim.program import Kind, Phase, build
+from tuisim.study import bench
 from tuisim.vocabulary import HYPERPARAMETERS, SMALLEST_NORMAL
 
 BUFFERS = {
@@ -268,3 +270,10 @@ def test_an_unknown_system_has_no_control(system, monkeypatch):
     monkeypatch.setattr(subnormals.sys, "platform", system[0])
     monkeypatch.setattr(subnormals.platform, "machine", lambda: system[1])
     assert subnormals._control() is None
+
+
+def test_calibrations_comparisons_and_benchmarks_measure_under_the_rule():
+    measured = [*design.networks("numpy", "float32", 1, 12, 10**5), *bench.CASES]
+    assert {build(one, 1).flushes for one in measured} == {True}
+    rule = {op.kind for one in measured for op in build(one, 1).ops}
+    assert Kind.FLUSH_SUBNORMALS in rule
