@@ -19,6 +19,7 @@ from textual.command import CommandPalette
 from textual.driver import Driver
 from textual.events import Key
 from textual.geometry import Size
+from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -28,9 +29,12 @@ from tuisim.config import RunConfig
 from tuisim.engine import RunFailed
 from tuisim.store import faults
 from tuisim.tui.app import TuisimApp
+from tuisim.tui.screens.answer import AnswerScreen
+from tuisim.tui.screens.page import PageScreen
 from tuisim.tui.screens.prove import ProveScreen
 from tuisim.tui.screens.run import RunScreen
 from tuisim.tui.screens.setup import SetupScreen
+from tuisim.tui.widgets.answer_inputs import AnswerInputs
 from tuisim.tui.widgets.curves import CurvesView
 
 
@@ -231,12 +235,44 @@ async def test_a_screen_that_is_not_in_front_is_not_dismissed() -> None:
         assert worker.stopped_for is None
 
 
-async def test_a_callback_of_a_page_that_was_left_is_no_fault(own_folder: Path) -> None:
+@pytest.mark.parametrize("key", ["f1", "f2", "f3", "f4", "f6", "f7", "f8", "f9", "f10", "f12"])
+async def test_a_callback_of_a_page_that_was_left_is_not_called(
+    monkeypatch: pytest.MonkeyPatch, own_folder: Path, key: str
+) -> None:
     async with running() as (app, pilot, _):
-        await pilot.press("f2")
+        await pilot.press(key)
+        await pilot.pause()
+        page, called = app.screen, []
+        assert isinstance(page, PageScreen)
+        page.call_after_refresh(called.append, "there")
+        await pilot.pause()
+        assert called == ["there"]
+        page.every(0.001, lambda: called.append("timer"))
+        asked: list[Message] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(page, "post_message", asked.append)
+            page.call_after_refresh(called.append, "gone")
+        page.dismiss(None)
+        # Its own queue has handed it on to the screen in front, which comes to it after the page has gone.
+        app.screen.post_message(asked[0])
+        called.clear()
+        await pilot.pause(0.05)
+        assert isinstance(app.screen, RunScreen)
+        assert called == []
+        assert app._exception is None
+        assert not (own_folder / "faults.log").exists()
+
+
+async def test_a_page_that_was_left_takes_no_edits(own_folder: Path) -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("f3")
         await pilot.pause()
         page = app.screen
-        page.call_later(page.query_one, "#gone")
+        assert isinstance(page, AnswerScreen)
+        edited = AnswerInputs.Edited(RunConfig(layers=(2, 2)))
+        edited._sender = page.query_one(AnswerInputs)
+        await page.query_one("#answer-scroll").remove()  # as far as a page that is being taken away may be
+        page.post_message(edited)
         page.dismiss(None)
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)

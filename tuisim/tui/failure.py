@@ -11,9 +11,11 @@ from typing import Any
 
 from textual.app import ScreenError
 from textual.css.query import NoMatches
-from textual.dom import DOMNode, NoScreen
+from textual.dom import NoScreen
 from textual.driver import Driver
+from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widget import Widget
 
 from tuisim.errors import DataError, TuisimError, debugging, fault, printable
 from tuisim.store import faults
@@ -39,8 +41,8 @@ class FailingQuietly(Guard):
             self._record(error)
             return True
         failed = active_message_pump.get(None)
-        if isinstance(error, NoMatches) and isinstance(failed, DOMNode) and self._was_left(failed):
-            return True  # a callback of a page that has none of its widgets any more
+        if isinstance(error, NoMatches) and failed is not None and self.was_left(failed):
+            return True  # Textual's own pages and widgets look for what they have not got any more, too
         if debugging() or not any(screen.is_mounted for screen in self._screens):
             return False
         if self.is_headless and self._exception is None:
@@ -62,11 +64,15 @@ class FailingQuietly(Guard):
         except (KeyError, ScreenError):  # there is not even that yet
             return []
 
-    def _was_left(self, node: DOMNode) -> bool:
+    def was_left(self, pump: MessagePump) -> bool:
+        if not isinstance(pump, Widget):
+            return False
         try:
-            return node.screen not in self.screen_stack
+            return pump.screen not in self.screen_stack
         except NoScreen:
             return True
+        except ScreenError:  # there is no screen yet
+            return False
 
     def _abandon(self, screen: Screen[Any]) -> None:
         """Take a page away that could not be built; nothing on it would answer a key."""

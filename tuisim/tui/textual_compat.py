@@ -52,6 +52,10 @@ class Guard(App[None]):
     def quit_soon(self) -> None:
         """End; called from the thread that reads the terminal as soon as the quit key is read."""
 
+    def was_left(self, pump: MessagePump) -> bool:
+        """Whether `pump` is on a screen that is none of the app's any more."""
+        return False
+
     def survives(self, error: Exception) -> bool:
         """Take note of `error` and return whether the app goes on."""
         return False
@@ -69,7 +73,7 @@ async def _guarded(self: MessagePump, message: Message) -> None:
     if not isinstance(app, Guard):
         await _dispatch_message(self, message)
         return
-    if app.deaf and _is_about_input(message):
+    if _is_about_input(message) and (app.deaf or (message._sender is not self and app.was_left(self))):
         return
     if isinstance(message, Resize) and isinstance(self, Screen) and message.size != app.size:
         return  # two screens of different sizes would go on telling each other theirs; the app tells all of them its own

@@ -14,11 +14,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 
 from tuisim.config import RunConfig
 from tuisim.study.answer import Measured, claims, measure
 from tuisim.study.measuring import Measuring, Method
+from tuisim.tui.screens.page import PageScreen
 from tuisim.tui.widgets.answer_inputs import AnswerInputs
 from tuisim.tui.widgets.answer_page import page
 from tuisim.tui.widgets.canvas import Canvas
@@ -31,7 +31,7 @@ PATIENCE = 0.5
 """Seconds after the last edit before the new network is timed."""
 
 
-class AnswerScreen(Screen[None]):
+class AnswerScreen(PageScreen[None]):
     """S1 to S7 for one configuration. `busy` says whether a training would be disturbed; `hush` pauses it."""
 
     TITLE = "answer"
@@ -77,7 +77,7 @@ class AnswerScreen(Screen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self.look)
+        self.every(TICK, self.look)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

@@ -135,7 +135,7 @@ class BudgetScreen(PanelScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self.tick)
+        self.every(TICK, self.tick)
         self._solve(self.sheet.limit, None)
 
     def on_unmount(self) -> None:

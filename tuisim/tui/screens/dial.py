@@ -10,12 +10,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tuisim.accounting import count
 from tuisim.accounting.conventions import CONVENTIONS, Convention
 from tuisim.config import RunConfig
+from tuisim.tui.screens.page import PageScreen
 from tuisim.tui.widgets.canvas import Canvas
 from tuisim.tui.widgets.dial_view import dial
 from tuisim.tui.widgets.keys import KeyLine
@@ -25,7 +25,7 @@ MOST_LAYERS = 40
 """Cells of layer sizes that the title has room for."""
 
 
-class DialScreen(Screen[None]):
+class DialScreen(PageScreen[None]):
     """How others would count `config`, one turn of the dial at a time."""
 
     TITLE = "conventions"

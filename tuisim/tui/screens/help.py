@@ -19,6 +19,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tuisim.tui.screens.page import PageScreen
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.setup_field import Field
 
@@ -86,7 +87,7 @@ def _keys(app: App[Any], node: type[DOMNode]) -> tuple[tuple[str, str], ...]:
     return tuple((" ".join(dict.fromkeys(names)), words) for (_, words), names in keys.items())
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], PageScreen[None]):
     """Keys and words, grouped by where they hold."""
 
     TITLE = "help"

@@ -77,7 +77,7 @@ class LawScreen(PanelScreen):
         )
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self.tick)
+        self.every(TICK, self.tick)
         self.call_after_refresh(self.tick)
 
     def tick(self) -> None:

@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from tuisim.tui.screens.page import PageScreen
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.panel import Panel, ViewCanvas
 
@@ -20,7 +21,7 @@ def reckons(screen: Screen[Any]) -> bool:
     return isinstance(screen, PanelScreen) and screen.RECKONS
 
 
-class PanelScreen(Screen[None]):
+class PanelScreen(PageScreen[None]):
     """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
 
     RECKONS: ClassVar[bool] = False

@@ -140,7 +140,7 @@ class ProjectScreen(PanelScreen):
 
     def on_mount(self) -> None:
         self._show()
-        self.set_interval(LOOK_SECONDS, self._look_again)
+        self.every(LOOK_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
         if self._news() != self._known:

@@ -102,7 +102,7 @@ class ProveScreen(PanelScreen):
 
     def on_mount(self) -> None:
         self._start(force=False)
-        self.set_interval(TICK, self.tick)
+        self.every(TICK, self.tick)
 
     def on_unmount(self) -> None:
         if self._worker is not None:

@@ -156,7 +156,7 @@ class RunScreen(PanelScreen):
         own = {self._header, self._status, *self._panels}
         self._above = [widget for widget in self.children if widget not in own and not isinstance(widget, KeyLine)]
         self._begin()
-        self.set_interval(TICK, self.tick)
+        self.every(TICK, self.tick)
 
     def on_unmount(self) -> None:
         if self._worker.alive:

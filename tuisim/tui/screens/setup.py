@@ -15,7 +15,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Static
 
@@ -28,6 +27,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.presets import PRESETS, Preset
 from tuisim.tui.edits import Edits
 from tuisim.tui.foreseen import AnyForecast, Foreseen
+from tuisim.tui.screens.page import PageScreen
 from tuisim.tui.screens.panels import reckons
 from tuisim.tui.widgets.keys import KeyLine
 from tuisim.tui.widgets.setup_forecast import SetupForecast
@@ -53,7 +53,7 @@ _WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast"
 _HEIGHTS = [(0, "-short"), (COLUMN_HEIGHT, "-normal"), (50, "-tall")]
 
 
-class SetupScreen(Screen[None]):
+class SetupScreen(PageScreen[None]):
     """Posts `StartRequested` with a configuration that is right, and `Returned` when it is in front again."""
 
     TITLE = "setup"
@@ -115,7 +115,7 @@ class SetupScreen(Screen[None]):
         self.fill(self._first)
         self.query_one(PresetBar).focus()
         if self._forecast is not None:
-            self.set_interval(LOOK_SECONDS, self._look)
+            self.every(LOOK_SECONDS, self._look)
 
     def on_resize(self) -> None:
         shown = self.query_one(SetupLedger)
@@ -174,7 +174,7 @@ class SetupScreen(Screen[None]):
         if ledger is None or len(ledger.program.ops) <= LIGHT:
             self._foresee()
         else:
-            self._later = self.set_timer(PAUSE_SECONDS, self._foresee)
+            self._later = self.after(PAUSE_SECONDS, self._foresee)
 
     def _look(self) -> None:
         if self._forecast is not None and self._in_front and self._forecast.stamp != self._stamp:
@@ -209,7 +209,7 @@ class SetupScreen(Screen[None]):
             self._asking = Thread(target=backends.probe, args=(name,), name="tuisim-probing", daemon=True)
             self._asking.start()
         if self._again is None:
-            self._again = self.set_timer(ASK_SECONDS, self._asked)
+            self._again = self.after(ASK_SECONDS, self._asked)
 
     def _asked(self) -> None:
         self._again = None

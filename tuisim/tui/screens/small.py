@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widgets import Static
+
+from tuisim.tui.screens.page import PageScreen
 
 LEAST = Size(60, 20)
 """The smallest terminal the screens are drawn for."""
@@ -18,7 +19,7 @@ def too_small(size: Size) -> bool:
     return size.width < LEAST.width or size.height < LEAST.height
 
 
-class SmallScreen(Screen[None]):
+class SmallScreen(PageScreen[None]):
     """Covers the app until the terminal is large enough again."""
 
     TITLE = "small terminal"

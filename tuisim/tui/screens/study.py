@@ -59,7 +59,7 @@ class StudyScreen(PanelScreen, Generic[Worker, Seen]):
         self._seen: Seen | None = None
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self.tick)
+        self.every(TICK, self.tick)
         self.call_after_refresh(self.tick)
 
     def on_unmount(self) -> None:
