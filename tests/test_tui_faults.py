@@ -35,6 +35,7 @@ from tuisim.tui.screens.prove import ProveScreen
 from tuisim.tui.screens.run import RunScreen
 from tuisim.tui.screens.setup import SetupScreen
 from tuisim.tui.widgets.answer_inputs import AnswerInputs
+from tuisim.tui.widgets.budget_inputs import BudgetInputs
 from tuisim.tui.widgets.curves import CurvesView
 
 
@@ -159,6 +160,22 @@ async def test_leaving_while_a_page_is_being_built_is_no_failure(monkeypatch: py
         app.leave_soon(143)
     assert app.return_code == 143
     assert app.failure is None
+
+
+@pytest.mark.parametrize("left", [True, False])
+async def test_a_page_that_is_taken_away_while_it_is_built_looks_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, own_folder: Path, left: bool
+) -> None:
+    monkeypatch.setattr(BudgetInputs, "on_mount", broken)  # as where its fields are gone already
+    async with running() as (app, pilot, _):
+        app.action_page("budget")
+        if left:
+            app.screen.dismiss(None)
+        else:
+            app.exit(return_code=0)
+        await pilot.pause()
+        assert app._exception is None
+    assert not (own_folder / "faults.log").exists()
 
 
 async def test_who_asks_to_leave_before_the_app_runs_is_obeyed_without_the_terminal() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from textual.events import AppFocus, Key, MouseDown, Paste
 from textual.message import Message
@@ -68,6 +70,27 @@ def test_what_never_ends_is_dropped_and_the_quit_key_is_heard(start: str) -> Non
         found = words(intake.feed(key, 1.0) + intake.tick(1.0 + STRING_SECONDS))
         assert found == ["ctrl+q"]
         assert words(intake.feed("a", 3.0)) == ["a"]
+
+
+STARTS = (
+    "\x1b", "\x1b\x1b\x1b", "\x1b[", "\x1bO", "\x1bN", "\x1b(", "\x1b[ ", "\x1b[?", "\x1b[1;",
+    "\x1b[113;5", "\x1b[<0;1", "\x1b[M", "\x1b[[",
+    "\x1b[" + "1;" * 500, "\x1b]", "\x1b]\x1b", "\x1b]52;c;QUJD", "\x1bP", "\x1b_x", "\x1b[200~", "\x1b[200~a\x1b[201",
+    "\x1b[1114112u", "\x1b[48;0;0;0;0t", "a" * 500, "\ufffd",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["feed", "skip"])
+@pytest.mark.parametrize("quits", ["\x11", QUIT])
+def test_the_quit_key_is_heard_after_anything_however_it_is_cut(quits: str, how: str) -> None:
+    """The escape key and ctrl+q within a tenth of a second are two keys, not alt+ctrl+q."""
+    for first, second in product(STARTS, repeat=2):
+        text = first + second + quits
+        for cut in {0, len(first), len(first + second), len(text) - 1}:
+            intake = Intake()
+            found = intake.feed(text[:cut], 0.0) + getattr(intake, how)(text[cut:], 0.0)
+            found += intake.tick(STRING_SECONDS) + intake.tick(PASTE_SECONDS)
+            assert "ctrl+q" in words(found), (first, second, cut)
 
 
 def test_escapes_without_end_are_dropped_too() -> None:

@@ -28,6 +28,10 @@ MAX_WAITING = 1_000
 """Keys, mouse events and pastes that may wait to be handled; more are dropped, except the quit key."""
 
 
+def _quits(message: Message) -> bool:
+    return isinstance(message, Key) and message.key == QUIT_KEY
+
+
 def terminal_driver() -> type[Driver] | None:
     """The driver to use here; None for Textual's choice (Windows, a browser, one named by TEXTUAL_DRIVER)."""
     if sys.platform == "win32" or constants.DRIVER is not None:
@@ -79,14 +83,16 @@ def terminal_driver() -> type[Driver] | None:
                         self._dispatch(take(decode(data), monotonic()))
                     else:
                         self._dispatch(intake.tick(monotonic()))
+                    if intake.unreadable >= MAX_INPUT_ERRORS:
+                        self._app.call_later(self._app.panic, "the terminal sends nothing readable")
+                        return
 
         def _dispatch(self, messages: list[Message]) -> None:
+            if isinstance(self._app, Guard) and any(map(_quits, messages)):
+                self._app.quit_soon()  # what was sent before it is not waited for
             for message in messages:
                 if isinstance(message, InputEvent | Paste):
-                    if isinstance(message, Key) and message.key == QUIT_KEY:
-                        if isinstance(self._app, Guard):
-                            self._app.quit_soon()  # what was sent before it is not waited for
-                    elif len(self._waiting) >= MAX_WAITING:
+                    if len(self._waiting) >= MAX_WAITING and not _quits(message):
                         continue
                     self._waiting.add(message)
                 self.process_message(message)

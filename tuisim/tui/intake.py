@@ -43,6 +43,8 @@ class Intake:
 
     def __init__(self) -> None:
         self._fed_at = 0.0
+        self.unreadable = 0
+        """Bursts of keys that the parser could not read; they are dropped."""
         self._clear()
 
     def _clear(self) -> None:
@@ -61,8 +63,14 @@ class Intake:
         """Drop `text`, which nobody can keep up with, but for the quit key; a paste is fed all the same."""
         if self._paste is not None or _PASTE_START in text:
             return self.feed(text, now)
+        text = self._held + text
         self._clear()
-        return [Key(QUIT_KEY, "\x11")] if _QUIT.search(text) else []
+        if _QUIT.search(text):
+            return [Key(QUIT_KEY, "\x11")]
+        _, held = _split_unfinished(text)
+        if len(held) <= MAX_SEQUENCE:
+            self._held, self._fed_at = held, now
+        return []
 
     @property
     def wait(self) -> float:
@@ -111,8 +119,14 @@ class Intake:
         return found
 
     def _keys(self, text: str) -> str:
-        """Parse up to the first thing that is not a key; the rest."""
-        if special := _SPECIAL.search(text):
+        """Parse up to the quit key, or to the first thing that is not a key; the rest."""
+        special, quits = _SPECIAL.search(text), _QUIT.search(text)
+        if quits and not (special and special.start() < quits.start()):
+            # No sequence has it inside; one that is unfinished, such as the escape key's, would make another key of it.
+            self._parse_runs(_split_unfinished(text[: quits.start()])[0])
+            self._found.append(Key(QUIT_KEY, "\x11"))
+            return text[quits.end() :]
+        if special:
             self._parse_runs(text[: special.start()])
             if special[0] == _PASTE_START:
                 self._paste, self._paste_size, self._paste_tail = [], 0, ""
@@ -121,9 +135,7 @@ class Intake:
             else:
                 self._in_string = True
             return text[special.end() :]
-        escape = text.rfind("\x1b")
-        if escape >= 0 and _UNFINISHED.match(text, escape):
-            text, self._held = text[:escape], text[escape:]
+        text, self._held = _split_unfinished(text)
         self._parse_runs(text)
         return ""
 
@@ -137,8 +149,13 @@ class Intake:
         self._parse(text[at:])
 
     def _parse(self, text: str) -> None:
-        if text:
+        if not text:
+            return
+        try:
             self._found += self._parser.feed(text)
+        except (ValueError, ArithmeticError):  # numbers that no terminal sends, such as a character beyond Unicode's last
+            self.unreadable += 1
+            self._parser = XTermParser()
 
     def _in_paste(self, text: str, paste: list[str]) -> str:
         content, end, rest = text.partition(_PASTE_END)
@@ -183,3 +200,9 @@ class Intake:
             return ""
         self._in_long_sequence = False
         return rest[1:] if "@" <= rest[0] <= "~" else rest
+
+
+def _split_unfinished(text: str) -> tuple[str, str]:
+    """Split off the beginning of a sequence whose rest may still come."""
+    escape = text.rfind("\x1b")
+    return (text[:escape], text[escape:]) if escape >= 0 and _UNFINISHED.match(text, escape) else (text, "")

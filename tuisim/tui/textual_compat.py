@@ -36,6 +36,7 @@ from textual.events import Click, Compose, InputEvent, Key, Mount, MouseEvent, P
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import OptionList
 
 __all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "adapt"]
@@ -75,6 +76,8 @@ async def _guarded(self: MessagePump, message: Message) -> None:
         return
     if _is_about_input(message) and (app.deaf or (message._sender is not self and app.was_left(self))):
         return
+    if isinstance(message, Mount) and isinstance(self, Widget) and (app.exiting or app.was_left(self)):
+        return  # it is being taken away already, and what it is made of may be gone
     if isinstance(message, Resize) and isinstance(self, Screen) and message.size != app.size:
         return  # two screens of different sizes would go on telling each other theirs; the app tells all of them its own
     try:
