@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -213,6 +214,22 @@ def system(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> None:
         (folder / name.replace("_", ".")).write_text(text)
     monkeypatch.setattr(processors, "_CPUINFO", folder / "cpuinfo")
     monkeypatch.setattr(processors, "_CGROUP", folder)
+
+
+def test_the_system_is_named_without_asking_another_program(monkeypatch, capsys):
+    """Python would run `uname`, and wait for whatever is called so."""
+
+    def asked(*arguments, **options):
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("platform._Processor.get", asked)
+    monkeypatch.setattr("platform.processor", asked)
+    monkeypatch.setattr(processors, "_CPUINFO", Path("/nonexistent"))
+    monkeypatch.setattr("platform._uname_cache", None)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert processors.name() == platform.machine()
+    command.doctor()
+    assert platform.machine() in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -51,6 +51,18 @@ def test_blas_is_kept_to_one_thread_where_it_could_not_have_them_all() -> None:
     assert RunConfig(layers=(2, 2)).resolved().threads == 1
 
 
+@pytest.mark.usefixtures("few")
+def test_one_thread_too_many_is_said_in_words() -> None:
+    held = threading.Event()
+    try:
+        for _ in range(2):
+            threads.start(threads.Thread(target=held.wait))
+        with pytest.raises(RunError, match="may start no more threads"):
+            threads.start(threads.Thread(target=held.wait))
+    finally:
+        held.set()
+
+
 def test_more_than_there_may_be_are_refused_and_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "allowed", 1)
     config = RunConfig(layers=(2, 2), dataset="moons", epochs=1, examples=64)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from threading import Event, Thread
 
+from tuisim.errors import RunError
+
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Read by the BLAS libraries when they are loaded."""
 _MAX_BLAS = 64
@@ -15,6 +17,14 @@ _MAX_BLAS = 64
 
 allowed: int | None = None
 """Threads that BLAS may have in this process; None if it may have one for each core."""
+
+
+def start(thread: Thread) -> None:
+    """Start `thread`. Raises RunError where the system allows no more."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise RunError("this user may start no more threads (ulimit -u, or a container's limit): raise the limit") from error
 
 
 def startable(count: int) -> int:

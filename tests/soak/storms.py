@@ -107,6 +107,7 @@ def _storm(tally: Tally, rng: random.Random, seed: int, seconds: float, home: Pa
         tally.counts["storms"] += 1
         ending.touch()
         end(tally, terminal, seed, home / "faults.log")
+        tally.notes.append(f"seed {seed}: {grown:+.0f} MiB")
         if grown > MEMORY_MIB:
             tally.fail(f"seed {seed}: {grown:.0f} MiB more after the storm")
 

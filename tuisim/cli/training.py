@@ -16,9 +16,11 @@ from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any
 
+from tuisim import threads
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.engine.events import Event as RunEvent
 from tuisim.engine.events import Snapshot, State
+from tuisim.errors import RunError
 
 REPEAT_SECONDS = 0.3
 """A second signal within so many seconds is the first one's echo."""
@@ -65,9 +67,9 @@ class Training:
     def run(self) -> Summary | None:
         """Train and return the summary; None where a run that was cut short has none. Raises what the run raises."""
         try:
-            Thread(target=self._train, name="tuisim-training", daemon=True).start()
-        except RuntimeError:  # the system lets no thread start: a signal is answered after the step
-            self._train()
+            threads.start(Thread(target=self._train, name="tuisim-training", daemon=True))
+        except RunError:
+            self._train()  # there is this thread only; a step is finished before anything is answered
         try:
             self._waiting = True
             while not self._ended.wait(WAIT_SECONDS):

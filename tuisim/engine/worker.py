@@ -9,6 +9,7 @@ import traceback
 from collections import deque
 from threading import Thread
 
+from tuisim import threads
 from tuisim.config import RunConfig
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, RunFailed, Snapshot
@@ -47,7 +48,7 @@ class Worker:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        self._thread.start()
+        threads.start(self._thread)
 
     def stop(self, reason: str = "") -> None:
         """Ask the run to end; it does after the chunk at hand."""

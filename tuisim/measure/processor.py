@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
@@ -63,7 +64,7 @@ class Memory:
 
 def processor() -> Processor:
     return Processor(
-        name=_cpuinfo("model name") or platform.processor() or platform.machine(),
+        name=name(),
         architecture=platform.machine(),
         instructions=level(flags()),
         logical_cores=os.cpu_count(),
@@ -72,6 +73,12 @@ def processor() -> Processor:
         quota=_quota(),
         caches=caches(),
     )
+
+
+def name() -> str:
+    """The processor's name where the system keeps it, else its architecture; no other program is asked."""
+    told = platform.processor() if sys.platform == "win32" else ""  # elsewhere `uname` would be run, whatever that is
+    return _cpuinfo("model name") or told or platform.machine()
 
 
 def memory() -> Memory:

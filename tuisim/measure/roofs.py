@@ -18,9 +18,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from tuisim import threads as limits
 from tuisim.backends import Backend, OnDevice, computes_with
 from tuisim.backends.protocol import best_of
-from tuisim.errors import ClockError
+from tuisim.errors import ClockError, RunError
 from tuisim.measure.caches import Cache, caches
 from tuisim.measure.ceiling import Ceiling
 from tuisim.measure.peaks import MAX_COPY_BYTES, copy_bytes
@@ -156,8 +157,12 @@ def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, fl
                 break
 
     others = [Thread(target=work, args=(number,), daemon=True) for number in range(1, threads)]
-    for other in others:
-        other.start()
+    try:
+        for other in others:
+            limits.start(other)
+    except RunError:
+        barrier.abort()  # the first ones wait there
+        raise
     work(0)
     for other in others:
         other.join()

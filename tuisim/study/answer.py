@@ -14,6 +14,7 @@ import numpy as np
 
 from tuisim.config import RunConfig
 from tuisim.marks import Mark
+from tuisim.measure import processor
 from tuisim.presets import PRESETS
 from tuisim.study.claims import Claim, Measured, claims
 from tuisim.study.elementwise import element_times
@@ -47,7 +48,7 @@ class Answer:
             ],
             "environment": {
                 "backends": {step.backend: step.device for step in self.measured.steps if step.seconds is not None},
-                "processor": platform.processor() or platform.machine(),
+                "processor": processor.name(),
                 "python": platform.python_version(),
                 "numpy": np.__version__,
             },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from threading import Event, Thread
 
+from tuisim import threads
 from tuisim.errors import fault, printable
 
 
@@ -29,7 +30,7 @@ class Background:
         return not self._unwanted.is_set()
 
     def start(self) -> None:
-        self._thread.start()
+        threads.start(self._thread)
 
     def stop(self) -> None:
         """Ask it to end; it does when it next asks whether it is wanted."""

@@ -25,6 +25,7 @@ from tuisim.backends.numpy.blas import blas
 from tuisim.config import RunConfig
 from tuisim.errors import MemoryNeeded, RunError, in_words, printable
 from tuisim.marks import Mark
+from tuisim.measure import processor
 from tuisim.study import peers
 from tuisim.study.bench_subjects import Case, Make, Ours, Plain, Products, Subject, case, case_name, flat
 from tuisim.study.steptime import least_seconds, spread
@@ -120,7 +121,7 @@ def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> 
     return Benchmark(
         tuple(rows),
         {"library": blas().library, "kernel": blas().kernel, "threads": threads, "pinned_by": blas().pinned_by},
-        {"processor": _processor(), "python": platform.python_version(), "numpy": np.__version__, "variables": variables},
+        {"processor": processor.name(), "python": platform.python_version(), "numpy": np.__version__, "variables": variables},
     )
 
 
@@ -213,13 +214,3 @@ def _row(case_: str, name: str, kind: str, times: Mapping[str, list[float]], dif
         return BenchRow(case_, name, kind, median(own) * 1e6, rounds=len(own), relative_parameter_difference=difference)
     ratios = [a / b for a, b in zip(own, reference, strict=True)]
     return BenchRow(case_, name, kind, median(own) * 1e6, median(ratios), spread(ratios), len(own), difference)
-
-
-def _processor() -> str:
-    """The processor's name, from the system where it says."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            found = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        found = []
-    return found[0] if found else platform.processor() or platform.machine()

@@ -137,7 +137,9 @@ def _environment(backends: tuple[Probe, ...]) -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
-        "platform": platform.platform(),
+        "platform": "-".join(
+            filter(None, (platform.system(), platform.release(), platform.machine(), "".join(platform.libc_ver())))
+        ),
         "numpy": next((found.version for found in backends if found.name == "numpy"), None),
         "variables": {name: printable(value) for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)},
     }

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.numpy.blas import blas
+from tuisim.measure import processor
 
 
 def environment() -> dict[str, Any]:
     """Names and versions as words; none of it is a number to compare."""
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor.name(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": str(blas()),

@@ -12,6 +12,8 @@ from queue import SimpleQueue
 from threading import Lock, Thread, get_ident
 from typing import Any, TypeVar
 
+from tuisim import threads
+
 Result = TypeVar("Result")
 
 LAST_SECONDS = 2.0
@@ -35,7 +37,7 @@ class Owner:
             return call()
         with self._starting:
             if self._thread.ident is None:
-                self._thread.start()
+                threads.start(self._thread)
                 atexit.register(self._finish)
         future: Future[Result] = Future()
         self._jobs.put((call, future))

@@ -93,8 +93,12 @@ class _Setter:
         """Return what `call` returns on that thread; raise what it raises. One caller at a time."""
         if self._thread is None or not self._thread.is_alive():  # a fork leaves it behind
             self._asked = SimpleQueue()
-            self._thread = Thread(target=self._run, args=(self._asked,), name="tuisim-blas-threads", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, args=(self._asked,), name="tuisim-blas-threads", daemon=True)
+            try:
+                system.start(thread)
+            except RunError:
+                return call()  # where no thread can start there are no others that could ask
+            self._thread = thread
         outcome: list[Any] = []
         done = Event()
 
