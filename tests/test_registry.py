@@ -162,6 +162,12 @@ def test_a_compiler_that_is_switched_off_is_no_backend(monkeypatch, tmp_path):
     assert (found.available, found.reason, found.remedy) == (False, "NUMBA_DISABLE_JIT=1 is set", "unset NUMBA_DISABLE_JIT")
 
 
+def test_a_name_for_the_compiler_that_would_steer_a_terminal_is_no_backend(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CPU_NAME", "\x1b[31m")
+    found = look("numba", library(monkeypatch, tmp_path, "y = 1"))
+    assert (found.available, found.reason, found.remedy) == (False, "NUMBA_CPU_NAME=\\x1b[31m is set", "unset NUMBA_CPU_NAME")
+
+
 def test_what_is_known_without_importing(monkeypatch, tmp_path):
     home = library(monkeypatch, tmp_path, "z = 1")
     monkeypatch.setitem(registry._HOMES, "it", home)

@@ -207,7 +207,7 @@ def test_the_log_of_faults_stays_small(own_folder: Path, monkeypatch: pytest.Mon
         (MessagePump, ("_dispatch_message",)),
         (App, ("_handle_exception", "_fatal_error", "_print_error_renderables", "_close_messages_no_wait", "panic")),
         (OptionList, ("_move_page", "_on_click")),
-        (Screen, ("dismiss",)),
+        (Screen, ("dismiss", "get_widget_and_offset_at")),
         (StylesCache, ("get_inner_outer",)),
         (Driver, ("no_automatic_restart", "suspend_application_mode", "resume_application_mode", "process_message")),
     ],
@@ -306,6 +306,22 @@ async def test_a_click_on_an_option_that_is_gone_does_nothing() -> None:
         before = options.highlighted
         await options._on_click(click)
         assert options.highlighted == before
+
+
+async def test_a_button_pressed_on_a_widget_that_is_gone_selects_nothing() -> None:
+    async with running() as (app, pilot, _):
+        header = app.screen.query_one("#run-header")
+        x, y = header.region.offset
+        assert app.screen.get_widget_and_offset_at(x, y)[0] is header
+        parent = header.parent
+        header._detach()  # what is drawn knows it until the next refresh
+        try:
+            app.screen._forward_event(events.MouseDown(None, x, y, 0, 0, 1, False, False, False, screen_x=x, screen_y=y))
+            assert app.screen.get_widget_and_offset_at(x, y) == (None, None)
+        finally:
+            header._attach(parent)
+        await pilot.pause()
+        assert app._exception is None
 
 
 def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:

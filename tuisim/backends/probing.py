@@ -103,5 +103,9 @@ def _version(library: str | None) -> str | None:
 
 def _switched_off(name: str) -> str | None:
     """`NAME=value` of the environment variable that leaves a backend nothing to compute with."""
-    value = os.environ.get("NUMBA_DISABLE_JIT", "0") if name == "numba" else "0"
-    return f"NUMBA_DISABLE_JIT={printable(value, 20)}" if value not in ("", "0") else None
+    if name != "numba":
+        return None
+    off = [variable for variable in ("NUMBA_DISABLE_JIT",) if os.environ.get(variable, "") not in ("", "0")]
+    # LLVM writes these to the terminal as they are.
+    off += [variable for variable in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES") if not os.environ.get(variable, "").isprintable()]
+    return f"{off[0]}={printable(os.environ[off[0]], 20)}" if off else None

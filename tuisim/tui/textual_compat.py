@@ -15,6 +15,8 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
   laid out yet, and on an option that is gone.
 - `Screen.dismiss`: takes away the screen in front, also where that is another one by now: the second of two quick key
   presses or clicks would take the one beneath, too.
+- `Screen.get_widget_and_offset_at`: which widget a mouse button was pressed on; between two refreshes that may be one that is
+  gone, and selecting text on it fails.
 - `StylesCache.get_inner_outer`: two styles from two colours, remembered with the cache of the widget that asked, so that the
   last 1,024 widgets' rendered lines are kept after they are gone.
 - `textual._xterm_parser.XTermParser`: turns what the terminal sends into events.
@@ -33,6 +35,7 @@ from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.errors import NoWidget
 from textual.events import Click, Compose, InputEvent, Key, Mount, MouseEvent, Paste, Resize
+from textual.geometry import Offset
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -121,6 +124,14 @@ def _dismiss_in_front(self: Screen[Any], result: Any = None) -> AwaitComplete:
     return _dismiss(self, result) if self.app.screen is self else AwaitComplete()
 
 
+_widget_and_offset = Screen.get_widget_and_offset_at
+
+
+def _widget_that_is_there(self: Screen[Any], x: int, y: int) -> tuple[Widget | None, Offset | None]:
+    widget, offset = _widget_and_offset(self, x, y)
+    return (widget, offset) if widget is None or widget.is_attached else (None, None)
+
+
 _inner_outer = getattr(StylesCache.get_inner_outer, "__wrapped__", StylesCache.get_inner_outer)
 
 
@@ -138,5 +149,6 @@ def adapt() -> None:
     options._on_click = _on_click_of_what_is_there
     screens: Any = Screen
     screens.dismiss = _dismiss_in_front
+    screens.get_widget_and_offset_at = _widget_that_is_there
     styles: Any = StylesCache
     styles.get_inner_outer = staticmethod(_inner_outer_of_colors)
