@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from tuisim import RunConfig, Trainer
+from tuisim.cli import training
+
 pytestmark = [pytest.mark.pty, pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")]
 if sys.platform != "win32":
     from terminal import Terminal
@@ -64,3 +67,24 @@ def test_the_cursor_is_seen_wherever_the_run_is_killed_or_stopped() -> None:
         terminal.signal(signal.SIGKILL)
         ends(terminal)
         assert terminal.left_on() == []
+
+
+def test_an_echo_that_waits_while_the_first_signal_is_answered_is_the_same_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(training, "monotonic", lambda: now[0])
+
+    def say(text: str) -> None:
+        now[0] += 5 * training.REPEAT_SECONDS  # a busy machine
+        asked._signalled(signal.SIGINT, None)  # an echo in the middle
+
+    trainer = Trainer(RunConfig(layers=(2, 1), loss="mse", examples=4, epochs=1, validation=0))
+    asked = training.Training(trainer, lambda item: None, say)
+    asked._signalled(signal.SIGINT, None)
+    asked._signalled(signal.SIGINT, None)  # and one that waited for the end of it
+    summary = asked.run()
+    assert asked.code == 130
+    assert summary is not None
+    assert summary.ended.value == "interrupted"
+    asked._waiting, now[0] = True, now[0] + 2 * training.REPEAT_SECONDS
+    with pytest.raises(training.EndNow):  # a later one is a request of its own
+        asked._signalled(signal.SIGINT, None)

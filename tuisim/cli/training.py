@@ -6,6 +6,7 @@ signal ends the run in the middle of its step. It does not know what is printed 
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -100,9 +101,11 @@ class Training:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if self.code is None:
-            self.code, self._signalled_at = 128 + number, monotonic()
+            self.code, self._signalled_at = 128 + number, math.inf
             self._control.stop(signal.Signals(number).name, interrupted=True)
             self._say(STOPPING)
+            # From when it was said: on a busy machine that may take longer than an echo, which waits meanwhile.
+            self._signalled_at = monotonic()
         elif monotonic() - self._signalled_at >= REPEAT_SECONDS:
             if not self._waiting:  # the summary is being made or printed, and that hangs
                 os._exit(self.code)
