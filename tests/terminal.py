@@ -71,7 +71,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def left_on(self) -> list[str]:
-        """What the program has changed of the terminal and not set back: private modes, line discipline, cursor."""
+        """List the terminal modes that the program changed and did not restore: private modes, line discipline, cursor."""
         last = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", bytes(self.raw)))
         left = [f"mode {number.decode()}" for number in _MODES if last.get(number) == b"h"]
         if last.get(b"25") == b"l":

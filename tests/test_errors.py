@@ -1,4 +1,4 @@
-"""What is said when something fails: one line in words, without the name of a class; the traceback for whoever asks."""
+"""Error messages: one line in words without a class name, and the traceback with TUISIM_DEBUG=1."""
 
 import ast
 import warnings

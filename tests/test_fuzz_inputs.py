@@ -31,7 +31,7 @@ from tuisim.units import parse_count, parse_duration, parse_layers, parse_size
 PYTHONIC = re.compile(
     r"\b[A-Z][A-Za-z]*(?:Error|Exception|Warning)\b|object at 0x|Traceback|NoneType|<class|\btuisim\.[a-z]+\.|TUISIM_DEBUG"
 )
-"""What only a program would say."""
+"""Patterns that no message for a person may contain."""
 MISTAKEN = (ExitCode.BAD_CONFIGURATION, ExitCode.NO_BACKEND, ExitCode.BAD_DATA, ExitCode.RUN_FAILED)
 LINES = 21
 """A configuration's mistakes, each on a line, and how many there are besides."""
@@ -119,7 +119,7 @@ def odd_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def judged(capsys: pytest.CaptureFixture[str], given: str, command: Callable[[], int], name: str = "") -> list[str]:
-    """What is wrong with how `command` took what was `given`: nothing but its own answers, in lines that name the option."""
+    """Describe how the answer of `command` to `given` breaks the rules, if it does: one line that names the option."""
     try:
         code: int | None = command()
     except Reached:
@@ -247,7 +247,7 @@ def test_files_with_a_value_of_another_kind_in_every_field(tmp_path, capsys):
 
 
 def test_values_of_every_kind_in_python():
-    """What a script hands over: every wrong one is a mistake of its field, whatever it is."""
+    """Values that a script passes to RunConfig: a wrong one is reported as a mistake of its field."""
     faults = []
     odd = (
         None,

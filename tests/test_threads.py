@@ -1,4 +1,4 @@
-"""A system that lets a process start few threads: BLAS is kept to one, one line says so, and nothing waits for ever."""
+"""A system that lets a process start few threads: BLAS is kept to one, one line says so, and nothing hangs."""
 
 from __future__ import annotations
 

@@ -336,7 +336,7 @@ def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:
 
 
 async def test_a_screen_takes_no_size_but_the_terminals() -> None:
-    """Two screens of different sizes would tell each other theirs for ever."""
+    """Two screens of different sizes would keep resizing each other without end."""
     async with running() as (app, pilot, _):
         app.screen.post_message(events.Resize(Size(60, 20), Size(60, 20)))
         await pilot.pause()

@@ -1,4 +1,4 @@
-"""What a terminal sends becomes keys, mouse events and pastes of bounded size, however it is cut and whether it ends or not."""
+"""Terminal input becomes keys, mouse events and pastes of bounded size, however it is split and whether it ends or not."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ _INTERNAL = re.compile(r"Traceback|NoneType|object at 0x")
 
 
 def in_words(error: BaseException) -> str:
-    """What an error says, in words for a person: ours as it is, the system's with the file's name, of any other its first line.
+    """Describe an error to a person: ours as written, the system's with the file's name, any other by its first line.
 
     No class of Python's is named; the traceback is shown where `debugging()`.
     """
@@ -141,7 +141,7 @@ def said(text: str, limit: int = 300) -> str:
 
 
 def debugging() -> bool:
-    """Whether tracebacks are asked for."""
+    """Tell if tracebacks are asked for (TUISIM_DEBUG)."""
     return os.environ.get("TUISIM_DEBUG", "") not in ("", "0")
 
 

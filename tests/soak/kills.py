@@ -56,7 +56,7 @@ def run(tally: Tally, rng: random.Random) -> None:
 
 
 def check(tally: Tally, environment: dict[str, str], first: int, last: int) -> None:
-    """Whether the saves from `first` to `last` are all there, as far as the file keeps so many."""
+    """Check that the saves from `first` to `last` are all there, as far as the file keeps so many."""
     done = subprocess.run([sys.executable, "-c", READER], capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         tally.fail(f"not readable: {done.stderr[-200:]}")

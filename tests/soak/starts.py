@@ -61,7 +61,7 @@ def end_by(terminal: Terminal, name: str) -> str:
 
 
 def start_seconds() -> float:
-    """How long a start takes here until the first screen stands."""
+    """Measure the seconds from the start to the first screen."""
     with Terminal(COMMAND, environment=ENVIRONMENT) as terminal:
         begun = time.monotonic()
         terminal.wait_for(READY, 60)

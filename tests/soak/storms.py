@@ -113,7 +113,7 @@ def _storm(tally: Tally, rng: random.Random, seed: int, seconds: float, home: Pa
 
 
 def said(terminal: Terminal) -> str:
-    """What the program told of its end."""
+    """Return the last lines that the program printed."""
     terminal.drain()
     at = terminal.raw.rfind(b"tuisim: ")
     return bytes(terminal.raw[at : at + 300] if at >= 0 else terminal.raw[-100:]).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What one part of the soak has tried, and what failed of it."""
+"""The counts of one part of the soak: tried and failed."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ LAYOUTS = {
     ("linux", "aarch64"): Layout(4, 0, _FZ, 0x08),
     ("darwin", "arm64"): Layout(8, 1, _FZ, 0x08),
 }
-"""By `sys.platform` and machine: glibc's, musl's and Apple's `fenv.h`."""
+"""Layouts by `sys.platform` and machine, from the `fenv.h` of glibc, musl and Apple."""
 
 
 class _Fenv:

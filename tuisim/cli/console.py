@@ -1,4 +1,4 @@
-"""Where the command line prints: every text that reaches the terminal passes here, and none of it is a control code or markup.
+"""The command line's output: every text for the terminal passes here, and none of it is a control code or markup.
 
 Results go to stdout, messages to stderr. JSON needs none of it: its own escapes leave ASCII alone.
 """

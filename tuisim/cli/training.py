@@ -26,7 +26,7 @@ from tuisim.errors import RunError
 REPEAT_SECONDS = 0.3
 """A second signal within so many seconds is the first one's echo."""
 LAST_SECONDS = 0.3
-"""How long a run that is to end at once may still take to end by itself."""
+"""Seconds that a run which is to end at once has to end by itself."""
 WAIT_SECONDS = 0.2
 """Between two looks whether it has ended: where no signal interrupts a wait, one is answered after so long."""
 STOPPING = "stopping after this step; ctrl+c again ends now"
@@ -47,7 +47,7 @@ class Training:
         self.code: int | None = None
         """128 + the first signal's number; None if there was none."""
         self.cut_short = False
-        """Whether the thread is still in a step that nobody waits for."""
+        """True if the thread is still in a step that nobody waits for."""
         self._trainer, self._show, self._say = trainer, show, say
         self._control = Control()
         self._signalled_at = 0.0

@@ -40,7 +40,7 @@ def name_of(path: Path) -> str:
 
 
 def writable(path: Path) -> bool:
-    """Whether `path` is a folder that can be written to, or could be made; nothing is made to find out."""
+    """Tell if `path` is a writable folder or could be created; nothing is created to find out."""
     there = next((one for one in (path, *path.parents) if os.path.exists(one)), path)
     return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 

@@ -41,7 +41,7 @@ class Peaks:
     device: str = ""
     """That device."""
     flops_spread: float = 0.0
-    """As `Ceiling.spread`; 0 if not known."""
+    """The relative spread, as in `Ceiling.spread`; 0 if not known."""
     bytes_spread: float = 0.0
     level: str = ""
     """The level of memory that `bytes_per_second` is of; blank for a large copy."""

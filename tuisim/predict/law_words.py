@@ -21,7 +21,7 @@ _UNKNOWN = {
 
 
 def no_runs() -> str:
-    """What to say where there are none: how to make some, or why none can be kept."""
+    """Explain why there are none: how to make some, or why none can be kept."""
     why = closed()
     return f"no runs: {why}" if why else _MAKE_SOME
 

@@ -26,13 +26,13 @@ MAX_LOGGED = 50
 
 
 class FailingQuietly(Guard):
-    """Survives faults once a screen stands; keeps the one that ends it, and prints none of Textual's tracebacks."""
+    """An app that survives faults once a screen is shown, keeps the one that ends it, and prints none of Textual's tracebacks."""
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class)
         adapt()
         self.failure: Exception | None = None
-        """What ended the app, if anything did."""
+        """The exception that ended the app, if any."""
         self._recorded: set[tuple[object, ...]] = set()
 
     def survives(self, error: Exception) -> bool:

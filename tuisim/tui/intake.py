@@ -1,7 +1,7 @@
-"""What a terminal sends, cut into keys, mouse events and pastes; what never ends, or is none of these, is dropped.
+"""Terminal input, split into keys, mouse events and pastes; input that never ends, or is none of these, is dropped.
 
 Textual's parser sees complete, short sequences only: it would turn each character of an unfinished one into a key press, and
-keep a paste that never ends for ever. Nothing here grows with what is sent. It knows neither the app nor the terminal.
+buffer a paste that never ends without bound. Nothing here grows with what is sent. It knows neither the app nor the terminal.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Intake:
         self._found.append(Paste(_CONTROL.sub("", "".join(paste))))
 
     def _quits(self) -> bool:
-        """Whether the quit key was pressed last, into a paste that has not ended."""
+        """True if the quit key was pressed last, into a paste that has not ended."""
         return _QUIT.search(self._paste_tail + self._held) is not None
 
     def _skip_string(self, text: str) -> str:

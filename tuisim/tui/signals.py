@@ -23,7 +23,7 @@ LEAVE_PATIENCE = 5.0
 """The same after a key: nobody outside is waiting, and a busy machine takes its time to close screens."""
 
 WRITE_SECONDS = 0.2
-"""How long a terminal that takes no output may keep the end waiting."""
+"""Seconds that a terminal which takes no output may delay the end."""
 
 # Mouse, focus and paste reporting off, keyboard protocol popped, line wrap on, main screen, cursor shown.
 RESTORE = b"\x1b[?1003l\x1b[?1000l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[<u\x1b[?7h\x1b[?1049l\x1b[?25h"

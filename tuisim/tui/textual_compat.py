@@ -1,4 +1,4 @@
-"""Everything of Textual's own that the app needs besides its public interface, in one place.
+"""Private parts of Textual that the app depends on, in one place.
 
 Written for Textual 8.2; a test names each symbol, so that a version that renames one is noticed.
 
@@ -57,7 +57,7 @@ class Guard(App[None]):
         """End; called from the thread that reads the terminal as soon as the quit key is read."""
 
     def was_left(self, pump: MessagePump) -> bool:
-        """Whether `pump` is on a screen that is none of the app's any more."""
+        """Tell if the screen of `pump` has left the app."""
         return False
 
     def survives(self, error: Exception) -> bool:
@@ -94,7 +94,7 @@ async def _guarded(self: MessagePump, message: Message) -> None:
 
 
 def _is_about_input(message: Message) -> bool:
-    """Whether `message` is input other than the quit key, or what a widget has posted; the rest is Textual's own."""
+    """Tell if `message` is input other than the quit key, or was posted by a widget; the rest is Textual's own."""
     if isinstance(message, InputEvent | Paste):
         return not (isinstance(message, Key) and message.key == QUIT_KEY)
     return type(message).__module__ not in ("textual.events", "textual.messages")

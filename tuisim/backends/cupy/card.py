@@ -40,7 +40,7 @@ DeviceArray = Any
 
 
 def _has_folder() -> bool:
-    """Whether CuPy has a folder for compiled kernels; without a home it would make one called `~` wherever tuisim is started."""
+    """Tell if CuPy has a folder for compiled kernels. Without a home it would create one named `~` in the current folder."""
     named = os.environ.get("CUPY_CACHE_DIR")
     path = Path(named or os.path.expanduser("~/.cupy/kernel_cache"))
     return (bool(named) or path.is_absolute()) and writable(path)

@@ -31,7 +31,7 @@ class Common:
         self.step = card.zeros(1, "int64")
         """Steps made since the chunk began."""
         self.lost = card.zeros(WAVES * card.processors * THREADS, "int64")
-        """By thread of an update: numbers of the optimizer's buffers set to 0 so far because they became subnormal."""
+        """Numbers of the optimizer's buffers set to 0 so far because they became subnormal, by thread of the update kernel."""
 
 
 class Memory:

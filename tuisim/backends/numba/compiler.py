@@ -101,7 +101,7 @@ class Machine:
 
 
 def _has_folder() -> bool:
-    """Whether Numba has a folder for compiled code: without a home it would make one called `~` wherever tuisim is started."""
+    """Tell if Numba has a folder for compiled code. Without a home it would create one named `~` in the current folder."""
     from numba.misc import appdirs
 
     named = os.environ.get("NUMBA_CACHE_DIR")

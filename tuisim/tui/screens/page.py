@@ -21,7 +21,7 @@ class PageScreen(Screen[Result]):
 
     @property
     def is_there(self) -> bool:
-        """Whether it has its widgets: it was mounted and has not been left."""
+        """True if it has its widgets: it was mounted and has not been left."""
         return self.is_mounted and self in self.app.screen_stack
 
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
