@@ -19,9 +19,9 @@ from PIL import Image, ImageDraw, ImageFont
 from pyte.screens import Char
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent))
 
-from terminal import Terminal  # noqa: E402
+from tests.support.terminal import Terminal  # noqa: E402
 
 CELL = (11, 22)
 POINTS = 18

@@ -83,7 +83,8 @@ def test_a_librarys_warning_is_one_line(capsys, monkeypatch):
 def test_nothing_but_the_console_prints():
     """Commands print JSON, or through the console; what is written over on a terminal is made visible there."""
     printing = []
-    for path in Path(tuisim.cli.__file__).parent.glob("*.py"):
+    folder = Path(tuisim.cli.__file__).parents[1]
+    for path in [*folder.glob("cli/*.py"), *folder.glob("features/**/command.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 what = ast.unparse(node.args[0])

@@ -31,7 +31,7 @@ import tuisim
 summary = tuisim.Trainer(tuisim.RunConfig(layers=(5, 4, 3), examples=100, epochs=2)).run([].append)
 assert summary.ended == "completed", summary
 assert tuisim.count(summary.config).parameters == 39
-import tuisim.study.bench, tuisim.measure.peaks
+import tuisim.features.compare.bench.bench, tuisim.measure.peaks
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
 

@@ -13,8 +13,8 @@ import pytest
 from tuisim import RunConfig, Trainer, threads
 from tuisim.config import usable_cores
 from tuisim.errors import RunError
-from tuisim.study.compare import compare
-from tuisim.study.contenders import entries
+from tuisim.features.compare.entries import entries
+from tuisim.features.compare.race.race import compare
 
 
 @pytest.fixture

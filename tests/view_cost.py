@@ -53,8 +53,8 @@ def headless(case: str, seconds: float) -> dict[str, float]:
 
 def in_app(case: str, seconds: float) -> dict[str, float]:
     """Run the app on this terminal, start the case, and measure it once it has settled."""
+    from tuisim.features.setup.screen import SetupScreen
     from tuisim.tui.app import TuisimApp
-    from tuisim.tui.screens.setup import SetupScreen
 
     app = TuisimApp(CASES[case])
     found: dict[str, float] = {}

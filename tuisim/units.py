@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
-from tuisim.vocabulary import MAX_COUNT
+MAX_COUNT = 10**30
+"""Counting is integer arithmetic and has no natural limit; this one keeps a typing slip from filling the screen."""
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _SMALL = ("", "m", "µ", "n", "p", "f")

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # where the tests find their own packages
+sys.path.insert(0, str(Path(__file__).parents[2]))  # where the tests find their own packages
 
-from accuracy.table import main
+from tests.accuracy.table import main
 
 main()

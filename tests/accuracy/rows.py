@@ -11,9 +11,9 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
-from accuracy import exact
-from accuracy.formats import FORMATS, Error, Exact, Format, everything, finite, worst
-from accuracy.running import Running
+from tests.accuracy import exact
+from tests.accuracy.formats import FORMATS, Error, Exact, Format, everything, finite, worst
+from tests.accuracy.running import Running
 from tuisim import RunConfig
 from tuisim.program import Kind
 

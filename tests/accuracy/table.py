@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from accuracy.bounds import NOTES, REASONS
-from accuracy.formats import FORMATS, Error
-from accuracy.rows import ROWS, Row
-from accuracy.running import CELLS, Running, bound
+from tests.accuracy.bounds import NOTES, REASONS
+from tests.accuracy.formats import FORMATS, Error
+from tests.accuracy.rows import ROWS, Row
+from tests.accuracy.running import CELLS, Running, bound
 
 _HEADINGS = {"scalar": "scalar", "numpy": "NumPy", "numba": "Numba", "cupy": "CuPy's kernels"}
 

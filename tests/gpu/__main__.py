@@ -27,12 +27,12 @@ from tests.gpu.timing import timed
 from tuisim.backends import get_backend, probe
 from tuisim.backends.cupy import CupyBackend
 from tuisim.config import RunConfig
+from tuisim.features.compare.bench.cases import Case, Make, Ours, case
+from tuisim.features.machine.score.score import score
 from tuisim.predict.calibrate import Job, calibrate
-from tuisim.predict.document import card_document
-from tuisim.predict.outlook import Outlook
+from tuisim.predict.predictor import Outlook
+from tuisim.predict.profile_document import card_document
 from tuisim.program import build
-from tuisim.study.bench_subjects import Case, Make, Ours, case
-from tuisim.study.score import score
 from tuisim.units import layers_text
 
 ROOT = Path(__file__).resolve().parents[2]

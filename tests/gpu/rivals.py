@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tuisim.study.bench_subjects import Case
-from tuisim.study.peers import Torch
+from tuisim.features.compare.bench.cases import Case
+from tuisim.features.compare.bench.peers import Torch
 
 WARM_STEPS = 11
 """Before a capture, as PyTorch's own examples have it, on a stream of their own."""

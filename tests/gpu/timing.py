@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.study.bench_subjects import Case, Subject, flat
-from tuisim.study.steptime import spread
+from tuisim.engine.step_time import spread
+from tuisim.features.compare.bench.cases import Case, Subject, flat
 
 ROUND_SECONDS = 0.1
 ROUNDS = 9

@@ -23,9 +23,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 import exact_training
-from random_networks import RECORD, difference, draw, flat
+
+from tests.support.random_networks import RECORD, difference, draw, flat
 
 NETWORKS = 500
 ACTIVATIONS = {

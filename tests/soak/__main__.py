@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # where the pseudo-terminal of the tests is
+sys.path.insert(0, str(Path(__file__).parents[2]))  # where the pseudo-terminal of the tests is
 
 from . import growth, kills, starts, storms
 from .tally import Tally

@@ -6,7 +6,7 @@ import random
 import sys
 import tempfile
 
-from terminal import Terminal
+from tests.support.terminal import Terminal
 
 from .starts import COMMAND, ENVIRONMENT, READY
 from .storms import resident

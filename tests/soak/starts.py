@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from terminal import Terminal
+from tests.support.terminal import Terminal
 
 from .tally import Tally
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from terminal import KEYS, Terminal
+from tests.support.terminal import KEYS, Terminal
 
 from .starts import ENVIRONMENT, READY
 from .tally import Tally

@@ -15,8 +15,8 @@ from tuisim.accounting.conventions import TUISIM, Convention, tools_per_example
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.accounting.operations import Operations, share
 from tuisim.config import RunConfig
-from tuisim.marks import Mark
 from tuisim.program import Kind, Op, Phase, Role, StepProgram, build
+from tuisim.provenance import Mark
 
 COUNTED_PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.vocabulary import SMALLEST_NORMAL
+from tuisim.config.choices import SMALLEST_NORMAL
 
 _ROOM = 512
 """Bytes for a `fenv_t`, more than any of these systems has."""

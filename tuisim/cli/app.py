@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError
 from tuisim import __version__
 from tuisim.cli.console import CommandConsole, note
 from tuisim.errors import OUT_OF_MEMORY, ExitCode, TuisimError, debugging, fault, in_words, printable
+from tuisim.features import COMMANDS
 
 app = App(
     name="tuisim",
@@ -24,11 +25,8 @@ app = App(
     console=CommandConsole(),
 )
 # By name, so that a command pays for its own imports alone.
-for _command in (
-    "run", "count", "answer", "prove", "compare", "crossover", "profile", "calibrate", "predict", "project", "budget", "score",
-    "law", "bench", "doctor",
-):  # fmt: skip
-    app.command(f"tuisim.cli.{_command}:{_command}", name=_command)
+for _command, _function in COMMANDS.items():
+    app.command(_function, name=_command)
 
 
 def main(arguments: Sequence[str]) -> int:

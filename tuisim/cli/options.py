@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 
 from tuisim.config import COUNTS, OPTIONAL, REALS, RunConfig
-from tuisim.configfile import from_mapping, read_toml
+from tuisim.config.toml import from_mapping, read_toml
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.units import parse_count, parse_duration
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tuisim.data.facts import rows
+from tuisim.data.info import rows
 
 if TYPE_CHECKING:
+    from tuisim.data.batch_sampler import Block, Feed
     from tuisim.data.catalogue import available, load, misfit
     from tuisim.data.dataset import Dataset, from_arrays
-    from tuisim.data.feed import Block, Feed
 
 _HOMES = {
     "available": "catalogue",
@@ -22,8 +22,8 @@ _HOMES = {
     "misfit": "catalogue",
     "Dataset": "dataset",
     "from_arrays": "dataset",
-    "Block": "feed",
-    "Feed": "feed",
+    "Block": "batch_sampler",
+    "Feed": "batch_sampler",
 }
 __all__ = ["Block", "Dataset", "Feed", "available", "from_arrays", "load", "misfit", "rows"]
 

@@ -9,7 +9,10 @@ import os
 from pathlib import Path
 
 from tuisim.config import RunConfig
-from tuisim.data import dataset, digits, facts, fashion, files, fit, synthetic
+from tuisim.data import dataset, digits, files, synthetic
+from tuisim.data import fashion_mnist as fashion
+from tuisim.data import info as facts
+from tuisim.data import target_encoding as fit
 from tuisim.data.dataset import Dataset
 from tuisim.errors import DataError
 

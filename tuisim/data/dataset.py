@@ -12,8 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import answers, chance, facts, fit, memory, scaling, source, split
-from tuisim.data.feed import BLOCK, WHOLE_SHUFFLE, ChunkFeed, Feed, HeldFeed
+from tuisim.data import info as facts
+from tuisim.data import memory, scaling, source, split
+from tuisim.data import rng as chance
+from tuisim.data import target_encoding as fit
+from tuisim.data import targets as answers
+from tuisim.data.batch_sampler import BLOCK, WHOLE_SHUFFLE, ChunkFeed, Feed, HeldFeed
 from tuisim.data.source import Endless, Held, read_only
 from tuisim.data.table import Table, check_finite
 from tuisim.errors import DataError

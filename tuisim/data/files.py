@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import archive, idx, npy, reading, separated
+from tuisim.data import archive, idx, npy, reading
+from tuisim.data import csv_reader as separated
 from tuisim.data.table import Table, check_finite, numbered
 from tuisim.errors import DataError, printable
 

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import chance, facts, memory, synthetic
+from tuisim.data import info as facts
+from tuisim.data import memory, synthetic
+from tuisim.data import rng as chance
 
 Array = NDArray[Any]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import chance, facts
+from tuisim.data import info as facts
+from tuisim.data import rng as chance
 from tuisim.errors import DataError
 
 Rows = NDArray[np.intp]

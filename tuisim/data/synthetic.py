@@ -15,7 +15,8 @@ from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import chance, fit
+from tuisim.data import rng as chance
+from tuisim.data import target_encoding as fit
 from tuisim.errors import DataError
 
 Array = NDArray[Any]

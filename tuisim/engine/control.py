@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Condition
 
-from tuisim.config_checks import is_number
+from tuisim.config.checks import is_number
 from tuisim.engine.events import State
 from tuisim.errors import ConfigError, Mistake
 

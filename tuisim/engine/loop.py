@@ -9,10 +9,11 @@ import math
 import traceback
 from collections.abc import Callable
 
-from tuisim.engine import divergence, report, room
+from tuisim.engine import divergence, report
+from tuisim.engine import memory_check as room
 from tuisim.engine.control import Control, Orders
 from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
-from tuisim.engine.probe import SAMPLE_ROWS, Probe
+from tuisim.engine.gradient_sample import SAMPLE_ROWS, Probe
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.validation import Validation

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from tuisim.backends import Backend, BoundStep
 from tuisim.config import RunConfig
-from tuisim.engine import room
-from tuisim.engine.room import EVALUATION_BATCH
+from tuisim.config.choices import SMALLEST_NORMAL
+from tuisim.engine import memory_check as room
+from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.errors import ConfigError, Mistake
 from tuisim.program import Role, build
-from tuisim.vocabulary import SMALLEST_NORMAL
 
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]

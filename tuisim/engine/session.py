@@ -14,7 +14,9 @@ from typing import Any
 from tuisim import data as sources
 from tuisim.backends import BoundStep, choose, get_backend, precision_notes
 from tuisim.config import RunConfig
-from tuisim.engine import divergence, initial, room
+from tuisim.engine import divergence
+from tuisim.engine import initializers as initial
+from tuisim.engine import memory_check as room
 from tuisim.engine.history import History
 from tuisim.engine.network import Network, Parameters, check_shapes
 from tuisim.engine.position import Position, Segment

@@ -10,7 +10,7 @@ from tuisim.accounting.operations import Operations
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.errors import ExitCode
-from tuisim.marks import Mark
+from tuisim.provenance import Mark
 
 
 @dataclass(frozen=True, slots=True)

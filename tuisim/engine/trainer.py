@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.config import RunConfig
-from tuisim.data.facts import KeptRows
+from tuisim.data.info import KeptRows
 from tuisim.engine import report
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, Snapshot

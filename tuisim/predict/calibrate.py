@@ -14,18 +14,18 @@ from time import perf_counter
 from tuisim.accounting.ledger import step_operations
 from tuisim.backends import Backend, Costs, OnDevice, computes_with, get_backend
 from tuisim.config import RunConfig
-from tuisim.engine.subject import Subject
+from tuisim.engine.benchmark_case import Subject
 from tuisim.errors import RunError, TuisimError
+from tuisim.measure.machine_speed import QUIET, Beat, Pulse
 from tuisim.measure.peaks import peaks_of
-from tuisim.measure.pulse import QUIET, Beat, Pulse
 from tuisim.measure.roofs import roofs_of
-from tuisim.predict import runcosts
-from tuisim.predict.card import Card, CardError, Entry
-from tuisim.predict.design import FEW, MANY, networks
+from tuisim.predict import run_costs as runcosts
+from tuisim.predict.calibration_networks import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Floors
 from tuisim.predict.prices import Prices, as_felt, at_best, best_product, fit
-from tuisim.predict.runcosts import RunCosts
+from tuisim.predict.profile import Card, CardError, Entry
+from tuisim.predict.run_costs import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
 from tuisim.predict.work import FAR
 from tuisim.program import StepProgram

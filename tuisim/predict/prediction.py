@@ -10,9 +10,9 @@ from typing import Any
 
 from tuisim.accounting import Ledger
 from tuisim.config import RunConfig
-from tuisim.marks import Mark
-from tuisim.predict.band import Band
+from tuisim.predict.interval import Band
 from tuisim.program import Op
+from tuisim.provenance import Mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.measure.pulse import QUIET, Beat, Slowed
+from tuisim.measure.machine_speed import QUIET, Beat, Slowed
 from tuisim.predict.leastsquares import Floats, proportional
 from tuisim.predict.price import NO_FLOORS, Floors, Measured, Price, fitted, short
 from tuisim.predict.sample import Sample

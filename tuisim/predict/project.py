@@ -15,9 +15,9 @@ from tuisim.accounting import count
 from tuisim.accounting.operations import share
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
-from tuisim.marks import Mark
-from tuisim.predict.band import Band
-from tuisim.predict.ladder import LADDER, TRAINING_SOURCE, Known
+from tuisim.predict.interval import Band
+from tuisim.predict.known_networks import LADDER, TRAINING_SOURCE, Known
+from tuisim.provenance import Mark
 
 
 @dataclass(frozen=True, slots=True)

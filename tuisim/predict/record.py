@@ -14,12 +14,12 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.engine.summary import Summary
-from tuisim.predict.band import Band
+from tuisim.predict.interval import Band
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
 from tuisim.store.runs import LEAST_SECONDS as LEAST_KEPT
 from tuisim.store.runs import Run, Seconds
-from tuisim.vocabulary import MAX_COUNT
+from tuisim.units import MAX_COUNT
 
 LEAST_SECONDS = 0.05
 """Of a run that was broken off: after fewer its first steps count for more than all others, and it says little of a step."""

@@ -13,9 +13,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.engine.subject import Subject
+from tuisim.engine.benchmark_case import Subject
 from tuisim.errors import ClockError
-from tuisim.measure.pulse import QUIET, Beat, Pulse, Slowed
+from tuisim.measure.machine_speed import QUIET, Beat, Pulse, Slowed
 from tuisim.program import StepProgram
 
 TURN_SECONDS = 0.004

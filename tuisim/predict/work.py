@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.backends.ways import way
+from tuisim.backends.gemm_dispatch import way
 from tuisim.program import Kind, Op, Phase, StepProgram
 
 NEAR, FAR = 2.0**19, 2.0**24

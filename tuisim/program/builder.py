@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tuisim.config import RunConfig
+from tuisim.config.choices import HYPERPARAMETERS
 from tuisim.program.ops import Buffer, Kind, Op, Phase, Role
 from tuisim.program.schedule import Schedule, schedule_of
-from tuisim.vocabulary import HYPERPARAMETERS
 
 _STATE = {
     "sgd": (),

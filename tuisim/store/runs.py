@@ -17,7 +17,7 @@ from tuisim import files
 from tuisim.store import lock
 from tuisim.store.document import contents, parsed, writing
 from tuisim.store.folder import folder, needed
-from tuisim.vocabulary import MAX_COUNT
+from tuisim.units import MAX_COUNT
 
 VERSION = 1
 FILE, OLDER, LOCK = "runs.jsonl", "runs.older.jsonl", "runs.lock"

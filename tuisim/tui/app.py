@@ -22,22 +22,22 @@ from textual.screen import Screen
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
+from tuisim.config.presets import PRESETS
 from tuisim.engine import RunFailed, Summary, Worker
 from tuisim.errors import ExitCode, printable
+from tuisim.features.run.screen import RunScreen
+from tuisim.features.setup.screen import SetupScreen
 from tuisim.predict.prediction import Prediction
-from tuisim.presets import PRESETS
-from tuisim.tui.commands import commands
 from tuisim.tui.driver import terminal_driver
-from tuisim.tui.foreseen import AppForecast
-from tuisim.tui.keeping import Keeping
-from tuisim.tui.pages import PAGE_BINDINGS, Paged
+from tuisim.tui.help import HelpScreen, groups
+from tuisim.tui.keep_run import Keeping
+from tuisim.tui.navigation import PAGE_BINDINGS, Paged
+from tuisim.tui.palette import commands
+from tuisim.tui.prediction_state import AppForecast
 from tuisim.tui.run_worker import RunWorker
-from tuisim.tui.screens.help import HelpScreen, groups
-from tuisim.tui.screens.run import RunScreen
-from tuisim.tui.screens.setup import SetupScreen
-from tuisim.tui.screens.small import SmallScreen, too_small
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
+from tuisim.tui.too_small import SmallScreen, too_small
 
 START_SECONDS = 0.7
 """Runs are not started more often than this."""

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tuisim.errors import DataError, TuisimError, debugging, fault, printable
-from tuisim.store import faults
+from tuisim.store import log as faults
 from tuisim.tui.textual_compat import Guard, active_message_pump, adapt
 
 MAX_LOGGED = 50

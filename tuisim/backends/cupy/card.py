@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from tuisim import units
+from tuisim.config.choices import ACTIVATIONS
 from tuisim.data.reading import writable
 from tuisim.errors import MemoryNeeded
-from tuisim.vocabulary import ACTIVATIONS
 
 NULL = np.uint64(0)
 """A pointer to nothing, for a kernel: eight bytes of zero whatever a version of CuPy makes of `None`."""

@@ -13,8 +13,8 @@ import numpy as np
 from tuisim.backends.cupy.card import FUNCTION_CODES, NULL, THREADS, WAVES, Call, Card, DeviceArray
 from tuisim.backends.cupy.memory import Memory
 from tuisim.backends.labels import Labelled
+from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, Kind, Op, StepProgram
-from tuisim.vocabulary import SMALLEST_NORMAL
 
 WARP, TILE_ROWS = 32, 8
 """As in `step.cu`."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import StepProgram
-from tuisim.vocabulary import LEARNING_RATES
 
 RATE, DECAY_FACTOR, ADAM_RATE, ADAM_EPSILON = range(4)
 """As in `step.cu`."""

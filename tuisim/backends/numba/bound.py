@@ -18,8 +18,8 @@ from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, RUNS, SPAN, mak
 from tuisim.backends.numba.table import PHASE, PHASES, Memory, constants, table
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
 from tuisim.backends.subnormals import Flushing
+from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Phase, StepProgram
-from tuisim.vocabulary import LEARNING_RATES
 
 Span = NDArray[np.uint64]
 _UNTIMED: Span = np.zeros(0, np.uint64)

@@ -16,7 +16,7 @@ import numba
 from numba import types
 
 from tuisim import files
-from tuisim.backends import ways
+from tuisim.backends import gemm_dispatch as ways
 from tuisim.data.reading import writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.backends import ways
+from tuisim.backends import gemm_dispatch as ways
 from tuisim.backends.numba.compiler import kernel, product
 from tuisim.backends.numba.gemm import gemm
-from tuisim.backends.numba.lanes import count
 from tuisim.backends.numba.products import ONE, ZERO, combine, dots, transpose
+from tuisim.backends.numba.simd import count
 
 TURNING_PAYS: Any = np.uint64(ways.TURNING_PAYS)
 

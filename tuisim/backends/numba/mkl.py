@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from tuisim.backends.limits import Limit, Restore
+from tuisim.backends.thread_limit import Limit, Restore
 
 _FILE = re.compile(r"(lib)?mkl_rt(\.\d+)?\.(so(\.\d+)?|dll|dylib)")
 """The one library of MKL's that brings the others."""

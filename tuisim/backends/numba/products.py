@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.numba.compiler import block, kernel
-from tuisim.backends.numba.lanes import add_product, add_up, count, load, only_last, pick, spread, store
+from tuisim.backends.numba.simd import add_product, add_up, count, load, only_last, pick, spread, store
 
 ZERO: Any = np.uint64(0)
 ONE: Any = np.uint64(1)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import ways
+from tuisim.backends import gemm_dispatch as ways
 from tuisim.backends.numba import gemm, updates
 from tuisim.backends.numba.activations import CODES as FUNCTIONS
 from tuisim.backends.protocol import Array
+from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, Buffer, Kind, Op, Phase, Role, StepProgram
 from tuisim.program.schedule import STEP_FACTOR
-from tuisim.vocabulary import SMALLEST_NORMAL
 
 KINDS = {kind: np.uint64(code) for code, kind in enumerate(Kind)}
 """Every kind of operation, by the number the compiled step knows it by."""

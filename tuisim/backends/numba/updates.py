@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.numba.compiler import block, kernel, product
-from tuisim.backends.numba.lanes import add_product, count, load, spread, store
 from tuisim.backends.numba.products import ONE, ZERO
+from tuisim.backends.numba.simd import add_product, count, load, spread, store
 
 GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, FLUSHED, SQUARES, SCALARS = range(11)
 """Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made, numbers flushed, the

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tuisim import threads as system
-from tuisim.backends.limits import Limit, Restore
+from tuisim.backends.thread_limit import Limit, Restore
 from tuisim.errors import RunError, printable
 
 SLOWING = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")

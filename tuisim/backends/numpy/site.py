@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.backends.subnormals import Flushing
+from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Op, Phase, StepProgram
-from tuisim.vocabulary import LEARNING_RATES
 
 Array = NDArray[Any]
 Call = Callable[[], object]

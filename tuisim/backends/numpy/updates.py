@@ -15,8 +15,8 @@ import numpy as np
 
 from tuisim.backends.labels import Call, Labelled
 from tuisim.backends.numpy.site import TILE, Array, Site, sum_up
+from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, Kind, Op, Phase
-from tuisim.vocabulary import SMALLEST_NORMAL
 
 Block = Callable[[str], Array]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Buffer, Role, StepProgram
-from tuisim.vocabulary import LEARNING_RATES
 
 SHARED = (Role.PARAMETER, Role.GRADIENT, Role.OPTIMIZER)
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from tuisim.backends.scalar.kernels import Kernel
 from tuisim.backends.scalar.memory import Memory
 from tuisim.backends.scalar.tally import Tally
+from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, Kind, Op
-from tuisim.vocabulary import SMALLEST_NORMAL
 
 
 def gradient_squares(op: Op, memory: Memory, tally: Tally) -> None:

@@ -1,0 +1,464 @@
+"""The CuPy backend: on a GPU where there is one, and everywhere on a stand-in that runs the very kernels and checks each access.
+
+What needs a card is named so, and `python -m tests.gpu` runs it there; what injects failures has only the stand-in.
+"""
+
+import os
+import re
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.recorded import CASES, check_recorded
+from tuisim import RunConfig, Trainer
+from tuisim.backends import get_backend, probe, registry
+from tuisim.backends.probing import Probe
+from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
+from tuisim.engine import initializers as initial
+from tuisim.engine.divergence import locate
+from tuisim.engine.network import Network
+from tuisim.predict import calibrate
+from tuisim.predict import run_costs as runcosts
+from tuisim.program import Kind, build
+
+TOTAL_BYTES = 64 << 20
+
+
+@contextmanager
+def standing_in(monkeypatch, total_bytes=TOTAL_BYTES):
+    """The stand-in as the one GPU that there is."""
+    from tests.standin import installed
+
+    with installed(total_bytes) as fake:
+        monkeypatch.setattr(registry, "_found", registry._found | {"cupy": Probe("cupy", True, "14.2.0", "Stand-in GPU")})
+        yield fake
+
+
+@pytest.fixture(params=["standin", "gpu"])
+def card(request, monkeypatch):
+    """A card to compute on: the stand-in, or the real one where it works."""
+    demanded = bool(os.environ.get("TUISIM_GPU"))
+    if request.param == "standin":
+        if demanded:
+            pytest.skip("a real card was asked for")
+        with standing_in(monkeypatch) as fake:
+            yield fake
+        return
+    found = probe("cupy")
+    if not found.available:
+        (pytest.fail if demanded else pytest.skip)(found.why_not)
+    yield None
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    with standing_in(monkeypatch) as standin:
+        yield standin
+
+
+def data(config, rows, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
+    if config.loss == "cross_entropy":
+        return X, rng.integers(0, config.layers[-1], rows)
+    answers = rng.standard_normal((rows, config.layers[-1]))
+    return X, (answers > 0 if config.loss == "binary_cross_entropy" else answers).astype(config.dtype)
+
+
+def network(config, rows=40, backend="cupy", values=None):
+    """A network with biases that are not zero, attached to random rows."""
+    config = config.resolved()
+    made = Network(config, get_backend(backend), config.batch_size)
+    rng = np.random.default_rng(5)
+    made.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initial.parameters(config)])
+    made.attach(*(data(config, rows) if values is None else values))
+    return made
+
+
+def close(ours, theirs, rtol=1e-10):
+    np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-13)
+
+
+def alike(config, steps=6, rows=40, rtol=1e-10):
+    """The same steps on NumPy and on the card: losses, gradients, parameters and what the optimizer carries."""
+    ours, theirs = (network(config, rows, backend) for backend in ("cupy", "numpy"))
+    order = np.random.default_rng(1).permutation(np.arange(steps * config.batch_size) % rows)
+    close(ours.full.run(order), theirs.full.run(order), rtol)
+    state = ("velocity", "square_average", "first_moment", "second_moment", "squares", "clip_factor")
+    for name in ("parameters", "gradients", *(name for name in state if name in theirs.full.program.buffers)):
+        close(ours.full.read(name), theirs.full.read(name), rtol)
+    return ours, theirs
+
+
+BASE = RunConfig(layers=(5, 7, 4), batch_size=6, dtype="float64")
+
+
+# ── the same numbers ──
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "buffer"), [("momentum", "velocity"), ("rmsprop", "square_average"), ("adam", "first_moment")]
+)
+def test_subnormal_numbers_are_flushed_and_counted_on_a_card_as_on_numpy(card, optimizer, buffer):
+    config = replace(BASE, optimizer=optimizer, hidden_activation="relu", output_activation="relu", loss="mse")
+    made = [network(config, backend=backend) for backend in ("cupy", "numpy")]
+    values = np.full(config.parameter_count, np.finfo(config.dtype).tiny * 1.0005)
+    values[::3] = 0.0
+    for one in made:
+        for layer in (1, 2):  # dead units: no gradient
+            one.full.write(f"b{layer}", np.full(config.layers[layer], -1e9))
+        one.full.write(buffer, values)
+        one.full.run(np.arange(2 * config.batch_size))
+    assert [one.flushed for one in made] == [np.count_nonzero(values)] * 2
+    assert [one.subnormal() for one in made] == [0, 0]
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_recorded_runs_on_a_card(card, number):
+    check_recorded(number, "cupy")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations_and_losses_on_a_card(card, activation, loss):
+    alike(replace(BASE, hidden_activation=activation, output_activation=activation, loss=loss, learning_rate=0.05))
+
+
+MORE = (
+    {},
+    {"weight_decay": 0.01},
+    {"clip_norm": 0.5},
+    {"clip_norm": 0.5, "weight_decay": 0.01},
+    {"schedule": "cosine", "schedule_steps": 5, "warmup_steps": 2, "weight_decay": 0.1},
+)
+
+
+@pytest.mark.parametrize("more", MORE, ids=str)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizers_on_a_card(card, optimizer, more):
+    alike(replace(BASE, optimizer=optimizer, **more))
+
+
+@pytest.mark.parametrize(
+    ("layers", "batch"), [((3, 2), 1), ((40, 70, 33), 130), ((1, 1, 1), 3), ((9, 65, 2, 31, 6), 37), ((300, 2), 2)], ids=str
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_shapes_that_fill_no_tile_on_a_card(card, layers, batch, loss):
+    alike(RunConfig(layers=layers, batch_size=batch, loss=loss, dtype="float64", learning_rate=0.05), steps=3, rows=2 * batch)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_single_precision_is_near_double_on_a_card(card, loss):
+    config = replace(BASE, loss=loss, dtype="float32", hidden_activation="gelu")
+    ours, theirs = network(config), network(replace(config, dtype="float64"), backend="numpy")
+    order = np.arange(36)
+    close(ours.full.run(order), theirs.full.run(order), 1e-5)
+    np.testing.assert_allclose(ours.full.read("parameters"), theirs.full.read("parameters"), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("rows", [1, 5, 33])
+def test_evaluation_on_a_card(card, loss, rows):
+    config = replace(BASE, loss=loss).resolved()
+    X, y = data(config, 40, seed=3)
+    X[7] = X[7, 0]  # and some rows with ties
+    ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
+    (loss_a, right_a), (loss_b, right_b) = (one.evaluation(X, y, rows).evaluate(np.arange(3, 3 + rows)) for one in (ours, theirs))
+    assert loss_a == pytest.approx(loss_b, rel=1e-12)
+    assert right_a == right_b
+    (loss_a, accuracy_a), (loss_b, accuracy_b) = ours.evaluate(X, y), theirs.evaluate(X, y)
+    assert loss_a == pytest.approx(loss_b, rel=1e-12)
+    assert accuracy_a == accuracy_b
+
+
+def test_of_equal_outputs_the_first_is_the_answer_on_a_card(card):
+    config = replace(BASE, layers=(3, 40), output_activation="relu").resolved()
+    made = network(config, values=(np.ones((8, 3)), np.array([0, 1, 2, 39, 0, 0, 5, 0])))
+    made.full.write("parameters", -np.ones_like(made.full.read("parameters")))  # every output 0
+    assert made.evaluate(np.ones((8, 3)), np.array([0, 1, 2, 39, 0, 0, 5, 0])) == (pytest.approx(np.log(40)), 4 / 8)
+
+
+def test_a_run_repeats_bit_for_bit_on_a_card(card):
+    found = []
+    for _ in range(2):
+        trainer = Trainer(replace(BASE, layers=(64, 32, 10), backend="cupy", optimizer="adam", epochs=1, examples=200))
+        trainer.run()
+        found.append(np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair]))
+    assert (found[0] == found[1]).all()
+
+
+def test_the_rate_changes_between_chunks_and_adam_counts_on_on_a_card(card):
+    ours, theirs = alike(replace(BASE, optimizer="adamw", weight_decay=0.1))
+    for made in (ours, theirs):
+        made.set_learning_rate(0.02)
+    order = np.arange(36)
+    close(ours.full.run(order), theirs.full.run(order))
+    close(ours.full.read("parameters"), theirs.full.read("parameters"))
+
+
+# ── what it costs ──
+
+
+def test_a_calibration_of_a_card_has_what_handing_work_over_costs(card, monkeypatch):
+    monkeypatch.setattr(calibrate, "FEW", 4)
+    monkeypatch.setattr(calibrate, "MANY", 4)
+    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 300)
+    for name, value in (("SHORT_EPOCHS", 2), ("LONG_EPOCHS", 1), ("FEW", 64), ("MANY", 64), ("RUNS", 1)):
+        monkeypatch.setattr(runcosts, name, value)
+    (entry,) = calibrate.calibrate([calibrate.Job("cupy", 1, "float32")]).entries
+    assert entry.copy_rate > 0
+    assert entry.launch > 0
+    assert "activation relu" not in entry.prices.kinds, "done on the way of the product before it"
+    assert entry.prices.of(build(BASE.resolved())).seconds > 0
+
+
+# ── one step at a time ──
+
+
+def test_operations_are_timed_and_a_step_so_timed_is_a_step_on_a_card(card):
+    ours, theirs = (network(BASE, backend=backend) for backend in ("cupy", "numpy"))
+    loss, seconds = ours.full.run_by_operation(np.arange(6))
+    close([loss], theirs.full.run(np.arange(6)))
+    close(ours.full.read("parameters"), theirs.full.read("parameters"))
+    spent = dict(zip(ours.full.program.ops, seconds, strict=True))
+    done_on_the_way = {op.kind for op, one in spent.items() if one == 0.0}
+    assert done_on_the_way <= {Kind.ACTIVATION, Kind.BIAS_GRADIENT, Kind.BIAS_CORRECTION, Kind.WEIGHT_DECAY}
+    assert sum(seconds) > 0
+
+
+def test_phases_are_timed_and_a_timed_step_is_a_step_on_a_card(card):
+    ours, theirs = (network(BASE, backend=backend) for backend in ("cupy", "numpy"))
+    loss, phases = ours.full.run_timed(np.arange(6))
+    assert loss == pytest.approx(theirs.full.run(np.arange(6))[0], rel=1e-12)
+    close(ours.full.read("parameters"), theirs.full.read("parameters"))
+    assert [phase.value for phase in phases] == ["data", "forward", "loss", "backward", "update"]
+    assert all(seconds >= 0 for seconds in phases.values())
+
+
+def test_gradients_and_short_batches_through_the_trainer_on_a_card(card):
+    config = replace(BASE, validation=0, examples=20, epochs=2, shuffle=False)
+    trainers = [Trainer(replace(config, backend=name), data=data(BASE, 20)) for name in ("cupy", "numpy")]
+    for _ in range(5):  # three full batches and one of two
+        losses = [trainer.step() for trainer in trainers]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    for ours, theirs in zip(*(trainer.gradients() for trainer in trainers), strict=True):
+        close(ours[0], theirs[0])
+        close(ours[1], theirs[1])
+
+
+# ── a loss that is no number ──
+
+
+def test_a_stopped_run_is_left_as_the_step_left_it_on_a_card(card):
+    """In the middle of a chunk: the gradient and the parameters of the step before, the activations of the one at hand."""
+    for activation in ("relu", "identity"):
+        config = replace(BASE, hidden_activation=activation, loss="mse", learning_rate=1e40, epochs=1)
+        ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
+        order = np.arange(36)
+        losses, wanted = ours.full.run(order), theirs.full.run(order)
+        assert len(losses) == len(wanted) < 6
+        assert not np.isfinite(losses[-1])
+        close(losses[:-1], wanted[:-1])
+        for name in ("parameters", "gradients", "z1", "z2"):
+            np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), rtol=1e-9)
+        assert locate(ours.full, len(losses)) == locate(theirs.full, len(wanted))
+        assert not np.isfinite(ours.full.run_timed(np.arange(6))[0])
+        assert ours.full.run_by_operation(np.arange(6))[1] == []
+        ours.full.write("parameters", np.zeros(ours.full.read("parameters").shape))
+        assert np.isfinite(ours.full.run(np.arange(6))).all(), "and it can go on from somewhere else"
+
+
+@pytest.mark.parametrize("rate", [1e20, 1e30, 1e38])
+@pytest.mark.parametrize("layers", [(5, 7, 4), (5, 7, 6, 4)], ids=str)
+def test_what_is_not_finite_in_one_layer_spoils_no_gradient_on_a_card(card, layers, rate):
+    """The layer below may hold inf where the loss fails; 0·inf would be no number."""
+    config = replace(BASE, layers=layers, dtype="float32", loss="mse", learning_rate=rate)
+    ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
+    losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
+    assert len(losses) == len(wanted) < 6
+    assert locate(ours.full, len(losses)) == locate(theirs.full, len(wanted))
+    for name in ("gradients", "parameters"):
+        np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), rtol=1e-4)
+    again = [one.full.run(np.arange(6)) for one in (ours, theirs)]
+    np.testing.assert_allclose(*again, rtol=1e-4)
+
+
+def test_data_that_are_not_finite_stop_a_run_alike_on_a_card(card):
+    config = replace(BASE, loss="mse").resolved()
+    X, y = data(config, 40)
+    X[13, 2] = np.inf
+    ours, theirs = (network(config, backend=backend, values=(X, y)) for backend in ("cupy", "numpy"))
+    losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
+    assert len(losses) == len(wanted) == 3
+    close(ours.full.read("gradients"), theirs.full.read("gradients"))
+    assert locate(ours.full, 3) == locate(theirs.full, 3)
+    assert not np.isfinite(ours.full.evaluate(np.arange(12, 18))[0])
+    close(ours.full.run(np.arange(18, 36)), theirs.full.run(np.arange(18, 36)))
+
+
+def test_a_diverging_run_ends_as_one_on_a_card(card):
+    summary = Trainer(replace(BASE, layers=(64, 32, 10), loss="mse", backend="cupy", learning_rate=1e30, epochs=3)).run()
+    assert summary.to_dict()["ended"] == "diverged"
+    assert "became non-finite at step" in summary.to_dict()["message"]
+
+
+# ── what the host does meanwhile ──
+
+
+def test_in_a_chunk_nothing_waits_and_nothing_is_allocated(fake):
+    made = network(BASE)
+    made.full.run(np.arange(36))
+    waits, calls = [], []
+    for steps in (2, 6):
+        before, first = fake.synchronisations, len(fake.calls)
+        made.full.run(np.arange(6 * steps))
+        waits.append(fake.synchronisations - before)
+        calls.append(fake.calls[first:])
+    assert waits == [1, 1], "the losses are read once, however many steps there are"
+    assert not {"zeros", "empty", "RawModule", "get_function"} & {name for found in calls for name in found}
+    kernels = [name for name in calls[1] if name.startswith("launch") or name.endswith("gemm")]
+    assert len(kernels) == 6 * len(kernels[: kernels.index("launch:sgd") + 1])
+
+
+def test_one_thread_speaks_to_the_card_whoever_asks(fake):
+    made = network(BASE)
+    others = [threading.Thread(target=lambda: made.full.run(np.arange(12))) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join()
+    made.parameters()
+    assert len(fake.threads) == 1
+    assert threading.get_ident() not in fake.threads
+
+
+def test_the_first_call_may_come_from_several_threads_at_once(fake):
+    device = import_module("tuisim.backends.cupy.device").Device()
+    found, gate = [], threading.Barrier(4)
+
+    def ask():
+        gate.wait()
+        found.append(device.do(lambda card: card.name))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["Stand-in GPU"] * 4
+    assert len(fake.threads) == 1
+
+
+def test_a_rate_set_while_numbers_are_worked_out_is_not_lost(fake, monkeypatch):
+    made, wanted = network(BASE), network(BASE, backend="numpy")
+    scalars = made.full._scalars
+    ahead = scalars.ahead
+
+    def ahead_and_a_new_rate(steps):
+        values = ahead(steps)
+        scalars.set_learning_rate(0.5)
+        return values
+
+    monkeypatch.setattr(scalars, "ahead", ahead_and_a_new_rate)
+    made.full.run(np.arange(12))
+    monkeypatch.undo()
+    wanted.full.run(np.arange(12))
+    wanted.set_learning_rate(0.5)
+    for one in (made, wanted):
+        one.full.run(np.arange(12, 24))
+    close(made.full.read("parameters"), wanted.full.read("parameters"))
+
+
+def test_old_rows_make_room_for_new_ones(monkeypatch):
+    with standing_in(monkeypatch, 4 << 20) as fake:
+        config = replace(BASE, layers=(100, 4, 3)).resolved()
+        made = network(config, rows=12)
+        for seed in range(6):  # 0.8 MB each
+            X, y = data(config, 1000, seed)
+            for array in (X, y):
+                array.flags.writeable = False
+            made.attach(X, y)
+            assert len(made.full.run(np.arange(12))) == 2
+        assert fake.device.pool.used_bytes() < 4 << 20
+
+
+def test_rows_are_copied_once_unless_they_may_be_written_to(fake):
+    config = replace(BASE, loss="mse").resolved()
+    X, y = data(config, 40)
+    made = network(config, values=(X, y))
+    for array in (X, y):
+        array.flags.writeable = False
+    counts = []
+    for _ in range(3):
+        before = fake.calls.count("set")
+        made.evaluation(X, y, 6)
+        counts.append(fake.calls.count("set") - before)
+    assert counts == [2, 0, 0]
+    costs = get_backend("cupy").costs
+    assert costs.transfer_bytes == 2 * (X.nbytes + y.nbytes)
+    assert costs.transfer_seconds > 0
+    mutable = X.copy()
+    step = made.evaluation(mutable, y, 6)
+    first = step.evaluate(np.arange(6))
+    mutable *= 2
+    made.evaluation(mutable, y, 6)
+    assert step.evaluate(np.arange(6)) != first
+
+
+def test_more_steps_than_one_go_are_made_in_several(fake, monkeypatch):
+    monkeypatch.setattr(import_module("tuisim.backends.cupy.memory"), "MOST_STEPS", 4)
+    alike(replace(BASE, optimizer="adam", schedule="step", schedule_steps=3), steps=11)
+
+
+def test_costs_and_ceilings_are_measured_on_a_card(card):
+    from tuisim.measure import peaks
+
+    backend = get_backend("cupy")
+    made = network(replace(BASE, dtype="float32"))
+    before = backend.costs
+    made.full.run(np.arange(36))
+    assert backend.costs.launched_steps == before.launched_steps + 6
+    assert backend.costs.launch_seconds > before.launch_seconds
+    assert backend.compile_seconds > 0
+    found = backend.ceilings("float32")
+    assert found.flops_per_second > 0
+    assert found.bytes_per_second > 0
+    assert found.device == backend.device()
+    peaks._on_devices.clear()
+    assert peaks.peaks_of(backend, "float32", 1).blas is None
+    assert peaks.peaks_of(get_backend("numpy"), "float32", 1).blas is not None
+    peaks._on_devices.clear()
+
+
+# ── the protocol's mistakes ──
+
+
+def test_what_does_not_fit_is_refused(fake):
+    made = Network(BASE.resolved(), get_backend("cupy"), 6)
+    with pytest.raises(RuntimeError, match="attach the data"):
+        made.full.run(np.arange(6))
+    X, y = data(BASE, 12)
+    with pytest.raises(ValueError, match="for buffers"):
+        made.full.attach(X[:, :3], y)
+    with pytest.raises(TypeError, match="float32 and int64"):
+        made.full.attach(X.astype("float32"), y)
+    with pytest.raises(ValueError, match="12 rows of inputs and 11"):
+        made.full.attach(X, y[:11])
+    made.attach(X, y)
+    with pytest.raises(ValueError, match="no whole number"):
+        made.full.run(np.arange(7))
+    with pytest.raises(TypeError, match="share"):
+        get_backend("cupy").bind(made.full.program, share=get_backend("numpy").bind(made.full.program))
+
+
+def test_every_kind_of_operation_has_its_kernel(fake):
+    launches, card = (import_module(f"tuisim.backends.cupy.{name}") for name in ("launches", "card"))
+    assert set(launches.KERNELS) == set(Kind)
+    source = (Path(card.__file__).parent / "step.cu").read_text(encoding="utf-8")
+    functions = set(re.findall(r"(?:__global__ void|__device__ \w+) (\w+)\(", source))
+    assert {name for names in launches.KERNELS.values() for name in names} <= functions | {"product", "scalars"}

@@ -1,0 +1,133 @@
+"""Starts without a home folder: training needs none, nothing is written where it does not belong, and one line says why."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tuisim.backends.cupy import card as cupy_card
+from tuisim.data.reading import writable
+from tuisim.errors import DataError
+from tuisim.features.runs.cost_fit_text import no_runs
+from tuisim.predict import predictor as outlook
+from tuisim.predict import profiles as cards
+from tuisim.store.folder import closed, folder, needed
+from tuisim.store.runs import Kept, runs
+from tuisim.tui.app import TuisimApp
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX homes")
+
+HOMES = {
+    "no variable and no entry": {"HOME": None},
+    "empty": {"HOME": ""},
+    "relative": {"HOME": "somewhere"},
+    "missing": {"HOME": os.devnull + "/none/such"},
+    "no folder": {"HOME": os.devnull},
+    "no data home": {"XDG_DATA_HOME": os.devnull + "/data"},
+    "nonsense elsewhere": {"HOME": "", "XDG_DATA_HOME": "relative", "XDG_CACHE_HOME": "\x1b", "XDG_CONFIG_HOME": "~"},
+    "variable on a file": {"TUISIM_HOME": os.devnull},
+}
+
+
+@pytest.fixture(params=HOMES.values(), ids=HOMES)
+def homeless(request, tmp_path, monkeypatch):
+    """A folder to start in, with such a home and a user without an entry."""
+    for name in ("TUISIM_HOME", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in request.param.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr("pwd.getpwuid", _no_entry)
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+def _no_entry(_):
+    raise KeyError("uid not found")
+
+
+def test_every_user_of_the_folder_says_the_same(homeless):
+    why = closed()
+    assert "TUISIM_HOME" in why
+    assert len(why.splitlines()) == 1
+    assert runs() == Kept()
+    assert cards.own().trouble == outlook.missing() == why
+    assert cards.others() == {}
+    assert cards.stamp() == ()
+    assert why in no_runs()
+    for ask in (needed, outlook.here, cards.check_keeping, lambda: cards.export(Path("copy.json"))):
+        with pytest.raises(DataError) as caught:
+            ask()
+        assert str(caught.value) == why
+    assert list(homeless.iterdir()) == []
+
+
+def test_a_relative_home_is_none(monkeypatch):
+    monkeypatch.delenv("TUISIM_HOME")
+    monkeypatch.setenv("HOME", "somewhere")
+    monkeypatch.setattr("pwd.getpwuid", _no_entry)
+    assert folder() is None
+
+
+CHILD = """
+import os, pwd, sys
+
+def none(*_):
+    raise KeyError("uid not found")
+
+pwd.getpwuid = pwd.getpwnam = none
+from tuisim.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "rel", "XDG_CACHE_HOME": "rel"}])
+def test_training_needs_no_home_and_leaves_nothing_behind(home, tmp_path):
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")}
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", CHILD, "run", "5-4-3", "--epochs", "1", "--examples", "100"],
+        check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=kept | home,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "completed" in result.stdout
+    assert len(result.stderr.splitlines()) == 1
+    assert "TUISIM_HOME" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compilers_make_no_folder_called_tilde(homeless, monkeypatch):
+    """They would keep their code below `~` of the folder that the program is started in."""
+    compiler = pytest.importorskip("tuisim.backends.numba.compiler")
+    for name in ("NUMBA_CACHE_DIR", "CUPY_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(compiler, "writable", lambda _: False)  # the program's own folder is the system's
+    known = os.path.isabs(os.path.expanduser("~"))
+    assert compiler._has_folder() is known
+    assert cupy_card._has_folder() is (known and writable(Path.home()))
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(homeless / "cupy"))
+    assert cupy_card._has_folder()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(homeless / "numba"))
+    assert compiler._has_folder()
+    assert list(homeless.iterdir()) == []
+
+
+async def test_the_apps_pages_say_why_nothing_is_kept(homeless):
+    app = TuisimApp()
+    async with app.run_test(size=(140, 40), notifications=True) as pilot:
+        for key in ("f9", "f12"):
+            await pilot.press(key)
+            await pilot.pause()
+            shown = " ".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+            assert "TUISIM_HOME" in shown
+            await pilot.press("escape")
+        for _ in range(2):
+            app.post_message(app.NotKept(closed()))
+        await pilot.pause()
+        assert [notice.title for notice in app._notifications] == ["this run was not kept"], "once"

@@ -1,0 +1,455 @@
+"""Backends by name: what works here, what does not and why, and which one `auto` comes to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tuisim import RunConfig, Trainer, count
+from tuisim.backends import AUTO, Choice, Probe, choose, get_backend, gpu_child, gpu_probe, known, names, probe, registry
+from tuisim.backends import child as children
+from tuisim.backends.gpu_verdict import cuda, judge
+from tuisim.backends.probing import Home, installed, look
+from tuisim.errors import BackendError, ExitCode
+from tuisim.features.explain.proof.proof import prove
+
+SMALL = RunConfig(layers=(5, 4, 3), examples=40, epochs=1, backend=AUTO)
+
+
+@pytest.fixture(autouse=True)
+def nothing_found_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(registry, "_found", {})
+    gpu_probe.facts.cache_clear()
+    yield
+    gpu_probe.facts.cache_clear()
+
+
+def numba_is(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """As if that had been found out."""
+    found = Probe("numba", **({"available": False} | changes))
+    monkeypatch.setitem(registry._found, "numba", found)
+
+
+# ── by name ──
+
+
+def test_nothing_is_imported_until_asked_for():
+    code = """
+import json, sys
+from tuisim import backends
+asked = backends.names(), backends.known("numba"), backends.known("numpy")
+loaded = lambda: sorted({"numpy", "numba", "cupy", "textual", "threadpoolctl"} & set(sys.modules))
+before = loaded()
+backends.get_backend("numpy")
+print(json.dumps([before, loaded()]))
+"""
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    before, after = json.loads(result.stdout)
+    assert before == []
+    assert set(after) <= {"numpy", "threadpoolctl"}
+    assert "numpy" in after
+
+
+def test_counting_imports_no_backend():
+    code = (
+        "import sys, tuisim; tuisim.count(tuisim.RunConfig(layers=(4, 2), backend='numba'));"
+        "print(sorted(name for name in sys.modules if name.split('.')[0] in ('numpy', 'numba') or name == 'tuisim.backends'))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_backend_that_works_is_the_one_it_says():
+    assert set(names()) == {"numpy", "scalar", "numba", "cupy"}
+    working = [name for name in names() if probe(name).available]
+    assert {"numpy", "scalar"} <= set(working)
+    for name in working:
+        assert get_backend(name).name == name
+        assert probe(name).device
+        assert (probe(name).reason, probe(name).remedy) == ("", "")
+    assert probe("numpy").version
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("nunba", "did you mean numba"), ("autp", "did you mean auto"), ("cuda", "one of"), ("\x1b[2J", "\\x1b")],
+)
+def test_a_name_that_is_none_is_told_the_right_ones(name, words):
+    for ask in (get_backend, known):
+        with pytest.raises(BackendError) as caught:
+            ask(name)
+        assert words in str(caught.value)
+        assert "numpy, scalar, numba" in str(caught.value)
+        assert caught.value.exit_code is ExitCode.NO_BACKEND
+
+
+def test_what_cannot_work_is_refused_with_reason_and_remedy(monkeypatch):
+    numba_is(monkeypatch, reason="not installed", remedy="pip install 'tuisim[numba]'")
+    with pytest.raises(BackendError, match=r"^backend numba: not installed; pip install 'tuisim\[numba\]'$"):
+        get_backend("numba")
+    with pytest.raises(BackendError, match="not installed"):
+        Trainer(RunConfig(layers=(5, 3), backend="numba"))
+    with pytest.raises(BackendError, match="not installed"):
+        prove(RunConfig(layers=(5, 3), backend="numba"))
+    assert count(RunConfig(layers=(5, 3), backend="numba")).parameters == 18
+
+
+def test_each_is_asked_once(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(registry, "look", lambda name, home: asked.append(name) or Probe(name, True))
+    assert probe("scalar") is probe("scalar")
+    assert asked == ["scalar"]
+
+
+# ── one backend's library ──
+
+
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> Home:
+    """A library of that source, and a backend that stands on it."""
+    name = f"stand_in_{abs(hash(source))}"
+    (tmp_path / f"{name}.py").write_text(source)
+    (tmp_path / f"{name}_backend.py").write_text(f"import {name}\nclass It:\n    def device(self): return 'loops ×1'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return Home(f"{name}_backend", "It", name, "pip install it", "pip mend it")
+
+
+def test_a_library_that_is_not_there(tmp_path):
+    home = Home("tuisim.backends.absent", "It", "no_such_library_here", "pip install it", "pip mend it")
+    assert not installed(home)
+    found = look("it", home)
+    assert found == Probe("it", False, None, "", "not installed", "pip install it")
+    assert found.absent
+
+
+def test_a_library_that_works(monkeypatch, tmp_path):
+    assert look("it", library(monkeypatch, tmp_path, "x = 1")) == Probe("it", True, "", "loops ×1")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "raise ImportError('Numba needs NumPy 2.3 or less.\\nand more')",
+            "Numba needs NumPy 2.3 or less",
+        ),
+        ("raise SystemError", "it does not say why"),
+        ("raise OSError('libLLVM.so: cannot open\\x1b[2J')", "libLLVM.so: cannot open\\x1b[2J"),
+        ("raise AttributeError('x' * 5000)", "xxx"),
+    ],
+)
+def test_a_library_that_breaks_on_import(monkeypatch, tmp_path, source, words):
+    found = look("it", library(monkeypatch, tmp_path, source))
+    assert not found.available
+    assert not found.absent
+    assert words in found.reason
+    assert len(found.reason.splitlines()) == 1
+    assert len(found.reason) <= 200
+    assert found.remedy == "pip mend it"
+
+
+def test_a_compiler_that_is_switched_off_is_no_backend(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    found = look("numba", library(monkeypatch, tmp_path, "y = 1"))
+    assert (found.available, found.reason, found.remedy) == (False, "NUMBA_DISABLE_JIT=1 is set", "unset NUMBA_DISABLE_JIT")
+
+
+def test_a_name_for_the_compiler_that_would_steer_a_terminal_is_no_backend(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CPU_NAME", "\x1b[31m")
+    found = look("numba", library(monkeypatch, tmp_path, "y = 1"))
+    assert (found.available, found.reason, found.remedy) == (False, "NUMBA_CPU_NAME=\\x1b[31m is set", "unset NUMBA_CPU_NAME")
+
+
+def test_what_is_known_without_importing(monkeypatch, tmp_path):
+    home = library(monkeypatch, tmp_path, "z = 1")
+    monkeypatch.setitem(registry._HOMES, "it", home)
+    assert known("it") is None
+    assert home.library not in sys.modules
+    assert probe("it").available
+    found = known("it")
+    assert found is not None
+    assert found.available
+
+
+# ── auto ──
+
+
+def test_auto_says_what_it_chose_and_why(monkeypatch):
+    numba_is(monkeypatch, reason="not installed", remedy="pip install it")
+    assert choose(SMALL) == Choice("numpy", "backend auto: numpy; numba not installed; pip install it")
+    monkeypatch.setitem(registry._found, "numpy", Probe("numpy", False, "2.9", reason="broken"))
+    assert choose(SMALL).name == "scalar"
+    assert choose(RunConfig(layers=(5, 3), backend="numba")) == Choice("numba", "")
+
+
+def test_auto_leaves_large_networks_to_blas(monkeypatch):
+    numba_is(monkeypatch, available=True, version="0.68.1")
+    monkeypatch.setitem(sys.modules, "tuisim.backends.numba", SimpleNamespace(suits=lambda largest, dtype: largest <= 120))
+    small = RunConfig(layers=(5, 4, 3), batch_size=6, backend=AUTO)
+    assert choose(small).name == "numba"
+    assert "compiled" in choose(small).note
+    assert choose(replace(small, batch_size=7)) == Choice(
+        "numpy", "backend auto: numpy; numba's loops would take longer, for products as large as this network's"
+    )
+    assert choose(replace(small, batch_size=7, examples=6)).name == "numba"
+
+
+def test_auto_takes_the_limit_that_the_backend_itself_has():
+    if not probe("numba").available:
+        pytest.skip(f"numba: {probe('numba').why_not}")
+    from tuisim.backends.numba import gemm
+
+    tiny = RunConfig(layers=(30, 30, 30), batch_size=1, loss="mse", backend=AUTO, examples=50, epochs=1)
+    assert choose(tiny).name == "numba"
+    large = choose(RunConfig(layers=(4096, 4096, 10), batch_size=512, backend=AUTO)).name
+    assert large == ("cupy" if probe("cupy").available else "numba" if gemm.address("float32") else "numpy")
+    summary = Trainer(tiny).run()
+    assert (summary.backend, summary.config.backend) == ("numba", "numba")
+    assert any("backend auto: numba" in note for note in summary.notes)
+
+
+def test_a_run_on_auto_records_the_backend_it_had(monkeypatch):
+    numba_is(monkeypatch, reason="not installed", remedy="pip install it")
+    told: list[Any] = []
+    trainer = Trainer(SMALL)
+    assert any(note.startswith("backend auto: numpy") for note in trainer.notes)
+    summary = trainer.run(told.append)
+    assert (summary.backend, summary.config.backend) == ("numpy", "numpy")
+    assert summary.notes == trainer.notes
+    assert json.loads(json.dumps(summary.to_dict()))["config"]["backend"] == "numpy"
+    assert {item.config.backend for item in told if hasattr(item, "config")} == {"numpy"}
+    assert not any("backend auto" in note for note in Trainer(RunConfig(layers=(5, 3), examples=20)).notes)
+
+
+def test_a_proof_on_auto_is_of_the_backend_it_comes_to(monkeypatch):
+    numba_is(monkeypatch, reason="not installed")
+    assert prove(RunConfig(layers=(3, 2), examples=8, backend=AUTO, threads=1)).config.backend == "numpy"
+
+
+# ── on the command line ──
+
+
+def tuisim(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tuisim", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        # So that neither numba nor cupy can work, whether or not they are here.
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+
+
+@pytest.mark.parametrize(("name", "words"), [("numba", ("backend numba: ", "; ")), ("cupy", ("backend cupy: ", "; "))])
+@pytest.mark.parametrize("command", ["run", "prove"])
+def test_a_backend_that_cannot_work_ends_with_3_and_one_line(command, name, words):
+    result = tuisim(command, "5-4-3", "--backend", name)
+    assert (result.returncode, result.stdout) == (ExitCode.NO_BACKEND, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert all(word in result.stderr for word in words)
+
+
+def test_auto_on_the_command_line_says_what_it_came_to():
+    result = tuisim("run", "5-4-3", "--backend", "auto", "--examples", "40", "--epochs", "1", "--json")
+    document = json.loads(result.stdout)
+    assert (document["backend"], document["config"]["backend"]) == ("numpy", "numpy")
+    assert any(note.startswith("backend auto: numpy; numba") for note in document["notes"])
+
+
+# ── CuPy, in a process of its own ──
+
+
+def child(source: str) -> list[str]:
+    return [sys.executable, "-c", source]
+
+
+def test_a_child_that_hangs_ends_at_the_limit():
+    found = gpu_probe.ask(
+        child('import time; print(\'{"stage": "kernel", "version": "14.2.0"}\', flush=True); time.sleep(600)'), limit=0.5
+    )
+    verdict = judge(found)
+    assert not verdict.available
+    assert verdict.version == "14.2.0"
+    assert verdict.reason == "no answer within 0.5 s, compiling and running a kernel"
+    assert "nvidia-smi" in verdict.remedy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_child_that_crashes_is_named_by_its_signal():
+    found = gpu_probe.ask(
+        child('import os, signal; print(\'{"stage": "product"}\', flush=True); os.kill(os.getpid(), signal.SIGSEGV)')
+    )
+    assert judge(found).reason == "crashed (SIGSEGV), computing a matrix product"
+
+
+def test_a_child_that_says_nothing_or_far_too_much_is_survived():
+    silent = judge(gpu_probe.ask(child("raise SystemExit(7)")))
+    assert silent.reason == "ended without an answer (exit code 7), starting Python"
+    loud = judge(gpu_probe.ask(child("print('[1]\\n{\\x22\\n\\x00' * 200_000)")))
+    assert loud.reason == "wrote without end, starting Python"
+
+
+def test_a_child_that_writes_without_end_takes_no_memory_and_is_ended():
+    answer = children.ask(child("import sys\nwhile True: sys.stdout.write('{}' * 1_000)"), 60)
+    assert answer.flooded
+    assert not answer.hung
+    assert len(answer.text) == children.MAX_BYTES
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sleep there")
+def test_whoever_keeps_the_output_of_an_ended_child_open_holds_nobody_up():
+    answer = children.ask(["sh", "-c", "sleep 5 & echo here"], 60)
+    assert (answer.text.strip(), answer.code) == ("here", 0)
+
+
+def test_a_child_that_cannot_be_started():
+    found = judge(gpu_probe.ask(["/no/such/program"]))
+    assert found.reason.startswith("no process could be started to ask")
+
+
+def stub(tmp_path: Path, body: str, metadata: tuple[str, ...] = ("cupy-cuda13x",)) -> list[str]:
+    """The real child, with a CuPy of that source."""
+    (tmp_path / "cupy.py").write_text(body)
+    for name in metadata:
+        folder = tmp_path / f"{name.replace('-', '_')}-14.2.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 14.2.0\n")
+    source = Path(gpu_child.__file__).read_text(encoding="utf-8")
+    return [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nexec({source!r})"]
+
+
+WORKING = """
+import numpy, sys
+print("noise on stdout"); print("noise", file=sys.stderr)
+__version__ = "14.2.0"
+class runtime:
+    driverGetVersion = staticmethod(lambda: 13010)
+    runtimeGetVersion = staticmethod(lambda: 13000)
+    getDeviceCount = staticmethod(lambda: 1)
+    getDeviceProperties = staticmethod(lambda number: {"name": b"NVIDIA H200"})
+    memGetInfo = staticmethod(lambda: (100, 200))
+class cuda: pass
+cuda.runtime = runtime
+ElementwiseKernel = lambda *texts: lambda x: 2 * x
+arange, ones = numpy.arange, numpy.ones
+"""
+
+
+def test_a_cupy_that_works(tmp_path):
+    found = gpu_probe.ask(stub(tmp_path, WORKING))
+    assert judge(found) == Probe("cupy", True, "14.2.0", "NVIDIA H200")
+    assert (found["free_bytes"], found["total_bytes"]) == (100, 200)
+    assert (cuda(found["driver"]), cuda(found["runtime"])) == ("13.1", "13.0")
+
+
+def raising(where: str, error: str) -> str:
+    """The working one, but `where` raises `error`."""
+    return WORKING + (
+        "class CUDARuntimeError(RuntimeError): pass\nclass DynamicLibNotFoundError(RuntimeError): pass\n"
+        "class OutOfMemoryError(MemoryError): pass\nclass CompileException(Exception): pass\n"
+        f"def fail(*_): raise {error}\n{where} = fail\n"
+    )
+
+
+INSUFFICIENT = "CUDARuntimeError('cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version')"
+FAILURES = {
+    "no driver": (
+        raising("runtime.getDeviceCount", INSUFFICIENT) + "runtime.driverGetVersion = lambda: 0",
+        "no NVIDIA driver",
+        "install NVIDIA's driver",
+    ),
+    "an old driver": (
+        raising("runtime.getDeviceCount", INSUFFICIENT) + "runtime.driverGetVersion = lambda: 12040",
+        "the driver is made for CUDA 12.4, CuPy for CUDA 13.0",
+        "renew the driver, or pip install 'tuisim[cuda12]'",
+    ),
+    "a very old driver": (
+        raising("runtime.getDeviceCount", INSUFFICIENT) + "runtime.driverGetVersion = lambda: 11040",
+        "CUDA 11.4",
+        "renew the driver",
+    ),
+    "no GPU": (
+        raising("runtime.getDeviceCount", "CUDARuntimeError('cudaErrorNoDevice: no CUDA-capable device is detected')"),
+        "the driver shows no GPU",
+        "nvidia-smi",
+    ),
+    "no toolkit for kernels": (
+        raising("ElementwiseKernel", "DynamicLibNotFoundError('Failure finding \"libnvrtc.so\"\\nmore')"),
+        "CUDA's libraries are missing, compiling and running a kernel",
+        "pip install 'tuisim[cuda13-ctk]'",
+    ),
+    "no headers": (
+        raising("ElementwiseKernel", "CompileException('\\n==\\nvector_types.h: No such file')"),
+        "vector_types.h",
+        "pip install 'tuisim[cuda13-ctk]'",
+    ),
+    "no toolkit for products": (
+        raising("ones", "ImportError('libcublas.so.13: cannot open shared object file')"),
+        "CUDA's libraries are missing, computing a matrix product: libcublas.so.13",
+        "pip install 'tuisim[cuda13-ctk]'",
+    ),
+    "a full GPU": (raising("ones", "OutOfMemoryError('Out of memory allocating 512 bytes')"), "no memory left", "nvidia-smi"),
+    "wrong arithmetic": (WORKING + "ElementwiseKernel = lambda *t: lambda x: 3 * x", "where 65280 is right", "driver"),
+    "another error": (raising("runtime.memGetInfo", "CUDARuntimeError('cudaErrorUnknown')"), "asking for its memory", "driver"),
+    "a broken import": ("raise ImportError('\\n====\\nFailed to import CuPy.\\nlong text')", "Failed to import CuPy", "cuda13"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_cupy_that_fails_is_one_line_with_a_remedy(tmp_path, monkeypatch, case):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    body, reason, remedy = FAILURES[case]
+    verdict = judge(gpu_probe.ask(stub(tmp_path, body)))
+    assert not verdict.available
+    assert not verdict.absent
+    assert reason in verdict.reason
+    assert remedy in verdict.remedy
+    assert len(f"{verdict.reason}{verdict.remedy}".splitlines()) == 1
+    assert ("pip install" in verdict.remedy) == ("pip install" in remedy or "cuda13" in remedy)
+
+
+def test_a_gpu_hidden_by_a_variable_is_told_by_it(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    verdict = judge({"stage": "device", "driver": 13010, "error": "CUDARuntimeError", "message": "cudaErrorNoDevice: none"})
+    assert verdict.remedy == "unset CUDA_VISIBLE_DEVICES, which is '-1'"
+
+
+def test_what_is_no_fact_is_not_believed(tmp_path):
+    body = (
+        'import os, sys\nos.write(1, b\'{"packages": 7, "version": [1], "driver": {}}\\n[2]\\n\')\nraise ImportError(\'broken\')'
+    )
+    verdict = judge(gpu_probe.ask(stub(tmp_path, body)))
+    assert not verdict.available
+    assert verdict.reason
+    assert gpu_probe._told('{"packages": 7, "version": [1], "driver": {}, "stage": "import"}') == {"stage": "import"}
+    assert gpu_probe._told("[" * 60_000) == {}
+    assert gpu_probe._told('{"packages": ["cupy-cuda13x"]}') == {"packages": ["cupy-cuda13x"]}
+
+
+def test_a_folder_that_cupy_cannot_write_to_has_its_own_remedy():
+    found = judge({"stage": "import", "packages": ["cupy-cuda13x"], "error": "PermissionError", "message": "[Errno 13] '/x'"})
+    assert "CUPY_CACHE_DIR" in found.remedy
+
+
+def test_two_cupys_at_once_are_not_trusted(tmp_path):
+    verdict = judge(gpu_probe.ask(stub(tmp_path, WORKING, ("cupy-cuda12x", "cupy-cuda13x"))))
+    assert verdict.reason == "two of its packages at once: cupy-cuda12x, cupy-cuda13x"
+    assert verdict.remedy.startswith("pip uninstall cupy-cuda12x cupy-cuda13x")
+
+
+def test_the_probe_of_cupy_asks_once(monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(registry, "installed", lambda home: True)
+    monkeypatch.setattr(gpu_probe, "ask", lambda: asked.append(1) or {"absent": True})
+    assert probe("cupy").absent
+    assert probe("cupy") is probe("cupy")
+    assert asked == [1]

@@ -1,0 +1,203 @@
+"""Every measurement runs under the thread limit that its figures are of: a scripted limit is read at each look at the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Event, Thread
+from time import perf_counter
+
+import pytest
+
+from tests.support.made_card import card, entry
+from tuisim.backends import get_backend, numpy
+from tuisim.backends.numpy.blas import _setter, limits
+from tuisim.backends.numpy.blas import threads as blas_threads
+from tuisim.backends.thread_limit import Restore
+from tuisim.config import RunConfig
+from tuisim.engine import benchmark_case as subject
+from tuisim.engine import step_time as steptime
+from tuisim.features.compare import entries as contenders
+from tuisim.features.compare.bench import bench
+from tuisim.features.compare.crossover.sweep import crossover
+from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.race.race import compare
+from tuisim.features.explain.answer import elementwise
+from tuisim.features.explain.proof import cost as prove_cost
+from tuisim.features.machine.score import score
+from tuisim.features.profile import step_profile as profile
+from tuisim.measure import machine_speed as pulse
+from tuisim.measure import peaks
+from tuisim.measure.machine_speed import Beat
+from tuisim.predict import calibrate, sample
+from tuisim.predict import data_generation as making
+from tuisim.predict import run_costs as runcosts
+from tuisim.predict.calibrate import Job
+from tuisim.predict.predictor import Outlook
+
+THREADS = 3
+CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
+TIMED = (subject, sample, making, runcosts, pulse, elementwise, contenders, profile, prove_cost)
+"""Modules that read the clock right before and after what they measure."""
+Seen = set[tuple[str, int | None]]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """(module, limit in force) of each look at the clock; None is BLAS's own count."""
+    found: Seen = set()
+    now: list[int | None] = [None]
+
+    def put(count: int) -> Restore:
+        before, now[0] = now[0], count
+        return lambda: now.__setitem__(0, before)
+
+    def watch(name: str, clock: Callable[[], float]) -> Callable[[], float]:
+        def look() -> float:
+            found.add((name, now[0]))
+            return clock()
+
+        return look
+
+    monkeypatch.setattr(limits, "_put", put)
+    for module in TIMED:
+        monkeypatch.setattr(module, "perf_counter", watch(module.__name__.rpartition(".")[2], perf_counter))
+    monkeypatch.setattr(calibrate, "FEW", 9)
+    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 20_000)
+    monkeypatch.setattr(calibrate, "MOST", {"scalar": 200})
+    monkeypatch.setattr(runcosts, "SHORT_EPOCHS", 5)
+    monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
+    monkeypatch.setattr(runcosts, "MANY", 640)
+    monkeypatch.setattr(runcosts, "LONG_SECONDS", 0.001)
+    monkeypatch.setattr(steptime, "names", lambda: ("numpy", "scalar"))
+    monkeypatch.setattr(peaks, "BUDGET", 0.001)
+    making._measured.cache_clear()
+    steptime._scalar_operation.cache_clear()
+    return found
+
+
+def test_a_calibration_measures_all_of_an_entry_under_its_threads(seen):
+    calibrate.calibrate([Job("numpy", THREADS, "float32")], quick=True)
+    assert seen == {("subject", 3), ("sample", 3), ("runcosts", 3), ("pulse", 1)}
+
+
+def test_run_costs_measured_for_plain_python_are_of_its_threads(seen):
+    """They are NumPy's, which has as many threads as BLAS likes unless it is limited."""
+    calibrate.calibrate([Job("scalar", 1, "float64")], quick=True)
+    assert seen == {("subject", 1), ("sample", 1), ("runcosts", 1), ("pulse", 1)}
+
+
+def test_making_rows_is_measured_under_the_runs_threads(seen):
+    assert making.seconds_per_row(CONFIG) is not None
+    assert seen == {("making", 3)}
+    making.seconds_per_row(replace(CONFIG, threads=2))
+    assert seen == {("making", 3), ("making", 2)}, "another limit is another measurement"
+
+
+def test_a_prediction_looks_at_the_machine_and_makes_rows_under_limits(seen):
+    found = Outlook(card(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
+    assert found.wall_seconds is not None
+    assert seen == {("making", 3), ("pulse", 1)}
+
+
+def test_run_costs_hold_their_own_limit(seen):
+    runcosts.measure("numpy", "float32", THREADS)
+    assert seen == {("subject", 3), ("runcosts", 3)}
+
+
+def test_the_machines_speed_is_of_one_thread(seen):
+    with get_backend("numpy").threads(THREADS):
+        pulse.slowdown(Beat(1.0, 1.0), 0.0, 1)
+    assert seen == {("pulse", 1)}
+
+
+def test_element_times(seen, monkeypatch):
+    monkeypatch.setattr(elementwise, "LARGE", 2 * elementwise.CACHED)
+    monkeypatch.setattr(elementwise, "ROUNDS", {elementwise.CACHED: 1, 2 * elementwise.CACHED: 1})
+    elementwise.element_times(THREADS)
+    assert seen == {("elementwise", 3)}
+
+
+def test_step_times_and_plain_pythons_price(seen):
+    steptime.step_times(replace(CONFIG, examples=64))
+    steptime._scalar_operation()
+    prove_cost.cost(replace(CONFIG, examples=64).resolved())
+    assert seen == {("subject", 3), ("subject", 1), ("prove_cost", 1)}
+
+
+def test_a_profile(seen, monkeypatch):
+    monkeypatch.setattr(profile, "SECONDS", 0.01)
+    monkeypatch.setattr(profile, "SMALLEST_SECONDS", 0.01)
+    profile.profile(replace(CONFIG, examples=64))
+    assert seen == {("subject", 3), ("profile", 3)}
+
+
+def test_a_comparison_and_a_crossover_limit_each_entry_to_its_own_threads(seen):
+    compare(replace(CONFIG, examples=64), (Entry("numpy", 1), Entry("numpy", 2)), 0.2)
+    assert seen == {("contenders", 1), ("contenders", 2)}
+    seen.clear()
+    crossover(replace(CONFIG, examples=64), (Entry("numpy", 1), Entry("numpy", 2)), 2.0, widths=(4,), batches=(1,))
+    assert seen == {("subject", 1), ("subject", 2)}
+
+
+def test_the_benchmark(seen, monkeypatch):
+    held: set[int] = set()
+    steps = bench.Products.steps
+    monkeypatch.setattr(bench, "CASES", (replace(CONFIG, dataset="auto", examples=None),))
+    monkeypatch.setattr(bench, "CASE_SECONDS", 0.0)
+    monkeypatch.setattr(bench, "ROUND_SECONDS", 1e-4)
+    monkeypatch.setattr(bench, "names", lambda: ("numpy", "scalar"))
+    monkeypatch.setattr(bench.peers, "installed", dict)
+    monkeypatch.setattr(
+        bench.Products, "steps", lambda self, count: (held.update(count for _, count in limits._wanted), steps(self, count))[1]
+    )
+    bench.bench(THREADS)
+    assert held == {3}
+
+
+def test_a_scored_run(seen, monkeypatch):
+    monkeypatch.setattr(score, "RUN_SECONDS", 0.001)
+    held: set[int] = set()
+    run = numpy.NumpyStep.run
+    monkeypatch.setattr(
+        numpy.NumpyStep, "run", lambda self, rows: (held.update(count for _, count in limits._wanted), run(self, rows))[1]
+    )
+    score.one(Outlook(card(entry("numpy", THREADS))), replace(CONFIG, examples=64).resolved())
+    assert held == {3}
+
+
+@pytest.mark.parametrize("name", ["numpy", "scalar"])
+def test_every_backend_limits_blas_which_makes_rows_beside_it(seen, name):
+    with get_backend(name).threads(2):
+        assert [count for _, count in limits._wanted] == [2]
+
+
+def test_a_limit_holds_whichever_thread_asks_for_it():
+    """OpenBLAS leaves its thread count to the first thread that set it, for as long as that lives."""
+    if blas_threads() is None:
+        pytest.skip("threadpoolctl knows no BLAS here")
+    ready, leave = Event(), Event()
+    before = blas_threads()
+
+    def first() -> None:
+        with limits.hold(2):
+            ready.set()
+            leave.wait(30)
+
+    holder = Thread(target=first, daemon=True)
+    holder.start()
+    assert ready.wait(30)
+    with limits.hold(1):
+        assert blas_threads() == 1
+    leave.set()
+    holder.join(30)
+    assert blas_threads() == before
+
+
+def test_what_setting_a_limit_raises_reaches_who_asked():
+    def fail() -> None:
+        raise ValueError("no such count")
+
+    with pytest.raises(ValueError, match="no such count"):
+        _setter.do(fail)
+    assert _setter.do(lambda: 5) == 5

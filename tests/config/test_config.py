@@ -1,0 +1,209 @@
+"""RunConfig: frozen, complete, and every mistake at once."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+
+from tuisim import RunConfig
+from tuisim.config import FIELDS
+from tuisim.config.choices import LEARNING_RATES, OPTIMIZERS
+from tuisim.config.presets import PRESETS
+from tuisim.config.toml import from_mapping, read_toml
+from tuisim.errors import ConfigError, ExitCode
+
+
+def mistakes(**given):
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**given)
+    return {mistake.field: mistake.remedy for mistake in caught.value.mistakes}
+
+
+def test_layers_is_the_only_field_without_a_default():
+    assert RunConfig(layers=(64, 32, 10)).batch_size == 32
+    with pytest.raises(TypeError):
+        RunConfig()
+
+
+def test_all_mistakes_at_once_each_at_its_field():
+    found = mistakes(
+        layers=(3, 0, 2), loss="mze", batch_size=0, hidden_activation="rely", validation=1.0, seed=-1, dtype="float16"
+    )
+    assert set(found) == {"layers", "loss", "batch_size", "hidden_activation", "validation", "seed", "dtype"}
+    assert "layers[1]" in found["layers"]
+    assert "did you mean mse?" in found["loss"]
+    assert "did you mean relu?" in found["hidden_activation"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("layers", (5,)),
+        ("layers", (5, True)),
+        ("layers", (2,) * 66),
+        ("layers", "64-x-y"),
+        ("hidden_activation", ("relu", "tanh")),
+        ("hidden_activation", 3),
+        ("examples", 0),
+        ("epochs", 1.5),
+        ("learning_rate", 0),
+        ("learning_rate", float("nan")),
+        ("weight_decay", -0.1),
+        ("shuffle", "yes"),
+        ("threads", 0),
+        ("optimizer", "sdg"),
+        ("dataset", "digitz"),
+        ("backend", ""),
+        ("initializer", None),
+        ("task", "guess"),
+    ],
+)
+def test_one_wrong_field(field, value):
+    given = {"layers": (4, 3, 2)} | {field: value}
+    assert field in mistakes(**given)
+
+
+def test_numbers_beyond_every_float_are_mistakes_too():
+    assert set(mistakes(layers="64-x-10", loss="mze", learning_rate=10**400, weight_decay=10**400)) == {
+        "layers",
+        "loss",
+        "learning_rate",
+        "weight_decay",
+    }
+
+
+def test_as_many_layers_as_promised():
+    assert len(RunConfig(layers=(1,) * 65).activations) == 64
+
+
+def test_activations_are_one_per_layer_of_weights():
+    assert RunConfig(layers=(4, 3, 3, 2), hidden_activation=["relu", "tanh"]).activations == ("relu", "tanh", "identity")
+    assert RunConfig(layers=(4, 3, 2), hidden_activation="tanh", output_activation="relu").activations == ("tanh", "relu")
+    assert RunConfig(layers=(4, 2), hidden_activation=()).activations == ("identity",)
+
+
+def test_resolved_fills_every_default_in():
+    for optimizer in OPTIMIZERS:
+        resolved = RunConfig(layers=(4, 2), optimizer=optimizer).resolved()
+        assert resolved.learning_rate == LEARNING_RATES[optimizer]
+        assert resolved.threads >= 1
+        assert resolved.dataset == "teacher"
+    assert RunConfig(layers=(64, 10)).resolved().dataset == "digits"
+    assert RunConfig(layers=(64, 10), loss="mse").resolved().dataset == "teacher"
+
+
+def test_frozen_and_back_from_plain_values():
+    config = RunConfig(layers=[64, 32, 10], hidden_activation=["tanh"], epochs=None)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 1
+    assert from_mapping(config.to_dict()) == config
+    assert set(config.to_dict()) == set(FIELDS)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean batch_size"):
+        from_mapping({"layers": [4, 2], "batchsize": 3})
+    with pytest.raises(ConfigError, match="64-32-10"):
+        from_mapping({"seed": 3})
+
+
+def test_toml(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('layers = [64, 32, 10]\nbatch-size = 16\nhidden_activation = "tanh"\n')
+    assert from_mapping(read_toml(path)) == RunConfig(layers=(64, 32, 10), batch_size=16, hidden_activation="tanh")
+    path.write_text("layers = [64, ")
+    with pytest.raises(ConfigError, match="is not TOML") as caught:
+        read_toml(path)
+    assert caught.value.exit_code is ExitCode.BAD_CONFIGURATION
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_toml(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("layers = " + "[" * 5_000, "more than 8 levels deep"),
+        ("layers = [", "is not TOML"),
+        ("layers = [4, 2]\n" + "a." * 130_000 + "a = 1", "more than 8 levels deep"),
+        ("layers = [4, 2]\n" + " . ".join(["a", "'b'", '"c"'] * 3) + " = 1", "more than 8 levels deep"),
+        ("layers = [4, 2]\n[" + "a." * 1_000 + "a]", "more than 8 levels deep"),
+        ("a = {b = " * 9, "more than 8 levels deep"),
+        ("".join(f"k{number} = 1\n" for number in range(20_000)), "more than 256 keys"),
+        ("a = {" + ",".join(f"k{number} = 1" for number in range(20_000)), "more than 256 keys"),
+        ("[[a]]\n" * 20_000, "more than 256 arrays and tables"),
+        ("a = [" + "[]," * 20_000 + "]", "more than 256 arrays and tables"),
+        ('x = "' + '\\"' * 130_000, "is not TOML"),
+        ('"""\\' * 60_000, "is not TOML"),
+        ("layers = [4, 2]\nseed = " + "9" * 5_000, "is not TOML"),
+        ("batch-size = 3\nbatch_size = 4", "twice"),
+        ("# " + "x" * 300_000, "larger than"),
+    ],
+)
+def test_toml_that_is_none(tmp_path, text, reason):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=reason):
+        read_toml(path)
+
+
+def test_toml_within_its_bounds_is_read_as_ever(tmp_path):
+    """Marks in strings and comments count for nothing."""
+    marks = "[{a.b.c.d.e.f.g.h.i.j = 1}]" * 300
+    text = f"""# {marks}
+layers = [{", ".join(["8"] * 65)}]
+hidden-activation = [{", ".join(["'relu'"] * 63)}]
+learning_rate = 0.5
+dataset = "{marks}\\"{marks}" # {marks}
+target = '''
+{marks}''''
+"""
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    values = read_toml(path)
+    assert values["dataset"] == f'{marks}"{marks}'
+    assert values["target"] == f"{marks}'"
+    assert len(values["layers"]) == 65
+
+
+@pytest.mark.parametrize("value", ["0x" + "f" * 20_000, "1979-05-27", "07:32:00", "1979-05-27T07:32:00Z"])
+def test_a_value_that_python_would_not_print_is_one_line(tmp_path, value):
+    path = tmp_path / "run.toml"
+    path.write_text(f"layers = {value}")
+    with pytest.raises(ConfigError, match="layers = ") as caught:
+        from_mapping(read_toml(path))
+    assert "datetime" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, words in (("pipe", "not a regular file"), ("loop", "cannot be read"), (".", "not a regular file")):
+        with pytest.raises(ConfigError, match=words):
+            read_toml(tmp_path / name)
+
+
+def test_toml_as_windows_writes_it(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbflayers = [4, 2]\r\n")
+    assert read_toml(path) == {"layers": [4, 2]}
+
+
+def test_numpys_numbers_are_numbers():
+    config = RunConfig(layers=np.array([4, 3, 2]), epochs=np.int64(3), learning_rate=np.float32(0.5), batch_size=np.int32(8))
+    assert config == RunConfig(layers=(4, 3, 2), epochs=3, learning_rate=0.5, batch_size=8)
+    assert type(config.epochs) is int
+
+
+def test_control_characters_never_reach_the_terminal():
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(layers=(4, 2), loss="\x1b[31mred\x07")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_the_first_preset_is_the_question():
+    assert PRESETS[0].config.layers == (30, 30, 30)
+    assert PRESETS[0].config.batch_size == 1
+    assert all(preset.config.epochs is None for preset in PRESETS)

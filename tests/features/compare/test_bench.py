@@ -1,0 +1,169 @@
+"""The benchmark's subjects make the same steps, and who does not, or cannot, is a row that says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tuisim import RunConfig, Trainer
+from tuisim.cli import main
+from tuisim.errors import ExitCode
+from tuisim.features.compare.bench import bench as benching
+from tuisim.features.compare.bench import peers
+from tuisim.features.compare.bench.bench import BenchRow, bench
+from tuisim.features.compare.bench.cases import Case, Ours, Plain, Products, case
+
+CONFIGS = {
+    "cross_entropy": RunConfig(layers=(6, 5, 4, 3), batch_size=4, learning_rate=0.05),
+    "mse": RunConfig(layers=(6, 5, 4, 3), batch_size=4, loss="mse", learning_rate=0.05),
+    "relu at the end": RunConfig(layers=(6, 5, 3), batch_size=1, loss="mse", output_activation="relu"),
+}
+PEERS = {
+    "torch": ("PyTorch eager",),
+    "jax": ("JAX jit", "JAX lax.scan"),
+    "sklearn": ("scikit-learn",),
+}
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benching, "CASES", (CONFIGS["cross_entropy"],))
+    monkeypatch.setattr(benching, "ROUND_SECONDS", 1e-4)
+    monkeypatch.setattr(benching, "ROUNDS", 5)
+    monkeypatch.setattr(peers, "installed", dict)
+
+
+def wrapped(one: Case, steps: int) -> np.ndarray[Any, Any]:
+    """The parameters after so many steps, by the trainer, over the case's rows round and round."""
+    rows = np.arange(steps * one.config.batch_size) % len(one.X)
+    config = RunConfig(**(one.config.to_dict() | {"shuffle": False, "validation": 0.0, "epochs": 1, "examples": len(rows)}))
+    trainer = Trainer(config, data=(one.X[rows], one.y[rows]), parameters=one.parameters)
+    trainer.run()
+    return np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_our_subjects_make_a_runs_steps_round_and_round(name, monkeypatch):
+    monkeypatch.setattr("tuisim.features.compare.bench.cases.MOST_BATCHES", 5)
+    one = case(CONFIGS[name])
+    assert one.batches == 5
+    expected = wrapped(one, 13)
+    for subject in (Ours(one, "numpy"), Ours(one, "scalar"), Plain(one)):
+        subject.steps(2)
+        subject.steps(11)
+        np.testing.assert_allclose(subject.read(), expected, rtol=2e-4, atol=2e-6)
+
+
+_CHECK = """
+import sys
+import numpy as np
+from tests.features.compare.test_bench import CONFIGS, wrapped
+from tuisim.features.compare.bench import peers
+from tuisim.features.compare.bench.cases import case
+
+for name, config in CONFIGS.items():
+    one = case(config)
+    for subject_name in sys.argv[1:]:
+        try:
+            subject = peers.installed()[subject_name](one)
+        except peers.RunError as error:
+            print(subject_name, name, error)
+            continue
+        subject.steps(6)
+        np.testing.assert_allclose(subject.read(), wrapped(one, 6), rtol=2e-4, atol=2e-6)
+        print(subject_name, name, "the same")
+"""
+
+
+@pytest.mark.parametrize("package", PEERS)
+def test_peers_make_the_same_steps(package):
+    """In a process of their own: some of them start threads that a later fork in this one would not outlive."""
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    command = [sys.executable, "-c", _CHECK, *PEERS[package]]
+    found = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert found.returncode == 0, found.stderr
+    lines = found.stdout.splitlines()
+    assert len(lines) == len(CONFIGS) * len(PEERS[package])
+    refused = [line for line in lines if not line.endswith("the same")]
+    expected = ["scikit-learn relu at the end it has no activation after the last layer, and one for all hidden ones"]
+    assert refused == (expected if package == "sklearn" else [])
+
+
+def test_bare_products_have_no_parameters():
+    subject = Products(case(CONFIGS["mse"]))
+    subject.steps(3)
+    assert subject.read() is None
+
+
+def rows() -> dict[str, BenchRow]:
+    return {row.subject: row for row in bench().rows}
+
+
+def test_every_subject_is_timed_against_the_numpy_step():
+    found = rows()
+    assert next(iter(found)) == "tuisim numpy"
+    assert found["tuisim numpy"].ratio == 1.0
+    for name in ("tuisim numpy", "tuisim scalar", "plain numpy", "bare products"):
+        assert found[name].microseconds_per_step > 0
+        assert found[name].rounds == 5
+        assert found[name].reason == ""
+    assert found["tuisim scalar"].ratio > 0
+    assert found["plain numpy"].relative_parameter_difference < 1e-4
+    assert found["bare products"].relative_parameter_difference is None
+
+
+def test_who_computes_something_else_is_not_timed(monkeypatch):
+    class Wrong(Plain):
+        def read(self) -> Any:
+            return super().read() * 1.01
+
+    monkeypatch.setattr(benching, "Plain", Wrong)
+    found = rows()["plain numpy"]
+    assert found.microseconds_per_step is None
+    assert "parameters differ by" in found.reason
+
+
+def test_who_fails_and_who_would_take_too_long_are_rows_with_a_reason(monkeypatch):
+    def broken(one: Case) -> Any:
+        raise ImportError("libfast.so.1 is missing")
+
+    monkeypatch.setattr(peers, "installed", lambda: {"a peer": broken})
+    monkeypatch.setattr(benching, "LONGEST_STEP", 1e-9)
+    found = rows()
+    assert found["a peer"].reason == "libfast.so.1 is missing"
+    assert found["tuisim scalar"].reason.startswith("left out: a step would take")
+    assert found["tuisim numpy"].rounds == 5
+
+
+def test_without_the_reference_there_are_times_and_no_ratios(monkeypatch):
+    real = benching._in_time
+
+    def in_time(backend: str, kind: str, ledger: Any) -> None:
+        if backend == "numpy":
+            raise benching.RunError("left out: a step would take 9 s or more")
+        real(backend, kind, ledger)
+
+    monkeypatch.setattr(benching, "_in_time", in_time)
+    found = rows()
+    assert found["tuisim numpy"].reason
+    assert found["bare products"].microseconds_per_step > 0
+    assert found["bare products"].ratio is None
+
+
+def test_the_command_prints_a_table_and_the_reasons(capsys, monkeypatch):
+    monkeypatch.setattr(benching, "LONGEST_STEP", 1e-9)
+    assert main(["bench"]) == ExitCode.DONE
+    out, err = capsys.readouterr()
+    assert "measuring 6-5-4-3 b4" in err
+    assert "bare products" in out
+    assert "6-5-4-3 b4, tuisim scalar: left out" in out
+    assert main(["bench", "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["rows"][0]["subject"] == "tuisim numpy"

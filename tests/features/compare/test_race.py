@@ -1,0 +1,354 @@
+"""Comparisons: what is entered, what comes of it, and what happens to a contender that cannot go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuisim import RunConfig, Trainer, count
+from tuisim.backends import probe
+from tuisim.backends.numpy import NumpyBackend, NumpyStep
+from tuisim.backends.probing import Probe
+from tuisim.cli import main
+from tuisim.engine.start import start
+from tuisim.errors import ConfigError, ExitCode
+from tuisim.features.compare import entries as contenders
+from tuisim.features.compare.entries import FEW_STEPS, MOST_LOSSES, Contender, Entry, entries, furthest
+from tuisim.features.compare.race import race as comparing
+from tuisim.features.compare.race.race import Comparison, Race, Standing, Unavailable, compare
+from tuisim.features.compare.race.worker import RaceWorker
+from tuisim.measure.peaks import Peaks
+
+SMALL = RunConfig(layers=(5, 4, 3), examples=50, batch_size=8, validation=0, threads=1, dtype="float64")
+TWO = (Entry("numpy", None), Entry("scalar", None))
+
+
+STEP = {"numpy": 1e-4, "scalar": 1e-2}
+"""Seconds a step is said to take: real steps, by a clock that no busy machine can disturb."""
+
+
+@pytest.fixture(autouse=True)
+def clocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rounds, and a clock of their own."""
+    real = Contender._advance
+
+    def advance(self: Contender, steps: int) -> float:
+        real(self, steps)
+        return steps * STEP[self.entry.backend]
+
+    monkeypatch.setattr(Contender, "_advance", advance)
+    monkeypatch.setattr(comparing, "ROUND_SECONDS", 1e-3)
+    monkeypatch.setattr(comparing, "MOST_ROUNDS", 5)
+    monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 0.0)
+
+
+# ── who is entered ──
+
+
+def test_names_and_threads_are_read(monkeypatch):
+    assert entries(" numpy, scalar ,numpy@2") == (Entry("numpy", None), Entry("scalar", None), Entry("numpy", 2))
+    monkeypatch.setattr(contenders, "usable_cores", lambda: 6)
+    assert [entry.name for entry in entries("scalar,numpy@all")] == ["scalar", "numpy@1", "numpy@2", "numpy@4", "numpy@6"]
+    assert Entry("numpy", 2).name == "numpy@2"
+    assert Entry("numpy", None).name == "numpy"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("numpy", "at least two"),
+        ("", "at least two"),
+        ("numpy,numpy", "each once"),
+        ("numpy,scaler", "did you mean scalar?"),
+        ("numpy,numpy@0", "thread count from 1"),
+        ("numpy,numpy@two", "thread count from 1"),
+        ("numpy,numpy@", "thread count from 1"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_clear_line(text, words):
+    with pytest.raises(ConfigError) as found:
+        entries(text)
+    assert words in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_too_many_threads_are_said_before_and_after(monkeypatch):
+    monkeypatch.setattr(contenders, "usable_cores", lambda: 2)
+    assert contenders.warning(Entry("numpy", 1)) == ""
+    assert "every usable core" in contenders.warning(Entry("numpy", 2))
+    assert "more threads than the 2 usable cores" in contenders.warning(Entry("numpy", 3))
+    found = compare(SMALL, (Entry("numpy", 1), Entry("numpy", 3)))
+    assert any("more threads" in note and "× the speed of numpy@1" in note for note in found.notes)
+
+
+# ── what comes of it ──
+
+
+def test_all_make_the_same_steps_as_a_run_would():
+    found = compare(SMALL, TWO)
+    ours, theirs = found.rows
+    assert (ours.name, theirs.name) == ("numpy", "scalar")
+    for row in found.rows:
+        assert row.same is True
+        assert row.rounds == 5
+        assert row.microseconds_per_step == pytest.approx(1e6 * STEP[row.backend])
+        assert row.spread == pytest.approx(0.0, abs=1e-9)
+        assert row.examples_per_second == pytest.approx(8 / STEP[row.backend])
+        assert row.flops_per_second == pytest.approx(count(SMALL).step_total.flops / STEP[row.backend])
+        assert row.first_call_seconds == pytest.approx(STEP[row.backend])
+        assert row.bind_seconds > 0
+        assert row.utilization > 0
+    assert found.unavailable == ()
+    assert ours.speedup == 1.0
+    assert ours.max_parameter_difference == 0.0
+    assert theirs.speedup == pytest.approx(0.01)
+    assert theirs.max_parameter_difference < 1e-12
+    assert [row.name for row in found.fastest] == ["numpy"]
+
+
+def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, capsys):
+    monkeypatch.setattr(comparing, "peaks_of", lambda *_: Peaks("float32", 1, 1e6, 1e9, None, flops_spread=0.1))
+    found = compare(SMALL, TWO)
+    fast, slow = found.rows
+    assert fast.utilization > 1.1 > slow.utilization
+    assert fast.above_peak is not None
+    assert slow.above_peak is None
+    assert any(note.startswith("numpy stands above the measured peak") for note in found.notes)
+    assert [row["above_peak"] is None for row in found.to_dict()["rows"]] == [False, True]
+    assert main(["compare", "5-4-3", "--backends", "numpy,scalar", "--seconds", "0.1"]) == 0
+    assert "% ▲" in capsys.readouterr().out
+
+
+def test_the_first_steps_are_those_of_the_run():
+    contender, trainer = Contender(TWO[0], start(SMALL.resolved())), Trainer(SMALL)
+    losses = [trainer.step() for _ in range(FEW_STEPS)]
+    assert contender.losses == losses
+    theirs = np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
+    np.testing.assert_array_equal(contender.parameters, theirs)
+    assert contender.steps == FEW_STEPS
+    assert contender.examples == 8 * FEW_STEPS - 6 * (FEW_STEPS // 7)  # six of seven batches are full, the last has two
+
+
+def test_the_document_is_plain_and_complete():
+    document = json.loads(json.dumps(compare(SMALL, TWO).to_dict(), allow_nan=False))
+    assert document["fastest"] == ["numpy"]
+    assert document["compared_after_steps"] == FEW_STEPS
+    promised = {
+        "backend", "first_call_seconds", "examples_per_second", "flops_per_second", "microseconds_per_step", "speedup",
+        "max_parameter_difference",
+    }  # fmt: skip
+    assert all(promised <= row.keys() for row in document["rows"])
+    assert document["unavailable"] == []
+
+
+def test_rows_have_the_dtype_that_they_compute_in():
+    found = compare(replace(SMALL, dtype="float32"), TWO)
+    assert [row.dtype for row in found.rows] == ["float32", "float64"]
+    assert "backend scalar: computes in float64, not in float32" in found.notes
+    assert not any("computes in" in note for note in compare(SMALL, TWO).notes)
+
+
+def test_level_contenders_are_all_named():
+    one = compare(SMALL, TWO).rows[0]
+    rows = [
+        replace(one, name=n, microseconds_per_step=t, spread=s)
+        for n, t, s in (("a", 11.0, 0.5), ("b", 10.0, 0.1), ("c", 10.4, 0.5))
+    ]
+    assert [row.name for row in Comparison(SMALL, tuple(rows), (), (), 1.0).fastest] == ["b", "c"]
+    assert Comparison(SMALL, (rows[0],), (), (), 1.0).fastest == (rows[0],)
+    assert Comparison(SMALL, (), (), (), 1.0).fastest == ()
+
+
+class _WrongStep(NumpyStep):
+    def set_learning_rate(self, rate: float) -> None:
+        super().set_learning_rate(rate * 1.01)
+
+
+class _Wrong(NumpyBackend):
+    """Computes something else than it says."""
+
+    def bind(self, program: Any, share: Any = None) -> NumpyStep:
+        return _WrongStep(program, share)
+
+
+def _as_scalar(backend: Callable[[], Any]) -> Callable[[str], Any]:
+    return lambda name: backend() if name == "scalar" else NumpyBackend()
+
+
+def test_a_backend_that_computes_something_else_is_found_out(monkeypatch):
+    monkeypatch.setattr("tuisim.engine.start.get_backend", _as_scalar(_Wrong))
+    found = compare(SMALL, TWO)
+    assert found.rows[1].same is False
+    assert found.rows[1].where
+    assert any("differs from numpy by more than rounding explains" in note for note in found.notes)
+
+
+# ── who cannot go on ──
+
+
+def test_one_that_fails_at_the_start_is_said_with_its_reason(monkeypatch):
+    class Broken(NumpyBackend):
+        def bind(self, program: Any, share: Any = None) -> NumpyStep:
+            raise OSError("the device is gone")
+
+    monkeypatch.setattr("tuisim.engine.start.get_backend", _as_scalar(Broken))
+    found = compare(SMALL, TWO)
+    assert found.unavailable == (Unavailable("scalar", "the device is gone"),)
+    assert [(row.name, row.rounds) for row in found.rows] == [("numpy", 5)]
+
+
+def test_one_that_does_not_work_here_has_its_reason_and_what_would_cure_it(monkeypatch):
+    absent = Probe("scalar", False, reason="not installed", remedy="pip install it")
+    monkeypatch.setattr(comparing, "probe", lambda name: absent if name == "scalar" else probe(name))
+    told: list[tuple[Standing, ...]] = []
+    found = compare(SMALL, TWO, tell=told.append)
+    assert found.unavailable == (Unavailable("scalar", "not installed", "pip install it"),)
+    assert [row.name for row in found.rows] == ["numpy"]
+    assert told[-1][1].reason == "not installed; pip install it"
+
+
+def test_one_that_fails_in_the_middle_leaves_the_others_to_finish(monkeypatch):
+    real = Contender.turn
+
+    def turn(self: Contender, seconds: float) -> None:
+        if self.entry.backend == "scalar" and len(self.samples) == 2:
+            raise MemoryError
+        real(self, seconds)
+
+    monkeypatch.setattr(Contender, "turn", turn)
+    found = compare(SMALL, TWO)
+    assert [one.backend for one in found.unavailable] == ["scalar"]
+    assert found.unavailable[0].reason.startswith("out of memory")
+    assert [row.rounds for row in found.rows] == [5]
+
+
+def test_a_loss_that_is_no_number_ends_that_contender():
+    found = compare(replace(SMALL, loss="mse", learning_rate=1e200), TWO)
+    assert [one.backend for one in found.unavailable] == ["numpy", "scalar"]
+    assert all("no longer a number" in one.reason for one in found.unavailable)
+    assert found.rows == found.fastest == ()
+
+
+def test_one_that_would_take_hours_is_left_out_with_what_it_would_take(monkeypatch):
+    monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 3600.0 * (backend == "scalar"))
+    found = compare(SMALL, TWO)
+    assert [one.backend for one in found.unavailable] == ["scalar"]
+    assert found.unavailable[0].reason == "left out: its least of steps would take 23 h 00 min or more"
+    assert "more seconds" in found.unavailable[0].hint
+    assert [row.name for row in found.rows] == ["numpy"]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_no_time_is_a_mistake(seconds):
+    with pytest.raises(ConfigError, match="above 0"):
+        compare(SMALL, TWO, seconds)
+
+
+def test_a_budget_too_short_for_one_round_says_what_one_takes(monkeypatch):
+    monkeypatch.setattr(comparing, "ROUND_SECONDS", 0.05)
+    with pytest.raises(ConfigError, match=r"too short for one round, which takes about 100 ms"):
+        compare(SMALL, TWO, 0.001)
+
+
+# ── while it goes on ──
+
+
+def test_standings_are_told_after_every_turn():
+    told: list[tuple[Standing, ...]] = []
+    compare(SMALL, TWO, tell=told.append)
+    assert len(told) == 2 + 5 * 2
+    assert [one.name for one in told[0]] == ["numpy", "scalar"]
+    assert told[0][1].steps == 0
+    assert all(one.microseconds_per_step for one in told[-1])
+    steps = [standings[0].steps for standings in told]
+    assert steps == sorted(steps)
+
+
+def test_nobody_wanting_it_ends_it():
+    told: list[tuple[Standing, ...]] = []
+    found = Race(SMALL, TWO, 60.0, wanted=lambda: len(told) < 4).run(told.append)
+    assert len(told) == 4
+    assert sum(row.rounds for row in found.rows) == 2
+
+
+def test_a_worker_publishes_and_ends():
+    worker = RaceWorker(SMALL, TWO)
+    worker.start()
+    assert worker.join(20)
+    assert worker.comparison is not None
+    assert [one.name for one in worker.standings] == ["numpy", "scalar"]
+    failing = RaceWorker(replace(SMALL, dataset="no_such.csv"), TWO)
+    failing.start()
+    assert failing.join(20)
+    assert failing.comparison is None
+    assert "no_such.csv" in (failing.failure or "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
+def test_a_thinned_loss_curve_keeps_its_mean_and_its_order(lengths):
+    contender = Contender.__new__(Contender)
+    contender.losses, contender.stride, contender._pending = [], 1, []
+    at = 0
+    for length in lengths:
+        contender._keep([float(n) for n in range(at, at + length)])
+        at += length
+    kept = len(contender.losses) * contender.stride
+    assert len(contender.losses) <= MOST_LOSSES
+    assert kept + len(contender._pending) == at
+    assert contender.losses == sorted(contender.losses)
+    if kept:
+        assert np.mean(contender.losses) == pytest.approx((kept - 1) / 2)
+
+
+def test_where_parameters_are_furthest_apart():
+    theirs = np.zeros(5 * 4 + 4)
+    ours = theirs.copy()
+    ours[7], ours[21] = 0.5, -0.75
+    assert furthest(ours, theirs, (5, 4)) == (0.75, "layer 1, b[1]")
+    ours[3] = np.nan
+    worst, where = furthest(ours, theirs, (5, 4))
+    assert np.isnan(worst)
+    assert where == "layer 1, W[0,3]"
+
+
+# ── the command ──
+
+FLAGS = ["compare", "5-4-3", "--examples", "50", "--batch-size", "8"]
+
+
+def test_the_command_prints_both_tables(capsys):
+    assert main([*FLAGS, "--backends", "scalar,numpy"]) == ExitCode.DONE
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "µs a step" in out
+    assert "first step" in out
+    assert "fastest here: numpy" in out
+    assert "×: the time of scalar over the row's" in out
+
+
+def test_the_command_as_json(capsys):
+    assert main([*FLAGS, "--backends", "numpy,numpy@1", "--json"]) == ExitCode.DONE
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["numpy", "numpy@1"]
+
+
+def test_the_command_refuses_in_one_line(capsys):
+    assert main([*FLAGS, "--backends", "numpy"]) == ExitCode.BAD_CONFIGURATION
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+
+
+def test_fewer_than_two_that_remain_are_no_comparison(capsys):
+    flags = [*FLAGS, "--loss", "mse", "--learning-rate", "1e200", "--dtype", "float64"]
+    assert main(flags) == ExitCode.NO_BACKEND
+    assert "scalar: its loss is no longer a number" in capsys.readouterr().out
+    assert main([*flags, "--json"]) == ExitCode.NO_BACKEND
+    assert [one["backend"] for one in json.loads(capsys.readouterr().out)["unavailable"]] == ["scalar", "numpy"]

@@ -1,0 +1,237 @@
+"""The answer's claims: what is counted is exact, what is measured is marked, and what cannot be said is blank."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tuisim.accounting import KINDS, count
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Share
+from tuisim.backends import probe
+from tuisim.cli.options import NOTHING_GIVEN, Options
+from tuisim.config import RunConfig
+from tuisim.config.choices import ACTIVATIONS
+from tuisim.engine import benchmark_case as subject
+from tuisim.engine.step_time import StepTime, step_times
+from tuisim.errors import RunError
+from tuisim.features.explain.answer import elementwise
+from tuisim.features.explain.answer.answer import QUESTION, Answer, Claim, Measured, answer, claims, measure
+from tuisim.features.explain.answer.command import _chosen
+from tuisim.features.explain.answer.elementwise import CACHED, LARGE, ElementTime
+from tuisim.features.explain.answer.worker import Measuring
+from tuisim.program import Kind, Phase
+from tuisim.provenance import Mark
+
+
+@pytest.fixture(scope="module")
+def answered() -> Iterator[Answer]:
+    """Really measured, in as few rounds as there can be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(elementwise, "ROUNDS", {CACHED: 2, LARGE: 1})
+        patch.setattr(subject, "BUDGET", 0.1)
+        yield answer()
+
+
+def values(claim: Claim) -> dict[str, Any]:
+    return {name: figure.value for name, figure in claim.figures.items()}
+
+
+def by_id(config: RunConfig, measured: Measured = Measured()) -> dict[str, Claim]:  # noqa: B008
+    return {claim.id: claim for claim in claims(config, measured)}
+
+
+def test_the_question_as_counted() -> None:
+    found = by_id(QUESTION)
+    assert list(found) == ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]
+    first = values(found["S1"])
+    assert (first["layer_1.products"], first["layer_1.terms"], first["layers.functions"]) == (900, 31, 60)
+    second = values(found["S2"])
+    assert (second["weight_gradient.operations"], second["backward_and_update.operations"]) == (1_800, 7_410)
+    assert second["without_reuse.operations"] == 1_860 * 3_660
+    assert "3,690" in found["S2"].verdict
+    assert "3.08" in found["S2"].verdict
+    assert values(found["S4"])["epoch.operations"] == 10_000 * 11_190
+    forward = 2 * (784 * 1024 + 1024 * 1024 + 1024 * 10) + 1024 + 1024 + 10
+    assert values(found["S5"])["784-1024-1024-10.forward"] == forward
+    assert values(found["S7"])["batch_1.ratio"] == pytest.approx(11_070 / 3_600)
+    assert {name: found[name].holds for name in ("S1", "S2", "S4", "S5", "S7")} == dict.fromkeys(
+        ("S1", "S2", "S4", "S5", "S7"), True
+    )
+
+
+def test_what_is_not_measured_is_blank() -> None:
+    found = by_id(QUESTION)
+    for name in ("S3", "S6"):
+        assert found[name].verdict == ""
+        assert found[name].holds is None
+        assert found[name].figures == {}
+    unknown = by_id(replace(QUESTION, dataset="some.csv"))["S4"]
+    assert unknown.holds is None
+    assert values(unknown)["epoch.operations"] is None
+
+
+def test_everything_follows_layers_and_batch() -> None:
+    found = by_id(replace(QUESTION, batch_size=32))
+    assert found["S7"].holds is False
+    assert "2.57 × at batch 32, less than claimed" in found["S7"].verdict
+    assert [row.key for row in found["S7"].table.rows] == ["batch_1", "batch_32"]
+    other = by_id(replace(QUESTION, layers=(7, 5, 3), batch_size=3))
+    assert values(other["S1"])["layer_1.products"] == 35
+    assert "7-5-3" in [row.key for row in other["S5"].table.rows]
+    assert [row.key for row in other["S7"].table.rows] == ["batch_1", "batch_3", "batch_32"]
+    assert by_id(replace(QUESTION, output_activation="identity"))["S1"].holds
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        RunConfig(layers=(1, 1)),
+        RunConfig(layers=(5,) * 65),
+        RunConfig(layers=(10**6,) * 3, batch_size=10**6),
+        RunConfig(layers=(4, 3, 2), hidden_activation=("tanh",), optimizer="adamw", weight_decay=0.1, epochs=None),
+    ],
+)
+def test_any_network_can_be_asked_about(config: RunConfig) -> None:
+    for claim in claims(config):
+        assert claim.holds is not None or claim.id in ("S3", "S6")
+
+
+def test_verdicts_follow_the_measurements() -> None:
+    slow, fast = StepTime("numpy", "some BLAS", 2e-3, 1e-4), StepTime("numpy", "some BLAS", 2e-5, 1e-6)
+    left_out = StepTime("scalar", reason="left out: a step would take 4 s or more")
+    trivial = by_id(QUESTION, Measured(steps=(fast, left_out)))
+    assert trivial["S3"].holds
+    assert values(trivial["S4"])["epoch.seconds_numpy"] == pytest.approx(0.2)
+    assert "epoch.seconds_scalar" not in values(trivial["S4"]), "no time, no column"
+    assert trivial["S4"].figures["epoch.seconds_numpy"].mark is Mark.PROJECTED
+    assert by_id(QUESTION, Measured(steps=(slow,)))["S3"].holds is False
+    assert by_id(replace(QUESTION, batch_size=32), Measured(steps=(slow,)))["S3"].holds
+    assert by_id(QUESTION, Measured(steps=(left_out,)))["S3"].holds is None
+    for ratio, holds in ((3.0, True), (0.9, False)):
+        times = [ElementTime(name, n, 1e-9, 0.0, 1.0) for name in ("multiply",) for n in (CACHED, LARGE)]
+        times += [ElementTime(name, n, ratio * 1e-9, 0.0, ratio) for name in ACTIVATIONS[1:] for n in (CACHED, LARGE)]
+        assert by_id(QUESTION, Measured(functions=tuple(times)))["S6"].holds is holds
+
+
+def test_a_name_means_one_kind_in_every_claim(answered: Answer) -> None:
+    claimed: dict[str, Mark] = {}
+    for claim in answered.claims:
+        for name, figure in claim.figures.items():
+            assert claimed.setdefault(name, figure.mark) is figure.mark, name
+
+
+def test_the_measured_answer_is_whole(answered: Answer) -> None:
+    steps = {step.backend: step for step in answered.measured.steps}
+    assert {"numpy", "scalar"} <= set(steps)
+    assert all(step.seconds and step.seconds > 0 for step in (steps["numpy"], steps["scalar"]))
+    assert steps["scalar"].seconds > steps["numpy"].seconds  # type: ignore[operator]
+    timed = {time.function for time in answered.measured.functions}
+    assert timed == {"multiply", *ACTIVATIONS} - {"identity"}
+    assert all(claim.verdict for claim in answered.claims)
+
+
+def at_hand(steps: tuple[StepTime, ...]) -> list[StepTime]:
+    """Of the backends that are here; the others have one word."""
+    assert all(step.reason == probe(step.backend).reason for step in steps if probe(step.backend).absent)
+    return [step for step in steps if probe(step.backend).available]
+
+
+def test_what_would_take_too_long_is_left_out_and_says_so() -> None:
+    config = RunConfig(layers=(10**6, 10**6, 10), batch_size=64)
+    assert all(step.seconds is None and "would take" in step.reason for step in at_hand(step_times(config)))
+    found = by_id(config, Measured(steps=step_times(config)))["S3"]
+    assert found.verdict == "nothing here could run the step"
+    assert found.holds is None
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "binary_cross_entropy"])
+def test_any_loss_and_rate_can_be_timed(loss: str) -> None:
+    config = RunConfig(layers=(6, 5, 4), loss=loss, learning_rate=1e9, batch_size=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "BUDGET", 0.01)
+        patch.setattr(subject, "ROUND_SECONDS", 0.001)
+        assert all(step.seconds for step in at_hand(step_times(config))), loss
+
+
+def test_nothing_is_measured_for_nobody() -> None:
+    assert list(measure(QUESTION, wanted=lambda: False)) == []
+    assert elementwise.element_times(1, lambda: False) == ()
+
+
+def test_a_measurement_waits_for_the_one_before_and_tells_its_failure() -> None:
+    go, order = threading.Event(), list[str]()
+
+    def first(config: RunConfig, known: Measured, wanted: Any) -> Iterator[Measured]:
+        go.wait(5)
+        order.append("first")
+        yield Measured(steps=(StepTime("numpy", seconds=1.0),))
+
+    def second(config: RunConfig, known: Measured, wanted: Any) -> Iterator[Measured]:
+        order.append("second")
+        raise RunError("no room\x1b[31m")
+        yield
+
+    one = Measuring(QUESTION, Measured(), method=first)
+    two = Measuring(QUESTION, Measured(), one, second)
+    one.start()
+    two.start()
+    one.stop()
+    go.set()
+    two.join(5)
+    assert order == ["first", "second"]
+    assert one.found == Measured()
+    assert "no room" in two.failure
+    assert "\x1b" not in two.failure
+
+
+def test_without_layers_it_is_the_question_and_what_is_asked_goes_over_it() -> None:
+    assert _chosen(None, NOTHING_GIVEN, None) == QUESTION
+    changed = _chosen("8-4-2", Options(batch_size="1e2", loss="cross_entropy"), None)
+    assert changed == replace(QUESTION, layers=(8, 4, 2), batch_size=100, loss="cross_entropy")
+
+
+def test_the_command_prints_data_on_stdout() -> None:
+    command = [sys.executable, "-m", "tuisim", "answer", "6-5-4", "--json"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    document = json.loads(result.stdout)
+    assert [claim["id"] for claim in document["claims"]] == ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]
+    assert document["claims"][0]["figures"]["layer_1"]["products"] == 30
+    wrong = subprocess.run([*command[:-2], "6-0-4"], check=False, capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2
+    assert "layers[1] is 0" in wrong.stderr
+
+
+def test_the_dial_has_every_tool_and_words_for_each() -> None:
+    numbers = count(QUESTION).tools_per_example
+    assert {convention.key for convention in CONVENTIONS} == {*numbers, "tuisim"} - {"parameters"}
+    assert CONVENTIONS[-1] is TUISIM
+
+
+def test_a_tool_shows_which_activations_are_in_its_number() -> None:
+    ptflops = next(one for one in CONVENTIONS if one.key == "ptflops")
+    for activations, expected in (
+        (("relu", "silu"), Share.COUNTED),
+        (("tanh", "identity"), Share.NONE),
+        (("relu", "tanh"), Share.PART),
+    ):
+        assert ptflops.share(Phase.FORWARD, Kind.ACTIVATION, "activation", activations) is expected
+
+
+@pytest.mark.parametrize("key", ["fvcore", "thop", "torch_forward", "flopscope", "tuisim"])
+def test_what_is_bright_on_the_dial_adds_up_to_the_number(key: str) -> None:
+    ledger = count(QUESTION)
+    convention = next(one for one in CONVENTIONS if one.key == key)
+    bright = sum(
+        getattr(row.operations, scalar)
+        for row in ledger.rows
+        for scalar in KINDS
+        if convention.share(row.phase, row.kind, scalar) is Share.COUNTED
+    )
+    assert bright == (ledger.tools_per_example[key] if key != "tuisim" else 11_070)

@@ -1,0 +1,381 @@
+"""The doctor: a report of this machine, and of machines that lack, limit or break something."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuisim.backends import Probe, names, registry
+from tuisim.backends.numpy.blas import Blas
+from tuisim.cli.console import CommandConsole
+from tuisim.features.machine.doctor import command
+from tuisim.features.machine.doctor import extras as doctor_extras
+from tuisim.features.machine.doctor import gpu as doctor_gpu
+from tuisim.features.machine.doctor.blas import judge
+from tuisim.features.machine.doctor.doctor import CupyReport, Report, diagnose
+from tuisim.features.machine.doctor.extras import Extra, Package
+from tuisim.features.machine.doctor.gpu import Device, Driver
+from tuisim.measure import processor as processors
+from tuisim.measure.caches import Cache
+from tuisim.measure.processor import LEVELS, Memory, level
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return diagnose()
+
+
+def shown(report: Report, width: int = 80) -> str:
+    """What the command would print."""
+    console = CommandConsole(width=width, color_system=None)
+    with console.capture() as captured:
+        command._print(report, console)
+    return captured.get()
+
+
+# ── as a process ──
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tuisim", "doctor", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_command_prints_a_report_and_ends_well_whatever_lacks():
+    result = run()
+    assert (result.returncode, result.stderr) == (0, "")
+    for words in ("Python", "BLAS", "cores", "memory", "GPU", "CuPy", "backends", "extras", "all numbers measured"):
+        assert words in result.stdout
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_the_document_has_what_is_promised():
+    result = run("--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
+    assert {"backends", "blas", "cpu", "gpu", "environment", "memory", "extras", "marks"} <= set(document)
+    assert [one["name"] for one in document["backends"]] == list(names())
+    for one in document["backends"]:
+        assert set(one) == {"name", "available", "version", "device", "reason", "remedy"}
+        assert one["available"] or one["reason"]
+    assert document["gpu"]["cupy"]["name"] == "cupy"
+    assert document["cpu"]["usable_cores"] >= 1
+    assert document["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_it_works_with_numpy_and_the_standard_library_alone():
+    code = """
+import sys
+for name in ("psutil", "threadpoolctl", "numba", "cupy", "rich", "textual", "cyclopts"):
+    sys.modules[name] = None
+from tuisim.features.machine.doctor.doctor import diagnose
+document = diagnose().to_dict()
+assert document["cpu"]["usable_cores"] >= 1
+assert document["blas"]["kernel"] is None and document["blas"]["below"] is None
+print([one["name"] for one in document["backends"] if one["available"]])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert result.stdout.strip() == "['numpy', 'scalar']", result.stderr
+
+
+# ── in words ──
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_every_line_fits_and_has_a_sign_and_words(report, width):
+    lines = shown(report, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(line.count("✓") + line.count("✗") + line.count("–") for line in lines) >= 12
+
+
+def test_what_is_broken_says_so_with_its_remedy(report):
+    broken = Probe(
+        "numba", False, "0.61", "", "cannot be imported: Numba needs NumPy 2.3 or less.", "pip install --upgrade numba"
+    )
+    absent = Probe("numba", False, None, "", "not installed", "pip install 'tuisim[numba]'")
+    text = shown(replace(report, backends=(*report.backends[:2], broken)), 120)
+    assert "✗ 0.61 does not work: cannot be imported: Numba needs NumPy 2.3 or less." in text
+    assert "→ pip install --upgrade numba" in text
+    text = shown(replace(report, backends=(*report.backends[:2], absent), auto=("numpy", "numpy")), 120)
+    assert "auto       ✓ takes numpy\n" in text
+    assert "numba      – not installed" in text
+    assert "→ pip install 'tuisim[numba]'" in text
+
+
+def test_a_gpu_that_works_is_shown(report):
+    driver = Driver("580.65.06", (Device("NVIDIA H200", 140 << 30, 139 << 30),))
+    cupy = CupyReport(Probe("cupy", True, "14.2.0", "NVIDIA H200"), "13.1", "13.0", 140 << 30, 139 << 30)
+    found = replace(report, driver=driver, cupy=cupy, backends=(*report.backends[:2], cupy.probe), auto=("numba", "cupy"))
+    text = shown(found, 160)
+    assert "GPU        ✓ NVIDIA H200, 140 GiB, 139 GiB free, driver 580.65.06" in text
+    assert "CuPy       ✓ 14.2.0 (CUDA 13.0) works on NVIDIA H200, 139 GiB free" in text
+    assert "cupy       ✓ works: NVIDIA H200 (cupy 14.2.0)" in text
+    assert "auto       ✓ takes numba for small networks, cupy for large ones" in text
+    assert found.to_dict()["gpu"]["devices"] == [{"name": "NVIDIA H200", "total_bytes": 140 << 30, "free_bytes": 139 << 30}]
+
+
+def test_where_numpy_is_broken_the_report_is_made_all_the_same(monkeypatch):
+    monkeypatch.setattr(registry, "_found", {"numpy": Probe("numpy", False, "2.9", "", "cannot be imported: x", "pip install y")})
+    found = diagnose()
+    assert found.blas is None
+    assert json.loads(json.dumps(found.to_dict()))["blas"] is None
+    assert "NumPy      ✗ cannot be imported: x" in shown(found)
+
+
+def test_limits_of_a_container_are_said(report):
+    processor = replace(report.processor, logical_cores=8, usable_cores=2, physical_cores=4, quota=1.5)
+    text = shown(replace(report, processor=processor, memory=Memory(8 << 30, 3 << 30, 2 << 30)), 160)
+    assert "2 usable of 8 (4 physical); this process's affinity leaves out the others; a container's quota gives 1.5" in text
+    assert "3.0 GiB available, 8.0 GiB in all, a container's limit of 2.0 GiB" in text
+    unknown = replace(report.processor, logical_cores=None, physical_cores=None, quota=None, instructions=None)
+    text = shown(replace(report, processor=unknown, memory=Memory(None, None, None)))
+    assert "not known here" in text
+    assert "None" not in text
+
+
+# ── the kernel ──
+
+
+@pytest.mark.parametrize(
+    ("kernel", "has", "below"),
+    [
+        ("SkylakeX", "AVX-512", False),
+        ("Cooperlake", "AVX-512", False),
+        ("Haswell", "AVX-512", True),
+        ("Zen", "AVX2", False),
+        ("Sandybridge", "AVX2", True),
+        ("Prescott", "SSE4.2", True),
+        ("neoversen1", "AVX2", None),
+        ("Haswell", None, None),
+        (None, "AVX2", None),
+    ],
+)
+def test_a_kernel_is_held_against_the_processor_where_both_are_known(kernel, has, below):
+    assert judge(Blas("OpenBLAS 0.3.31", kernel, None), has).below is below
+
+
+def test_the_variable_that_causes_it_is_the_one_this_library_heeds(monkeypatch, report):
+    for name in ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "BLIS_ARCH_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    by_itself = judge(Blas("OpenBLAS 0.3.31", "Haswell", None), "AVX-512")
+    assert by_itself.cause is None
+    assert "by itself" in by_itself.remedy
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")
+    caused = judge(Blas("OpenBLAS 0.3.31", "Haswell", None), "AVX-512", 2)
+    assert (caused.cause, caused.remedy) == ("OPENBLAS_CORETYPE=Haswell", "unset OPENBLAS_CORETYPE")
+    assert judge(Blas("MKL 2024", None, None), "AVX-512").cause == "MKL_ENABLE_INSTRUCTIONS=AVX2"
+    text = shown(replace(report, blas=caused), 160)
+    assert "✗ OpenBLAS 0.3.31, kernel Haswell for AVX2, below the" in text
+    assert "chosen by OPENBLAS_CORETYPE=Haswell" in text
+    assert "→ unset OPENBLAS_CORETYPE" in text
+
+
+def test_a_variable_really_lowers_the_kernel_and_is_found():
+    if processors.processor().instructions not in ("AVX2", "AVX-512"):
+        pytest.skip("no processor with AVX2, so none to hold back")
+    code = "import json, tuisim.features.machine.doctor.doctor as d; print(json.dumps(d.diagnose().to_dict()))"
+    environment = os.environ | {"OPENBLAS_CORETYPE": "Sandybridge", "NPY_DISABLE_CPU_FEATURES": "AVX2"}
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60, check=True, env=environment
+    )
+    document = json.loads(result.stdout)
+    if not (document["blas"]["library"] or "").startswith("OpenBLAS") or document["blas"]["kernel"] is None:
+        pytest.skip("NumPy's BLAS here is not an OpenBLAS that names its kernel")
+    assert document["blas"]["kernel"] == "Sandybridge"
+    assert document["blas"]["below"] is True
+    assert document["blas"]["cause"] == "OPENBLAS_CORETYPE=Sandybridge"
+    assert document["cpu"]["numpy_goes_without"] == "NPY_DISABLE_CPU_FEATURES=AVX2"
+    assert document["environment"]["variables"]["OPENBLAS_CORETYPE"] == "Sandybridge"
+
+
+def test_instructions_are_the_highest_whose_flags_are_all_there():
+    assert level(LEVELS["AVX2"]) == "AVX2"
+    assert level(LEVELS["AVX2"] | {"avx512f"}) == "AVX2"  # a processor that BLAS has no AVX-512 kernel for
+    assert level(LEVELS["AVX2"] | LEVELS["AVX-512"]) == "AVX-512"
+    assert level({"asimd", "sve"}) is None
+    assert level(()) is None
+
+
+# ── the system ──
+
+
+def system(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> None:
+    """A machine whose system folder and list of processors are these."""
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    monkeypatch.setattr(processors, "_CPUINFO", folder / "cpuinfo")
+    monkeypatch.setattr(processors, "_CGROUP", folder)
+
+
+def test_the_system_is_named_without_asking_another_program(monkeypatch, capsys):
+    """Python would run `uname`, and wait for whatever is called so."""
+
+    def asked(*arguments, **options):
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("platform._Processor.get", asked)
+    monkeypatch.setattr("platform.processor", asked)
+    monkeypatch.setattr(processors, "_CPUINFO", Path("/nonexistent"))
+    monkeypatch.setattr("platform._uname_cache", None)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert processors.name() == platform.machine()
+    command.doctor()
+    assert platform.machine() in capsys.readouterr().out
+
+
+@pytest.fixture
+def own_flags():
+    processors.flags.cache_clear()
+    yield
+    processors.flags.cache_clear()
+
+
+def test_the_caches_are_listed_or_said_to_be_unknown(monkeypatch, capsys):
+    for known, words in (((Cache(1, 48 << 10, 2), Cache(3, 6 << 20, 1)), "L1 48.0 KiB × 2, L3 6.0 MiB"), ((), "sizes not known")):
+        monkeypatch.setattr(processors, "caches", lambda known=known: known)
+        command.doctor()
+        assert words in capsys.readouterr().out
+        assert processors.processor().caches == known
+
+
+@pytest.mark.usefixtures("own_flags")
+def test_a_container_of_either_kind_has_its_limits_read(monkeypatch, tmp_path):
+    listed = "model name\t: A Processor\nflags\t\t: sse2 avx avx2 fma\n"
+    system(monkeypatch, tmp_path, cpuinfo=listed, cpu_max="150000 100000\n", memory_max=f"{1 << 20}\n")
+    found = processors.processor()
+    assert (found.name, found.instructions, found.quota) == ("A Processor", "AVX2", 1.5)
+    assert processors.memory().limit_bytes == 1 << 20
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert processors.processor().quota is None
+    assert processors.memory().limit_bytes is None
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert processors.processor().quota is None
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("50000\n")
+    assert processors.processor().quota == 0.5
+
+
+@pytest.mark.usefixtures("own_flags")
+def test_a_system_that_lists_nothing_leaves_blanks(monkeypatch, tmp_path):
+    system(monkeypatch, tmp_path)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    monkeypatch.setattr(processors, "_flags_of_numpy", frozenset)
+    monkeypatch.delattr(processors.os, "sysconf", raising=False)
+    found = processors.processor()
+    assert (found.instructions, found.physical_cores, found.quota) == (None, None, None)
+    assert found.usable_cores >= 1
+    assert processors.memory() == Memory(None, None, None)
+
+
+@pytest.mark.usefixtures("own_flags")
+def test_numpy_tells_the_instructions_where_the_system_does_not(monkeypatch, tmp_path):
+    listed = processors.processor().instructions
+    if listed is None:
+        pytest.skip("the system lists no x86 instructions to compare with")
+    system(monkeypatch, tmp_path)
+    monkeypatch.delenv("NPY_DISABLE_CPU_FEATURES", raising=False)
+    assert processors.processor().instructions == listed
+    processors.flags.cache_clear()
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "AVX2")
+    assert processors.processor().instructions is None
+
+
+# ── the driver ──
+
+
+def nvidia_smi(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """An nvidia-smi of that Python source."""
+    monkeypatch.setattr(doctor_gpu.shutil, "which", lambda name: sys.executable)
+    ask = doctor_gpu.child.ask
+
+    def start(command: list[str], seconds: float, **options: Any) -> Any:
+        assert command[1].startswith("--query-gpu=")
+        return ask([command[0], "-c", source], seconds, **options)
+
+    monkeypatch.setattr(doctor_gpu.child, "ask", start)
+
+
+def test_gpus_and_driver_are_read(monkeypatch):
+    nvidia_smi(monkeypatch, "print('580.65.06, 143771, 143000, NVIDIA H200\\n580.65.06, [N/A], [N/A], NVIDIA GB10, a comma')")
+    assert doctor_gpu.driver() == Driver(
+        "580.65.06",
+        (Device("NVIDIA H200", 143771 << 20, 143000 << 20), Device("NVIDIA GB10, a comma", None, None)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import time; time.sleep(60)", "no answer within 5 s"),
+        ("import sys\nwhile True: sys.stdout.write('580.65.06, 143771, 143000, NVIDIA H200\\n')", "wrote without end"),
+        ("import sys\nwhile True: sys.stderr.write('x')", "wrote without end"),
+        ("raise SystemExit('no such option')", "failed (1): no such option"),
+        (
+            "print('Failed to initialize NVML: Driver/library version mismatch'); raise SystemExit(18)",
+            "(18): Failed to initialize NVML",
+        ),
+        ("raise SystemExit(9)", "failed (9)"),
+        ("print('No devices were found')", "lists no GPU"),
+        ("pass", "lists no GPU"),
+    ],
+)
+def test_a_driver_that_does_not_answer_is_one_line(monkeypatch, source, reason):
+    nvidia_smi(monkeypatch, source)
+    found = doctor_gpu.driver(limit=5)
+    assert found.version is None
+    assert not found.absent
+    assert reason in found.reason
+    assert len(found.reason.splitlines()) == 1
+    assert found.remedy
+
+
+def test_a_machine_without_nvidia_smi(monkeypatch):
+    monkeypatch.setattr(doctor_gpu.shutil, "which", lambda name: None)
+    assert doctor_gpu.driver().absent
+
+
+# ── extras ──
+
+
+def test_extras_are_read_from_the_metadata_as_installers_write_them(monkeypatch):
+    monkeypatch.setattr(doctor_extras, "_installed", {"nvidia-ml-py": "13.1", "pytest": "9.0"}.get)
+    found = doctor_extras.read(
+        ["cuda12-ctk", "test", "empty"],
+        [
+            "numpy<3,>=2.0",
+            "cupy-cuda12x[ctk]<15,>=14; extra == 'cuda12-ctk'",
+            'nvidia-ml-py>=13; extra == "cuda12-ctk"',
+            "pexpect>=4.9; (sys_platform != 'win32') and extra == 'test'",
+            "pytest; extra == 'test'",
+        ],
+    )
+    assert found == (
+        Extra("cuda12-ctk", (Package("cupy-cuda12x", "[ctk]<15,>=14", None), Package("nvidia-ml-py", ">=13", "13.1"))),
+        Extra("test", (Package("pexpect", ">=4.9", None), Package("pytest", "", "9.0"))),
+        Extra("empty", ()),
+    )
+    assert found[0].missing == ("cupy-cuda12x",)
+
+
+def test_a_tuisim_that_is_not_installed_has_no_extras(report):
+    assert doctor_extras.extras("no-such-distribution-here") == ()
+    assert "not installed here" in shown(replace(report, extras=()))
+
+
+def test_the_report_hears_what_is_asked():
+    heard: list[str] = []
+    diagnose(heard.append)
+    assert "asking for a GPU" in heard

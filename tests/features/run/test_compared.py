@@ -1,0 +1,263 @@
+"""A run held against what was predicted of it: on its screen, at its end, and as it is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.support.made_card import card
+from tests.support.scripted import ScriptedWorker, snapshot
+from tests.support.shell import Shell
+from tests.test_provenance import said
+from tests.tui.test_predictor import DIGITS, Told
+from tuisim import units
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine import Summary, Trainer
+from tuisim.engine.events import Ended, PaceChanged, Paused, State
+from tuisim.features.run.screen import ROUND, RunScreen
+from tuisim.measure.peaks import Blas, Peaks
+from tuisim.predict.cost_model import predict
+from tuisim.predict.interval import Band
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import LEAST_SECONDS, mean_step
+from tuisim.provenance import words
+from tuisim.store.runs import FILE, Kept, runs
+from tuisim.tui.app import TuisimApp
+from tuisim.tui.keep_run import Keeping
+from tuisim.tui.panel import Panel
+
+SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
+
+
+@pytest.fixture(autouse=True)
+def peaks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real run measures this machine's ceilings first."""
+    peaks = Peaks("float32", 1, 235e9, 21e9, Blas("OpenBLAS 0.3.31", "SkylakeX", None))
+    monkeypatch.setattr("tuisim.engine.loop.peaks_of", lambda *_: peaks)
+
+
+# ── the run screen ──
+
+
+def foretold(config: RunConfig = DIGITS, **changes: Any) -> Prediction:
+    return replace(predict(config, card()), **changes)
+
+
+@asynccontextmanager
+async def held_against(
+    prediction: Prediction, moments: list[Any], size: tuple[int, int] = (120, 36), ready: Callable[[], bool] = lambda: True
+) -> AsyncIterator[tuple[RunScreen, ScriptedWorker]]:
+    """A scripted run beside its prediction, after the screen's first look."""
+    worker, app = ScriptedWorker(moments), Shell()
+    async with app.run_test(size=size) as pilot:
+        screen = RunScreen(worker, prediction.config, count(prediction.config), prediction, ready)
+        await app.push_screen(screen)
+        await pilot.pause()
+        screen.tick()
+        await pilot.pause()
+        yield screen, worker
+
+
+def looked(screen: RunScreen) -> str:
+    for _ in range(ROUND):
+        screen.tick()
+    return "\n".join("".join(segment.text for segment in strip) for strip in screen._compositor.render_strips())
+
+
+ENDING = replace(DIGITS, epochs=400)
+RATES = snapshot().rates
+
+
+@pytest.mark.parametrize("size", SIZES[1:], ids=str)
+async def test_predicted_stands_beside_actual_and_what_is_left_comes_from_both(size):
+    prediction = foretold(ENDING, wall_seconds=Band(9.0, 10.0, 11.0))
+    step = mean_step(prediction).likely
+    early = snapshot(ENDING, step=2_000, total_steps=20_000, rates=None, seconds_left=99.0, rate_history=())
+    rate = replace(RATES, steps_per_second=1 / (1.25 * step))
+    later = replace(early, step=4_000, rates=rate, seconds_left=8.0, wall_seconds=4.0)
+    async with held_against(prediction, [early, later], size) as (screen, worker):
+        shown = looked(screen)
+        assert "9.00 s left projected" in shown, "nine tenths of what was predicted"
+        assert f"predicted {units.duration(step)} a step" in " ".join(shown.split())
+        worker.advance()
+        shown = looked(screen)
+        assert "8.00 s left projected" in shown
+        assert "25 % more" in shown
+        if size[0] >= 120:
+            assert "predicted 10.0 s in all, comes to 12.0 s: 20 % more" in " ".join(shown.split())
+        panel = screen.query_one("#throughput", Panel)
+        assert "predictions projected" in str(panel.border_subtitle)
+        said(panel.canvas.lines, words(panel.canvas._view.kinds))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_end_says_how_far_off_it_was(size):
+    prediction = foretold(ENDING, wall_seconds=Band(11.0, 12.3, 14.0))
+    last = snapshot(ENDING, state=State.COMPLETED, step=20_400, total_steps=20_400, wall_seconds=13.1, seconds=12.0)
+    async with held_against(prediction, [last], size) as (screen, worker):
+        worker.tell(Ended(State.COMPLETED, 20_400, ""))
+        screen._shown = None
+        assert "predicted 12.3 s, took 13.1 s: 7 % more projected" in looked(screen)
+
+
+async def test_a_run_that_was_stopped_is_held_against_its_steps():
+    prediction = foretold(replace(DIGITS, epochs=None))
+    took = 2.2 * 10_000 * mean_step(prediction).likely
+    last = snapshot(state=State.STOPPED, step=10_000, seconds=took, message="stopped by hand")
+    async with held_against(prediction, [last], (200, 60)) as (screen, worker):
+        worker.tell(Ended(State.STOPPED, 10_000, "stopped by hand"))
+        screen._shown = None
+        shown = looked(screen)
+        assert "2.20 × as long" in shown
+        assert " a step, took " in shown
+
+
+@pytest.mark.parametrize("event", [Paused(5, "by hand"), PaceChanged(5, 10.0)], ids=["paused", "paced"])
+async def test_a_run_that_was_paused_is_held_against_its_steps_and_one_that_was_paced_against_nothing(event):
+    prediction = foretold(ENDING, wall_seconds=Band(11.0, 12.3, 14.0))
+    going_on = snapshot(ENDING, step=4_000, total_steps=20_400, seconds_left=8.0)
+    last = replace(going_on, state=State.COMPLETED, step=20_400)
+    async with held_against(prediction, [going_on, last]) as (screen, worker):
+        assert "predicted" in looked(screen)
+        worker.tell(event)
+        worker.advance()
+        worker.tell(Ended(State.COMPLETED, 20_400, ""))
+        shown = looked(screen)
+        assert "completed" in shown
+        assert "in all" not in shown
+        assert ("a step, took 23.5 µs: 88 % less" in shown) == isinstance(event, Paused)
+        assert ("predicted " in shown) == isinstance(event, Paused)
+
+
+async def test_a_run_begins_once_the_machine_is_free():
+    free = threading.Event()
+    async with held_against(foretold(), [None], ready=free.is_set) as (screen, worker):
+        assert not worker.started
+        assert "waiting for a measurement" in looked(screen)
+        free.set()
+        screen.tick()
+        assert worker.started
+
+
+# ── the app ──
+
+
+@asynccontextmanager
+async def living(config: RunConfig, told: Told | None = None) -> AsyncIterator[tuple[TuisimApp, Pilot[None]]]:
+    """The app with a real run, and a forecast by hand."""
+    app = TuisimApp(config, forecast=lambda busy: told or Told())
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        yield app, pilot
+
+
+async def over(app: TuisimApp, pilot: Pilot[None]) -> None:
+    """Wait until the run and its keeping have ended."""
+    for _ in range(500):
+        await pilot.pause(0.02)
+        if app.worker is not None and app.keeping is not None and not app.worker.alive and not app.keeping.alive:
+            return
+    raise AssertionError("the run did not end")
+
+
+async def test_a_run_at_full_speed_is_kept_beside_what_was_said_of_it() -> None:
+    async with living(replace(DIGITS, epochs=30)) as (app, pilot):
+        await over(app, pilot)
+        (run,) = runs().runs
+        found = predict(replace(DIGITS, epochs=30), card())
+        assert found.seconds is not None
+        assert run.ended == "completed"
+        assert run.predicted_seconds is not None
+        assert run.predicted_seconds[1] == found.seconds.likely
+        assert run.steps == 30 * 51
+        screen = app.screen
+        assert isinstance(screen, RunScreen)
+        assert "took" in looked(screen)
+
+
+async def test_a_run_that_is_left_is_kept_as_well() -> None:
+    async with living(replace(DIGITS, epochs=None)) as (app, pilot):
+        while app.worker is None or app.worker.snapshot is None or app.worker.snapshot.seconds < LEAST_SECONDS:
+            await pilot.pause(0.02)
+        await pilot.press("escape")
+        await over(app, pilot)
+        (run,) = runs().runs
+        assert run.ended == "stopped"
+        assert run.predicted_seconds is not None
+        assert run.predicted_wall_seconds is None
+
+
+class Over:
+    """A worker whose run is over."""
+
+    def __init__(self, summary: Summary | None) -> None:
+        self.summary = summary
+
+    def join(self, timeout: float | None = None) -> bool:
+        return True
+
+
+@pytest.fixture(scope="module")
+def summary() -> Summary:
+    return Trainer(replace(DIGITS, epochs=2)).run()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paced": True}, {"paused_seconds": 0.5}, {"ended": State.DIVERGED}, {"ended": State.FAILED}, {"steps": 0},
+        {"seconds": 0.0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_run_that_says_nothing_of_such_runs_is_not_kept(summary, changes):
+    told: list[str] = []
+    for worker in (Over(None), Over(replace(summary, **changes))):
+        Keeping(worker, None, told.append).work()
+    assert runs() == Kept()
+    Keeping(Over(summary), None, told.append).work()
+    (run,) = runs().runs
+    assert (run.steps, run.predicted_seconds) == (102, None)
+    assert told == []
+
+
+async def test_a_run_that_cannot_be_kept_is_a_note(own_folder) -> None:
+    (own_folder / FILE).mkdir()
+    async with living(replace(DIGITS, epochs=2)) as (app, pilot):
+        await over(app, pilot)
+        await pilot.pause(0.1)
+        assert "this run was not kept" in [note.title for note in app._notifications]
+        assert app.return_code is None
+
+
+async def test_without_a_forecast_no_run_is_kept() -> None:
+    app = TuisimApp(replace(DIGITS, epochs=2))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+r")
+        while app.worker is None or app.worker.alive:
+            await pilot.pause(0.02)
+        assert app.keeping is None
+        assert runs() == Kept()
+
+
+async def test_a_measurement_of_the_machine_counts_as_a_training_to_whoever_measures() -> None:
+    told = Told()
+    app = TuisimApp(DIGITS, forecast=lambda busy: told)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        assert told.started
+        assert not app.training()
+        told.measuring = True
+        assert app.training()
+        told.measuring = False
+    assert told.stopped

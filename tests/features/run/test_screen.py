@@ -1,0 +1,409 @@
+"""The run screen as a person meets it, over a scripted worker: no thread, no waiting for seconds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.color import Color
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
+
+from tests.support.scripted import ScriptedWorker, snapshot
+from tests.support.shell import Shell
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine.events import Ended, RunFailed, State
+from tuisim.features.run.screen import ROUND, RunScreen
+from tuisim.terminal.lines import text
+from tuisim.tui.panel import Panel, ViewCanvas
+
+CONFIG = RunConfig(layers=(64, 32, 10), epochs=None)
+SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
+
+
+class Studio(Shell):
+    """The least app a run screen can live in; keeps what it asks for."""
+
+    def __init__(self, worker: ScriptedWorker, config: RunConfig) -> None:
+        super().__init__()
+        self.run_screen = RunScreen(worker, config, count(config))
+        self.restarts: list[RunConfig] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(self.run_screen)
+
+    def on_run_screen_restart_requested(self, message: RunScreen.RestartRequested) -> None:
+        self.restarts.append(message.config)
+
+
+@asynccontextmanager
+async def running(
+    worker: ScriptedWorker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36), notices: bool = False
+) -> AsyncIterator[tuple[RunScreen, Pilot[None]]]:
+    app = Studio(worker, config)
+    async with app.run_test(size=size, notifications=notices) as pilot:
+        await pilot.pause()
+        app.run_screen.tick()
+        await pilot.pause()
+        yield app.run_screen, pilot
+
+
+def shown(screen: RunScreen) -> str:
+    """The characters on the screen, as they would be on a terminal."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in screen._compositor.render_strips())
+
+
+def canvas(screen: RunScreen, name: str) -> ViewCanvas:
+    return screen.query_one(f"#{name}", Panel).canvas
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_first_second_says_what_a_person_must_see(size):
+    async with running(ScriptedWorker([snapshot()]), size=size) as (screen, _):
+        picture = shown(screen)
+    assert "● training" in picture
+    assert "64-32-10 relu" in picture
+    assert "0.0312" in picture
+    assert ("1,428,571 examples/s" if size != (200, 60) else "╺┻╸ examples/s") in picture
+    assert "10,293.31 = 2.17 ×" in picture
+    assert "until stopped" in picture
+    for kind in ("counted", "measured", "given"):
+        assert kind in picture
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("layers", [(64, 10), (784, 1024, 1024, 10), (64, *[128] * 63, 10)], ids=len)
+async def test_panels_fold_and_do_not_clip(size, layers):
+    config = RunConfig(layers=layers, epochs=100, dataset="teacher")
+    async with running(ScriptedWorker([snapshot(config, total_steps=10**9)]), config, size) as (screen, _):
+        for panel in screen.query(Panel):
+            room = panel.scrollable_content_region
+            assert len(panel.canvas.lines) <= room.height
+            if panel.canvas.lines:
+                assert max(sum(len(span[0]) for span in line) for line in panel.canvas.lines) <= room.width, panel.id
+            assert not panel.show_vertical_scrollbar
+
+
+@pytest.fixture
+def short_way(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Offset, Strip]]:
+    """What would be written straight to a terminal, in the order it would be."""
+    written: list[tuple[Offset, Strip]] = []
+
+    def write(_: App[None], strips: list[tuple[Offset, Strip]]) -> bool:
+        written.extend(strips)
+        return True
+
+    monkeypatch.setattr("tuisim.features.run.screen.write", write)
+    return written
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_short_way_puts_what_textual_would_put_there(size, short_way):
+    later = snapshot(step=54_321, examples_seen=1_738_272, loss=0.0271, wall_seconds=99.0)
+    async with running(ScriptedWorker([snapshot(), later]), size=size) as (screen, _):
+        screen._worker.advance()
+        short_way.clear()
+        for _ in range(ROUND):
+            screen.tick()
+        assert {cell.y for cell, _ in short_way} >= {0, screen.size.height - 2}
+        rows = screen._compositor.render_strips()
+        for cell, strip in short_way:
+            assert rows[cell.y].crop(cell.x, cell.x + strip.cell_length).text == strip.text
+
+
+async def test_nothing_is_written_over_a_notice_or_another_screen(short_way):
+    steps = [snapshot(step=n, wall_seconds=float(n)) for n in range(1, 6)]
+    async with running(ScriptedWorker(steps), notices=True) as (screen, pilot):
+        for cover, uncover in (
+            (lambda: screen.notify("look here"), screen.app.clear_notifications),
+            (lambda: screen.app.push_screen(Screen()), screen.app.pop_screen),
+        ):
+            cover()
+            await pilot.pause(0.1)
+            short_way.clear()
+            screen._worker.advance()
+            screen.tick()
+            assert short_way == []
+            uncover()
+            await pilot.pause(0.1)
+            screen._worker.advance()
+            screen.tick()
+            assert short_way
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_key_line_shows_whole_words(size):
+    async with running(ScriptedWorker([snapshot()]), size=size) as (screen, pilot):
+        await pilot.pause()
+        line = shown(screen).splitlines()[-1]
+        assert "space pause" in line
+        assert "esc setup" in line
+        assert "[] pace" in line
+
+
+async def test_the_worker_is_started_and_stopped_with_the_screen():
+    worker = ScriptedWorker([snapshot()])
+    async with running(worker):
+        assert worker.started
+        assert worker.stopped_for is None
+    assert worker.stopped_for is not None
+
+
+async def test_what_is_being_waited_for_is_said_and_the_ledger_is_there_at_once():
+    async with running(ScriptedWorker([None])) as (screen, _):
+        picture = shown(screen)
+    assert "starting" in picture
+    assert "measuring this machine's peaks" in picture
+    assert "2.17 × the naive 4,736" in picture
+    assert "examples/s" not in picture
+
+
+async def test_numbers_follow_every_snapshot_and_pictures_in_turn():
+    moments = [snapshot(step=step, loss=step / 1000, gradient_step=step) for step in (1_000, 2_000)]
+    worker = ScriptedWorker(moments)
+    async with running(worker) as (screen, _):
+        worker.advance()
+        drawn = []
+        for _ in range(ROUND):
+            before = [list(canvas(screen, name).lines) for name in ("curves", "gradients")]
+            screen.tick()
+            after = [list(canvas(screen, name).lines) for name in ("curves", "gradients")]
+            drawn.append([a != b for a, b in zip(before, after, strict=True)])
+            assert "2,000" in "".join(text(line) for line in screen.query_one("#run-status", ViewCanvas).lines)
+        assert [any(column) for column in zip(*drawn, strict=True)] == [True, True]
+        assert max(map(sum, drawn)) == 1  # one heavy panel at a time
+
+
+async def test_an_unchanged_snapshot_is_no_work():
+    async with running(ScriptedWorker([snapshot()])) as (screen, _):
+        for _ in range(ROUND):
+            screen.tick()
+        views = list(screen.query(ViewCanvas))
+        asked = []
+        for one in views:
+            one._view = Recorder(one._view, asked)  # type: ignore[assignment]
+        for _ in range(2 * ROUND):
+            screen.tick()
+        assert asked == []
+
+
+class Recorder:
+    def __init__(self, view: Any, asked: list[Any]) -> None:
+        self._view, self._asked = view, asked
+
+    def lines(self, *given: Any) -> Any:
+        self._asked.append(given)
+        return self._view.lines(*given)
+
+
+async def test_only_lines_that_changed_are_repainted():
+    worker = ScriptedWorker([snapshot(), snapshot(operations_done=9_990_000_000_000)])
+    async with running(worker) as (screen, pilot):
+        await pilot.pause()
+        panel = canvas(screen, "operations")
+        panel._repaint_regions.clear()
+        worker.advance()
+        screen.tick()
+        assert sum(region.height for region in panel._repaint_regions) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "state", "pace", "calls"),
+    [
+        (["space"], State.TRAINING, None, ["pause"]),
+        (["space"], State.PAUSED, None, ["resume"]),
+        (["."], State.TRAINING, None, ["step"]),
+        ([".", "."], State.PAUSED, None, ["step", "step"]),
+        (["x"], State.TRAINING, None, ["stop"]),
+        (["["], State.TRAINING, None, [("pace", 100.0)]),
+        (["[", "["], State.TRAINING, None, [("pace", 100.0), ("pace", 10.0)]),
+        (["]"], State.TRAINING, 100.0, [("pace", None)]),
+        (["["], State.TRAINING, 1.0, [("pace", 0.0)]),
+        (["+"], State.TRAINING, None, [("rate", 0.2)]),
+        (["=", "+"], State.TRAINING, None, [("rate", 0.2), ("rate", 0.5)]),
+        (["-"], State.TRAINING, None, [("rate", 0.05)]),
+    ],
+)
+async def test_keys_steer_the_run(keys, state, pace, calls):
+    worker = ScriptedWorker([snapshot(state=state, pace=pace)])
+    async with running(worker) as (_, pilot):
+        await pilot.press(*keys)
+        found = [call if call[0] in ("pace", "rate") else call[0] for call in worker.control.calls]
+        assert found == calls
+
+
+async def test_a_pace_that_was_reached_is_where_the_next_step_starts():
+    worker = ScriptedWorker([snapshot(), snapshot(pace=100.0), snapshot(pace=None)])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("[")
+        for _ in range(2):  # the run takes it up, and later leaves it by itself
+            worker.advance()
+            screen.tick()
+        await pilot.press("[")
+        assert worker.control.calls == [("pace", 100.0), ("pace", 100.0)]
+
+
+async def test_restart_asks_for_the_same_run():
+    worker = ScriptedWorker([snapshot()])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("r")
+        await pilot.pause()
+        assert screen.app.restarts == [CONFIG]  # type: ignore[attr-defined]
+
+
+async def test_a_number_key_zooms_its_panel_and_escape_goes_back():
+    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
+        await pilot.press("3")
+        await pilot.pause()
+        assert [panel.id for panel in screen.query(Panel) if panel.display] == ["gradients"]
+        assert screen.query_one("#gradients").size.width > 100
+        await pilot.press("escape")
+        await pilot.pause()
+        assert all(panel.display for panel in screen.query(Panel))
+        await pilot.press("1", "1")
+        assert all(panel.display for panel in screen.query(Panel))
+        assert screen.is_current
+
+
+async def test_a_click_on_a_title_zooms_and_elsewhere_does_not():
+    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
+        await pilot.click("#throughput", offset=(8, 5))
+        await pilot.pause()
+        assert all(panel.display for panel in screen.query(Panel))
+        await pilot.click("#throughput", offset=(8, 0))
+        await pilot.pause()
+        assert [panel.id for panel in screen.query(Panel) if panel.display] == ["throughput"]
+
+
+async def test_a_zoomed_ledger_scrolls_to_its_last_line():
+    config = RunConfig(layers=(64, *[128] * 63, 10))
+    async with running(ScriptedWorker([snapshot(config)]), config) as (screen, pilot):
+        await pilot.press("1")
+        await pilot.pause()
+        await pilot.press("end")
+        await pilot.pause()
+        assert "done so far" in shown(screen)
+        assert "layer" not in shown(screen).splitlines()[2]
+
+
+async def test_a_long_training_is_left_by_two_presses():
+    worker = ScriptedWorker([snapshot(training_seconds=3_600.0)])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("escape")
+        await pilot.pause()
+        assert worker.stopped_for is None
+        assert screen.is_current
+        await pilot.press("escape")
+        await pilot.pause()
+        assert worker.stopped_for == "left for the setup screen"
+        assert not screen.is_current
+
+
+async def test_escape_stops_a_training_run_and_leaves():
+    worker = ScriptedWorker([snapshot()])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("escape")
+        await pilot.pause()
+        assert worker.stopped_for == "left for the setup screen"
+        assert not screen.is_current
+
+
+@pytest.mark.parametrize(
+    ("state", "symbol"), [(State.PAUSED, "‖ paused"), (State.STOPPED, "■ stopped"), (State.DIVERGED, "✕ diverged")]
+)
+async def test_a_state_is_a_symbol_a_word_and_a_reason(state, symbol):
+    worker = ScriptedWorker([snapshot(state=state, message="because of this")], [Ended(state, 5, "because of this")])
+    async with running(worker) as (screen, _):
+        picture = shown(screen)
+        assert symbol in picture
+        assert "because of this" in picture
+        assert "1,428,571 examples/s" in picture  # what was measured stays to be read
+
+
+async def test_a_run_that_fails_before_its_first_step_says_why():
+    worker = ScriptedWorker([None], [RunFailed(0, "layers = 10: too large; use 5", "Traceback")])
+    async with running(worker) as (screen, _):
+        picture = shown(screen)
+        assert "✕ failed" in picture
+        assert "layers = 10: too large; use 5" in picture
+        assert "naive 4,736" in picture
+        assert "Traceback" not in picture
+
+
+async def test_a_run_that_fails_later_keeps_what_it_showed():
+    worker = ScriptedWorker([snapshot()])
+    async with running(worker) as (screen, pilot):
+        worker.tell(RunFailed(7, "[bold]out of memory[/]", "Traceback"))
+        screen.tick()
+        await pilot.pause()
+        picture = shown(screen)
+        assert "✕ failed" in picture
+        assert "[bold]out of memory[/]" in picture
+        assert "10,293.31" in picture
+
+
+async def test_markers_change_every_picture():
+    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
+        assert any("⠀" < character <= "⣿" for character in shown(screen))
+        await pilot.press("m", "m")
+        await pilot.pause()
+        assert not any("⠀" < character <= "⣿" for character in shown(screen))
+        assert "*" in "".join(text(line) for line in canvas(screen, "curves").lines)
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord", "ansi-dark"])
+async def test_a_change_of_theme_recolours_what_is_there(theme):
+    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
+        before = shown(screen)
+        screen.app.theme = "dracula"
+        await pilot.pause()
+        first = {segment.style for strip in screen._compositor.render_strips() for segment in strip}
+        screen.app.theme = theme
+        await pilot.pause()
+        second = {segment.style for strip in screen._compositor.render_strips() for segment in strip}
+        assert shown(screen) == before
+        assert first != second
+
+
+def contrast(one: Color, other: Color) -> float:
+    """WCAG 2's ratio of two colours."""
+
+    def luminance(color: Color) -> float:
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color.normalized]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+async def test_every_tone_is_readable_on_its_background():
+    """At least 3:1, in both of the app's own themes."""
+    from tuisim.terminal.lines import Tone
+    from tuisim.tui.themes import DARK, LIGHT
+
+    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
+        for theme in (DARK, LIGHT):
+            screen.app.register_theme(theme)
+            screen.app.theme = theme.name
+            await pilot.pause()
+            for tone in Tone:
+                if tone is not Tone.FAINT:
+                    style = canvas(screen, "curves").get_component_styles(f"canvas--{tone}")
+                    background = screen.query_one("#curves").background_colors[1]
+                    assert contrast(background + style.color, background) >= 3, (theme.name, tone)
+
+
+async def test_resizing_draws_anew_in_the_new_room():
+    async with running(ScriptedWorker([snapshot()]), size=(120, 36)) as (screen, pilot):
+        for size in ((80, 24), (200, 60), (1, 1), (60, 20), (120, 36)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert "1,428,571 examples/s" in shown(screen)
+        assert replace(snapshot(), step=1) != snapshot()

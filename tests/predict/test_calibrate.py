@@ -1,0 +1,525 @@
+"""Calibrating, predicting and scoring on this machine, with few networks and short runs."""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.made_card import ELSEWHERE, card, entry
+from tests.test_provenance import unmarked
+from tuisim.backends import get_backend
+from tuisim.cli import main
+from tuisim.config import RunConfig
+from tuisim.engine import benchmark_case as subject
+from tuisim.engine.benchmark_case import Subject
+from tuisim.errors import ClockError, ExitCode, RunError
+from tuisim.features.machine.score import score as scoring
+from tuisim.features.machine.score.score import Report, Score, Scored, score
+from tuisim.measure import machine_speed as pulse
+from tuisim.measure.ceiling import Ceiling
+from tuisim.measure.machine_speed import Beat
+from tuisim.predict import calibrate, sample
+from tuisim.predict import predictor as outlook
+from tuisim.predict import profiles as cards
+from tuisim.predict import run_costs as runcosts
+from tuisim.predict.calibrate import Job
+from tuisim.predict.machine import this_machine
+from tuisim.predict.profile import VERSION
+from tuisim.predict.profile_document import card_document
+from tuisim.predict.rates import figures
+from tuisim.predict.sample import measure
+from tuisim.store.runs import runs
+from tuisim.units import layers_text
+
+SMALL = RunConfig(layers=(6, 5, 3), batch_size=4, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few networks, small ones, and short runs: the ways are the same."""
+    monkeypatch.setattr(calibrate, "FEW", 9)
+    monkeypatch.setattr(calibrate, "MANY", 12)
+    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 20_000)
+    monkeypatch.setattr(runcosts, "SHORT_EPOCHS", 5)
+    monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
+    monkeypatch.setattr(runcosts, "MANY", 640)
+    monkeypatch.setattr(scoring, "RUN_SECONDS", 0.005)
+    monkeypatch.setattr(scoring, "grid", lambda backend, threads, dtype: [
+        replace(
+            SMALL, layers=(6, width, 3), backend=backend, threads=threads, dtype=dtype, examples=32, dataset="teacher"
+        ).resolved()
+        for width in (4, 5, 6)
+    ])  # fmt: skip
+
+
+# ── measuring ──
+
+
+def test_what_makes_no_prices_is_not_kept(monkeypatch):
+    """Else the reader would refuse the card, and whatever else is on it."""
+    fitted = calibrate.fit
+    monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
+    with pytest.raises(RunError, match=r"makes no prices \(.*dense.*: missing\)"):
+        calibrate.calibrate([Job("numpy", 1, "float32")], quick=True)
+
+
+def test_a_pulse_knows_its_best_and_a_better_one_of_before():
+    beat = pulse.Pulse()
+    beat.readings[:] = [Beat(3.0, 5.0), Beat(1.0, 6.0), Beat(2.0, 7.0)]
+    assert beat.best == Beat(1.0, 5.0)
+    beat.readings[:] = [*([Beat(5.0, 5.0)] * 30), Beat(0.1, 0.1)]
+    assert beat.best == Beat(5.0, 5.0), "one reading too good to be true is not the best"
+    beat.readings[:] = [Beat(1.0, 1.0)] * 8 + [Beat(3.0, 2.0)] * 2
+    assert beat.unrest(beat.best) == pulse.Unrest(pulse.Slowed(1.4, 1.2), pulse.Slowed(1.0, 1.0), pulse.Slowed(3.0, 2.0))
+    known = pulse.Pulse(best=Beat(1e-9, 1e-9))
+    assert known.best == Beat(1e-9, 1e-9)
+    assert known.read().over(known.best).most > 10
+    assert 0 < beat.read().calls < 1
+
+
+def test_how_slowed_the_machine_is_is_told_against_its_best():
+    now = pulse.slowdown(Beat(1.0, 1.0), 0.0, 3)
+    assert pulse.slowdown(Beat(now.calls / 1e3, now.work), 0.0, 3).calls > 10
+    assert pulse.slowdown(Beat(now.calls, now.work / 1e3), 0.0, 3).work > 10
+
+
+def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
+    subject = Subject(SMALL.resolved(), 4, 0.002)
+    found = measure(subject, pulse.Pulse())
+    assert len(found.operations) == len(found.program.ops)
+    assert min(found.operations) > 0
+    assert found.step > 0
+    assert min(found.beat.calls, found.beat.work) > 0
+
+
+def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
+    class Slow:
+        best = Beat(1.0, 1.0)
+
+        def read(self) -> Beat:
+            return Beat(4.0, 2.0)
+
+    monkeypatch.setattr(Subject, "by_operation", lambda self: [1.0] * len(self.program.ops))
+    monkeypatch.setattr(Subject, "timed", lambda self, steps=None: 8.0)
+    subject = Subject(SMALL.resolved(), 4, 0.002)
+    found = measure(subject, Slow())  # type: ignore[arg-type]
+    assert found.beat == Beat(4.0, 2.0)
+    half = found.undisturbed(pulse.Slowed(4.0, 2.0), [0.5] * len(found.operations), 1.0)
+    assert half.beat == Beat(1.0, 1.0)
+    assert set(half.operations) == {1 / 3}
+    assert half.step == 2.0
+
+
+def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
+    told: list[tuple[str, int, int]] = []
+    before = card(entry("numba"), entry("numpy"))
+    found = calibrate.calibrate([Job("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of)))
+    assert [one.key for one in found.entries] == ["numba@1 float32", "numpy@1 float32"]
+    made = found.entry("numpy", 1, "float32")
+    assert made is not None
+    assert 9 <= made.networks <= 12
+    assert made.best_rate > 1e6
+    assert made.peak_flops > 1e8
+    assert 0 <= made.disturbed <= 1
+    assert made.device
+    assert told[0] == ("numpy@1 float32", 0, 12)
+    assert told[-1] == ("numpy@1 float32", 12, 12)
+    assert outlook.Outlook(found).predict(SMALL).step.likely > 0
+    assert not unmarked(json.loads(json.dumps(card_document(found))))
+
+
+def test_nothing_is_priced_above_what_was_measured(monkeypatch):
+    """Not even where the peak was measured on a disturbed machine: a product of a network may have been quicker."""
+    peaks_of = calibrate.peaks_of
+    monkeypatch.setattr(calibrate, "peaks_of", lambda *given: replace(peaks_of(*given), flops_per_second=1e3))
+    (made,) = calibrate.calibrate([Job("numpy", 1, "float32")], quick=True).entries
+    assert made.peak_flops > 1e6
+    assert max(rate for _, rate in figures(made).products) <= made.peak_flops
+    calls = [price.law["call"] for price in made.prices.kinds.values()]
+    assert min(calls) > 1e-8, "no call is cheaper than the cheapest operation"
+
+
+def test_bytes_are_bounded_by_the_level_that_holds_them(monkeypatch):
+    rates = (("L1", 1 << 15, 4e11), ("L2", 1 << 20, 2e11), ("L3", 1 << 25, 1e11), ("DRAM", None, 5e10))
+    roofs = tuple(Ceiling(rate, 0.0, "copy", 1, "float32", level, holds) for level, holds, rate in rates)
+    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: roofs)
+    assert calibrate._byte_floors(get_backend("numpy"), 1) == (1 / 4e11, 1 / 1e11), "16 MiB are in the last cache"
+    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: roofs[-1:])
+    assert calibrate._byte_floors(get_backend("numpy"), 1) == (1 / 5e10, 1 / 5e10)
+    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: ())
+    assert calibrate._byte_floors(get_backend("numpy"), 1) == (0.0, 0.0)
+
+
+def test_what_calibrate_prints_says_which_figures_are_fitted(capsys):
+    code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--quick")
+    assert code == ExitCode.DONE
+    measured, projected, products = (part.splitlines() for part in out.split("\n\n")[:3])
+    assert measured[1].split() == ["measured", "copy", "best", "step", "peak"]
+    assert projected[0].startswith("projected  ")
+    assert "a call" in projected[0]
+    assert products[0].startswith("projected:")
+
+
+# ── commands ──
+
+
+def run(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_calibrate_keeps_a_card_that_predict_uses(capsys):
+    code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--json")
+    assert code == ExitCode.DONE
+    assert [one["key"] for one in json.loads(out)["entries"]] == ["numpy@1 float32"]
+    assert cards.own().card is not None
+    code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1", "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert found["seconds"]["low"] < found["seconds"]["likely"] < found["seconds"]["high"]
+    assert found["wall_seconds"]["likely"] > found["seconds"]["likely"]
+    assert found["memory_bytes"] > 0
+    assert found["machine"] == str(this_machine())
+
+
+def test_a_prediction_has_its_figures_whole_and_adds_up(capsys):
+    cards.keep(card())
+    assert main(["predict", "64-32-10", "--dataset", "teacher", "--examples", "1e15", "--epochs", "1", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "1.00 P examples" in out
+    assert "  1 epoch " in out
+    assert "with making the rows, validation and the loop" in out
+    assert "outside them" in out
+    shares = [float(line.split()[-2]) for line in out.splitlines() if line.endswith(" %")]
+    assert sum(shares) == pytest.approx(100, abs=0.6)
+    assert main(["predict", "64-32-10", "--threads", "1"]) == 0
+    assert "with validation and the loop" in capsys.readouterr().out
+
+
+def test_predict_measures_what_is_missing_and_says_so(capsys):
+    code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
+    assert code == ExitCode.DONE
+    assert "measuring numpy@1 float32 quickly, once" in err
+    assert "all times projected" in out
+    assert run(capsys, "predict", "6-5-3", "--threads", "1")[2] == ""
+
+
+def test_a_card_that_cannot_be_kept_still_predicts(capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "file"))
+    code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
+    assert code == ExitCode.DONE
+    assert "all times projected" in out
+    assert err.count("TUISIM_HOME") == 1, "why it is not kept, once"
+
+
+def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
+    (own_folder / "card.json").write_text("{")
+    code, _, err = run(capsys, "predict", "6-5-3", "--threads", "1")
+    assert code == ExitCode.DONE
+    assert "card.json is not JSON" in err
+    assert "ignored: run tuisim calibrate" in err
+    assert cards.own().card is not None
+
+
+def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
+    cards.keep(card())
+    assert run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"))[0] == ExitCode.DONE
+    cards.document.write(tmp_path / "abacus.json", "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
+    code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "abacus.json"))
+    assert (code, "--as abacus" in out) == (ExitCode.DONE, True)
+    code, out, _ = run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus", "--json")
+    found = json.loads(out)
+    assert found["foreign"] is True
+    assert found["slowed"] == 1.0
+    assert "Abacus 9000" in run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("calibrate", "--backends", "nmpy"), "backends = nmpy: unknown; did you mean numpy?"),
+        (("calibrate", "--threads", "0"), "threads = 0: a thread count from 1"),
+        (("calibrate", "--dtypes", "float16"), "dtypes = float16: unknown"),
+        (("calibrate", "--dtypes="), "dtypes = '': name at least one"),
+        (("calibrate", "--backends="), "backends = '': name at least one"),
+        (("calibrate", "--threads="), "threads = '': name at least one"),
+        (("calibrate", "--backends", ","), "backends = '': name at least one"),
+        (("calibrate", "--import", "/nowhere/card.json"), "no such file"),
+        (("calibrate", "--export", "/nowhere/card.json"), "no machine card yet"),
+        (("predict", "64-32-10", "--as", "nobody"), "machine = nobody: no card of that name"),
+        (("predict", "64-0-10"), "layers"),
+        (("score",), "no machine card yet: run tuisim calibrate"),
+        (("score", "--backends", "nmpy"), "did you mean numpy?"),
+        (("predict", "64-32-10", "--backend", "nothing"), "backend"),
+    ],
+)
+def test_mistakes_are_one_line_with_the_remedy(capsys, arguments, words):
+    code, out, err = run(capsys, *arguments)
+    assert code in (ExitCode.BAD_CONFIGURATION, ExitCode.NO_BACKEND, ExitCode.BAD_DATA)
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
+    cards.keep(card())
+    code, out, _ = run(
+        capsys, "predict", "1000000-1000000-1000000", "--examples", "1e15", "--dataset", "teacher", "--threads", "1", "--json"
+    )  # fmt: skip
+    assert code == ExitCode.DONE
+    found = json.loads(out)
+    assert found["seconds"]["likely"] > 1e15
+    assert found["memory_bytes"] > 10**12
+
+
+def _data_file(folder: Path, form: str) -> Path:
+    """103 rows of 4 inputs and one of 3 classes."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((103, 4)), np.arange(103) % 3
+    path = folder / f"rows.{form}"
+    if form == "csv":
+        lines = ["a,b,c,d,class", *(",".join(map(str, (*row, f"c{answer}"))) for row, answer in zip(X.tolist(), y, strict=True))]
+        path.write_text("\n".join(lines) + "\n")
+    elif form == "npz":
+        np.savez(path, X=X, y=y)
+    elif form == "npy":
+        np.save(path, np.column_stack([X, y]))
+    else:
+        path = folder / "train-images-idx3-ubyte"
+        path.write_bytes(struct.pack(">4I", 0x0803, 103, 2, 2) + rng.integers(0, 256, (103, 4), np.uint8).tobytes())
+        (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x0801, 103) + y.astype(np.uint8).tobytes())
+    return path
+
+
+@pytest.mark.parametrize("more", [(), ("--examples", "50"), ("--examples", "1000", "--validation", "0")])
+@pytest.mark.parametrize("form", ["csv", "npz", "npy", "idx"])
+def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(capsys, tmp_path, form, more, monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: pulse.Slowed())
+    cards.keep(card())
+    flags = ("4-5-3", "--dataset", str(_data_file(tmp_path, form)), "--epochs", "2", "--threads", "1", *more)
+    code, out, err = run(capsys, "predict", *flags, "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert not unmarked(found)
+    held = 0 if "--validation" in more else 10
+    examples = int(more[1]) if more else 93
+    assert found["config"]["examples"] == examples
+    assert (found["memory"]["data"], found["memory"]["held_out"]) == (min(examples, 103 - held) * (16 + 8), held * (16 + 8))
+    assert found["wall_seconds"]["likely"] > found["seconds"]["likely"] > 0
+    assert found["loading_seconds"] > 0
+    code, out, err = run(capsys, "run", *flags, "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    ran = json.loads(out)
+    assert ran["config"]["examples"] == examples
+    assert ran["predicted_wall_seconds"] == found["wall_seconds"]
+    assert "reading the data took" in run(capsys, "predict", *flags)[1]
+
+
+def test_a_named_dataset_is_predicted_without_being_read(capsys, monkeypatch):
+    monkeypatch.setattr("tuisim.data.catalogue.load", lambda config: pytest.fail("it was read"))
+    cards.keep(card())
+    for layers, name, rows in (("64-32-10", "digits", 1_618), ("784-8-10", "fashion_mnist", 54_000)):
+        code, out, _ = run(capsys, "predict", layers, "--dataset", name, "--threads", "1", "--json")
+        found = json.loads(out)
+        assert (code, found["loading_seconds"]) == (ExitCode.DONE, None)
+        assert found["memory"]["data"] == rows * (4 * int(layers.partition("-")[0]) + 8)
+        assert found["wall_seconds"]["likely"] > 0
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, "no such file"), ("1,2\n3,4\n", "begin with 1")])
+def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
+    path = tmp_path / "rows.csv"
+    if text is not None:
+        path.write_text(text)
+    cards.keep(card())
+    code, out, err = run(capsys, "predict", "4-5-3", "--dataset", str(path), "--threads", "1")
+    assert (code, out, err.count("\n")) == (ExitCode.BAD_DATA, "", 1)
+    assert words in err
+
+
+# ── runs ──
+
+
+def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
+    cards.keep(card())
+    flags = ("64-32-10", "--dataset", "digits", "--epochs", "3", "--threads", "1")
+    code, out, err = run(capsys, "run", *flags, "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert not unmarked(found)
+    ratio = found["wall_seconds"] / found["predicted_wall_seconds"]["likely"]
+    assert found["longer_than_predicted"]["wall"] == pytest.approx(ratio - 1)
+    assert found["longer_than_predicted"]["steps"] == pytest.approx(
+        found["seconds"] / found["predicted_seconds"]["likely"] - 1, abs=0.05
+    )
+    (one,) = runs().runs
+    assert (one.machine, one.name, one.steps, one.ended) == (this_machine().id, "numpy@1", found["steps"], "completed")
+    assert one.predicted_seconds == tuple(found["predicted_seconds"].values())
+    code, out, _ = run(capsys, "run", *flags)
+    assert "a step: " in out
+    assert "predicted" in out
+    assert "in all: " in out
+
+
+def test_a_run_without_a_card_is_kept_and_nothing_is_said_of_it(capsys):
+    code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
+    assert (code, err) == (ExitCode.DONE, "")
+    found = json.loads(out)
+    assert found["predicted_seconds"] is found["predicted_wall_seconds"] is None
+    assert found["longer_than_predicted"] == {"steps": None, "wall": None}
+    assert runs().runs[0].predicted_seconds is None
+
+
+def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "file"))
+    code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
+    assert code == ExitCode.DONE
+    assert json.loads(out)["ended"] == "completed"
+    assert "what this run took was not kept: " in err
+    assert err.count("\n") == 1
+
+
+# ── scores ──
+
+
+def test_a_score_is_of_real_runs(monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: pulse.Slowed())
+    seen = outlook.Outlook(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
+    told: list[str] = []
+    found = score(seen, tell=told.append)
+    assert [(one.label, len(one.runs)) for one in found.scores] == [("numpy@1 float32", 3)]
+    assert [layers_text(run.config.layers) for run in found.scores[0].runs] == ["6-4-3", "6-5-3", "6-6-3"]
+    assert all(run.seconds > 0 and run.wall_seconds >= run.seconds for run in found.scores[0].runs)
+    assert told[0] == "numpy@1 float32: 0 of 3"
+    assert not unmarked(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+
+
+def scored(ratio: float, wide: float = 1.5) -> Scored:
+    """Predicted `ratio` times what it took."""
+    band = calibrate_band(ratio, wide)
+    return Scored(SMALL.resolved(), band, 1.0, None, 1.1, 1.0, ratio, 1.0)
+
+
+def calibrate_band(likely: float, wide: float) -> Any:
+    from tuisim.predict.interval import Band
+
+    return Band(likely / wide, likely, likely * wide)
+
+
+def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
+    cards.keep(card())
+    code, out, err = run(capsys, "score", "--backends", "scalar")
+    assert (code, out) == (ExitCode.NO_BACKEND, "")
+    assert "scalar: not on the machine card (it has numpy); tuisim calibrate --backends scalar" in err
+
+
+def test_errors_are_told_as_they_are():
+    found = Score("numpy@1", tuple(scored(ratio) for ratio in (0.5, 0.9, 1.0, 1.0, 1.3)))
+    assert found.median == pytest.approx(0.1)
+    assert found.within == pytest.approx(0.6)
+    assert found.covered == pytest.approx(0.8)
+    assert found.ratios(0.0, 0.5, 1.0) == pytest.approx((0.5, 1.0, 1.3))
+    assert not found.passed
+    assert Score("numpy@1", tuple(scored(1.05) for _ in range(9))).passed
+    assert not Report("here", (), ()).passed, "nothing scored is nothing shown"
+    assert Score("numpy@1", (scored(1.0), scored(2.0))).ratios(0.25) == (1.25,)
+
+
+def test_a_run_that_cannot_be_made_is_named_and_left_out():
+    found = score(outlook.Outlook(card(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
+    assert found.scores == ()
+    assert len(found.skipped) == 3
+    assert "nothing" in found.skipped[0][1]
+
+
+def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
+    cards.keep(card())
+    monkeypatch.setattr(
+        "tuisim.features.machine.score.command.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(2.0),)),), ())
+    )
+    code, out, _ = run(capsys, "score")
+    assert code == ExitCode.CHECK_FAILED
+    assert "100.0 %" in out
+    monkeypatch.setattr(
+        "tuisim.features.machine.score.command.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(1.0),)),), ())
+    )
+    assert run(capsys, "score", "--json")[0] == ExitCode.DONE
+
+
+# ── clocks that cannot be ──
+
+
+@pytest.mark.parametrize("tick", [lambda: 5.0, lambda: round(time.monotonic() * 64) / 64], ids=["still", "64 a second"])
+def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
+    for module in (pulse, subject, sample, calibrate):
+        monkeypatch.setattr(module, "perf_counter", tick)
+    code, _, err = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1")
+    assert code == ExitCode.RUN_FAILED
+    assert "clock" in err
+    cards.keep(card())
+    assert run(capsys, "predict", "64-32-10", "--threads", "1", "--backend", "numpy")[0] == ExitCode.DONE
+
+
+def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
+    monkeypatch.setattr(sample, "_turn", lambda subject: ([[1e-6, -1.0]] * 3, 1e-6))
+    with pytest.raises(ClockError):
+        measure(subject.Subject(SMALL.resolved(), 4, 0.001), pulse.Pulse())
+
+
+# ── what is asked wrongly ──
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--export there.json --backends nosuch --threads -5 --quick", ["backends = nosuch", "threads = -5", "quick = "]),
+        ("--name lab", ["name = lab: only with --import"]),
+        ("--import a.json --dtypes float64", ["dtypes = float64", "nothing is measured"]),
+    ],
+)
+def test_what_would_have_no_say_is_refused(capsys, arguments, said):
+    assert main(["calibrate", *arguments.split()]) == ExitCode.BAD_CONFIGURATION
+    err = capsys.readouterr().err
+    for words in said:
+        assert words in err
+
+
+def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(capsys, own_folder, monkeypatch):
+    monkeypatch.setattr("tuisim.features.machine.calibrate.command.measure", lambda *_, **__: pytest.fail("it was measured"))
+    for name, words in (("card.json", "cannot be written: it is a folder"), ("card.lock", "is not a regular file")):
+        (own_folder / name).mkdir()
+        assert main(["calibrate", "--backends", "numpy"]) == ExitCode.BAD_DATA
+        assert f"{name} {words}" in capsys.readouterr().err
+        (own_folder / name).rmdir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("score", "--backends", ""), "name at least one"),
+        (("calibrate", "--import", "a.json", "--export", "b.json"), "either that or --import"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(capsys, arguments, said):
+    cards.keep(card())
+    code, _, err = run(capsys, *arguments)
+    assert code == ExitCode.BAD_CONFIGURATION
+    assert said in err
+
+
+def test_cards_handed_on_are_told_to_programs(capsys, tmp_path):
+    cards.keep(card())
+    code, out, _ = run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"), "--json")
+    assert (code, json.loads(out)) == (ExitCode.DONE, {"exported": str(tmp_path / "mine.json")})
+    code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "mine.json"), "--name", "lab", "--json")
+    assert (code, json.loads(out)["imported"]) == (ExitCode.DONE, "lab")

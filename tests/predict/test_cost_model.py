@@ -1,0 +1,471 @@
+"""Predictions from made-up prices, against sums done by hand; and the sizes, volumes and settings where they end."""
+
+from __future__ import annotations
+
+import json
+import math
+import tracemalloc
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.support.made_card import BEAT, CALL, ELSEWHERE, MULTIPLY, card, entry, prices, with_run
+from tests.test_provenance import unmarked
+from tuisim import data
+from tuisim.accounting import count
+from tuisim.backends import get_backend, registry
+from tuisim.backends.numpy.blas import threads
+from tuisim.backends.probing import Probe
+from tuisim.config import RunConfig
+from tuisim.data.info import held_out_beside
+from tuisim.engine import Trainer
+from tuisim.engine import memory_check as room
+from tuisim.errors import BackendError, DataError, MemoryNeeded
+from tuisim.measure import peaks
+from tuisim.measure.machine_speed import Beat, Slowed, Unrest
+from tuisim.predict import predictor as outlook
+from tuisim.predict import profiles as cards
+from tuisim.predict.cost_model import LEAST_ERROR, NOW, OTHER_PROCESS, known, predict
+from tuisim.predict.data_generation import seconds_per_row
+from tuisim.predict.interval import Band
+from tuisim.predict.predictor import Outlook
+from tuisim.predict.price import Point, Price
+from tuisim.predict.profile import VERSION
+from tuisim.predict.rates import figures
+from tuisim.predict.run_costs import RunCosts
+from tuisim.program import build
+from tuisim.store.runs import Run, append
+
+DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
+MADE = replace(DIGITS, dataset="teacher")
+
+
+def step_seconds(config: RunConfig, batch: int) -> float:
+    return prices().of(build(config.resolved(), batch)).seconds
+
+
+def test_a_run_is_its_full_steps_and_the_short_last_one_of_each_epoch():
+    found = predict(DIGITS, card())
+    assert count(DIGITS).examples == 1_618
+    by_hand = 50 * step_seconds(DIGITS, 32) + step_seconds(DIGITS, 18)
+    assert found.epoch is not None
+    assert found.epoch.likely == pytest.approx(by_hand)
+    assert found.seconds is not None
+    assert found.seconds.likely == pytest.approx(10 * by_hand)
+    assert found.step.likely == pytest.approx(step_seconds(DIGITS, 32))
+    assert found.examples_per_second == pytest.approx(32 / found.step.likely)
+
+
+def test_rows_and_epochs_have_their_own_price():
+    plain = predict(DIGITS, card()).seconds
+    priced = predict(DIGITS, card(with_run(entry(), row=1e-6, epoch=1e-3))).seconds
+    assert plain is not None
+    assert priced is not None
+    assert priced.likely - plain.likely == pytest.approx(10 * (1_618e-6 + 1e-3))
+
+
+def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
+    config = replace(DIGITS, validation=0.0)
+    found = predict(config, card(with_run(entry(), wall_start=0.25, wall_epoch=0.01, wall_share=0.1)))
+    assert found.seconds is not None
+    assert found.wall_seconds is not None
+    evaluated = prices().of(build(config.resolved(), 512, learning=False)).seconds
+    rest = prices().of(build(config.resolved(), 1_000 - 512, learning=False)).seconds
+    # Once at the least: the training sample of 1,000 rows at the end.
+    by_hand = found.seconds.likely * 1.1 + 0.25 + 10 * 0.01 + max(evaluated + rest, 0.05 * found.seconds.likely)
+    assert found.wall_seconds.likely == pytest.approx(by_hand, rel=0.02)
+
+
+def test_a_slowed_machine_takes_longer_by_what_lasts_of_it():
+    """The rest is as it was when the machine was calibrated: undisturbed."""
+    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowed=Slowed(2.0, 2.0))
+    for name in ("step", "epoch", "seconds", "wall_seconds"):
+        assert getattr(slowed, name).likely == pytest.approx(2**NOW * getattr(plain, name).likely)
+    assert slowed.slowed == pytest.approx(2**NOW)
+    seconds = known(DIGITS, card(), Slowed(2.0, 2.0))
+    assert plain.seconds is not None
+    assert seconds == pytest.approx(2 * plain.seconds.likely)
+    assert sum(spent for _, spent in slowed.prices) + slowed.overhead == pytest.approx(slowed.step.likely)
+
+
+def test_a_restless_machine_is_slowed_on_the_whole_and_its_band_is_wider():
+    restless = Unrest(mean=Slowed(1.4, 1.2), low=Slowed(1.0, 1.0), high=Slowed(2.0, 1.5))
+    calm, found = predict(DIGITS, card()).step, predict(DIGITS, card(replace(entry(), unrest=restless))).step
+    assert 1.2 < found.likely / calm.likely < 1.4
+    assert found.high / found.likely > calm.high / calm.likely
+    assert found.low / found.likely < calm.low / calm.likely
+
+
+def test_plain_python_slows_as_the_interpreter_does():
+    one = card(entry("scalar", 1, "float64"))
+    config = replace(DIGITS, backend="scalar")
+    plain, slowed = predict(config, one), predict(config, one, slowed=Slowed(calls=3.0, work=1.0))
+    assert slowed.step.likely == pytest.approx(3**NOW * plain.step.likely)
+    assert slowed.slowed == pytest.approx(3**NOW)
+
+
+def test_prices_that_were_measured_on_a_slowed_machine_belong_to_it():
+    """The card's best beat was found later: until then nothing said that the machine was at half its speed."""
+    later = card(replace(entry(), pulse=Beat(2 * BEAT.calls, 2 * BEAT.work)), entry("numba"))
+    assert predict(DIGITS, later, slowed=Slowed(2.0, 2.0)).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
+    quick = predict(DIGITS, later, slowed=Slowed(1.0, 1.0))
+    assert quick.step.likely == pytest.approx(2**-NOW * predict(DIGITS, card()).step.likely)
+
+
+def test_the_band_is_as_wide_as_the_errors_were():
+    wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 0.5, *[1.0] * 37, 4.0, 4.0))))
+    found = predict(DIGITS, card(wide)).step
+    # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
+    assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
+
+
+def test_plain_pythons_band_knows_that_the_next_process_is_another():
+    exact = {name: card(replace(entry(name, 1, dtype), prices=prices((0.0,) * 21))) for name, dtype in (
+        ("numpy", "float32"), ("scalar", "float64"))}  # fmt: skip
+    wide = {name: predict(replace(DIGITS, backend=name), one).step for name, one in exact.items()}
+    assert math.log(wide["numpy"].high / wide["numpy"].likely) == pytest.approx(LEAST_ERROR)
+    wider = math.hypot(LEAST_ERROR, OTHER_PROCESS["scalar"])
+    assert math.log(wide["scalar"].high / wide["scalar"].likely) == pytest.approx(wider)
+    assert math.log(wide["scalar"].likely / wide["scalar"].low) == pytest.approx(wider)
+
+
+def test_past_runs_are_among_the_errors_and_no_band_is_a_line():
+    exact = replace(entry(), prices=prices((0.0,) * 21))
+    found = predict(DIGITS, card(exact)).step
+    assert (found.low / found.likely, found.high / found.likely) == pytest.approx((math.exp(-LEAST_ERROR), math.exp(LEAST_ERROR)))
+    learned = predict(DIGITS, card(exact), errors=[-0.5] * 10).step
+    assert learned.high / learned.likely == pytest.approx(math.exp(0.5))
+
+
+def test_until_stopped_has_an_epoch_and_no_end():
+    found = predict(replace(DIGITS, epochs=None), card())
+    assert found.epoch is not None
+    assert found.seconds is found.wall_seconds is None
+
+
+def test_a_file_whose_rows_are_not_known_has_a_step_and_nothing_more(tmp_path):
+    found = predict(replace(DIGITS, dataset=str(tmp_path / "rows.csv")), card())
+    assert found.step.likely > 0
+    assert found.epoch is found.seconds is found.wall_seconds is None
+
+
+def test_rows_that_are_made_on_the_way_leave_the_wall_clock_blank():
+    found = predict(replace(DIGITS, dataset="teacher", examples=10**6), card())
+    assert found.seconds is not None
+    assert found.wall_seconds is None
+
+
+def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
+    config = replace(DIGITS, dataset="teacher", examples=10**6)
+    known = [predict(config, card(), making=each).wall_seconds for each in (1e-6, 3e-6)]
+    assert known[0] is not None
+    assert known[1] is not None
+    assert known[1].likely - known[0].likely == pytest.approx(2e-6 * 10**6 * 10)
+    assert Outlook(card(), clock=lambda: 0.0).predict(config).wall_seconds is not None
+
+
+def test_wide_rows_are_told_from_narrow_ones():
+    """A task of a hundred million centres is not made to find out what its rows take."""
+    tracemalloc.start()
+    wide = seconds_per_row(replace(DIGITS, layers=(20_000, 32, 8_000), dataset="blobs"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**25
+    assert wide == pytest.approx(20 * seconds_per_row(replace(DIGITS, layers=(1_000, 32, 1_000), dataset="blobs")))
+    narrow = seconds_per_row(replace(DIGITS, layers=(1_000, 32, 1_000), dataset="teacher"))
+    assert seconds_per_row(replace(DIGITS, layers=(8_000, 32, 40_000), dataset="teacher")) == pytest.approx(24 * narrow)
+    made = [seconds_per_row(replace(DIGITS, layers=(2, 8, size), dataset="blobs", loss="mse")) for size in (10, 10_000)]
+    assert made[1] > 5 * made[0], "a class written as numbers, one for each"
+    assert 0 < seconds_per_row(replace(DIGITS, dataset="teacher")) < 1e-2
+
+
+def test_what_is_not_made_or_does_not_fit_has_no_time_of_making():
+    assert seconds_per_row(DIGITS) is None
+    assert seconds_per_row(replace(DIGITS, dataset="moons")) is None, "two inputs"
+
+
+@pytest.mark.parametrize(
+    ("layers", "examples"),
+    [((64, 32, 10), 10**15), ((1_000_000, 1_000_000, 10), 10**15), ((10**6,) * 3, None), ((30, 30), 10**30)],
+)
+def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
+    config = replace(DIGITS, layers=layers, dataset="teacher", examples=examples, epochs=90)
+    found = predict(config, card())
+    assert found.seconds is not None
+    assert 0 < found.seconds.low < found.seconds.likely < found.seconds.high < math.inf
+    assert found.memory_bytes > 0
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_memory_is_what_a_run_asks_for_before_it_starts():
+    config = Trainer(DIGITS).config
+    found = predict(config, card())
+    assert (found.memory.data, found.memory.held_out) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
+    assert found.memory_bytes == room.needed(config) + 1_797 * (64 * 4 + 8)
+    assert (
+        predict(replace(config, dtype="float64"), card(entry(dtype="float64"))).memory.parameters == 2 * found.memory.parameters
+    )
+
+
+def test_memory_of_rows_is_that_of_those_kept():
+    """All, a block where they are made as the run goes, and nothing said where only the file would tell."""
+    for config in (replace(MADE, examples=5_000), replace(MADE, examples=1_000_000)):
+        rows = data.load(config.resolved())
+        found = predict(config, card()).memory
+        assert rows.validation is not None
+        assert found.held_out == sum(part.nbytes for part in rows.validation)
+        block = rows.feed(config.batch_size).next_block()
+        times = 2 if config.examples > 100_000 else 1  # the next one is made beside it
+        assert found.data == times * (block.X.nbytes + block.Y.nbytes)
+    unread = predict(replace(MADE, dataset="some.csv", examples=100), card())
+    assert (unread.memory.data, unread.memory.held_out) == (None, None)
+    assert unread.memory_bytes == room.needed(unread.config)
+
+
+@pytest.mark.parametrize(
+    ("layers", "dataset", "examples"),
+    [
+        ((784, 128, 10), "teacher", 20_000), ((784, 128, 10), "blobs", 20_000), ((784, 128, 10), "teacher", 200_000),
+        ((3_000, 16, 2_000), "blobs", 1_000),
+    ],
+)  # fmt: skip
+def test_memory_is_what_a_run_takes(layers, dataset, examples):
+    """The task's own weights or centres, and what making a chunk takes, are in it."""
+    config = replace(DIGITS, layers=layers, dataset=dataset, examples=examples, epochs=1)
+    found = predict(config, card()).memory_bytes
+    tracemalloc.start()
+    Trainer(config).run()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak == pytest.approx(found, rel=0.15)
+
+
+def test_memory_of_plain_python_is_that_of_its_objects():
+    config = replace(MADE, layers=(40, 60, 10), batch_size=16, backend="scalar", dtype="float64").resolved()
+    program = build(config, 16)
+    tracemalloc.start()
+    bound = get_backend("scalar").bind(program)
+    for name, buffer in program.buffers.items():  # a number of its own in each place, as any step leaves them
+        bound.write(name, np.arange(buffer.size, dtype=np.float64).reshape(buffer.shape) + 0.5)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert room.step_memory(config, count(config).memory).total == pytest.approx(held, rel=0.1)
+
+
+def test_what_dominates_is_the_dearest_operation():
+    op, share = predict(replace(DIGITS, layers=(900, 800, 10)), card()).dearest
+    assert (op.layer, op.inputs, op.outputs) == (1, 900, 800)
+    assert 0.3 < share < 1
+
+
+def test_a_network_far_beyond_those_measured_is_said_to_be():
+    point = Price({"call": CALL, "multiply": MULTIPLY}, (Point(32, 64, 32, 0.0, 1e-4),))
+    found = entry()
+    measured = card(replace(found, prices=replace(found.prices, kinds={**found.prices.kinds, "dense": point})))
+    assert predict(DIGITS, measured).beyond is None
+    wide = predict(replace(DIGITS, layers=(64, 320, 10)), measured)
+    assert wide.beyond == pytest.approx(10)
+    assert wide.to_dict()["beyond_measured"] == wide.beyond
+    assert predict(DIGITS, card()).beyond is None, "nothing was measured that it could be beyond"
+
+
+def test_every_number_of_the_document_has_its_kind():
+    assert not unmarked(predict(DIGITS, card()).to_dict())
+
+
+# ── which card ──
+
+
+def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
+    with pytest.raises(
+        BackendError, match=r"numba@3 float64: not on the machine card .*calibrate --backends numba --threads 3 --dtypes float64"
+    ):
+        predict(replace(DIGITS, backend="numba", threads=3, dtype="float64"), card())
+
+
+def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed())
+    monkeypatch.setattr(outlook, "choose", lambda config: SimpleNamespace(name=config.backend))
+    priced = replace(entry("cupy"), device="NVIDIA H100, CuPy 14.2.0, CUDA 13.0", copy_rate=1e10)
+    config = replace(DIGITS, backend="cupy")
+    for device, same in (
+        ("NVIDIA H100", True), ("NVIDIA H100, CuPy 14.2.0, CUDA 13.0", True), ("", True),
+        ("NVIDIA A10", False), ("NVIDIA H1", False), ("NVIDIA H100X", False),
+    ):  # fmt: skip
+        found = Probe("cupy", True, "14.2.0", device)
+        monkeypatch.setattr(outlook.backends, "known", lambda _, found=found: found)
+        if same:
+            assert Outlook(card(priced)).predict(config).backend == "cupy"
+            continue
+        with pytest.raises(BackendError, match=rf"of NVIDIA H100, .*here is {device}; tuisim calibrate --backends cupy"):
+            Outlook(card(priced)).predict(config)
+
+
+def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_are_made_anew():
+    there = replace(entry("cupy"), copy_rate=1e9)
+    for examples, times in ((10_000, 1), (10**6, 10)):
+        config = replace(DIGITS, backend="cupy", dataset="teacher", examples=examples)
+        near, far = (predict(config, card(one), making=1e-6).wall_seconds for one in (replace(there, copy_rate=None), there))
+        assert near is not None
+        assert far is not None
+        row = 64 * 4 + 8
+        assert far.likely - near.likely == pytest.approx((times * examples + held_out_beside(examples, 0.1)) * row / 1e9)
+
+
+def test_nobody_who_cannot_wait_looks_at_the_machine(monkeypatch):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: pytest.fail("it was looked at"))
+    cards.keep(card())
+    assert [one.label for one in outlook.priced(DIGITS)] == ["numpy@1"]
+    monkeypatch.setattr(outlook, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
+    assert outlook.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
+
+
+def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
+    monkeypatch.setattr(room, "available", lambda: 1_000)
+    with pytest.raises(MemoryNeeded):
+        room.check(DIGITS)
+    room.check(replace(DIGITS, backend="cupy"))
+    card_ = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, ceilings=lambda _: None, costs=None)
+    with pytest.raises(MemoryNeeded, match=r"2\.0 KiB are free on the GPU"):
+        room.check(replace(DIGITS, backend="cupy"), card_)
+    there = {"numpy": Probe("numpy", True), "scalar": Probe("scalar", True), "numba": None}
+    for cupy, asked in ((Probe("cupy", False), True), (Probe("cupy", True), False), (None, False)):
+        monkeypatch.setattr(registry, "known", lambda name, cupy=cupy: {**there, "cupy": cupy}[name])
+        assert room.free_bytes("auto") == (1_000 if asked else None)
+
+
+def test_what_would_fit_is_found_by_few_trials(monkeypatch):
+    """It is said while somebody types, and each trial builds a program."""
+    tried: list[RunConfig] = []
+    needed = room.needed
+    monkeypatch.setattr(room, "available", lambda: 10**9)
+    monkeypatch.setattr(room, "needed", lambda config: tried.append(config) or needed(config))
+    deep = replace(DIGITS, layers=(64, *[10**9] * 62, 10), batch_size=10**12, dataset="teacher", examples=10**13)
+    with pytest.raises(MemoryNeeded, match=r"hidden layers of at most 1,\d\d\d would fit at batch 1;"):
+        room.check(deep)
+    assert len(tried) < 30
+    monkeypatch.setattr(room, "available", lambda: 0)
+    with pytest.raises(MemoryNeeded, match="nothing of this shape would fit"):
+        room.check(DIGITS)
+    monkeypatch.setattr(room, "available", lambda: 10**9)
+    wide = replace(DIGITS, layers=(64, 1_000, 10), batch_size=10**12, dataset="teacher", examples=10**13)
+    with pytest.raises(MemoryNeeded, match=r"batch [\d,]+ would fit;") as caught:
+        room.check(wide)
+    batch = int(str(caught.value).split("batch ")[2].split(" would")[0].replace(",", ""))
+    assert needed(replace(wide, batch_size=batch)) <= 10**9 < needed(replace(wide, batch_size=batch + 1))
+
+
+def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
+    found = predict(replace(DIGITS, backend="scalar", threads=7), card(entry("scalar", 1, "float64")))
+    assert (found.backend, found.threads) == ("scalar", 1)
+
+
+def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed(3.0, 3.0))
+    cards.keep(card())
+    path = tmp_path / "elsewhere.json"
+    cards.document.write(path, "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
+    cards.take(path, "abacus")
+    here, there = outlook.here().predict(DIGITS), outlook.of("abacus").predict(DIGITS)
+    assert (here.foreign, there.foreign) == (False, True)
+    assert there.machine.startswith("Abacus 9000")
+    assert here.step.likely == pytest.approx(3**NOW * there.step.likely)
+    labels = [(one.label, one.foreign) for one in outlook.priced(DIGITS)]
+    assert labels == [("numpy@1", False), ("numpy@1 abacus", True)]
+    assert outlook.best_rate().who == "numpy@1"
+
+
+def test_another_machine_has_its_own_cores():
+    """Its card was made with fifteen threads, which this machine need not have; asked for one, it says whose card lacks it."""
+    there = Outlook(card(entry("numpy", 15), machine=ELSEWHERE), "lab")
+    assert there.predict(replace(DIGITS, threads=None)).threads == 15
+    with pytest.raises(BackendError, match="there: tuisim calibrate"):
+        there.predict(replace(DIGITS, threads=1))
+
+
+def test_a_card_on_which_nothing_costs_anything_says_so():
+    free = replace(entry(), prices=replace(prices(), kinds={}, step=0.0))
+    with pytest.raises(BackendError, match="no price above nothing"):
+        predict(DIGITS, card(free))
+
+
+def test_without_a_card_there_is_a_remedy_and_no_rate():
+    with pytest.raises(DataError, match="run tuisim calibrate"):
+        outlook.here()
+    assert outlook.priced(DIGITS) == []
+    assert outlook.best_rate() is None
+
+
+def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
+    asked: list[Beat] = []
+    monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or Slowed(1.5, 1.2))
+    now = [0.0]
+    seen = Outlook(card(), clock=lambda: now[0])
+    assert [seen.slowed, seen.slowed] == [Slowed(1.5, 1.2)] * 2
+    assert asked == [BEAT]
+    now[0] = 11.0
+    assert seen.slowed == Slowed(1.5, 1.2)
+    assert len(asked) == 2
+    seen.refreshed()
+    assert seen.slowed == Slowed(1.5, 1.2)
+    assert len(asked) == 3
+
+
+def test_scored_runs_of_this_machine_and_backend_count(monkeypatch):
+    run = Run(
+        when="2026-01-02T03:04:05+00:00", machine=outlook.this_machine().id, backend="numpy", threads=1, layers=(4, 3), batch=2,
+        dtype="float32", optimizer="sgd", loss="mse", steps=10, examples=20, operations_per_step=9, bytes_per_step=9, seconds=2.0,
+        wall_seconds=3.0, predicted_seconds=(0.5, 1.0, 4.0), predicted_wall_seconds=None, ended="completed",
+    )  # fmt: skip
+    others = (
+        replace(run, backend="numba"), replace(run, machine="another"), replace(run, predicted_seconds=None),
+        replace(run, threads=2), replace(run, dtype="float64"), replace(run, when="2026-01-02T03:04:04+00:00"),
+        replace(run, when="2026-01-02T04:04:04+01:00"), replace(run, layers=(9, 3), seconds=0.049),
+    )  # fmt: skip
+    for one in (run, *others):
+        append(one)
+    assert outlook.errors(entry()) == pytest.approx((math.log(0.5),))
+    # A network that is run again and again counts once, by the middle of its errors.
+    for seconds in (1.0, 1.0, 4.0, 1.0):
+        append(replace(run, seconds=seconds))
+    append(replace(run, layers=(5, 3), seconds=4.0))
+    assert outlook.errors(entry()) == pytest.approx((0.0, math.log(0.25)))
+    assert outlook.errors(replace(entry(), made="2027-01-02T03:04:05")) == ()
+
+
+# ── in a few figures ──
+
+
+def test_a_cards_entry_in_figures_a_person_knows():
+    found = figures(entry())
+    assert found.call == pytest.approx(CALL + 2e-9)
+    assert found.element_near == pytest.approx(2e-9)
+    rates = dict(found.products)
+    assert rates["square 512·512·512"] == pytest.approx(2e9, rel=0.01)
+    assert rates["tiny 1·30·30"] == pytest.approx(2 * 900 / (CALL + 900e-9))
+
+
+def test_what_no_price_is_known_of_is_blank():
+    found = figures(replace(entry(), prices=replace(prices(), kinds={})))
+    assert (found.call, found.products, found.element_near, found.parameter_far) == (None, (), None, None)
+
+
+def test_bands_of_a_run_hold_its_likely_value():
+    found = predict(DIGITS, card())
+    for band in (found.step, found.epoch, found.seconds, found.wall_seconds):
+        assert isinstance(band, Band)
+        assert band.low < band.likely < band.high
+    assert RunCosts(1.0, 2.0, 3.0, 4.0, 5.0).to_dict()["wall_share"] == 5.0
+
+
+def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):
+    """BLAS makes it, with as many threads as the machine has cores unless it is held to one."""
+    found: list[int | None] = []
+    kept = peaks._best
+    monkeypatch.setattr(peaks, "_best", lambda *timed: found.append(threads()) or kept(*timed))
+    peaks.peaks.cache_clear()
+    assert peaks.peaks_of(get_backend("scalar"), "float32", 1).dtype == "float64"
+    peaks.peaks.cache_clear()
+    assert found[0] == 1

@@ -1,0 +1,106 @@
+"""A run held against its prediction, and as it is kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tests.support.made_card import card
+from tuisim.accounting import count
+from tuisim.config import RunConfig
+from tuisim.engine.events import State
+from tuisim.predict.cost_model import predict
+from tuisim.predict.interval import Band
+from tuisim.predict.machine import this_machine
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import LEAST_SECONDS, Score, kept, mean_step, score_run, score_steps
+from tuisim.store.runs import Run, append, runs
+
+DIGITS = RunConfig(layers=(64, 32, 10), epochs=4, threads=1).resolved()
+
+
+def predicted(config: RunConfig = DIGITS) -> Prediction:
+    return predict(config, card())
+
+
+def of(prediction: Prediction | None, **changes: object) -> Run:
+    facts = {"steps": 204, "examples": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
+    return kept(DIGITS, count(DIGITS), "numpy", 1, prediction=prediction, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("actual", "words"),
+    [
+        (13.1, "predicted 12.3 s, took 13.1 s: 7 % more"),
+        (11.1, "predicted 12.3 s, took 11.1 s: 10 % less"),
+        (12.33, "predicted 12.3 s, took 12.3 s: as predicted"),
+        (123.0, "predicted 12.3 s, took 2 min 03 s: 10.0 × as long"),
+    ],
+)
+def test_a_score_says_how_far_off_it_was(actual, words):
+    assert str(Score(Band(11.0, 12.3, 13.0), actual)) == words
+
+
+def test_a_score_is_covered_within_its_band():
+    band = Band(1.0, 2.0, 3.0)
+    assert [Score(band, actual).covered for actual in (0.9, 1.0, 3.0, 3.1)] == [False, True, True, False]
+    assert Score(band, 3.0).more == pytest.approx(0.5)
+
+
+def test_a_step_of_the_run_is_its_epochs_share_with_the_short_last_one():
+    found = predicted()
+    assert found.epoch is not None
+    assert mean_step(found).likely == pytest.approx(found.epoch.likely / 51)
+    assert mean_step(found).likely < found.step.likely, "the last of 51 steps has 18 examples, not 32"
+    unknown = replace(found, epoch=None)
+    assert mean_step(unknown) == found.step
+
+
+def test_nothing_is_scored_without_a_prediction_or_a_time():
+    found = predicted()
+    assert score_steps(found, 10, 0.01) == Score(mean_step(found), 0.001)
+    assert score_steps(found, 0, 0.0) is None
+    assert score_run(replace(found, wall_seconds=None), 1.0) is None
+    assert score_run(replace(found, wall_seconds=Band(1.0, 2.0, math.inf)), 1.0) is None
+    assert score_run(found, 0.0) is None
+
+
+def test_a_whole_run_is_kept_with_both_predictions_and_comes_back():
+    found = predicted()
+    assert found.seconds is not None
+    assert found.wall_seconds is not None
+    run = of(found)
+    append(run)
+    assert runs(this_machine().id).runs == (run,)
+    assert run.predicted_seconds == (found.seconds.low, found.seconds.likely, found.seconds.high)
+    assert run.predicted_wall_seconds == (found.wall_seconds.low, found.wall_seconds.likely, found.wall_seconds.high)
+    assert (run.operations_per_step, run.bytes_per_step) == (331_114, count(DIGITS).bytes_per_step)
+    assert (run.layers, run.batch, run.optimizer, run.name) == ((64, 32, 10), 32, "sgd", "numpy@1")
+
+
+def test_of_a_run_that_was_broken_off_the_steps_it_made_are_predicted():
+    found = predicted(replace(DIGITS, epochs=None))
+    run = of(found, ended=State.STOPPED, steps=5_000, seconds=0.5)
+    assert run.predicted_seconds is not None
+    assert run.predicted_seconds[1] == pytest.approx(5_000 * mean_step(found).likely)
+    assert run.predicted_wall_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("ended", "seconds"),
+    [(State.STOPPED, LEAST_SECONDS / 2), (State.DIVERGED, 1.0), (State.FAILED, 1.0)],
+    ids=["too soon", "diverged", "failed"],
+)
+def test_a_run_that_says_nothing_of_its_prediction_is_kept_without_it(ended, seconds):
+    run = of(predicted(), ended=ended, seconds=seconds)
+    assert (run.predicted_seconds, run.predicted_wall_seconds) == (None, None)
+    append(run)
+
+
+def test_a_prediction_beyond_all_numbers_is_none():
+    found = replace(predicted(), seconds=Band(1.0, math.inf, math.inf), wall_seconds=None)
+    assert of(found).predicted_seconds is None
+    assert of(None).predicted_seconds is None
+    assert of(replace(predicted(), seconds=None)).predicted_seconds is not None, "its volume became known: so many steps"

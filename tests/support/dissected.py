@@ -1,0 +1,48 @@
+"""Steps taken apart by hand: the counts are the program's, the times are as told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuisim import RunConfig, count
+from tuisim.backends.numpy.blas import Blas
+from tuisim.features.profile.step_profile import OpTime, Profile, working_set
+from tuisim.measure.ceiling import Ceiling
+from tuisim.measure.peaks import Peaks
+from tuisim.program import Kind
+
+PEAKS = Peaks("float32", 1, 100e9, 10e9, Blas("OpenBLAS 0.3.31", "SkylakeX", None))
+"""Roofs that meet at 10 FLOPs a byte."""
+ROOFS = tuple(
+    Ceiling(rate, spread, "NumPy copy and add", 1, "float32", level, holds)
+    for level, rate, spread, holds in (
+        ("L1", 320e9, 0.02, 32 << 10), ("L2", 160e9, 0.05, 1 << 20), ("L3", 80e9, 0.1, 32 << 20), ("DRAM", 10e9, 0.2, None),
+    )
+)  # fmt: skip
+"""Memory ceilings of one thread."""
+NET = RunConfig(layers=(64, 32, 10), threads=1)
+
+
+def dissected(
+    config: RunConfig = NET,
+    seconds: Mapping[Kind, float] | None = None,
+    floors: Mapping[Kind, float] | None = None,
+    outside: float = 1e-6,
+    peaks: Peaks = PEAKS,
+    roofs: tuple[Ceiling, ...] = (),
+) -> Profile:
+    """Every operation takes 3 µs, 1 µs of it the call, unless its kind is told; a step takes so much more than all of them."""
+    config, ledger = config.resolved(), count(config.resolved())
+    operations = tuple(
+        OpTime(
+            op, row, (seconds or {}).get(op.kind, 3e-6), 1e-7, (floors or {}).get(op.kind, 1e-6), working_set(ledger.program, op)
+        )
+        for op, row in zip(ledger.program.ops, ledger.rows, strict=True)
+    )
+    whole = sum(one.seconds for one in operations) + outside
+    step_bytes = working_set(ledger.program, *ledger.program.ops)
+    return Profile(config, ledger.batch, "OpenBLAS SkylakeX ×1", operations, whole, 2e-7, 300, peaks, step_bytes, roofs)
+
+
+def one_of(found: Profile, kind: Kind, layer: int | None = None) -> OpTime:
+    return next(one for one in found.operations if one.op.kind is kind and layer in (None, one.op.layer))

@@ -1,0 +1,51 @@
+"""A machine card made up by hand: prices that can be added up on paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tuisim.config.choices import ACTIVATIONS
+from tuisim.measure.machine_speed import Beat, Unrest
+from tuisim.predict.machine import Machine, this_machine
+from tuisim.predict.price import Price
+from tuisim.predict.prices import Prices
+from tuisim.predict.profile import Card, Entry
+from tuisim.predict.run_costs import RunCosts
+from tuisim.program import Kind
+
+CALL, MULTIPLY, ELEMENT = 1e-6, 1e-9, 2e-9
+"""Seconds for calling any operation, a multiplication of a product, an element of anything else."""
+BEAT = Beat(1e-4, 2e-4)
+ELSEWHERE = Machine("Abacus 9000", 4, "Linux wood", "3.11.1", "2.0.0", "BeadBLAS 1.0 Oak", "", "", "", "0.1")
+
+
+def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1), backend: str = "numpy") -> Prices:
+    """The same for every kind of operation."""
+    products = {"call": CALL, "multiply": MULTIPLY}
+    others = {"call": CALL, "element": ELEMENT}
+    kinds: dict[str, Price] = {}
+    for kind in Kind:
+        law = products if kind in (Kind.DENSE, Kind.WEIGHT_GRADIENT, Kind.INPUT_GRADIENT) else others
+        names = [kind.value]
+        if kind in (Kind.ACTIVATION, Kind.ACTIVATION_GRADIENT):
+            names = [f"{kind.value} {function}" for function in ACTIVATIONS]
+        kinds |= {name: Price(dict(law)) for name in names}
+    return Prices(kinds, step=5e-6, backend=backend, errors=errors)
+
+
+def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> Entry:
+    return Entry(
+        backend=backend, threads=threads, dtype=dtype, device=f"{backend} by hand ×{threads}", made="2026-01-02T03:04:05+00:00",
+        networks=80, pulse=BEAT, unrest=Unrest(), disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
+        run=RunCosts(row=0.0, epoch=0.0, wall_start=0.0, wall_epoch=0.0, wall_share=0.0),
+        prices=prices(backend=backend),
+    )  # fmt: skip
+
+
+def card(*entries: Entry, machine: Machine | None = None) -> Card:
+    """Of this machine unless said."""
+    return Card(machine or this_machine(), entries or (entry(),))
+
+
+def with_run(one: Entry, **costs: float) -> Entry:
+    return replace(one, run=replace(one.run, **costs))

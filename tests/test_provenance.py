@@ -1,0 +1,223 @@
+"""Every number says what kind it is: a walk over every JSON document and every panel, and what would be found there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.widgets import Static
+
+from tests.features.explain.test_proof_screen import proving
+from tests.features.run.test_screen import running
+from tests.support.scripted import ScriptedWorker, snapshot
+from tuisim import RunConfig, Trainer, count, units
+from tuisim.accounting.conventions import CONVENTIONS
+from tuisim.engine.events import State
+from tuisim.features.compare.bench import bench
+from tuisim.features.compare.crossover.sweep import crossover
+from tuisim.features.compare.entries import entries
+from tuisim.features.compare.race.race import compare
+from tuisim.features.explain.answer.answer import QUESTION, Answer, answer, claims
+from tuisim.features.explain.answer.view import page
+from tuisim.features.explain.conventions.screen import DialScreen
+from tuisim.features.explain.conventions.view import dial
+from tuisim.features.explain.proof import cost as prove_cost
+from tuisim.features.explain.proof.proof import Proof, prove
+from tuisim.features.machine.doctor.doctor import diagnose
+from tuisim.features.run.status import HeaderView, StatusView
+from tuisim.features.setup.cost_view import SetupLedger, _operations, _step, _volume
+from tuisim.provenance import Mark, Marked, weakest, words
+from tuisim.terminal.lines import Frame, Line, text
+from tuisim.tui.panel import Panel, ViewCanvas
+
+SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
+DEAR = RunConfig(
+    layers=(5, 4, 3), examples=30, batch_size=8, epochs=2, optimizer="adamw", weight_decay=0.1, clip_norm=0.5,
+    schedule="cosine", warmup_steps=2, threads=1,
+)  # fmt: skip
+
+
+def test_what_is_derived_has_the_weakest_kind():
+    assert weakest([Mark.COUNTED, Mark.GIVEN]) is Mark.COUNTED
+    assert weakest([Mark.MEASURED, Mark.PUBLISHED, Mark.COUNTED]) is Mark.PUBLISHED
+    assert weakest(Mark) is Mark.PROJECTED
+    with pytest.raises(ValueError, match="empty"):
+        weakest([])
+
+
+# ── documents ──
+
+
+def numbers(value: Any, path: str = "") -> Iterator[str]:
+    """The dotted path of every number."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from numbers(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from numbers(inner, f"{path}[]")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path
+
+
+def marked(path: str, marks: Iterable[str]) -> bool:
+    """Whether a mark names this path, or one that it lies beneath; `*` is any key."""
+    patterns = (re.escape(known).replace(r"\*", r"[^.\[]+") for known in marks)
+    return any(re.match(rf"{pattern}(?=$|\.|\[)", path) for pattern in patterns)
+
+
+def unmarked(document: dict[str, Any]) -> set[str]:
+    return {path for path in numbers(document) if not marked(path, document["marks"])}
+
+
+def test_a_number_without_a_mark_is_found():
+    assert unmarked({"a": 1, "b": [{"c": 2.0}], "d": True, "e": None, "marks": {"a": "given"}}) == {"b[].c"}
+    assert unmarked({"b": [{"c": 2.0, "cc": 1}], "marks": {"b[].c": "given"}}) == {"b[].cc"}
+    assert unmarked({"rows": [{"x": 1}], "marks": {"rows[]": "counted"}}) == set()
+
+
+def _bench(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(bench, "CASES", (RunConfig(layers=(3, 2), batch_size=4),))
+    monkeypatch.setattr(bench.peers, "installed", dict)
+    monkeypatch.setattr(bench, "ROUND_SECONDS", 1e-4)
+    return bench.bench().to_dict()
+
+
+def _prove(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(prove_cost, "MOST_STEPS", 3)
+    return prove(DEAR).to_dict()
+
+
+DOCUMENTS = {
+    "count": lambda _: count(DEAR).to_dict(),
+    "count, endless": lambda _: count(replace(DEAR, epochs=None, examples=None, schedule_steps=9)).to_dict(),
+    "run": lambda _: Trainer(DEAR).run().to_dict(),
+    "run, regression": lambda _: Trainer(replace(DEAR, loss="mse", validation=0)).run().to_dict(),
+    "prove": _prove,
+    "answer": lambda _: answer(QUESTION).to_dict(),
+    "bench": _bench,
+    "compare": lambda _: compare(replace(DEAR, validation=0), entries("numpy,scalar"), 0.1).to_dict(),
+    "crossover": lambda _: crossover(DEAR, entries("numpy,scalar"), 0.5, widths=(2, 4), batches=(1, 2)).to_dict(),
+    "doctor": lambda _: diagnose().to_dict(),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_number_of_a_document_is_marked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = json.loads(json.dumps(DOCUMENTS[name](monkeypatch), allow_nan=False))
+    assert len(set(numbers(document))) > 4
+    assert unmarked(document) == set()
+    assert set(document["marks"].values()) <= set(Mark)
+
+
+# ── panels ──
+
+
+def said(lines: Iterable[Line], kinds: str) -> None:
+    """Each number of a kind of its own has the word for it on its line, or round it."""
+    for line in lines:
+        for characters, _ in line:
+            if isinstance(characters, Marked) and characters.strip():
+                assert str(characters.mark) in text(line) + kinds, text(line)
+
+
+def is_of(lines: Iterable[Line], written: str, mark: Mark) -> bool:
+    """Whether `written` stands there, and everywhere as a number of this kind."""
+    found = [characters for line in lines for characters, _ in line if written in characters]
+    assert all(isinstance(characters, Marked) and characters.mark is mark for characters in found), found
+    return bool(found)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"total_steps": 10**6, "seconds_left": 4_321.0},
+        {"pace": 10.0, "rates": None},
+        {"state": State.COMPLETED, "total_steps": 21_573},
+    ],
+    ids=["endless", "with an end", "paced", "ended"],
+)
+async def test_every_panel_of_a_run_says_what_its_numbers_are(size, changes):
+    config = RunConfig(layers=(64, 32, 10), epochs=None if "total_steps" not in changes else 9, clip_norm=1e-4)
+    shown = snapshot(config, **changes)
+    async with running(ScriptedWorker([shown]), config, size) as (screen, _):
+        panels = list(screen.query(Panel))
+        assert len(panels) == 4
+        for panel in panels:
+            kinds = panel.canvas._view.kinds
+            assert kinds
+            assert str(panel.border_subtitle) == words(kinds)
+            said(panel.canvas.lines, words(kinds))
+        status = screen.query_one("#run-status", ViewCanvas)
+        said(status.lines, "")
+        everything = [line for canvas in screen.query(ViewCanvas) for line in canvas.lines]
+        if shown.seconds_left is not None:
+            assert is_of(everything, units.duration(shown.seconds_left), Mark.PROJECTED)
+        if shown.pace is not None:
+            assert is_of(status.lines, "10 steps/s", Mark.GIVEN)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_lines_round_the_panels_know_their_kinds(width):
+    header = HeaderView(DEAR).lines(snapshot(DEAR), Frame(width, 2 if width < 100 else 1))
+    assert HeaderView.kinds == (("", Mark.GIVEN), ("clock", Mark.MEASURED))
+    assert is_of(header, units.clock(12.4), Mark.MEASURED)
+    line = StatusView().lines(snapshot(DEAR), Frame(width, 1))[0]
+    assert "given" in text(line)
+    assert "examples" not in text(line) or "counted" in text(line)
+
+
+@pytest.fixture(scope="module")
+def proof() -> Proof:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prove_cost, "MOST_STEPS", 3)
+        return prove(replace(DEAR, schedule="constant", clip_norm=None))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_every_panel_of_a_proof_says_what_its_numbers_are(size, proof):
+    async with proving({"proof": proof}, config=proof.config, size=size) as (screen, _, _):
+        for panel in screen.query(Panel):
+            kinds = panel.canvas._view.kinds
+            assert str(panel.border_subtitle) == words(kinds)
+            said(panel.canvas.lines, words(kinds))
+        status = screen.query_one("#proof-status", ViewCanvas)
+        assert is_of(status.lines, units.duration(proof.seconds), Mark.MEASURED)
+        said(status.lines, "")
+
+
+@pytest.fixture(scope="module")
+def answered() -> Answer:
+    return answer(QUESTION)
+
+
+@pytest.mark.parametrize("width", [70, 118, 160])
+def test_every_claim_of_the_answer_says_what_its_numbers_are(width, answered):
+    for claim in claims(QUESTION, answered.measured):
+        drawn = " ".join(text(line) for line in page([claim], width))
+        shown = {figure.mark for figure in claim.table.figures().values() if figure.text and figure.text in drawn}
+        assert {mark for mark in shown if mark not in drawn} == set(), claim.id
+
+
+async def test_the_dial_says_that_all_of_it_is_counted():
+    assert all(dial(count(DEAR), at, 118, 34) for at in range(len(CONVENTIONS)))
+    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
+        await screen.app.push_screen(DialScreen(DEAR))
+        await pilot.pause()
+        assert "all counted" in str(screen.app.screen.query_one("#dial-title", Static).content)
+
+
+def test_every_part_of_the_ledger_says_that_it_is_counted():
+    ledger = count(DEAR)
+    for part in (_operations(ledger, 76), _volume(ledger, 76), _step(ledger, 120)):
+        assert part.plain.splitlines()[0].endswith(" counted")
+    shown = SetupLedger()
+    shown.ledger = ledger
+    shown.folded = True
+    assert "counted" in str(shown.render())

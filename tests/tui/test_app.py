@@ -1,0 +1,306 @@
+"""The app's shell: screens that follow each other, help, palette, themes, small terminals, and the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.support.made_card import card, entry
+from tests.support.scripted import ScriptedWorker, snapshot
+from tuisim.config import RunConfig
+from tuisim.config.presets import PRESETS
+from tuisim.engine import RunFailed
+from tuisim.features.run.screen import RunScreen
+from tuisim.features.setup.screen import SetupScreen
+from tuisim.predict import profiles as cards
+from tuisim.tui import restart as anew
+from tuisim.tui.app import TuisimApp
+from tuisim.tui.failure import failure_line
+from tuisim.tui.form.form import SetupForm
+from tuisim.tui.help import HelpScreen
+from tuisim.tui.navigation import COMMANDS, PAGE_BINDINGS, PAGES
+from tuisim.tui.themes import DARK_MEANINGS
+from tuisim.tui.too_small import SmallScreen
+
+
+class Worker(ScriptedWorker):
+    """A scripted run that remembers what it was made for."""
+
+    failure: RunFailed | None = None
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__([snapshot(config.resolved())])
+        self.config = config
+
+    def join(self, timeout: float | None = None) -> bool:
+        return True
+
+
+class Workers:
+    """Makes workers and keeps them."""
+
+    def __init__(self) -> None:
+        self.made: list[Worker] = []
+
+    def __call__(self, config: RunConfig) -> Worker:
+        self.made.append(Worker(config))
+        return self.made[-1]
+
+
+@asynccontextmanager
+async def running(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[TuisimApp, Pilot[None], list[Worker]]]:
+    workers = Workers()
+    app = TuisimApp(worker_factory=workers)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot, workers.made
+
+
+@pytest.fixture(autouse=True)
+def runs_may_follow_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 0.0)
+
+
+def text_of(app: TuisimApp) -> str:
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+async def test_start_restart_and_back_each_with_a_worker_of_its_own() -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert workers[0].started
+        assert workers[0].config == PRESETS[0].config
+        await pilot.press("r")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert [worker.config for worker in workers] == [PRESETS[0].config] * 2
+        assert workers[0].stopped_for is not None
+        assert workers[1].started
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+        assert workers[1].stopped_for is not None
+
+
+async def test_a_failed_run_is_told_again_where_it_can_be_mended() -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        workers[0].failure = RunFailed(0, "digits has 64 inputs, the layers begin with 30", "")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert any("digits has 64 inputs" in toast.message for toast in app._notifications)
+
+
+@pytest.mark.parametrize(("keys", "code"), [(["q"], 0), (["ctrl+c"], 130), (["f1", "q"], 0)])
+async def test_the_way_out_stops_the_run(keys: list[str], code: int) -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert app.return_code == code
+        assert workers[0].stopped_for is not None
+
+
+async def test_q_is_a_letter_while_typing_and_control_c_copies_what_is_selected() -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("down", "q")
+        field = app.screen.query_one(SetupForm).field("layers").control
+        assert field.text == "q"
+        await pilot.press("shift+left", "ctrl+c")
+        assert app.clipboard == "q"
+        assert app.return_code is None
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert app.return_code == 0
+
+
+@pytest.mark.parametrize("place", range(len(PAGE_BINDINGS)), ids=[binding.key for binding in PAGE_BINDINGS])
+async def test_every_page_has_a_key_and_leads_back(place: int) -> None:
+    """Over a card made by hand."""
+    cards.keep(card(entry("numpy"), entry("numba")))
+    binding = PAGE_BINDINGS[place]
+    app = TuisimApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await pilot.press(binding.key)
+        await pilot.pause()
+        page = app.screen
+        assert isinstance(page, PAGES)
+        name = binding.action.removeprefix("page('").removesuffix("')")
+        assert name in [command for command, *_ in COMMANDS]
+        assert type(page).__name__.lower().startswith(name)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+
+
+async def test_an_answer_of_the_budget_fills_the_form() -> None:
+    app = TuisimApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await pilot.press("f8")
+        app.use(RunConfig(layers=(64, 77, 10), epochs=4))
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+        values = app.screen.query_one(SetupForm).values
+        assert (values["layers"], values["epochs"]) == ("64-77-10", "4")
+
+
+async def test_a_terminal_too_small_says_so_and_recovers() -> None:
+    async with running(size=(59, 20)) as (app, pilot, _):
+        assert isinstance(app.screen, SmallScreen)
+        words = str(app.screen.query_one("#small", Static).content)
+        assert words == "tuisim needs 60×20; this terminal is 59×20 — q quits"
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+        await pilot.resize_terminal(80, 19)
+        await pilot.pause()
+        assert isinstance(app.screen, SmallScreen)
+        assert "80×19" in text_of(app)
+        await pilot.press("q")
+        await pilot.pause()
+        assert app.return_code == 0
+
+
+def described(app: TuisimApp, *kinds: type[Any]) -> list[tuple[str, str]]:
+    """Every key of these classes that says what it does, as (key as shown, words)."""
+    bindings = [binding for kind in kinds for binding in Binding.make_bindings(kind.BINDINGS) if binding.description]
+    return [(app.get_key_display(Binding(one.key, one.action)), one.tooltip or one.description) for one in bindings]
+
+
+async def test_help_lists_every_key_of_the_app_its_screens_and_its_widgets() -> None:
+    from tuisim.tui.form.layers import LayerEditor
+    from tuisim.tui.form.presets import PresetBar
+
+    async with running(size=(120, 36)) as (app, pilot, _):
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen)
+        lines = str(app.screen.query_one("#help-text", Static).content).splitlines()
+        for key, words in described(app, TuisimApp, SetupScreen, RunScreen, LayerEditor, PresetBar):
+            assert any(key in line[:18].split() and line[18:].lower().startswith(words[:40].lower()) for line in lines), (
+                key,
+                words,
+            )
+        assert any("Times through the examples" in line for line in lines)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+
+
+async def test_the_palette_offers_presets_and_themes() -> None:
+    async with running() as (app, pilot, _):
+        titles = {command.title: command for command in app.get_system_commands(app.screen)}
+        titles["Preset: digits"].callback()
+        titles["Theme: light"].callback()
+        await pilot.pause()
+        assert app.screen.query_one(SetupForm).field("layers").control.text == "64-32-10"
+        assert app.theme == "tuisim-light"
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        titles = {command.title: command for command in app.get_system_commands(app.screen)}
+        assert "Marks" in titles
+        titles["Preset: spirals"].callback()
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+        assert app.screen.query_one(SetupForm).field("layers").control.text == "2-32-32-3"
+
+
+def test_every_theme_has_the_colours_that_mean_something() -> None:
+    app = TuisimApp()
+    for name in app.available_themes:
+        app.set_reactive(TuisimApp.theme, name)
+        assert set(DARK_MEANINGS) <= set(app.get_css_variables()), name
+
+
+async def test_a_click_on_a_key_presses_it() -> None:
+    async with running() as (app, pilot, workers):
+        at = text_of(app).splitlines()[-1].index("start")
+        await pilot.click("KeyLine", offset=(at, 0))
+        await pilot.pause()
+        assert workers[0].started
+
+
+async def test_no_size_breaks_the_app() -> None:
+    async with running() as (app, pilot, _):
+        for size in ((1, 1), (300, 100), (60, 20), (2, 90), (120, 36)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+
+
+def test_a_failure_is_one_printable_line() -> None:
+    line = failure_line(ValueError("bad\nthing\x1b[31m"))
+    assert line.startswith("tuisim: the app failed: an unexpected fault: bad")
+    assert "\n" not in line
+    assert "\x1b" not in line
+
+
+async def test_a_restart_key_held_down_does_not_pile_runs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 60.0)
+    async with running() as (app, pilot, workers):
+        app._started_at = -100.0
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.press("r", "r", "r")
+        await pilot.pause()
+        assert len(workers) == 1
+        assert workers[0].stopped_for is None  # the run in front goes on
+
+
+async def test_after_a_lost_gpu_and_only_then_tuisim_can_be_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        workers[0].failure = RunFailed(3, "out of memory", "")
+        await pilot.press("ctrl+n")
+        assert not app.anew
+        workers[0].failure = RunFailed(3, "the GPU failed", "", lost=True)
+        await pilot.press("ctrl+n")
+        await pilot.pause()
+        assert app.anew
+        assert app.return_code == 0
+
+
+def test_what_is_started_anew_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig(layers=(7, 5, 3), hidden_activation="tanh", loss="mse", backend="cupy", epochs=None)
+    begun: list[dict[str, str]] = []
+    monkeypatch.setattr(anew.os, "name", "nt")
+    monkeypatch.setattr(anew.subprocess, "call", lambda command, env: begun.append(env) or 0)
+    assert anew.start(config) == 0
+    monkeypatch.setenv("TUISIM_FORM", begun[0]["TUISIM_FORM"])
+    assert anew.handed_down() == config
+    assert anew.handed_down() is None, "it is not handed on to what that process starts"
+    codes = json.dumps(config.to_dict() | {"dataset": "./\x1b[31m.csv"})
+    for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}', "[" * 60_000, codes):
+        monkeypatch.setenv("TUISIM_FORM", odd)
+        assert anew.handed_down() is None
+
+
+async def test_what_a_page_has_paused_goes_on_once_it_is_left() -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.press("f8")
+        await pilot.pause()
+        app.pause_training()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert [name for name, *_ in workers[0].control.calls] == ["pause", "resume"]
+        await pilot.press("f9")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(workers[0].control.calls) == 2, "what no page has paused is left alone"

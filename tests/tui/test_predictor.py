@@ -1,0 +1,672 @@
+"""What the app knows of a run before it: the thread that keeps it ready, the panel that shows it, the edits that change it."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from tests.features.setup.test_screen import Shell, form, put, retype, text_of
+from tests.support.made_card import card, entry
+from tests.support.shell import Shell as Bare
+from tuisim.accounting import count
+from tuisim.backends import Probe, names, registry
+from tuisim.config import RunConfig, usable_cores
+from tuisim.errors import RunError
+from tuisim.features.estimate.budget.screen import BudgetScreen
+from tuisim.features.estimate.volume.screen import ProjectScreen
+from tuisim.features.setup.cost_view import SetupLedger
+from tuisim.features.setup.edits import Change, Edits, change
+from tuisim.features.setup.prediction_view import SetupForecast, _changed, _machine
+from tuisim.features.setup.screen import SetupScreen
+from tuisim.measure.machine_speed import Slowed
+from tuisim.predict import profiles as cards
+from tuisim.predict.calibrate import Job, Unwanted, calibrate
+from tuisim.predict.cost_model import predict
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.predictor import Outlook
+from tuisim.predict.profile import Card
+from tuisim.terminal.lines import text
+from tuisim.tui import predictor as forecast_module
+from tuisim.tui.app import TuisimApp
+from tuisim.tui.form.values import write
+from tuisim.tui.prediction_state import SOON, Foreseen, Measuring
+from tuisim.tui.predictor import VARIABLE, Forecast
+
+DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
+SIZES = [(60, 20), (80, 24), (120, 30), (120, 36), (200, 60)]
+
+
+# ── the thread ──
+
+
+class Calibration:
+    """In place of the real one: adds an entry made by hand, or waits until it is not wanted."""
+
+    def __init__(self, waits: bool = False, fails: str = "") -> None:
+        self.jobs: list[Job] = []
+        self.ended = threading.Event()
+        self._waits, self._fails = waits, fails
+
+    def __call__(self, jobs: list[Job], before: Card | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]) -> Card:
+        assert quick
+        (job,) = jobs
+        self.jobs.append(job)
+        tell(job, 12, 30)
+        if self._fails:
+            raise RunError(self._fails)
+        while self._waits:
+            if not wanted():
+                self.ended.set()
+                raise Unwanted("asked to stop")
+            time.sleep(0.002)
+        return (before or replace(card(), entries=())).with_entry(entry(job.backend, job.threads, job.dtype))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(forecast_module, "LOOK_SECONDS", 0.005)
+
+
+@contextmanager
+def going(forecast: Forecast) -> Iterator[Forecast]:
+    forecast.start()
+    try:
+        yield forecast
+    finally:
+        forecast.stop()
+        assert forecast.join(10)
+    assert forecast.failure is None
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """Wait for it; it must come."""
+    end = time.monotonic() + 10
+    while not (found := what()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+    return found
+
+
+def test_a_machine_without_a_card_is_measured_and_the_card_kept():
+    measure = Calibration()
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        assert forecast.look(DIGITS).prediction is None
+        forecast.attend(DIGITS)
+        found = until(lambda: forecast.look(DIGITS).prediction)
+        assert found.backend == "numpy"
+    assert measure.jobs == [Job("numpy", 1, "float32")]
+    kept = cards.own().card
+    assert kept is not None
+    assert [one.key for one in kept.entries] == ["numpy@1 float32"]
+
+
+def test_nothing_is_said_of_a_card_that_is_not_read_yet():
+    """At the start: it need not be measured first."""
+    cards.keep(card())
+    forecast = Forecast(by_itself=True)
+    seen = forecast.look(DIGITS)
+    assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
+    assert seen.memory == predict(replace(DIGITS, threads=1), card()).memory, "counted, whatever the machine"
+    forecast._read()
+    assert forecast.look(DIGITS).prediction is not None
+
+
+def test_what_the_card_lacks_is_added_to_it():
+    cards.keep(card(entry("numba")))
+    measure = Calibration()
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: forecast.look(DIGITS).prediction)
+        wide = replace(DIGITS, dtype="float64")
+        assert forecast.look(wide).prediction is None
+        forecast.attend(wide)
+        until(lambda: forecast.look(wide).prediction)
+        forecast.attend(replace(DIGITS, backend="numba"))
+        until(lambda: forecast.look(replace(DIGITS, backend="numba")).prediction)
+    kept = cards.own().card
+    assert kept is not None
+    assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
+
+
+def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
+    measure = Calibration(waits=True)
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        before = forecast.stamp
+        forecast.attend(DIGITS)
+        assert until(lambda: forecast.look(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
+        assert forecast.stamp != before
+        assert forecast.measuring
+        forecast.attend(None)
+        assert measure.ended.wait(10)
+        until(lambda: not forecast.measuring)
+        until(lambda: forecast.look(DIGITS).measuring is None)
+    assert cards.own().card is None
+
+
+def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
+    training, measure = threading.Event(), Calibration(waits=True)
+    training.set()
+    with going(Forecast(training.is_set, measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        time.sleep(0.05)
+        assert measure.jobs == []
+        training.clear()
+        until(lambda: measure.jobs)
+        training.set()
+        assert measure.ended.wait(10)
+
+
+def test_a_broken_card_is_named_and_replaced(own_folder):
+    (own_folder / cards.OWN).write_text("{")
+    go = threading.Event()
+    with going(Forecast(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        trouble = until(lambda: forecast.look(DIGITS).trouble)
+        until(lambda: "ignored" in forecast.look(DIGITS).trouble)
+        assert "\n" not in trouble
+        go.set()
+        assert until(lambda: forecast.look(DIGITS).prediction)
+        assert forecast.look(DIGITS).trouble == ""
+    assert cards.own().card is not None
+
+
+def test_a_card_of_before_a_change_is_named_and_replaced():
+    now = card()
+    cards.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
+    go = threading.Event()
+    with going(Forecast(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: "numpy was 1.0.0" in forecast.look(DIGITS).trouble)
+        go.set()
+        until(lambda: forecast.look(DIGITS).prediction)
+
+
+def test_what_cannot_be_measured_is_said_and_not_tried_again():
+    measure = Calibration(fails="the loss is no number")
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: "the loss is no number" in forecast.look(DIGITS).trouble)
+        time.sleep(0.05)
+    assert len(measure.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (replace(DIGITS, backend="cupy"), "tuisim calibrate --backends cupy"),
+        (replace(DIGITS, threads=usable_cores() + 1), f"numpy@{usable_cores() + 1}"),
+    ],
+    ids=["a GPU", "more threads than cores"],
+)
+def test_what_is_not_measured_by_itself_says_how_to(asked, words):
+    cards.keep(card())
+    measure = Calibration()
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        forecast.attend(asked)
+        until(lambda: words in forecast.look(asked).trouble)
+        time.sleep(0.05)
+    assert measure.jobs == []
+
+
+def test_the_variable_keeps_it_from_measuring(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "never")
+    measure = Calibration()
+    with going(Forecast(measure=measure)) as forecast:
+        forecast.attend(DIGITS)
+        time.sleep(0.05)
+        assert "tuisim calibrate" in forecast.look(DIGITS).trouble
+        assert not forecast.measuring
+    assert measure.jobs == []
+
+
+def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
+    monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
+    with going(Forecast(by_itself=False)) as forecast:
+        forecast.attend(DIGITS)
+        time.sleep(0.02)
+        assert forecast.look(DIGITS).prediction is None
+        cards.keep(card())
+        until(lambda: forecast.look(DIGITS).prediction)
+
+
+def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
+    (own_folder / cards.OWN).mkdir()
+    with going(Forecast(measure=Calibration(), by_itself=True)) as forecast:
+        forecast.attend(DIGITS)
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert cards.OWN in forecast.look(DIGITS).trouble
+        assert "measured again at the next start" in forecast.look(DIGITS).trouble
+        forecast._looked_at = -math.inf  # as after some seconds
+        forecast.attend(replace(DIGITS, batch_size=7))
+        until(lambda: forecast._looked_at > 0)
+        until(lambda: not forecast.measuring)
+        assert "measured again at the next start" in forecast.look(DIGITS).trouble
+    widget = SetupForecast()
+    widget.show(Foreseen(predict(replace(DIGITS, threads=1), card()), None, "something is wrong"), None)
+    assert "something is wrong" in [line.plain for line in widget._column(60)]
+    assert "something is wrong" in [line.plain for line in widget._two(60)]
+
+
+def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
+    cards.keep(card(entry("numpy")))
+    measure = Calibration()
+    asked = replace(DIGITS, backend="numba")
+    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert "tuisim calibrate --backends numba" in forecast.look(asked).trouble, "nobody has asked for it"
+        monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
+        forecast.attend(asked)
+        assert forecast.look(asked).trouble == SOON
+        monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
+        until(lambda: forecast.look(asked).prediction)
+    with going(Forecast(measure=measure, by_itself=False)) as forecast:
+        until(lambda: forecast.look(DIGITS).prediction)
+        assert "tuisim calibrate --backends scalar" in forecast.look(replace(DIGITS, backend="scalar")).trouble
+
+
+def test_auto_waits_until_every_backend_is_known(monkeypatch):
+    auto = replace(DIGITS, backend="auto")
+    cards.keep(card(entry("numpy"), entry("numba"), entry("scalar", 1, "float64")))
+    found: dict[str, Probe] = {}
+    monkeypatch.setattr(registry, "_found", found)
+    monkeypatch.setattr(forecast_module.backends, "known", found.get)
+    with going(Forecast(measure=Calibration(), by_itself=True)) as forecast:
+        assert "finding out" in forecast.look(auto).trouble
+        forecast.attend(auto)
+        assert until(lambda: forecast.look(auto).prediction).backend in names()
+
+
+def test_the_calibration_itself_stops_before_the_next_network():
+    told: list[int] = []
+    with pytest.raises(Unwanted):
+        calibrate(
+            [Job("numpy", 1, "float32")], tell=lambda _, done, __: told.append(done), quick=True, wanted=lambda: len(told) < 3
+        )
+    assert told == [0, 1, 2]
+
+
+# ── edits ──
+
+
+def taken(edits: Edits, config: RunConfig, **texts: str) -> Any:
+    """The edit that leads to `config`, in the form's words."""
+    return edits.take(write(config) | texts, predict(config, card()))
+
+
+def test_all_that_is_done_to_one_field_is_one_edit():
+    edits = Edits()
+    assert taken(edits, replace(DIGITS, batch_size=32)) is None
+    before = predict(replace(DIGITS, batch_size=32), card())
+    for batch in (1, 12, 128):
+        found = taken(edits, replace(DIGITS, batch_size=batch))
+        assert found == change(before, predict(replace(DIGITS, batch_size=batch), card()))
+    assert edits.take(write(DIGITS) | {"batch_size": "x"}, None) is None
+    other = taken(edits, replace(DIGITS, batch_size=128, optimizer="adam"))
+    assert other == change(
+        predict(replace(DIGITS, batch_size=128), card()), predict(replace(DIGITS, batch_size=128, optimizer="adam"), card())
+    )
+
+
+def test_a_wrong_text_on_the_way_is_no_end_of_the_edit():
+    edits = Edits()
+    taken(edits, DIGITS)
+    edits.take(write(DIGITS) | {"layers": "64-"}, None)
+    wider = replace(DIGITS, layers=(64, 64, 10))
+    assert taken(edits, wider) == change(predict(DIGITS, card()), predict(wider, card()))
+
+
+def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed():
+    before = predict(DIGITS, card())
+    assert change(before, predict(replace(DIGITS, seed=7), card())) == change(before, before)
+    same = change(before, before)
+    assert (same.time, same.multiplications, same.memory) == (None, None, None)
+    wider = change(before, predict(replace(DIGITS, layers=(64, 64, 10)), card()))
+    assert wider.time is not None
+    assert wider.time > 0
+    assert wider.multiplications == pytest.approx(by_ledger(64) - by_ledger(32))
+    longer = change(replaced_epochs(10), replaced_epochs(25))
+    assert longer.time == pytest.approx(1.5, rel=1e-3)
+    assert longer.multiplications is None
+
+
+def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
+    larger = change(predict(DIGITS, card()), predict(replace(DIGITS, batch_size=256), card()))
+    assert larger.step is not None
+    assert larger.time is not None
+    assert larger.step > 0 > larger.time
+    shown = _changed(larger).plain
+    assert "a step" in shown
+    assert "in all" in shown
+    alike = _changed(change(predict(DIGITS, card()), predict(replace(DIGITS, layers=(64, 64, 10)), card()))).plain
+    assert " time" in alike
+    assert "a step" not in alike
+
+
+def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
+    found = predict(replace(DIGITS, threads=1), card())
+    found = replace(found, machine="Abacus 9000, Beads 1.0")
+    assert _machine(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
+    assert _machine(found, 20) == "on numpy@1"
+    assert _machine(replace(found, slowed=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowed 1.5 × just now"
+    far = replace(found, slowed=1.5, beyond=40.0)
+    beyond = "largest product 40.0 × any measured"
+    for width, words in ((80, f"numpy@1, slowed 1.5 × just now; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
+        assert _machine(far, width) == words
+
+
+def test_memory_says_whether_the_data_are_in_it(tmp_path):
+    widget = SetupForecast()
+    for config, words in ((DIGITS, "counted, with its data"), (replace(DIGITS, dataset="rows.csv"), "counted, without its data")):
+        widget.show(Foreseen(predict(replace(config, threads=1), card())), None)
+        assert words in "\n".join(line.plain for line in widget._column(60))
+
+
+def test_an_arrow_goes_the_way_of_what_is_shown():
+    only = Change(time=None, of="in all", step=0.98, multiplications=None, memory=None)
+    assert _changed(only).plain == "▲ +98 % a step"
+
+
+def test_many_times_more_or_less_are_said_as_times_either_way():
+    for share, said in ((10.0, "▲ time × 11"), (-10 / 11, "▼ time ÷ 11"), (-1 + 1e-9, "▼ time ÷ 1.00 G"), (-0.5, "▼ −50 % time")):
+        assert _changed(Change(share, "in all", share, None, None)).plain == said
+
+
+def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
+    whole = Change(time=-0.94, of="in all", step=15.0, multiplications=-498e3, memory=0.3)
+    assert _changed(whole, 120).plain == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example, +30 % memory"
+    assert _changed(whole, 62).plain == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example"
+    assert _changed(whole, 30).plain == "▼ in all ÷ 17, a step × 16"
+
+
+def test_memory_with_its_data_is_not_held_against_memory_without():
+    file = predict(replace(DIGITS, dataset="rows.csv"), card())
+    assert change(predict(DIGITS, card()), file).memory is None
+    assert change(file, predict(replace(DIGITS, dataset="other.csv", batch_size=64), card())).memory is not None
+
+
+def test_what_needs_no_card_is_there_while_the_machine_is_measured():
+    widget = SetupForecast()
+    memory = predict(replace(DIGITS, threads=1), card()).memory
+    for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
+        widget.show(Foreseen(measuring=Measuring("numpy@1 float32", done, 30), memory=memory), None)
+        lines = [line.plain for line in widget._column(70)]
+        assert any("831 KiB  counted" in line for line in lines)
+        assert f"measuring this machine … {words}" in lines[1]
+        full, rest = lines[1].count("━"), lines[1].count("─")
+        assert full == round((full + rest) * done / 30), "what is not done yet is another line"
+
+
+def test_the_machine_is_not_looked_at_while_somebody_types(monkeypatch):
+    cards.keep(card())
+    monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
+    forecast = Forecast(by_itself=False)
+    forecast._read()
+    looked: list[Card] = []
+    monkeypatch.setattr(forecast, "_look_at", lambda card, trouble: looked.append(card))
+    forecast.attend(DIGITS)
+    forecast._make_ready(DIGITS)
+    assert looked == []
+    forecast._since -= 61.0
+    forecast._make_ready(DIGITS)
+    assert len(looked) == 1
+
+
+def by_ledger(hidden: int) -> float:
+    ledger = count(replace(DIGITS, layers=(64, hidden, 10)))
+    return sum(operations.multiply for operations in ledger.per_step.values()) / ledger.batch
+
+
+def replaced_epochs(epochs: int) -> Prediction:
+    return predict(replace(DIGITS, epochs=epochs), card())
+
+
+def test_a_machine_that_became_slower_between_is_no_change():
+    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowed=Slowed(2.0, 2.0))).time is None
+
+
+# ── the setup screen ──
+
+
+class Told:
+    """A forecast by a card made by hand, without a thread; `now` is what is said instead of a prediction."""
+
+    def __init__(self, now: Foreseen | None = None) -> None:
+        self.attended: list[RunConfig | None] = []
+        self.now = now
+        self.measuring = False
+        self.started = self.stopped = False
+
+    @property
+    def stamp(self) -> object:
+        return self.now
+
+    def attend(self, config: RunConfig | None) -> None:
+        self.attended.append(config)
+
+    def look(self, config: RunConfig) -> Foreseen:
+        return self.now or Foreseen(predict(config, card(entry("numpy", 1), entry("numpy", 1, "float64"))))
+
+    def start(self) -> None:
+        self.started = True
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Foretelling(Bare):
+    CSS_PATH = Shell.CSS_PATH
+
+    def __init__(self, config: RunConfig, told: Told) -> None:
+        super().__init__()
+        self._config, self.told = config, told
+
+    def on_mount(self) -> None:
+        self.push_screen(SetupScreen(self._config, forecast=self.told))
+
+
+@asynccontextmanager
+async def foreseen(
+    config: RunConfig = DIGITS, told: Told | None = None, size: tuple[int, int] = (120, 36)
+) -> AsyncIterator[tuple[Foretelling, Pilot[None]]]:
+    app = Foretelling(config, told or Told())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+
+
+def panel(app: Any) -> str:
+    return str(app.screen.query_one(SetupForecast).render())
+
+
+async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:
+    async with foreseen() as (app, pilot):
+        found = predict(replace(DIGITS, epochs=10), card())
+        assert found.wall_seconds is not None
+        shown = panel(app)
+        assert "projected" in shown.splitlines()[0]
+        assert "whole run" in shown
+        assert "costliest" in shown
+        assert "▲" not in shown
+        await retype(app, pilot, "layers", "64-320-10")
+        after = panel(app)
+        assert after != shown
+        assert "▲ +" in after
+        assert f"+{by_ledger(320) - by_ledger(32):,.0f} multiplications per example" in after
+        await put(app, pilot, epochs="")
+        assert "until stopped" in panel(app)
+
+
+async def test_an_edit_that_changes_nothing_says_nothing() -> None:
+    async with foreseen() as (app, pilot):
+        await put(app, pilot, batch_size="64")
+        assert "▼" in panel(app)
+        await put(app, pilot, seed="5")
+        assert "▲" not in panel(app)
+        assert "▼" not in panel(app)
+
+
+@pytest.mark.parametrize(
+    ("size", "layers"),
+    [*((size, (64, 32, 10)) for size in SIZES), ((80, 24), (64, *[32] * 63, 10)), ((120, 36), (10**30,) * 65)],
+    ids=[*map(str, SIZES), "deep", "vast"],
+)
+async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
+    config = RunConfig(layers=layers, dataset="teacher", threads=1, epochs=10)
+    async with foreseen(config, size=size) as (app, pilot):
+        await pilot.pause(0.3)
+        shown = text_of(app)
+        assert "projected" in shown
+        assert "the naive" in shown
+        box = app.screen.query_one(SetupForecast)
+        assert box.region.height == (2 if size[0] < 110 or size[1] < 34 else 8)
+        lines = panel(app).splitlines()
+        assert len(lines) <= box.region.height
+        assert max(map(len, lines)) <= box.content_size.width
+        assert app.screen.query_one("#start").region.bottom < size[1]
+        assert box.region.y >= app.screen.query_one(SetupLedger).parent.region.bottom  # type: ignore[union-attr]
+        if size == (120, 36) and len(layers) == 3:
+            assert app.screen.query_one("#ledger-scroll").max_scroll_y == 0
+
+
+async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
+    async with foreseen(replace(DIGITS, epochs=20), size=(80, 24)) as (app, pilot):
+        first, second = panel(app).splitlines()
+        assert " in all (" in first
+        assert first.endswith("projected")
+        assert "of a step: " in second
+        await put(app, pilot, layers="64-320-10")
+        assert panel(app).splitlines()[1].startswith("▲ +")
+
+
+async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> None:
+    told = Told(Foreseen(measuring=Measuring("numpy@1 float32", 12, 30)))
+    async with foreseen(told=told) as (app, pilot):
+        assert "measuring this machine … 12 of 30" in panel(app)
+        told.now = Foreseen(trouble="the machine card no longer holds (numpy was 1, is 2): run tuisim calibrate")
+        await pilot.pause(0.5)
+        assert "numpy was 1" in panel(app)
+        told.now = None
+        await pilot.pause(0.5)
+        assert "whole run" in panel(app)
+
+
+async def test_the_machine_is_left_alone_by_what_comes_over_it_but_a_list() -> None:
+    async with foreseen() as (app, pilot):
+        assert app.told.attended[-1] is not None
+        app.push_screen(ModalScreen())
+        await pilot.pause()
+        assert app.told.attended[-1] is not None
+        app.pop_screen()
+        app.push_screen(Screen())
+        await pilot.pause()
+        assert app.told.attended[-1] is None
+        app.pop_screen()
+        await pilot.pause()
+        assert app.told.attended[-1] is not None
+
+
+MISSING = card(entry("numpy", 1, "float64"))
+"""A card without what is asked for."""
+
+
+@pytest.mark.parametrize("before", [None, MISSING], ids=["no card", "another entry"])
+@pytest.mark.parametrize("keys", ["f9", "f10", "f4 f9", "f9 f4 f9", "f9 f4 f10"])
+async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(keys, before) -> None:
+    """Also after another page, which left the machine alone."""
+    if before is not None:
+        cards.keep(before)
+    measure, made = Calibration(), []
+    app = TuisimApp(DIGITS, forecast=lambda busy: made.append(Forecast(busy, measure, by_itself=True)) or made[0])
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        for key in keys.split():
+            await pilot.press(key)
+            await pilot.pause()
+        page = app.screen
+        assert isinstance(page, ProjectScreen | BudgetScreen)
+        end = time.monotonic() + 20
+        while "numpy@1" not in (shown := "\n".join(text(line) for panel in page._panels for line in panel.canvas.lines)) and (
+            "units a hidden layer" not in shown
+        ):
+            assert time.monotonic() < end, shown
+            await pilot.pause(0.05)
+        assert measure.jobs == [Job("numpy", 1, "float32")]
+        await pilot.press("escape", "f9" if isinstance(page, BudgetScreen) else "f10")
+        await pilot.pause()
+        assert made[0]._attended is None, "nothing is waited for any more"
+
+
+async def test_a_page_over_a_run_promises_nothing() -> None:
+    made: list[Forecast] = []
+    app = TuisimApp(
+        replace(DIGITS, epochs=None), forecast=lambda busy: made.append(Forecast(busy, Calibration(), by_itself=True)) or made[0]
+    )
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("f5", "f9")
+        await pilot.pause()
+        assert isinstance(app.screen, ProjectScreen)
+        if made[0].outlook is None:  # else it was measured in the moment before
+            assert made[0]._attended is None
+            app.screen._forget()
+            app.screen._show()
+            shown = "\n".join(text(line) for line in app.screen._panels[0].canvas.lines)
+            assert "first, once" not in shown
+            assert "tuisim calibrate" in shown
+
+
+async def test_a_short_real_run_is_left_alone() -> None:
+    hushed: list[int] = []
+
+    class Never:
+        alive, found, failure = True, None, None
+
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
+
+        def start(self) -> None:
+            assert hushed == [1]
+
+        def stop(self) -> None:
+            pass
+
+    screen = BudgetScreen(DIGITS, print, lambda: Outlook(card(), looks=False), hush=lambda: hushed.append(1), verifier=Never)
+    app = Bare()
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.push_screen(screen)
+        end = time.monotonic() + 10
+        while len(screen.sheet.answers) < 4:
+            assert time.monotonic() < end
+            await pilot.pause(0.05)
+        await pilot.press("v")
+        assert hushed == [1]
+
+
+async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:
+    async with foreseen() as (app, pilot):
+        await put(app, pilot, threads="0")
+        assert app.told.attended[-1] is None
+        assert "whole run" not in panel(app)
+        await put(app, pilot, threads="1", learning_rate="-1")
+        assert "whole run" in panel(app), "a wrong rate changes no time"
+
+
+async def test_without_a_forecast_nothing_is_said_of_time() -> None:
+    app = Shell(DIGITS)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        assert not app.screen.query(SetupForecast)
+        assert "projected" not in text_of(app)
+        assert app.screen.query_one("#setup-summary", Static).display
+        assert form(app).max_scroll_y == 0

@@ -1,0 +1,118 @@
+"""Where a proof starts: a run's own data, batches and first parameters, for any backend and dtype to begin alike.
+
+It trains networks over given batches and names places in them; what is compared is each check's own affair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim import data
+from tuisim.backends import Backend, get_backend
+from tuisim.config import RunConfig
+from tuisim.data import Dataset
+from tuisim.engine import initializers as initial
+from tuisim.engine import memory_check as room
+from tuisim.engine.network import Network, Parameters
+from tuisim.engine.position import Position
+
+Array = NDArray[Any]
+Batch = tuple[Array, Array]
+"""X (rows, inputs) and Y as the loss takes it."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A resolved run before its first step."""
+
+    config: RunConfig
+    dataset: Dataset
+    parameters: Parameters
+
+    @cached_property
+    def batch(self) -> int:
+        """Examples of a full step; a batch larger than the volume is one short batch."""
+        return min(self.config.batch_size, self.dataset.examples)
+
+    @cached_property
+    def rest(self) -> int:
+        """Examples of an epoch's short last batch; 0 where there is none."""
+        return self.dataset.examples % self.batch
+
+    def batches(self, steps: int) -> list[Batch]:
+        """The run's first `steps` batches, in the run's order."""
+        position = Position(self.dataset.feed(self.batch), self.batch)
+        found: list[Batch] = []
+        for _ in range(steps):
+            block = position.block or position.fetch()
+            rows = position.take(1).rows
+            found.append((block.X[rows], block.Y[rows]))
+        return found
+
+    def network(self, backend: str, dtype: str | None = None) -> Network:
+        """The network on `backend`, with the run's first parameters."""
+        config = replace(self.config, backend=backend, dtype=dtype or self.config.dtype)
+        network = Network(config, get_backend(backend), self.batch)
+        network.load(self.parameters)
+        return network
+
+
+def start(config: RunConfig, backend: Backend | None = None) -> Start:
+    """Load the data of a resolved `config` and draw its parameters. Raises DataError or MemoryNeeded.
+
+    What a network of it takes is asked before: of `backend`, else of this machine, where the rows and first parameters are.
+    """
+    room.check(replace(config, backend="numpy") if backend is None else config, backend)
+    dataset = data.load(config)
+    # The schedule's length follows from the volume.
+    return Start(replace(config, examples=dataset.examples).resolved(), dataset, list(initial.parameters(config)))
+
+
+def train(
+    network: Network,
+    batches: Sequence[Batch],
+    before: Callable[[Network], None] = lambda network: None,
+    after: Callable[[int], None] = lambda step: None,
+) -> list[float]:
+    """One step on each of `batches`, with `before` and `after` called round each; the losses before their updates.
+
+    Ends with the first loss that is not finite, whose update is not made.
+    """
+    losses: list[float] = []
+    for step, (X, Y) in enumerate(batches, 1):
+        before(network)
+        losses.append(one_step(network, X, Y))
+        after(step)
+        if not math.isfinite(losses[-1]):
+            break
+    return losses
+
+
+def one_step(network: Network, X: Array, Y: Array) -> float:
+    """The loss of one step on these rows; infinite where Python's own functions overflow."""
+    bound = network.step(len(X))
+    network.attach(X.astype(network.full.program.dtype), Y if Y.dtype.kind == "i" else Y.astype(network.full.program.dtype))
+    try:
+        return bound.run(np.arange(len(X)))[0]
+    except OverflowError:
+        return math.inf
+
+
+def place(layers: Sequence[int], index: int) -> str:
+    """The name of the `index`-th parameter of the flat buffer: `layer 2, W[3,7]` (input, output) or `layer 2, b[7]`."""
+    for layer, (inputs, outputs) in enumerate(pairwise(layers), 1):
+        weights, size = inputs * outputs, (inputs + 1) * outputs
+        if index < weights:
+            return f"layer {layer}, W[{index // outputs},{index % outputs}]"
+        if index < size:
+            return f"layer {layer}, b[{index - weights}]"
+        index -= size
+    raise IndexError("beyond the last parameter")

@@ -1,0 +1,1 @@
+"""Comparisons of backends: race, crossover and bench."""

@@ -1,0 +1,1 @@
+"""The standard benchmark suite, with other libraries beside it."""

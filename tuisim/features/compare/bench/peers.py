@@ -1,0 +1,201 @@
+"""Other libraries doing the very same step, where they are installed: PyTorch, JAX and scikit-learn.
+
+Each starts from the same parameters and takes the same batches, so that what it computed can be compared. Nothing is
+imported until a subject is made. They know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tuisim.errors import RunError
+from tuisim.features.compare.bench.cases import Array, Case, Make, flat
+
+
+def installed() -> dict[str, Make]:
+    """The peers at hand, by the name a row shows."""
+    found: dict[str, Make] = {}
+    if find_spec("torch"):
+        found |= {"PyTorch eager": Torch, "PyTorch compiled": lambda case: Torch(case, compiled=True)}
+    if find_spec("jax"):
+        found |= {"JAX jit": Jax, "JAX lax.scan": JaxScan}
+    if find_spec("sklearn"):
+        found |= {"scikit-learn": ScikitLearn}
+    return found
+
+
+class Torch:
+    """PyTorch's modules, autograd and SGD, one step per call; `compiled` by torch.compile, on `device`."""
+
+    options: ClassVar[dict[str, Any]] = {}
+    """Of its optimizer."""
+
+    def __init__(self, case: Case, compiled: bool = False, device: str = "cpu") -> None:
+        self.torch = torch = _torch()
+        torch.set_num_threads(case.config.threads)
+        config = case.config
+        dtype = torch.float64 if config.dtype == "float64" else torch.float32
+        layers: list[Any] = []
+        for (W, b), name in zip(case.parameters, config.activations, strict=True):
+            linear = torch.nn.Linear(*W.shape, dtype=dtype)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(W.T)))
+                linear.bias.copy_(torch.from_numpy(b))
+            layers.append(linear)
+            if name == "relu":
+                layers.append(torch.nn.ReLU())
+        self._linear = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
+        network = torch.nn.Sequential(*layers).to(device)
+        measure = torch.nn.CrossEntropyLoss() if config.loss == "cross_entropy" else torch.nn.MSELoss()
+        optimizer = torch.optim.SGD(network.parameters(), lr=config.learning_rate or 0.0, **self.options)
+
+        def loss(x: Any, y: Any) -> Any:
+            return measure(network(x), y)
+
+        if compiled:
+            # Each case by itself: what was compiled for an earlier one would be made general for this one's shapes.
+            torch.compiler.reset()
+            loss = torch.compile(loss, dynamic=False)
+        self._loss = loss
+        self._optimizer = optimizer
+        batch = config.batch_size
+        X, y = torch.from_numpy(case.X).to(device), torch.from_numpy(case.y).to(device)
+        self._batches = [(X[i : i + batch], y[i : i + batch]) for i in range(0, len(X), batch)]
+        self._at = 0
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self._one(*self._batches[self._at])
+            self._at = (self._at + 1) % len(self._batches)
+
+    def _one(self, x: Any, y: Any) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+        self._loss(x, y).backward()
+        self._optimizer.step()
+
+    def read(self) -> Array:
+        return flat([(layer.weight.detach().cpu().numpy().T, layer.bias.detach().cpu().numpy()) for layer in self._linear])
+
+
+def _torch() -> Any:
+    return import_module("torch")
+
+
+def _jax(threads: int) -> Any:
+    """JAX with as many threads: it has no setting for that, and makes one for each core it may run on when it first starts."""
+    if not hasattr(os, "sched_setaffinity"):
+        jax: Any = import_module("jax")
+        return jax
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(cores)[:threads]))
+    try:
+        jax = import_module("jax")
+        jax.devices()
+    finally:
+        os.sched_setaffinity(0, cores)
+    return jax
+
+
+class Jax:
+    """JAX's jit of loss, gradient and update, one step per call, its parameters given back to it to write over."""
+
+    def __init__(self, case: Case) -> None:
+        jax = _jax(case.config.threads or 1)
+        jnp = jax.numpy
+
+        config = case.config
+        if config.dtype == "float64" and not jax.config.jax_enable_x64:
+            raise RunError("JAX has only float32 unless JAX_ENABLE_X64 is set")
+
+        def loss(parameters: Any, x: Any, y: Any) -> Any:
+            for (W, b), name in zip(parameters, config.activations, strict=True):
+                x = x @ W + b
+                x = jnp.maximum(x, 0) if name == "relu" else x
+            if config.loss == "mse":
+                return ((x - y) ** 2).mean()
+            return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1).mean()
+
+        def step(parameters: Any, x: Any, y: Any) -> Any:
+            gradient = jax.grad(loss)(parameters, x, y)
+            return jax.tree.map(lambda p, g: p - config.learning_rate * g, parameters, gradient)
+
+        self._jax, self._one = jax, step
+        self._step = jax.jit(step, donate_argnums=0)
+        self._parameters = [(jnp.array(W), jnp.array(b)) for W, b in case.parameters]
+        self._batch = batch = config.batch_size
+        X, y = jnp.array(case.X), jnp.array(case.y.astype(np.int32) if case.y.dtype.kind == "i" else case.y)
+        self._X, self._y = X.reshape(-1, batch, X.shape[1]), y.reshape(-1, batch, *y.shape[1:])
+        self._batches = [(self._X[i], self._y[i]) for i in range(len(self._X))]
+        self._at = 0
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self._parameters = self._step(self._parameters, *self._batches[self._at])
+            self._at = (self._at + 1) % len(self._batches)
+        self._jax.block_until_ready(self._parameters)
+
+    def read(self) -> Array:
+        return flat([(np.asarray(W), np.asarray(b)) for W, b in self._parameters])
+
+
+class JaxScan(Jax):
+    """Many steps per call: `lax.scan` over stretches of the batches, compiled for the few lengths that occur."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        lax, one = self._jax.lax, self._one
+
+        def many(parameters: Any, X: Any, y: Any) -> Any:
+            return lax.scan(lambda p, rows: (one(p, *rows), None), parameters, (X, y))[0]
+
+        self._many = self._jax.jit(many, donate_argnums=0)
+
+    def steps(self, count: int) -> None:
+        # Always from the first batch on, so that only two lengths occur and nothing is compiled in the middle.
+        while count > 0:
+            taken = min(count, len(self._X))
+            self._parameters = self._many(self._parameters, self._X[:taken], self._y[:taken])
+            count -= taken
+        self._jax.block_until_ready(self._parameters)
+
+
+class ScikitLearn:
+    """scikit-learn's MLPClassifier or MLPRegressor, a batch per `partial_fit`."""
+
+    def __init__(self, case: Case) -> None:
+        networks: Any = import_module("sklearn.neural_network")
+
+        config = case.config
+        hidden = config.activations[:-1]
+        if config.output_activation != "identity" or any(name != "relu" for name in hidden):
+            raise RunError("it has no activation after the last layer, and one for all hidden ones")
+        kind = networks.MLPClassifier if config.loss == "cross_entropy" else networks.MLPRegressor
+        # Its squared loss is halved and summed over the outputs, so the rate makes up for the mean.
+        rate = (config.learning_rate or 0.0) * (1.0 if config.loss == "cross_entropy" else 2.0 / config.layers[-1])
+        self._network = kind(
+            hidden_layer_sizes=config.layers[1:-1], activation="relu", solver="sgd", alpha=0.0, batch_size=config.batch_size,
+            learning_rate="constant", learning_rate_init=rate, momentum=0.0, nesterovs_momentum=False, shuffle=False,
+        )  # fmt: skip
+        self._classes = {"classes": np.arange(config.layers[-1])} if config.loss == "cross_entropy" else {}
+        batch = config.batch_size
+        self._batches = [(case.X[i : i + batch], case.y[i : i + batch]) for i in range(0, len(case.X), batch)]
+        self._at = 0
+        # The first call makes its arrays; they are then overwritten by ours.
+        self._network.partial_fit(*self._batches[0], **self._classes)
+        for into, given in zip(self._network.coefs_, (W for W, _ in case.parameters), strict=True):
+            into[...] = given
+        for into, given in zip(self._network.intercepts_, (b for _, b in case.parameters), strict=True):
+            into[...] = given
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self._network.partial_fit(*self._batches[self._at])
+            self._at = (self._at + 1) % len(self._batches)
+
+    def read(self) -> Array:
+        return flat(list(zip(self._network.coefs_, self._network.intercepts_, strict=True)))

@@ -1,0 +1,1 @@
+"""Which of two backends is faster, over a grid of widths and batches."""

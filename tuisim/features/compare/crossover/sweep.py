@@ -1,0 +1,295 @@
+"""Who wins where: two backends or thread counts over a grid of widths and batches, within a budget of seconds.
+
+Sizes go from few operations to many, and where the winner changes the sizes in between are measured as well. What was not
+measured stays blank. It does not know who watches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from time import perf_counter
+from typing import Protocol
+
+from tuisim import units
+from tuisim.accounting import Ledger, count
+from tuisim.backends import get_backend, precision_notes
+from tuisim.config import RunConfig
+from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.step_time import least_seconds
+from tuisim.errors import ConfigError, Mistake, in_words, printable
+from tuisim.features.compare.crossover.cell import LEVEL, Cell, result
+from tuisim.features.compare.crossover.found import Crossover
+from tuisim.features.compare.crossover.rule import rule
+from tuisim.features.compare.entries import Entry, warning
+
+WIDTHS = tuple(2**n for n in range(3, 12))
+BATCHES = tuple(4**n for n in range(6))
+SECONDS = 20.0
+"""The budget where none is given: everything after the first cell has been set up."""
+ROUND_SECONDS = 0.01
+"""Each works about so long in each round, or one step where that takes longer."""
+LEAST_ROUNDS, MOST_ROUNDS = 5, 9
+"""Of three rounds of two alike one in four cells would be won by chance, of five one in sixteen."""
+WARMING = 2
+"""Steps each makes in a cell before its rounds."""
+FIRST_SHARE = 0.8
+"""Of the budget goes to the sizes asked for before those in between are looked at."""
+
+Size = tuple[int, int]
+
+
+class Timed(Protocol):
+    """A step at work: `single` is the seconds of one by itself."""
+
+    @property
+    def single(self) -> float: ...
+    def timed(self) -> float:
+        """Seconds per step, over a round of them."""
+
+
+def subject(config: RunConfig, batch: int, like: Timed | None) -> Timed:
+    """The step of `config` at `batch`, with the parameters and rows of `like`."""
+    return Subject(config, batch, ROUND_SECONDS, like if isinstance(like, Subject) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """A sweep so far: what can be watched."""
+
+    cells: tuple[Cell, ...]
+    """All of them, the blank ones too, from few operations to many."""
+    now: Size | None
+    """The one that is measured now."""
+    latest: Size | None
+    """The one that was measured last."""
+    seconds: float
+    """Of the budget, spent."""
+
+    @property
+    def measured(self) -> int:
+        return sum(bool(cell.winner) for cell in self.cells)
+
+
+class Sweep:
+    """A sweep that can be watched. The network has as many layers as `config`'s, each as wide as the cell says.
+
+    Raises ConfigError for other than two entries, sizes that cannot be or a budget that is too short, BackendError for a
+    backend that cannot work here.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        entered: Sequence[Entry],
+        seconds: float = SECONDS,
+        widths: Sequence[int] = WIDTHS,
+        batches: Sequence[int] = BATCHES,
+        wanted: Callable[[], bool] = lambda: True,
+        make: Callable[[RunConfig, int, Timed | None], Timed] = subject,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        _check(entered, seconds, widths, batches)
+        self.entries = (entered[0], entered[1])
+        self.names = (entered[0].name, entered[1].name)
+        self.config = config.of_known_length().resolved()
+        assert self.config.threads is not None
+        self.threads = (entered[0].threads or self.config.threads, entered[1].threads or self.config.threads)
+        self._backends = [get_backend(entry.backend) for entry in self.entries]
+        self._budget, self._wanted, self._make, self._clock = seconds, wanted, make, clock
+        self._begun: float | None = None
+        self._latest: Size | None = None
+        self._ledgers: dict[Size, Ledger] = {}
+        cells = [self._blank((width, batch)) for width in set(widths) for batch in set(batches)]
+        self._cells = {cell.size: cell for cell in _ascending(cells)}
+
+    def run(self, tell: Callable[[Sweeping], None] = lambda sweeping: None) -> Crossover:
+        """Measure what there is time for; `tell` hears before and after each cell."""
+        devices = self._devices()
+        asked = list(self._cells)
+        self._measure_all(asked, FIRST_SHARE * self._budget, tell)
+        between = [self._blank(size, in_between=True) for size in self._between()]
+        self._cells = {cell.size: cell for cell in _ascending([*self._cells.values(), *between])}
+        self._measure_all([cell.size for cell in _ascending(between)], self._budget, tell)
+        # A size in between that there was no time for was nobody's wish.
+        self._cells = {size: cell for size, cell in self._cells.items() if cell.winner or not cell.in_between}
+        self._measure_all([size for size in asked if self._left_out(size)], self._budget, tell)
+        cells = tuple(self._cells.values())
+        others = precision_notes((entry.backend for entry in self.entries), self.config.dtype)
+        notes = (*others, *(words for entry in self.entries if (words := warning(entry))))
+        return Crossover(
+            self.config, self.entries, self.threads, devices, cells, rule(cells, self.names), notes, self._budget, self._elapsed
+        )
+
+    @property
+    def _elapsed(self) -> float:
+        return 0.0 if self._begun is None else self._clock() - self._begun
+
+    def _sweeping(self, now: Size | None = None) -> Sweeping:
+        return Sweeping(tuple(self._cells.values()), now, self._latest, self._elapsed)
+
+    def _devices(self) -> tuple[str, str]:
+        found: list[str] = []
+        for backend, threads in zip(self._backends, self.threads, strict=True):
+            with backend.threads(threads):
+                found.append(backend.device())
+        return found[0], found[1]
+
+    def _blank(self, size: Size, in_between: bool = False) -> Cell:
+        width, batch = size
+        config = replace(self.config, layers=(width,) * len(self.config.layers), batch_size=batch)
+        self._ledgers[size] = count(config)
+        return Cell(width, batch, self._ledgers[size].step_total.total, in_between)
+
+    def _left_out(self, size: Size) -> bool:
+        cell = self._cells[size]
+        return not cell.winner and not cell.failed
+
+    # ── one after the other, while there is time ──
+
+    def _measure_all(self, sizes: Sequence[Size], until: float, tell: Callable[[Sweeping], None]) -> None:
+        for i, size in enumerate(sizes):
+            if not self._wanted():
+                return
+            left, likely = until - self._elapsed, self._likely(size)
+            if likely > left and self._begun is not None:
+                words = (
+                    f"left out: its rounds would take {units.duration(likely)}, projected; {units.duration(max(left, 0.0))} left"
+                )
+                self._cells[size] = replace(self._cells[size], reason=words)
+                continue
+            tell(self._sweeping(size))
+            self._cells[size] = self._measured(size, left / (len(sizes) - i))
+            self._latest = size
+            tell(self._sweeping())
+
+    def _likely(self, size: Size) -> float:
+        """Seconds the cell takes both, projected from how fast each was at the nearest size it was measured at."""
+        total = 0.0
+        done = [cell for cell in self._cells.values() if cell.seconds is not None]
+        near = min(done, key=lambda cell: _distance(cell.size, size), default=None)
+        for i, entry in enumerate(self.entries):
+            if near is not None and near.seconds is not None:
+                step = near.seconds[i] * self._ledgers[size].step_total.total / near.operations
+            else:
+                step = least_seconds(entry.backend, self._ledgers[size])
+            total += max(ROUND_SECONDS, step) * LEAST_ROUNDS + step * WARMING
+        return total
+
+    def _measured(self, size: Size, share: float) -> Cell:
+        """The cell with its figures, or with the reason why there are none."""
+        cell, name = self._cells[size], self.names[0]
+        try:
+            begun = self._clock()
+            if self._begun is None and (likely := self._likely(size)) > max(self._budget, 1.0) * 4:
+                raise _too_short(self._budget, likely)
+            subjects: list[Timed] = []
+            for i, name in enumerate(self.names):  # noqa: B007  whose turn it was is said where it fails
+                subjects.append(self._set_up(i, size, subjects[0] if subjects else None))
+            if self._begun is None:
+                self._check_budget(subjects)
+                self._begun = begun = self._clock()
+            samples: tuple[list[float], list[float]] = ([], [])
+            while len(samples[0]) < MOST_ROUNDS:
+                turn, started = len(samples[0]), self._clock()
+                for i in (1, 0) if turn % 2 else (0, 1):
+                    name = self.names[i]
+                    if not self._wanted():
+                        return cell
+                    with self._backends[i].threads(self.threads[i]):
+                        samples[i].append(subjects[i].timed())
+                # Another round would take about as long as this one.
+                if turn + 1 >= LEAST_ROUNDS and 2 * self._clock() - started - begun > share:
+                    break
+        except ConfigError:
+            raise
+        except Exception as error:  # a cell that one cannot do has its reason; the others go on
+            return replace(cell, reason=f"{name}: {printable(in_words(error), 300)}", failed=True)
+        return replace(cell, **result(samples, self.names))  # type: ignore[arg-type]
+
+    def _set_up(self, i: int, size: Size, like: Timed | None) -> Timed:
+        config = replace(self._ledgers[size].config, backend=self.entries[i].backend, threads=self.threads[i])
+        with self._backends[i].threads(self.threads[i]):
+            return self._make(config, size[1], like)
+
+    def _check_budget(self, subjects: Sequence[Timed]) -> None:
+        """Raises ConfigError where not even the rounds of the first cell fit."""
+        least = LEAST_ROUNDS * sum(max(ROUND_SECONDS, subject.single) for subject in subjects)
+        if least > self._budget:
+            raise _too_short(self._budget, least)
+
+    def _between(self) -> list[Size]:
+        """Sizes halfway between two neighbours asked for that have different winners.
+
+        Where none have, halfway in width from where one wins to where they are level.
+        """
+        winners = {size: cell.winner for size, cell in self._cells.items() if cell.winner}
+        decided = {size: winner for size, winner in winners.items() if winner != LEVEL}
+        return _along(decided, 0) + _along(decided, 1) or _along(winners, 0)
+
+
+def _check(entered: Sequence[Entry], seconds: float, widths: Sequence[int], batches: Sequence[int]) -> None:
+    mistakes: list[Mistake] = []
+    if len(entered) != 2:
+        names = ",".join(entry.name for entry in entered)
+        mistakes.append(Mistake("backends", names, "name exactly two, such as numpy,scalar or numpy@1,numpy@2"))
+    if not (math.isfinite(seconds) and seconds > 0):
+        mistakes.append(Mistake("seconds", seconds, "a number of seconds above 0"))
+    for field, sizes in (("widths", widths), ("batches", batches)):
+        if not sizes or min(sizes) < 1:
+            mistakes.append(Mistake(field, ",".join(map(str, sizes)), "whole numbers from 1 on, such as 8,64,512"))
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _too_short(budget: float, least: float) -> ConfigError:
+    words = f"too short for the rounds of the smallest cell, which take about {units.duration(least)}"
+    return ConfigError([Mistake("seconds", f"{budget:g}", words)])
+
+
+def _left(seconds: float) -> str:
+    return f"{units.duration(seconds)} are left" if seconds > 0 else "none is left"
+
+
+def _ascending(cells: Sequence[Cell]) -> list[Cell]:
+    return sorted(cells, key=lambda cell: (cell.operations, cell.size))
+
+
+def _distance(one: Size, other: Size) -> float:
+    """How many doublings lie between two sizes."""
+    return sum(abs(math.log2(a / b)) for a, b in zip(one, other, strict=True))
+
+
+def _along(winners: Mapping[Size, str], axis: int) -> list[Size]:
+    """The sizes halfway between neighbours along the widths (0) or the batches (1) that were won by different ones."""
+    steps = dict(pairwise(sorted({size[axis] for size in winners})))
+    found: list[Size] = []
+    for size in sorted(winners):
+        other = _with(size, axis, steps.get(size[axis], 0))
+        if winners.get(other, winners[size]) != winners[size]:
+            found += [_with(size, axis, middle) for middle in _middle(size[axis], other[axis])]
+    return found
+
+
+def _with(size: Size, axis: int, value: int) -> Size:
+    return (value, size[1]) if axis == 0 else (size[0], value)
+
+
+def _middle(a: int, b: int) -> tuple[int, ...]:
+    """The size halfway from a to b, by ratio where they are further apart than a factor of two; none where there is none."""
+    middle = (a + b) // 2 if b <= 2 * a else round(math.sqrt(a * b))
+    return (middle,) if a < middle < b else ()
+
+
+def crossover(
+    config: RunConfig,
+    entered: Sequence[Entry],
+    seconds: float = SECONDS,
+    widths: Sequence[int] = WIDTHS,
+    batches: Sequence[int] = BATCHES,
+    tell: Callable[[Sweeping], None] = lambda sweeping: None,
+) -> Crossover:
+    """Who wins where over `widths` and `batches`, for about `seconds`."""
+    return Sweep(config, entered, seconds, widths, batches).run(tell)

@@ -1,0 +1,201 @@
+"""Who takes part in a comparison: a backend at a thread count, making the same steps on the same batches as the others.
+
+A contender makes its own steps and keeps its own times; whose turn it is, is the comparison's to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.backends import Costs, OnDevice, get_backend, names
+from tuisim.config import usable_cores
+from tuisim.config.choices import MAX_THREADS
+from tuisim.engine.position import Position
+from tuisim.engine.start import Start, place
+from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
+
+FEW_STEPS = 20
+"""After so many steps parameters are compared: enough for a wrong gradient to show, too few for rounding to grow."""
+MOST_LOSSES = 400
+"""Points kept of a loss curve; of more, neighbours become their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A backend and its threads, as asked for: `numpy`, `numpy@2`."""
+
+    backend: str
+    threads: int | None
+    """None: as many as the run would use."""
+
+    @property
+    def name(self) -> str:
+        return self.backend if self.threads is None else f"{self.backend}@{self.threads}"
+
+
+def entries(text: str) -> tuple[Entry, ...]:
+    """`scalar,numpy,numpy@2` as entries; `numpy@all` is NumPy on 1, 2, 4 … threads up to every usable core.
+
+    Raises ConfigError for unknown names, odd thread counts, doubles and a single one.
+    """
+    found: list[Entry] = []
+    mistakes: list[Mistake] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        backend, at, threads = part.partition("@")
+        if backend not in names():
+            mistakes.append(Mistake("backends", printable(part), nearest(backend, names())))
+        elif threads == "all":
+            found += [Entry(backend, count) for count in _counts(usable_cores())]
+        elif at and not (threads.isdecimal() and len(threads) < 6 and 1 <= int(threads) <= MAX_THREADS):
+            mistakes.append(Mistake("backends", printable(part), f"a thread count from 1 to {MAX_THREADS}, or all: {backend}@2"))
+        else:
+            found.append(Entry(backend, int(threads) if at else None))
+    if not mistakes and len(found) != len(set(found)):
+        mistakes.append(Mistake("backends", printable(text), "name each once"))
+    if not mistakes and len(found) < 2:
+        mistakes.append(Mistake("backends", printable(text), "name at least two, such as scalar,numpy or numpy@1,numpy@2"))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return tuple(found)
+
+
+def _counts(cores: int) -> list[int]:
+    """1, 2, 4 … and all of them."""
+    return sorted({*(2**n for n in range(cores.bit_length()) if 2**n <= cores), cores})
+
+
+def warning(entry: Entry) -> str:
+    """What a person should know of its thread count before it is measured; empty where nothing."""
+    cores = usable_cores()
+    if entry.threads is None or entry.backend in ("scalar", "cupy"):
+        return ""
+    if entry.threads > cores:
+        return f"{entry.name}: more threads than the {cores} usable core{'s' * (cores > 1)}"
+    if entry.threads == cores > 1:
+        return f"{entry.name}: every usable core, so none is left for an app beside it"
+    return ""
+
+
+class Contender:
+    """One entry at work: its network, its place in the data, its times and losses.
+
+    Raises whatever the backend raises while it is set up; the comparison makes a row of that.
+    """
+
+    def __init__(self, entry: Entry, start: Start) -> None:
+        config = start.config
+        assert config.threads is not None
+        self.entry = entry
+        self.threads = entry.threads or config.threads
+        self.backend = get_backend(entry.backend)
+        self.samples: list[float] = []
+        """Seconds per step of each round."""
+        self.steps = 0
+        self.examples = 0
+        self.seconds = 0.0
+        """Spent in steps so far, the first ones too."""
+        self.losses: list[float] = []
+        """Of the steps so far, thinned out evenly; one for every `stride` of them."""
+        self.stride = 1
+        self._pending: list[float] = []
+        self._position = Position(start.dataset.feed(start.batch), start.batch)
+        self.costs: Costs | None = None
+        """What a device of its own has cost so far; none where it has none."""
+        with self._counting_costs(), self.backend.threads(self.threads):
+            compiled, begun = self._compiled or 0.0, perf_counter()
+            self._network = start.network(entry.backend)
+            self.bind_seconds = perf_counter() - begun
+            """Making the buffers and the calls, what is compiled included."""
+            self.device = self._network.device
+            self.first_parameters = self._parameters()
+            self.first_seconds = self._advance(1)
+            """The first step, with all that happens once."""
+            spent = self._compiled
+            self.compile_seconds = None if spent is None else spent - compiled
+            """Of these two, compiling or loading what was compiled before; none where the backend compiles nothing."""
+            self.second_seconds = self._advance(1)
+            self._advance(FEW_STEPS - 2)
+        self.parameters = self._parameters()
+        """After the few first steps, for all to be compared."""
+
+    @property
+    def _compiled(self) -> float | None:
+        """What the backend has spent compiling in this process."""
+        spent: float | None = getattr(self.backend, "compile_seconds", None)
+        return spent
+
+    @contextmanager
+    def _counting_costs(self) -> Iterator[None]:
+        """What a device of its own costs inside is this contender's."""
+        if not isinstance(self.backend, OnDevice):
+            yield
+            return
+        before = self.backend.costs
+        yield
+        spent = self.backend.costs - before
+        self.costs = spent if self.costs is None else self.costs + spent
+
+    def _parameters(self) -> NDArray[Any]:
+        """All of them, flat, in double precision."""
+        found: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
+        return found
+
+    def turn(self, seconds: float) -> None:
+        """Work for about `seconds`, at least one step, and keep the time per step."""
+        each = self.samples[-1] if self.samples else self.second_seconds
+        steps = max(1, round(seconds / each)) if each > 0 else 1
+        with self._counting_costs(), self.backend.threads(self.threads):
+            spent = self._advance(steps)
+        self.samples.append(spent / steps)
+
+    def _advance(self, steps: int) -> float:
+        """Make steps; the seconds they took, without the making and shuffling of rows.
+
+        Raises RunError at a loss that is no number.
+        """
+        spent = 0.0
+        while steps > 0:
+            if self._position.block is None:
+                block = self._position.fetch()
+                self._network.attach(block.X, block.Y)
+            segment = self._position.take(steps)
+            step = self._network.step(segment.batch)
+            begun = perf_counter()
+            losses = step.run(segment.rows)
+            spent += perf_counter() - begun
+            self._keep(losses)
+            if not math.isfinite(losses[-1]):
+                raise RunError(f"its loss is no longer a number after {self.steps + len(losses):,} steps")
+            steps -= segment.steps
+            self.steps += segment.steps
+            self.examples += len(segment.rows)
+        self.seconds += spent
+        return spent
+
+    def _keep(self, losses: Sequence[float]) -> None:
+        self._pending += losses
+        whole = len(self._pending) // self.stride * self.stride
+        self.losses += [sum(self._pending[i : i + self.stride]) / self.stride for i in range(0, whole, self.stride)]
+        del self._pending[:whole]
+        while len(self.losses) > MOST_LOSSES:
+            if len(self.losses) % 2:
+                self._pending[:0] = [self.losses.pop()] * self.stride
+            self.losses = [(a + b) / 2 for a, b in zip(self.losses[::2], self.losses[1::2], strict=True)]
+            self.stride *= 2
+
+
+def furthest(ours: NDArray[Any], theirs: NDArray[Any], layers: Sequence[int]) -> tuple[float, str]:
+    """The largest difference of two flat parameter buffers, and where it is."""
+    differences = np.abs(ours - theirs)
+    if not np.isfinite(differences).all():
+        return math.nan, place(layers, int(np.flatnonzero(~np.isfinite(differences))[0]))
+    at = int(differences.argmax())
+    return float(differences[at]), place(layers, at)

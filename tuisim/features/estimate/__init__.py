@@ -1,0 +1,1 @@
+"""Time estimates: any volume, known networks, budgets and predictions."""

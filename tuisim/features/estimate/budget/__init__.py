@@ -1,0 +1,1 @@
+"""The largest network or volume that fits a time or a memory."""

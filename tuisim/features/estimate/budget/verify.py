@@ -1,0 +1,130 @@
+"""A budget's answer held against a short real run: seconds a step, measured and predicted.
+
+It trains a copy with as few rows as will do. It does not know how the answer was found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from threading import Timer
+from typing import Any, Protocol
+
+from tuisim import units
+from tuisim.config import RunConfig
+from tuisim.data.source import row_bytes
+from tuisim.engine import Control, Summary, Trainer
+from tuisim.errors import ExitCode, TuisimError, printable
+from tuisim.predict.interval import Band
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import Score
+
+SECONDS = 2.0
+"""For one answer."""
+MOST_DATA = 16 * 2**20
+"""Bytes of rows the copy trains on, a batch at the least: making more would take longer than the run."""
+
+
+class Answered(Protocol):
+    """An answer, as far as it is needed here."""
+
+    @property
+    def config(self) -> RunConfig | None: ...
+    @property
+    def prediction(self) -> Prediction | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Seconds a step; those measured are none where no step was made, and `words` say why."""
+
+    steps: int
+    measured: float | None
+    predicted: float | None
+    words: str
+
+    @property
+    def ratio(self) -> float | None:
+        """Predicted over measured: below 1 where it took longer."""
+        return self.predicted / self.measured if self.measured and self.predicted is not None else None
+
+    @property
+    def verdict(self) -> str:
+        """`6 % more than predicted`; empty where nothing was measured."""
+        if not self.measured or not self.predicted:
+            return ""
+        return Score(Band(self.predicted, self.predicted, self.predicted), self.measured).in_full
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "steps": self.steps, "measured_seconds": self.measured, "predicted_seconds": _finite(self.predicted),
+            "ratio": _finite(self.ratio), "words": self.words,
+        }  # fmt: skip
+
+
+def verify(answer: Answered, seconds: float = SECONDS, control: Control | None = None) -> Verification:
+    """Train what was answered for about so long, and compare. Whatever keeps it from being trained becomes words.
+
+    `control` stops it sooner.
+    """
+    prediction = answer.prediction
+    if answer.config is None or prediction is None:
+        return Verification(0, None, None, "nothing to verify")
+    predicted = _step(prediction)
+    if prediction.foreign:
+        return Verification(0, None, predicted, "priced by another machine's card: it cannot be verified on this one")
+    if not prediction.step.likely <= seconds:
+        one = units.duration(prediction.step.likely) or "longer than can be said"
+        return Verification(0, None, predicted, f"a step takes {one}: too long to verify in {units.duration(seconds)}")
+    try:
+        summary = _trained(prediction, seconds, control or Control())
+    except MemoryError:
+        return Verification(0, None, predicted, "not verified: the memory does not suffice")
+    except TuisimError as error:
+        return Verification(0, None, predicted, f"not verified: {printable(str(error), 500)}")
+    if not summary.steps:
+        why = summary.message if summary.exit_code is ExitCode.RUN_FAILED else "no step was made"
+        return Verification(0, None, predicted, f"not verified: {printable(why, 500)}")
+    measured = summary.seconds / summary.steps
+    found = Verification(summary.steps, measured, predicted, "")
+    return replace(found, words=_words(found))
+
+
+def _step(prediction: Prediction) -> float:
+    """Likely seconds of a step with its share of what an epoch takes beside the steps, since that is what is measured."""
+    ledger = prediction.ledger
+    if prediction.epoch is None or ledger.examples is None:
+        return prediction.step.likely
+    each = prediction.epoch.likely / -(-ledger.examples // ledger.batch)
+    return each if math.isfinite(each) else prediction.step.likely
+
+
+def _trained(prediction: Prediction, seconds: float, control: Control) -> Summary:
+    """A copy with fewer rows, of whole batches, and no end; stopped from beside."""
+    config = prediction.config.of_known_length()
+    batch = prediction.ledger.batch
+    rows = max(1, MOST_DATA // row_bytes(config) // batch) * batch
+    if prediction.ledger.examples is not None:
+        rows = min(rows, prediction.ledger.examples)
+    trainer = Trainer(replace(config, examples=rows, epochs=None, validation=0.0))
+    timer = Timer(seconds, control.stop, ("long enough",))
+    timer.daemon = True
+    timer.start()
+    try:
+        return trainer.run(control=control, probing=False)
+    finally:
+        timer.cancel()
+
+
+def _words(found: Verification) -> str:
+    """`12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % more than predicted`."""
+    assert found.measured is not None
+    verdict = found.verdict and f": {found.verdict}"
+    return (
+        f"{units.count(found.steps)} steps of {units.duration(found.measured)} measured, "
+        f"{units.duration(found.predicted)} predicted{verdict}"
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

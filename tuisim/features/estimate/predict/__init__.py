@@ -1,0 +1,1 @@
+"""`tuisim predict`: the time and memory of a run before it starts."""

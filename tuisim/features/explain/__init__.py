@@ -1,0 +1,1 @@
+"""Explanations: the count, the answer, the proof and the counting conventions."""

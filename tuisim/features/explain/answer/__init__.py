@@ -1,0 +1,1 @@
+"""The seven claims of the answer, counted and measured."""

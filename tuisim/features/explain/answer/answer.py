@@ -1,0 +1,88 @@
+"""The answer to the question, point by point, for one network on this machine: what is counted, then what is measured.
+
+It puts claims, figures and marks together; how they are shown is the two faces' to say.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tuisim.config import RunConfig
+from tuisim.config.presets import PRESETS
+from tuisim.engine.step_time import Wanted, step_times
+from tuisim.features.explain.answer.claims import Claim, Measured, claims
+from tuisim.features.explain.answer.elementwise import element_times
+from tuisim.measure import processor
+from tuisim.provenance import Mark
+from tuisim.units import layers_text
+
+__all__ = ["QUESTION", "Answer", "Claim", "Measured", "answer", "claims", "measure"]
+
+QUESTION = PRESETS[0].config
+"""The network the question was about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All claims for one configuration, and what they were measured on."""
+
+    config: RunConfig
+    claims: tuple[Claim, ...]
+    measured: Measured
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document `tuisim answer --json` prints; `figures` are nested by the parts of their dotted names."""
+        marks = {"config": Mark.GIVEN}
+        for claim in self.claims:
+            marks |= {f"claims[].figures.{name}": figure.mark for name, figure in claim.figures.items()}
+        return {
+            "config": self.config.to_dict(),
+            "claims": [_plain(claim) for claim in self.claims],
+            "unavailable": [
+                {"backend": step.backend, "reason": step.reason} for step in self.measured.steps if step.seconds is None
+            ],
+            "environment": {
+                "backends": {step.backend: step.device for step in self.measured.steps if step.seconds is not None},
+                "processor": processor.name(),
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+            },
+            "marks": marks,
+        }
+
+
+def answer(config: RunConfig = QUESTION, tell: Callable[[str], None] = lambda line: None) -> Answer:
+    """Count and measure all seven claims for `config`; `tell` hears what is at work. A few seconds."""
+    config, measured = config.resolved(), Measured()
+    tell(f"counting {layers_text(config.layers)} batch {config.batch_size:,}, then timing its step on each backend")
+    for measured in measure(config):
+        if not measured.functions:
+            tell("timing each activation against a multiplication")
+    return Answer(config, claims(config, measured), measured)
+
+
+def measure(config: RunConfig, known: Measured = Measured(), wanted: Wanted = lambda: True) -> Iterator[Measured]:  # noqa: B008
+    """What is known after each measurement that `known` lacks; none any more once nobody wants it."""
+    config = config.resolved()
+    assert config.threads is not None
+    if not known.steps and wanted():
+        known = replace(known, steps=step_times(config, wanted))
+        yield known
+    if not known.functions and wanted():
+        yield replace(known, functions=element_times(config.threads, wanted))
+
+
+def _plain(claim: Claim) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name, figure in claim.figures.items():
+        *path, last = name.split(".")
+        place = figures
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = figure.value
+    return {"id": claim.id, "claim": claim.claim, "figures": figures, "verdict": claim.verdict, "holds": claim.holds}

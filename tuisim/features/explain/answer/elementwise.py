@@ -1,0 +1,110 @@
+"""What one application of an activation costs against one multiplication: per element, in cache and from memory.
+
+The kernels are those of the NumPy backend's step, tile by tile as it runs them, float32 into arrays made before. It knows no
+network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from tuisim.backends import get_backend
+from tuisim.backends.numpy.activations import ACTIVATIONS
+from tuisim.backends.numpy.site import Call, Scalars, Site, tiles
+from tuisim.config import RunConfig
+from tuisim.engine.step_time import Wanted, spread
+from tuisim.program import build
+
+CACHED = 16_384
+"""Elements that stay in a core's own cache: 64 KiB an array, enough that the call itself weighs little."""
+LARGE = 4_194_304
+"""Elements that do not: 16 MiB an array."""
+WIDTH = 512
+"""Units of the arrays' rows."""
+ROUNDS = {CACHED: 15, LARGE: 5}
+ROUND_SECONDS = 0.001
+"""A function works about so long in each round, or one pass where that takes longer."""
+MULTIPLY = "multiply"
+
+
+@dataclass(frozen=True, slots=True)
+class ElementTime:
+    """One function over arrays of one size."""
+
+    function: str
+    """An activation's name, or `multiply`."""
+    elements: int
+    seconds: float
+    """Per element, the median of the rounds."""
+    spread: float
+    ratio: float
+    """Over that of the multiplication right before it, the median; 1 for the multiplication itself."""
+
+
+def element_times(threads: int, wanted: Wanted = lambda: True) -> tuple[ElementTime, ...]:
+    """Every activation and the multiplication, at both sizes; nothing once nobody wants it any longer."""
+    found: list[ElementTime] = []
+    with get_backend("numpy").threads(threads), np.errstate(all="ignore"):
+        for elements in (CACHED, LARGE):
+            rounds = _rounds(_subjects(elements), elements, wanted)
+            if rounds is None:
+                return ()
+            products = [product for pairs in rounds.values() for product, _ in pairs]
+            found.append(ElementTime(MULTIPLY, elements, median(products), spread(products), 1.0))
+            for name, pairs in rounds.items():
+                own = [seconds for _, seconds in pairs]
+                ratio = median(seconds / product for product, seconds in pairs)
+                found.append(ElementTime(name, elements, median(own), spread(own), ratio))
+    return tuple(found)
+
+
+def _subjects(elements: int) -> dict[str, list[Call]]:
+    """Ready-made calls of each function over the same arrays."""
+    rng = np.random.default_rng(0)
+    shape = elements // WIDTH, WIDTH
+    z, w = (rng.standard_normal(shape, np.float32) for _ in range(2))
+    a = np.zeros_like(z)
+    cut = list(tiles(*shape))
+    program = build(RunConfig(layers=(WIDTH, WIDTH)), 1)
+    site = Site(program, {}, Scalars(program))
+    subjects: dict[str, list[Call]] = {MULTIPLY: [partial(np.multiply, z[rows], w[rows], a[rows]) for rows in cut]}
+    for name, function in ACTIVATIONS.items():
+        subjects[name] = [call for rows in cut for call in function.forward(site, z[rows], a[rows])]
+    return subjects
+
+
+def _rounds(subjects: dict[str, list[Call]], elements: int, wanted: Wanted) -> dict[str, list[tuple[float, float]]] | None:
+    """Seconds per element of a multiplication and, right after it, of each function, round by round."""
+    passes = {name: _passes(calls) for name, calls in subjects.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in subjects if name != MULTIPLY}
+    for _ in range(ROUNDS[elements]):
+        for name, found in times.items():
+            if not wanted():
+                return None
+            product, own = (_timed(subjects[one], passes[one]) / elements for one in (MULTIPLY, name))
+            found.append((product, own))
+    return times
+
+
+def _timed(calls: list[Call], passes: int) -> float:
+    """Seconds of one pass."""
+    start = perf_counter()
+    _again(calls, passes)
+    return (perf_counter() - start) / passes
+
+
+def _passes(calls: list[Call]) -> int:
+    _again(calls, 1)
+    return max(1, round(ROUND_SECONDS / _timed(calls, 1)))
+
+
+def _again(calls: list[Callable[[], object]], times: int) -> None:
+    for _ in range(times):
+        for call in calls:
+            call()

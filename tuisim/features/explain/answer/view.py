@@ -1,0 +1,112 @@
+"""The answer's claims as lines: each with its table, its kind of numbers and its verdict, in one column or two.
+
+It draws claims and knows none: words and figures come finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuisim import units
+from tuisim.features.explain.answer.answer import Claim
+from tuisim.features.explain.answer.figures import Figure, Row
+from tuisim.terminal.lines import BLANK, Line, Span, Tone, clip, width_of, wrap
+from tuisim.terminal.table import Column, fits, table
+
+TWO_COLUMNS = 164
+"""Cells from which on claims stand side by side."""
+GUTTER = 4
+INDENT = 4
+MOST_ROWS = 9
+"""Rows of a table; of more, those in the middle are left out, and how many is said."""
+VERDICTS = {True: ("✓ holds", Tone.GOOD), False: ("✗ does not hold", Tone.WARNING), None: ("~ in part", Tone.TEXT)}
+
+
+def page(claims: Sequence[Claim], width: int) -> list[Line]:
+    """All claims for a page of `width` cells."""
+    if width < TWO_COLUMNS:
+        return [line for claim in claims for line in (*_claim(claim, width), BLANK)]
+    half = (width - GUTTER) // 2
+    blocks = [[*_claim(claim, half), BLANK] for claim in claims]
+    cut = min(range(1, len(blocks)), key=lambda i: max(sum(map(len, blocks[:i])), sum(map(len, blocks[i:]))))
+    left, right = ([line for block in part for line in block] for part in (blocks[:cut], blocks[cut:]))
+    rows = max(len(left), len(right))
+    left, right = (part + [BLANK] * (rows - len(part)) for part in (left, right))
+    return [(*a, (" " * (half + GUTTER - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+
+
+def _claim(claim: Claim, width: int) -> list[Line]:
+    margin: Span = (" " * INDENT, Tone.TEXT)
+    tag = _tag(claim)
+    room = width - INDENT - width_of(tag) - 2
+    # Where the tag would leave too little, it goes to a line of its own.
+    beside = room >= 34
+    said = wrap(claim.claim, room if beside else width - INDENT, Tone.STRONG)
+    lines: list[Line] = [((f"{claim.id:<{INDENT}}", Tone.ACCENT), *said[0])]
+    if beside:
+        lines[0] = (*lines[0], (" " * (width - width_of(lines[0]) - width_of(tag)), Tone.TEXT), *tag)
+    lines += [(margin, *line) for line in said[1:]]
+    lines += [(margin, *line) for line in ([] if beside else [tag])]
+    lines += [(margin, *line) for line in _figures(claim, width - INDENT)]
+    if claim.verdict:
+        first, *more = wrap(claim.verdict, width - INDENT - 2, Tone.TEXT)
+        lines += [(margin, ("→ ", Tone.ACCENT), *first), *((margin, ("  ", Tone.TEXT), *line) for line in more)]
+    return lines
+
+
+def _tag(claim: Claim) -> Line:
+    if not claim.verdict:
+        return (("not measured yet", Tone.DIM),)
+    kind: Line = ((f"{claim.table.mark}  ", Tone.DIM),) if claim.table.mark else ()
+    return (*kind, VERDICTS[claim.holds])
+
+
+def _figures(claim: Claim, width: int) -> list[Line]:
+    """The most of the table that fits: formulas and remarks go first, then lesser columns, exact numbers, the last columns."""
+    if not claim.table.rows:
+        return []
+    for formulas, notes, aside, exact in (
+        (True, True, True, True), (False, True, True, True), (False, False, True, True), (False, True, False, True),
+        (False, False, False, True), (False, False, False, False),
+    ):  # fmt: skip
+        columns, rows = _cells(claim, formulas, notes, aside, exact)
+        if fits(columns, rows, width):
+            break
+    while len(columns) > 2 and not fits(columns, rows, width):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return table(columns, rows, width)
+
+
+def _cells(claim: Claim, formulas: bool, notes: bool, aside: bool, exact: bool) -> tuple[list[Column], list[list[Span]]]:
+    shown = [i for i, column in enumerate(claim.table.columns) if aside or not column.aside]
+    columns = [Column(claim.table.of, right=False), *(Column(claim.table.columns[i].title) for i in shown)]
+    rows = [_row(row, shown, formulas, exact) for row in claim.table.rows]
+    remarks = [row.note for row in claim.table.rows]
+    if not claim.table.mark:
+        marks = claim.table.marks()
+        rows.insert(0, [("", Tone.DIM), *((marks[i], Tone.DIM) for i in shown)])
+        remarks.insert(0, "")
+    if notes and any(remarks):
+        columns.append(Column("", right=False))
+        rows = [[*row, (note, Tone.DIM)] for row, note in zip(rows, remarks, strict=True)]
+    if len(rows) > MOST_ROWS + 2:
+        left_out = len(rows) - MOST_ROWS
+        gap: list[Span] = [(f"… {left_out:,} more", Tone.DIM), *([("", Tone.DIM)] * (len(columns) - 1))]
+        rows = [*rows[: MOST_ROWS // 2], gap, *rows[-(MOST_ROWS - MOST_ROWS // 2) :]]
+    return columns, rows
+
+
+def _row(row: Row, shown: Sequence[int], formulas: bool, exact: bool) -> list[Span]:
+    tone = Tone.STRONG if row.stressed else Tone.TEXT
+    return [(clip(row.label, 40), tone), *(_cell(row.figures[i], formulas, exact, tone) for i in shown)]
+
+
+def _cell(figure: Figure | None, formulas: bool, exact: bool, tone: Tone) -> Span:
+    if figure is None:
+        return "", tone
+    if figure.value == 0 and not figure.unit:
+        return "·", Tone.DIM
+    if not exact and not figure.unit:
+        return units.si(figure.value), tone
+    shown_formula = formulas and figure.how and len(figure.how) < 14
+    return (f"{figure.how} = {figure.text}" if shown_formula else figure.text), tone

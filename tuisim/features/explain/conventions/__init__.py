@@ -1,0 +1,1 @@
+"""The count of a network by the conventions of other tools."""

@@ -1,0 +1,1 @@
+"""`tuisim count`: the ledger of a network."""

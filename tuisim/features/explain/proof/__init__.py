@@ -1,0 +1,1 @@
+"""Proof of the count, the gradient and the backend."""

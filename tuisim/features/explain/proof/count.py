@@ -1,0 +1,175 @@
+"""The count, proved: real examples go through the scalar backend, and what it tallies stands beside the ledger.
+
+It does not know the formulas: the ledger is the one users see, the tally is what plain Python has really done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite
+from typing import Any
+
+from tuisim.accounting import KINDS, Operations, count
+from tuisim.accounting.ledger import COUNTED_PHASES
+from tuisim.backends.scalar import ScalarStep
+from tuisim.engine.start import Array, Start, one_step
+from tuisim.errors import RunError
+from tuisim.program import Phase
+from tuisim.units import count as in_full
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number twice: counted from the program, and tallied while it ran."""
+
+    phase: Phase
+    kind: str
+    """One of the ledger's kinds: multiply, add, …"""
+    ledger: int
+    tally: int
+    operation: str = ""
+    """The operation, by layer and in words; blank for a whole phase."""
+
+    @property
+    def passed(self) -> bool:
+        return self.ledger == self.tally
+
+    @property
+    def words(self) -> str:
+        place = ", ".join(part for part in (self.phase.value, self.operation, self.kind) if part)
+        return f"{place}: {in_full(self.ledger)} in the ledger, {in_full(self.tally)} tallied"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCount:
+    """One operation of the step."""
+
+    layer: int | None
+    phase: Phase
+    what: str
+    ledger: Operations
+    tally: Operations
+
+    @property
+    def passed(self) -> bool:
+        return self.ledger == self.tally
+
+    def cells(self) -> list[Cell]:
+        name = self.what if self.layer is None else f"layer {self.layer}, {self.what}"
+        return _cells(self.phase, self.ledger, self.tally, name)
+
+    def to_dict(self) -> dict[str, Any]:
+        head = {"layer": self.layer, "phase": self.phase.value, "operation": self.what, "passed": self.passed}
+        return head | {"ledger": self.ledger.as_dict(), "tally": self.tally.as_dict()}
+
+
+@dataclass(frozen=True)
+class BatchCount:
+    """One step of `batch` examples, counted and tallied."""
+
+    batch: int
+    operations: tuple[OperationCount, ...]
+    ledger: dict[Phase, Operations]
+    """By phase, as the ledger adds it up."""
+
+    @cached_property
+    def tally(self) -> dict[Phase, Operations]:
+        """By phase."""
+        return {
+            phase: sum((row.tally for row in self.operations if row.phase is phase), Operations()) for phase in COUNTED_PHASES
+        }
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Phase × kind."""
+        return tuple(cell for phase in COUNTED_PHASES for cell in _cells(phase, self.ledger[phase], self.tally[phase], ""))
+
+    @property
+    def wrong(self) -> list[Cell]:
+        """Cells that differ: those of single operations where there are any, for they name the place."""
+        fine = [cell for row in self.operations for cell in row.cells() if not cell.passed]
+        return fine or [cell for cell in self.cells if not cell.passed]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "batch": self.batch,
+            "cells": [
+                {"phase": c.phase.value, "kind": c.kind, "ledger": c.ledger, "tally": c.tally, "passed": c.passed}
+                for c in self.cells
+            ],
+            "operations": [row.to_dict() for row in self.operations],
+        }
+
+
+@dataclass(frozen=True)
+class CountCheck:
+    """Ledger against tally, cell by cell, for the full batch and the short last one."""
+
+    batches: tuple[BatchCount, ...]
+    name = "count"
+
+    @cached_property
+    def wrong(self) -> tuple[tuple[int, Cell], ...]:
+        """(batch, cell) of all that differ."""
+        return tuple((one.batch, cell) for one in self.batches for cell in one.wrong)
+
+    @property
+    def passed(self) -> bool:
+        return not self.wrong
+
+    @property
+    def worst(self) -> int:
+        """The largest difference of a cell."""
+        return max((abs(cell.ledger - cell.tally) for _, cell in self.wrong), default=0)
+
+    @property
+    def where(self) -> str | None:
+        """The cell that differs most."""
+        if not self.wrong:
+            return None
+        batch, cell = max(self.wrong, key=lambda item: abs(item[1].ledger - item[1].tally))
+        return f"batch {in_full(batch)}, {cell.words}"
+
+    @property
+    def compared(self) -> int:
+        """Cells compared, of phases and of single operations."""
+        return sum(len(one.cells) + len(KINDS) * len(one.operations) for one in self.batches)
+
+    def to_dict(self) -> dict[str, Any]:
+        head = {"name": self.name, "passed": self.passed, "worst": self.worst, "where": self.where}
+        return head | {"compared": self.compared, "batches": [one.to_dict() for one in self.batches]}
+
+
+def check(start: Start, tell: Callable[[int, int], None]) -> CountCheck:
+    """One full step on the run's first batch and one short step, where an epoch ends with one.
+
+    `tell(done, of)` is called between them. Raises RunError where the first loss is not finite: there is no way back to count.
+    """
+    wanted = [start.batches(1)[0], *([start.dataset.sample(start.rest)] if start.rest else [])]
+    found: list[BatchCount] = []
+    for X, Y in wanted:
+        tell(len(found), len(wanted))
+        found.append(_tallied(start, X, Y))
+    tell(len(found), len(wanted))
+    return CountCheck(tuple(found))
+
+
+def _tallied(start: Start, X: Array, Y: Array) -> BatchCount:
+    network = start.network("scalar")
+    if not isfinite(one_step(network, X, Y)):
+        raise RunError("the loss is not finite before the first update: scale the data down, or use another initializer")
+    step = network.step(len(X))
+    assert isinstance(step, ScalarStep)
+    ledger = count(replace(start.config, batch_size=len(X)))
+    operations = tuple(
+        OperationCount(row.layer, row.phase, row.what, row.operations, Operations(**tally.as_dict()))
+        for row, tally in zip(ledger.rows, step.tallies, strict=True)
+    )
+    return BatchCount(len(X), operations, ledger.per_step)
+
+
+def _cells(phase: Phase, ledger: Operations, tally: Operations, operation: str) -> list[Cell]:
+    counted, tallied = ledger.as_dict(), tally.as_dict()
+    return [Cell(phase, kind, counted[kind], tallied[kind], operation) for kind in KINDS]

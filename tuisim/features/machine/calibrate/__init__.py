@@ -1,0 +1,1 @@
+"""`tuisim calibrate`: measure this machine and keep its profile."""

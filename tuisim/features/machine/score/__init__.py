@@ -1,0 +1,1 @@
+"""`tuisim score`: predictions compared with real runs."""

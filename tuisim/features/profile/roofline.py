@@ -1,0 +1,188 @@
+"""The roofline of a profile: this machine's measured roofs, and each operation of the step as a dot beneath them.
+
+After Williams, Waterman & Patterson (2009), "Roofline: an insightful visual performance model", with a memory roof per cache
+level as in Ilic, Pratas & Sousa (2014), "Cache-aware roofline model". It draws nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from tuisim import units
+from tuisim.features.profile.bottleneck import SCALARS, Limit, help_words, limit
+from tuisim.features.profile.step_profile import OpTime, Profile
+from tuisim.measure.ceiling import Ceiling, above_words
+from tuisim.provenance import Mark
+
+
+class Bound(StrEnum):
+    """Which roof is above an operation."""
+
+    MEMORY = "memory"
+    COMPUTE = "compute"
+
+
+@dataclass(frozen=True, slots=True)
+class Roofs:
+    """What the machine can do: FLOP/s of its products, and bytes/s of its copies times FLOPs per byte."""
+
+    flops_per_second: float
+    bytes_per_second: float
+
+    @property
+    def ridge(self) -> float:
+        """FLOPs per byte from which on computing is the lower roof."""
+        return self.flops_per_second / self.bytes_per_second
+
+    def at(self, intensity: float) -> float:
+        """FLOP/s of the lower roof at so many FLOPs per byte."""
+        return min(self.flops_per_second, intensity * self.bytes_per_second)
+
+    def bound(self, intensity: float) -> Bound:
+        return Bound.COMPUTE if intensity >= self.ridge else Bound.MEMORY
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One operation against the roofs. What computes no FLOPs, or a few in all, has no place beneath them."""
+
+    time: OpTime
+    share: float
+    """Of the step."""
+    bound: Bound | None
+    """None where it is about a few numbers only."""
+    of_roof: float | None
+    """Share of that roof."""
+    ceiling: Ceiling | None
+    """The roof itself: FLOP/s, or bytes/s of the level that holds the operation's buffers."""
+    memory: Ceiling
+    """The memory roof of that level, whichever of the two is the lower one."""
+    above: str | None
+    """Explanation of a rate above its roof beyond the measured spread; None if it is not, or if the caches are not known."""
+    limit: Limit
+    help: str
+
+    @property
+    def roof(self) -> str:
+        """The roof's name: `L2`, `DRAM`, `compute`; `memory` if the caches are not known. Blank without a roof."""
+        if self.bound is Bound.MEMORY and self.ceiling is not None and self.ceiling.level:
+            return self.ceiling.level
+        return self.bound.value if self.bound else ""
+
+    @property
+    def judged(self) -> bool:
+        """True if the roof is measured for the level that holds the buffers, so that a rate above it means something."""
+        return self.of_roof is not None and self.ceiling is not None and self.roof != Bound.MEMORY
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """(FLOPs per byte, FLOP/s) where it has both."""
+        intensity, rate = self.time.intensity, self.time.flops_per_second
+        if self.time.op.kind in SCALARS:
+            return None
+        return (intensity, rate) if intensity and rate else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "layer": self.time.row.layer,
+            "phase": self.time.row.phase.value,
+            "operation": self.time.row.kind.value,
+            "intensity": self.time.intensity,
+            "flops_per_second": self.time.flops_per_second,
+            "bytes_per_second": self.time.bytes_per_second,
+            "bound": self.bound.value if self.bound else None,
+            "level": self.memory.level or None if self.bound else None,
+            "roof": self.ceiling.per_second if self.ceiling else None,
+            "roof_spread": self.ceiling.spread if self.ceiling else None,
+            "of_roof": self.of_roof,
+            "above_roof": self.above is not None if self.judged else None,
+            "above_roof_reason": self.above,
+            "limit": self.limit.value,
+            "help": self.help,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """All of them, in the step's order."""
+
+    roofs: Roofs
+    of: str
+    """Whose roofs: the library, kernel, threads and dtype."""
+    dots: tuple[Dot, ...]
+    levels: tuple[Ceiling, ...] = ()
+    """Memory ceilings by level; empty if the caches are not known."""
+
+    def levels_for(self, dot: Dot) -> tuple[Ceiling, ...]:
+        """Return the memory ceilings measured with the threads that an operation uses."""
+        return tuple(level for level in self.levels if level.threads == dot.memory.threads)
+
+    @property
+    def above(self) -> tuple[Dot, ...]:
+        """The operations above their roofs."""
+        return tuple(dot for dot in self.dots if dot.above is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; `marks` says what kind of number each is."""
+        return {
+            "roofs": {
+                "flops_per_second": self.roofs.flops_per_second,
+                "bytes_per_second": self.roofs.bytes_per_second,
+                "ridge": self.roofs.ridge,
+                "of": self.of,
+                "levels": [level.to_dict() | {"ridge": self.roofs.flops_per_second / level.per_second} for level in self.levels],
+            },
+            "dots": [dot.to_dict() for dot in self.dots],
+            "marks": {
+                "roofs": Mark.MEASURED, "dots[].layer": Mark.COUNTED, "dots[].intensity": Mark.COUNTED,
+                "dots[].flops_per_second": Mark.MEASURED, "dots[].bytes_per_second": Mark.MEASURED,
+                "dots[].of_roof": Mark.MEASURED,
+                "dots[].roof": Mark.MEASURED, "dots[].roof_spread": Mark.MEASURED,
+                "roofs.levels[].holds_bytes": Mark.MEASURED, "roofs.levels[].threads": Mark.GIVEN,
+            },
+        }  # fmt: skip
+
+
+def roofline(profile: Profile) -> Roofline:
+    """The roofs of the profile's peaks, and a dot for each operation."""
+    roofs = Roofs(profile.peaks.flops_per_second, profile.peaks.bytes_per_second)
+    dots = tuple(_dot(one, profile) for one in profile.operations)
+    return Roofline(roofs, profile.denominator, dots, profile.roofs)
+
+
+def _dot(one: OpTime, profile: Profile) -> Dot:
+    memory = profile.memory_roof(one)
+    bound: Bound | None = None
+    ceiling: Ceiling | None = None
+    of_roof: float | None = None
+    if one.op.kind not in SCALARS and one.bytes:
+        bound = Roofs(profile.peaks.flops_per_second, memory.per_second).bound(one.intensity or 0.0)
+        ceiling = memory if bound is Bound.MEMORY else profile.peaks.products
+        rate = one.bytes_per_second if bound is Bound.MEMORY else one.flops_per_second
+        of_roof = None if rate is None else ceiling.share(rate)
+    limits = profile.step_peaks, profile.config.backend
+    dot = Dot(one, profile.share(one), bound, of_roof, ceiling, memory, None, limit(one, *limits), help_words(one, *limits))
+    return replace(dot, above=_above(dot, profile)) if dot.judged else dot
+
+
+def _above(dot: Dot, profile: Profile) -> str | None:
+    """Explain a rate above its roof; None if it is below, or within the roof's measured spread."""
+    one, ceiling = dot.time, dot.ceiling
+    assert ceiling is not None
+    assert dot.of_roof is not None
+    rate = dot.of_roof * ceiling.per_second
+    if not ceiling.exceeded_by(rate):
+        return None
+    name = f"the {dot.roof} roof"
+    if not ceiling.exceeded_by(rate * one.seconds / (one.seconds + one.spread)):
+        own, roofs = units.duration(one.spread), units.percent(ceiling.spread, 0)
+        return f"above {name}, within the spreads of its own time (± {own}) and of the roof (± {roofs}) together"
+    inner = profile.inner_roof(one) if dot.bound is Bound.MEMORY else None
+    if inner is not None and inner.holds is not None:
+        share = inner.holds / one.working_set
+        if not ceiling.exceeded_by(rate * (1 - share) + ceiling.per_second * rate * share / inner.per_second):
+            held = f"{units.size(inner.holds)} of its {units.size(one.working_set)}"
+            return f"above {name}: up to {held} can still be in {inner.level} from the operation before"
+    return above_words(ceiling, name) + (" or leaves out operands that are counted" if dot.bound is Bound.MEMORY else "")

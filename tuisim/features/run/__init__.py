@@ -1,0 +1,1 @@
+"""The run page and `tuisim run`."""

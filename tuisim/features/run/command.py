@@ -1,0 +1,172 @@
+"""`tuisim run`: train without the app; a progress line on stderr, a summary on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from types import TracebackType
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from tuisim import units
+from tuisim.backends.numpy.blas import blas
+from tuisim.cli.console import line as write
+from tuisim.cli.console import note
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.engine import Event, Snapshot, Summary, Trainer
+from tuisim.errors import ExitCode, printable
+from tuisim.features.run.prediction import foretell, keep, score_words, with_prediction
+from tuisim.features.run.training import Training
+from tuisim.predict.prediction import Prediction
+from tuisim.units import layers_text
+
+
+def run(
+    layers: Layers = None,
+    *,
+    options: RunOptions = NOTHING_GIVEN,
+    config: ConfigFile = None,
+    json_: Json = False,
+) -> int:
+    """Train a network and say what it took."""
+    trainer = Trainer(resolve(layers, options, config))
+    foretold = foretell(trainer.config, trainer.kept_rows)
+    line = _ProgressLine()
+    with Training(trainer, line.show, line.say) as training:
+        with line:
+            summary = training.run()
+        if training.cut_short:
+            _end_now(summary, foretold, json_, training.code)
+        assert summary is not None
+        not_kept = keep(summary, foretold)
+        _tell(summary, foretold, json_)
+        if not_kept:
+            note(not_kept)
+        if summary.exit_code is ExitCode.RUN_FAILED:
+            note(f"{summary.ended.value}: {summary.message}")
+        sys.stdout.flush()
+    return int(summary.exit_code) if training.code is None else training.code
+
+
+def _tell(summary: Summary, foretold: Prediction | None, json_: bool) -> None:
+    if json_:
+        print(json.dumps(with_prediction(summary.to_dict(), summary, foretold)))
+    else:
+        _print(summary, foretold)
+
+
+def _end_now(summary: Summary | None, foretold: Prediction | None, json_: bool, code: int | None) -> NoReturn:
+    """Print what there is and end the process with the thread in it: it may be in compiled code, which nothing interrupts."""
+    if summary is not None:
+        _tell(summary, foretold, json_)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or ExitCode.INTERRUPTED)
+
+
+class _VisibleCursor(Console):
+    """A console that leaves the cursor where it is seen: whatever ends or stops the program, nobody has to bring it back."""
+
+    def show_cursor(self, show: bool = True) -> bool:
+        return False
+
+
+class _ProgressLine:
+    """rich's progress line, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = _VisibleCursor(stderr=True)
+        self._said = ""
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> _ProgressLine:
+        if self._console.is_terminal:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.fields[figures]}"),
+                console=self._console,
+                transient=True,
+                auto_refresh=False,
+            )
+            self._task = self._progress.add_task("starting", total=None, figures="")
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def say(self, words: str) -> None:
+        """Say this at once, and from now on in the place of the epoch."""
+        self._said = words
+        if self._progress is not None:
+            self._progress.update(self._task, description=words)
+            self._progress.refresh()
+
+    def show(self, item: Event | Snapshot) -> None:
+        if self._progress is None or not isinstance(item, Snapshot):
+            return
+        left = f" · {units.duration(item.seconds_left)} left" if item.seconds_left is not None else ""
+        rate = item.rates.examples_per_second if item.rates is not None else None
+        speed = f" · {units.si(rate)} examples/s" if rate is not None else ""
+        self._progress.update(
+            self._task,
+            description=self._said or f"epoch {item.epoch:,}",
+            completed=item.step,
+            total=item.total_steps,
+            figures=f"loss {units.figure(item.loss)}{speed}{left}",
+        )
+        self._progress.refresh()
+
+
+def _print(summary: Summary, foretold: Prediction | None) -> None:
+    """The summary in words, one figure a line, each marked with what kind of number it is."""
+    rate, flops = summary.examples_per_second, summary.flops_per_second
+    lines = [
+        ("network", layers_text(summary.config.layers), "given"),
+        ("parameters", f"{summary.parameters:,}", "counted"),
+        ("data", f"{printable(summary.data)}, {units.count(summary.config.examples)} examples an epoch", "counted"),
+        ("backend", f"{summary.backend} ({summary.device})", ""),
+        ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
+        ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
+        ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} in all", "measured"),
+        *(("predicted", words, "projected") for words in score_words(summary, foretold)),
+        ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
+        ("where", _split(summary), "measured"),
+        ("loss", units.figure(summary.loss), "measured"),
+        ("held out", _held_out(summary), "measured"),
+        ("subnormals", _subnormals(summary), "counted"),
+        ("ended", f"{summary.ended.value} {summary.message}".rstrip(), ""),
+    ]
+    for name, text, kind in lines:
+        if text:
+            write(f"{name:<11} {text:<62} {kind}".rstrip())
+    if summary.backend == "numpy" and (pinned := blas().pinned_by):
+        write(f"{'note':<11} {pinned} pins the BLAS kernel; it may be slower than this processor allows")
+    for words in summary.notes:
+        write(f"{'note':<11} {words}")
+
+
+def _split(summary: Summary) -> str:
+    total = sum(seconds for _, seconds in summary.phase_seconds)
+    return ", ".join(f"{phase} {units.percent(seconds / total, 0)}" for phase, seconds in summary.phase_seconds) if total else ""
+
+
+def _subnormals(summary: Summary) -> str:
+    if summary.flushed:
+        return f"{summary.flushed:,} optimizer values flushed to 0"
+    return f"{summary.subnormal:,} optimizer values are subnormal at the end" if summary.subnormal else ""
+
+
+def _held_out(summary: Summary) -> str:
+    if summary.validation_loss is None:
+        return ""
+    accuracy = summary.validation_accuracy
+    return f"loss {units.figure(summary.validation_loss)}" + (
+        f", accuracy {units.percent(accuracy)}" if accuracy is not None else ""
+    )

@@ -1,0 +1,98 @@
+"""What was foretold of a run beside what it is: a step, the whole, and what is left.
+
+It puts both into words; it neither predicts nor measures.
+"""
+
+from __future__ import annotations
+
+from tuisim import units
+from tuisim.engine.events import Snapshot, State
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import Score, mean_step, score_run, score_steps, telling
+from tuisim.provenance import Mark, Marked
+from tuisim.terminal.lines import Frame, Line, Tone, width_of
+
+
+class Foretold:
+    """A prediction as it was written down before the run."""
+
+    def __init__(self, prediction: Prediction) -> None:
+        self._prediction = prediction
+        self._step = mean_step(prediction)
+        self._whole = True
+
+    def interrupt(self) -> None:
+        """The run was paused: its steps are as they were predicted for, the time from its start to its end is not."""
+        self._whole = False
+
+    def left(self, snapshot: Snapshot) -> float | None:
+        """Seconds to the end: as predicted, and once a rate is known at the pace measured, which is the prediction's own for
+        what is left, scaled by measured over predicted."""
+        whole = self.whole(snapshot)
+        if snapshot.state.ended or snapshot.pace is not None or whole is None:
+            return None
+        if snapshot.rates is not None and snapshot.seconds_left is not None:
+            return snapshot.seconds_left
+        if not self._whole:
+            return None
+        assert snapshot.total_steps is not None
+        return whole * (1 - snapshot.step / snapshot.total_steps) if snapshot.total_steps else 0.0
+
+    def whole(self, snapshot: Snapshot) -> float | None:
+        """Predicted seconds of all of it, by wall time where that could be predicted."""
+        if snapshot.total_steps is None:
+            return None
+        band = self._prediction.wall_seconds or self._prediction.seconds or self._step.times(snapshot.total_steps)
+        return band.likely
+
+    def step_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
+        """A step: predicted, and as it is."""
+        if snapshot.pace is not None:
+            return []
+        return [_line(self._step.likely, self._step_score(snapshot), " a step", _took(snapshot, "takes"), frame)]
+
+    def run_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
+        """The whole run: predicted, and what it comes to by the pace measured, or took."""
+        band = self._prediction.wall_seconds if self._whole else None
+        if snapshot.pace is not None or snapshot.total_steps is None or band is None:
+            return []
+        left = self.left(snapshot) if snapshot.rates is not None else None
+        known = snapshot.state is State.COMPLETED or left is not None
+        score = score_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
+        return [_line(band.likely, score, " in all", _took(snapshot, "comes to"), frame)]
+
+    def outcome(self, snapshot: Snapshot) -> str:
+        """How far off it was, in a sentence; empty where the run tells nothing of that."""
+        tells = telling(
+            snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.pace is not None,
+            paused=not self._whole,
+        )  # fmt: skip
+        if tells.wall and (score := score_run(self._prediction, snapshot.wall_seconds)):
+            return str(score)
+        if not tells.steps or (score := score_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
+            return ""
+        return str(score).replace(", took", " a step, took")
+
+    def _step_score(self, snapshot: Snapshot) -> Score | None:
+        if snapshot.state.ended:
+            return score_steps(self._prediction, snapshot.step, snapshot.seconds)
+        if snapshot.rates is not None:
+            return score_steps(self._prediction, 1, 1 / snapshot.rates.steps_per_second)
+        return None
+
+
+def _took(snapshot: Snapshot, meanwhile: str) -> str:
+    return "took" if snapshot.state.ended else meanwhile
+
+
+def _line(predicted: float, score: Score | None, of: str, took: str, frame: Frame) -> Line:
+    """`predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words where there is no room."""
+    likely = Marked(units.duration(predicted), Mark.PROJECTED)
+    wide: Line = (("predicted".rjust(13), Tone.DIM), (Marked(f" {likely:>8}", Mark.PROJECTED), Tone.TEXT), (of, Tone.DIM))
+    narrow: Line = (("predicted ", Tone.DIM), (likely, Tone.TEXT), (of, Tone.DIM))
+    if score is None:
+        return wide if frame.width >= width_of(wide) else narrow
+    verdict = (Marked(score.verdict, Mark.PROJECTED), Tone.STRONG)
+    actual: Line = ((f", {took} ", Tone.DIM), (units.duration(score.actual), Tone.TEXT), (": ", Tone.DIM), verdict)
+    short: Line = (*narrow, (": ", Tone.DIM), verdict)
+    return next((line for line in ((*wide, *actual), (*narrow, *actual), short) if width_of(line) <= frame.width), narrow)

@@ -1,0 +1,105 @@
+"""Panel 2: loss and accuracy over the steps, in training and in validation.
+
+It draws the run's history as it comes; what is not finite or not known is a gap or a blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tuisim import units
+from tuisim.engine.events import Curves, Snapshot
+from tuisim.provenance import Kinds, Mark
+from tuisim.terminal.chart import Series, plot, sample, x_axis
+from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
+from tuisim.terminal.plot import Floats, Scale, loss_scale
+
+LEAST_CHART = 3
+"""Rows below which a curve says less than its number."""
+_ACCURACY = Scale(0.0, 100.0)
+
+
+class CurvesView:
+    """Loss above, accuracy below where the run has one; a figure with no room for its curve keeps its number."""
+
+    kinds: Kinds = (("", Mark.MEASURED),)
+
+    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
+        if snapshot is None:
+            return wrap("waiting for the first step", frame.width, Tone.DIM)
+        curves = snapshot.curves
+        has_accuracy = _known(curves.validation_accuracies) or _known(curves.training_accuracies)
+        loss_words = _legend("loss", snapshot.loss, snapshot.validation_loss, _loss_words, frame)
+        accuracy_words: list[Line] = []
+        if has_accuracy or snapshot.validation_accuracy is not None:
+            accuracy_words = _legend("accuracy", snapshot.training_accuracy, snapshot.validation_accuracy, units.percent, frame)
+        room = frame.height - len(loss_words) - len(accuracy_words) - 1
+        rows = _share(room, has_accuracy)
+        if rows[0] < LEAST_CHART:
+            return [*loss_words, *accuracy_words]
+        x_scale = Scale(0.0, _last_step(curves) or 1.0)
+        charts = [_loss_chart(curves, frame, rows[0], x_scale)]
+        charts.append(_accuracy_chart(curves, frame, rows[1], x_scale) if rows[1] else [])
+        return [*loss_words, *charts[0], *accuracy_words, *charts[1], x_axis(frame.width, x_scale, "steps", frame.marker)]
+
+
+def _share(room: int, has_accuracy: bool) -> tuple[int, int]:
+    """Rows of the loss and of the accuracy chart."""
+    accuracy = room * 2 // 5
+    return (room - accuracy, accuracy) if has_accuracy and accuracy >= LEAST_CHART else (room, 0)
+
+
+def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> list[Line]:
+    y_scale = loss_scale(curves.losses, curves.validation_losses) or Scale(0.0, 1.0)
+    series = [
+        Series(curves.steps, curves.losses, Tone.TRAINING),
+        Series(curves.validation_steps, curves.validation_losses, Tone.VALIDATION, dashes=True),
+    ]
+    marks = [(float(step), f"rate {rate:g} given") for step, rate in curves.rates[1:]]
+    return plot(series, frame.width, height, frame.marker, x_scale, y_scale, marks)
+
+
+def _accuracy_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> list[Line]:
+    series = [
+        Series(curves.validation_steps, 100 * curves.training_accuracies, Tone.TRAINING),
+        Series(curves.validation_steps, 100 * curves.validation_accuracies, Tone.VALIDATION, dashes=True),
+    ]
+    return plot(series, frame.width, height, frame.marker, x_scale, _ACCURACY, unit=" %")
+
+
+def _legend(
+    name: str, training: float | None, validation: float | None, written: Callable[[float | None], str], frame: Frame
+) -> list[Line]:
+    """One line: what is drawn how, and its latest value; the words get shorter before anything is left out."""
+    for words, padding in ((("training", "validation"), 8), (("train", "valid"), 0), (("", ""), 0)):
+        pieces: list[Line] = [((name.ljust(padding), Tone.STRONG),)]
+        for index, (value, tone) in enumerate(((training, Tone.TRAINING), (validation, Tone.VALIDATION))):
+            look = sample(index, index == 1, frame.marker) + " "
+            number = written(value).rjust(7 if padding else 6)
+            word = words[index] + " " * bool(words[index])
+            pieces.append(((look, tone), (word, Tone.DIM), (number, Tone.BAD if _not_finite(value) else tone)))
+        lines = spread(pieces, frame.width, gap=2 if padding else 1)
+        if len(lines) == 1:
+            break
+    return lines[:1]
+
+
+def _loss_words(loss: float | None) -> str:
+    """Three figures, with no zeros in the exponent: `6.98e-4`."""
+    mantissa, e, exponent = units.figure(loss).partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
+
+
+def _not_finite(value: float | None) -> bool:
+    return value is not None and not np.isfinite(value)
+
+
+def _known(values: Floats) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+def _last_step(curves: Curves) -> float:
+    ends: Sequence[Floats] = [part for part in (curves.steps, curves.validation_steps) if part.size]
+    return max((float(part[-1]) for part in ends), default=0.0)

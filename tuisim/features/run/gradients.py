@@ -1,0 +1,196 @@
+"""Panel 3: how each layer's gradient looks, in figures, in a histogram and in words.
+
+The figures are the probe's; groups of layers are put together only where a row each does not fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tuisim import units
+from tuisim.engine.events import Snapshot
+from tuisim.measure.gradients import HISTOGRAM_BINS, HISTOGRAM_HIGH, HISTOGRAM_LOW, Health, LayerGradients
+from tuisim.provenance import Kinds, Mark
+from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, spread, wrap
+from tuisim.terminal.plot import columns_of
+from tuisim.terminal.table import Column, fits, natural_widths, table
+
+_SEVERITY = (Health.FINE, Health.VANISHING, Health.EXPLODING, Health.NON_FINITE)
+_TONES = {
+    Health.FINE: Tone.BACKWARD,  # a gradient is the backward phase's
+    Health.VANISHING: Tone.WARNING,
+    Health.EXPLODING: Tone.WARNING,
+    Health.NON_FINITE: Tone.BAD,
+}
+_COLUMNS = (
+    Column("layer", right=False),
+    Column("‖g‖", least=6),
+    Column("‖Δw‖/‖w‖", least=6),
+    Column("dead", least=5),
+    Column("health", right=False, least=10),
+)
+_HISTOGRAM_WIDTHS = (64, 32, 16)
+"""Two cells a bin, one, or half of one: an equal share of a bin for every cell."""
+_COUNTS = "how many by |g|"
+MOST_ROWS = 10
+"""Rows of one layer's histogram beyond which it only gets taller."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    name: str
+    norm: float
+    ratio: float | None
+    dead: float | None
+    health: Health
+    histogram: tuple[int, ...]
+
+
+class GradientsView:
+    """One row per layer with its histogram beside it; many layers are grouped, few get taller histograms."""
+
+    kinds: Kinds = (("", Mark.MEASURED),)
+
+    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
+        if snapshot is None or not snapshot.gradients:
+            return wrap("waiting for the first probed step", frame.width, Tone.DIM)
+        room = frame.height - 3
+        layers = snapshot.gradients
+        groups = _grouped(layers, len(layers) if frame.zoomed else max(1, room))
+        foot = _foot(snapshot, len(groups) < len(layers), frame.width)
+        cells = [_cells(group) for group in groups]
+        taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
+        width = next((w for w in _HISTOGRAM_WIDTHS if taken + 1 + w <= frame.width), 0)
+        if not width:
+            return _without_room(groups, cells, frame, foot)
+        tall = max(1, min(MOST_ROWS, room // len(groups)))
+        if width == _HISTOGRAM_WIDTHS[-1] and tall >= 3:
+            return [*_below(groups, cells, frame, tall), foot]
+        return [*_beside(groups, cells, frame, width, tall), foot]
+
+
+def _beside(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, width: int, tall: int) -> list[Line]:
+    """Each layer's histogram at the right of its figures, which stand beside its zero line."""
+    taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
+    side = table(_COLUMNS, cells, max(taken, frame.width - width - 2))
+    at = frame.width - width
+    lines: list[Line] = [(*side[0], (_gap(side[0], at) + _COUNTS[:width], Tone.DIM))]
+    for group, figures in zip(groups, side[1:], strict=True):
+        rows = columns_of(group.histogram, width, tall - (tall > 2), frame.marker)
+        lines += [BLANK] * (tall - len(rows))
+        for i, row in enumerate(rows):
+            left: Line = figures if i == len(rows) - 1 else BLANK
+            lines.append((*left, (_gap(left, at), Tone.TEXT), (row, _TONES[group.health])))
+    return [*lines, ((" " * at, Tone.TEXT), (_axis(width), Tone.DIM))]
+
+
+def _below(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, tall: int) -> list[Line]:
+    """Each layer's histogram under its figures, a cell a bin, where there is no such room beside them."""
+    width = HISTOGRAM_BINS
+    heading, *figures = table(_COLUMNS, cells, frame.width)
+    at = frame.width - width
+    lines: list[Line] = [heading]
+    for group, line in zip(groups, figures, strict=True):
+        rows = columns_of(group.histogram, width, tall - 1, frame.marker)
+        lines += [line, *(((" " * at, Tone.TEXT), (row, _TONES[group.health])) for row in rows)]
+    name = _COUNTS[: max(0, at - 1)]
+    return [*lines, ((name.ljust(at), Tone.DIM), (_axis(width), Tone.DIM))]
+
+
+def _without_room(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, foot: Line) -> list[Line]:
+    """The figures alone, and below them one histogram of all layers where rows are left."""
+    for kept in ((0, 1, 2, 3, 4), (0, 1, 2, 4), (0, 1, 4)):
+        columns, chosen = [_COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in cells]
+        if fits(columns, chosen, frame.width):
+            break
+    lines = table(columns, chosen, frame.width)
+    left = frame.height - len(lines)
+    width = 32 if frame.width >= 32 else 16
+    if left >= 3:
+        together = [sum(bins) for bins in zip(*(group.histogram for group in groups), strict=True)]
+        rows = columns_of(together, width, min(MOST_ROWS, left - 1), frame.marker)
+        lines += [((row, Tone.BACKWARD),) for row in rows]
+        lines.append(((_axis(width), Tone.DIM), (" |g|", Tone.DIM)))
+        left -= len(rows) + 1
+    return [*lines, foot] if left >= 1 else lines
+
+
+def _gap(line: Line, column: int) -> str:
+    return " " * (column - sum(len(span[0]) for span in line))
+
+
+def _axis(width: int) -> str:
+    """Decades under the histogram: its two ends and what lies between, each where it belongs."""
+    cells = [" "] * width
+    for decade in range(HISTOGRAM_LOW, HISTOGRAM_HIGH + 1, 4 if width >= 32 else 8):
+        label = f"1e{decade}" if decade else "1"
+        at = round((decade - HISTOGRAM_LOW) / (HISTOGRAM_HIGH - HISTOGRAM_LOW) * width)
+        start = min(max(0, at - len(label) // 2), width - len(label))
+        cells[start : start + len(label)] = label
+    return "".join(cells)
+
+
+def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
+    sampled = sum(layer.sampled for layer in snapshot.gradients)
+    total = sum(layer.total for layer in snapshot.gradients)
+    words = ["groups: joint norm, worst of the rest" if width >= 37 else "groups: joint ‖g‖, worst"] if grouped else []
+    words.append(f"step {units.count(snapshot.gradient_step)}")
+    if snapshot.config.clip_norm is not None:
+        norm = math.hypot(*(layer.norm for layer in snapshot.gradients))
+        longer = norm > snapshot.config.clip_norm
+        words.append(
+            f"‖g‖ {units.figure(norm)}, " + (f"clipped to {snapshot.config.clip_norm:g} given" if longer else "not clipped")
+        )
+    if snapshot.subnormal:
+        words.append(f"{units.si(snapshot.subnormal)} optimizer values subnormal")
+    elif snapshot.flushed:
+        words.append(f"{units.si(snapshot.flushed)} optimizer values flushed to 0")
+    if sampled < total:
+        words.append(f"histograms of {units.si(sampled)} of {units.si(total)} values")
+    return spread([((clip(word, width), Tone.DIM),) for word in words], width)[0]
+
+
+def _cells(group: _Group) -> list[Span]:
+    tone = _TONES[group.health]
+    bad = tone if group.health is not Health.FINE else Tone.TEXT
+    return [
+        (group.name, Tone.TEXT),
+        (_scientific(group.norm), bad),
+        (_scientific(group.ratio), bad),
+        (units.percent(group.dead, 0), Tone.TEXT),
+        (group.health.value, bad),
+    ]
+
+
+def _scientific(value: float | None) -> str:
+    """Two figures and a short exponent: `3.1e-2`."""
+    if value is None:
+        return ""
+    if not math.isfinite(value) or value == 0:
+        return units.figure(value)
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _grouped(layers: Sequence[LayerGradients], most: int) -> list[_Group]:
+    """At most `most` groups of neighbouring layers, as even as they come."""
+    count = min(most, len(layers))
+    cuts = [i * len(layers) // count for i in range(count + 1)]
+    return [_group(layers[a:b]) for a, b in pairwise(cuts)]
+
+
+def _group(layers: Sequence[LayerGradients]) -> _Group:
+    first, last = layers[0].layer, layers[-1].layer
+    ratios = [layer.update_ratio for layer in layers if layer.update_ratio is not None]
+    dead = [layer.dead_units for layer in layers if layer.dead_units is not None]
+    return _Group(
+        name=str(first) if first == last else f"{first}–{last}",
+        norm=math.hypot(*(layer.norm for layer in layers)),
+        ratio=max(ratios, default=None),
+        dead=max(dead, default=None),
+        health=max((layer.health for layer in layers), key=_SEVERITY.index),
+        histogram=tuple(sum(bins) for bins in zip(*(layer.histogram for layer in layers), strict=True)),
+    )

@@ -1,0 +1,124 @@
+"""Panel 1: what one example costs, layer by layer and phase by phase, against the naive guess.
+
+Everything comes from the ledger; from the run it takes only how many operations are done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tuisim import units
+from tuisim.accounting import Ledger
+from tuisim.accounting.ledger import Row
+from tuisim.accounting.operations import share
+from tuisim.engine.events import Snapshot
+from tuisim.features.run.operations_table import counted_table
+from tuisim.provenance import Kinds, Mark
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Span, Tone, fold, spread, width_of
+from tuisim.terminal.table import Column, fits, table
+
+_TOOLS = {"torch_forward_backward": "torch with backward", "epoch_2_to_1": "Epoch AI's 2:1", "six_n": "6 × parameters"}
+
+
+class OperationsView:
+    """Draws the ledger of one configuration; everything but the operations done is made once per size."""
+
+    kinds: Kinds = (("", Mark.COUNTED),)
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._made: tuple[Frame, list[Line]] | None = None
+
+    def recount(self, ledger: Ledger) -> None:
+        """Draw another ledger from now on."""
+        self._ledger, self._made = ledger, None
+
+    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
+        """The table, the ratio to the naive guess, and the operations done so far."""
+        frame = replace(frame, pictures=True)
+        if self._made is None or self._made[0] != frame:
+            self._made = (frame, self._whole(frame) if frame.zoomed else self._folded(frame))
+        done = units.si(snapshot.operations_done) if snapshot else ""
+        line: Line = (("done so far ", Tone.DIM), (done, Tone.STRONG))
+        unit: Line = ((" operations", Tone.DIM),)
+        return [*self._made[1], (*line, *unit) if done and width_of((*line, *unit)) <= frame.width else line]
+
+    def _folded(self, frame: Frame) -> list[Line]:
+        room = frame.height - 1
+        ratio = self._ratio(frame.width)
+        body = counted_table(self._ledger, replace(frame, height=room - len(ratio)))
+        loss = self._ratio_with_loss(frame.width)
+        spare = room - len(ratio) - len(body)
+        blocks = [Block(0, body), Block(3, [BLANK] if spare > len(loss) else []), Block(1, ratio), Block(2, loss)]
+        return fold([*blocks, Block(4, self._step(frame.width)), Block(5, self._tools(frame.width))], room)
+
+    def _whole(self, frame: Frame) -> list[Line]:
+        width = frame.width
+        summary = [*self._ratio(width), *self._ratio_with_loss(width), *self._step(width), *self._tools(width)]
+        return [*counted_table(self._ledger, frame), BLANK, *self._every_operation(width), BLANK, *summary]
+
+    def _every_operation(self, width: int) -> list[Line]:
+        """One row per operation of the step: its formula, the bytes it moves and FLOPs per byte."""
+        columns = [Column(title, right=False) for title in ("layer", "phase", "operation")]
+        columns += [Column(title) for title in ("per example", "bytes/step", "FLOP/byte")]
+        columns += [Column("formula: B batch, N in, M out", right=False)]
+        rows = [self._operation(row) for row in self._ledger.rows]
+        # Where not all fits, the formula is more to the point than what is moved.
+        for kept in ((0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 6), (0, 1, 2, 3)):
+            chosen = [[row[i] for i in kept] for row in rows]
+            heads = [columns[i] for i in kept]
+            if fits(heads, chosen, width):
+                break
+        return table(heads, chosen, width)
+
+    def _operation(self, row: Row) -> list[Span]:
+        n, moved = row.operations, row.bytes_read + row.bytes_written
+        per_example = units.short_count(share(n.total, self._ledger.batch), 14)
+        return [
+            ("" if row.layer is None else str(row.layer), Tone.TEXT),
+            (row.phase.value, PHASE_TONES[row.phase.value]),
+            (row.what, Tone.TEXT),
+            (per_example, Tone.TEXT) if n.total else ("·", Tone.DIM),
+            (units.size(moved), Tone.DIM),
+            (f"{n.flops / moved:.2f}" if moved and n.flops else "·", Tone.DIM),
+            (row.formula, Tone.DIM),
+        ]
+
+    def _ratio(self, width: int) -> list[Line]:
+        ledger = self._ledger
+        amount = units.short_count(share(ledger.step_total_without_loss.total, ledger.batch), 13)
+        found: Line = ((amount, Tone.ACCENT), (" = ", Tone.DIM), (f"{ledger.ratio_to_naive:.2f} ×", Tone.ACCENT))
+        for head, most in (("total ", 13), ("", 13), ("", 6)):
+            guess: Line = (("the naive ", Tone.DIM), (units.short_count(ledger.naive, most), Tone.STRONG))
+            lines = spread([((head, Tone.DIM), *found), guess], width, gap=1)
+            if len(lines) == 1:
+                break
+        return lines
+
+    def _ratio_with_loss(self, width: int) -> list[Line]:
+        ledger = self._ledger
+        amount = units.short_count(share(ledger.step_total.total, ledger.batch), 13)
+        return spread(
+            [(("with the loss ", Tone.DIM), (f"{amount} = {ledger.ratio_with_loss:.2f} ×", Tone.TEXT))],
+            width,
+        )
+
+    def _step(self, width: int) -> list[Line]:
+        """The step as a whole: exact integers, bytes and intensity."""
+        ledger = self._ledger
+        total, parameters = (units.short_count(n, 20) for n in (ledger.step_total.total, ledger.parameters))
+        pieces: list[Line] = [
+            (("a step of ", Tone.DIM), (units.count(ledger.batch), Tone.TEXT), (" takes ", Tone.DIM), (total, Tone.TEXT)),
+            (("it moves ", Tone.DIM), (units.size(ledger.bytes_per_step), Tone.TEXT), (" if no cache helps", Tone.DIM)),
+            ((f"{ledger.arithmetic_intensity:.2f}", Tone.TEXT), (" FLOP/byte", Tone.DIM)),
+            (("parameters ", Tone.DIM), (parameters, Tone.TEXT)),
+        ]
+        return spread(pieces, width)
+
+    def _tools(self, width: int) -> list[Line]:
+        """The same network as other tools would count it."""
+        pieces: list[Line] = [
+            ((_TOOLS.get(name, name.replace("_", " ")) + " ", Tone.DIM), (units.short_count(n, 13), Tone.TEXT))
+            for name, n in self._ledger.tools_per_example.items()
+        ]
+        return spread([(("others count per example:", Tone.DIM),), *pieces], width, gap=2)

@@ -1,0 +1,266 @@
+"""Panel 4: how fast the run goes, how near this machine's ceiling, where the time goes, and how long it still takes.
+
+Every rate comes from the run; below full speed none is shown, because a pace is not a speed.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+
+from tuisim import units
+from tuisim.engine.events import Snapshot, State
+from tuisim.errors import printable
+from tuisim.features.run.compared import Foretold
+from tuisim.measure.ceiling import ABOVE, above_words, share_text
+from tuisim.measure.peaks import Peaks
+from tuisim.provenance import Kinds, Mark, Marked
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
+from tuisim.terminal.plot import Marker, bar, columns_of, large
+
+_ORDER = tuple(PHASE_TONES)
+_TALL = 20
+"""Rows from which the rate is written in large digits."""
+_NARROW = 48
+"""Cells below which phases share lines."""
+
+
+class ThroughputView:
+    """Rates, utilization, history, phases, progress: the more there is room for, the more of it."""
+
+    def __init__(self, foretold: Foretold | None = None) -> None:
+        self.foretold = foretold
+        """What the run is held against; none where nothing was predicted, or where a pace or a pause makes it another run."""
+        measured = (("", Mark.MEASURED),)
+        self.kinds: Kinds = measured if foretold is None else (*measured, ("predictions", Mark.PROJECTED))
+        self._pictures: tuple[list[Line], ...] = ([], [], [], [])
+
+    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
+        if snapshot is None:
+            return wrap("waiting for the first step", frame.width, Tone.DIM)
+        if frame.pictures:
+            # Shares and bars at the pictures' pace: at a thousand epochs a second they would only flicker.
+            width = frame.width
+            self._pictures = (
+                _history(snapshot, frame), _phases(snapshot, frame), _looking(snapshot, width),
+                _progress(snapshot, frame, self.foretold),
+            )  # fmt: skip
+        history, phases, looking, progress = self._pictures
+        blocks = [
+            Block(0, _rates(snapshot, frame)),
+            Block(1, _utilization(snapshot, frame)),
+            Block(5, _above_peak(snapshot, frame.width)),
+            Block(7, history),
+            Block(4, phases),
+            Block(8, looking),
+            Block(2, progress),
+            Block(3, self.foretold.step_line(snapshot, frame) if self.foretold else []),
+            Block(6, self.foretold.run_line(snapshot, frame) if self.foretold else []),
+            Block(5, _pinned(snapshot.peaks, frame.width)),
+        ]
+        lines = fold(blocks, frame.height)
+        notes = [line for note in snapshot.notes for line in wrap(note, frame.width, Tone.DIM)]
+        return [*lines, *notes] if notes and (frame.zoomed or len(lines) + len(notes) <= frame.height) else lines
+
+
+def _rates(snapshot: Snapshot, frame: Frame) -> list[Line]:
+    width = frame.width
+    if snapshot.pace is not None:
+        return [*wrap("paced: no throughput is claimed", width, Tone.WARNING)]
+    rates = snapshot.rates
+    if rates is None:
+        return _without_window(snapshot, frame)
+    spread_: Line = ((f"± {100 * rates.spread:.0f} %".rjust(7), Tone.DIM),)
+    left = _column(width)
+    steps = _rate(rates.steps_per_second, " steps/s", left)
+    flops = _rate(rates.flops_per_second, "FLOP/s", 6)
+    return [*_examples(rates.examples_per_second, spread_, frame), *spread([steps, flops], width, gap=1)]
+
+
+def _column(width: int) -> int:
+    """Cells of the first column of numbers."""
+    return 9 if width < _NARROW else 13
+
+
+def _examples(rate: float, right: Line, frame: Frame) -> list[Line]:
+    """The number people look for first: in large digits where there is room."""
+    written = units.short_count(round(rate), _column(frame.width))
+    if frame.height >= _TALL and frame.marker is not Marker.ASCII:
+        rows = large(written)
+        unit: Line = ((" examples/s", Tone.STRONG),)
+        return [
+            BLANK,
+            *(((row, Tone.ACCENT),) for row in rows[:-1]),
+            ends(((rows[-1], Tone.ACCENT), *unit), right, frame.width),
+            BLANK,
+        ]
+    head: Line = ((written.rjust(_column(frame.width)), Tone.ACCENT), (" examples/s", Tone.STRONG))
+    return [ends(head, right, frame.width)]
+
+
+def _without_window(snapshot: Snapshot, frame: Frame) -> list[Line]:
+    """Before a window is full only the mean is known, and a run may end before that."""
+    mean = snapshot.mean_examples_per_second
+    if mean is None:
+        why = "" if snapshot.state.ended else "rates come when the first window is full"
+        return wrap(why, frame.width, Tone.DIM)
+    words = "mean of the run" if snapshot.state.ended else "mean so far"
+    return _examples(mean, ((words, Tone.DIM),), frame)
+
+
+def _rate(value: float, unit: str, width: int) -> Line:
+    """Number and unit in columns that do not move as the number changes."""
+    number, _, prefix = units.si(value).partition(" ")
+    return ((number.rjust(width), Tone.TEXT), (f" {prefix or ' '}{unit}".ljust(11), Tone.DIM))
+
+
+def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
+    rates, peaks = snapshot.rates, snapshot.peaks
+    if snapshot.pace is not None or peaks is None:
+        return []
+    room = frame.width - _column(frame.width) - 4
+    rate = f"{units.si(peaks.flops_per_second)}FLOP/s"
+    ceiling = next((words for words in (f"{rate} measured here", f"{rate} measured") if len(words) <= room), rate)
+    if rates is None:
+        return [(("ceiling".rjust(_column(frame.width)) + " ", Tone.DIM), (ceiling, Tone.TEXT))]
+    if frame.height >= _TALL:
+        copy = f"{units.si(peaks.bytes_per_second)}B/s"
+        ceiling = f"{ceiling}; memory copies {copy}"
+    products, rate_ = peaks.products, rates.multiply_adds_per_second
+    share = products.share(rate_)
+    figure = share_text(share, products.exceeded_by(rate_)).rjust(_column(frame.width))
+    words: Line = ((figure, Tone.STRONG), (" of ", Tone.DIM), (ceiling, Tone.TEXT))
+    room = frame.width - sum(len(span[0]) for span in words) - 2
+    return [(*words, ("  ", Tone.TEXT), *_bar(share, min(room, 30), Tone.ACCENT, frame))] if room >= 6 else [words]
+
+
+def _above_peak(snapshot: Snapshot, width: int) -> list[Line]:
+    """Explain a rate above the measured peak."""
+    rates, peaks = snapshot.rates, snapshot.peaks
+    if snapshot.pace is not None or rates is None or peaks is None:
+        return []
+    if not peaks.products.exceeded_by(rates.multiply_adds_per_second):
+        return []
+    return wrap(f"{ABOVE} {above_words(peaks.products, 'the measured peak')}", width, Tone.WARNING)
+
+
+def _history(snapshot: Snapshot, frame: Frame) -> list[Line]:
+    history = snapshot.rate_history
+    if snapshot.pace is not None or len(history) < 2:
+        return []
+    top = max(history)
+    label = f"{units.si(top)} max".rjust(13) + " "
+    height = 4 if frame.height >= 24 else 2 if frame.height >= 13 else 1
+    width = max(8, frame.width - len(label))
+    rows = columns_of(history[-width:], min(width, 2 * len(history)), height, frame.marker)
+    heads = [label, *["0".rjust(13) + " "] * (height > 1)]
+    heads[1:1] = [" " * len(label)] * (height - len(heads))
+    return [((head, Tone.DIM), (row, Tone.AREA)) for head, row in zip(heads, rows, strict=True)]
+
+
+def _phases(snapshot: Snapshot, frame: Frame) -> list[Line]:
+    """Where the time of a step goes: a bar per phase, or one bar for all where there is no room for five."""
+    found = {phase: seconds for phase, seconds in snapshot.phase_seconds if phase in PHASE_TONES}
+    total = sum(found.values())
+    if total <= 0:
+        return []
+    if frame.height < 12 or frame.width < _NARROW:
+        return _one_bar(found, total, frame)
+    lines: list[Line] = []
+    for phase in _ORDER:
+        seconds = found.get(phase)
+        if seconds is None:
+            continue
+        head: Line = (
+            (phase.rjust(13), PHASE_TONES[phase]),
+            (units.si(seconds, "s").rjust(9), Tone.TEXT),
+            (units.percent(seconds / total).rjust(8) + "  ", Tone.DIM),
+        )
+        room = frame.width - sum(len(span[0]) for span in head)
+        lines.append((*head, *_bar(seconds / max(found.values()), room, PHASE_TONES[phase], frame)[:1]))
+    samples = units.count(snapshot.phase_samples)
+    return [((f"one step, phase by phase (median of {samples} sampled)", Tone.DIM),), *lines]
+
+
+def _one_bar(found: dict[str, float], total: float, frame: Frame) -> list[Line]:
+    shares = {phase: found[phase] / total for phase in _ORDER if phase in found}
+    pieces: list[Line] = [
+        ((phase + " ", PHASE_TONES[phase]), (f"{100 * share:2.0f} %", Tone.TEXT)) for phase, share in shares.items()
+    ]
+    glyphs = dict(zip(_ORDER, "dflbu" if frame.marker is Marker.ASCII else "░█▒█▓", strict=True))
+    ends_at = [round(frame.width * share) for share in accumulate(shares.values(), initial=0.0)]
+    strip: Line = tuple(
+        (glyphs[phase] * (end - start), PHASE_TONES[phase]) for phase, (start, end) in zip(shares, pairwise(ends_at), strict=True)
+    )
+    return [strip, *spread(pieces, frame.width, gap=2)]
+
+
+def _looking(snapshot: Snapshot, width: int) -> list[Line]:
+    """What validation and probing take of the time outside pauses."""
+    if snapshot.training_seconds <= 0:
+        return []
+    head = "validation" if width < _NARROW else "validation".rjust(_column(width))
+    pieces: list[Line] = [
+        ((head, Tone.DIM), (_of(snapshot.validation_seconds, snapshot), Tone.TEXT)),
+        (("probes", Tone.DIM), (_of(snapshot.probe_seconds, snapshot), Tone.TEXT)),
+        (("of the time", Tone.DIM),),
+    ]
+    return spread(pieces, width, gap=2)[:1]
+
+
+def _of(seconds: float, snapshot: Snapshot) -> str:
+    return units.percent(seconds / snapshot.training_seconds).rjust(8)
+
+
+def _progress(snapshot: Snapshot, frame: Frame, foretold: Foretold | None) -> list[Line]:
+    epoch = _epoch_share(snapshot)
+    lines: list[Line] = []
+    if snapshot.total_steps is None:
+        words: Line = (("until stopped", Tone.TEXT), (" given", Tone.DIM))
+        return [_with_bar("epoch", epoch, words, frame)] if epoch is not None else [words]
+    done = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
+    seconds = snapshot.seconds_left if foretold is None else foretold.left(snapshot)
+    left = units.duration(seconds) if not snapshot.state.ended else ""
+    words = (
+        ((Marked(left.rjust(11) + " left", Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
+        if left
+        else ((_state_words(snapshot), Tone.DIM),)
+    )
+    lines.append(_with_bar("run", done, words, frame))
+    return lines
+
+
+def _state_words(snapshot: Snapshot) -> str:
+    return snapshot.state.value if snapshot.state is not State.TRAINING else ""
+
+
+def _epoch_share(snapshot: Snapshot) -> float | None:
+    examples = snapshot.config.examples
+    return snapshot.examples_this_epoch / examples if examples else None
+
+
+def _with_bar(name: str, share: float, words: Line, frame: Frame) -> Line:
+    taken = sum(len(span[0]) for span in words)
+    percent = f"{100 * share:3.0f} %"
+    narrow = frame.width < _NARROW
+    head = f"{name} {percent} " if narrow else f"{name:>13} {percent}  "
+    room = frame.width - taken - len(head) - 1
+    if room < 0:
+        return words
+    if room < 4:
+        return ((head, Tone.DIM), *words)
+    return ((head, Tone.DIM), *_bar(share, room, Tone.ACCENT, frame), (" ", Tone.TEXT), *words)
+
+
+def _bar(share: float, width: int, tone: Tone, frame: Frame) -> Line:
+    drawn, rest = bar(share, width, frame.marker)
+    return ((drawn, tone), (rest, Tone.FAINT))
+
+
+def _pinned(peaks: Peaks | None, width: int) -> list[Line]:
+    """What holds the kernel back, said in as many words as there is room for."""
+    if peaks is None or peaks.blas is None or peaks.blas.pinned_by is None:
+        return []
+    pinned = printable(peaks.blas.pinned_by)
+    if width < _NARROW:
+        return [((clip(f"! {pinned} may slow it", width), Tone.WARNING),)]
+    return wrap(f"! {pinned} set: the kernel may be slower than this processor allows", width, Tone.WARNING)

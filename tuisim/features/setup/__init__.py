@@ -1,0 +1,1 @@
+"""The setup page: the form, the cost of a run and its prediction."""

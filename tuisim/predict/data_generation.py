@@ -1,0 +1,65 @@
+"""What making the rows of an endless source takes, found out by making a few: for volumes too large to keep.
+
+It knows nothing of networks beyond how wide a row is.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+
+from tuisim.backends import get_backend
+from tuisim.config import RunConfig
+from tuisim.data import source
+from tuisim.data.info import SYNTHETIC
+from tuisim.errors import TuisimError
+
+VALUES, ROWS = 100_000, 2_000
+"""At most so many inputs and answers, and so many rows, are made to find out: a few milliseconds."""
+TASK_VALUES = 1_000_000
+"""A task that is made of more, as blobs are of their centres, may take gigabytes and minutes."""
+WIDEST = 1_000
+"""Inputs and answers of the rows from which the time of those is told that are too wide to try."""
+TRIES = 3
+
+
+def seconds_per_row(config: RunConfig) -> float | None:
+    """Seconds for a row of the configuration's data, made on this machine with as many threads as the run has.
+
+    None for data that are read and not made, and for those that do not fit the network.
+    """
+    name, inputs, outputs = config.resolved_dataset, config.layers[0], config.layers[-1]
+    if name not in SYNTHETIC:
+        return None
+    large = source.task_bytes(config, name) > 8 * TASK_VALUES or inputs + outputs > VALUES
+    tried = (min(inputs, WIDEST), min(outputs, WIDEST)) if large else (inputs, outputs)
+    threads = config.resolved().threads
+    assert threads is not None
+    seconds = _measured(name, *tried, config.loss, config.dtype, threads)
+    return None if seconds is None else seconds * _values(config, inputs, outputs) / _values(config, *tried)
+
+
+def _values(config: RunConfig, inputs: int, outputs: int) -> int:
+    """Of a row, which is what it costs: a teacher draws its answers too, and others write down all but a class's number."""
+    both = config.resolved_dataset == "teacher" or config.loss != "cross_entropy"
+    return inputs + outputs if both else inputs
+
+
+@lru_cache(maxsize=64)
+def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str, threads: int) -> float | None:
+    rows = min(ROWS, VALUES // (inputs + outputs))
+    config = RunConfig(layers=(inputs, outputs), loss=loss, dtype=dtype, dataset=name, batch_size=1).resolved()
+    try:
+        made = source.endless(config, name)
+    except TuisimError:  # does not fit, as the run itself will say
+        return None
+    X, Y = made.empty(rows)
+    best = float("inf")
+    with get_backend("numpy").threads(threads):  # every backend's rows are made by NumPy
+        for number in range(TRIES):
+            start = perf_counter()
+            made.fill(X, Y, number)
+            best = min(best, perf_counter() - start)
+    return best / rows if np.isfinite(best) else None

@@ -1,1 +1,0 @@
-"""What can be found out with runs; none of it knows a screen."""

@@ -1,0 +1,147 @@
+"""Charts as lines of text: several series over one x axis, with ticks, marks and a legend.
+
+It does not know what the series are; colours are tones, shapes tell them apart as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuisim.terminal.lines import Line, Span, Tone
+from tuisim.terminal.plot import ASCII_MARKS, DOTS, Floats, Marker, Scale, characters, dashed, string, tick_text, ticks, trace
+
+LABEL = 6
+"""Cells for the numbers left of the y axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve."""
+
+    x: Floats
+    y: Floats
+    tone: Tone
+    dashes: bool = False
+
+
+def sample(index: int, dashes: bool, marker: Marker) -> str:
+    """What a series looks like, for a legend."""
+    if marker is Marker.ASCII:
+        return ASCII_MARKS[index] * 2
+    return "╍╍" if dashes else "━━"
+
+
+def plot(
+    series: Sequence[Series],
+    width: int,
+    height: int,
+    marker: Marker,
+    x_scale: Scale,
+    y_scale: Scale,
+    marks: Sequence[tuple[float, str]] = (),
+    unit: str = "",
+) -> list[Line]:
+    """`height` lines of `width` cells: tick labels, the y axis and the curves.
+
+    `unit` follows each number of the y axis. `marks` are (x, words): a thin vertical line where something changed, with its
+    words beside it where there is room.
+    """
+    columns = max(1, width - LABEL - 1)
+    rows_per, columns_per = DOTS[marker]
+    layers = []
+    for one in series:
+        dots = trace(one.x, one.y, x_scale, y_scale, columns * columns_per, height * rows_per)
+        layers.append(dashed(dots, 2 * columns_per, columns_per) if one.dashes and marker is not Marker.ASCII else dots)
+    codes, owner = characters(layers, marker, height, columns)
+    _draw_marks(codes, owner, marks, x_scale, marker, len(series))
+    tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty
+    labels = _y_labels(y_scale, height, unit)
+    axis = ("|", "+") if marker is Marker.ASCII else ("│", "┤")
+    lines: list[Line] = []
+    for row, spans in enumerate(_spans(codes, owner, tones)):
+        label = labels.get(row)
+        head: Span = ((label or "").rjust(LABEL) + axis[label is not None], Tone.DIM)
+        lines.append((head, *spans))
+    return lines
+
+
+def x_axis(width: int, x_scale: Scale, unit: str, marker: Marker) -> Line:
+    """One line: the axis with its numbers set into it and its unit at the end."""
+    columns = max(1, width - LABEL - 1)
+    rule, corner = ("-", "+") if marker is Marker.ASCII else ("─", "╰")
+    room = columns - len(unit) - 1
+    cells = [rule] * columns
+    for most in range(max(1, room // 8), 0, -1):
+        placed = _x_labels(x_scale, most, columns, room)
+        if all(start > end for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):
+            break
+    for start, label in placed:
+        cells[start : start + len(label)] = label
+    if room > 0:
+        cells[columns - len(unit) - 1 :] = " " + unit
+    return ((" " * LABEL + corner + "".join(cells), Tone.DIM),)
+
+
+def _x_labels(scale: Scale, most: int, columns: int, room: int) -> list[tuple[int, str]]:
+    """Where each tick's number starts, for those that end before `room`."""
+    found = []
+    for value in ticks(scale, most):
+        label = tick_text(value)
+        at = round(scale.at(value) * (columns - 1))
+        start = max(0, at - len(label) // 2)
+        if start + len(label) < room:
+            found.append((start, label))
+    return found
+
+
+def _y_labels(scale: Scale, height: int, unit: str) -> dict[int, str]:
+    labels: dict[int, str] = {}
+    for value in ticks(scale, max(1, (height - 1) // 2)):
+        row = round((1 - scale.at(value)) * (height - 1))
+        if 0 <= row < height:
+            labels.setdefault(row, tick_text(value) + unit)
+    return labels
+
+
+def _draw_marks(
+    codes: NDArray[np.uint32],
+    owner: NDArray[np.intp],
+    marks: Sequence[tuple[float, str]],
+    x_scale: Scale,
+    marker: Marker,
+    index: int,
+) -> None:
+    """Write vertical lines and their words into cells no curve has taken."""
+    height, columns = codes.shape
+    glyph = ord(":" if marker is Marker.ASCII else "┊")
+    for x, words in marks:
+        placed = x_scale.at(x)
+        if not 0 <= placed <= 1:
+            continue
+        column = round(placed * (columns - 1))
+        free = owner[:, column] < 0
+        codes[free, column] = glyph
+        owner[free, column] = index
+        for row in range(height):
+            cells = slice(column + 1, column + 1 + len(words))
+            if column + 1 + len(words) <= columns and (owner[row, cells] < 0).all():
+                codes[row, cells] = [ord(c) for c in words]
+                owner[row, cells] = index
+                break
+
+
+def _spans(codes: NDArray[np.uint32], owner: NDArray[np.intp], tones: Sequence[Tone]) -> list[list[Span]]:
+    """For each row, one span per run of cells of one owner."""
+    width = codes.shape[1]
+    characters_ = string(codes)
+    changes = owner[:, 1:] != owner[:, :-1]
+    spans: list[list[Span]] = []
+    for row, whose in enumerate(owner.tolist()):
+        edges = [0, *(np.flatnonzero(changes[row]) + 1).tolist(), width]
+        spans.append([(characters_[row * width + a : row * width + b], tones[whose[a]]) for a, b in pairwise(edges)])
+    return spans

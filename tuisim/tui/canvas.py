@@ -1,0 +1,142 @@
+"""The widget that shows lines: Textual's Line API over prebuilt strips, repainting only the lines that changed.
+
+It does not know what the lines say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuisim.errors import visible
+from tuisim.terminal.lines import BLANK, Line, Tone, width_of
+
+
+class Canvas(Widget):
+    """Lines of toned text. A tone's look is the component class `canvas--TONE`."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{tone}" for tone in Tone}
+    DEFAULT_CSS = """
+    Canvas {
+        .canvas--text { color: $foreground; }
+        .canvas--dim { color: $foreground 60%; }
+        .canvas--faint { color: $foreground 25%; }
+        .canvas--strong { color: $foreground; text-style: bold; }
+        .canvas--accent { color: $accent; text-style: bold; }
+        .canvas--area { color: $accent 70%; }
+        .canvas--good { color: $foreground; text-style: bold; }
+        .canvas--update { color: $phase-update; }
+        .canvas--warning { color: $health-bad; }
+        .canvas--bad { color: $health-bad; text-style: bold; }
+        .canvas--training { color: $series-train; }
+        .canvas--validation { color: $series-validation; }
+        .canvas--data { color: $phase-data; }
+        .canvas--forward { color: $phase-forward; }
+        .canvas--loss { color: $phase-loss; }
+        .canvas--backward { color: $phase-backward; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
+        self._looks: dict[Tone, Style] = {}
+        self._blank: Strip | None = None
+        self._width = 0
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What is shown now."""
+        return self._lines
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show `lines` from the top; only those that differ from what is there are repainted."""
+        self.repaint(self.take(lines))
+
+    def repaint(self, rows: Sequence[int]) -> None:
+        """Have Textual repaint these rows."""
+        if rows:
+            self.refresh(*_regions(rows, self._width))
+
+    def take(self, lines: Sequence[Line]) -> list[int]:
+        """Take `lines`, and return which rows of the canvas they change: whoever calls has them painted."""
+        old, strips = self._lines, self._strips
+        changed = [y for y, (before, after) in enumerate(zip(old, lines, strict=False)) if before != after]
+        for y in changed:
+            strips[y] = self._strip(lines[y])
+        if len(lines) != len(old):
+            strips[len(lines) :] = [self._strip(line) for line in lines[len(old) :]]
+            changed += range(min(len(old), len(lines)), max(len(old), len(lines)))
+        self._lines = list(lines)
+        return changed
+
+    def strip_at(self, row: int) -> Strip:
+        """A row as it is to be painted, as wide as the canvas."""
+        return self._strips[row] if row < len(self._strips) else self._blank_strip()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The prebuilt strips themselves: a canvas has no border, padding or links for Textual to add."""
+        rows = [self.strip_at(y) for y in crop.line_range]
+        return rows if crop.column_span == (0, self._width) else [row.crop(crop.x, crop.right) for row in rows]
+
+    def notify_style_update(self) -> None:
+        """A theme or a class has changed: the same lines in their new looks."""
+        super().notify_style_update()
+        self._rebuild()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._width = event.size.width
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._looks.clear()
+        self._blank = None
+        if self.is_mounted:
+            self._strips = [self._strip(line) for line in self._lines]
+
+    def _blank_strip(self) -> Strip:
+        if self._blank is None:
+            self._blank = self._strip(BLANK)
+        return self._blank
+
+    def _strip(self, line: Line) -> Strip:
+        """A line as wide as the canvas."""
+        line = tuple([(visible(characters), tone) for characters, tone in line])
+        segments = [Segment(characters, self._look(tone)) for characters, tone in line if characters]
+        taken = width_of(line)
+        if taken < self._width:
+            segments.append(Segment(" " * (self._width - taken), self._look(Tone.TEXT)))
+        strip = Strip(segments, max(taken, self._width))
+        return strip.crop(0, self._width) if taken > self._width else strip
+
+    def _look(self, tone: Tone) -> Style:
+        """A tone's style in its final colours.
+
+        Textual forgets component styles at every refresh and filters colours line by line; they change only with the theme.
+        """
+        if tone not in self._looks:
+            segments = [Segment(" ", self.get_component_rich_style(f"canvas--{tone}"))]
+            for line_filter in self.get_line_filters():
+                segments = line_filter.apply(segments, self.background_colors[1])
+            self._looks[tone] = segments[0].style or Style.null()
+        return self._looks[tone]
+
+
+def _regions(rows: Sequence[int], width: int) -> list[Region]:
+    """One region per run of neighbouring rows."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1]:
+            runs[-1][1] = row + 1
+        else:
+            runs.append([row, row + 1])
+    return [Region(0, first, width, end - first) for first, end in runs]

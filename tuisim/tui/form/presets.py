@@ -1,0 +1,102 @@
+"""The row of presets: five names to start from, each with its one line of why, or of why not here.
+
+It does not know what a preset does to the form; it says which was chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tuisim.config.presets import Preset
+
+
+class PresetBar(Widget, can_focus=True):
+    """Names in a row, the words for the highlighted one beneath."""
+
+    HELP = "A preset fills the whole form. One whose data are not on this machine is dim, and says what would bring them."
+    BINDING_GROUP_TITLE = "presets"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "previous preset", show=False),
+        Binding("right", "move(1)", "next preset", show=False),
+        Binding("enter,space", "choose", "choose", key_display="⏎"),
+    ]
+    DEFAULT_CSS = """
+    PresetBar { height: 3; }
+    """
+
+    cursor: reactive[int] = reactive(0)
+    chosen: reactive[str] = reactive("")
+    """The preset whose values the form holds; empty once it was changed by hand."""
+
+    @dataclass
+    class Chosen(Message):
+        """A preset was picked."""
+
+        preset: Preset
+
+    def __init__(self, presets: Sequence[Preset], absent: Mapping[str, str]) -> None:
+        """`absent` has the reason and the remedy for each preset that cannot be used here, by name."""
+        super().__init__(id="presets")
+        self._presets = tuple(presets)
+        self._absent = dict(absent)
+
+    def render(self) -> Content:
+        names = [Content.styled(self._chip(preset), self._style(index)) for index, preset in enumerate(self._presets)]
+        return Content("\n").join([Content(" ").join(names), self._words()])
+
+    def _style(self, index: int) -> str:
+        if index == self.cursor and self.has_focus:
+            return "bold $block-cursor-foreground on $block-cursor-background"
+        name = self._presets[index].name
+        if name in self._absent:
+            return "$text-quiet on $surface"
+        return "bold $accent on $panel" if name == self.chosen else "$foreground on $panel"
+
+    def _chip(self, preset: Preset) -> str:
+        return f"•{preset.name} " if preset.name == self.chosen else f" {preset.name} "
+
+    def _words(self) -> Content:
+        preset = self._presets[self.cursor]
+        words = self._absent.get(preset.name)
+        return Content.styled(preset.what if words is None else f"not here: {words}", "$secondary")
+
+    def watch_chosen(self, name: str) -> None:
+        for index, preset in enumerate(self._presets):
+            if preset.name == name:
+                self.cursor = index
+
+    def action_move(self, by: int) -> None:
+        self.cursor = (self.cursor + by) % len(self._presets)
+
+    def action_choose(self) -> None:
+        self.choose(self._presets[self.cursor].name)
+
+    def choose(self, name: str) -> None:
+        """Pick the preset called `name`, as a click on it would."""
+        for index, preset in enumerate(self._presets):
+            if preset.name == name:
+                self.cursor = index
+                if name in self._absent:
+                    self.notify(self._absent[name], title=f"{name} is not on this machine", severity="warning")
+                else:
+                    self.post_message(self.Chosen(preset))
+
+    def on_click(self, event: events.Click) -> None:
+        left = self.content_region.x - self.region.x
+        if event.y:
+            return
+        for preset in self._presets:
+            right = left + len(self._chip(preset))
+            if left <= event.x < right:
+                self.choose(preset.name)
+                return
+            left = right + 1

@@ -1,0 +1,135 @@
+"""The help screen, made from what is there: the bindings of app, screens and widgets, and their own words on themselves.
+
+It knows no key and no sentence of its own.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tuisim.tui.form.field import Field
+from tuisim.tui.key_line import KeyLine
+from tuisim.tui.page import PageScreen
+
+COLUMN = 18
+"""Cells for the keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What one screen or widget has to say of itself."""
+
+    title: str
+    words: str
+    rows: tuple[tuple[str, str], ...] = field(default=())
+    """(keys, what they do), or (name, what it is)."""
+
+
+def groups(screen: Screen[Any], others: Iterable[type[Screen[Any]]] = ()) -> list[Group]:
+    """Everything that can be pressed: on `screen`, in its widgets, everywhere, and on the screens not in front."""
+    app = screen.app
+    found = [_of_class(app, type(screen)), *_of_widgets(app, screen), _of_fields(screen), _of_class(app, type(app))]
+    found += [_of_class(app, other) for other in others if not isinstance(screen, other)]
+    return [group for group in found if group.words or group.rows]
+
+
+def _of_class(app: App[Any], node: type[DOMNode]) -> Group:
+    title = getattr(node, "TITLE", None) or node.__name__
+    return Group("everywhere" if issubclass(node, App) else f"{title} screen", _words(node), _keys(app, node))
+
+
+def _of_widgets(app: App[Any], screen: Screen[Any]) -> Iterable[Group]:
+    """One group for each kind of our own widgets that has keys or words for itself; kinds that share a class share a group."""
+    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    for widget in screen.walk_children(Widget):
+        kind = type(widget)
+        if not kind.__module__.startswith("tuisim."):
+            continue
+        words = widget.HELP if isinstance(widget.HELP, str) else _words(kind)
+        keys = _keys(app, kind)
+        if (words, keys) in seen or not (words or keys):
+            continue
+        seen.add((words, keys))
+        title = kind.BINDING_GROUP_TITLE if hasattr(kind, "BINDING_GROUP_TITLE") else None
+        yield Group(str(widget.border_title or title or kind.__name__), words, keys)
+
+
+def _of_fields(screen: Screen[Any]) -> Group:
+    return Group("fields", "", tuple((one.spec.label, one.spec.what) for one in screen.query(Field)))
+
+
+def _words(node: type[DOMNode]) -> str:
+    words = getattr(node, "HELP", None)
+    return words if isinstance(words, str) else ""
+
+
+def _keys(app: App[Any], node: type[DOMNode]) -> tuple[tuple[str, str], ...]:
+    """The described bindings a class of ours declares, its keys together."""
+    keys: dict[tuple[str, str], list[str]] = {}
+    for kind in node.__mro__:
+        if kind.__module__.startswith("tuisim."):
+            for binding in Binding.make_bindings(kind.__dict__.get("BINDINGS", ())):
+                if binding.description:
+                    shown = app.get_key_display(Binding(binding.key, binding.action))
+                    keys.setdefault((binding.action, binding.tooltip or binding.description), []).append(shown)
+    return tuple((" ".join(dict.fromkeys(names)), words) for (_, words), names in keys.items())
+
+
+class HelpScreen(ModalScreen[None], PageScreen[None]):
+    """Keys and words, grouped by where they hold."""
+
+    TITLE = "help"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,enter", "leave", "close", key_display="esc"),
+        Binding("down", "scroll(1)", "scroll down", show=False),
+        Binding("up", "scroll(-1)", "scroll up", show=False),
+        Binding("q", "app.quit", "quit"),
+        Binding("ctrl+c", "app.interrupt", show=False),
+    ]
+
+    def __init__(self, found: Sequence[Group]) -> None:
+        super().__init__()
+        self._groups = found
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help") as box:
+            box.border_title = "help"
+            yield Static(id="help-text", markup=False)
+        yield KeyLine()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._write)
+
+    def _write(self) -> None:
+        width = self.query_one("#help").scrollable_content_region.width
+        written = Content("\n\n").join([_written(group, max(30, width)) for group in self._groups])
+        self.query_one("#help-text", Static).update(written)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one("#help").scroll_relative(y=by, animate=False)
+
+
+def _written(group: Group, width: int) -> Content:
+    """A group as lines of at most `width` cells, what a key does beside it in a column of its own."""
+    lines = [Content.styled(group.title, "bold $accent")]
+    lines += [Content.styled(line, "$secondary") for line in textwrap.wrap(group.words, width)]
+    for keys, words in group.rows:
+        first, *more = textwrap.wrap(words[:1].upper() + words[1:], width - COLUMN) or [""]
+        lines.append(Content.assemble((f"{keys:<{COLUMN}}", "bold"), first))
+        lines += [Content(" " * COLUMN + line) for line in more]
+    return Content("\n").join(lines)

@@ -1,0 +1,186 @@
+"""A view's canvas, and the bordered panel round it: a number key, a title and the kind of its numbers.
+
+They know when to draw and in how much room; what is drawn is the view's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+
+from tuisim.engine.events import Snapshot
+from tuisim.provenance import Kinds, words
+from tuisim.terminal.lines import Frame, Line, Tone, wrap
+from tuisim.terminal.plot import Marker
+from tuisim.tui.canvas import Canvas
+
+
+class View(Protocol):
+    """What fills a canvas: lines from a snapshot, for the room there is. Without a snapshot, what it is waiting for."""
+
+    @property
+    def kinds(self) -> Kinds:
+        """Of its numbers; one of another kind is `Marked` and has the word beside it."""
+
+    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]: ...
+
+
+class Rowed:
+    """A view whose lines are rows to choose from; it says at each drawing which row is on which line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: Sequence[int | None] = ()
+        """Of each line from the first, its row; none where it belongs to none."""
+
+
+class ViewCanvas(Canvas):
+    """A canvas that draws a view of the latest snapshot it was offered."""
+
+    DEFAULT_CSS = "ViewCanvas { height: 100%; }"
+
+    def __init__(self, view: View, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._view = view
+        self._snapshot: Snapshot | None = None
+        self._room = Size(0, 0)
+        self._instead: str | None = None
+        self._taller = False
+        self.stale = True
+        """A snapshot was offered whose pictures have not been drawn."""
+        self.marker = Marker.BRAILLE
+        self.zoomed = False
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Take a snapshot to be drawn when `draw` is called."""
+        self._snapshot = snapshot
+        self.stale = True
+
+    def say_instead(self, words: str) -> None:
+        """What to show for good where no snapshot ever came."""
+        self._instead = words
+        self.draw()
+
+    def row_at(self, line: int) -> int | None:
+        """The row of its view that is drawn on a line; none where there is none."""
+        places = self._view.places if isinstance(self._view, Rowed) else ()
+        return places[line] if 0 <= line < len(places) else None
+
+    def draw(self) -> None:
+        """Draw the latest snapshot offered."""
+        self.repaint(self.redraw())
+
+    @property
+    def scrolls(self) -> bool:
+        """Whether it is taller than its room."""
+        return self._taller
+
+    def redraw(self, pictures: bool = True) -> list[int]:
+        """Draw the latest snapshot offered, and return which rows have changed: whoever calls has them painted.
+
+        A zoomed view may be taller than the room, and then scrolls.
+        """
+        width, height = self._room
+        if width < 1 or height < 1:
+            return []
+        self.stale = self.stale and not pictures
+        if self._snapshot is None and self._instead is not None:
+            lines = wrap(self._instead, width, Tone.BAD)
+        else:
+            lines = self._view.lines(self._snapshot, Frame(width, height, self.marker, self.zoomed, pictures))
+        taller = self.zoomed and len(lines) > height
+        if taller or self._taller:
+            self.styles.height = len(lines) if taller else "100%"
+            self._taller = taller
+        return self.take(lines if taller else lines[:height])
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the room there is now, and draw in it."""
+        parent = self.parent
+        self._room = parent.scrollable_content_region.size if isinstance(parent, VerticalScroll) else self.size
+        self.draw()
+
+
+class Panel(VerticalScroll):
+    """A view in a border that says its key, its title and what kind of numbers it shows."""
+
+    DEFAULT_CSS = """
+    Panel {
+        height: 1fr;
+        border: round $foreground 28%;
+        border-title-color: $foreground;
+        border-subtitle-color: $foreground 60%;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    Panel:focus { border: round $accent; }
+    """
+
+    @dataclass
+    class ZoomAsked(Message):
+        """The panel's title was clicked."""
+
+        panel: Panel
+
+    @dataclass
+    class RowClicked(Message):
+        """One of the view's rows was clicked."""
+
+        panel: Panel
+        row: int
+
+    def __init__(self, number: int, title: str, view: View, *, id: str, numbers: bool, turn: int | None) -> None:
+        super().__init__(id=id)
+        self.number = number
+        self.canvas = ViewCanvas(view)
+        self.numbers = numbers
+        """Whether it has numbers to show at every snapshot."""
+        self.turn = turn
+        """When in the round its pictures are drawn; none: it has none."""
+        self._painted: dict[Region, list[Strip]] = {}
+        self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
+        self.border_subtitle = words(view.kinds)
+
+    def compose(self) -> ComposeResult:
+        yield self.canvas
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.canvas.fit()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.screen_y == self.region.y:
+            event.stop()
+            self.post_message(self.ZoomAsked(self))
+            return
+        row = self.canvas.row_at(event.screen_y - self.content_region.y + round(self.scroll_y))
+        if row is not None:
+            self.post_message(self.RowClicked(self, row))
+
+    # Textual paints every widget under a changed line anew; the border and its title change only when the panel is
+    # refreshed, so what was painted is kept until then.
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if crop not in self._painted:
+            self._painted[crop] = super().render_lines(crop)
+        return self._painted[crop]
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        self._painted.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._painted.clear()

@@ -1,0 +1,80 @@
+"""A screen of numbered panels, any of which can have the whole of it.
+
+It does not know what the panels show.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from tuisim.tui.key_line import KeyLine
+from tuisim.tui.page import PageScreen
+from tuisim.tui.panel import Panel, ViewCanvas
+
+
+def reckons(screen: Screen[Any]) -> bool:
+    """Whether it neither trains nor measures by itself."""
+    return isinstance(screen, PanelScreen) and screen.RECKONS
+
+
+class PanelScreen(PageScreen[None]):
+    """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
+
+    RECKONS: ClassVar[bool] = False
+    """Whether this machine may be measured beneath it."""
+    _line: ViewCanvas
+    """The header above the panels."""
+    _panels: tuple[Panel, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield self._line
+        yield from self._panels
+        yield KeyLine()
+
+    def draw(self) -> None:
+        """The header and every panel in sight, anew."""
+        self._line.draw()
+        for panel in self._panels:
+            if panel.display:
+                panel.canvas.draw()
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether one panel has it all."""
+        return any(panel.canvas.zoomed for panel in self._panels)
+
+    def action_zoom(self, number: int) -> None:
+        chosen = self._panels[number - 1]
+        self.zoom(None if chosen.canvas.zoomed else chosen)
+
+    def zoom(self, chosen: Panel | None) -> None:
+        """Give one panel the whole screen, or all of them their place."""
+        self.set_class(chosen is not None, "-zoomed")
+        for panel in self._panels:
+            panel.canvas.zoomed = panel is chosen
+            panel.set_class(panel is chosen, "-zoomed")
+            panel.scroll_home(animate=False)
+        if chosen is not None:
+            chosen.focus()
+        self.call_after_refresh(self.fit_panels)
+
+    def action_back(self) -> None:
+        """Out of the zoom, or back to where the screen was asked for."""
+        if self.zoomed:
+            self.zoom(None)
+        else:
+            self.dismiss(None)
+
+    @on(Panel.ZoomAsked)
+    def _title_clicked(self, message: Panel.ZoomAsked) -> None:
+        self.action_zoom(message.panel.number)
+
+    def fit_panels(self) -> None:
+        """Draw every panel in the room it has now."""
+        for panel in self._panels:
+            if panel.display:
+                panel.canvas.fit()

@@ -1,1 +1,0 @@
-"""What is drawn on a screen: charts, tables and panels. Nothing here computes a number that the command line could want."""
