@@ -30,7 +30,7 @@ from tuisim.features.explain.proof.proof import Proof, prove
 from tuisim.features.machine.doctor.doctor import diagnose
 from tuisim.features.run.status import HeaderView, StatusView
 from tuisim.features.setup.cost_view import SetupLedger, _operations, _step, _volume
-from tuisim.provenance import Mark, Marked, weakest, words
+from tuisim.provenance import Provenance, Tagged, weakest, words
 from tuisim.terminal.lines import Frame, Line, text
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -42,9 +42,9 @@ DEAR = RunConfig(
 
 
 def test_what_is_derived_has_the_weakest_kind():
-    assert weakest([Mark.COUNTED, Mark.GIVEN]) is Mark.COUNTED
-    assert weakest([Mark.MEASURED, Mark.PUBLISHED, Mark.COUNTED]) is Mark.PUBLISHED
-    assert weakest(Mark) is Mark.PROJECTED
+    assert weakest([Provenance.COUNTED, Provenance.GIVEN]) is Provenance.COUNTED
+    assert weakest([Provenance.MEASURED, Provenance.PUBLISHED, Provenance.COUNTED]) is Provenance.PUBLISHED
+    assert weakest(Provenance) is Provenance.PROJECTED
     with pytest.raises(ValueError, match="empty"):
         weakest([])
 
@@ -111,7 +111,7 @@ def test_every_number_of_a_document_is_marked(name: str, monkeypatch: pytest.Mon
     document = json.loads(json.dumps(DOCUMENTS[name](monkeypatch), allow_nan=False))
     assert len(set(numbers(document))) > 4
     assert unmarked(document) == set()
-    assert set(document["marks"].values()) <= set(Mark)
+    assert set(document["marks"].values()) <= set(Provenance)
 
 
 # ── panels ──
@@ -121,14 +121,14 @@ def said(lines: Iterable[Line], kinds: str) -> None:
     """Each number of a kind of its own has the word for it on its line, or round it."""
     for line in lines:
         for characters, _ in line:
-            if isinstance(characters, Marked) and characters.strip():
+            if isinstance(characters, Tagged) and characters.strip():
                 assert str(characters.mark) in text(line) + kinds, text(line)
 
 
-def is_of(lines: Iterable[Line], written: str, mark: Mark) -> bool:
+def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:
     """Whether `written` stands there, and everywhere as a number of this kind."""
     found = [characters for line in lines for characters, _ in line if written in characters]
-    assert all(isinstance(characters, Marked) and characters.mark is mark for characters in found), found
+    assert all(isinstance(characters, Tagged) and characters.mark is mark for characters in found), found
     return bool(found)
 
 
@@ -158,16 +158,16 @@ async def test_every_panel_of_a_run_says_what_its_numbers_are(size, changes):
         said(status.lines, "")
         everything = [line for canvas in screen.query(ViewCanvas) for line in canvas.lines]
         if shown.seconds_left is not None:
-            assert is_of(everything, units.duration(shown.seconds_left), Mark.PROJECTED)
+            assert is_of(everything, units.duration(shown.seconds_left), Provenance.PROJECTED)
         if shown.pace is not None:
-            assert is_of(status.lines, "10 steps/s", Mark.GIVEN)
+            assert is_of(status.lines, "10 steps/s", Provenance.GIVEN)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_lines_round_the_panels_know_their_kinds(width):
     header = HeaderView(DEAR).lines(snapshot(DEAR), Frame(width, 2 if width < 100 else 1))
-    assert HeaderView.kinds == (("", Mark.GIVEN), ("clock", Mark.MEASURED))
-    assert is_of(header, units.clock(12.4), Mark.MEASURED)
+    assert HeaderView.kinds == (("", Provenance.GIVEN), ("clock", Provenance.MEASURED))
+    assert is_of(header, units.clock(12.4), Provenance.MEASURED)
     line = StatusView().lines(snapshot(DEAR), Frame(width, 1))[0]
     assert "given" in text(line)
     assert "examples" not in text(line) or "counted" in text(line)
@@ -188,7 +188,7 @@ async def test_every_panel_of_a_proof_says_what_its_numbers_are(size, proof):
             assert str(panel.border_subtitle) == words(kinds)
             said(panel.canvas.lines, words(kinds))
         status = screen.query_one("#proof-status", ViewCanvas)
-        assert is_of(status.lines, units.duration(proof.seconds), Mark.MEASURED)
+        assert is_of(status.lines, units.duration(proof.seconds), Provenance.MEASURED)
         said(status.lines, "")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 
-class Mark(StrEnum):
+class Provenance(StrEnum):
     """Where a number comes from, strongest first."""
 
     GIVEN = "given"
@@ -24,31 +24,31 @@ class Mark(StrEnum):
     """Reckoned from the others, for what has not happened."""
 
 
-_ORDER = tuple(Mark)
+_ORDER = tuple(Provenance)
 
 
-def weakest(marks: Iterable[Mark]) -> Mark:
+def weakest(marks: Iterable[Provenance]) -> Provenance:
     """The kind of a number derived from others of these kinds. Raises ValueError where there are none."""
     return max(marks, key=_ORDER.index)
 
 
-class Marked(str):
+class Tagged(str):
     """A number as written, of a kind of its own: not that of what stands round it."""
 
     __slots__ = ("mark",)
 
-    mark: Mark
+    mark: Provenance
 
-    def __new__(cls, text: str, mark: Mark) -> Marked:
+    def __new__(cls, text: str, mark: Provenance) -> Tagged:
         written = super().__new__(cls, text)
         written.mark = mark
         return written
 
 
-Kinds = tuple[tuple[str, Mark], ...]
+Provenances = tuple[tuple[str, Provenance], ...]
 """What a panel's numbers are: (which of them, their kind), with nothing for which where it is all the others."""
 
 
-def words(kinds: Kinds) -> str:
+def words(kinds: Provenances) -> str:
     """`measured, parameters counted`."""
     return ", ".join(f"{which} {mark}".strip() for which, mark in kinds)

@@ -33,7 +33,7 @@ from tuisim.predict import calibrate, sample
 from tuisim.predict import data_generation as making
 from tuisim.predict import run_costs as runcosts
 from tuisim.predict.calibrate import Job
-from tuisim.predict.predictor import Outlook
+from tuisim.predict.predictor import Predictor
 
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
@@ -95,7 +95,7 @@ def test_making_rows_is_measured_under_the_runs_threads(seen):
 
 
 def test_a_prediction_looks_at_the_machine_and_makes_rows_under_limits(seen):
-    found = Outlook(card(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
+    found = Predictor(card(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
     assert found.wall_seconds is not None
     assert seen == {("making", 3), ("pulse", 1)}
 
@@ -162,7 +162,7 @@ def test_a_scored_run(seen, monkeypatch):
     monkeypatch.setattr(
         numpy.NumpyStep, "run", lambda self, rows: (held.update(count for _, count in limits._wanted), run(self, rows))[1]
     )
-    score.one(Outlook(card(entry("numpy", THREADS))), replace(CONFIG, examples=64).resolved())
+    score.one(Predictor(card(entry("numpy", THREADS))), replace(CONFIG, examples=64).resolved())
     assert held == {3}
 
 

@@ -131,7 +131,7 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     assert made.device
     assert told[0] == ("numpy@1 float32", 0, 12)
     assert told[-1] == ("numpy@1 float32", 12, 12)
-    assert outlook.Outlook(found).predict(SMALL).step.likely > 0
+    assert outlook.Predictor(found).predict(SMALL).step.likely > 0
     assert not unmarked(json.loads(json.dumps(card_document(found))))
 
 
@@ -394,7 +394,7 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
 
 def test_a_score_is_of_real_runs(monkeypatch):
     monkeypatch.setattr(outlook, "slowdown", lambda *_: pulse.Slowed())
-    seen = outlook.Outlook(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
+    seen = outlook.Predictor(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
     told: list[str] = []
     found = score(seen, tell=told.append)
     assert [(one.label, len(one.runs)) for one in found.scores] == [("numpy@1 float32", 3)]
@@ -411,9 +411,9 @@ def scored(ratio: float, wide: float = 1.5) -> Scored:
 
 
 def calibrate_band(likely: float, wide: float) -> Any:
-    from tuisim.predict.interval import Band
+    from tuisim.predict.interval import Interval
 
-    return Band(likely / wide, likely, likely * wide)
+    return Interval(likely / wide, likely, likely * wide)
 
 
 def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
@@ -436,7 +436,7 @@ def test_errors_are_told_as_they_are():
 
 
 def test_a_run_that_cannot_be_made_is_named_and_left_out():
-    found = score(outlook.Outlook(card(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
+    found = score(outlook.Predictor(card(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
     assert found.scores == ()
     assert len(found.skipped) == 3
     assert "nothing" in found.skipped[0][1]

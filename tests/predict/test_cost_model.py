@@ -29,8 +29,8 @@ from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.predict.cost_model import LEAST_ERROR, NOW, OTHER_PROCESS, known, predict
 from tuisim.predict.data_generation import seconds_per_row
-from tuisim.predict.interval import Band
-from tuisim.predict.predictor import Outlook
+from tuisim.predict.interval import Interval
+from tuisim.predict.predictor import Predictor
 from tuisim.predict.price import Point, Price
 from tuisim.predict.profile import VERSION
 from tuisim.predict.rates import figures
@@ -163,7 +163,7 @@ def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
     assert known[0] is not None
     assert known[1] is not None
     assert known[1].likely - known[0].likely == pytest.approx(2e-6 * 10**6 * 10)
-    assert Outlook(card(), clock=lambda: 0.0).predict(config).wall_seconds is not None
+    assert Predictor(card(), clock=lambda: 0.0).predict(config).wall_seconds is not None
 
 
 def test_wide_rows_are_told_from_narrow_ones():
@@ -297,10 +297,10 @@ def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
         found = Probe("cupy", True, "14.2.0", device)
         monkeypatch.setattr(outlook.backends, "known", lambda _, found=found: found)
         if same:
-            assert Outlook(card(priced)).predict(config).backend == "cupy"
+            assert Predictor(card(priced)).predict(config).backend == "cupy"
             continue
         with pytest.raises(BackendError, match=rf"of NVIDIA H100, .*here is {device}; tuisim calibrate --backends cupy"):
-            Outlook(card(priced)).predict(config)
+            Predictor(card(priced)).predict(config)
 
 
 def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_are_made_anew():
@@ -379,7 +379,7 @@ def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, t
 
 def test_another_machine_has_its_own_cores():
     """Its card was made with fifteen threads, which this machine need not have; asked for one, it says whose card lacks it."""
-    there = Outlook(card(entry("numpy", 15), machine=ELSEWHERE), "lab")
+    there = Predictor(card(entry("numpy", 15), machine=ELSEWHERE), "lab")
     assert there.predict(replace(DIGITS, threads=None)).threads == 15
     with pytest.raises(BackendError, match="there: tuisim calibrate"):
         there.predict(replace(DIGITS, threads=1))
@@ -402,7 +402,7 @@ def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
     asked: list[Beat] = []
     monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or Slowed(1.5, 1.2))
     now = [0.0]
-    seen = Outlook(card(), clock=lambda: now[0])
+    seen = Predictor(card(), clock=lambda: now[0])
     assert [seen.slowed, seen.slowed] == [Slowed(1.5, 1.2)] * 2
     assert asked == [BEAT]
     now[0] = 11.0
@@ -455,7 +455,7 @@ def test_what_no_price_is_known_of_is_blank():
 def test_bands_of_a_run_hold_its_likely_value():
     found = predict(DIGITS, card())
     for band in (found.step, found.epoch, found.seconds, found.wall_seconds):
-        assert isinstance(band, Band)
+        assert isinstance(band, Interval)
         assert band.low < band.likely < band.high
     assert RunCosts(1.0, 2.0, 3.0, 4.0, 5.0).to_dict()["wall_share"] == 5.0
 

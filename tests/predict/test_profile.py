@@ -20,7 +20,7 @@ from tuisim.measure.machine_speed import UNKNOWN, Beat
 from tuisim.predict import profiles as cards
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Point, Price
-from tuisim.predict.profile import VERSION, Card, CardError
+from tuisim.predict.profile import VERSION, MachineProfile, ProfileError
 from tuisim.predict.profile_document import card_document
 from tuisim.store import lock
 from tuisim.store.document import Unwritable
@@ -93,8 +93,8 @@ def test_a_wrong_value_anywhere_is_refused_in_one_line_or_harmless(value):
     refused: list[str] = []
     for path in leaves(body)[1:]:
         try:
-            Card.from_dict(with_value(body, path, value))
-        except CardError as error:
+            MachineProfile.from_dict(with_value(body, path, value))
+        except ProfileError as error:
             refused.append(str(error))
     assert len(refused) > 20
     assert [words for words in refused if not words.isprintable()] == []
@@ -103,8 +103,8 @@ def test_a_wrong_value_anywhere_is_refused_in_one_line_or_harmless(value):
 def test_a_value_that_is_missing_is_named():
     body = card(POINTED).to_dict()
     del body["entries"]["numpy@1 float32"]["run"]["row"]
-    with pytest.raises(CardError, match=r"entries\.numpy@1 float32\.run\.row: missing"):
-        Card.from_dict(body)
+    with pytest.raises(ProfileError, match=r"entries\.numpy@1 float32\.run\.row: missing"):
+        MachineProfile.from_dict(body)
 
 
 def test_a_new_entry_takes_the_place_of_the_old_and_the_best_pulse_is_the_machines():
@@ -114,7 +114,7 @@ def test_a_new_entry_takes_the_place_of_the_old_and_the_best_pulse_is_the_machin
     assert again.entry("numpy", 1, "float32").networks == 5
     assert made.pulse == BEAT
     assert again.pulse == Beat(1e-4, 1e-4), "the better of each"
-    assert Card(this_machine(), ()).pulse == UNKNOWN
+    assert MachineProfile(this_machine(), ()).pulse == UNKNOWN
 
 
 # ── others' ──
@@ -210,15 +210,15 @@ def test_a_whole_number_beyond_every_float_is_refused(place):
     document = card(POINTED).to_dict()
     first, second = place
     document["entries"]["numpy@1 float32"][first][second] = 10**400
-    with pytest.raises(CardError, match=second):
-        Card.from_dict(document)
+    with pytest.raises(ProfileError, match=second):
+        MachineProfile.from_dict(document)
 
 
 def test_a_product_of_sizes_beyond_every_float_is_refused():
     document = card(POINTED).to_dict()
     document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["measured"] = [f"1 1 {10**400} 0 1"]
-    with pytest.raises(CardError, match="measured"):
-        Card.from_dict(document)
+    with pytest.raises(ProfileError, match="measured"):
+        MachineProfile.from_dict(document)
 
 
 # ── what nobody would have measured ──
@@ -241,8 +241,8 @@ def changed(**prices: Any) -> dict[str, Any]:
     ],
 )
 def test_prices_that_cannot_be_are_refused(prices, named):
-    with pytest.raises(CardError, match=named.replace("+", r"\+")):
-        Card.from_dict(changed(**prices))
+    with pytest.raises(ProfileError, match=named.replace("+", r"\+")):
+        MachineProfile.from_dict(changed(**prices))
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,8 @@ def test_prices_that_cannot_be_are_refused(prices, named):
 def test_a_law_that_cannot_be_is_refused(name, law, named):
     body = card(POINTED).to_dict()
     body["entries"]["numpy@1 float32"]["prices"]["kinds"][name] = {"law": law}
-    with pytest.raises(CardError, match=named):
-        Card.from_dict(body)
+    with pytest.raises(ProfileError, match=named):
+        MachineProfile.from_dict(body)
 
 
 def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
@@ -402,8 +402,8 @@ def test_a_card_put_aside_is_found_behind_one_of_another_tuisim(own_folder, monk
 def test_an_entry_that_nothing_here_could_be_asked_for_is_refused(name, value):
     body = card().to_dict()
     body["entries"]["numpy@1 float32"][name] = value
-    with pytest.raises(CardError, match=f"{name} = .*{value}"):
-        Card.from_dict(body)
+    with pytest.raises(ProfileError, match=f"{name} = .*{value}"):
+        MachineProfile.from_dict(body)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
@@ -506,10 +506,10 @@ def test_the_least_of_a_price_is_kept_and_cannot_be_above_it():
     price = Price({"call": 1e-6, "multiply": 1e-9}, (Point(2, 3, 4, 0.0, 1e-6),), {"call": 5e-7, "multiply": 2e-10})
     made = replace(entry(), prices=replace(PRICES, kinds={**PRICES.kinds, "dense": price}))
     body = card(made).to_dict()
-    assert Card.from_dict(body).entries[0].prices.kinds["dense"] == price
+    assert MachineProfile.from_dict(body).entries[0].prices.kinds["dense"] == price
     body["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"]["least"]["multiply"] = 2e-9
-    with pytest.raises(CardError, match=r"dense\.least\.multiply: above the price"):
-        Card.from_dict(body)
+    with pytest.raises(ProfileError, match=r"dense\.least\.multiply: above the price"):
+        MachineProfile.from_dict(body)
 
 
 def test_fitted_prices_are_projected_and_what_was_timed_is_measured():

@@ -12,7 +12,7 @@ from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, Score, kept, mean_step, score_run, score_steps
@@ -40,11 +40,11 @@ def of(prediction: Prediction | None, **changes: object) -> Run:
     ],
 )
 def test_a_score_says_how_far_off_it_was(actual, words):
-    assert str(Score(Band(11.0, 12.3, 13.0), actual)) == words
+    assert str(Score(Interval(11.0, 12.3, 13.0), actual)) == words
 
 
 def test_a_score_is_covered_within_its_band():
-    band = Band(1.0, 2.0, 3.0)
+    band = Interval(1.0, 2.0, 3.0)
     assert [Score(band, actual).covered for actual in (0.9, 1.0, 3.0, 3.1)] == [False, True, True, False]
     assert Score(band, 3.0).more == pytest.approx(0.5)
 
@@ -63,7 +63,7 @@ def test_nothing_is_scored_without_a_prediction_or_a_time():
     assert score_steps(found, 10, 0.01) == Score(mean_step(found), 0.001)
     assert score_steps(found, 0, 0.0) is None
     assert score_run(replace(found, wall_seconds=None), 1.0) is None
-    assert score_run(replace(found, wall_seconds=Band(1.0, 2.0, math.inf)), 1.0) is None
+    assert score_run(replace(found, wall_seconds=Interval(1.0, 2.0, math.inf)), 1.0) is None
     assert score_run(found, 0.0) is None
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_says_nothing_of_its_prediction_is_kept_without_it(ended, sec
 
 
 def test_a_prediction_beyond_all_numbers_is_none():
-    found = replace(predicted(), seconds=Band(1.0, math.inf, math.inf), wall_seconds=None)
+    found = replace(predicted(), seconds=Interval(1.0, math.inf, math.inf), wall_seconds=None)
     assert of(found).predicted_seconds is None
     assert of(None).predicted_seconds is None
     assert of(replace(predicted(), seconds=None)).predicted_seconds is not None, "its volume became known: so many steps"

@@ -100,7 +100,7 @@ def _one_piece(queue: Queue) -> None:
     queue.run(lambda: len(queue.work) < left)
 
 
-class Mark:
+class Provenance:
     """One record of an event: a place in a queue, and when it was passed."""
 
     def __init__(self, queue: Queue):
@@ -120,12 +120,12 @@ class Event:
     def __init__(self, streams: Streams, block: bool = False, disable_timing: bool = False, interprocess: bool = False):
         self._streams, self._device, self.timed = streams, streams.device, not disable_timing
         self._device.called("Event")
-        self.mark: Mark | None = None
+        self.mark: Provenance | None = None
 
     def record(self, stream: Stream | None = None) -> None:
         self._device.called("record")
         queue = (stream or self._streams.current()).queue
-        self.mark = Mark(queue)
+        self.mark = Provenance(queue)
         queue.work.append(self.mark)
 
     def synchronize(self) -> None:
@@ -170,10 +170,10 @@ class Cards:
         self._here.number = number
 
 
-class Card:
+class MachineProfile:
     """cupy.cuda.Device."""
 
-    def __init__(self, cards: Cards, device: "int | Card | None" = None):
+    def __init__(self, cards: Cards, device: "int | MachineProfile | None" = None):
         self._cards = cards
         self.id = cards.current() if device is None else int(getattr(device, "id", device))
         self._before: list[int] = []
@@ -181,7 +181,7 @@ class Card:
     def use(self) -> None:
         self._cards.switch(self.id)
 
-    def __enter__(self) -> "Card":
+    def __enter__(self) -> "MachineProfile":
         self._before.append(self._cards.current())
         self.use()
         return self

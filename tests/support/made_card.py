@@ -9,7 +9,7 @@ from tuisim.measure.machine_speed import Beat, Unrest
 from tuisim.predict.machine import Machine, this_machine
 from tuisim.predict.price import Price
 from tuisim.predict.prices import Prices
-from tuisim.predict.profile import Card, Entry
+from tuisim.predict.profile import Entry, MachineProfile
 from tuisim.predict.run_costs import RunCosts
 from tuisim.program import Kind
 
@@ -42,9 +42,9 @@ def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> E
     )  # fmt: skip
 
 
-def card(*entries: Entry, machine: Machine | None = None) -> Card:
+def card(*entries: Entry, machine: Machine | None = None) -> MachineProfile:
     """Of this machine unless said."""
-    return Card(machine or this_machine(), entries or (entry(),))
+    return MachineProfile(machine or this_machine(), entries or (entry(),))
 
 
 def with_run(one: Entry, **costs: float) -> Entry:

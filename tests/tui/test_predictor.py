@@ -33,8 +33,8 @@ from tuisim.predict import profiles as cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.cost_model import predict
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.predictor import Outlook
-from tuisim.predict.profile import Card
+from tuisim.predict.predictor import Predictor
+from tuisim.predict.profile import MachineProfile
 from tuisim.terminal.lines import text
 from tuisim.tui import predictor as forecast_module
 from tuisim.tui.app import TuisimApp
@@ -57,7 +57,9 @@ class Calibration:
         self.ended = threading.Event()
         self._waits, self._fails = waits, fails
 
-    def __call__(self, jobs: list[Job], before: Card | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]) -> Card:
+    def __call__(
+        self, jobs: list[Job], before: MachineProfile | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]
+    ) -> MachineProfile:
         assert quick
         (job,) = jobs
         self.jobs.append(job)
@@ -413,7 +415,7 @@ def test_the_machine_is_not_looked_at_while_somebody_types(monkeypatch):
     monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
     forecast = Forecast(by_itself=False)
     forecast._read()
-    looked: list[Card] = []
+    looked: list[MachineProfile] = []
     monkeypatch.setattr(forecast, "_look_at", lambda card, trouble: looked.append(card))
     forecast.attend(DIGITS)
     forecast._make_ready(DIGITS)
@@ -641,7 +643,7 @@ async def test_a_short_real_run_is_left_alone() -> None:
         def stop(self) -> None:
             pass
 
-    screen = BudgetScreen(DIGITS, print, lambda: Outlook(card(), looks=False), hush=lambda: hushed.append(1), verifier=Never)
+    screen = BudgetScreen(DIGITS, print, lambda: Predictor(card(), looks=False), hush=lambda: hushed.append(1), verifier=Never)
     app = Bare()
     async with app.run_test(size=(120, 36)) as pilot:
         app.push_screen(screen)

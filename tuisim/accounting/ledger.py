@@ -16,7 +16,7 @@ from tuisim.accounting.formulas import FORMULAS
 from tuisim.accounting.operations import Operations, share
 from tuisim.config import RunConfig
 from tuisim.program import Kind, Op, Phase, Role, StepProgram, build
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 COUNTED_PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
@@ -221,12 +221,12 @@ class Ledger:
         }
 
 
-_MARKS: dict[str, Mark] = dict.fromkeys(("layers", "batch", "examples", "epochs"), Mark.GIVEN) | dict.fromkeys(
+_MARKS: dict[str, Provenance] = dict.fromkeys(("layers", "batch", "examples", "epochs"), Provenance.GIVEN) | dict.fromkeys(
     (
         "parameters", "rows[]", "per_step", "per_example", "per_epoch", "run", "totals", "naive", "ratio_to_naive",
         "ratio_with_loss", "tools_per_example", "bytes_per_step", "arithmetic_intensity", "memory_bytes", "notes",
     ),
-    Mark.COUNTED,
+    Provenance.COUNTED,
 )  # fmt: skip
 """A path marks everything beneath it."""
 

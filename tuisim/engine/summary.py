@@ -10,7 +10,7 @@ from tuisim.accounting.operations import Operations
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.errors import ExitCode
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,16 @@ class Summary:
         }
 
 
-_MARKS: dict[str, Mark] = (
-    {"config": Mark.GIVEN}
-    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal"), Mark.COUNTED)
+_MARKS: dict[str, Provenance] = (
+    {"config": Provenance.GIVEN}
+    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal"), Provenance.COUNTED)
     | dict.fromkeys(
         (
             "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",
             "examples_per_second",
             "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
         ),
-        Mark.MEASURED,
+        Provenance.MEASURED,
     )
 )  # fmt: skip
 

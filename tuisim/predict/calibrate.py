@@ -24,7 +24,7 @@ from tuisim.predict.calibration_networks import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Floors
 from tuisim.predict.prices import Prices, as_felt, at_best, best_product, fit
-from tuisim.predict.profile import Card, CardError, Entry
+from tuisim.predict.profile import Entry, MachineProfile, ProfileError
 from tuisim.predict.run_costs import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
 from tuisim.predict.work import FAR
@@ -73,20 +73,20 @@ Evaluation = tuple[StepProgram, float, Beat]
 
 def calibrate(
     jobs: Sequence[Job],
-    card: Card | None = None,
+    card: MachineProfile | None = None,
     tell: Tell = lambda *_: None,
     *,
     quick: bool = False,
     wanted: Wanted = lambda: True,
     of: int = 0,
-) -> Card:
+) -> MachineProfile:
     """A card with an entry for each of `jobs`, beside those that `card` has already. Raises what a backend raises.
 
     Raises Unwanted once it is not `wanted` any more, which is asked before each network. `of`: how many jobs there are with
     those of other calls, which share the patience.
     """
     patience = min(PATIENCE, ALL_PATIENCE / max(of, len(jobs), 1))
-    card = Card(this_machine(), ()) if card is None else card
+    card = MachineProfile(this_machine(), ()) if card is None else card
     for job in jobs:
         with get_backend(job.backend).threads(job.threads):
             pulse = Pulse(card.pulse)
@@ -95,17 +95,17 @@ def calibrate(
     return card
 
 
-def _readable(entry: Entry, card: Card) -> Entry:
+def _readable(entry: Entry, card: MachineProfile) -> Entry:
     """What can be read again. Raises RunError where what was measured makes no prices, as with a clock that jumps."""
     try:
-        Card.from_dict(Card(card.machine, (entry,)).to_dict())
-    except CardError as error:
+        MachineProfile.from_dict(MachineProfile(card.machine, (entry,)).to_dict())
+    except ProfileError as error:
         raise RunError(f"what was measured makes no prices ({error}): try again while less else is at work") from None
     return entry
 
 
 def _entry(
-    job: Job, card: Card, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted, patience: float
+    job: Job, card: MachineProfile, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted, patience: float
 ) -> Entry:
     backend = get_backend(job.backend)
     tell(0, count := FEW if quick else MANY)
@@ -197,7 +197,7 @@ def _handed_over(backend: Backend, before: Costs | None) -> tuple[float | None, 
     return copied or None, spent.launch_seconds / spent.launched_steps or None if spent.launched_steps else None
 
 
-def _run_costs(job: Job, card: Card) -> RunCosts:
+def _run_costs(job: Job, card: MachineProfile) -> RunCosts:
     """Plain Python's runs are NumPy's but for their steps, which are so slow that little could be seen beside them."""
     if job.backend != INTERPRETED:
         return runcosts.measure(job.backend, job.dtype, job.threads)

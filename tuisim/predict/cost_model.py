@@ -22,10 +22,10 @@ from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
 from tuisim.measure.machine_speed import Slowed, Unrest
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Memory, Prediction
 from tuisim.predict.prices import as_felt
-from tuisim.predict.profile import Card, Entry
+from tuisim.predict.profile import Entry, MachineProfile
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import build
 
@@ -53,7 +53,7 @@ Measured on two shared virtual cores with 230 runs of 0.4 s, by regressing what 
 """
 
 
-def known(config: RunConfig, card: Card, slowed: Slowed) -> float | None:
+def known(config: RunConfig, card: MachineProfile, slowed: Slowed) -> float | None:
     """Likely `seconds` of a run on a machine that is slowed just so all through it; none as `Prediction.seconds` is."""
     config = config.resolved()
     entry, ledger = entry_of(config, card), count(config.of_known_length())
@@ -63,7 +63,7 @@ def known(config: RunConfig, card: Card, slowed: Slowed) -> float | None:
 
 def predict(
     config: RunConfig,
-    card: Card,
+    card: MachineProfile,
     *,
     slowed: Slowed | None = None,
     foreign: bool = False,
@@ -121,7 +121,7 @@ def _beyond(ledger: Ledger, entry: Entry) -> float | None:
     return largest / measured if measured and largest > FAR_BEYOND * measured else None
 
 
-def _pace(entry: Entry, card: Card, slowed: Slowed | None) -> Slowed:
+def _pace(entry: Entry, card: MachineProfile, slowed: Slowed | None) -> Slowed:
     """From the beat that an entry's prices belong to, to the machine as it is likely to be."""
     mean = as_felt(entry.unrest.mean, entry.backend)
     if slowed is None:
@@ -130,13 +130,13 @@ def _pace(entry: Entry, card: Card, slowed: Slowed | None) -> Slowed:
     return Slowed(now.calls**NOW * mean.calls ** (1 - NOW), now.work**NOW * mean.work ** (1 - NOW))
 
 
-def _of_best(entry: Entry, card: Card, slowed: Slowed) -> Slowed:
+def _of_best(entry: Entry, card: MachineProfile, slowed: Slowed) -> Slowed:
     """Against the best that the entry knew, where `slowed` is against the card's: a later entry may have seen a better one."""
     best = card.pulse.over(entry.pulse)
     return as_felt(Slowed(slowed.calls * best.calls, slowed.work * best.work), entry.backend)
 
 
-def entry_of(config: RunConfig, card: Card, foreign: bool = False) -> Entry:
+def entry_of(config: RunConfig, card: MachineProfile, foreign: bool = False) -> Entry:
     """The card's prices for a configuration, resolved, that names its backend. Raises BackendError where it has none."""
     assert config.threads is not None
     threads, dtype = computes_with(config.backend, config.threads, config.dtype)
@@ -263,10 +263,10 @@ def _wider(spread: tuple[float, float], unrest: Unrest, calls: float, backend: s
     return math.exp(-math.hypot(math.log(spread[0]), down, other)), math.exp(math.hypot(math.log(spread[1]), up, other))
 
 
-def _band(likely: float, spread: tuple[float, float]) -> Band:
-    return Band(likely * spread[0], likely, likely * spread[1])
+def _band(likely: float, spread: tuple[float, float]) -> Interval:
+    return Interval(likely * spread[0], likely, likely * spread[1])
 
 
 def _times(seconds: float, count: int) -> float:
     """Infinite where no float is large enough."""
-    return Band(seconds, seconds, seconds).times(count).likely
+    return Interval(seconds, seconds, seconds).times(count).likely

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class Interval:
     """`likely`, and the ends between which it is expected; all of one unit."""
 
     low: float
     likely: float
     high: float
 
-    def times(self, factor: float) -> Band:
+    def times(self, factor: float) -> Interval:
         """All three `factor` times as large; infinite where no float is large enough."""
         try:
             by = float(factor)
@@ -25,7 +25,7 @@ class Band:
             by = math.inf
         # Nothing stays nothing, however often.
         low, likely, high = (value * by if value and by else 0.0 for value in (self.low, self.likely, self.high))
-        return Band(low, likely, high)
+        return Interval(low, likely, high)
 
     def to_dict(self) -> dict[str, float | None]:
         """Null where a value is not finite."""

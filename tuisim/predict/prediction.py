@@ -10,9 +10,9 @@ from typing import Any
 
 from tuisim.accounting import Ledger
 from tuisim.config import RunConfig
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.program import Op
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class Prediction:
     """Likely seconds of a step outside its operations."""
     calls: float
     """Of a step's likely seconds, those paid for calling operations however small they are."""
-    step: Band
-    epoch: Band | None
+    step: Interval
+    epoch: Interval | None
     """None where the volume is not known."""
-    seconds: Band | None
+    seconds: Interval | None
     """Of all steps' phases; none where volume or epochs are not known."""
-    wall_seconds: Band | None
+    wall_seconds: Interval | None
     """From the first batch to the end, unwatched; none where it cannot be told."""
     memory: Memory
     beyond: float | None = None
@@ -119,12 +119,17 @@ class Prediction:
         }
 
 
-_MARKS: dict[str, Mark] = (
-    {"config": Mark.GIVEN, "threads": Mark.GIVEN, "slowed": Mark.PROJECTED, "beyond_measured": Mark.COUNTED}
-    | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Mark.COUNTED)
+_MARKS: dict[str, Provenance] = (
+    {
+        "config": Provenance.GIVEN,
+        "threads": Provenance.GIVEN,
+        "slowed": Provenance.PROJECTED,
+        "beyond_measured": Provenance.COUNTED,
+    }
+    | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Provenance.COUNTED)
     | dict.fromkeys(
         ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),
-        Mark.PROJECTED,
+        Provenance.PROJECTED,
     )
-    | {"rows[].layer": Mark.COUNTED, "loading_seconds": Mark.MEASURED}
-)  # fmt: skip
+    | {"rows[].layer": Provenance.COUNTED, "loading_seconds": Provenance.MEASURED}
+)

@@ -26,7 +26,7 @@ from tuisim.predict.data_generation import seconds_per_row
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.prices import bounded
-from tuisim.predict.profile import Card, Entry
+from tuisim.predict.profile import Entry, MachineProfile
 from tuisim.predict.project import Priced, Rate
 from tuisim.predict.record import LEAST_SECONDS
 from tuisim.store.runs import Run, runs
@@ -38,10 +38,10 @@ FRESH_SECONDS = 10.0
 
 
 @dataclass
-class Outlook:
+class Predictor:
     """Predictions by one card: this machine's, or another's under its name."""
 
-    card: Card
+    card: MachineProfile
     name: str = ""
     """The other machine's; empty for this one."""
     clock: Callable[[], float] = monotonic
@@ -87,7 +87,7 @@ class Outlook:
             self._slowed = self.clock(), found
         return self._slowed[1]
 
-    def refreshed(self) -> Outlook:
+    def refreshed(self) -> Predictor:
         """The same, with the machine's speed looked at anew."""
         self._slowed = None
         return self
@@ -131,7 +131,7 @@ def _making(config: RunConfig) -> float | None:
     return seconds_per_row(config) if examples is not None and source.is_made_anew(config, examples) else None
 
 
-def here() -> Outlook:
+def here() -> Predictor:
     """By this machine's card. Raises DataError where there is none, with the remedy."""
     found = cards.own()
     if found.card is None:
@@ -139,31 +139,31 @@ def here() -> Outlook:
     return steady(found.card)
 
 
-def steady(card: Card) -> Outlook:
+def steady(card: MachineProfile) -> Predictor:
     """By this machine's card, at the speed it is found at once: what is asked of it can be held against each other."""
-    return Outlook(card, clock=lambda: 0.0)
+    return Predictor(card, clock=lambda: 0.0)
 
 
-def of(name: str) -> Outlook:
+def of(name: str) -> Predictor:
     """As on the machine whose card was imported under `name`. Raises DataError."""
-    return Outlook(cards.named(name), name)
+    return Predictor(cards.named(name), name)
 
 
-def everywhere() -> tuple[Outlook, ...]:
+def everywhere() -> tuple[Predictor, ...]:
     """This machine's where it has a card, and every other's that was imported; read again only where one has changed."""
     return _everywhere(cards.stamp())
 
 
 @lru_cache(maxsize=1)
-def _everywhere(_: cards.Stamp) -> tuple[Outlook, ...]:
+def _everywhere(_: cards.Stamp) -> tuple[Predictor, ...]:
     own = cards.own().card
     return (
-        *((Outlook(own, looks=False),) if own is not None else ()),
-        *(Outlook(card, name) for name, card in cards.others().items()),
+        *((Predictor(own, looks=False),) if own is not None else ()),
+        *(Predictor(card, name) for name, card in cards.others().items()),
     )
 
 
-def priced(config: RunConfig, own: Outlook | None = None) -> list[Priced]:
+def priced(config: RunConfig, own: Predictor | None = None) -> list[Priced]:
     """What a step and an epoch of `config` cost on every backend of every card, in milliseconds: nothing is measured here.
 
     `own` is this machine's outlook, which may know how fast the machine is now.

@@ -32,7 +32,7 @@ KIND, VERSION = "machine card", 4
 Made = TypeVar("Made")
 
 
-class CardError(DataError):
+class ProfileError(DataError):
     """A card with a value that cannot be; the message names the place and the value."""
 
 
@@ -100,7 +100,7 @@ def _pair(both: Beat | Slowed) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Card:
+class MachineProfile:
     """One machine's entries."""
 
     machine: Machine
@@ -114,7 +114,7 @@ class Card:
     def entry(self, backend: str, threads: int, dtype: str) -> Entry | None:
         return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
 
-    def with_entry(self, entry: Entry) -> Card:
+    def with_entry(self, entry: Entry) -> MachineProfile:
         """With `entry` in place of the one before it."""
         others = tuple(one for one in self.entries if one.key != entry.key)
         return replace(self, entries=(*others, entry))
@@ -126,13 +126,13 @@ class Card:
         }
 
     @staticmethod
-    def from_dict(body: Mapping[str, Any]) -> Card:
-        """The card in a document's body. Raises CardError."""
+    def from_dict(body: Mapping[str, Any]) -> MachineProfile:
+        """The card in a document's body. Raises ProfileError."""
         reader = _Reader(body, "")
         machine = reader.inside("machine")
         texts = {field.name: machine.text(field.name) for field in fields(Machine) if field.name != "cores"}
         entries = reader.inside("entries")
-        return Card(
+        return MachineProfile(
             machine=Machine(cores=machine.number("cores", int), **texts),
             entries=tuple(_entry(entries.inside(key)) for key in entries.values),
         )
@@ -164,7 +164,7 @@ def _entry(reader: _Reader) -> Entry:
 def _unrest(reader: _Reader) -> Unrest:
     found = Unrest(**{field.name: Slowed(**reader.inside(field.name).pair(1e-3)) for field in fields(Unrest)})
     if found.low.calls > found.high.calls or found.low.work > found.high.work:
-        raise CardError(f"{reader.at('low')}: above high")
+        raise ProfileError(f"{reader.at('low')}: above high")
     return found
 
 
@@ -172,7 +172,7 @@ def _prices(reader: _Reader, backend: str) -> Prices:
     kinds = reader.inside("kinds")
     for kind in sorted(kind.value for kind in PRODUCTS):
         if not any(isinstance(name, str) and name.split(" ")[0] == kind for name in kinds.values):
-            raise CardError(f"{kinds.at(kind)}: missing")
+            raise ProfileError(f"{kinds.at(kind)}: missing")
     return Prices(
         kinds={name: _price(kinds.inside(name), name) for name in kinds.values},
         step=reader.seconds("step"),
@@ -185,14 +185,14 @@ def _price(reader: _Reader, name: str) -> Price:
     try:
         kind = Kind(name.split(" ", maxsplit=1)[0])
     except ValueError:
-        raise CardError(f"{reader.at('')}: no kind of operation") from None
+        raise ProfileError(f"{reader.at('')}: no kind of operation") from None
     law, least = _terms(reader, "law", kind), _terms(reader, "least", kind) if "least" in reader.values else {}
     points = tuple(map(_point, reader.texts("measured"))) if "measured" in reader.values else ()
     for term, seconds in least.items():  # both to four figures
         if seconds > law.get(term, 0.0) * (1 + 1e-3):
-            raise CardError(f"{reader.at('least')}.{term}: above the price")
+            raise ProfileError(f"{reader.at('least')}.{term}: above the price")
     if not any(law.values()):
-        raise CardError(f"{reader.at('law')}: no price above nothing")
+        raise ProfileError(f"{reader.at('law')}: no price above nothing")
     return Price(law, points, least)
 
 
@@ -202,7 +202,7 @@ def _terms(reader: _Reader, name: str, kind: Kind) -> dict[str, float]:
     known = terms(Work(kind, None, 1, 1, 1, 0, 0.0))
     for term in found.values:
         if term not in known:
-            raise CardError(f"{found.at(term)}: no term of such a price")
+            raise ProfileError(f"{found.at(term)}: no term of such a price")
     return {term: found.seconds(term) for term in found.values}
 
 
@@ -215,7 +215,7 @@ def _point(text: str) -> Point:
         if not sizes or not (0 <= out <= 1 and 0 < seconds <= MOST_SECONDS):
             raise ValueError
     except ValueError:
-        raise CardError(f"measured: {printable(text)}: batch, inputs, outputs, share out of cache and seconds") from None
+        raise ProfileError(f"measured: {printable(text)}: batch, inputs, outputs, share out of cache and seconds") from None
     return Point(batch, inputs, outputs, out, seconds)
 
 
@@ -224,7 +224,7 @@ class _Reader:
 
     def __init__(self, values: Any, place: str) -> None:
         if not isinstance(values, Mapping):
-            raise CardError(f"{place or 'the card'}: not an object")
+            raise ProfileError(f"{place or 'the card'}: not an object")
         self.values = values
         self._place = place
 
@@ -234,7 +234,7 @@ class _Reader:
 
     def _get(self, name: str) -> Any:
         if name not in self.values:
-            raise CardError(f"{self.at(name)}: missing")
+            raise ProfileError(f"{self.at(name)}: missing")
         return self.values[name]
 
     def inside(self, name: str) -> _Reader:
@@ -243,27 +243,27 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self._get(name)
         if not isinstance(value, str) or len(value) > 500:
-            raise CardError(f"{self.at(name)}: not a text")
+            raise ProfileError(f"{self.at(name)}: not a text")
         return printable(value, 500)
 
     def one_of(self, name: str, known: Collection[str]) -> str:
         value = self.text(name)
         if value not in known:
-            raise CardError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
+            raise ProfileError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
         return value
 
     def texts(self, name: str) -> list[str]:
         value = self._get(name)
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise CardError(f"{self.at(name)}: not a list of texts")
+            raise ProfileError(f"{self.at(name)}: not a list of texts")
         return value
 
     def number(self, name: str, kind: Callable[[Any], Made], least: float = 0.0, most: float = LARGEST) -> Made:
         value = self._get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise CardError(f"{self.at(name)} = {printable(value)}: a number from {least:g} to {most:g}")
+            raise ProfileError(f"{self.at(name)} = {printable(value)}: a number from {least:g} to {most:g}")
         if kind is int and kind(value) != value:
-            raise CardError(f"{self.at(name)} = {printable(value)}: a whole number")
+            raise ProfileError(f"{self.at(name)} = {printable(value)}: a whole number")
         return kind(value)
 
     def date(self, name: str) -> str:
@@ -271,7 +271,7 @@ class _Reader:
         try:
             datetime.fromisoformat(value)
         except ValueError:
-            raise CardError(f"{self.at(name)} = {printable(value, 40)}: no date and time") from None
+            raise ProfileError(f"{self.at(name)} = {printable(value, 40)}: no date and time") from None
         return value
 
     def seconds(self, name: str) -> float:
@@ -290,5 +290,5 @@ class _Reader:
             isinstance(one, int | float) and not isinstance(one, bool) and abs(one) <= MOST_ERROR for one in value
         )
         if not good:
-            raise CardError(f"{self.at(name)}: not a list of numbers between -{MOST_ERROR:.2f} and {MOST_ERROR:.2f}")
+            raise ProfileError(f"{self.at(name)}: not a list of numbers between -{MOST_ERROR:.2f} and {MOST_ERROR:.2f}")
         return sorted(map(float, value))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuisim.predict.profile import Card
-from tuisim.provenance import Mark
+from tuisim.predict.profile import MachineProfile
+from tuisim.provenance import Provenance
 
 
-def card_document(card: Card) -> dict[str, Any]:
+def card_document(card: MachineProfile) -> dict[str, Any]:
     """What `tuisim calibrate --json` prints."""
     body = card.to_dict()
     entries = [{"key": key, **entry} for key, entry in body["entries"].items()]
@@ -19,11 +19,11 @@ def card_document(card: Card) -> dict[str, Any]:
         "machine": body["machine"],
         "entries": entries,
         "marks": {
-            "machine": Mark.COUNTED,
-            "entries[]": Mark.MEASURED,
-            "entries[].threads": Mark.GIVEN,
-            "entries[].networks": Mark.COUNTED,
-            "entries[].evaluation": Mark.PROJECTED,
-            "entries[].prices": Mark.PROJECTED,
+            "machine": Provenance.COUNTED,
+            "entries[]": Provenance.MEASURED,
+            "entries[].threads": Provenance.GIVEN,
+            "entries[].networks": Provenance.COUNTED,
+            "entries[].evaluation": Provenance.PROJECTED,
+            "entries[].prices": Provenance.PROJECTED,
         },
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from tuisim import files
 from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.machine import this_machine
-from tuisim.predict.profile import KIND, VERSION, Card, CardError
+from tuisim.predict.profile import KIND, VERSION, MachineProfile, ProfileError
 from tuisim.store import document, lock
 from tuisim.store.folder import closed, folder, needed
 
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 class Found:
     """This machine's card, or why there is none."""
 
-    card: Card | None
+    card: MachineProfile | None
     trouble: str = ""
     """In one line, with the remedy; empty where there is a card, or where none was ever made and one can be kept."""
 
@@ -41,7 +41,7 @@ class Found:
 class Kept:
     """This machine's card as it is on disk now."""
 
-    card: Card
+    card: MachineProfile
     """With what another process has measured meanwhile."""
     path: Path
     stamp: Stamp
@@ -75,7 +75,7 @@ def check_keeping() -> None:
         os.close(files.descriptor(where / LOCK, os.O_RDWR | os.O_CREAT))
 
 
-def keep(card: Card) -> Kept:
+def keep(card: MachineProfile) -> Kept:
     """Write this machine's card. Raises Unwritable.
 
     One of the same computer with other libraries or cores is put aside, and found again once they are back; so is one that
@@ -101,7 +101,7 @@ def keep(card: Card) -> Kept:
         return Kept(card, path, stamp())
 
 
-def _with_newer(card: Card, other: Card) -> Card:
+def _with_newer(card: MachineProfile, other: MachineProfile) -> MachineProfile:
     """With the other's entries where they are newer, or the only ones of their kind; what is of days to come is not newer."""
     for entry in other.entries:
         mine = card.entry(entry.backend, entry.threads, entry.dtype)
@@ -114,9 +114,9 @@ def _of_version(version: int | None) -> str:
     return f"version-{version}"
 
 
-def _put_aside(where: Path) -> Card | None:
+def _put_aside(where: Path) -> MachineProfile | None:
     """This machine's card that was put aside, for another machine's or for another tuisim's; none where none can be used."""
-    found: Card | None = None
+    found: MachineProfile | None = None
     for name in (this_machine().id, _of_version(VERSION)):
         path = where / _EARLIER / f"{name}.json"
         try:
@@ -128,12 +128,12 @@ def _put_aside(where: Path) -> Card | None:
     return found
 
 
-def load(path: Path) -> Card:
-    """The card in a file. Raises Unreadable or CardError, each naming the file."""
+def load(path: Path) -> MachineProfile:
+    """The card in a file. Raises Unreadable or ProfileError, each naming the file."""
     body = document.read(path, KIND, VERSION)
     try:
-        return Card.from_dict(body)
-    except CardError as error:
+        return MachineProfile.from_dict(body)
+    except ProfileError as error:
         raise document.Unreadable(f"{printable(str(path), 200)} is no card: {error}") from None
 
 
@@ -156,10 +156,10 @@ def take(path: Path, name: str) -> Path:
     return place
 
 
-def others() -> dict[str, Card]:
+def others() -> dict[str, MachineProfile]:
     """The cards that were imported, by name; those that cannot be read are left out."""
     where = folder()
-    found: dict[str, Card] = {}
+    found: dict[str, MachineProfile] = {}
     for path in [] if where is None else _imported(where):
         try:
             found[path.stem] = load(path)
@@ -191,7 +191,7 @@ def _imported(where: Path) -> list[Path]:
         return []
 
 
-def named(name: str) -> Card:
+def named(name: str) -> MachineProfile:
     """The card imported under `name`, or in the file of that path. Raises DataError."""
     where = folder()
     if _NAME.fullmatch(name) and where is not None and os.path.exists(place := where / _OTHERS / f"{name}.json"):

@@ -15,9 +15,9 @@ from tuisim.accounting import count
 from tuisim.accounting.operations import share
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import LADDER, TRAINING_SOURCE, Known
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Rate:
     value: float
     who: str
     """Which backend and threads showed it."""
-    mark: Mark = Mark.MEASURED
+    mark: Provenance = Provenance.MEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Priced:
     """In words."""
     foreign: bool
     """The price is from another machine's card."""
-    step: Band | None
+    step: Interval | None
     """Seconds of a full one; none where they are not known."""
-    epoch: Band | None
+    epoch: Interval | None
     """Seconds of the steps of one, the short last one and the shuffling among them; none as well."""
     reason: str = ""
     """Why they are not known."""
@@ -84,9 +84,9 @@ class Projected:
     label: str
     machine: str
     foreign: bool
-    step: Band | None
+    step: Interval | None
     """Seconds of a full step."""
-    seconds: Band | None
+    seconds: Interval | None
     """Of all steps; none where the step's are not known."""
     reason: str
 
@@ -239,7 +239,7 @@ def _seconds(operations: int | None, rate: Rate | None) -> float | None:
 
 def document(projections: Sequence[Projection], ladder: Climb | None) -> dict[str, Any]:
     """What `tuisim project --json` prints. The projections are of one network; there may be none."""
-    marks: dict[str, Mark] = {}
+    marks: dict[str, Provenance] = {}
     found: dict[str, Any] = {"config": None, "parameters": None, "projections": [], "ladder": None}
     if projections:
         config = projections[0].config
@@ -248,16 +248,16 @@ def document(projections: Sequence[Projection], ladder: Climb | None) -> dict[st
         found["parameters"] = config.parameter_count
         found["projections"] = [projection.to_dict() for projection in projections]
         marks |= {
-            "config": Mark.GIVEN, "parameters": Mark.COUNTED, "projections[].examples": Mark.GIVEN,
-            "projections[].epochs": Mark.GIVEN, "projections[].batch": Mark.GIVEN,
-            "projections[].steps_per_epoch": Mark.COUNTED, "projections[].operations": Mark.COUNTED,
-            "projections[].rows[]": Mark.PROJECTED,
+            "config": Provenance.GIVEN, "parameters": Provenance.COUNTED, "projections[].examples": Provenance.GIVEN,
+            "projections[].epochs": Provenance.GIVEN, "projections[].batch": Provenance.GIVEN,
+            "projections[].steps_per_epoch": Provenance.COUNTED, "projections[].operations": Provenance.COUNTED,
+            "projections[].rows[]": Provenance.PROJECTED,
         }  # fmt: skip
     if ladder is not None:
         found["ladder"] = ladder.to_dict()
         marks |= {
-            "ladder.examples": Mark.GIVEN, "ladder.epochs": Mark.GIVEN, "ladder.rows[]": Mark.PUBLISHED,
-            "ladder.rows[].seconds": Mark.PROJECTED,
+            "ladder.examples": Provenance.GIVEN, "ladder.epochs": Provenance.GIVEN, "ladder.rows[]": Provenance.PUBLISHED,
+            "ladder.rows[].seconds": Provenance.PROJECTED,
         }  # fmt: skip
         marks |= {"ladder.rate": ladder.rate.mark} if ladder.rate else {}
     return found | {"marks": marks}

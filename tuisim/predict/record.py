@@ -14,7 +14,7 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.engine.summary import Summary
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
 from tuisim.store.runs import LEAST_SECONDS as LEAST_KEPT
@@ -31,7 +31,7 @@ _TELLING = (State.COMPLETED, State.STOPPED, State.INTERRUPTED)
 class Score:
     """What was predicted and what it was, in seconds; the latter above 0."""
 
-    predicted: Band
+    predicted: Interval
     actual: float
 
     @property
@@ -79,7 +79,7 @@ def telling(ended: State, steps: int, seconds: float, *, paced: bool = False, pa
     return Telling(enough and not paced, whole and not paced and not paused)
 
 
-def mean_step(prediction: Prediction) -> Band:
+def mean_step(prediction: Prediction) -> Interval:
     """Seconds of a step of the run: an epoch's share, with its short last step and what it costs to shuffle."""
     steps = prediction.ledger.steps_per_epoch
     return prediction.step if prediction.epoch is None or not steps else prediction.epoch.times(1 / steps)
@@ -95,7 +95,7 @@ def score_run(prediction: Prediction, wall_seconds: float) -> Score | None:
     return _score(prediction.wall_seconds, wall_seconds)
 
 
-def _score(predicted: Band | None, actual: float) -> Score | None:
+def _score(predicted: Interval | None, actual: float) -> Score | None:
     usable = predicted is not None and predicted.likely > 0 and math.isfinite(predicted.high) and actual > 0
     return Score(predicted, actual) if predicted is not None and usable else None
 
@@ -155,11 +155,11 @@ def of_summary(summary: Summary, prediction: Prediction | None) -> Run | None:
     )  # fmt: skip
 
 
-def _predicted(prediction: Prediction, steps: int, whole: bool) -> Band:
+def _predicted(prediction: Prediction, steps: int, whole: bool) -> Interval:
     return prediction.seconds if whole and prediction.seconds is not None else mean_step(prediction).times(steps)
 
 
-def _plain(band: Band | None) -> Seconds | None:
+def _plain(band: Interval | None) -> Seconds | None:
     """None where it is nothing that could be kept: beyond all numbers that are, or nothing at all."""
     if band is None or band.low < LEAST_KEPT or not band.high <= MAX_COUNT:
         return None

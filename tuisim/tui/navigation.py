@@ -28,7 +28,7 @@ from tuisim.features.profile.time_breakdown import Spent
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.runs.screen import LawScreen
 from tuisim.features.setup.screen import SetupScreen
-from tuisim.predict.predictor import Outlook, best_rate, here, missing, priced
+from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.values import read
@@ -159,11 +159,11 @@ class Paged(PlainText, FailingQuietly):
         return makers[name]()
 
     @property
-    def _outlook(self) -> Outlook | None:
+    def _outlook(self) -> Predictor | None:
         """By this machine's card as it is kept ready: no page measures the machine while it is drawn, or a run is at work."""
         return None if self.forecast is None else self.forecast.outlook
 
-    def _outlook_for(self, config: RunConfig, why: Callable[[], str]) -> Outlook:
+    def _outlook_for(self, config: RunConfig, why: Callable[[], str]) -> Predictor:
         """One that has a price for `config`. Raises DataError with why there is none."""
         if self.forecast is None:
             return here()

@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tuisim.engine.events import Snapshot
-from tuisim.provenance import Kinds, words
+from tuisim.provenance import Provenances, words
 from tuisim.terminal.lines import Frame, Line, Tone, wrap
 from tuisim.terminal.plot import Marker
 from tuisim.tui.canvas import Canvas
@@ -28,8 +28,8 @@ class View(Protocol):
     """What fills a canvas: lines from a snapshot, for the room there is. Without a snapshot, what it is waiting for."""
 
     @property
-    def kinds(self) -> Kinds:
-        """Of its numbers; one of another kind is `Marked` and has the word beside it."""
+    def kinds(self) -> Provenances:
+        """Of its numbers; one of another kind is `Tagged` and has the word beside it."""
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]: ...
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tuisim.config import RunConfig
 from tuisim.predict.prediction import Memory, Prediction
-from tuisim.predict.predictor import Outlook
+from tuisim.predict.predictor import Predictor
 
 SOON = "this machine is measured first, once"
 """Of what nobody need do anything about."""
@@ -62,7 +62,7 @@ class AnyForecast(Protocol):
         """Whether it is at work on the machine, and a run would disturb it and be disturbed."""
 
     @property
-    def outlook(self) -> Outlook | None:
+    def outlook(self) -> Predictor | None:
         """Predictions at the machine's speed as it was last looked at, without looking again; none where there is no card."""
 
     def attend(self, config: RunConfig | None) -> None:

@@ -22,8 +22,8 @@ from tuisim.predict import profiles as cards
 from tuisim.predict.calibrate import Job, Unwanted, calibrate
 from tuisim.predict.cost_model import memory
 from tuisim.predict.prediction import Memory
-from tuisim.predict.predictor import FRESH_SECONDS, Outlook, steady
-from tuisim.predict.profile import Card
+from tuisim.predict.predictor import FRESH_SECONDS, Predictor, steady
+from tuisim.predict.profile import MachineProfile
 from tuisim.tui.prediction_state import SOON, Foreseen, Measuring
 
 VARIABLE = "TUISIM_CALIBRATION"
@@ -42,7 +42,7 @@ NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
 class _News:
     """All that the thread publishes, at once."""
 
-    outlook: Outlook | None = None
+    outlook: Predictor | None = None
     measuring: Measuring | None = None
     trouble: str = ""
     failed: dict[Job, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Forecast(Background):
     def __init__(
         self,
         busy: Callable[[], bool] = lambda: False,
-        measure: Callable[..., Card] = calibrate,
+        measure: Callable[..., MachineProfile] = calibrate,
         by_itself: bool | None = None,
     ) -> None:
         super().__init__("forecast")
@@ -82,7 +82,7 @@ class Forecast(Background):
         return self._at_work
 
     @property
-    def outlook(self) -> Outlook | None:
+    def outlook(self) -> Predictor | None:
         return self._news.outlook
 
     def attend(self, config: RunConfig | None) -> None:
@@ -188,7 +188,7 @@ class Forecast(Background):
         finally:
             self._at_work = False
 
-    def _kept(self, card: Card) -> tuple[Card, str]:
+    def _kept(self, card: MachineProfile) -> tuple[MachineProfile, str]:
         """The card as it is on disk now, and nothing; or as it was measured, and why it could not be kept."""
         try:
             kept = cards.keep(card)
@@ -203,7 +203,7 @@ class Forecast(Background):
     def _tell(self, job: Job, done: int, of: int) -> None:
         self._publish(self._news.trouble, measuring=Measuring(job.key, done, of))
 
-    def _look_at(self, card: Card, trouble: str = "") -> None:
+    def _look_at(self, card: MachineProfile, trouble: str = "") -> None:
         """Publish predictions by this card, at the machine's speed of now."""
         at_work, self._at_work = self._at_work, True
         try:
@@ -214,7 +214,7 @@ class Forecast(Background):
         self._looked_at = monotonic()
         self._publish(trouble, outlook=outlook)
 
-    def _warm(self, outlook: Outlook) -> None:
+    def _warm(self, outlook: Predictor) -> None:
         """The first prediction reads the past runs and finds out which machine this is."""
         config = self._attended
         if config is None or config.backend == backends.AUTO:
@@ -228,7 +228,7 @@ class Forecast(Background):
         self,
         trouble: str = "",
         measuring: Measuring | None = None,
-        outlook: Outlook | None = None,
+        outlook: Predictor | None = None,
         failed: dict[Job, str] | None = None,
     ) -> None:
         before = self._news
@@ -247,7 +247,7 @@ def _memory(config: RunConfig) -> Memory:
     return memory(config, count(config.of_known_length()))
 
 
-def _at_speed(card: Card) -> Outlook:
+def _at_speed(card: MachineProfile) -> Predictor:
     """By this card at the machine's speed of now."""
     outlook = steady(card)
     _ = outlook.slowed  # looked at here alone, never while somebody types

@@ -35,7 +35,7 @@ from tuisim.features.compare.crossover.sweep import (
 )
 from tuisim.features.compare.crossover.worker import CrossoverWorker
 from tuisim.features.compare.entries import Entry
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 NET = RunConfig(layers=(30, 30, 30), threads=1)
 PAIR = (Entry("numpy", 1), Entry("numpy", 2))
@@ -420,7 +420,7 @@ def test_real_steps_of_two_backends(real):
 def test_the_document_is_plain_and_every_number_is_marked(real):
     document = json.loads(json.dumps(real.to_dict(), allow_nan=False))
     assert unmarked(document) == set()
-    assert set(document["marks"].values()) <= set(Mark)
+    assert set(document["marks"].values()) <= set(Provenance)
     assert document["marks"]["cells[].operations"] == "counted"
     assert [entry["name"] for entry in document["entries"]] == ["numpy", "scalar"]
     assert document["network"]["depth"] == 3

@@ -21,9 +21,9 @@ from tuisim.features.estimate.budget.budget import Answer, Budget, Limit, Limite
 from tuisim.features.estimate.budget.shapes import SHAPES, Question
 from tuisim.features.estimate.budget.verify import verify
 from tuisim.largest import beyond, largest
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Memory, Prediction
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 CONFIG = RunConfig(layers=(8, 6, 3), examples=100, epochs=4, batch_size=10, threads=1)
 STEP, WEIGHT, ROW = 1e-3, 1e-5, 1e-6
@@ -47,11 +47,11 @@ class MadeUp:
         ledger = count(config.of_known_length())
         step = self.step + WEIGHT * weights_of(config)
         seconds = seconds_of(config, self.step)
-        band = seconds if seconds is None else Band(seconds, seconds, seconds)
+        band = seconds if seconds is None else Interval(seconds, seconds, seconds)
         return Prediction(
             config=config, ledger=ledger, backend=self.backend, threads=1, machine="made up", foreign=self.foreign, slowed=1.0,
             prices=tuple((op, step / len(ledger.program.ops)) for op in ledger.program.ops), overhead=0.0, calls=0.0,
-            step=Band(step, step, step), epoch=None, seconds=band, wall_seconds=band if self.known_wall else None,
+            step=Interval(step, step, step), epoch=None, seconds=band, wall_seconds=band if self.known_wall else None,
             memory=bytes_of(config),
         )  # fmt: skip
 
@@ -329,7 +329,7 @@ def test_what_keeps_it_from_running_becomes_words(answer, words):
 
 def test_a_network_that_no_memory_holds_is_not_tried():
     wide = replace(CONFIG, layers=(10**7, 10**7, 3))
-    prediction = replace(MadeUp().predict(wide), step=Band(0, 0, 0))
+    prediction = replace(MadeUp().predict(wide), step=Interval(0, 0, 0))
     answer = Answer(Question.WIDEST, 10**7, wide, prediction, LimitedBy.SECONDS, "")
     assert "free" in verify(answer, 0.1).words
 
@@ -342,7 +342,7 @@ def test_every_number_of_the_document_says_what_it_is():
     checks = {found.answers[0].question: verify(found.answers[0], 0.05)}
     document = json.loads(json.dumps(found.to_dict(checks), allow_nan=False))
     assert unmarked(document) == set()
-    assert document["marks"]["answers[]"] == Mark.PROJECTED
+    assert document["marks"]["answers[]"] == Provenance.PROJECTED
     assert document["limits"] == {"seconds": 1.0, "memory_bytes": 10**6}
     assert [one["question"] for one in document["answers"]] == list(Question)
     assert document["answers"][0]["verification"]["steps"] > 0

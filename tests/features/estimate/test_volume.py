@@ -18,18 +18,18 @@ from tuisim.features.estimate.volume.command import project as command
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.predict.cost_model import AT_ITS_BEST
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import LADDER
 from tuisim.predict.machine import this_machine
 from tuisim.predict.project import EPOCHS, VOLUMES, Priced, Rate, climb, document, project
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 CONFIG = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0, epochs=10)
-PER_EXAMPLE = Band(1e-6, 2e-6, 4e-6)
+PER_EXAMPLE = Interval(1e-6, 2e-6, 4e-6)
 RATE = Rate(1e9, "numpy@1")
 
 
-def price(config: RunConfig, own: outlook.Outlook | None = None) -> Sequence[Priced]:
+def price(config: RunConfig, own: outlook.Predictor | None = None) -> Sequence[Priced]:
     """An epoch takes as long as it has examples; one backend is not here, one price is from elsewhere."""
     assert config.examples is not None
     step, epoch = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples)
@@ -44,12 +44,12 @@ def price(config: RunConfig, own: outlook.Outlook | None = None) -> Sequence[Pri
 
 
 def test_a_band_is_multiplied_end_by_end():
-    assert Band(1, 2, 4).times(3) == Band(3, 6, 12)
+    assert Interval(1, 2, 4).times(3) == Interval(3, 6, 12)
 
 
 def test_a_band_beyond_every_float_is_infinite_and_null_in_a_document():
-    beyond = Band(0.0, 1.0, 2.0).times(10**400)
-    assert beyond == Band(0.0, math.inf, math.inf)
+    beyond = Interval(0.0, 1.0, 2.0).times(10**400)
+    assert beyond == Interval(0.0, math.inf, math.inf)
     assert beyond.to_dict() == {"low": 0.0, "likely": None, "high": None}
 
 
@@ -81,7 +81,7 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
 def test_a_projection_is_what_a_prediction_says_of_all_steps(monkeypatch):
     """The short last step and the shuffling are in both."""
     monkeypatch.setattr(outlook, "slowdown", lambda *_: AT_ITS_BEST)
-    own = outlook.Outlook(card())
+    own = outlook.Predictor(card())
     for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
         (row,) = project(config, own.priced).rows
         assert row.seconds is not None
@@ -140,7 +140,7 @@ def test_nothing_is_too_large(examples, epochs):
     found = project(vast, price, examples, epochs)
     assert found.rows[0].seconds is not None
     assert found.rows[0].seconds.likely == pytest.approx(2e-6 * examples * epochs)
-    beyond = project(vast, lambda _: [Priced("x", "", False, Band(1, 1, 1), Band(1e300, 1e300, 1e300))], examples, epochs)
+    beyond = project(vast, lambda _: [Priced("x", "", False, Interval(1, 1, 1), Interval(1e300, 1e300, 1e300))], examples, epochs)
     json.dumps(document([beyond], climb(RATE, examples, epochs)), allow_nan=False)
 
 
@@ -187,7 +187,7 @@ def test_every_number_of_the_document_is_marked(rate, projected):
     found = document([project(CONFIG, price), project(CONFIG, price, 10)] if projected else [], climb(rate, 5))
     found = json.loads(json.dumps(found, allow_nan=False))
     assert unmarked(found) == set()
-    assert set(found["marks"].values()) <= set(Mark)
+    assert set(found["marks"].values()) <= set(Provenance)
     assert unmarked(json.loads(json.dumps(document([project(CONFIG, price)], None)))) == set()
 
 

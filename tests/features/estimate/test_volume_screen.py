@@ -17,7 +17,7 @@ from tuisim.errors import BackendError
 from tuisim.features.estimate.volume.operations_view import OperationsBehindView
 from tuisim.features.estimate.volume.screen import ProjectScreen
 from tuisim.features.estimate.volume.view import PictureView, Scene
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import LADDER
 from tuisim.predict.project import Price, Priced, Rate, climb, project
 from tuisim.provenance import words
@@ -29,17 +29,17 @@ from tuisim.tui.panel import Panel, ViewCanvas
 CONFIG = RunConfig(layers=(64, 32, 10))
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 RATE = Rate(61.3e9, "numpy@1")
-STEP = Band(7e-5, 8.63e-5, 1.1e-4)
+STEP = Interval(7e-5, 8.63e-5, 1.1e-4)
 
 
 def price(config: RunConfig) -> Sequence[Priced]:
     assert config.examples is not None
 
-    def both(step: Band) -> tuple[Band, Band]:
+    def both(step: Interval) -> tuple[Interval, Interval]:
         return step.times(config.batch_size / 32), step.times(config.examples / 32)
 
     return (
-        Priced("scalar@1", "plain Python", False, *both(Band(0.03, 0.036, 0.04))),
+        Priced("scalar@1", "plain Python", False, *both(Interval(0.03, 0.036, 0.04))),
         Priced("numpy@1", "OpenBLAS", False, *both(STEP)),
         Priced("cupy", "", False, None, None, "no NVIDIA driver"),
         Priced("cupy", "H200", True, *both(STEP.times(0.5))),
@@ -276,7 +276,9 @@ def test_colour_is_not_the_only_sign_of_the_chosen_row():
 
 
 def test_an_infinite_time_is_blank():
-    scene = Scene(project(CONFIG, lambda _: [Priced("x", "", False, Band(1, 1, 1), Band(1e308, 1e308, 1e308))], 10**30, 10))
+    scene = Scene(
+        project(CONFIG, lambda _: [Priced("x", "", False, Interval(1, 1, 1), Interval(1e308, 1e308, 1e308))], 10**30, 10)
+    )
     shown = "\n".join(text(line) for line in lines_of(PictureView(), scene, Frame(76, 12)))
     assert "inf" not in shown
     assert "not known" in shown

@@ -27,7 +27,7 @@ from tuisim.features.explain.answer.command import _chosen
 from tuisim.features.explain.answer.elementwise import CACHED, LARGE, ElementTime
 from tuisim.features.explain.answer.worker import Measuring
 from tuisim.program import Kind, Phase
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_verdicts_follow_the_measurements() -> None:
     assert trivial["S3"].holds
     assert values(trivial["S4"])["epoch.seconds_numpy"] == pytest.approx(0.2)
     assert "epoch.seconds_scalar" not in values(trivial["S4"]), "no time, no column"
-    assert trivial["S4"].figures["epoch.seconds_numpy"].mark is Mark.PROJECTED
+    assert trivial["S4"].figures["epoch.seconds_numpy"].mark is Provenance.PROJECTED
     assert by_id(QUESTION, Measured(steps=(slow,)))["S3"].holds is False
     assert by_id(replace(QUESTION, batch_size=32), Measured(steps=(slow,)))["S3"].holds
     assert by_id(QUESTION, Measured(steps=(left_out,)))["S3"].holds is None
@@ -121,7 +121,7 @@ def test_verdicts_follow_the_measurements() -> None:
 
 
 def test_a_name_means_one_kind_in_every_claim(answered: Answer) -> None:
-    claimed: dict[str, Mark] = {}
+    claimed: dict[str, Provenance] = {}
     for claim in answered.claims:
         for name, figure in claim.figures.items():
             assert claimed.setdefault(name, figure.mark) is figure.mark, name

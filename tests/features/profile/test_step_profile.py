@@ -24,7 +24,7 @@ from tuisim.features.profile.step_profile import profile
 from tuisim.features.profile.worker import ProfileWorker
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Phase
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 SMALL = RunConfig(layers=(5, 4, 3), batch_size=8, threads=1)
 OPERATIONS = len(count(SMALL).program.ops)
@@ -361,7 +361,7 @@ def test_beyond_the_call_a_product_is_still_a_product():
 def test_every_number_of_the_document_is_finite_and_marked(found):
     plain = json.loads(json.dumps(command.document(found), allow_nan=False))
     assert unmarked(plain) == set()
-    assert set(plain["marks"].values()) <= set(Mark)
+    assert set(plain["marks"].values()) <= set(Provenance)
     assert len(plain["operations"]) == len(plain["roofline"]["dots"])
     assert math.fsum(part["share"] for part in plain["waterfall"]["parts"]) == pytest.approx(1, abs=1e-12)
     assert plain["peaks"]["of"] == "OpenBLAS 0.3.31 SkylakeX ×1, float32"

@@ -24,7 +24,7 @@ from tuisim.engine.events import Ended, PaceChanged, Paused, State
 from tuisim.features.run.screen import ROUND, RunScreen
 from tuisim.measure.peaks import Blas, Peaks
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, mean_step
 from tuisim.provenance import words
@@ -77,7 +77,7 @@ RATES = snapshot().rates
 
 @pytest.mark.parametrize("size", SIZES[1:], ids=str)
 async def test_predicted_stands_beside_actual_and_what_is_left_comes_from_both(size):
-    prediction = foretold(ENDING, wall_seconds=Band(9.0, 10.0, 11.0))
+    prediction = foretold(ENDING, wall_seconds=Interval(9.0, 10.0, 11.0))
     step = mean_step(prediction).likely
     early = snapshot(ENDING, step=2_000, total_steps=20_000, rates=None, seconds_left=99.0, rate_history=())
     rate = replace(RATES, steps_per_second=1 / (1.25 * step))
@@ -99,7 +99,7 @@ async def test_predicted_stands_beside_actual_and_what_is_left_comes_from_both(s
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_the_end_says_how_far_off_it_was(size):
-    prediction = foretold(ENDING, wall_seconds=Band(11.0, 12.3, 14.0))
+    prediction = foretold(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
     last = snapshot(ENDING, state=State.COMPLETED, step=20_400, total_steps=20_400, wall_seconds=13.1, seconds=12.0)
     async with held_against(prediction, [last], size) as (screen, worker):
         worker.tell(Ended(State.COMPLETED, 20_400, ""))
@@ -121,7 +121,7 @@ async def test_a_run_that_was_stopped_is_held_against_its_steps():
 
 @pytest.mark.parametrize("event", [Paused(5, "by hand"), PaceChanged(5, 10.0)], ids=["paused", "paced"])
 async def test_a_run_that_was_paused_is_held_against_its_steps_and_one_that_was_paced_against_nothing(event):
-    prediction = foretold(ENDING, wall_seconds=Band(11.0, 12.3, 14.0))
+    prediction = foretold(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
     going_on = snapshot(ENDING, step=4_000, total_steps=20_400, seconds_left=8.0)
     last = replace(going_on, state=State.COMPLETED, step=20_400)
     async with held_against(prediction, [going_on, last]) as (screen, worker):

@@ -14,7 +14,7 @@ from tuisim import units
 from tuisim.features.profile.bottleneck import SCALARS, Limit, help_words, limit
 from tuisim.features.profile.step_profile import OpTime, Profile
 from tuisim.measure.ceiling import Ceiling, above_words
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 
 class Bound(StrEnum):
@@ -136,11 +136,11 @@ class Roofline:
             },
             "dots": [dot.to_dict() for dot in self.dots],
             "marks": {
-                "roofs": Mark.MEASURED, "dots[].layer": Mark.COUNTED, "dots[].intensity": Mark.COUNTED,
-                "dots[].flops_per_second": Mark.MEASURED, "dots[].bytes_per_second": Mark.MEASURED,
-                "dots[].of_roof": Mark.MEASURED,
-                "dots[].roof": Mark.MEASURED, "dots[].roof_spread": Mark.MEASURED,
-                "roofs.levels[].holds_bytes": Mark.MEASURED, "roofs.levels[].threads": Mark.GIVEN,
+                "roofs": Provenance.MEASURED, "dots[].layer": Provenance.COUNTED, "dots[].intensity": Provenance.COUNTED,
+                "dots[].flops_per_second": Provenance.MEASURED, "dots[].bytes_per_second": Provenance.MEASURED,
+                "dots[].of_roof": Provenance.MEASURED,
+                "dots[].roof": Provenance.MEASURED, "dots[].roof_spread": Provenance.MEASURED,
+                "roofs.levels[].holds_bytes": Provenance.MEASURED, "roofs.levels[].threads": Provenance.GIVEN,
             },
         }  # fmt: skip
 

@@ -16,7 +16,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.features.profile.roofline import Dot, Roofline, Roofs
 from tuisim.features.profile.view import AnatomyView
 from tuisim.measure.ceiling import Ceiling
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import LABEL, Series, plot, sample, x_axis
 from tuisim.terminal.lines import PHASE_TONES, Frame, Line, Span, Tone, spread
 from tuisim.terminal.plot import DOTS, Scale
@@ -33,7 +33,7 @@ Cell = tuple[int, int]
 class RooflineView(AnatomyView):
     """Axes with their units, roofs, and dots named by the letters of the operations beside it."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("FLOPs a byte", Mark.COUNTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("FLOPs a byte", Provenance.COUNTED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         found = self.anatomy.roofline

@@ -26,7 +26,7 @@ from tuisim.measure.peaks import Peaks, peaks_of
 from tuisim.measure.roofs import roofs_of
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Op, StepProgram
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 SECONDS = 0.5
 """For the steps that are split into their operations."""
@@ -209,14 +209,14 @@ class Profile:
         }
 
 
-_MARKS: dict[str, Mark] = (
-    dict.fromkeys(("config", "batch"), Mark.GIVEN)
+_MARKS: dict[str, Provenance] = (
+    dict.fromkeys(("config", "batch"), Provenance.GIVEN)
     | dict.fromkeys(
         (
             "operations[].layer", "operations[].counts", "operations[].bytes_read", "operations[].bytes_written",
             "operations[].working_set_bytes", "operations[].intensity", "samples", "step_bytes",
         ),
-        Mark.COUNTED,
+        Provenance.COUNTED,
     )
     | dict.fromkeys(
         (
@@ -224,7 +224,7 @@ _MARKS: dict[str, Mark] = (
             "operations[].multiply_adds_per_second", "operations[].bytes_per_second", "operations[].share", "step_seconds",
             "step_spread", "outside_seconds", "peaks",
         ),
-        Mark.MEASURED,
+        Provenance.MEASURED,
     )
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ from tuisim.features.profile.step_profile import Profile
 from tuisim.features.profile.waterfall import Waterfall
 from tuisim.features.run.status import network_words
 from tuisim.measure.ceiling import ABOVE
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, fits, table
@@ -84,7 +84,7 @@ class Anatomy:
 class AnatomyView:
     """A panel about a step; the screen hands it each new state."""
 
-    kinds: Kinds = (("", Mark.MEASURED),)
+    kinds: Provenances = (("", Provenance.MEASURED),)
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class AnatomyView:
 class OperationsView(AnatomyView, Rowed):
     """The step's operations, each with its letter in the picture, and about one of them what would help."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("layers", Mark.COUNTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("layers", Provenance.COUNTED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         anatomy, self.places = self.anatomy, ()
@@ -192,7 +192,7 @@ def layered(dot: Dot, room: int) -> str:
 class ProfileHeader:
     """Whose step is taken apart, how long it takes, and how far it is."""
 
-    kinds: Kinds = (("", Mark.GIVEN), ("times", Mark.MEASURED))
+    kinds: Provenances = (("", Provenance.GIVEN), ("times", Provenance.MEASURED))
 
     def __init__(self, config: RunConfig) -> None:
         self.config, self.anatomy = config.resolved(), Anatomy()

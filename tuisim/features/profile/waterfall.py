@@ -17,7 +17,7 @@ from tuisim.features.profile.step_profile import OpTime, Profile
 from tuisim.features.profile.time_breakdown import Spent
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 KNOWN = (("validation", "validation"), ("probe", "probing"), ("paused", "pauses"), ("making", "making rows"))
 """What a run may have kept account of beside its steps: the name of the part, and in words."""
@@ -66,7 +66,7 @@ class Waterfall:
             "achieved": self.achieved,
             "of": self.of,
             "notes": list(self.notes),
-            "marks": dict.fromkeys(("parts[].seconds", "parts[].share", "wall_seconds", "peak", "achieved"), Mark.MEASURED),
+            "marks": dict.fromkeys(("parts[].seconds", "parts[].share", "wall_seconds", "peak", "achieved"), Provenance.MEASURED),
         }
 
 

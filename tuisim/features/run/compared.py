@@ -9,7 +9,7 @@ from tuisim import units
 from tuisim.engine.events import Snapshot, State
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import Score, mean_step, score_run, score_steps, telling
-from tuisim.provenance import Mark, Marked
+from tuisim.provenance import Provenance, Tagged
 from tuisim.terminal.lines import Frame, Line, Tone, width_of
 
 
@@ -87,12 +87,12 @@ def _took(snapshot: Snapshot, meanwhile: str) -> str:
 
 def _line(predicted: float, score: Score | None, of: str, took: str, frame: Frame) -> Line:
     """`predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words where there is no room."""
-    likely = Marked(units.duration(predicted), Mark.PROJECTED)
-    wide: Line = (("predicted".rjust(13), Tone.DIM), (Marked(f" {likely:>8}", Mark.PROJECTED), Tone.TEXT), (of, Tone.DIM))
+    likely = Tagged(units.duration(predicted), Provenance.PROJECTED)
+    wide: Line = (("predicted".rjust(13), Tone.DIM), (Tagged(f" {likely:>8}", Provenance.PROJECTED), Tone.TEXT), (of, Tone.DIM))
     narrow: Line = (("predicted ", Tone.DIM), (likely, Tone.TEXT), (of, Tone.DIM))
     if score is None:
         return wide if frame.width >= width_of(wide) else narrow
-    verdict = (Marked(score.verdict, Mark.PROJECTED), Tone.STRONG)
+    verdict = (Tagged(score.verdict, Provenance.PROJECTED), Tone.STRONG)
     actual: Line = ((f", {took} ", Tone.DIM), (units.duration(score.actual), Tone.TEXT), (": ", Tone.DIM), verdict)
     short: Line = (*narrow, (": ", Tone.DIM), verdict)
     return next((line for line in ((*wide, *actual), (*narrow, *actual), short) if width_of(line) <= frame.width), narrow)

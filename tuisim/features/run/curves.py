@@ -11,7 +11,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.engine.events import Curves, Snapshot
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
 from tuisim.terminal.plot import Floats, Scale, loss_scale
@@ -24,7 +24,7 @@ _ACCURACY = Scale(0.0, 100.0)
 class CurvesView:
     """Loss above, accuracy below where the run has one; a figure with no room for its curve keeps its number."""
 
-    kinds: Kinds = (("", Mark.MEASURED),)
+    kinds: Provenances = (("", Provenance.MEASURED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None:

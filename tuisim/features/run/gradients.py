@@ -13,7 +13,7 @@ from itertools import pairwise
 from tuisim import units
 from tuisim.engine.events import Snapshot
 from tuisim.measure.gradients import HISTOGRAM_BINS, HISTOGRAM_HIGH, HISTOGRAM_LOW, Health, LayerGradients
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, spread, wrap
 from tuisim.terminal.plot import columns_of
 from tuisim.terminal.table import Column, fits, natural_widths, table
@@ -52,7 +52,7 @@ class _Group:
 class GradientsView:
     """One row per layer with its histogram beside it; many layers are grouped, few get taller histograms."""
 
-    kinds: Kinds = (("", Mark.MEASURED),)
+    kinds: Provenances = (("", Provenance.MEASURED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None or not snapshot.gradients:

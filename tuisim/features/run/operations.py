@@ -13,7 +13,7 @@ from tuisim.accounting.ledger import Row
 from tuisim.accounting.operations import share
 from tuisim.engine.events import Snapshot
 from tuisim.features.run.operations_table import counted_table
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Span, Tone, fold, spread, width_of
 from tuisim.terminal.table import Column, fits, table
 
@@ -23,7 +23,7 @@ _TOOLS = {"torch_forward_backward": "torch with backward", "epoch_2_to_1": "Epoc
 class OperationsView:
     """Draws the ledger of one configuration; everything but the operations done is made once per size."""
 
-    kinds: Kinds = (("", Mark.COUNTED),)
+    kinds: Provenances = (("", Provenance.COUNTED),)
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

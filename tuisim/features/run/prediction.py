@@ -13,9 +13,9 @@ from tuisim.engine import Summary
 from tuisim.errors import TuisimError
 from tuisim.predict import profiles as cards
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.predictor import Outlook
+from tuisim.predict.predictor import Predictor
 from tuisim.predict.record import Score, of_summary, score_run, score_steps, telling
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 from tuisim.store.runs import append
 
 
@@ -23,7 +23,7 @@ def foretell(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
     """Predict the resolved `config` with these rows in memory; None without a machine profile that knows its backend."""
     try:
         card = cards.own().card
-        return None if card is None else Outlook(card).predict(config, rows=rows)
+        return None if card is None else Predictor(card).predict(config, rows=rows)
     except TuisimError:  # the card has no price for it, as tuisim predict would say
         return None
 
@@ -54,7 +54,7 @@ def with_prediction(document: dict[str, Any], summary: Summary, foretold: Predic
         "predicted_seconds": seconds and seconds.to_dict(),
         "predicted_wall_seconds": wall_seconds and wall_seconds.to_dict(),
         "longer_than_predicted": {"steps": steps and steps.more, "wall": wall and wall.more},
-        "marks": document["marks"] | dict.fromkeys(_ADDED, Mark.PROJECTED),
+        "marks": document["marks"] | dict.fromkeys(_ADDED, Provenance.PROJECTED),
     }
 
 

@@ -14,7 +14,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot, State
 from tuisim.errors import printable
 from tuisim.features.run.speed_limits import pace_words
-from tuisim.provenance import Kinds, Mark, Marked
+from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, spread, width_of
 from tuisim.units import layers_text
 
@@ -35,7 +35,7 @@ STATES: dict[State, tuple[str, Tone]] = {
 class HeaderView:
     """Network, backend, state and clock; on a narrow screen in two lines."""
 
-    kinds: Kinds = (("", Mark.GIVEN), ("clock", Mark.MEASURED))
+    kinds: Provenances = (("", Provenance.GIVEN), ("clock", Provenance.MEASURED))
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config.resolved()
@@ -76,7 +76,7 @@ def _described(config: RunConfig, rate: float | None, snapshot: Snapshot | None,
 class StatusView:
     """How far the run is, its pace, and the message that says why it waits or how it ended."""
 
-    kinds: Kinds = (("", Mark.COUNTED),)
+    kinds: Provenances = (("", Provenance.COUNTED),)
 
     def __init__(self) -> None:
         self.failed = ""
@@ -102,10 +102,12 @@ class StatusView:
             (("epoch ", Tone.DIM), (_of(snapshot.epoch, snapshot.config.epochs).rjust(6 + wide), Tone.TEXT)),
             (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
             (("examples ", Tone.DIM), (examples, Tone.TEXT), (" counted", Tone.DIM)),
-            ((Marked(pace_words(snapshot.pace), Mark.GIVEN), pace_tone), (" given", Tone.DIM)),
+            ((Tagged(pace_words(snapshot.pace), Provenance.GIVEN), pace_tone), (" given", Tone.DIM)),
         ]
         if self.outcome and snapshot.state.ended:
-            pieces.insert(0, ((clip(Marked(self.outcome, Mark.PROJECTED), frame.width), Tone.STRONG), (" projected", Tone.DIM)))
+            pieces.insert(
+                0, ((clip(Tagged(self.outcome, Provenance.PROJECTED), frame.width), Tone.STRONG), (" projected", Tone.DIM))
+            )
         if message:
             # Why it stands still comes first: it must not be what is cut.
             pieces.insert(0, ((clip(message, frame.width), tone),))
@@ -131,7 +133,7 @@ def _state(snapshot: Snapshot | None, without: State = State.STARTING) -> Line:
     # As wide as the longest state, so that the clock stays where it is.
     return (
         (f"{symbol} {state.value}".ljust(10), tone),
-        (Marked((units.clock(snapshot.training_seconds) if snapshot else "").rjust(8), Mark.MEASURED), Tone.TEXT),
+        (Tagged((units.clock(snapshot.training_seconds) if snapshot else "").rjust(8), Provenance.MEASURED), Tone.TEXT),
     )
 
 

@@ -13,7 +13,7 @@ from tuisim.errors import printable
 from tuisim.features.run.compared import Foretold
 from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
-from tuisim.provenance import Kinds, Mark, Marked
+from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
 from tuisim.terminal.plot import Marker, bar, columns_of, large
 
@@ -30,8 +30,8 @@ class ThroughputView:
     def __init__(self, foretold: Foretold | None = None) -> None:
         self.foretold = foretold
         """What the run is held against; none where nothing was predicted, or where a pace or a pause makes it another run."""
-        measured = (("", Mark.MEASURED),)
-        self.kinds: Kinds = measured if foretold is None else (*measured, ("predictions", Mark.PROJECTED))
+        measured = (("", Provenance.MEASURED),)
+        self.kinds: Provenances = measured if foretold is None else (*measured, ("predictions", Provenance.PROJECTED))
         self._pictures: tuple[list[Line], ...] = ([], [], [], [])
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
@@ -221,7 +221,7 @@ def _progress(snapshot: Snapshot, frame: Frame, foretold: Foretold | None) -> li
     seconds = snapshot.seconds_left if foretold is None else foretold.left(snapshot)
     left = units.duration(seconds) if not snapshot.state.ended else ""
     words = (
-        ((Marked(left.rjust(11) + " left", Mark.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
+        ((Tagged(left.rjust(11) + " left", Provenance.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
         if left
         else ((_state_words(snapshot), Tone.DIM),)
     )

@@ -18,7 +18,7 @@ from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.features.runs.cost_fit import Law, Residual, laws, marks
 from tuisim.features.runs.cost_fit_text import formula, no_runs, sentences, skipped_words
 from tuisim.predict.machine import called
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 from tuisim.store.runs import Run, runs
 
 MOST_ROWS = 20
@@ -50,7 +50,7 @@ def _document(found: Sequence[Law], skipped: int) -> dict[str, Any]:
     return {
         "laws": [one.to_dict() | {"words": list(sentences(one))} for one in found],
         "skipped_lines": skipped,
-        "marks": marks("laws[]") | {"skipped_lines": Mark.COUNTED},
+        "marks": marks("laws[]") | {"skipped_lines": Provenance.COUNTED},
     }
 
 

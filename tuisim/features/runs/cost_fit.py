@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.predict.leastsquares import condition, solve
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 from tuisim.store.runs import Run
 
 STEP, OPERATION, BYTE = "step", "operation", "byte"
@@ -138,13 +138,13 @@ class Law:
         }
 
 
-def marks(path: str) -> dict[str, Mark]:
+def marks(path: str) -> dict[str, Provenance]:
     """The kinds of a law's numbers, where it stands at `path` in a document."""
     counted = ("runs", "different", "rows[].steps", "rows[].operations_per_step", "rows[].bytes_per_step")
     measured = ("coefficients", "operations_per_second", "bytes_per_second", "rows[].seconds_per_step")
     projected = ("median_error", "rows[].law_seconds_per_step", "rows[].ratio", "rows[].parts")
-    kinds = {Mark.GIVEN: ("rows[].layers", "rows[].batch"), Mark.COUNTED: counted, Mark.MEASURED: measured,
-             Mark.PROJECTED: projected}  # fmt: skip
+    kinds = {Provenance.GIVEN: ("rows[].layers", "rows[].batch"), Provenance.COUNTED: counted, Provenance.MEASURED: measured,
+             Provenance.PROJECTED: projected}  # fmt: skip
     return {f"{path}.{name}": mark for mark, names in kinds.items() for name in names}
 
 

@@ -16,7 +16,7 @@ from tuisim.errors import printable
 from tuisim.features.runs.cost_fit import Coefficient, Law, Residual
 from tuisim.features.runs.cost_fit_text import formula, no_runs, sentences, skipped_words
 from tuisim.predict.machine import called
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import Series, plot, x_axis
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, ends, fold, width_of, wrap
 from tuisim.terminal.plot import Marker, Scale, large
@@ -49,7 +49,7 @@ class Reading:
 class ReadingView:
     """A panel about a law; the screen hands it each new state."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("runs", Mark.COUNTED), ("error", Mark.PROJECTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("runs", Provenance.COUNTED), ("error", Provenance.PROJECTED))
 
     def __init__(self) -> None:
         self.reading = Reading()
@@ -115,7 +115,7 @@ def _column(one: Coefficient, caption: str, rate: str, tone: Tone) -> list[Span]
 class ScatterView(ReadingView):
     """One point for each run: to the right what the law says, upwards what it took; on the line they are the same."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("law", Mark.PROJECTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("law", Provenance.PROJECTED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         law, width = self.reading.law, frame.width
@@ -181,7 +181,7 @@ def _legend(frame: Frame) -> list[Line]:
 class LawHeader(ReadingView):
     """Whose law it is, and how many there are."""
 
-    kinds: Kinds = (("", Mark.COUNTED),)
+    kinds: Provenances = (("", Provenance.COUNTED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         reading, width = self.reading, frame.width - 1

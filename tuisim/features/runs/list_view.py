@@ -13,7 +13,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.runs.cost_fit import Residual
 from tuisim.features.runs.fit_view import TONES, ReadingView
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import Frame, Line, Span, Tone, width_of
 from tuisim.terminal.plot import Marker
 from tuisim.terminal.table import Column, fits, natural_widths, table
@@ -29,7 +29,7 @@ FAR = 1.5
 class RunsView(ReadingView):
     """One row for each run; where room is short the columns that say least are left out, and the oldest rows."""
 
-    kinds: Kinds = (("sizes", Mark.GIVEN), ("ops", Mark.COUNTED), ("law", Mark.PROJECTED))
+    kinds: Provenances = (("sizes", Provenance.GIVEN), ("ops", Provenance.COUNTED), ("law", Provenance.PROJECTED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         law = self.reading.law

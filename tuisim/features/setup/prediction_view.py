@@ -15,7 +15,7 @@ from tuisim.accounting.formulas import FORMULAS
 from tuisim.features.setup.cost_view import LEAST_WIDTH, MOST_WIDTH, title
 from tuisim.features.setup.edits import Change
 from tuisim.measure.machine_speed import QUIET
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Memory, Prediction
 from tuisim.program import Op, Phase
 from tuisim.terminal.columns import weight
@@ -122,12 +122,12 @@ def _memory(memory: Memory, wide: int) -> Content:
 # ── times ──
 
 
-def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
+def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
     """(what, its time, why there is none)."""
     config = found.config
     whole, steps = found.wall_seconds, found.seconds
     if config.epochs is None:
-        run: tuple[str, Band | None, str] = ("whole run", None, "until stopped")
+        run: tuple[str, Interval | None, str] = ("whole run", None, "until stopped")
     elif whole is None and steps is not None:
         run = ("all steps", steps, "")
     else:
@@ -135,7 +135,7 @@ def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
     return [("step", found.step, ""), ("epoch", found.epoch, "known once the file is read"), run]
 
 
-def _row(name: str, band: Band | None, why: str, wide: int) -> Content:
+def _row(name: str, band: Interval | None, why: str, wide: int) -> Content:
     head = (f"{name:<12}", "$secondary")
     if band is None:
         return Content.assemble(head, (why, "$secondary"))
@@ -158,7 +158,7 @@ def _short(found: Prediction, width: int) -> Content:
     return Content.assemble((first, "bold"), (reach, "$secondary"), rest, (mark, "$secondary"))
 
 
-def _reach(band: Band) -> str:
+def _reach(band: Interval) -> str:
     return f"{_duration(band.low)} to {_duration(band.high)}"
 
 

@@ -28,7 +28,7 @@ from tuisim.errors import MemoryNeeded, RunError, in_words, printable
 from tuisim.features.compare.bench import peers
 from tuisim.features.compare.bench.cases import Case, Make, Ours, Plain, Products, Subject, case, case_name, flat
 from tuisim.measure import processor
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 ROUNDS, LEAST_ROUNDS = 61, 5
 ROUND_SECONDS = 0.02
@@ -99,7 +99,7 @@ class Benchmark:
             "rows": [asdict(row) for row in self.rows],
             "blas": self.blas,
             "environment": self.environment,
-            "marks": {"rows[]": Mark.MEASURED, "rows[].rounds": Mark.COUNTED, "blas.threads": Mark.GIVEN},
+            "marks": {"rows[]": Provenance.MEASURED, "rows[].rounds": Provenance.COUNTED, "blas.threads": Provenance.GIVEN},
         }
 
 

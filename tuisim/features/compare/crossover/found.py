@@ -15,12 +15,24 @@ from tuisim.features.compare.crossover.cell import Cell
 from tuisim.features.compare.crossover.rule import Rule
 from tuisim.features.compare.entries import Entry
 from tuisim.measure.environment import environment
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 HEADINGS = (
-    "width", "batch", "operations", "first", "first_seconds", "first_spread", "second", "second_seconds", "second_spread",
-    "ratio", "ratio_spread", "rounds", "winner", "reason",
-)  # fmt: skip
+    "width",
+    "batch",
+    "operations",
+    "first",
+    "first_seconds",
+    "first_spread",
+    "second",
+    "second_seconds",
+    "second_spread",
+    "ratio",
+    "ratio_spread",
+    "rounds",
+    "winner",
+    "reason",
+)
 """Of the table: times are seconds per step, the ratio is the second's over the first's."""
 
 
@@ -52,8 +64,12 @@ class Crossover:
                 for entry, threads, device in zip(self.entries, self.threads, self.devices, strict=True)
             ],
             "network": {
-                "depth": len(config.layers), "activations": list(config.activations), "loss": config.loss,
-                "optimizer": config.optimizer, "weight_decay": config.weight_decay, "clip_norm": config.clip_norm,
+                "depth": len(config.layers),
+                "activations": list(config.activations),
+                "loss": config.loss,
+                "optimizer": config.optimizer,
+                "weight_decay": config.weight_decay,
+                "clip_norm": config.clip_norm,
                 "dtype": config.dtype,
             },
             "widths": sorted({cell.width for cell in self.cells}),
@@ -65,12 +81,20 @@ class Crossover:
             "notes": list(self.notes),
             "environment": environment(),
             "marks": {
-                "entries[].threads": Mark.GIVEN, "network": Mark.GIVEN, "widths": Mark.GIVEN, "batches": Mark.GIVEN,
-                "cells[]": Mark.MEASURED, "cells[].width": Mark.GIVEN, "cells[].batch": Mark.GIVEN,
-                "cells[].operations": Mark.COUNTED, "cells[].rounds": Mark.COUNTED,
-                "rule": Mark.MEASURED, "budget": Mark.GIVEN, "seconds": Mark.MEASURED,
+                "entries[].threads": Provenance.GIVEN,
+                "network": Provenance.GIVEN,
+                "widths": Provenance.GIVEN,
+                "batches": Provenance.GIVEN,
+                "cells[]": Provenance.MEASURED,
+                "cells[].width": Provenance.GIVEN,
+                "cells[].batch": Provenance.GIVEN,
+                "cells[].operations": Provenance.COUNTED,
+                "cells[].rounds": Provenance.COUNTED,
+                "rule": Provenance.MEASURED,
+                "budget": Provenance.GIVEN,
+                "seconds": Provenance.MEASURED,
             },
-        }  # fmt: skip
+        }
 
     def csv(self) -> str:
         """One line for each cell under a line of headings; what is unknown is empty. Times are in seconds."""
@@ -80,7 +104,21 @@ class Crossover:
         for cell in self.cells:
             seconds, spreads = cell.seconds or (None, None), cell.spreads or (None, None)
             lines.writerow(
-                (cell.width, cell.batch, cell.operations, self.names[0], seconds[0], spreads[0], self.names[1], seconds[1],
-                 spreads[1], cell.ratio, cell.ratio_spread, cell.rounds, cell.winner, cell.reason)
-            )  # fmt: skip
+                (
+                    cell.width,
+                    cell.batch,
+                    cell.operations,
+                    self.names[0],
+                    seconds[0],
+                    spreads[0],
+                    self.names[1],
+                    seconds[1],
+                    spreads[1],
+                    cell.ratio,
+                    cell.ratio_spread,
+                    cell.rounds,
+                    cell.winner,
+                    cell.reason,
+                )
+            )
         return text.getvalue()

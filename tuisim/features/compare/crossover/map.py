@@ -11,7 +11,7 @@ from tuisim import units
 from tuisim.engine.events import Snapshot
 from tuisim.features.compare.crossover.cell import Cell, shorts, written
 from tuisim.features.compare.crossover.view import TONES, SurveyView
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, wrap
 
 MOST_GAP, MOST_APART = 6, 3
@@ -25,7 +25,7 @@ Form = tuple[Callable[[Cell], str], int]
 class MapView(SurveyView):
     """Rows of widths, columns of batches; each cell names who is faster there, and how many times."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("sizes", Mark.GIVEN))
+    kinds: Provenances = (("", Provenance.MEASURED), ("sizes", Provenance.GIVEN))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         cells = self.survey.cells

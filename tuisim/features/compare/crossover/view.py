@@ -16,7 +16,7 @@ from tuisim.features.compare.crossover.found import Crossover
 from tuisim.features.compare.crossover.pairs import Duel
 from tuisim.features.compare.crossover.sweep import SECONDS, Size, Sweeping
 from tuisim.features.compare.entries import Entry
-from tuisim.provenance import Kinds, Mark, Marked
+from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table
@@ -67,7 +67,7 @@ class Survey:
 class SurveyView:
     """A panel about a sweep; the screen hands it each new state."""
 
-    kinds: Kinds = (("", Mark.MEASURED),)
+    kinds: Provenances = (("", Provenance.MEASURED),)
 
     def __init__(self) -> None:
         self.survey = Survey()
@@ -85,7 +85,7 @@ class SurveyView:
 class CellView(SurveyView):
     """Both times of the cell under the cursor, the ratio and its spread."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("ops", Mark.COUNTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("ops", Provenance.COUNTED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         survey = self.survey
@@ -116,8 +116,8 @@ class CellView(SurveyView):
             (rounded, " ops"),
         )
         gap = " " * max(1, min(3, room - len(count) - len(word) + 1))
-        tail: Line = ((Marked(count, Mark.COUNTED), Tone.STRONG), (word, Tone.DIM))
-        return ((Marked(size, Mark.GIVEN), Tone.STRONG), (" given" + gap, Tone.DIM), *tail)
+        tail: Line = ((Tagged(count, Provenance.COUNTED), Tone.STRONG), (word, Tone.DIM))
+        return ((Tagged(size, Provenance.GIVEN), Tone.STRONG), (" given" + gap, Tone.DIM), *tail)
 
     @staticmethod
     def _verdict(cell: Cell, width: int) -> list[Line]:
@@ -165,7 +165,7 @@ class RuleView(SurveyView):
 class CrossoverHeader:
     """Which two are held against each other, on what, and how far it is."""
 
-    kinds: Kinds = (("", Mark.GIVEN),)
+    kinds: Provenances = (("", Provenance.GIVEN),)
 
     def __init__(self, config: RunConfig) -> None:
         self.config, self.survey = config.resolved(), Survey()

@@ -26,7 +26,7 @@ from tuisim.features.compare.entries import FEW_STEPS, Contender, Entry, furthes
 from tuisim.measure.ceiling import above_words
 from tuisim.measure.environment import environment
 from tuisim.measure.peaks import peaks_of
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 ROUND_SECONDS = 0.05
 """Each contender works about so long in each round, or one step where that takes longer."""
@@ -139,11 +139,15 @@ class Comparison:
             "notes": list(self.notes),
             "environment": environment(),
             "marks": {
-                "config": Mark.GIVEN, "rows[]": Mark.MEASURED, "rows[].threads": Mark.GIVEN, "rows[].dtype": Mark.GIVEN,
-                "rows[].rounds": Mark.COUNTED,
-                "compared_after_steps": Mark.COUNTED, "seconds": Mark.MEASURED,
+                "config": Provenance.GIVEN,
+                "rows[]": Provenance.MEASURED,
+                "rows[].threads": Provenance.GIVEN,
+                "rows[].dtype": Provenance.GIVEN,
+                "rows[].rounds": Provenance.COUNTED,
+                "compared_after_steps": Provenance.COUNTED,
+                "seconds": Provenance.MEASURED,
             },
-        }  # fmt: skip
+        }
 
 
 class Race:
@@ -274,8 +278,11 @@ class Race:
         notes = [*self._start.dataset.notes, *precision_notes((row.backend for row in rows), self.config.dtype)]
         by_name = {row.name: row for row in rows}
         notes += [words + _loss(by_name.get(entry.name), rows) for entry in self.entries if (words := warning(entry))]
-        notes += [f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}" for row in rows
-                  if not row.same]  # fmt: skip
+        notes += [
+            f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}"
+            for row in rows
+            if not row.same
+        ]
         notes += [f"{row.name} stands {row.above_peak}" for row in rows if row.above_peak]
         return tuple(notes)
 

@@ -18,7 +18,7 @@ from tuisim.features.compare.entries import FEW_STEPS
 from tuisim.features.compare.race.race import Comparison, Row, Standing
 from tuisim.features.run.status import network_words
 from tuisim.measure.ceiling import share_text
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, spread, width_of, wrap
 from tuisim.terminal.plot import Floats, Scale, bar, loss_scale
@@ -51,7 +51,7 @@ def tone_of(index: int) -> Tone:
 class _RaceView:
     """A panel about a heat; the screen hands it each new one."""
 
-    kinds: Kinds = (("", Mark.MEASURED),)
+    kinds: Provenances = (("", Provenance.MEASURED),)
 
     def __init__(self) -> None:
         self.heat = Heat()
@@ -188,7 +188,7 @@ def _ratio(value: float | None) -> str:
 class RaceHeader:
     """Which network is raced, and how the race stands."""
 
-    kinds: Kinds = (("", Mark.GIVEN),)
+    kinds: Provenances = (("", Provenance.GIVEN),)
 
     def __init__(self, config: RunConfig) -> None:
         self.config, self.heat = config.resolved(), Heat()

@@ -20,9 +20,9 @@ from tuisim.errors import ConfigError, Mistake
 from tuisim.features.estimate.budget.shapes import MOST_DIGITS, SHAPES, Question, Shape
 from tuisim.features.estimate.budget.verify import Verification
 from tuisim.largest import beyond, largest
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 from tuisim.units import MAX_COUNT
 
 
@@ -41,7 +41,7 @@ class LimitedBy(StrEnum):
 
 
 class Predicts(Protocol):
-    """Whoever says what a run will take: `predict.outlook.Outlook`, or one made up."""
+    """Whoever says what a run will take: `predict.outlook.Predictor`, or one made up."""
 
     def predict(self, config: RunConfig) -> Prediction: ...
 
@@ -99,9 +99,12 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {
-            "question": self.question.value, "value": self.value, "limited_by": self.limited_by, "words": self.words,
+            "question": self.question.value,
+            "value": self.value,
+            "limited_by": self.limited_by,
+            "words": self.words,
             "config": self.config and self.config.to_dict(),
-        }  # fmt: skip
+        }
         one = self.prediction
         return found | {
             "step_seconds": one and one.step.to_dict(),
@@ -140,10 +143,13 @@ class Budget:
             "foreign": any_ and any_.foreign,
             "answers": answers,
             "marks": {
-                "config": Mark.GIVEN, "limits": Mark.GIVEN, "answers[]": Mark.PROJECTED,
-                "answers[].verification.steps": Mark.COUNTED, "answers[].verification.measured_seconds": Mark.MEASURED,
+                "config": Provenance.GIVEN,
+                "limits": Provenance.GIVEN,
+                "answers[]": Provenance.PROJECTED,
+                "answers[].verification.steps": Provenance.COUNTED,
+                "answers[].verification.measured_seconds": Provenance.MEASURED,
             },
-        }  # fmt: skip
+        }
 
 
 def budget(config: RunConfig, outlook: Predicts, limit: Limit, questions: Sequence[Question] = tuple(Question)) -> Budget:
@@ -163,7 +169,7 @@ def ask(question: Question, config: RunConfig, outlook: Predicts, limit: Limit) 
     return _Search(question, shape, config, outlook, limit).answer()
 
 
-def lasting(prediction: Prediction) -> Band:
+def lasting(prediction: Prediction) -> Interval:
     """Seconds of all of a run from the first batch on; of its steps alone where only those are known."""
     band = prediction.wall_seconds or prediction.seconds
     if band is None:

@@ -18,9 +18,9 @@ from tuisim.features.estimate.budget.budget import Answer, Limit
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
 from tuisim.features.run.status import network_words
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.project import ASSUMED_EPOCHS
-from tuisim.provenance import Kinds, Mark, Marked
+from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
 from tuisim.terminal.plot import Marker
 from tuisim.terminal.table import Column, Row, fits, table
@@ -69,8 +69,8 @@ class SheetView:
     """A panel about a sheet; the screen hands it each new one."""
 
     @property
-    def kinds(self) -> Kinds:
-        return (("", Mark.PROJECTED),)
+    def kinds(self) -> Provenances:
+        return (("", Provenance.PROJECTED),)
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,9 +141,9 @@ class AnswerView(SheetView):
     """What the chosen answer takes of what there is, and how its short run compared."""
 
     @property
-    def kinds(self) -> Kinds:
-        given = (("limits", Mark.GIVEN),)
-        return (*super().kinds, *given, ("steps run", Mark.COUNTED)) if self._check else (*super().kinds, *given)
+    def kinds(self) -> Provenances:
+        given = (("limits", Provenance.GIVEN),)
+        return (*super().kinds, *given, ("steps run", Provenance.COUNTED)) if self._check else (*super().kinds, *given)
 
     @property
     def _check(self) -> Verification | None:
@@ -198,7 +198,7 @@ class AnswerView(SheetView):
             return wrap(check.words, width, Tone.WARNING)
         pieces: list[Line] = [
             ((units.count(check.steps), Tone.STRONG), (" steps run", Tone.DIM)),
-            ((Marked(f"{units.duration(check.measured)} measured", Mark.MEASURED), Tone.ACCENT),),
+            ((Tagged(f"{units.duration(check.measured)} measured", Provenance.MEASURED), Tone.ACCENT),),
             ((f"{units.duration(check.predicted)} predicted", Tone.TEXT),),
             ((check.verdict, Tone.STRONG),),
         ]
@@ -246,11 +246,11 @@ def _bars(answer: Answer, limit: Limit, frame: Frame) -> list[Line]:
     return lines
 
 
-def _duration(band: Band | None) -> str:
+def _duration(band: Interval | None) -> str:
     return _end(band.likely) if band else ""
 
 
-def _reach(band: Band | None) -> str:
+def _reach(band: Interval | None) -> str:
     return f"{_end(band.low)} to {_end(band.high)}" if band else ""
 
 

@@ -23,9 +23,9 @@ from tuisim.errors import DataError, ExitCode
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.predict.calibrate import Job, calibrate
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.predictor import Outlook
+from tuisim.predict.predictor import Predictor
 from tuisim.units import layers_text
 
 FULL_WIDTH = 120
@@ -66,7 +66,7 @@ def _read(config: RunConfig) -> tuple[RunConfig, KeptRows | None, float | None]:
     return replace(config, examples=dataset.examples), dataset.kept_rows, perf_counter() - start
 
 
-def here(config: RunConfig) -> Outlook:
+def here(config: RunConfig) -> Predictor:
     """This machine's outlook, with a price for `config`: what is missing is measured first, quickly, and kept."""
     found = cards.own()
     backend, threads = choose(config).name, config.resolved().threads
@@ -84,8 +84,8 @@ def here(config: RunConfig) -> Outlook:
         except DataError as error:
             if str(error) != found.trouble:  # which was said before
                 note(f"{error}; it is measured again next time")
-        return Outlook(card)
-    return Outlook(found.card)
+        return Predictor(card)
+    return Predictor(found.card)
 
 
 def _print(found: Prediction, machine: str | None, console: Console) -> None:
@@ -126,7 +126,7 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
         console.print(f"in these times: {found.slowed:.2f} × this machine's best, {why}", style="dim")
 
 
-def _times(found: Prediction) -> list[tuple[str, Band | None, str]]:
+def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
     examples, epochs = found.ledger.examples, found.config.epochs
     made = examples is not None and is_made_anew(found.config, examples)
     return [

@@ -11,7 +11,7 @@ from tuisim.errors import printable
 from tuisim.features.estimate.volume.view import SceneView, reach
 from tuisim.predict.known_networks import MULTIPLY_ADD, TRAINING, TRAINING_SOURCE
 from tuisim.predict.project import Climb, Projection, Rung
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, fold, spread, wrap
 
 MOST_DIGITS = 11
@@ -24,12 +24,12 @@ class OperationsBehindView(SceneView):
     """How the chosen row's time comes about: operations an example, examples, epochs; steps and what each takes."""
 
     @property
-    def kinds(self) -> Kinds:
+    def kinds(self) -> Provenances:
         if self.scene.climb:
-            given = (("volume", Mark.GIVEN),) if self.scene.climb.examples or self.scene.climb.epochs else ()
+            given = (("volume", Provenance.GIVEN),) if self.scene.climb.examples or self.scene.climb.epochs else ()
             rate = (("rate", self.scene.climb.rate.mark),) if self.scene.climb.rate else ()
-            return (("", Mark.PUBLISHED), *given, *rate, ("times", Mark.PROJECTED))
-        return (("", Mark.COUNTED), ("examples and epochs", Mark.GIVEN), ("times", Mark.PROJECTED))
+            return (("", Provenance.PUBLISHED), *given, *rate, ("times", Provenance.PROJECTED))
+        return (("", Provenance.COUNTED), ("examples and epochs", Provenance.GIVEN), ("times", Provenance.PROJECTED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         scene = self.scene

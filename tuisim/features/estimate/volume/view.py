@@ -13,10 +13,10 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.run.status import network_words
-from tuisim.predict.interval import Band
+from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import Known
 from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection, Rung
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.timeline import Stretch, axis, ruler, track
 from tuisim.tui.panel import Rowed
@@ -49,8 +49,8 @@ class SceneView:
     """A panel about a scene; the screen hands it each new one."""
 
     @property
-    def kinds(self) -> Kinds:
-        return (("", Mark.GIVEN),)
+    def kinds(self) -> Provenances:
+        return (("", Provenance.GIVEN),)
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,9 +82,9 @@ class PictureView(SceneView, Rowed):
     """One row for each backend, or each network of the ladder, on one axis of time."""
 
     @property
-    def kinds(self) -> Kinds:
-        times = (("", Mark.PROJECTED),)
-        return (*times, ("years and parameters", Mark.PUBLISHED)) if self.scene.climb else times
+    def kinds(self) -> Provenances:
+        times = (("", Provenance.PROJECTED),)
+        return (*times, ("years and parameters", Provenance.PUBLISHED)) if self.scene.climb else times
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         rows, self.places = self._rows(), ()
@@ -169,11 +169,11 @@ def _unpublished(known: Known, climb: Climb) -> str:
     return "epochs not published" if climb.epochs is None and known.epochs is None else "examples not published"
 
 
-def _stretch(band: Band | None) -> Stretch | None:
+def _stretch(band: Interval | None) -> Stretch | None:
     return Stretch(band.low, band.likely, band.high) if band and math.isfinite(band.high) else None
 
 
-def reach(band: Band | None) -> str:
+def reach(band: Interval | None) -> str:
     """The ends of a band, in words."""
     return f"{units.duration(band.low)} to {units.duration(band.high)}" if band and math.isfinite(band.high) else ""
 

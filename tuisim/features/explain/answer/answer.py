@@ -18,7 +18,7 @@ from tuisim.engine.step_time import Wanted, step_times
 from tuisim.features.explain.answer.claims import Claim, Measured, claims
 from tuisim.features.explain.answer.elementwise import element_times
 from tuisim.measure import processor
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 from tuisim.units import layers_text
 
 __all__ = ["QUESTION", "Answer", "Claim", "Measured", "answer", "claims", "measure"]
@@ -37,7 +37,7 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The document `tuisim answer --json` prints; `figures` are nested by the parts of their dotted names."""
-        marks = {"config": Mark.GIVEN}
+        marks = {"config": Provenance.GIVEN}
         for claim in self.claims:
             marks |= {f"claims[].figures.{name}": figure.mark for name, figure in claim.figures.items()}
         return {

@@ -16,7 +16,7 @@ from tuisim.engine.step_time import StepTime
 from tuisim.features.explain.answer.elementwise import CACHED, LARGE, MULTIPLY, ElementTime
 from tuisim.features.explain.answer.figures import Column, Figure, Row, Table
 from tuisim.program import Kind, Phase
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 from tuisim.units import layers_text
 
 RUNGS = ((30, 30, 30), (64, 32, 10), (784, 128, 10), (784, 1024, 1024, 10), (784, 4096, 4096, 10))
@@ -62,13 +62,18 @@ def claims(config: RunConfig, measured: Measured = Measured()) -> tuple[Claim, .
     """S1 to S7 for `config`."""
     ledger = count(config)
     return (
-        _layers(ledger), _backward(ledger), _trivial(ledger, measured.steps), _repeats(ledger, measured.steps),
-        _bigger(ledger), _functions(config, measured.functions), _ratio(ledger),
-    )  # fmt: skip
+        _layers(ledger),
+        _backward(ledger),
+        _trivial(ledger, measured.steps),
+        _repeats(ledger, measured.steps),
+        _bigger(ledger),
+        _functions(config, measured.functions),
+        _ratio(ledger),
+    )
 
 
 def _counted(value: float | None, how: str = "") -> Figure:
-    return Figure(value, Mark.COUNTED, how=how)
+    return Figure(value, Provenance.COUNTED, how=how)
 
 
 def _layers(ledger: Ledger) -> Claim:
@@ -88,9 +93,12 @@ def _layers(ledger: Ledger) -> Claim:
     total_figures = _counted(products), _counted(sums_of_all), None, _counted(additions), _counted(functions)
     rows.append(Row("layers", "all", total_figures, stressed=True))
     columns = (
-        Column("products", "products N·M"), Column("sums", "sums M"), Column("terms", "of N+1 terms", aside=True),
-        Column("additions", "additions M·N", aside=True), Column("functions", "f applied"),
-    )  # fmt: skip
+        Column("products", "products N·M"),
+        Column("sums", "sums M"),
+        Column("terms", "of N+1 terms", aside=True),
+        Column("additions", "additions M·N", aside=True),
+        Column("functions", "f applied"),
+    )
     verdict = (
         f"{units.count(products)} products, {units.count(sums_of_all)} sums made of {units.count(additions)} additions and "
         f"{units.count(functions)} applications of f: {units.count(share(total.total, ledger.batch))} operations forward"
@@ -134,9 +142,11 @@ def _costs(key: str, label: str, n: Operations, batch: int, formula: str = "", s
 def _trivial(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
     """S3: the very step, timed."""
     columns = (
-        Column("seconds_per_step", f"a step of {ledger.batch:,}"), Column("spread_seconds", "±"),
-        Column("seconds_per_example", "an example"), Column("operations_per_second", "speed", aside=True),
-    )  # fmt: skip
+        Column("seconds_per_step", f"a step of {ledger.batch:,}"),
+        Column("spread_seconds", "±"),
+        Column("seconds_per_example", "an example"),
+        Column("operations_per_second", "speed", aside=True),
+    )
     rows = tuple(_timed(ledger, step) for step in steps)
     known = {step.backend: step.seconds / ledger.batch for step in steps if step.seconds is not None}
     said = "So few operations are trivial: less than a millisecond."
@@ -155,9 +165,11 @@ def _timed(ledger: Ledger, step: StepTime) -> Row:
     each = None if seconds is None else seconds / ledger.batch
     speed = None if seconds is None else ledger.step_total.total / seconds
     figures = (
-        Figure(seconds, Mark.MEASURED, "s"), Figure(step.spread, Mark.MEASURED, "s"), Figure(each, Mark.MEASURED, "s"),
-        Figure(speed, Mark.MEASURED, "op/s"),
-    )  # fmt: skip
+        Figure(seconds, Provenance.MEASURED, "s"),
+        Figure(step.spread, Provenance.MEASURED, "s"),
+        Figure(each, Provenance.MEASURED, "s"),
+        Figure(speed, Provenance.MEASURED, "op/s"),
+    )
     return Row(step.backend, step.backend, figures, step.reason or step.device)
 
 
@@ -184,8 +196,8 @@ def _volume(key: str, label: str, ledger: Ledger, examples: int | None, epochs: 
     operations = None if epoch is None else epochs * sum(n.total for n in epoch.values())
     stepped = None if ledger.steps_per_epoch is None else epochs * ledger.steps_per_epoch
     projected = (None if stepped is None else seconds * stepped for seconds in times.values())
-    figures = Figure(examples, Mark.GIVEN), Figure(epochs, Mark.GIVEN), _counted(operations)
-    return Row(key, label, (*figures, *(Figure(seconds, Mark.PROJECTED, "s") for seconds in projected)))
+    figures = Figure(examples, Provenance.GIVEN), Figure(epochs, Provenance.GIVEN), _counted(operations)
+    return Row(key, label, (*figures, *(Figure(seconds, Provenance.PROJECTED, "s") for seconds in projected)))
 
 
 def _volume_words(row: Row, backends: list[str]) -> str:
@@ -209,12 +221,14 @@ def _bigger(ledger: Ledger) -> Claim:
         most = max(most, forward)
         figures = _counted(other.parameters), _counted(forward), _counted(step)
         text = layers_text(layers) if len(layers) <= 8 else f"{layers[0]:,} … {layers[-1]:,}"
-        ratio = Figure(step / mine, Mark.COUNTED, "×")
+        ratio = Figure(step / mine, Provenance.COUNTED, "×")
         rows.append(Row(layers_text(layers), text, (*figures, ratio), "this network" if layers == here else "", layers == here))
     columns = (
-        Column("parameters", "parameters", aside=True), Column("forward", "forward"), Column("step", "whole step"),
+        Column("parameters", "parameters", aside=True),
+        Column("forward", "forward"),
+        Column("step", "whole step"),
         Column("ratio", "× this network"),
-    )  # fmt: skip
+    )
     own = share(ledger.per_step[Phase.FORWARD].total, ledger.batch)
     times = f", {most / own:,.0f} × this network's" if most > own else ", and that is this network"
     verdict = f"up to {units.si(most)} operations in one forward pass{times}; any size can be counted, trained or not"
@@ -231,13 +245,18 @@ def _functions(config: RunConfig, times: tuple[ElementTime, ...]) -> Claim:
     for name, sizes in by_name.items():
         figures: list[Figure | None] = []
         for elements in (CACHED, LARGE):
-            figures += [Figure(sizes[elements].seconds, Mark.MEASURED, "s"), Figure(sizes[elements].ratio, Mark.MEASURED, "×")]
+            figures += [
+                Figure(sizes[elements].seconds, Provenance.MEASURED, "s"),
+                Figure(sizes[elements].ratio, Provenance.MEASURED, "×"),
+            ]
         note = "used here" if name in config.activations else ""
         rows.append(Row(name, "one multiplication" if name == MULTIPLY else name, tuple(figures), note, bool(note)))
     columns = (
-        Column("seconds_in_cache", "in cache"), Column("ratio_in_cache", "× product"),
-        Column("seconds_from_memory", "from memory", aside=True), Column("ratio_from_memory", "× product", aside=True),
-    )  # fmt: skip
+        Column("seconds_in_cache", "in cache"),
+        Column("ratio_in_cache", "× product"),
+        Column("seconds_from_memory", "from memory", aside=True),
+        Column("ratio_from_memory", "× product", aside=True),
+    )
     said = "Activation functions are slower than a multiplication."
     table = Table("an element, float32", columns, tuple(rows))
     if not times:
@@ -261,13 +280,15 @@ def _ratio(ledger: Ledger) -> Claim:
     for batch in sorted({*BATCHES, ledger.batch}):
         other = _at(ledger.config, batch)
         each = share(other.step_total_without_loss.total, batch)
-        ratios = (Figure(value, Mark.COUNTED, "×") for value in (other.ratio_to_naive, other.ratio_with_loss))
+        ratios = (Figure(value, Provenance.COUNTED, "×") for value in (other.ratio_to_naive, other.ratio_with_loss))
         note = "this batch" if batch == ledger.batch else ""
         rows.append(Row(f"batch_{batch}", f"batch {batch:,}", (_counted(other.naive), _counted(each), *ratios), note, bool(note)))
     columns = (
-        Column("naive", "the guess", aside=True), Column("operations", "operations"), Column("ratio", "ratio"),
+        Column("naive", "the guess", aside=True),
+        Column("operations", "operations"),
+        Column("ratio", "ratio"),
         Column("ratio_with_loss", "with the loss", aside=True),
-    )  # fmt: skip
+    )
     ratio = ledger.ratio_to_naive
     holds = 3.0 <= round(ratio, 1) <= 4.0
     words = "as claimed" if holds else "less than claimed" if ratio < 3 else "more than claimed"

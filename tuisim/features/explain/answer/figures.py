@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tuisim import units
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Figure:
     """One number; none where it is not known."""
 
     value: int | float | None
-    mark: Mark
+    mark: Provenance
     unit: str = ""
     """`s`, `×`, `op/s`; nothing for a count."""
     how: str = ""

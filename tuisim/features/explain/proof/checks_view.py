@@ -13,7 +13,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.features.explain.proof.backend import SHADOWS, BackendCheck
 from tuisim.features.explain.proof.gradient import GradientCheck
 from tuisim.features.explain.proof.view import FAILED, MOST_PROSE, PASSED, Figure, Moment, pairs, scale, waiting
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, fold, wrap
 
 _GRADIENT_WORDS = (
@@ -32,7 +32,7 @@ _BACKEND_WORDS = (
 class GradientProofView:
     """Worst error, where, and how many were looked at."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("parameters", Mark.COUNTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("parameters", Provenance.COUNTED))
 
     def __init__(self) -> None:
         self.moment = Moment()
@@ -64,7 +64,7 @@ class GradientProofView:
 class BackendProofView:
     """Largest differences, where, and whether the dtype explains them."""
 
-    kinds: Kinds = (("", Mark.MEASURED), ("steps", Mark.COUNTED))
+    kinds: Provenances = (("", Provenance.MEASURED), ("steps", Provenance.COUNTED))
 
     def __init__(self) -> None:
         self.moment = Moment()

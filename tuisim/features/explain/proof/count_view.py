@@ -14,7 +14,7 @@ from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.engine.events import Snapshot
 from tuisim.features.explain.proof.count import BatchCount, Cell, CountCheck
 from tuisim.features.explain.proof.view import FAILED, PASSED, Moment, waiting
-from tuisim.provenance import Kinds, Mark
+from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, width_of, wrap
 from tuisim.terminal.table import Column, fits, table
 
@@ -46,7 +46,7 @@ _Group = tuple[_Row, dict[str, _Pair]]
 class CountView:
     """The grid phase × kind; zoomed also every operation."""
 
-    kinds: Kinds = (("ledger", Mark.COUNTED), ("tally", Mark.MEASURED))
+    kinds: Provenances = (("ledger", Provenance.COUNTED), ("tally", Provenance.MEASURED))
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

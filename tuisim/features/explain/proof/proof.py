@@ -22,41 +22,41 @@ from tuisim.features.explain.proof import gradient as prove_gradient
 from tuisim.features.explain.proof.backend import BackendCheck
 from tuisim.features.explain.proof.count import CountCheck
 from tuisim.features.explain.proof.gradient import GradientCheck
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 Check = CountCheck | GradientCheck | BackendCheck
 
 CHECKS = ("count", "gradient", "backend")
 
-MARKS: dict[str, Mark] = {
-    "layers[]": Mark.GIVEN,
-    "batch": Mark.COUNTED,
-    "parameters": Mark.COUNTED,
-    "seconds": Mark.MEASURED,
-    "scalar_seconds": Mark.PROJECTED,
-    "checks[].worst": Mark.MEASURED,
-    "checks[].compared": Mark.COUNTED,
-    "checks[].batches[].batch": Mark.COUNTED,
-    "checks[].batches[].cells[].ledger": Mark.COUNTED,
-    "checks[].batches[].cells[].tally": Mark.MEASURED,
-    "checks[].batches[].operations[].layer": Mark.COUNTED,
-    "checks[].batches[].operations[].ledger.*": Mark.COUNTED,
-    "checks[].batches[].operations[].tally.*": Mark.MEASURED,
-    "checks[].analytic": Mark.MEASURED,
-    "checks[].difference": Mark.MEASURED,
-    "checks[].checked": Mark.COUNTED,
-    "checks[].parameters": Mark.COUNTED,
-    "checks[].corners": Mark.MEASURED,
-    "checks[].examples": Mark.COUNTED,
-    "checks[].step": Mark.GIVEN,
-    "checks[].steps": Mark.COUNTED,
-    "checks[].tolerance": Mark.MEASURED,
-    "checks[].largest_parameter": Mark.MEASURED,
-    "checks[].worst_loss": Mark.MEASURED,
-    "checks[].loss_tolerance": Mark.MEASURED,
-    "checks[].first_loss": Mark.MEASURED,
-    "checks[].last_loss": Mark.MEASURED,
-    "checks[].disturbance": Mark.GIVEN,
+MARKS: dict[str, Provenance] = {
+    "layers[]": Provenance.GIVEN,
+    "batch": Provenance.COUNTED,
+    "parameters": Provenance.COUNTED,
+    "seconds": Provenance.MEASURED,
+    "scalar_seconds": Provenance.PROJECTED,
+    "checks[].worst": Provenance.MEASURED,
+    "checks[].compared": Provenance.COUNTED,
+    "checks[].batches[].batch": Provenance.COUNTED,
+    "checks[].batches[].cells[].ledger": Provenance.COUNTED,
+    "checks[].batches[].cells[].tally": Provenance.MEASURED,
+    "checks[].batches[].operations[].layer": Provenance.COUNTED,
+    "checks[].batches[].operations[].ledger.*": Provenance.COUNTED,
+    "checks[].batches[].operations[].tally.*": Provenance.MEASURED,
+    "checks[].analytic": Provenance.MEASURED,
+    "checks[].difference": Provenance.MEASURED,
+    "checks[].checked": Provenance.COUNTED,
+    "checks[].parameters": Provenance.COUNTED,
+    "checks[].corners": Provenance.MEASURED,
+    "checks[].examples": Provenance.COUNTED,
+    "checks[].step": Provenance.GIVEN,
+    "checks[].steps": Provenance.COUNTED,
+    "checks[].tolerance": Provenance.MEASURED,
+    "checks[].largest_parameter": Provenance.MEASURED,
+    "checks[].worst_loss": Provenance.MEASURED,
+    "checks[].loss_tolerance": Provenance.MEASURED,
+    "checks[].first_loss": Provenance.MEASURED,
+    "checks[].last_loss": Provenance.MEASURED,
+    "checks[].disturbance": Provenance.GIVEN,
 }
 """What kind of number stands at each path of `Proof.to_dict`; `*` is any key."""
 

@@ -16,7 +16,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.explain.proof.proof import CHECKS, Check, Progress, Proof
 from tuisim.features.run.status import network_words
-from tuisim.provenance import Kinds, Mark, Marked
+from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table
@@ -65,7 +65,7 @@ class ProofLine:
 class ProofHeader(ProofLine):
     """Which network, and how its proof stands."""
 
-    kinds: Kinds = (("", Mark.GIVEN), ("clock", Mark.MEASURED))
+    kinds: Provenances = (("", Provenance.GIVEN), ("clock", Provenance.MEASURED))
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         state = _state(self.moment)
@@ -89,7 +89,7 @@ class ProofHeader(ProofLine):
 class ProofStatus(ProofLine):
     """What is being done, or how it came out."""
 
-    kinds: Kinds = (("", Mark.COUNTED),)
+    kinds: Provenances = (("", Provenance.COUNTED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         moment, width = self.moment, frame.width - 2
@@ -102,7 +102,7 @@ class ProofStatus(ProofLine):
             return [((" loading the data, pricing plain Python", Tone.DIM),)]
         part = f" {CHECKS.index(moment.progress.check) + 1} of {len(CHECKS)}: {_DOING[moment.progress.check]}"
         takes = f"plain Python takes about {units.duration(moment.progress.scalar_seconds)} of it, projected"
-        return [ends(((clip(part, width), Tone.TEXT),), ((Marked(takes, Mark.PROJECTED), Tone.DIM),), width)]
+        return [ends(((clip(part, width), Tone.TEXT),), ((Tagged(takes, Provenance.PROJECTED), Tone.DIM),), width)]
 
 
 _DOING = {
@@ -115,7 +115,7 @@ _DOING = {
 def _ended(proof: Proof, width: int) -> Line:
     failed = ", ".join(check.name for check in proof.checks if not check.passed)
     words = f" not proved: {failed}" if failed else " count, gradient and backend proved"
-    took: Line = ((Marked(f"{units.duration(proof.seconds)} measured", Mark.MEASURED), Tone.DIM),)
+    took: Line = ((Tagged(f"{units.duration(proof.seconds)} measured", Provenance.MEASURED), Tone.DIM),)
     return ends(((clip(words, width), Tone.BAD if failed else Tone.GOOD),), took, width)
 
 
@@ -126,7 +126,7 @@ def _state(moment: Moment) -> Line:
         state = ("✓ proved", Tone.GOOD) if moment.proof.passed else ("✗ not proved", Tone.BAD)
     else:
         state = ("◌ proving", Tone.ACCENT)
-    return (state[0].ljust(12), state[1]), (Marked(units.clock(moment.seconds).rjust(6), Mark.MEASURED), Tone.TEXT)
+    return (state[0].ljust(12), state[1]), (Tagged(units.clock(moment.seconds).rjust(6), Provenance.MEASURED), Tone.TEXT)
 
 
 Figure = tuple[str, str, str]

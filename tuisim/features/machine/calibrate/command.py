@@ -26,7 +26,7 @@ from tuisim.predict.calibrate import calibrate as measure
 from tuisim.predict.profile import Entry
 from tuisim.predict.profile_document import card_document
 from tuisim.predict.rates import figures
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 FULL_WIDTH = 116
 """Columns where there is no terminal to ask."""
@@ -146,7 +146,7 @@ def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
 
 def _ceilings(entries: list[Entry]) -> Table:
     """Rates as they were measured."""
-    table = _table((Mark.MEASURED, "copy", "best step", "peak"))
+    table = _table((Provenance.MEASURED, "copy", "best step", "peak"))
     for entry in entries:
         rates = (entry.peak_bytes, "B/s"), (entry.best_rate, "op/s"), (entry.peak_flops, "op/s")
         table.add_row(entry.key, *(units.si(value, unit) for value, unit in rates))
@@ -155,7 +155,7 @@ def _ceilings(entries: list[Entry]) -> Table:
 
 def _costs(entries: list[Entry]) -> Table:
     """Fitted prices that do not depend on a product's shape."""
-    table = _table((Mark.PROJECTED, "a call", "relu, near", "far", "SGD, near", "far"))
+    table = _table((Provenance.PROJECTED, "a call", "relu, near", "far", "SGD, near", "far"))
     for entry in entries:
         found = figures(entry)
         each = (found.element_near, found.element_far, found.parameter_near, found.parameter_far)
@@ -166,7 +166,7 @@ def _costs(entries: list[Entry]) -> Table:
 def _products(entries: list[Entry]) -> Table:
     """Rates of forward products over shapes, by the fitted prices."""
     names_ = [name for name, _ in figures(entries[0]).products] if entries else []
-    table = _table((f"{Mark.PROJECTED}: product B·N·M, op/s", *names_))
+    table = _table((f"{Provenance.PROJECTED}: product B·N·M, op/s", *names_))
     for entry in entries:
         table.add_row(entry.key, *(units.si(rate) for _, rate in figures(entry).products))
     return table

@@ -23,7 +23,7 @@ from tuisim.features.machine.doctor.extras import Extra
 from tuisim.features.machine.doctor.gpu import Driver
 from tuisim.measure import processor as processors
 from tuisim.measure.processor import Memory, Processor
-from tuisim.provenance import Mark
+from tuisim.provenance import Provenance
 
 if TYPE_CHECKING:
     from tuisim.features.machine.doctor.blas import BlasReport
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 _VARIABLES = ("OPENBLAS_", "OMP_", "MKL_", "BLIS_", "VECLIB_", "GOTO_", "NPY_", "NUMBA_", "CUDA_VISIBLE_DEVICES", "CUPY_")
 """Environment variables that change how fast anything here is, or whether it works, by how they begin."""
 
-MARKS: dict[str, Mark] = {
-    "cpu.logical_cores": Mark.MEASURED,
-    "cpu.physical_cores": Mark.MEASURED,
-    "cpu.usable_cores": Mark.MEASURED,
-    "cpu.quota": Mark.MEASURED,
-    "cpu.caches[]": Mark.MEASURED,
-    "memory.*": Mark.MEASURED,
-    "blas.threads": Mark.MEASURED,
-    "gpu.devices[].total_bytes": Mark.MEASURED,
-    "gpu.devices[].free_bytes": Mark.MEASURED,
-    "gpu.cupy.total_bytes": Mark.MEASURED,
-    "gpu.cupy.free_bytes": Mark.MEASURED,
+MARKS: dict[str, Provenance] = {
+    "cpu.logical_cores": Provenance.MEASURED,
+    "cpu.physical_cores": Provenance.MEASURED,
+    "cpu.usable_cores": Provenance.MEASURED,
+    "cpu.quota": Provenance.MEASURED,
+    "cpu.caches[]": Provenance.MEASURED,
+    "memory.*": Provenance.MEASURED,
+    "blas.threads": Provenance.MEASURED,
+    "gpu.devices[].total_bytes": Provenance.MEASURED,
+    "gpu.devices[].free_bytes": Provenance.MEASURED,
+    "gpu.cupy.total_bytes": Provenance.MEASURED,
+    "gpu.cupy.free_bytes": Provenance.MEASURED,
 }
 """What kind of number stands at each path of `Report.to_dict`; `*` is any key."""
 

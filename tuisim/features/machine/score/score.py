@@ -18,9 +18,9 @@ from tuisim.engine import Control, State, Trainer
 from tuisim.errors import BackendError, RunError, TuisimError
 from tuisim.measure.machine_speed import Beat, Pulse
 from tuisim.predict.cost_model import COVERED, known
-from tuisim.predict.interval import Band
-from tuisim.predict.predictor import Outlook
-from tuisim.provenance import Mark
+from tuisim.predict.interval import Interval
+from tuisim.predict.predictor import Predictor
+from tuisim.provenance import Provenance
 from tuisim.units import layers_text
 
 RUN_SECONDS = 0.4
@@ -47,10 +47,10 @@ class Scored:
     """One run and what was predicted of it; seconds."""
 
     config: RunConfig
-    predicted: Band
+    predicted: Interval
     seconds: float
     """Of the step's phases."""
-    predicted_wall: Band | None
+    predicted_wall: Interval | None
     wall_seconds: float
     slowed: float
     """How many times as long as at its best the machine took for such steps just before."""
@@ -167,24 +167,24 @@ class Report:
         }
 
 
-_MARKS: dict[str, Mark] = {
-    "goals": Mark.GIVEN,
-    "scores[]": Mark.PROJECTED,
-    "scores[].networks": Mark.COUNTED,
-    "rows[].layers": Mark.GIVEN,
-    "rows[].batch": Mark.GIVEN,
-    "rows[].epochs": Mark.GIVEN,
-    "rows[].threads": Mark.GIVEN,
-    "rows[].slowed": Mark.MEASURED,
-    "rows[].slowed_then": Mark.MEASURED,
-    "rows[].known_seconds": Mark.PROJECTED,
-    "rows[].known_ratio": Mark.PROJECTED,
-    "rows[].seconds": Mark.MEASURED,
-    "rows[].wall_seconds": Mark.MEASURED,
-    "rows[].predicted_seconds": Mark.PROJECTED,
-    "rows[].predicted_wall_seconds": Mark.PROJECTED,
-    "rows[].ratio": Mark.PROJECTED,
-    "rows[].wall_ratio": Mark.PROJECTED,
+_MARKS: dict[str, Provenance] = {
+    "goals": Provenance.GIVEN,
+    "scores[]": Provenance.PROJECTED,
+    "scores[].networks": Provenance.COUNTED,
+    "rows[].layers": Provenance.GIVEN,
+    "rows[].batch": Provenance.GIVEN,
+    "rows[].epochs": Provenance.GIVEN,
+    "rows[].threads": Provenance.GIVEN,
+    "rows[].slowed": Provenance.MEASURED,
+    "rows[].slowed_then": Provenance.MEASURED,
+    "rows[].known_seconds": Provenance.PROJECTED,
+    "rows[].known_ratio": Provenance.PROJECTED,
+    "rows[].seconds": Provenance.MEASURED,
+    "rows[].wall_seconds": Provenance.MEASURED,
+    "rows[].predicted_seconds": Provenance.PROJECTED,
+    "rows[].predicted_wall_seconds": Provenance.PROJECTED,
+    "rows[].ratio": Provenance.PROJECTED,
+    "rows[].wall_ratio": Provenance.PROJECTED,
 }
 
 
@@ -218,7 +218,7 @@ def grid(backend: str, threads: int, dtype: str) -> Iterator[RunConfig]:
 Tell = Callable[[str], None]
 
 
-def score(outlook: Outlook, backends: Sequence[str] | None = None, tell: Tell = lambda words: None) -> Report:
+def score(outlook: Predictor, backends: Sequence[str] | None = None, tell: Tell = lambda words: None) -> Report:
     """Run the grid on each entry of the card, or those of `backends`. Raises BackendError for one that the card lacks."""
     have = [entry.backend for entry in outlook.card.entries]
     if missing := [name for name in backends or () if name not in have]:
@@ -245,7 +245,7 @@ def score(outlook: Outlook, backends: Sequence[str] | None = None, tell: Tell = 
     return Report(str(outlook.card.machine), tuple(scores), tuple(skipped))
 
 
-def one(outlook: Outlook, config: RunConfig) -> Scored:
+def one(outlook: Predictor, config: RunConfig) -> Scored:
     """Predict a run of about the usual length, and make it. Raises what either raises."""
     each = outlook.predict(replace(config, epochs=1))
     assert each.seconds is not None
