@@ -78,37 +78,37 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 def test_a_calibration_measures_all_of_an_entry_under_its_threads(seen):
     calibrate.calibrate([Job("numpy", THREADS, "float32")], quick=True)
-    assert seen == {("subject", 3), ("sample", 3), ("runcosts", 3), ("pulse", 1)}
+    assert seen == {("benchmark_case", 3), ("sample", 3), ("run_costs", 3), ("machine_speed", 1)}
 
 
 def test_run_costs_measured_for_plain_python_are_of_its_threads(seen):
     """They are NumPy's, which has as many threads as BLAS likes unless it is limited."""
     calibrate.calibrate([Job("scalar", 1, "float64")], quick=True)
-    assert seen == {("subject", 1), ("sample", 1), ("runcosts", 1), ("pulse", 1)}
+    assert seen == {("benchmark_case", 1), ("sample", 1), ("run_costs", 1), ("machine_speed", 1)}
 
 
 def test_making_rows_is_measured_under_the_runs_threads(seen):
     assert making.seconds_per_row(CONFIG) is not None
-    assert seen == {("making", 3)}
+    assert seen == {("data_generation", 3)}
     making.seconds_per_row(replace(CONFIG, threads=2))
-    assert seen == {("making", 3), ("making", 2)}, "another limit is another measurement"
+    assert seen == {("data_generation", 3), ("data_generation", 2)}, "another limit is another measurement"
 
 
 def test_a_prediction_looks_at_the_machine_and_makes_rows_under_limits(seen):
     found = Predictor(card(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
     assert found.wall_seconds is not None
-    assert seen == {("making", 3), ("pulse", 1)}
+    assert seen == {("data_generation", 3), ("machine_speed", 1)}
 
 
 def test_run_costs_hold_their_own_limit(seen):
     runcosts.measure("numpy", "float32", THREADS)
-    assert seen == {("subject", 3), ("runcosts", 3)}
+    assert seen == {("benchmark_case", 3), ("run_costs", 3)}
 
 
 def test_the_machines_speed_is_of_one_thread(seen):
     with get_backend("numpy").threads(THREADS):
         pulse.slowdown(Beat(1.0, 1.0), 0.0, 1)
-    assert seen == {("pulse", 1)}
+    assert seen == {("machine_speed", 1)}
 
 
 def test_element_times(seen, monkeypatch):
@@ -122,22 +122,22 @@ def test_step_times_and_plain_pythons_price(seen):
     steptime.step_times(replace(CONFIG, examples=64))
     steptime._scalar_operation()
     prove_cost.cost(replace(CONFIG, examples=64).resolved())
-    assert seen == {("subject", 3), ("subject", 1), ("prove_cost", 1)}
+    assert seen == {("benchmark_case", 3), ("benchmark_case", 1), ("cost", 1)}
 
 
 def test_a_profile(seen, monkeypatch):
     monkeypatch.setattr(profile, "SECONDS", 0.01)
     monkeypatch.setattr(profile, "SMALLEST_SECONDS", 0.01)
     profile.profile(replace(CONFIG, examples=64))
-    assert seen == {("subject", 3), ("profile", 3)}
+    assert seen == {("benchmark_case", 3), ("step_profile", 3)}
 
 
 def test_a_comparison_and_a_crossover_limit_each_entry_to_its_own_threads(seen):
     compare(replace(CONFIG, examples=64), (Entry("numpy", 1), Entry("numpy", 2)), 0.2)
-    assert seen == {("contenders", 1), ("contenders", 2)}
+    assert seen == {("entries", 1), ("entries", 2)}
     seen.clear()
     crossover(replace(CONFIG, examples=64), (Entry("numpy", 1), Entry("numpy", 2)), 2.0, widths=(4,), batches=(1,))
-    assert seen == {("subject", 1), ("subject", 2)}
+    assert seen == {("benchmark_case", 1), ("benchmark_case", 2)}
 
 
 def test_the_benchmark(seen, monkeypatch):

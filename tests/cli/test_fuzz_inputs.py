@@ -65,8 +65,9 @@ class Reached(BaseException):
     """A command has taken what it was given and would begin."""
 
 
+_FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
-    "run.Trainer.run", "answer.find_answer", "prove.run_proof", "profile.take_apart", "predict.here", "predict.predictor.of",
+    "run.Trainer.run", "answer.find_answer", "prove.run_proof", "profile.take_apart", "predict.here", "predict.outlook.of",
     "project._projections", "project.climb", "budget.solve", "score.run_score", "bench.run_bench", "doctor.diagnose",
     "calibrate.cards.check_keeping",
 )  # fmt: skip
@@ -80,7 +81,7 @@ def _reached(*_: object, **__: object) -> None:
 def begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for start in STARTS:
         command, _, what = start.partition(".")
-        monkeypatch.setattr(f"{COMMANDS[command].split(':')[0]}.{what}", _reached)
+        monkeypatch.setattr(f"{_FUNCTIONS[command].split(':')[0]}.{what}", _reached)
     for start in ("race.race.Race.run", "crossover.sweep.Sweep.run"):
         monkeypatch.setattr(f"tuisim.features.compare.{start}", _reached)
     monkeypatch.delenv("TUISIM_DEBUG", raising=False)
@@ -160,7 +161,7 @@ PARAMETERS = {"import": "import_", "as": {"predict": "machine", "budget": "as_"}
 
 
 def _function(command: str) -> Callable[..., object]:
-    module, _, name = COMMANDS[command].partition(":")
+    module, _, name = _FUNCTIONS[command].partition(":")
     return getattr(import_module(module), name)
 
 
@@ -189,8 +190,8 @@ def written(draw: random.Random, files: list[str]) -> list[str]:
 
 
 def test_every_command_and_option_has_its_turn():
-    assert set(COMMANDS) == {*WITH_A_NETWORK, *OWN, "doctor"}
-    for command in COMMANDS:
+    assert set(_FUNCTIONS) == {*WITH_A_NETWORK, *OWN, "doctor"}
+    for command in _FUNCTIONS:
         parameters = inspect.signature(_function(command)).parameters
         texts = {name.rstrip("_") for name, one in parameters.items() if "bool" not in str(one.annotation)} - {
             "layers", "options", "config", "json", "machine", "as",

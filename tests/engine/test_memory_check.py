@@ -88,7 +88,7 @@ def test_a_case_that_does_not_fit_leaves_the_others_of_the_benchmark(monkeypatch
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of memory for a process there")
 def test_compare_refuses_within_the_memory_of_its_imports():
     code = (
-        "import sys; from tuisim.engine import room; room.available = lambda: 2**30\n"
+        "import sys; from tuisim.engine import memory_check as room; room.available = lambda: 2**30\n"
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2)\n"
         "from tuisim.cli import main; sys.exit(main(['compare', '2-20000-20000-2']))"
     )

@@ -25,8 +25,8 @@ app = App(
     console=CommandConsole(),
 )
 # By name, so that a command pays for its own imports alone.
-for _command, _function in COMMANDS.items():
-    app.command(_function, name=_command)
+for _command in COMMANDS:
+    app.command(_command.function, name=_command.name, group=_command.group, help=_command.help)
 
 
 def main(arguments: Sequence[str]) -> int:

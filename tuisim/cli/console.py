@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from tuisim.errors import visible
+from tuisim.terminal.lines import Line, Tone
 
 LEAST_WIDTH = 60
 """Columns: on a narrower terminal lines are broken, where a figure cut short would be another figure."""
@@ -54,6 +55,21 @@ def styled(template: str, *values: object) -> Text:
         made.append_text(text[at:place]).append_text(put)
         at = place + 2
     return made.append_text(text[at:])
+
+
+STYLES: dict[Tone, str] = {
+    Tone.DIM: "dim", Tone.FAINT: "dim", Tone.STRONG: "bold", Tone.ACCENT: "bold cyan", Tone.GOOD: "green", Tone.WARNING: "yellow",
+    Tone.BAD: "bold red", Tone.AREA: "cyan", Tone.TRAINING: "cyan", Tone.VALIDATION: "magenta", Tone.DATA: "blue",
+    Tone.FORWARD: "cyan", Tone.LOSS: "yellow", Tone.BACKWARD: "magenta", Tone.UPDATE: "green",
+}  # fmt: skip
+"""How the command line shows a tone; the others are plain text."""
+
+
+def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
+    """Print a page's lines on stdout, in colour on a terminal."""
+    console = CommandConsole() if console is None else console
+    for one in lines:
+        console.print(Text.assemble(*((characters, STYLES.get(tone, "")) for characters, tone in one)), soft_wrap=True)
 
 
 def line(words: str) -> None:

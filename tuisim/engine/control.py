@@ -5,6 +5,8 @@ Asking never waits for the loop, and the loop, when it must wait, waits on a con
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Condition
 
@@ -32,7 +34,9 @@ class Orders:
 class Control:
     """Pause, resume, step, stop, pace and rate of one run. Every method may be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, while_paused: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        """`while_paused` makes the context in which the loop waits while it is paused."""
+        self.while_paused = while_paused
         self._changed = Condition()
         self._stop: State | None = None
         self._stop_reason = ""
@@ -109,6 +113,11 @@ class Control:
             self._learning_rate = None
             self._seen = self._version
             return orders
+
+    @property
+    def is_stopping(self) -> bool:
+        """True once the run was asked to end."""
+        return self._stop is not None
 
     @property
     def pending(self) -> bool:

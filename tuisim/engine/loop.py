@@ -121,7 +121,8 @@ class Loop:
             self._unpublished = True
         self._publish_if(self._unpublished)
         start = self.session.clock()
-        self.control.wait()
+        with self.control.while_paused():
+            self.control.wait()
         self.session.paused_seconds += self.session.clock() - start
 
     def _resume(self) -> None:

@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 from tuisim import threads
 from tuisim.config import RunConfig
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, RunFailed, Snapshot
+from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
 from tuisim.errors import DeviceLost, TuisimError, fault
 
 
 class Worker:
-    """One run of `config` on one thread."""
+    """One run of `config` on one thread. It holds the lease while it trains, and not while it is paused."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, lease: MachineLease | None = None) -> None:
         self.config = config
-        self.control = Control()
+        self.control = Control(self._released)
+        self._lease = MachineLease() if lease is None else lease
+        self._claim = Claim("training", Priority.TRAINING)
         self.summary: Summary | None = None
         """How it came out, once it has ended; none where it could not start."""
         self.failure: RunFailed | None = None
@@ -68,8 +73,19 @@ class Worker:
                 self.failure = item
             self._events.append(item)
 
+    def _wanted(self) -> bool:
+        return not self.control.is_stopping
+
+    @contextmanager
+    def _released(self) -> Iterator[None]:
+        """Give the machine back for the time of the `with` block."""
+        self._lease.release(self._claim)
+        yield
+        self._lease.acquire(self._claim, self._wanted)
+
     def _work(self) -> None:
         try:
+            self._lease.acquire(self._claim, self._wanted)
             self.summary = Trainer(self.config).run(self._emit, self.control)
         except MemoryError:
             self._fail("out of memory: a smaller network or batch would fit")
@@ -77,6 +93,8 @@ class Worker:
             self._fail(str(error), lost=isinstance(error, DeviceLost))
         except Exception as error:
             self._fail(fault(error))
+        finally:
+            self._lease.release(self._claim)
 
     def _fail(self, message: str, *, lost: bool = False) -> None:
         step = self._snapshot.step if self._snapshot is not None else 0

@@ -1,20 +1,104 @@
-"""Features: one folder for each thing a person can ask for."""
+"""The registry of pages and commands. Both shells read it; it imports nothing, so a feature costs nothing until it is asked for.
 
-COMMANDS = {
-    "run": "tuisim.features.run.command:run",
-    "count": "tuisim.features.explain.count.command:count",
-    "answer": "tuisim.features.explain.answer.command:answer",
-    "prove": "tuisim.features.explain.proof.command:prove",
-    "compare": "tuisim.features.compare.race.command:compare",
-    "crossover": "tuisim.features.compare.crossover.command:crossover",
-    "profile": "tuisim.features.profile.command:profile",
-    "calibrate": "tuisim.features.machine.calibrate.command:calibrate",
-    "predict": "tuisim.features.estimate.predict.command:predict",
-    "project": "tuisim.features.estimate.volume.command:project",
-    "budget": "tuisim.features.estimate.budget.command:budget",
-    "score": "tuisim.features.machine.score.command:score",
-    "law": "tuisim.features.runs.command:law",
-    "bench": "tuisim.features.compare.bench.command:bench",
-    "doctor": "tuisim.features.machine.doctor.command:doctor",
-}
-"""Commands by name, each a module and its function, imported when it is called."""
+To add a feature, add a folder and its lines here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the app, or a sub-page of one."""
+
+    name: str
+    title: str
+    screen: str = ""
+    """`module:class` of the screen, which is given a `PageContext`; empty for a page that only has sub-pages."""
+    key: str = ""
+    parent: str = ""
+    """The name of the page that this is a sub-page of."""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the command line."""
+
+    name: str
+    group: str
+    function: str
+    """`module:function`."""
+    help: str
+
+
+PAGES = (
+    Page("setup", "Setup", "tuisim.features.setup.screen:SetupScreen", "f2", help="Describe a run and see what it costs"),
+    Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="Watch the training"),
+    Page("compare", "Compare", key="f6", help="Compare backends and thread counts"),
+    Page(
+        "race", "Race", "tuisim.features.compare.race.screen:RaceScreen", parent="compare",
+        help="Train this network on every backend, in turn",
+    ),
+    Page(
+        "crossover", "Crossover", "tuisim.features.compare.crossover.screen:CrossoverScreen", parent="compare",
+        help="Find the size from which on another backend is faster",
+    ),
+    Page(
+        "profile", "Profile", "tuisim.features.profile.screen:ProfileScreen", "f7",
+        help="See where the time of a step goes: roofline, waterfall, operations",
+    ),
+    Page("estimate", "Estimate", key="f8", help="Estimate training times"),
+    Page(
+        "volume", "Any volume", "tuisim.features.estimate.volume.screen:ProjectScreen", parent="estimate",
+        help="Estimate the time for any number of examples, beside known networks",
+    ),
+    Page(
+        "budget", "Budget", "tuisim.features.estimate.budget.screen:BudgetScreen", parent="estimate",
+        help="Find the largest network or volume that fits a time or a memory",
+    ),
+    Page("explain", "Explain", key="f9", help="Check and explain the count"),
+    Page(
+        "answer", "Answer", "tuisim.features.explain.answer.screen:AnswerScreen", parent="explain",
+        help="See the seven claims of the answer, counted and measured",
+    ),
+    Page(
+        "proof", "Proof", "tuisim.features.explain.proof.screen:ProveScreen", parent="explain",
+        help="Check the count, the gradient and the backend",
+    ),
+    Page(
+        "conventions", "Conventions", "tuisim.features.explain.conventions.screen:DialScreen", parent="explain",
+        help="Count this network by the conventions of other tools",
+    ),
+    Page("runs", "Runs", "tuisim.features.runs.screen:LawScreen", "f12", help="See past runs and the cost fit over them"),
+)  # fmt: skip
+
+TRAIN, COUNT, COMPARE, PREDICT, MACHINE = "Train", "Count and prove", "Compare", "Predict", "Machine"
+
+COMMANDS = (
+    Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),
+    Command(
+        "count", COUNT, "tuisim.features.explain.count.command:count", "Count the operations of a network without running it"
+    ),
+    Command("prove", COUNT, "tuisim.features.explain.proof.command:prove", "Check the count, the gradient and the backend"),
+    Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Count and measure the seven claims of the answer"),
+    Command("compare", COMPARE, "tuisim.features.compare.race.command:compare", "Run one network on several backends, in turn"),
+    Command(
+        "crossover", COMPARE, "tuisim.features.compare.crossover.command:crossover", "Find from which size on a backend is faster"
+    ),
+    Command("bench", COMPARE, "tuisim.features.compare.bench.command:bench", "Time the standard suite beside other libraries"),
+    Command(
+        "profile", COMPARE, "tuisim.features.profile.command:profile", "Time the operations of one step, and find their limits"
+    ),
+    Command("predict", PREDICT, "tuisim.features.estimate.predict.command:predict", "Predict the time and memory of a run"),
+    Command("project", PREDICT, "tuisim.features.estimate.volume.command:project", "Estimate the time for any volume of data"),
+    Command(
+        "budget", PREDICT, "tuisim.features.estimate.budget.command:budget", "Find the largest run that fits a time or a memory"
+    ),
+    Command("law", PREDICT, "tuisim.features.runs.command:law", "Fit the cost of past runs"),
+    Command("calibrate", MACHINE, "tuisim.features.machine.calibrate.command:calibrate", "Measure this machine for predictions"),
+    Command("score", MACHINE, "tuisim.features.machine.score.command:score", "Compare predictions with real runs"),
+    Command("doctor", MACHINE, "tuisim.features.machine.doctor.command:doctor", "Show what this machine has and what is missing"),
+)
+"""In the order in which `tuisim --help` lists them."""

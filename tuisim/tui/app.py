@@ -77,7 +77,7 @@ class TuisimApp(Paged):
     def __init__(
         self,
         config: RunConfig | None = None,
-        worker_factory: Callable[[RunConfig], AppWorker] = Worker,
+        worker_factory: Callable[[RunConfig], AppWorker] | None = None,
         forecast: Callable[[Callable[[], bool]], AppForecast] | None = None,
         signals: Signals | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class TuisimApp(Paged):
         """
         super().__init__(driver_class=terminal_driver())
         self._first = config
-        self._make_worker = worker_factory
+        self._make_worker = worker_factory or (lambda config: Worker(config, self.lease))
         self._signals = signals
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_leave: int | None = None

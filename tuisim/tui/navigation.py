@@ -6,7 +6,7 @@ It finds the configuration that the screen in front means and puts the page over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from textual.app import SystemCommand
@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 from tuisim.config import RunConfig
 from tuisim.engine import State
+from tuisim.engine.lease import MachineLease
 from tuisim.errors import DataError
 from tuisim.features.compare.crossover.screen import CrossoverScreen
 from tuisim.features.compare.race.screen import RaceScreen
@@ -29,6 +30,7 @@ from tuisim.features.run.screen import RunScreen
 from tuisim.features.runs.screen import LawScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
+from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.values import read
@@ -78,6 +80,18 @@ class Paged(PlainText, FailingQuietly):
     """The run that a page has paused."""
     forecast: AppForecast | None = None
     """Who knows how long a run would take."""
+
+    @cached_property
+    def lease(self) -> MachineLease:
+        """The lease that every run, measurement and calibration of this app takes."""
+        return MachineLease()
+
+    def page_context(self, config: RunConfig) -> PageContext:
+        """Return what a page about `config` is given."""
+        return PageContext(
+            config=config, lease=self.lease, predictor=self.forecast, run=self.worker, run_config=self.running,
+            pause_run=self.pause_training, use=self.use,
+        )  # fmt: skip
 
     def action_page(self, name: str) -> None:
         if isinstance(self.screen, SmallScreen):

@@ -5,9 +5,9 @@ They know when to draw and in how much room; what is drawn is the view's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from textual import events
 from textual.app import ComposeResult
@@ -17,21 +17,23 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tuisim.engine.events import Snapshot
 from tuisim.provenance import Provenances, words
 from tuisim.terminal.lines import Frame, Line, Tone, wrap
 from tuisim.terminal.plot import Marker
 from tuisim.tui.canvas import Canvas
 
+Draw = Callable[[Any, Frame], list[Line]]
+"""Draws a page's state, or None before there is one, as lines for the room there is."""
+
 
 class View(Protocol):
-    """What fills a canvas: lines from a snapshot, for the room there is. Without a snapshot, what it is waiting for."""
+    """A drawing with a provenance tag of its own."""
 
     @property
     def kinds(self) -> Provenances:
-        """Of its numbers; one of another kind is `Tagged` and has the word beside it."""
+        """The provenance of its numbers; one of another kind is `Tagged` and has the word beside it."""
 
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]: ...
+    def lines(self, snapshot: Any, frame: Frame) -> list[Line]: ...
 
 
 class Rowed:
@@ -44,14 +46,19 @@ class Rowed:
 
 
 class ViewCanvas(Canvas):
-    """A canvas that draws a view of the latest snapshot it was offered."""
+    """A canvas that draws the latest state it was offered."""
 
     DEFAULT_CSS = "ViewCanvas { height: 100%; }"
 
-    def __init__(self, view: View, *, id: str | None = None) -> None:
+    def __init__(
+        self, view: View | Draw, *, rows: Callable[[Any, Frame], Sequence[int | None]] | None = None, id: str | None = None
+    ) -> None:
+        """`rows` returns, for each line that `view` draws, the row it belongs to."""
         super().__init__(id=id)
         self._view = view
-        self._snapshot: Snapshot | None = None
+        self._draw_lines: Draw = view if callable(view) else view.lines
+        self._rows = rows
+        self._snapshot: Any = None
         self._room = Size(0, 0)
         self._instead: str | None = None
         self._taller = False
@@ -60,9 +67,9 @@ class ViewCanvas(Canvas):
         self.marker = Marker.BRAILLE
         self.zoomed = False
 
-    def offer(self, snapshot: Snapshot) -> None:
-        """Take a snapshot to be drawn when `draw` is called."""
-        self._snapshot = snapshot
+    def offer(self, state: Any) -> None:
+        """Take a state to be drawn when `draw` is called."""
+        self._snapshot = state
         self.stale = True
 
     def say_instead(self, words: str) -> None:
@@ -72,7 +79,10 @@ class ViewCanvas(Canvas):
 
     def row_at(self, line: int) -> int | None:
         """The row of its view that is drawn on a line; none where there is none."""
-        places = self._view.places if isinstance(self._view, Rowed) else ()
+        if self._rows is not None and self._snapshot is not None:
+            places = self._rows(self._snapshot, self._frame())
+        else:
+            places = self._view.places if isinstance(self._view, Rowed) else ()
         return places[line] if 0 <= line < len(places) else None
 
     def draw(self) -> None:
@@ -96,12 +106,15 @@ class ViewCanvas(Canvas):
         if self._snapshot is None and self._instead is not None:
             lines = wrap(self._instead, width, Tone.BAD)
         else:
-            lines = self._view.lines(self._snapshot, Frame(width, height, self.marker, self.zoomed, pictures))
+            lines = self._draw_lines(self._snapshot, self._frame(pictures))
         taller = self.zoomed and len(lines) > height
         if taller or self._taller:
             self.styles.height = len(lines) if taller else "100%"
             self._taller = taller
         return self.take(lines if taller else lines[:height])
+
+    def _frame(self, pictures: bool = True) -> Frame:
+        return Frame(*self._room, self.marker, self.zoomed, pictures)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -142,17 +155,29 @@ class Panel(VerticalScroll):
         panel: Panel
         row: int
 
-    def __init__(self, number: int, title: str, view: View, *, id: str, numbers: bool, turn: int | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        title: str,
+        view: View | Draw,
+        *,
+        id: str,
+        tag: Provenances | None = None,
+        rows: Callable[[Any, Frame], Sequence[int | None]] | None = None,
+        numbers: bool = True,
+        turn: int | None = None,
+    ) -> None:
+        """`tag` is the provenance of the panel's numbers; by default the view's own."""
         super().__init__(id=id)
         self.number = number
-        self.canvas = ViewCanvas(view)
+        self.canvas = ViewCanvas(view, rows=rows)
         self.numbers = numbers
         """Whether it has numbers to show at every snapshot."""
         self.turn = turn
         """When in the round its pictures are drawn; none: it has none."""
         self._painted: dict[Region, list[Strip]] = {}
         self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
-        self.border_subtitle = words(view.kinds)
+        self.border_subtitle = words(tag if tag is not None else () if callable(view) else view.kinds)
 
     def compose(self) -> ComposeResult:
         yield self.canvas

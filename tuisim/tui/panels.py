@@ -35,6 +35,12 @@ class PanelScreen(PageScreen[None]):
         yield from self._panels
         yield KeyLine()
 
+    def show(self, state: Any) -> None:
+        """Show `state` in the header and in every panel."""
+        for canvas in (self._line, *(panel.canvas for panel in self._panels)):
+            canvas.offer(state)
+        self.draw()
+
     def draw(self) -> None:
         """The header and every panel in sight, anew."""
         self._line.draw()
