@@ -170,10 +170,10 @@ class Cards:
         self._here.number = number
 
 
-class MachineProfile:
+class Card:
     """cupy.cuda.Device."""
 
-    def __init__(self, cards: Cards, device: "int | MachineProfile | None" = None):
+    def __init__(self, cards: Cards, device: "int | Card | None" = None):
         self._cards = cards
         self.id = cards.current() if device is None else int(getattr(device, "id", device))
         self._before: list[int] = []
@@ -181,7 +181,7 @@ class MachineProfile:
     def use(self) -> None:
         self._cards.switch(self.id)
 
-    def __enter__(self) -> "MachineProfile":
+    def __enter__(self) -> "Card":
         self._before.append(self._cards.current())
         self.use()
         return self
