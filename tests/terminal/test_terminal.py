@@ -27,7 +27,7 @@ from tuisim.measure.peaks import Peaks
 from tuisim.terminal.lines import Block, Frame, Tone, fold, text, width_of
 from tuisim.terminal.plot import (
     DOTS,
-    Marker,
+    ChartStyle,
     Scale,
     bar,
     characters,
@@ -129,11 +129,11 @@ def test_ticks_are_round_and_inside():
     assert [tick_text(v) for v in (0.0, 0.05, 250_000.0, 1e-5, 3.0)] == ["0", "0.05", "250 k", "1e-5", "3"]
 
 
-@pytest.mark.parametrize("marker", Marker)
-def test_every_marker_draws_the_same_size(marker):
-    rows, columns = DOTS[marker]
+@pytest.mark.parametrize("chart_style", ChartStyle)
+def test_every_marker_draws_the_same_size(chart_style):
+    rows, columns = DOTS[chart_style]
     dots = np.ones((3 * rows, 7 * columns), dtype=bool)
-    codes, owner = characters([dots], marker, 3, 7)
+    codes, owner = characters([dots], chart_style, 3, 7)
     assert [len(string(row)) for row in codes] == [7, 7, 7]
     assert (owner == 0).all()
     assert string(codes[0])[0] in "⣿█*"
@@ -143,21 +143,21 @@ def test_two_series_differ_without_colour():
     dots = np.ones((4, 20), dtype=bool)
     assert dashed(dots).sum() < dots.sum()
     ascii_dots = [np.array([[True, False]]), np.array([[False, True]])]
-    codes, _ = characters(ascii_dots, Marker.ASCII, 1, 2)
+    codes, _ = characters(ascii_dots, ChartStyle.ASCII, 1, 2)
     assert string(codes[0]) == "*o"
 
 
 def test_columns_rise_from_the_bottom_and_show_a_trace_of_anything():
-    assert columns_of([0, 1, 8, 16], 4, 2, Marker.BRAILLE) == ["   █", " ▁██"]
-    assert columns_of([0.0001, 1000.0], 2, 1, Marker.BRAILLE) == ["▁█"]
-    assert columns_of([0, 0, 9, 0], 2, 1, Marker.BRAILLE) == [" █"]
-    assert columns_of([], 3, 2, Marker.BLOCK) == ["   ", "   "]
-    assert columns_of([math.nan, 1.0], 2, 1, Marker.ASCII) == [" @"]
+    assert columns_of([0, 1, 8, 16], 4, 2, ChartStyle.BRAILLE) == ["   █", " ▁██"]
+    assert columns_of([0.0001, 1000.0], 2, 1, ChartStyle.BRAILLE) == ["▁█"]
+    assert columns_of([0, 0, 9, 0], 2, 1, ChartStyle.BRAILLE) == [" █"]
+    assert columns_of([], 3, 2, ChartStyle.BLOCK) == ["   ", "   "]
+    assert columns_of([math.nan, 1.0], 2, 1, ChartStyle.ASCII) == [" @"]
 
 
-@given(numbers, st.integers(0, 60), st.sampled_from(Marker))
-def test_a_bar_is_as_wide_as_asked(share, width, marker):
-    drawn, rest = bar(share, width, marker)
+@given(numbers, st.integers(0, 60), st.sampled_from(ChartStyle))
+def test_a_bar_is_as_wide_as_asked(share, width, chart_style):
+    drawn, rest = bar(share, width, chart_style)
     assert len(drawn) + len(rest) == width
 
 
@@ -259,16 +259,16 @@ def test_a_changed_rate_is_marked_where_it_changed():
     assert "┊" in drawn
 
 
-@pytest.mark.parametrize("marker", Marker)
-def test_losses_that_are_not_finite_are_said_and_drawn_safely(marker):
+@pytest.mark.parametrize("chart_style", ChartStyle)
+def test_losses_that_are_not_finite_are_said_and_drawn_safely(chart_style):
     broken = replace(curves(), losses=np.full(400, np.nan))
-    lines = CurvesView().lines(snapshot(loss=math.nan, curves=broken), replace(MIDDLE, marker=marker))
+    lines = CurvesView().lines(snapshot(loss=math.nan, curves=broken), replace(MIDDLE, chart_style=chart_style))
     assert ("    nan", Tone.BAD) in lines[0]
     assert words(CurvesView().lines(snapshot(curves=Curves()), MIDDLE))
 
 
 def test_ascii_is_ascii():
-    frame = replace(LARGE, marker=Marker.ASCII)
+    frame = replace(LARGE, chart_style=ChartStyle.ASCII)
     drawn = words(CurvesView().lines(snapshot(), frame)) + words(ThroughputView().lines(snapshot(), frame))
     assert set(drawn) - set("±µ") <= set(map(chr, range(128)))
 

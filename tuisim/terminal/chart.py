@@ -13,7 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.terminal.lines import Line, Span, Tone
-from tuisim.terminal.plot import ASCII_MARKS, DOTS, Floats, Marker, Scale, characters, dashed, string, tick_text, ticks, trace
+from tuisim.terminal.plot import (
+    ASCII_GLYPHS,
+    DOTS,
+    ChartStyle,
+    Floats,
+    Scale,
+    characters,
+    dashed,
+    string,
+    tick_text,
+    ticks,
+    trace,
+)
 
 LABEL = 6
 """Cells for the numbers left of the y axis."""
@@ -29,10 +41,10 @@ class Series:
     dashes: bool = False
 
 
-def sample(index: int, dashes: bool, marker: Marker) -> str:
+def sample(index: int, dashes: bool, chart_style: ChartStyle) -> str:
     """What a series looks like, for a legend."""
-    if marker is Marker.ASCII:
-        return ASCII_MARKS[index] * 2
+    if chart_style is ChartStyle.ASCII:
+        return ASCII_GLYPHS[index] * 2
     return "╍╍" if dashes else "━━"
 
 
@@ -40,7 +52,7 @@ def plot(
     series: Sequence[Series],
     width: int,
     height: int,
-    marker: Marker,
+    chart_style: ChartStyle,
     x_scale: Scale,
     y_scale: Scale,
     marks: Sequence[tuple[float, str]] = (),
@@ -52,16 +64,16 @@ def plot(
     words beside it where there is room.
     """
     columns = max(1, width - LABEL - 1)
-    rows_per, columns_per = DOTS[marker]
+    rows_per, columns_per = DOTS[chart_style]
     layers = []
     for one in series:
         dots = trace(one.x, one.y, x_scale, y_scale, columns * columns_per, height * rows_per)
-        layers.append(dashed(dots, 2 * columns_per, columns_per) if one.dashes and marker is not Marker.ASCII else dots)
-    codes, owner = characters(layers, marker, height, columns)
-    _draw_marks(codes, owner, marks, x_scale, marker, len(series))
+        layers.append(dashed(dots, 2 * columns_per, columns_per) if one.dashes and chart_style is not ChartStyle.ASCII else dots)
+    codes, owner = characters(layers, chart_style, height, columns)
+    _draw_marks(codes, owner, marks, x_scale, chart_style, len(series))
     tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty
     labels = _y_labels(y_scale, height, unit)
-    axis = ("|", "+") if marker is Marker.ASCII else ("│", "┤")
+    axis = ("|", "+") if chart_style is ChartStyle.ASCII else ("│", "┤")
     lines: list[Line] = []
     for row, spans in enumerate(_spans(codes, owner, tones)):
         label = labels.get(row)
@@ -70,10 +82,10 @@ def plot(
     return lines
 
 
-def x_axis(width: int, x_scale: Scale, unit: str, marker: Marker) -> Line:
+def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Line:
     """One line: the axis with its numbers set into it and its unit at the end."""
     columns = max(1, width - LABEL - 1)
-    rule, corner = ("-", "+") if marker is Marker.ASCII else ("─", "╰")
+    rule, corner = ("-", "+") if chart_style is ChartStyle.ASCII else ("─", "╰")
     room = columns - len(unit) - 1
     cells = [rule] * columns
     for most in range(max(1, room // 8), 0, -1):
@@ -113,12 +125,12 @@ def _draw_marks(
     owner: NDArray[np.intp],
     marks: Sequence[tuple[float, str]],
     x_scale: Scale,
-    marker: Marker,
+    chart_style: ChartStyle,
     index: int,
 ) -> None:
     """Write vertical lines and their words into cells no curve has taken."""
     height, columns = codes.shape
-    glyph = ord(":" if marker is Marker.ASCII else "┊")
+    glyph = ord(":" if chart_style is ChartStyle.ASCII else "┊")
     for x, words in marks:
         placed = x_scale.at(x)
         if not 0 <= placed <= 1:

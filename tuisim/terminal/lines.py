@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from rich.cells import cell_len, set_cell_size
 
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 
 
 class Tone(StrEnum):
@@ -53,7 +53,7 @@ class Frame:
 
     width: int
     height: int
-    marker: Marker = Marker.BRAILLE
+    chart_style: ChartStyle = ChartStyle.BRAILLE
     zoomed: bool = False
     """The panel has the whole screen and may return more lines than `height`: it scrolls."""
     pictures: bool = True

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Dots = NDArray[np.bool_]
 
 
-class Marker(StrEnum):
+class ChartStyle(StrEnum):
     """What a picture is made of: many terminals' fonts have no braille, a few have no blocks."""
 
     BRAILLE = "braille"
@@ -25,13 +25,13 @@ class Marker(StrEnum):
     ASCII = "ascii"
 
     @property
-    def following(self) -> Marker:
+    def following(self) -> ChartStyle:
         """The next style, round again after the last."""
-        styles = tuple(Marker)
+        styles = tuple(ChartStyle)
         return styles[(styles.index(self) + 1) % len(styles)]
 
 
-DOTS = {Marker.BRAILLE: (4, 2), Marker.BLOCK: (2, 2), Marker.ASCII: (1, 1)}
+DOTS = {ChartStyle.BRAILLE: (4, 2), ChartStyle.BLOCK: (2, 2), ChartStyle.ASCII: (1, 1)}
 """(rows, columns) of dots in one character."""
 _QUADRANTS = np.array([ord(c) for c in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], np.uint32)
 
@@ -43,11 +43,11 @@ def _code_of_dots(bits: Sequence[Sequence[int]]) -> NDArray[np.uint32]:
 
 
 _CODES = {
-    Marker.BRAILLE: _code_of_dots([[1, 8], [2, 16], [4, 32], [64, 128]]),
-    Marker.BLOCK: _code_of_dots([[1, 2], [4, 8]]),
-    Marker.ASCII: _code_of_dots([[1]]),
+    ChartStyle.BRAILLE: _code_of_dots([[1, 8], [2, 16], [4, 32], [64, 128]]),
+    ChartStyle.BLOCK: _code_of_dots([[1, 2], [4, 8]]),
+    ChartStyle.ASCII: _code_of_dots([[1]]),
 }
-ASCII_MARKS = "*o+x"
+ASCII_GLYPHS = "*o+x"
 """The character of the first series, the second and so on, where there are no dots."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LARGE = {
@@ -123,22 +123,24 @@ def dashed(dots: Dots, on: int = 3, off: int = 2) -> Dots:
     return dots & (np.arange(dots.shape[1]) % (on + off) < on)
 
 
-def characters(layers: Sequence[Dots], marker: Marker, height: int, width: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+def characters(
+    layers: Sequence[Dots], chart_style: ChartStyle, height: int, width: int
+) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
     """Several series' dots as (height, width) code points, and whose each is: the last series with a dot there, or -1."""
     owner = np.full((height, width), -1, np.intp)
     codes = np.zeros((height, width), np.uint32)
-    rows, columns = DOTS[marker]
+    rows, columns = DOTS[chart_style]
     for index, dots in enumerate(layers):
         cells_of_dots = dots.reshape(height, rows, width, columns).transpose(0, 2, 3, 1).reshape(height, width, rows * columns)
-        cells = _CODES[marker][np.packbits(cells_of_dots, axis=2, bitorder="little")[:, :, 0]]
+        cells = _CODES[chart_style][np.packbits(cells_of_dots, axis=2, bitorder="little")[:, :, 0]]
         owner[cells > 0] = index
         codes |= cells
-    if marker is Marker.BRAILLE:
+    if chart_style is ChartStyle.BRAILLE:
         return codes + np.uint32(0x2800) * (codes > 0) + np.uint32(0x20) * (codes == 0), owner
-    if marker is Marker.BLOCK:
+    if chart_style is ChartStyle.BLOCK:
         return _QUADRANTS[codes], owner
-    marks = np.array([*(ord(c) for c in ASCII_MARKS), ord(" ")], np.uint32)
-    return marks[np.where(owner < 0, len(ASCII_MARKS), owner % len(ASCII_MARKS))], owner
+    marks = np.array([*(ord(c) for c in ASCII_GLYPHS), ord(" ")], np.uint32)
+    return marks[np.where(owner < 0, len(ASCII_GLYPHS), owner % len(ASCII_GLYPHS))], owner
 
 
 def string(codes: NDArray[np.uint32]) -> str:
@@ -146,7 +148,7 @@ def string(codes: NDArray[np.uint32]) -> str:
     return codes.astype("<u4").tobytes().decode("utf-32-le")
 
 
-def columns_of(values: Sequence[float], width: int, height: int, marker: Marker, top: float | None = None) -> list[str]:
+def columns_of(values: Sequence[float], width: int, height: int, chart_style: ChartStyle, top: float | None = None) -> list[str]:
     """`height` strings of `width` columns rising from the bottom, full at `top` (default: the largest value).
 
     Fewer values than columns are widened, more are merged to their largest; what is not zero shows at least a trace.
@@ -159,11 +161,11 @@ def columns_of(values: Sequence[float], width: int, height: int, marker: Marker,
     limit = float(heights.max()) if top is None else top
     eighths = np.zeros(width) if limit <= 0 else np.rint(np.clip(heights / limit, 0, 1) * 8 * height)
     eighths = np.where(heights > 0, np.maximum(eighths, 1), 0).astype(np.intp)
-    glyphs = _RAMP if marker is Marker.ASCII else _EIGHTHS
+    glyphs = _RAMP if chart_style is ChartStyle.ASCII else _EIGHTHS
     return ["".join(glyphs[n] for n in np.clip(eighths - 8 * row, 0, 8)) for row in reversed(range(height))]
 
 
-def bar(share: float, width: int, marker: Marker) -> tuple[str, str]:
+def bar(share: float, width: int, chart_style: ChartStyle) -> tuple[str, str]:
     """A horizontal bar, full at a share of 1: its drawn part and the rest, together exactly `width` cells.
 
     It is half a cell fine; a share above 0 shows at least a trace.
@@ -171,7 +173,7 @@ def bar(share: float, width: int, marker: Marker) -> tuple[str, str]:
     halves = round(min(max(share, 0.0), 1.0) * 2 * width) if math.isfinite(share) else 0
     halves = min(max(halves, 1), 2 * width) if share > 0 else halves
     whole, rest = divmod(halves, 2)
-    if marker is Marker.ASCII:
+    if chart_style is ChartStyle.ASCII:
         return "#" * (whole + rest), "." * (width - whole - rest)
     return "━" * whole + "╸" * rest, "─" * (width - whole - rest)
 

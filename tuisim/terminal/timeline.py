@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tuisim.terminal.lines import Line, Tone
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 
 _YEAR = 365.25 * 86_400
 UNIVERSE = 13.787e9 * _YEAR
@@ -66,9 +66,9 @@ def axis(seconds: Sequence[float], width: int) -> Axis:
     return Axis(LANDMARKS[low : high + 1], width)
 
 
-def track(of: Axis, stretch: Stretch | None, marker: Marker, tone: Tone) -> Line:
+def track(of: Axis, stretch: Stretch | None, chart_style: ChartStyle, tone: Tone) -> Line:
     """One row of the picture: the grid, a leader up to the stretch, its band, and where it likely is."""
-    leader, band, likely, bound, grid, _, _ = _GLYPHS[marker is Marker.ASCII]
+    leader, band, likely, bound, grid, _, _ = _GLYPHS[chart_style is ChartStyle.ASCII]
     cells: list[tuple[str, Tone]] = [(" ", Tone.TEXT)] * of.width
     for at, _ in of.marks:
         cells[of.cell(at)] = (grid, Tone.FAINT)
@@ -80,9 +80,9 @@ def track(of: Axis, stretch: Stretch | None, marker: Marker, tone: Tone) -> Line
     return _merged(cells)
 
 
-def ruler(of: Axis, marker: Marker) -> list[Line]:
+def ruler(of: Axis, chart_style: ChartStyle) -> list[Line]:
     """The axis itself and the words under it; where they would touch, the ends come first, then those from the left."""
-    *_, tick, line = _GLYPHS[marker is Marker.ASCII]
+    *_, tick, line = _GLYPHS[chart_style is ChartStyle.ASCII]
     ticks, words = [line] * of.width, [" "] * of.width
     places = [(of.cell(at), _SHORT.get(word, word) if of.width < _NARROW else word) for at, word in of.marks]
     for place, _ in places:

@@ -19,7 +19,7 @@ from textual.strip import Strip
 
 from tuisim.provenance import Provenances, words
 from tuisim.terminal.lines import Frame, Line, Tone, wrap
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 from tuisim.tui.canvas import Canvas
 
 Draw = Callable[[Any, Frame], list[Line]]
@@ -64,7 +64,7 @@ class ViewCanvas(Canvas):
         self._taller = False
         self.stale = True
         """A snapshot was offered whose pictures have not been drawn."""
-        self.marker = Marker.BRAILLE
+        self.chart_style = ChartStyle.BRAILLE
         self.zoomed = False
 
     def offer(self, state: Any) -> None:
@@ -114,7 +114,7 @@ class ViewCanvas(Canvas):
         return self.take(lines if taller else lines[:height])
 
     def _frame(self, pictures: bool = True) -> Frame:
-        return Frame(*self._room, self.marker, self.zoomed, pictures)
+        return Frame(*self._room, self.chart_style, self.zoomed, pictures)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)

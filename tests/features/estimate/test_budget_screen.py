@@ -23,7 +23,7 @@ from tuisim.features.estimate.budget.view import AnswersView, AnswerView, Sheet
 from tuisim.features.estimate.budget.worker import BudgetWorker, VerificationWorker
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, text, width_of
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 from tuisim.tui.form.budget_line import read, written
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -299,7 +299,7 @@ def test_nothing_is_wider_or_higher_than_its_room(width, height):
     for sheet in sheets:
         for view in (AnswersView(), AnswerView()):
             view.sheet = sheet
-            lines = view.lines(None, Frame(width, height, Marker.ASCII))
+            lines = view.lines(None, Frame(width, height, ChartStyle.ASCII))
             assert all(width_of(line) <= width for line in lines), [text(line) for line in lines]
             assert len(lines) <= max(height, 5)
 
@@ -309,7 +309,7 @@ def test_a_bar_is_as_long_as_its_share():
     view.sheet = Sheet(Limit(0.3, 40_000), budget(CONFIG, MadeUp(), Limit(0.3, 40_000)).answers, 2)
     answer = view.sheet.answers[2]
     assert answer.prediction is not None
-    line = next(text(one) for one in view.lines(None, Frame(120, 30, Marker.ASCII)) if text(one).startswith("memory"))
+    line = next(text(one) for one in view.lines(None, Frame(120, 30, ChartStyle.ASCII)) if text(one).startswith("memory"))
     assert line.count("#") / (line.count("#") + line.count("-")) == pytest.approx(
         answer.prediction.memory_bytes / 40_000, abs=0.02
     )

@@ -22,7 +22,7 @@ from tuisim.predict.known_networks import LADDER
 from tuisim.predict.project import Price, Priced, Rate, climb, project
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, Line, Tone, text, width_of
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 from tuisim.terminal.timeline import UNIVERSE, Stretch, axis, ruler, track
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -229,12 +229,12 @@ def test_the_axis_goes_from_landmark_to_landmark():
 
 def test_a_bar_has_its_band_where_it_lies():
     along = axis([1.0, 86_400.0], 61)
-    drawn = text(track(along, Stretch(60.0, 600.0, 3_600.0), Marker.BRAILLE, Tone.ACCENT))
+    drawn = text(track(along, Stretch(60.0, 600.0, 3_600.0), ChartStyle.BRAILLE, Tone.ACCENT))
     assert len(drawn) == 61
     assert drawn.index("━") == along.cell(60.0)
     assert drawn.index("●") == along.cell(600.0)
     assert drawn.rindex("━") == along.cell(3_600.0)
-    plain = text(track(along, Stretch(60.0, 60.0, 60.0, bound=True), Marker.ASCII, Tone.ACCENT))
+    plain = text(track(along, Stretch(60.0, 60.0, 60.0, bound=True), ChartStyle.ASCII, Tone.ACCENT))
     assert plain.isascii()
     assert plain[along.cell(60.0)] == ">"
 
@@ -242,7 +242,7 @@ def test_a_bar_has_its_band_where_it_lies():
 @pytest.mark.parametrize("width", [16, 24, 40, 80, 160])
 def test_words_under_the_axis_never_touch(width):
     along = axis([1.0, UNIVERSE], width)
-    ticks, below = (text(line) for line in ruler(along, Marker.BRAILLE))
+    ticks, below = (text(line) for line in ruler(along, ChartStyle.BRAILLE))
     assert len(ticks) == width
     assert len(below) <= width
     known = [word for _, word in along.marks] + ["universe"]

@@ -27,7 +27,7 @@ from tuisim.features.profile.waterfall_view import WaterfallView
 from tuisim.program import Kind
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, Tone, text, width_of
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 from tuisim.tui.panel import Panel
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
@@ -93,15 +93,15 @@ async def test_all_three_are_seen_at_every_size(size, state, run):
 # ── the roofline ──
 
 
-def roofs(width: int, height: int, marker: Marker = Marker.BRAILLE, **changes: Any) -> list[str]:
+def roofs(width: int, height: int, chart_style: ChartStyle = ChartStyle.BRAILLE, **changes: Any) -> list[str]:
     view = RooflineView()
     view.anatomy = anatomy(**changes)
-    return [text(line) for line in view.lines(None, Frame(width, height, marker))]
+    return [text(line) for line in view.lines(None, Frame(width, height, chart_style))]
 
 
-@pytest.mark.parametrize("marker", Marker)
-def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(marker):
-    lines = roofs(110, 20, marker)
+@pytest.mark.parametrize("chart_style", ChartStyle)
+def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(chart_style):
+    lines = roofs(110, 20, chart_style)
     assert len(lines) == 20
     assert lines[0].lstrip().startswith("FLOP/s")
     assert "OpenBLAS 0.3.31 SkylakeX ×1, float32" in lines[0]
@@ -109,14 +109,14 @@ def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(marker):
     assert any("ridge 10" in line for line in lines)
     picture = "".join(lines[1:-1])
     assert all(letter in picture for letter in "abcdefghij")
-    assert marker is not Marker.ASCII or picture.isascii()
+    assert chart_style is not ChartStyle.ASCII or picture.isascii()
 
 
 @pytest.mark.parametrize(("width", "height"), [(78, 9), (110, 20), (110, 40)])
-@pytest.mark.parametrize("marker", Marker)
-def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, height, marker):
+@pytest.mark.parametrize("chart_style", ChartStyle)
+def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, height, chart_style):
     step = dissected(roofs=ROOFS)
-    lines = roofs(width, height, marker, step=step)
+    lines = roofs(width, height, chart_style, step=step)
     head, picture = lines[0] + lines[1], lines[1:-1]
     assert all(words in head for words in ("L1 320 GB/s", "L2 160 GB/s", "L3 80.0 GB/s", "DRAM 10.0 GB/s"))
     named = [line for line in picture if "DRAM" in line and "GB/s" not in line]
@@ -220,10 +220,12 @@ def test_the_cursor_stays_among_the_operations_and_goes_from_dot_to_dot():
 # ── where the time went ──
 
 
-def bars(width: int, height: int, zoomed: bool = False, marker: Marker = Marker.BRAILLE, **changes: Any) -> list[str]:
+def bars(
+    width: int, height: int, zoomed: bool = False, chart_style: ChartStyle = ChartStyle.BRAILLE, **changes: Any
+) -> list[str]:
     view = WaterfallView()
     view.anatomy = anatomy(**changes)
-    return [text(line) for line in view.lines(None, Frame(width, height, marker, zoomed))]
+    return [text(line) for line in view.lines(None, Frame(width, height, chart_style, zoomed))]
 
 
 def test_each_bar_begins_where_the_last_one_ended():
@@ -233,7 +235,7 @@ def test_each_bar_begins_where_the_last_one_ended():
     assert starts[0] == min(starts)
     ends = [line.rindex("━") for line in lines]
     assert all(start <= end + 2 for start, end in zip(starts[1:], ends, strict=False))
-    assert any("#" in line for line in bars(80, 9, marker=Marker.ASCII))
+    assert any("#" in line for line in bars(80, 9, chart_style=ChartStyle.ASCII))
 
 
 def test_words_come_with_room_and_for_the_largest_part_without():

@@ -22,7 +22,7 @@ from tuisim.provenance import words
 from tuisim.store.runs import Kept, Run
 from tuisim.terminal.chart import LABEL
 from tuisim.terminal.lines import Frame, Tone, text, width_of
-from tuisim.terminal.plot import Marker, Scale
+from tuisim.terminal.plot import ChartStyle, Scale
 from tuisim.terminal.scatter import Point, over
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -214,12 +214,12 @@ def test_a_run_twice_as_slow_as_the_law_lies_above_the_line():
     assert sum(abs(distance) <= 1 for distance in on_line) == len(on_line) - 1
 
 
-@pytest.mark.parametrize("marker", list(Marker))
-def test_points_show_which_part_is_most_by_their_shape_in_every_style(marker):
+@pytest.mark.parametrize("chart_style", list(ChartStyle))
+def test_points_show_which_part_is_most_by_their_shape_in_every_style(chart_style):
     view = ScatterView()
     view.reading = reading(several())
-    legend, *chart = [text(line) for line in view.lines(None, Frame(80, 24, marker))]
-    shapes = "o*#" if marker is Marker.ASCII else "○●◆"
+    legend, *chart = [text(line) for line in view.lines(None, Frame(80, 24, chart_style))]
+    shapes = "o*#" if chart_style is ChartStyle.ASCII else "○●◆"
     assert [name for name in shapes if name in legend] == list(shapes)
     smallest, largest = "".join(chart[-4:-1]), "".join(chart[:3])
     assert shapes[0] in smallest

@@ -46,14 +46,14 @@ class RooflineView(AnatomyView):
         x_scale, y_scale = scales(found)
         chosen, levels = self._levels(found)
         size = height, max(1, frame.width - LABEL - 1)
-        told = _told_apart(chosen, levels, DOTS[frame.marker][0], height, y_scale)
+        told = _told_apart(chosen, levels, DOTS[frame.chart_style][0], height, y_scale)
         named = _named(found, told, size, x_scale, y_scale)
         ridge = Roofs(found.roofs.flops_per_second, chosen.per_second).ridge
         words = "" if any(row == 0 for row, _ in named) else f"ridge {units.figure(ridge)}"
         lines = _lines(found, chosen, told, x_scale)
-        drawn = plot(lines, frame.width, height, frame.marker, x_scale, y_scale, [(ridge, words)])
+        drawn = plot(lines, frame.width, height, frame.chart_style, x_scale, y_scale, [(ridge, words)])
         return [*heads, *overlaid(drawn, named | self._placed(found.dots, size, x_scale, y_scale)),
-                x_axis(frame.width, x_scale, "FLOPs a byte", frame.marker)]  # fmt: skip
+                x_axis(frame.width, x_scale, "FLOPs a byte", frame.chart_style)]  # fmt: skip
 
     def _levels(self, found: Roofline) -> tuple[Ceiling, tuple[Ceiling, ...]]:
         """Return the memory roof of the chosen operation, and those of all levels with its threads."""
@@ -62,7 +62,7 @@ class RooflineView(AnatomyView):
 
     def _heads(self, found: Roofline, frame: Frame) -> list[Line]:
         chosen, levels = self._levels(found)
-        solid = sample(0, False, frame.marker)
+        solid = sample(0, False, frame.chart_style)
         products = f"{units.si(found.roofs.flops_per_second)}FLOP/s"
         memory = [(level.level, f"{units.si(level.per_second)}B/s", level == chosen) for level in levels]
         pieces: list[Line] = [

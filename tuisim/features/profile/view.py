@@ -97,7 +97,7 @@ class AnatomyView:
         if anatomy.waits:
             words = "a training runs: m pauses it and begins, then shows where its time went; it goes on once this page is left"
             return wrap(words, frame.width, Tone.TEXT)
-        drawn, empty = bar(anatomy.done, min(frame.width, 40), frame.marker)
+        drawn, empty = bar(anatomy.done, min(frame.width, 40), frame.chart_style)
         words = "taking a step apart" if anatomy.done else "measuring this machine's roofs"
         return [*wrap(words, frame.width, Tone.DIM), ((drawn, Tone.ACCENT), (empty, Tone.FAINT))]
 

@@ -10,7 +10,7 @@ from tuisim.engine.events import Snapshot
 from tuisim.features.profile.view import AnatomyView
 from tuisim.features.profile.waterfall import Part, Waterfall
 from tuisim.terminal.lines import BLANK, Frame, Line, Tone, clip, ends, width_of, wrap
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 
 TONES = {
     "peak": Tone.GOOD, "products": Tone.FORWARD, "elements": Tone.LOSS, "calls": Tone.BACKWARD, "data": Tone.DATA,
@@ -76,16 +76,18 @@ def _bars(parts: list[Part], frame: Frame) -> list[list[Line]]:
     for part in parts:
         tone = TONES.get(part.key, Tone.DIM)
         head: Line = ((clip(part.label, label).ljust(label), Tone.TEXT), (units.percent(part.share).rjust(SHARE), Tone.STRONG))
-        lines.append([(*head, (" " * GAP, Tone.TEXT), *_bar(before, part.share, room, tone, frame.marker)) if room else head])
+        lines.append(
+            [(*head, (" " * GAP, Tone.TEXT), *_bar(before, part.share, room, tone, frame.chart_style)) if room else head]
+        )
         before += part.share
     return lines
 
 
-def _bar(before: float, share: float, width: int, tone: Tone, marker: Marker) -> Line:
+def _bar(before: float, share: float, width: int, tone: Tone, chart_style: ChartStyle) -> Line:
     """Its cells of the whole width, at least one."""
     start = min(round(before * width), width - 1)
     end = min(width, max(start + 1, round((before + share) * width)))
-    full, empty = ("#", ".") if marker is Marker.ASCII else ("━", "─")
+    full, empty = ("#", ".") if chart_style is ChartStyle.ASCII else ("━", "─")
     spans = ((empty * start, Tone.FAINT), (full * (end - start), tone), (empty * (width - end), Tone.FAINT))
     return tuple(span for span in spans if span[0])
 

@@ -42,7 +42,7 @@ class CurvesView:
         x_scale = Scale(0.0, _last_step(curves) or 1.0)
         charts = [_loss_chart(curves, frame, rows[0], x_scale)]
         charts.append(_accuracy_chart(curves, frame, rows[1], x_scale) if rows[1] else [])
-        return [*loss_words, *charts[0], *accuracy_words, *charts[1], x_axis(frame.width, x_scale, "steps", frame.marker)]
+        return [*loss_words, *charts[0], *accuracy_words, *charts[1], x_axis(frame.width, x_scale, "steps", frame.chart_style)]
 
 
 def _share(room: int, has_accuracy: bool) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> li
         Series(curves.validation_steps, curves.validation_losses, Tone.VALIDATION, dashes=True),
     ]
     marks = [(float(step), f"rate {rate:g} given") for step, rate in curves.rates[1:]]
-    return plot(series, frame.width, height, frame.marker, x_scale, y_scale, marks)
+    return plot(series, frame.width, height, frame.chart_style, x_scale, y_scale, marks)
 
 
 def _accuracy_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> list[Line]:
@@ -66,7 +66,7 @@ def _accuracy_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -
         Series(curves.validation_steps, 100 * curves.training_accuracies, Tone.TRAINING),
         Series(curves.validation_steps, 100 * curves.validation_accuracies, Tone.VALIDATION, dashes=True),
     ]
-    return plot(series, frame.width, height, frame.marker, x_scale, _ACCURACY, unit=" %")
+    return plot(series, frame.width, height, frame.chart_style, x_scale, _ACCURACY, unit=" %")
 
 
 def _legend(
@@ -76,7 +76,7 @@ def _legend(
     for words, padding in ((("training", "validation"), 8), (("train", "valid"), 0), (("", ""), 0)):
         pieces: list[Line] = [((name.ljust(padding), Tone.STRONG),)]
         for index, (value, tone) in enumerate(((training, Tone.TRAINING), (validation, Tone.VALIDATION))):
-            look = sample(index, index == 1, frame.marker) + " "
+            look = sample(index, index == 1, frame.chart_style) + " "
             number = written(value).rjust(7 if padding else 6)
             word = words[index] + " " * bool(words[index])
             pieces.append(((look, tone), (word, Tone.DIM), (number, Tone.BAD if _not_finite(value) else tone)))

@@ -79,7 +79,7 @@ def _beside(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, wid
     at = frame.width - width
     lines: list[Line] = [(*side[0], (_gap(side[0], at) + _COUNTS[:width], Tone.DIM))]
     for group, figures in zip(groups, side[1:], strict=True):
-        rows = columns_of(group.histogram, width, tall - (tall > 2), frame.marker)
+        rows = columns_of(group.histogram, width, tall - (tall > 2), frame.chart_style)
         lines += [BLANK] * (tall - len(rows))
         for i, row in enumerate(rows):
             left: Line = figures if i == len(rows) - 1 else BLANK
@@ -94,7 +94,7 @@ def _below(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, tall
     at = frame.width - width
     lines: list[Line] = [heading]
     for group, line in zip(groups, figures, strict=True):
-        rows = columns_of(group.histogram, width, tall - 1, frame.marker)
+        rows = columns_of(group.histogram, width, tall - 1, frame.chart_style)
         lines += [line, *(((" " * at, Tone.TEXT), (row, _TONES[group.health])) for row in rows)]
     name = _COUNTS[: max(0, at - 1)]
     return [*lines, ((name.ljust(at), Tone.DIM), (_axis(width), Tone.DIM))]
@@ -111,7 +111,7 @@ def _without_room(groups: Sequence[_Group], cells: list[list[Span]], frame: Fram
     width = 32 if frame.width >= 32 else 16
     if left >= 3:
         together = [sum(bins) for bins in zip(*(group.histogram for group in groups), strict=True)]
-        rows = columns_of(together, width, min(MOST_ROWS, left - 1), frame.marker)
+        rows = columns_of(together, width, min(MOST_ROWS, left - 1), frame.chart_style)
         lines += [((row, Tone.BACKWARD),) for row in rows]
         lines.append(((_axis(width), Tone.DIM), (" |g|", Tone.DIM)))
         left -= len(rows) + 1

@@ -114,7 +114,7 @@ def _with_bars(ledger: Ledger, groups: Sequence[_Group], lines: list[Line], fram
 def _bar(group: _Group | None, largest: int, width: int, frame: Frame) -> Line:
     if group is None:
         return BLANK
-    return ((bar(group.operations.total / largest, width, frame.marker)[0], group.tone),)
+    return ((bar(group.operations.total / largest, width, frame.chart_style)[0], group.tone),)
 
 
 def _by_layer_and_phase(ledger: Ledger) -> list[_Group]:

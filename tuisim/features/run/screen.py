@@ -311,7 +311,7 @@ class RunScreen(PanelScreen):
         return self._shown is not None and self._shown.training_seconds >= LONG_SECONDS
 
     def action_marker(self) -> None:
-        marker = self._header.marker.following
+        chart_style = self._header.chart_style.following
         for canvas in self._canvases:
-            canvas.marker = marker
+            canvas.chart_style = chart_style
         self.fit_panels()

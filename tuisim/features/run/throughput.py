@@ -15,7 +15,7 @@ from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
-from tuisim.terminal.plot import Marker, bar, columns_of, large
+from tuisim.terminal.plot import ChartStyle, bar, columns_of, large
 
 _ORDER = tuple(PHASE_TONES)
 _TALL = 20
@@ -84,7 +84,7 @@ def _column(width: int) -> int:
 def _examples(rate: float, right: Line, frame: Frame) -> list[Line]:
     """The number people look for first: in large digits where there is room."""
     written = units.short_count(round(rate), _column(frame.width))
-    if frame.height >= _TALL and frame.marker is not Marker.ASCII:
+    if frame.height >= _TALL and frame.chart_style is not ChartStyle.ASCII:
         rows = large(written)
         unit: Line = ((" examples/s", Tone.STRONG),)
         return [
@@ -151,7 +151,7 @@ def _history(snapshot: Snapshot, frame: Frame) -> list[Line]:
     label = f"{units.si(top)} max".rjust(13) + " "
     height = 4 if frame.height >= 24 else 2 if frame.height >= 13 else 1
     width = max(8, frame.width - len(label))
-    rows = columns_of(history[-width:], min(width, 2 * len(history)), height, frame.marker)
+    rows = columns_of(history[-width:], min(width, 2 * len(history)), height, frame.chart_style)
     heads = [label, *["0".rjust(13) + " "] * (height > 1)]
     heads[1:1] = [" " * len(label)] * (height - len(heads))
     return [((head, Tone.DIM), (row, Tone.AREA)) for head, row in zip(heads, rows, strict=True)]
@@ -186,7 +186,7 @@ def _one_bar(found: dict[str, float], total: float, frame: Frame) -> list[Line]:
     pieces: list[Line] = [
         ((phase + " ", PHASE_TONES[phase]), (f"{100 * share:2.0f} %", Tone.TEXT)) for phase, share in shares.items()
     ]
-    glyphs = dict(zip(_ORDER, "dflbu" if frame.marker is Marker.ASCII else "░█▒█▓", strict=True))
+    glyphs = dict(zip(_ORDER, "dflbu" if frame.chart_style is ChartStyle.ASCII else "░█▒█▓", strict=True))
     ends_at = [round(frame.width * share) for share in accumulate(shares.values(), initial=0.0)]
     strip: Line = tuple(
         (glyphs[phase] * (end - start), PHASE_TONES[phase]) for phase, (start, end) in zip(shares, pairwise(ends_at), strict=True)
@@ -252,7 +252,7 @@ def _with_bar(name: str, share: float, words: Line, frame: Frame) -> Line:
 
 
 def _bar(share: float, width: int, tone: Tone, frame: Frame) -> Line:
-    drawn, rest = bar(share, width, frame.marker)
+    drawn, rest = bar(share, width, frame.chart_style)
     return ((drawn, tone), (rest, Tone.FAINT))
 
 

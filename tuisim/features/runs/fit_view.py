@@ -19,7 +19,7 @@ from tuisim.predict.machine import called
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import Series, plot, x_axis
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, ends, fold, width_of, wrap
-from tuisim.terminal.plot import Marker, Scale, large
+from tuisim.terminal.plot import ChartStyle, Scale, large
 from tuisim.terminal.scatter import Point, over
 
 TONES = (Tone.LOSS, Tone.FORWARD, Tone.BACKWARD)
@@ -123,7 +123,7 @@ class ScatterView(ReadingView):
             return []
         if not law.unknowns:
             return wrap("nothing to hold the runs against yet", width, Tone.DIM)
-        points = [point for row in law.rows if (point := _point(row, frame.marker)) is not None]
+        points = [point for row in law.rows if (point := _point(row, frame.chart_style)) is not None]
         heads = _legend(frame)
         height = frame.height - len(heads) - 1
         if height < LEAST_PLOT:
@@ -132,20 +132,20 @@ class ScatterView(ReadingView):
             return wrap(formula(law), width, Tone.TEXT)[: frame.height]
         scale = _scale(points)
         diagonal = np.array([scale.low, scale.high])
-        drawn = plot([Series(diagonal, diagonal, Tone.DIM)], width, height, frame.marker, scale, scale)
+        drawn = plot([Series(diagonal, diagonal, Tone.DIM)], width, height, frame.chart_style, scale, scale)
         unit = next(
             words for words in ("µs a step by the law", "µs by the law", "µs") if len(words) * 3 <= width or words == "µs"
         )
-        return [*heads, *over(drawn, width, points, scale, scale), x_axis(width, scale, unit, frame.marker)]
+        return [*heads, *over(drawn, width, points, scale, scale), x_axis(width, scale, unit, frame.chart_style)]
 
 
-def _point(row: Residual, marker: Marker) -> Point | None:
+def _point(row: Residual, chart_style: ChartStyle) -> Point | None:
     """In microseconds."""
     law = row.law_seconds
     if not law:
         return None
     most = max(range(len(row.parts)), key=lambda i: row.parts[i] or 0.0)
-    glyphs = ASCII_GLYPHS if marker is Marker.ASCII else GLYPHS
+    glyphs = ASCII_GLYPHS if chart_style is ChartStyle.ASCII else GLYPHS
     return Point(law * 1e6, row.seconds * 1e6, glyphs[most], TONES[most])
 
 
@@ -165,7 +165,7 @@ def _round(value: float, up: bool) -> float:
 
 def _legend(frame: Frame) -> list[Line]:
     """Which part of the law a run's time is mostly of, in full where that is one line; none where it is not at all."""
-    glyphs = ASCII_GLYPHS if frame.marker is Marker.ASCII else GLYPHS
+    glyphs = ASCII_GLYPHS if frame.chart_style is ChartStyle.ASCII else GLYPHS
     for head, names, gap in (("mostly ", NAMES, 2), ("mostly ", SHORT_NAMES, 2), ("", SHORT_NAMES, 1)):
         spans: list[Span] = [(head, Tone.DIM)]
         for i, (glyph, tone, name) in enumerate(zip(glyphs, TONES, names, strict=True)):

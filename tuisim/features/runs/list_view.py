@@ -15,7 +15,7 @@ from tuisim.features.runs.cost_fit import Residual
 from tuisim.features.runs.fit_view import TONES, ReadingView
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import Frame, Line, Span, Tone, width_of
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 from tuisim.terminal.table import Column, fits, natural_widths, table
 
 MOST_NETWORK = 18
@@ -70,15 +70,15 @@ def _barred(lines: list[Line], rows: tuple[Residual, ...], frame: Frame) -> list
     room = min(MOST_BAR, frame.width - wide)
     if room < LEAST_BAR:
         return lines
-    bars: list[Line] = [(("its parts", Tone.DIM),), *(_bar(row, room, frame.marker) for row in rows)]
+    bars: list[Line] = [(("its parts", Tone.DIM),), *(_bar(row, room, frame.chart_style) for row in rows)]
     return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *bar) for line, bar in zip(lines, bars, strict=True)]
 
 
-def _bar(row: Residual, width: int, marker: Marker) -> Line:
+def _bar(row: Residual, width: int, chart_style: ChartStyle) -> Line:
     """Each part ends where the shares so far end, so that no rounding adds up."""
     spans: list[Span] = []
     done, cells = 0.0, 0
-    for part, tone, drawn in zip(row.parts, TONES, "o*#" if marker is Marker.ASCII else "━━━", strict=True):
+    for part, tone, drawn in zip(row.parts, TONES, "o*#" if chart_style is ChartStyle.ASCII else "━━━", strict=True):
         done += _share(row, part) or 0.0
         end = round(min(done, 1.0) * width)
         spans.append((drawn * (end - cells), tone))

@@ -157,7 +157,7 @@ class RuleView(SurveyView):
 
     @staticmethod
     def _progress(sweeping: Sweeping, frame: Frame) -> list[Line]:
-        drawn, empty = bar(sweeping.seconds / SECONDS, min(frame.width, 40), frame.marker)
+        drawn, empty = bar(sweeping.seconds / SECONDS, min(frame.width, 40), frame.chart_style)
         words = f"{sweeping.measured} of {len(sweeping.cells)} cells, {sweeping.seconds:.0f} of {SECONDS:g} s"
         return [*wrap(words, frame.width, Tone.TEXT), ((drawn, Tone.ACCENT), (empty, Tone.FAINT))]
 

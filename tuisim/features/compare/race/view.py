@@ -103,7 +103,7 @@ class SpeedView(_RaceView):
             return lines
         drawn = [
             BLANK,
-            *(((bar(rate / top if top else 0.0, room, frame.marker)[0], tone_of(i)),) for i, rate in enumerate(rates)),
+            *(((bar(rate / top if top else 0.0, room, frame.chart_style)[0], tone_of(i)),) for i, rate in enumerate(rates)),
         ]
         return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *one) for line, one in zip(lines, drawn, strict=True)]
 
@@ -163,15 +163,17 @@ class LossRaceView(_RaceView):
         if not running:
             return self._waiting(frame) if not self.heat.standings else wrap("waiting for the first turn", frame.width, Tone.DIM)
         series = [Series(_times(one), np.array(one.losses), tone_of(i)) for i, one in running]
-        legend: list[Line] = [((f"{sample(i, False, frame.marker)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running]
+        legend: list[Line] = [
+            ((f"{sample(i, False, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running
+        ]
         heads = spread(legend, frame.width, gap=2)
         height = frame.height - len(heads) - 1
         if height < 3:
             return heads[: frame.height]
         x_scale = Scale(0.0, max(one.seconds for _, one in running) or 1.0)
         y_scale = loss_scale(*(one.y for one in series)) or Scale(0.0, 1.0)
-        drawn = plot(series, frame.width, height, frame.marker, x_scale, y_scale)
-        return [*heads, *drawn, x_axis(frame.width, x_scale, "s of its own", frame.marker)]
+        drawn = plot(series, frame.width, height, frame.chart_style, x_scale, y_scale)
+        return [*heads, *drawn, x_axis(frame.width, x_scale, "s of its own", frame.chart_style)]
 
 
 def _times(one: Standing) -> Floats:

@@ -22,7 +22,7 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
-from tuisim.terminal.plot import Marker
+from tuisim.terminal.plot import ChartStyle
 from tuisim.terminal.table import Column, Row, fits, table
 from tuisim.tui.panel import Rowed
 
@@ -240,7 +240,7 @@ def _bars(answer: Answer, limit: Limit, frame: Frame) -> list[Line]:
         bar: Line = ()
         if room >= LEAST_BAR:
             full = round(min(share, 1.0) * room)
-            drawn, rest = ("#", "-") if frame.marker is Marker.ASCII else ("━", "─")
+            drawn, rest = ("#", "-") if frame.chart_style is ChartStyle.ASCII else ("━", "─")
             bar = ((drawn * full, Tone.AREA), (rest * (room - full), Tone.FAINT), (" ", Tone.TEXT))
         lines.append(((f"{name:<8}", Tone.DIM), *bar, (f"{words:>{longest}}", Tone.TEXT)))
     return lines

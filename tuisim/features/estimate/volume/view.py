@@ -107,10 +107,10 @@ class PictureView(SceneView, Rowed):
         drawn: list[Line] = above
         for i in window:
             row, tone = rows[i], Tone.ACCENT if i == self.scene.chosen else Tone.AREA
-            picture: Line = ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.marker, tone)
+            picture: Line = ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.chart_style, tone)
             drawn.append((*left[i], (" " * (wide - width_of(left[i])), Tone.TEXT), *picture))
-            drawn += [((" " * wide, Tone.TEXT), *track(along, None, frame.marker, Tone.FAINT))] * (step - 1)
-        return [*drawn, *(((" " * wide, Tone.TEXT), *line) for line in ruler(along, frame.marker))]
+            drawn += [((" " * wide, Tone.TEXT), *track(along, None, frame.chart_style, Tone.FAINT))] * (step - 1)
+        return [*drawn, *(((" " * wide, Tone.TEXT), *line) for line in ruler(along, frame.chart_style))]
 
     def _window(self, rows: int, height: int) -> range:
         """As many rows as fit, the chosen one among them."""

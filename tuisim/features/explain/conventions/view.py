@@ -13,7 +13,7 @@ from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share
 from tuisim.accounting.operations import share
 from tuisim.program import Kind, Phase
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Line, Span, Tone, fold, spread, wrap
-from tuisim.terminal.plot import Marker, bar, large
+from tuisim.terminal.plot import ChartStyle, bar, large
 from tuisim.terminal.table import Column, fits, table
 
 _LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.DIM)}
@@ -149,7 +149,7 @@ def _all(ledger: Ledger, at: int, full: float, width: int) -> list[Line]:
         ratio = f"{value / full:.2f} ×"
         line: Line = ((f"{convention.name:<{names}}  {text:>{figures}}  {ratio:>8}", tone),)
         if room >= LEAST_BAR:
-            filled = bar(value / most, room, Marker.BLOCK)[0]
+            filled = bar(value / most, room, ChartStyle.BLOCK)[0]
             line = (*line, ("  ", Tone.TEXT), (filled, tone))
         lines.append(line)
     return lines

@@ -149,7 +149,7 @@ def _once(pair: _Pair) -> Span:
 
 def _beside(check: CountCheck, frame: Frame) -> list[Line]:
     """Two batches side by side; nothing where there is one, or no room for both."""
-    half = Frame((frame.width - GUTTER) // 2, frame.height - 1, frame.marker)
+    half = Frame((frame.width - GUTTER) // 2, frame.height - 1, frame.chart_style)
     if len(check.batches) < 2 or half.width < LEAST_HALF:
         return []
     left, right = ([_heading(batch, number), *_grid(_phases(batch), half, 0)] for number, batch in enumerate(check.batches))
@@ -179,7 +179,7 @@ def _whole(check: CountCheck, frame: Frame) -> list[Line]:
     """Every batch with its phases and every single operation."""
     lines = _verdict(check, frame.width)
     for number, batch in enumerate(check.batches):
-        tall = Frame(frame.width, UNBOUND, frame.marker)
+        tall = Frame(frame.width, UNBOUND, frame.chart_style)
         lines += [BLANK, _heading(batch, number), *_grid(_phases(batch), tall, 0), BLANK, *_operations(batch, frame)]
     return lines
 
@@ -194,4 +194,4 @@ def _operations(batch: BatchCount, frame: Frame) -> list[Line]:
         for row in batch.operations
         if row.ledger.total or row.tally.total
     ]
-    return _grid(groups, Frame(frame.width, UNBOUND, frame.marker), 0, ("layer", "operation"))
+    return _grid(groups, Frame(frame.width, UNBOUND, frame.chart_style), 0, ("layer", "operation"))

@@ -146,7 +146,7 @@ def waiting(moment: Moment, name: str, what: str, frame: Frame, words: str = "")
         return [((clip("waits for its turn", frame.width), Tone.DIM),), *prose]
     done, of = share
     figures = f"{units.count(done).rjust(len(units.count(of)))} of {units.count(of)} {what}"
-    drawn = bar(done / of if of else 0.0, max(1, min(frame.width, MOST_SCALE)), frame.marker)
+    drawn = bar(done / of if of else 0.0, max(1, min(frame.width, MOST_SCALE)), frame.chart_style)
     return [((clip(figures, frame.width), Tone.TEXT),), ((drawn[0], Tone.AREA), (drawn[1], Tone.FAINT)), *prose]
 
 
