@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from tuisim.errors import visible
-from tuisim.terminal.lines import Line, Tone
+from tuisim.terminal.lines import UNLIMITED, Frame, Line, Tone
 
 LEAST_WIDTH = 60
 """Columns: on a narrower terminal lines are broken, where a figure cut short would be another figure."""
@@ -70,6 +70,16 @@ def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
     console = CommandConsole() if console is None else console
     for one in lines:
         console.print(Text.assemble(*((characters, STYLES.get(tone, "")) for characters, tone in one)), soft_wrap=True)
+
+
+PAGE_WIDTH = 112
+"""Columns of a page where there is neither a terminal to ask nor COLUMNS set."""
+
+
+def print_page(draw: Callable[[Frame], list[Line]]) -> None:
+    """Print a page as long as it is: all that its zoomed panels have, in the width of the terminal."""
+    console = CommandConsole(PAGE_WIDTH)
+    print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
 
 
 def line(words: str) -> None:

@@ -45,6 +45,8 @@ PHASE_TONES = {phase: Tone(phase) for phase in ("data", "forward", "loss", "back
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]
 BLANK: Line = ()
+UNLIMITED = 100_000
+"""The height of a frame for lines that scroll or are printed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from tuisim.errors import printable
 from tuisim.features.profile.roofline import Dot, Roofline
 from tuisim.features.profile.step_profile import Profile
 from tuisim.features.profile.waterfall import Waterfall
-from tuisim.features.run.status import network_words
 from tuisim.measure.ceiling import ABOVE
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, fits, table
+from tuisim.terminal.text import network_words
 from tuisim.tui.panel import Rowed
 
 MOST_WORDS = 0.5

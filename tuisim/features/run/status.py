@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from tuisim import units
 from tuisim.config import RunConfig
@@ -16,7 +15,7 @@ from tuisim.errors import printable
 from tuisim.features.run.speed_limits import pace_words
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, spread, width_of
-from tuisim.units import layers_text
+from tuisim.terminal.text import network_words
 
 MOST_NETWORK = 48
 """Cells of layer sizes that can still be taken in at a glance."""
@@ -135,17 +134,6 @@ def _state(snapshot: Snapshot | None, without: State = State.STARTING) -> Line:
         (f"{symbol} {state.value}".ljust(10), tone),
         (Tagged((units.clock(snapshot.training_seconds) if snapshot else "").rjust(8), Provenance.MEASURED), Tone.TEXT),
     )
-
-
-def network_words(config: RunConfig) -> tuple[str, str, str]:
-    """The network in full, with runs of equal layers merged, and with the middle left out."""
-    names = [name for name, _ in groupby(config.activations[:-1])]
-    activations = names[0] if len(names) == 1 else "mixed" if names else config.output_activation
-    sizes = config.layers
-    runs = [(size, len(list(group))) for size, group in groupby(sizes)]
-    merged = "-".join(f"{size}×{n}" if n > 3 else "-".join([str(size)] * n) for size, n in runs)
-    shortest = f"{units.short_count(sizes[0], 7)}-…-{units.short_count(sizes[-1], 7)} ({len(sizes) - 1} layers)"
-    return f"{layers_text(sizes)} {activations}", f"{merged} {activations}", f"{shortest} {activations}"
 
 
 def _fitting(config: RunConfig, extras: Sequence[str], width: int) -> tuple[str, str]:

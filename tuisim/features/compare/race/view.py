@@ -16,13 +16,13 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.compare.entries import FEW_STEPS
 from tuisim.features.compare.race.race import Comparison, Row, Standing
-from tuisim.features.run.status import network_words
 from tuisim.measure.ceiling import share_text
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, spread, width_of, wrap
 from tuisim.terminal.plot import Floats, Scale, bar, loss_scale
 from tuisim.terminal.table import Column, fits, table
+from tuisim.terminal.text import network_words
 
 TONES = (Tone.FORWARD, Tone.BACKWARD, Tone.UPDATE, Tone.VALIDATION, Tone.LOSS, Tone.TRAINING)
 """One for each contender, in the order they were entered; a seventh begins again."""

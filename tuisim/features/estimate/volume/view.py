@@ -12,12 +12,12 @@ from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
-from tuisim.features.run.status import network_words
 from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import Known
 from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection, Rung
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
+from tuisim.terminal.text import network_words
 from tuisim.terminal.timeline import Stretch, axis, ruler, track
 from tuisim.tui.panel import Rowed
 

@@ -15,11 +15,11 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.explain.proof.proof import CHECKS, Check, Progress, Proof
-from tuisim.features.run.status import network_words
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table
+from tuisim.terminal.text import network_words
 
 PASSED: Span = ("✓ passed", Tone.GOOD)
 FAILED: Span = ("✗ failed", Tone.BAD)

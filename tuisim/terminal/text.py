@@ -1,0 +1,58 @@
+"""Words and lines that pages share: a network in few characters, a header, and what a page shows while it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from tuisim.config import RunConfig
+from tuisim.terminal.lines import Line, Span, Tone, clip, ends, width_of, wrap
+from tuisim.units import layers_text, short_count
+
+MAX_NETWORK = 48
+"""Cells of layer sizes that can be read at a glance."""
+
+
+def network_words(config: RunConfig) -> tuple[str, str, str]:
+    """Return the network in full, with runs of equal layers merged, and with the middle left out."""
+    names = [name for name, _ in groupby(config.activations[:-1])]
+    activations = names[0] if len(names) == 1 else "mixed" if names else config.output_activation
+    sizes = config.layers
+    runs = [(size, len(list(group))) for size, group in groupby(sizes)]
+    merged = "-".join(f"{size}×{n}" if n > 3 else "-".join([str(size)] * n) for size, n in runs)
+    shortest = f"{short_count(sizes[0], 7)}-…-{short_count(sizes[-1], 7)} ({len(sizes) - 1} layers)"
+    return f"{layers_text(sizes)} {activations}", f"{merged} {activations}", f"{shortest} {activations}"
+
+
+def network_subjects(config: RunConfig) -> list[str]:
+    """Return the ways to write the network in a header, the longest first."""
+    *longer, shortest = network_words(config)
+    return [*(words for words in longer if len(words) <= MAX_NETWORK), shortest]
+
+
+def page_header(page: str, subjects: Sequence[str], details: Sequence[str], state: Line, width: int) -> Line:
+    """Return a page's header: its name, its subject, details, and at the right edge the state of its work.
+
+    The first of `subjects` that fits is taken (the last is clipped), then the first of `details` that fits beside it.
+    """
+    head: Line = ((" tuisim  ", Tone.ACCENT), (f"{page}  ", Tone.TEXT))
+    room = max(1, width - width_of(head) - width_of(state) - 2)
+    subject = next((words for words in subjects if len(words) <= room), clip(subjects[-1], room))
+    detail = next((words for words in details if len(subject) + len(words) + 3 <= room), "")
+    return ends((*head, (subject, Tone.STRONG), (detail and f" · {detail}", Tone.TEXT)), state, width - 1)
+
+
+def job_state(failure: str, is_waiting: bool, is_finished: bool, working: str = "measuring") -> Span:
+    """Return one word about a page's job."""
+    if failure:
+        return "✕ failed", Tone.BAD
+    if is_finished:
+        return "■ finished", Tone.GOOD
+    return ("‖ waiting", Tone.WARNING) if is_waiting else (f"◌ {working}", Tone.ACCENT)
+
+
+def job_lines(failure: str, is_waiting: bool, working: str, width: int) -> list[Line]:
+    """Return the lines of a panel that has nothing to show yet: why its job failed, that it waits, or what it is doing."""
+    if failure:
+        return wrap(failure, width, Tone.BAD)
+    return wrap("a run is in progress: m pauses it and starts" if is_waiting else working, width, Tone.DIM)
