@@ -1,0 +1,75 @@
+"""Commands' outputs in the README and the manual: where they stand, how they are made, and their shape.
+
+A fenced block whose first line is `$ COMMAND` and that follows a comment `<!-- output: COMMAND -->` holds what the command prints.
+`<!-- slow output: COMMAND -->` marks one that takes minutes or depends on what is installed. ` | head -N` and ` | tail -N` cut it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FILES = (ROOT / "README.md", *sorted((ROOT / "tuisim" / "manual").glob("*.md")))
+BLOCK = re.compile(r"<!-- (slow )?output: (?P<command>tuisim .*?) -->\n```console\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_UNIT = r"(?:[kMGTPEZY]?(?:FLOP/s|op/s|B/s|examples/s|steps/s)|[KMGT]iB|[nµm]?s|min|h|days?|years?|million|[kMGTPEZY]|%|×)"
+_MASKS = (
+    (re.compile(r"\b(?:Intel|AMD|Apple|ARM|VirtualApple|Neoverse|unknown processor)\b[^,·\n]*"), "PROCESSOR"),
+    (re.compile(r"\b(?:OpenBLAS|MKL|Accelerate|Numba) [\d.]+(?: [A-Z]\w+)?"), "LIBRARY"),
+    (re.compile(rf"[-−+~]?\d[\d,.]*(?:e[-+]\d+)?(?:\s?{_UNIT}(?![\w/]))?"), "#"),
+    (re.compile(r"#(?:[ ×:]*#)+"), "#"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A block with a command's output in a Markdown file."""
+
+    file: Path
+    command: str
+    slow: bool
+    text: str
+    """The block without its fence; begins with `$ ` and the command."""
+
+    def __str__(self) -> str:
+        return f"{self.file.name}: {self.command}"
+
+
+def outputs(*files: Path) -> Iterator[Output]:
+    """Yield the blocks of these files in order."""
+    for file in files or FILES:
+        for found in BLOCK.finditer(file.read_text(encoding="utf-8")):
+            yield Output(file, found["command"], found[1] is not None, found["text"])
+
+
+def made(command: str, home: Path) -> str:
+    """Run a command and return the text of its block. Raises RuntimeError if it fails."""
+    call, *cuts = command.split(" | ")
+    arguments = [sys.executable, "-m", "tuisim", *shlex.split(call)[1:]]
+    environment = {**os.environ, "TUISIM_HOME": str(home), "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    environment.pop("COLUMNS", None)
+    done = subprocess.run(arguments, check=False, capture_output=True, encoding="utf-8", env=environment, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"{command}: exit code {done.returncode}: {done.stderr}")
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    for cut in cuts:
+        name, _, count = cut.partition(" -")
+        lines = lines[: int(count)] if name == "head" else lines[-int(count) :]
+    return "\n".join((f"$ {command}", *lines)) + "\n"
+
+
+def shape(text: str) -> list[str]:
+    """Return the lines with numbers, units, library versions and processor names masked, and runs of spaces as one."""
+    return [_masked(line) for line in text.splitlines()]
+
+
+def _masked(line: str) -> str:
+    for pattern, mask in _MASKS:
+        line = pattern.sub(mask, line)
+    return " ".join(line.split())

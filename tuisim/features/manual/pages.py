@@ -1,0 +1,113 @@
+"""The pages of the manual as Markdown text, with the anchors of their headings."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tuisim
+from tuisim.errors import ConfigError, Mistake, nearest
+
+FOLDER = Path(tuisim.__file__).parent / "manual"
+PAGES = (
+    "tour", "commands", "counting", "backends", "gpu", "data", "prediction", "benchmarks", "architecture", "glossary", "changelog",
+)  # fmt: skip
+"""Names of the pages in reading order; each is a file of `tuisim/manual`."""
+GLOSSARY = "glossary"
+_HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$")
+_MARKUP = re.compile(r"[*`]|<!--.*?-->|!?\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class ManualPage:
+    """A page's name, its title, and its first sentence."""
+
+    name: str
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with the lines under it, up to the next heading."""
+
+    page: str
+    title: str
+    anchor: str
+    lines: tuple[str, ...]
+    """Plain text, without Markdown's signs; fenced code included."""
+
+
+def pages() -> tuple[ManualPage, ...]:
+    """Return every page with its title and first sentence, in reading order."""
+    return tuple(_page(name) for name in PAGES)
+
+
+@cache
+def read(name: str) -> str:
+    """Return a page's Markdown. Raises ConfigError if there is no page of that name."""
+    if name not in PAGES:
+        raise ConfigError([Mistake("page", name, nearest(name, PAGES))])
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+
+
+@cache
+def sections(name: str) -> tuple[Section, ...]:
+    """Return a page's sections in order. Anchors are the ones that GitHub and Textual make from the headings."""
+    return tuple(_sections(name))
+
+
+def search(words: str) -> list[tuple[Section, str]]:
+    """Return the sections that contain all words, those with the words in their heading first, each with its first line that matches."""
+    wanted = words.casefold().split()
+    found: list[tuple[int, Section, str]] = []
+    if not wanted:
+        return []
+    for name in PAGES:
+        for section in sections(name):
+            title = section.title.casefold()
+            text = "\n".join((title, *section.lines)).casefold()
+            if all(word in text for word in wanted):
+                line = next((line for line in section.lines if wanted[0] in line.casefold()), section.lines[0] if section.lines else "")
+                found.append((0 if title == " ".join(wanted) else 1 if all(word in title for word in wanted) else 2, section, line))
+    return [(section, line) for _, section, line in sorted(found, key=lambda one: one[0])]
+
+
+def glossary_anchor(term: str) -> str | None:
+    """Return the anchor of a term's entry in the glossary, None if it has no entry; case and signs do not matter."""
+    anchor = _slug(_MARKUP.sub(r"\1", term))
+    return anchor if any(section.anchor == anchor for section in sections(GLOSSARY)) else None
+
+
+def _page(name: str) -> ManualPage:
+    first = sections(name)[0]
+    text = " ".join(" ".join(first.lines).split())
+    return ManualPage(name, first.title, re.split(r"(?<=\.) (?=[A-Z`])", text, maxsplit=1)[0])
+
+
+def _sections(name: str) -> Iterator[Section]:
+    title, anchor, lines, fenced = "", "", [""][:0], False
+    seen: Counter[str] = Counter()
+    for line in read(name).splitlines():
+        fenced ^= line.startswith("```")
+        heading = None if fenced else _HEADING.match(line)
+        if heading is None:
+            if plain := _MARKUP.sub(r"\1", line).strip():
+                lines.append(plain)
+            continue
+        if title:
+            yield Section(name, title, anchor, tuple(lines))
+        title, lines = _MARKUP.sub(r"\1", heading[2]), []
+        base = _slug(title)
+        anchor = f"{base}-{seen[base]}" if seen[base] else base
+        seen[base] += 1
+    yield Section(name, title, anchor, tuple(lines))
+
+
+def _slug(title: str) -> str:
+    """Return a heading's anchor: lower case, without signs, with dashes for spaces."""
+    return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title.strip().lower()))

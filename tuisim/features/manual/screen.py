@@ -1,0 +1,174 @@
+"""The manual in the app: one page at a time, with a search through all pages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, Markdown, MarkdownViewer, OptionList, Tab, Tabs
+from textual.widgets.option_list import Option
+
+from tuisim.features.manual.pages import PAGES, Section, read, search
+from tuisim.tui.key_line import KeyLine
+from tuisim.tui.page import PageScreen
+
+MAX_RESULTS = 100
+MIN_CONTENTS_WIDTH = 100
+"""Columns from which on the table of contents stands beside the page."""
+
+
+class Reader(MarkdownViewer):
+    """A Markdown viewer that leaves links to its screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    async def _on_markdown_link_clicked(self, message: Markdown.LinkClicked) -> None:
+        """Let the message go up: the pages are names, not paths."""
+
+
+class ManualScreen(PageScreen[None]):
+    """The manual, opened at a page and, if given, at one of its headings."""
+
+    TITLE = "manual"
+    HELP = "The manual's pages. Links and search results lead to other pages."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", key_display="esc"),
+        Binding("left,shift+tab", "turn(-1)", "previous page", key_display="←"),
+        Binding("right,tab", "turn(1)", "next page", key_display="→"),
+        Binding("slash", "search", "search", key_display="/"),
+        Binding("u", "undo", "page before", tooltip="go back to the page before the last link"),
+        Binding("down,j", "scroll(1)", "scroll down", show=False),
+        Binding("up,k", "scroll(-1)", "scroll up", show=False),
+    ]
+    DEFAULT_CSS = """
+    ManualScreen {
+        Tabs { height: 2; }
+        Reader { height: 1fr; }
+        #results { height: 1fr; border: none; display: none; }
+        #words { dock: bottom; border: none; height: 1; margin-bottom: 1; display: none; }
+        &.-searching { #results, #words { display: block; } Reader { display: none; } }
+        MarkdownTableOfContents { width: 34; background: $surface; }
+    }
+    """
+
+    def __init__(self, page: str = PAGES[0], anchor: str | None = None) -> None:
+        super().__init__()
+        self._page, self._anchor = page, anchor
+        self._history: list[tuple[str, str | None]] = []
+        self._found: list[tuple[Section, str]] = []
+
+    def compose(self) -> ComposeResult:
+        yield Tabs(*(Tab(name, id=name) for name in PAGES), active=self._page)
+        yield Reader(read(self._page), open_links=False)
+        yield OptionList(id="results", markup=False)
+        yield Input(placeholder="search the manual", id="words", select_on_focus=True)
+        yield KeyLine()
+
+    async def on_mount(self) -> None:
+        self.query_one(Tabs).can_focus = False
+        self.query_one(Markdown).focus()
+        self.call_after_refresh(self._go_to_anchor)
+
+    def on_resize(self) -> None:
+        self.query_one(Reader).show_table_of_contents = self.size.width >= MIN_CONTENTS_WIDTH
+
+    # ── Pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, page: str, anchor: str | None = None) -> None:
+        """Show a page, from its top or from a heading on."""
+        self._anchor = anchor
+        if page != self._page:
+            self._page = page
+            self.query_one(Tabs).active = page
+            await self.query_one(Markdown).update(read(page))
+        self.query_one(Reader).scroll_home(animate=False)
+        self.call_after_refresh(self._go_to_anchor)
+
+    def _go_to_anchor(self) -> None:
+        if self._anchor:
+            self.query_one(Markdown).goto_anchor(self._anchor)
+
+    async def on_tabs_tab_activated(self, message: Tabs.TabActivated) -> None:
+        """Show the page whose tab was clicked."""
+        if message.tab.id and message.tab.id != self._page:
+            await self.open(message.tab.id)
+
+    async def on_markdown_link_clicked(self, message: Markdown.LinkClicked) -> None:
+        """Open another page of the manual, or show the address of anything else."""
+        message.stop()
+        path, _, anchor = message.href.partition("#")
+        page = path.removesuffix(".md") or self._page
+        if page in PAGES:
+            self._history.append((self._page, self._anchor))
+            await self.open(page, anchor)
+        else:
+            self.notify(message.href, title="link")
+
+    async def action_turn(self, by: int) -> None:
+        """Show the next page or the one before."""
+        await self.open(PAGES[(PAGES.index(self._page) + by) % len(PAGES)])
+
+    async def action_undo(self) -> None:
+        """Return to where the last link or search result was followed from."""
+        if self._history:
+            await self.open(*self._history.pop())
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll the page by a line."""
+        self.query_one(Reader).scroll_relative(y=by, animate=False)
+
+    def action_back(self) -> None:
+        """Close the search, or else the manual."""
+        if self.has_class("-searching"):
+            self._end_search()
+        else:
+            self.dismiss(None)
+
+    # ── Search ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_search(self) -> None:
+        """Ask for words to look for."""
+        self.add_class("-searching")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """List what contains the words."""
+        self._found = search(message.value)[:MAX_RESULTS]
+        results = self.query_one(OptionList)
+        results.clear_options()
+        results.add_options([Option(_result(section, line)) for section, line in self._found])
+        if self._found:
+            results.highlighted = 0
+
+    def on_key(self, event: object) -> None:
+        """Move through the results while the words are typed."""
+        key = getattr(event, "key", "")
+        if self.has_class("-searching") and self.query_one(Input).has_focus and key in {"up", "down"}:
+            results = self.query_one(OptionList)
+            (results.action_cursor_up if key == "up" else results.action_cursor_down)()
+
+    async def on_input_submitted(self) -> None:
+        """Open the highlighted result."""
+        await self._open_result(self.query_one(OptionList).highlighted)
+
+    async def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Open a result that was clicked."""
+        await self._open_result(message.option_index)
+
+    async def _open_result(self, index: int | None) -> None:
+        if index is None or index >= len(self._found):
+            return
+        section, _ = self._found[index]
+        self._history.append((self._page, self._anchor))
+        self._end_search()
+        await self.open(section.page, section.anchor)
+
+    def _end_search(self) -> None:
+        self.remove_class("-searching")
+        self.query_one(Markdown).focus()
+
+
+def _result(section: Section, line: str) -> Content:
+    return Content.assemble((f"{section.page} › ", "$text-muted"), (section.title, "bold"), f"  {line}")
