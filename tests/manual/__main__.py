@@ -29,11 +29,13 @@ def main() -> None:
         if not list(home.rglob("*.json")):
             calibrate = [sys.executable, "-m", "tuisim", "calibrate"]
             subprocess.run(calibrate, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TUISIM_HOME": str(home)})
-        for output in outputs(*given.files):
+        for output in reversed(list(outputs(*given.files))):  # from the end on, so that earlier places stay
             if (given.slow or not output.slow) and given.only in output.command:
                 print(output, flush=True)
                 text = output.file.read_text(encoding="utf-8")
-                output.file.write_text(text.replace(output.text, made(output.command, home)), encoding="utf-8")
+                end = output.start + len(output.text)
+                new = text[: output.start] + made(output.command, home) + text[end:]
+                output.file.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Commands' outputs in the README and the manual: where they stand, how they are made, and their shape.
 
-A fenced block whose first line is `$ COMMAND` and that follows a comment `<!-- output: COMMAND -->` holds what the command prints.
-`<!-- slow output: COMMAND -->` marks one that takes minutes or depends on what is installed. ` | head -N` and ` | tail -N` cut it.
+A fenced block that follows a comment `<!-- output: COMMAND -->` holds `$ COMMAND` and what the command prints; ` | head -N` and
+` | tail -N` cut it. `<!-- slow output: COMMAND -->` marks one that takes minutes or depends on what is installed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ _MASKS = (
     (re.compile(r"\b(?:Intel|AMD|Apple|ARM|VirtualApple|Neoverse|unknown processor)\b[^,·\n]*"), "PROCESSOR"),
     (re.compile(r"\b(?:OpenBLAS|MKL|Accelerate|Numba) [\d.]+(?: [A-Z]\w+)?"), "LIBRARY"),
     (re.compile(rf"[-−+~]?\d[\d,.]*(?:e[-+]\d+)?(?:\s?{_UNIT}(?![\w/]))?"), "#"),
-    (re.compile(r"#(?:[ ×:]*#)+"), "#"),
+    (re.compile(r"#(?:[ ×]*#)+"), "#"),
 )
+
+VARYING = {"time", "memory", "tuisim's", "own", "limit", "outside", "them", "more", "level", "with"}
+"""Words that an output has or has not, depending on what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Output:
     slow: bool
     text: str
     """The block without its fence; begins with `$ ` and the command."""
+    start: int
+    """Where `text` begins in the file."""
 
     def __str__(self) -> str:
         return f"{self.file.name}: {self.command}"
@@ -45,7 +50,7 @@ def outputs(*files: Path) -> Iterator[Output]:
     """Yield the blocks of these files in order."""
     for file in files or FILES:
         for found in BLOCK.finditer(file.read_text(encoding="utf-8")):
-            yield Output(file, found["command"], found[1] is not None, found["text"])
+            yield Output(file, found["command"], found[1] is not None, found["text"], found.start("text"))
 
 
 def made(command: str, home: Path) -> str:
@@ -67,6 +72,24 @@ def made(command: str, home: Path) -> str:
 def shape(text: str) -> list[str]:
     """Return the lines with numbers, units, library versions and processor names masked, and runs of spaces as one."""
     return [_masked(line) for line in text.splitlines()]
+
+
+def strange_lines(stored: str, printed: str) -> list[str]:
+    """Return the lines of either text that the other cannot have: they contain a word that is nowhere in it.
+
+    Lines that appear on one side alone are allowed if their words are known there: which rows there are, and in which
+    order, may depend on the machine.
+    """
+    one, other = shape(stored), shape(printed)
+    strange = []
+    for lines, others in ((one, other), (other, one)):
+        known = {word for line in others for word in _words(line)} | VARYING
+        strange += [line for line in lines if line not in others and not set(_words(line)) <= known]
+    return strange
+
+
+def _words(line: str) -> list[str]:
+    return re.findall(r"[^\W\d_][\w'’-]*", line)
 
 
 def _masked(line: str) -> str:

@@ -74,7 +74,7 @@ PAGES = (
     Page("runs", "Runs", "tuisim.features.runs.screen:LawScreen", "f12", help="See past runs and the cost fit over them"),
 )  # fmt: skip
 
-TRAIN, COUNT, COMPARE, PREDICT, MACHINE = "Train", "Count and prove", "Compare", "Predict", "Machine"
+TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "Compare", "Predict", "Machine", "Manual"
 
 COMMANDS = (
     Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),
@@ -100,5 +100,6 @@ COMMANDS = (
     Command("calibrate", MACHINE, "tuisim.features.machine.calibrate.command:calibrate", "Measure this machine for predictions"),
     Command("score", MACHINE, "tuisim.features.machine.score.command:score", "Compare predictions with real runs"),
     Command("doctor", MACHINE, "tuisim.features.machine.doctor.command:doctor", "Show what this machine has and what is missing"),
+    Command("manual", MANUAL, "tuisim.features.manual.command:manual", "Print a page of the manual, or the list of pages"),
 )
 """In the order in which `tuisim --help` lists them."""

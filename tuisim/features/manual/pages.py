@@ -14,7 +14,8 @@ from tuisim.errors import ConfigError, Mistake, nearest
 
 FOLDER = Path(tuisim.__file__).parent / "manual"
 PAGES = (
-    "tour", "commands", "counting", "backends", "gpu", "data", "prediction", "benchmarks", "architecture", "glossary", "changelog",
+    "tour", "commands", "counting", "backends", "gpu", "data", "prediction", "benchmarks", "architecture", "glossary",
+    "changelog",
 )  # fmt: skip
 """Names of the pages in reading order; each is a file of `tuisim/manual`."""
 GLOSSARY = "glossary"
@@ -62,7 +63,7 @@ def sections(name: str) -> tuple[Section, ...]:
 
 
 def search(words: str) -> list[tuple[Section, str]]:
-    """Return the sections that contain all words, those with the words in their heading first, each with its first line that matches."""
+    """Return the sections that contain all words, each with its first line that matches; matching headings come first."""
     wanted = words.casefold().split()
     found: list[tuple[int, Section, str]] = []
     if not wanted:
@@ -72,8 +73,12 @@ def search(words: str) -> list[tuple[Section, str]]:
             title = section.title.casefold()
             text = "\n".join((title, *section.lines)).casefold()
             if all(word in text for word in wanted):
-                line = next((line for line in section.lines if wanted[0] in line.casefold()), section.lines[0] if section.lines else "")
-                found.append((0 if title == " ".join(wanted) else 1 if all(word in title for word in wanted) else 2, section, line))
+                line = next(
+                    (line for line in section.lines if wanted[0] in line.casefold()), section.lines[0] if section.lines else ""
+                )
+                found.append(
+                    (0 if title == " ".join(wanted) else 1 if all(word in title for word in wanted) else 2, section, line)
+                )
     return [(section, line) for _, section, line in sorted(found, key=lambda one: one[0])]
 
 
@@ -84,9 +89,9 @@ def glossary_anchor(term: str) -> str | None:
 
 
 def _page(name: str) -> ManualPage:
-    first = sections(name)[0]
-    text = " ".join(" ".join(first.lines).split())
-    return ManualPage(name, first.title, re.split(r"(?<=\.) (?=[A-Z`])", text, maxsplit=1)[0])
+    title, first, *_ = read(name).split("\n\n")
+    sentence = re.split(r"(?<=\.) (?=[A-Z`])", " ".join(_MARKUP.sub(r"\1", first).split()), maxsplit=1)[0]
+    return ManualPage(name, title.lstrip("# "), sentence)
 
 
 def _sections(name: str) -> Iterator[Section]:

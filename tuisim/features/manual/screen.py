@@ -22,8 +22,6 @@ MIN_CONTENTS_WIDTH = 100
 class Reader(MarkdownViewer):
     """A Markdown viewer that leaves links to its screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = []
-
     async def _on_markdown_link_clicked(self, message: Markdown.LinkClicked) -> None:
         """Let the message go up: the pages are names, not paths."""
 
@@ -55,32 +53,38 @@ class ManualScreen(PageScreen[None]):
 
     def __init__(self, page: str = PAGES[0], anchor: str | None = None) -> None:
         super().__init__()
-        self._page, self._anchor = page, anchor
+        self.page, self._anchor = page, anchor
         self._history: list[tuple[str, str | None]] = []
         self._found: list[tuple[Section, str]] = []
 
     def compose(self) -> ComposeResult:
-        yield Tabs(*(Tab(name, id=name) for name in PAGES), active=self._page)
-        yield Reader(read(self._page), open_links=False)
+        yield Tabs(*(Tab(name, id=name) for name in PAGES), active=self.page)
+        yield Reader(read(self.page), open_links=False)
         yield OptionList(id="results", markup=False)
         yield Input(placeholder="search the manual", id="words", select_on_focus=True)
         yield KeyLine()
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
+        """Focus the text and scroll to the heading."""
         self.query_one(Tabs).can_focus = False
         self.query_one(Markdown).focus()
         self.call_after_refresh(self._go_to_anchor)
 
     def on_resize(self) -> None:
+        """Show the table of contents where there is room for it."""
         self.query_one(Reader).show_table_of_contents = self.size.width >= MIN_CONTENTS_WIDTH
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does something now: while words are typed, the pages stay."""
+        return action not in {"turn", "undo", "search"} or not self.has_class("-searching")
 
     # ── Pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def open(self, page: str, anchor: str | None = None) -> None:
         """Show a page, from its top or from a heading on."""
         self._anchor = anchor
-        if page != self._page:
-            self._page = page
+        if page != self.page:
+            self.page = page
             self.query_one(Tabs).active = page
             await self.query_one(Markdown).update(read(page))
         self.query_one(Reader).scroll_home(animate=False)
@@ -92,23 +96,23 @@ class ManualScreen(PageScreen[None]):
 
     async def on_tabs_tab_activated(self, message: Tabs.TabActivated) -> None:
         """Show the page whose tab was clicked."""
-        if message.tab.id and message.tab.id != self._page:
+        if message.tab.id and message.tab.id != self.page:
             await self.open(message.tab.id)
 
     async def on_markdown_link_clicked(self, message: Markdown.LinkClicked) -> None:
         """Open another page of the manual, or show the address of anything else."""
         message.stop()
         path, _, anchor = message.href.partition("#")
-        page = path.removesuffix(".md") or self._page
+        page = path.removesuffix(".md") or self.page
         if page in PAGES:
-            self._history.append((self._page, self._anchor))
+            self._history.append((self.page, self._anchor))
             await self.open(page, anchor)
         else:
             self.notify(message.href, title="link")
 
     async def action_turn(self, by: int) -> None:
         """Show the next page or the one before."""
-        await self.open(PAGES[(PAGES.index(self._page) + by) % len(PAGES)])
+        await self.open(PAGES[(PAGES.index(self.page) + by) % len(PAGES)])
 
     async def action_undo(self) -> None:
         """Return to where the last link or search result was followed from."""
@@ -116,7 +120,11 @@ class ManualScreen(PageScreen[None]):
             await self.open(*self._history.pop())
 
     def action_scroll(self, by: int) -> None:
-        """Scroll the page by a line."""
+        """Scroll the page by a line, or move through the results while words are typed."""
+        if self.has_class("-searching"):
+            results = self.query_one(OptionList)
+            (results.action_cursor_up if by < 0 else results.action_cursor_down)()
+            return
         self.query_one(Reader).scroll_relative(y=by, animate=False)
 
     def action_back(self) -> None:
@@ -131,6 +139,7 @@ class ManualScreen(PageScreen[None]):
     def action_search(self) -> None:
         """Ask for words to look for."""
         self.add_class("-searching")
+        self.refresh_bindings()
         self.query_one(Input).focus()
 
     def on_input_changed(self, message: Input.Changed) -> None:
@@ -141,13 +150,6 @@ class ManualScreen(PageScreen[None]):
         results.add_options([Option(_result(section, line)) for section, line in self._found])
         if self._found:
             results.highlighted = 0
-
-    def on_key(self, event: object) -> None:
-        """Move through the results while the words are typed."""
-        key = getattr(event, "key", "")
-        if self.has_class("-searching") and self.query_one(Input).has_focus and key in {"up", "down"}:
-            results = self.query_one(OptionList)
-            (results.action_cursor_up if key == "up" else results.action_cursor_down)()
 
     async def on_input_submitted(self) -> None:
         """Open the highlighted result."""
@@ -161,12 +163,13 @@ class ManualScreen(PageScreen[None]):
         if index is None or index >= len(self._found):
             return
         section, _ = self._found[index]
-        self._history.append((self._page, self._anchor))
+        self._history.append((self.page, self._anchor))
         self._end_search()
         await self.open(section.page, section.anchor)
 
     def _end_search(self) -> None:
         self.remove_class("-searching")
+        self.refresh_bindings()
         self.query_one(Markdown).focus()
 
 
