@@ -11,7 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +26,8 @@ _MASKS = (
     (re.compile(r"#(?:[ ×]*#)+"), "#"),
 )
 
-VARYING = {"time", "memory", "tuisim's", "own", "limit", "outside", "them", "more", "level", "with"}
-"""Words that an output has or has not, depending on what was measured."""
+DEPENDENT = re.compile(r"predicted|note|in these times|fastest here|widest:|deepest:|most examples:|most epochs:|.*limit")
+"""Beginnings of lines that say something about this machine, or about this run alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,21 @@ def shape(text: str) -> list[str]:
     return [_masked(line) for line in text.splitlines()]
 
 
-def strange_lines(stored: str, printed: str) -> list[str]:
-    """Return the lines of either text that the other cannot have: they contain a word that is nowhere in it.
+def strange_lines(stored: str, printed: str, others: Iterable[str] = ()) -> list[str]:
+    """Return the printed lines that are not among the stored ones and have a word that is not in any stored output.
 
-    Lines that appear on one side alone are allowed if their words are known there: which rows there are, and in which
-    order, may depend on the machine.
+    Which rows there are, and in which order, may depend on the machine; what they are called may not.
     """
-    one, other = shape(stored), shape(printed)
-    strange = []
-    for lines, others in ((one, other), (other, one)):
-        known = {word for line in others for word in _words(line)} | VARYING
-        strange += [line for line in lines if line not in others and not set(_words(line)) <= known]
-    return strange
+    lines = shape(stored)
+    known = {word for text in (stored, *others) for line in shape(text) for word in _words(line)}
+    new = [line for line in shape(printed) if line not in lines and not DEPENDENT.match(line)]
+    return [line for line in new if not known.issuperset(_words(line))]
+
+
+def missing_share(stored: str, printed: str) -> float:
+    """Return the share of the stored lines that are not printed any more."""
+    lines, now = shape(stored), shape(printed)
+    return sum(line not in now for line in lines) / len(lines)
 
 
 def _words(line: str) -> list[str]:
