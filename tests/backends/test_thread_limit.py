@@ -26,18 +26,17 @@ from tuisim.features.explain.answer import elementwise
 from tuisim.features.explain.proof import cost as prove_cost
 from tuisim.features.machine.score import score
 from tuisim.features.profile import step_profile as profile
-from tuisim.measure import machine_speed as pulse
-from tuisim.measure import peaks
-from tuisim.measure.machine_speed import Beat
+from tuisim.measure import machine_speed, peaks
+from tuisim.measure.machine_speed import SpeedSample
 from tuisim.predict import calibrate, sample
 from tuisim.predict import data_generation as making
 from tuisim.predict import run_costs as runcosts
-from tuisim.predict.calibrate import Job
+from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.predictor import Predictor
 
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
-TIMED = (subject, sample, making, runcosts, pulse, elementwise, contenders, profile, prove_cost)
+TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, profile, prove_cost)
 """Modules that read the clock right before and after what they measure."""
 Seen = set[tuple[str, int | None]]
 
@@ -77,13 +76,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 
 def test_a_calibration_measures_all_of_an_entry_under_its_threads(seen):
-    calibrate.calibrate([Job("numpy", THREADS, "float32")], quick=True)
+    calibrate.calibrate([ProfileKey("numpy", THREADS, "float32")], quick=True)
     assert seen == {("benchmark_case", 3), ("sample", 3), ("run_costs", 3), ("machine_speed", 1)}
 
 
 def test_run_costs_measured_for_plain_python_are_of_its_threads(seen):
     """They are NumPy's, which has as many threads as BLAS likes unless it is limited."""
-    calibrate.calibrate([Job("scalar", 1, "float64")], quick=True)
+    calibrate.calibrate([ProfileKey("scalar", 1, "float64")], quick=True)
     assert seen == {("benchmark_case", 1), ("sample", 1), ("run_costs", 1), ("machine_speed", 1)}
 
 
@@ -107,7 +106,7 @@ def test_run_costs_hold_their_own_limit(seen):
 
 def test_the_machines_speed_is_of_one_thread(seen):
     with get_backend("numpy").threads(THREADS):
-        pulse.slowdown(Beat(1.0, 1.0), 0.0, 1)
+        machine_speed.measure_slowdown(SpeedSample(1.0, 1.0), 0.0, 1)
     assert seen == {("machine_speed", 1)}
 
 

@@ -19,7 +19,7 @@ from tuisim.config import RunConfig
 from tuisim.errors import ExitCode, visible
 from tuisim.features.machine.doctor import gpu as doctor_gpu
 from tuisim.predict import profiles as cards
-from tuisim.predict.cost_model import AT_ITS_BEST
+from tuisim.predict.cost_model import UNDISTURBED
 from tuisim.store import document
 from tuisim.store.runs import VERSION
 from tuisim.tui.app import TuisimApp
@@ -102,7 +102,7 @@ def test_this_machines_profile(said, home, monkeypatch):
     here = replace(cards.this_machine(), processor=visible(TEXT))
     for module in ("cards", "machine", "record"):
         monkeypatch.setattr(f"tuisim.predict.{module}.this_machine", lambda: here)
-    monkeypatch.setattr("tuisim.predict.predictor.slowdown", lambda _: AT_ITS_BEST)
+    monkeypatch.setattr("tuisim.predict.predictor.measure_slowdown", lambda _: UNDISTURBED)
     cards.keep(card(entry("numpy", 1), machine=here))
     said("predict", "5-4-3", "--threads", "1")
     said("budget", "5-4-3", "--threads", "1", "--seconds", "10")

@@ -12,7 +12,7 @@ from tuisim import RunConfig
 from tuisim.cli import main
 from tuisim.engine import initializers as initial
 from tuisim.engine import memory_check as room
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.network import Network
 from tuisim.engine.start import start
 from tuisim.errors import MemoryNeeded
@@ -39,7 +39,7 @@ def test_whoever_binds_asks_before_anything_is_allocated():
     from tuisim.backends import get_backend
 
     askers = (
-        lambda: Network(BIG, get_backend("numpy"), 32), lambda: Subject(BIG, 32), lambda: start(BIG), lambda: case(BIG),
+        lambda: Network(BIG, get_backend("numpy"), 32), lambda: BenchmarkCase(BIG, 32), lambda: start(BIG), lambda: case(BIG),
         lambda: Race(BIG, entries("numpy@1,numpy@2")), lambda: Race(BIG, entries("scalar,numpy")),
     )  # fmt: skip
     for ask in askers:

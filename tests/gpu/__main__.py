@@ -29,7 +29,7 @@ from tuisim.backends.cupy import CupyBackend
 from tuisim.config import RunConfig
 from tuisim.features.compare.bench.cases import Case, Make, Ours, case
 from tuisim.features.machine.score.score import score
-from tuisim.predict.calibrate import Job, calibrate
+from tuisim.predict.calibrate import ProfileKey, calibrate
 from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile_document import card_document
 from tuisim.program import build
@@ -160,7 +160,7 @@ def _step(config: RunConfig) -> list[dict[str, Any]]:
 
 def _predictions() -> dict[str, Any]:
     """The card's prices, and how far predictions by them are off on networks they have not seen."""
-    outlook = Predictor(calibrate([Job("cupy", 1, "float32")]))
+    outlook = Predictor(calibrate([ProfileKey("cupy", 1, "float32")]))
     return {"card": card_document(outlook.card), "score": score(outlook).to_dict()}
 
 

@@ -18,18 +18,18 @@ from tuisim.backends import get_backend
 from tuisim.cli import main
 from tuisim.config import RunConfig
 from tuisim.engine import benchmark_case as subject
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.errors import ClockError, ExitCode, RunError
 from tuisim.features.machine.score import score as scoring
 from tuisim.features.machine.score.score import Report, Score, Scored, score
-from tuisim.measure import machine_speed as pulse
+from tuisim.measure import machine_speed
 from tuisim.measure.ceiling import Ceiling
-from tuisim.measure.machine_speed import Beat
+from tuisim.measure.machine_speed import SpeedSample
 from tuisim.predict import calibrate, sample
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.predict import run_costs as runcosts
-from tuisim.predict.calibrate import Job
+from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.machine import this_machine
 from tuisim.predict.profile import VERSION
 from tuisim.predict.profile_document import card_document
@@ -67,32 +67,34 @@ def test_what_makes_no_prices_is_not_kept(monkeypatch):
     fitted = calibrate.fit
     monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
     with pytest.raises(RunError, match=r"makes no prices \(.*dense.*: missing\)"):
-        calibrate.calibrate([Job("numpy", 1, "float32")], quick=True)
+        calibrate.calibrate([ProfileKey("numpy", 1, "float32")], quick=True)
 
 
 def test_a_pulse_knows_its_best_and_a_better_one_of_before():
-    beat = pulse.Pulse()
-    beat.readings[:] = [Beat(3.0, 5.0), Beat(1.0, 6.0), Beat(2.0, 7.0)]
-    assert beat.best == Beat(1.0, 5.0)
-    beat.readings[:] = [*([Beat(5.0, 5.0)] * 30), Beat(0.1, 0.1)]
-    assert beat.best == Beat(5.0, 5.0), "one reading too good to be true is not the best"
-    beat.readings[:] = [Beat(1.0, 1.0)] * 8 + [Beat(3.0, 2.0)] * 2
-    assert beat.unrest(beat.best) == pulse.Unrest(pulse.Slowed(1.4, 1.2), pulse.Slowed(1.0, 1.0), pulse.Slowed(3.0, 2.0))
-    known = pulse.Pulse(best=Beat(1e-9, 1e-9))
-    assert known.best == Beat(1e-9, 1e-9)
+    beat = machine_speed.SpeedMeter()
+    beat.readings[:] = [SpeedSample(3.0, 5.0), SpeedSample(1.0, 6.0), SpeedSample(2.0, 7.0)]
+    assert beat.best == SpeedSample(1.0, 5.0)
+    beat.readings[:] = [*([SpeedSample(5.0, 5.0)] * 30), SpeedSample(0.1, 0.1)]
+    assert beat.best == SpeedSample(5.0, 5.0), "one reading too good to be true is not the best"
+    beat.readings[:] = [SpeedSample(1.0, 1.0)] * 8 + [SpeedSample(3.0, 2.0)] * 2
+    assert beat.contention(beat.best) == machine_speed.Contention(
+        machine_speed.Slowdown(1.4, 1.2), machine_speed.Slowdown(1.0, 1.0), machine_speed.Slowdown(3.0, 2.0)
+    )
+    known = machine_speed.SpeedMeter(best=SpeedSample(1e-9, 1e-9))
+    assert known.best == SpeedSample(1e-9, 1e-9)
     assert known.read().over(known.best).most > 10
     assert 0 < beat.read().calls < 1
 
 
 def test_how_slowed_the_machine_is_is_told_against_its_best():
-    now = pulse.slowdown(Beat(1.0, 1.0), 0.0, 3)
-    assert pulse.slowdown(Beat(now.calls / 1e3, now.work), 0.0, 3).calls > 10
-    assert pulse.slowdown(Beat(now.calls, now.work / 1e3), 0.0, 3).work > 10
+    now = machine_speed.measure_slowdown(SpeedSample(1.0, 1.0), 0.0, 3)
+    assert machine_speed.measure_slowdown(SpeedSample(now.calls / 1e3, now.work), 0.0, 3).calls > 10
+    assert machine_speed.measure_slowdown(SpeedSample(now.calls, now.work / 1e3), 0.0, 3).work > 10
 
 
 def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
-    subject = Subject(SMALL.resolved(), 4, 0.002)
-    found = measure(subject, pulse.Pulse())
+    subject = BenchmarkCase(SMALL.resolved(), 4, 0.002)
+    found = measure(subject, machine_speed.SpeedMeter())
     assert len(found.operations) == len(found.program.ops)
     assert min(found.operations) > 0
     assert found.step > 0
@@ -101,18 +103,18 @@ def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
 
 def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
     class Slow:
-        best = Beat(1.0, 1.0)
+        best = SpeedSample(1.0, 1.0)
 
-        def read(self) -> Beat:
-            return Beat(4.0, 2.0)
+        def read(self) -> SpeedSample:
+            return SpeedSample(4.0, 2.0)
 
-    monkeypatch.setattr(Subject, "by_operation", lambda self: [1.0] * len(self.program.ops))
-    monkeypatch.setattr(Subject, "timed", lambda self, steps=None: 8.0)
-    subject = Subject(SMALL.resolved(), 4, 0.002)
+    monkeypatch.setattr(BenchmarkCase, "by_operation", lambda self: [1.0] * len(self.program.ops))
+    monkeypatch.setattr(BenchmarkCase, "timed", lambda self, steps=None: 8.0)
+    subject = BenchmarkCase(SMALL.resolved(), 4, 0.002)
     found = measure(subject, Slow())  # type: ignore[arg-type]
-    assert found.beat == Beat(4.0, 2.0)
-    half = found.undisturbed(pulse.Slowed(4.0, 2.0), [0.5] * len(found.operations), 1.0)
-    assert half.beat == Beat(1.0, 1.0)
+    assert found.beat == SpeedSample(4.0, 2.0)
+    half = found.undisturbed(machine_speed.Slowdown(4.0, 2.0), [0.5] * len(found.operations), 1.0)
+    assert half.beat == SpeedSample(1.0, 1.0)
     assert set(half.operations) == {1 / 3}
     assert half.step == 2.0
 
@@ -120,7 +122,9 @@ def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
 def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     told: list[tuple[str, int, int]] = []
     before = card(entry("numba"), entry("numpy"))
-    found = calibrate.calibrate([Job("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of)))
+    found = calibrate.calibrate(
+        [ProfileKey("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of))
+    )
     assert [one.key for one in found.entries] == ["numba@1 float32", "numpy@1 float32"]
     made = found.entry("numpy", 1, "float32")
     assert made is not None
@@ -139,7 +143,7 @@ def test_nothing_is_priced_above_what_was_measured(monkeypatch):
     """Not even where the peak was measured on a disturbed machine: a product of a network may have been quicker."""
     peaks_of = calibrate.peaks_of
     monkeypatch.setattr(calibrate, "peaks_of", lambda *given: replace(peaks_of(*given), flops_per_second=1e3))
-    (made,) = calibrate.calibrate([Job("numpy", 1, "float32")], quick=True).entries
+    (made,) = calibrate.calibrate([ProfileKey("numpy", 1, "float32")], quick=True).entries
     assert made.peak_flops > 1e6
     assert max(rate for _, rate in figures(made).products) <= made.peak_flops
     calls = [price.law["call"] for price in made.prices.kinds.values()]
@@ -239,7 +243,7 @@ def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
     code, out, _ = run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus", "--json")
     found = json.loads(out)
     assert found["foreign"] is True
-    assert found["slowed"] == 1.0
+    assert found["slowdown"] == 1.0
     assert "Abacus 9000" in run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus")[1]
 
 
@@ -303,7 +307,7 @@ def _data_file(folder: Path, form: str) -> Path:
 @pytest.mark.parametrize("more", [(), ("--examples", "50"), ("--examples", "1000", "--validation", "0")])
 @pytest.mark.parametrize("form", ["csv", "npz", "npy", "idx"])
 def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(capsys, tmp_path, form, more, monkeypatch):
-    monkeypatch.setattr(outlook, "slowdown", lambda *_: pulse.Slowed())
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: machine_speed.Slowdown())
     cards.keep(card())
     flags = ("4-5-3", "--dataset", str(_data_file(tmp_path, form)), "--epochs", "2", "--threads", "1", *more)
     code, out, err = run(capsys, "predict", *flags, "--json")
@@ -393,8 +397,8 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
 
 
 def test_a_score_is_of_real_runs(monkeypatch):
-    monkeypatch.setattr(outlook, "slowdown", lambda *_: pulse.Slowed())
-    seen = outlook.Predictor(calibrate.calibrate([Job("numpy", 1, "float32")], None, quick=True))
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: machine_speed.Slowdown())
+    seen = outlook.Predictor(calibrate.calibrate([ProfileKey("numpy", 1, "float32")], None, quick=True))
     told: list[str] = []
     found = score(seen, tell=told.append)
     assert [(one.label, len(one.runs)) for one in found.scores] == [("numpy@1 float32", 3)]
@@ -461,7 +465,7 @@ def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
 
 @pytest.mark.parametrize("tick", [lambda: 5.0, lambda: round(time.monotonic() * 64) / 64], ids=["still", "64 a second"])
 def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
-    for module in (pulse, subject, sample, calibrate):
+    for module in (machine_speed, subject, sample, calibrate):
         monkeypatch.setattr(module, "perf_counter", tick)
     code, _, err = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1")
     assert code == ExitCode.RUN_FAILED
@@ -473,7 +477,7 @@ def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
 def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
     monkeypatch.setattr(sample, "_turn", lambda subject: ([[1e-6, -1.0]] * 3, 1e-6))
     with pytest.raises(ClockError):
-        measure(subject.Subject(SMALL.resolved(), 4, 0.001), pulse.Pulse())
+        measure(subject.BenchmarkCase(SMALL.resolved(), 4, 0.001), machine_speed.SpeedMeter())
 
 
 # ── what is asked wrongly ──

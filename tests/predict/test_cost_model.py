@@ -24,7 +24,7 @@ from tuisim.engine import Trainer
 from tuisim.engine import memory_check as room
 from tuisim.errors import BackendError, DataError, MemoryNeeded
 from tuisim.measure import peaks
-from tuisim.measure.machine_speed import Beat, Slowed, Unrest
+from tuisim.measure.machine_speed import Contention, Slowdown, SpeedSample
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.predict.cost_model import LEAST_ERROR, NOW, OTHER_PROCESS, known, predict
@@ -80,19 +80,19 @@ def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
 
 def test_a_slowed_machine_takes_longer_by_what_lasts_of_it():
     """The rest is as it was when the machine was calibrated: undisturbed."""
-    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowed=Slowed(2.0, 2.0))
+    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowdown=Slowdown(2.0, 2.0))
     for name in ("step", "epoch", "seconds", "wall_seconds"):
         assert getattr(slowed, name).likely == pytest.approx(2**NOW * getattr(plain, name).likely)
-    assert slowed.slowed == pytest.approx(2**NOW)
-    seconds = known(DIGITS, card(), Slowed(2.0, 2.0))
+    assert slowed.slowdown == pytest.approx(2**NOW)
+    seconds = known(DIGITS, card(), Slowdown(2.0, 2.0))
     assert plain.seconds is not None
     assert seconds == pytest.approx(2 * plain.seconds.likely)
     assert sum(spent for _, spent in slowed.prices) + slowed.overhead == pytest.approx(slowed.step.likely)
 
 
 def test_a_restless_machine_is_slowed_on_the_whole_and_its_band_is_wider():
-    restless = Unrest(mean=Slowed(1.4, 1.2), low=Slowed(1.0, 1.0), high=Slowed(2.0, 1.5))
-    calm, found = predict(DIGITS, card()).step, predict(DIGITS, card(replace(entry(), unrest=restless))).step
+    restless = Contention(mean=Slowdown(1.4, 1.2), low=Slowdown(1.0, 1.0), high=Slowdown(2.0, 1.5))
+    calm, found = predict(DIGITS, card()).step, predict(DIGITS, card(replace(entry(), contention=restless))).step
     assert 1.2 < found.likely / calm.likely < 1.4
     assert found.high / found.likely > calm.high / calm.likely
     assert found.low / found.likely < calm.low / calm.likely
@@ -101,16 +101,16 @@ def test_a_restless_machine_is_slowed_on_the_whole_and_its_band_is_wider():
 def test_plain_python_slows_as_the_interpreter_does():
     one = card(entry("scalar", 1, "float64"))
     config = replace(DIGITS, backend="scalar")
-    plain, slowed = predict(config, one), predict(config, one, slowed=Slowed(calls=3.0, work=1.0))
+    plain, slowed = predict(config, one), predict(config, one, slowdown=Slowdown(calls=3.0, work=1.0))
     assert slowed.step.likely == pytest.approx(3**NOW * plain.step.likely)
-    assert slowed.slowed == pytest.approx(3**NOW)
+    assert slowed.slowdown == pytest.approx(3**NOW)
 
 
 def test_prices_that_were_measured_on_a_slowed_machine_belong_to_it():
     """The card's best beat was found later: until then nothing said that the machine was at half its speed."""
-    later = card(replace(entry(), pulse=Beat(2 * BEAT.calls, 2 * BEAT.work)), entry("numba"))
-    assert predict(DIGITS, later, slowed=Slowed(2.0, 2.0)).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
-    quick = predict(DIGITS, later, slowed=Slowed(1.0, 1.0))
+    later = card(replace(entry(), speed=SpeedSample(2 * BEAT.calls, 2 * BEAT.work)), entry("numba"))
+    assert predict(DIGITS, later, slowdown=Slowdown(2.0, 2.0)).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
+    quick = predict(DIGITS, later, slowdown=Slowdown(1.0, 1.0))
     assert quick.step.likely == pytest.approx(2**-NOW * predict(DIGITS, card()).step.likely)
 
 
@@ -286,7 +286,7 @@ def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
 
 
 def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed())
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: Slowdown())
     monkeypatch.setattr(outlook, "choose", lambda config: SimpleNamespace(name=config.backend))
     priced = replace(entry("cupy"), device="NVIDIA H100, CuPy 14.2.0, CUDA 13.0", copy_rate=1e10)
     config = replace(DIGITS, backend="cupy")
@@ -315,7 +315,7 @@ def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_
 
 
 def test_nobody_who_cannot_wait_looks_at_the_machine(monkeypatch):
-    monkeypatch.setattr(outlook, "slowdown", lambda *_: pytest.fail("it was looked at"))
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: pytest.fail("it was looked at"))
     cards.keep(card())
     assert [one.label for one in outlook.priced(DIGITS)] == ["numpy@1"]
     monkeypatch.setattr(outlook, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
@@ -363,7 +363,7 @@ def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
 
 
 def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(outlook, "slowdown", lambda *_: Slowed(3.0, 3.0))
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: Slowdown(3.0, 3.0))
     cards.keep(card())
     path = tmp_path / "elsewhere.json"
     cards.document.write(path, "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
@@ -399,17 +399,17 @@ def test_without_a_card_there_is_a_remedy_and_no_rate():
 
 
 def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
-    asked: list[Beat] = []
-    monkeypatch.setattr(outlook, "slowdown", lambda best: asked.append(best) or Slowed(1.5, 1.2))
+    asked: list[SpeedSample] = []
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda best: asked.append(best) or Slowdown(1.5, 1.2))
     now = [0.0]
     seen = Predictor(card(), clock=lambda: now[0])
-    assert [seen.slowed, seen.slowed] == [Slowed(1.5, 1.2)] * 2
+    assert [seen.slowdown, seen.slowdown] == [Slowdown(1.5, 1.2)] * 2
     assert asked == [BEAT]
     now[0] = 11.0
-    assert seen.slowed == Slowed(1.5, 1.2)
+    assert seen.slowdown == Slowdown(1.5, 1.2)
     assert len(asked) == 2
     seen.refreshed()
-    assert seen.slowed == Slowed(1.5, 1.2)
+    assert seen.slowdown == Slowdown(1.5, 1.2)
     assert len(asked) == 3
 
 

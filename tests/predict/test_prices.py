@@ -17,7 +17,7 @@ from tests.support.made_card import prices as made_prices
 from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
 from tuisim.features.machine.score.score import grid
-from tuisim.measure.machine_speed import Beat, Slowed
+from tuisim.measure.machine_speed import Slowdown, SpeedSample
 from tuisim.predict import prices as fitting
 from tuisim.predict.calibration_networks import FEW, MANY, networks
 from tuisim.predict.leastsquares import bounded, nonnegative, proportional
@@ -286,7 +286,7 @@ def test_a_machines_prices_are_found_again_from_what_it_measures():
 
 def test_what_was_measured_on_a_slowed_machine_is_brought_back_to_its_best():
     """Calls slow threefold and work by half; every other sample was so disturbed."""
-    known, disturbed = made_prices(), Beat(3 * BEAT.calls, 1.5 * BEAT.work)
+    known, disturbed = made_prices(), SpeedSample(3 * BEAT.calls, 1.5 * BEAT.work)
     mixed = []
     for number, sample in enumerate(samples(known, FEW)):
         price = known.of(sample.program).slowed(disturbed.over(BEAT))
@@ -304,14 +304,14 @@ def test_what_was_measured_on_a_slowed_machine_is_brought_back_to_its_best():
 
 def test_a_slowed_machine_pays_more_for_calls_than_for_work():
     price = made_prices().of(build(THIRTY))
-    slowed = price.slowed(Slowed(calls=2.0, work=1.5))
+    slowed = price.slowed(Slowdown(calls=2.0, work=1.5))
     work = price.seconds - price.calls - price.overhead
     assert slowed.seconds == pytest.approx(2 * (price.calls + price.overhead) + 1.5 * work)
     assert price.call_share == pytest.approx((price.calls + price.overhead) / price.seconds)
 
 
 def test_a_slowed_machine_is_another_to_each_backend():
-    slowed = Slowed(calls=4.0, work=1.0)
+    slowed = Slowdown(calls=4.0, work=1.0)
     assert [fitting.as_felt(slowed, name).work for name in ("numpy", "numba", "scalar")] == [1.0, 2.0, 4.0]
     assert fitting.as_felt(slowed, "cupy").calls == 4.0
 

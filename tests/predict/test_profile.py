@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.made_card import BEAT, ELSEWHERE, card, entry
 from tuisim.errors import ConfigError, DataError
-from tuisim.measure.machine_speed import UNKNOWN, Beat
+from tuisim.measure.machine_speed import UNKNOWN, SpeedSample
 from tuisim.predict import profiles as cards
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Point, Price
@@ -109,12 +109,12 @@ def test_a_value_that_is_missing_is_named():
 
 def test_a_new_entry_takes_the_place_of_the_old_and_the_best_pulse_is_the_machines():
     made = card(entry(), entry("numba"))
-    again = made.with_entry(replace(entry(), networks=5, pulse=Beat(2e-4, 1e-4)))
+    again = made.with_entry(replace(entry(), networks=5, speed=SpeedSample(2e-4, 1e-4)))
     assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
     assert again.entry("numpy", 1, "float32").networks == 5
-    assert made.pulse == BEAT
-    assert again.pulse == Beat(1e-4, 1e-4), "the better of each"
-    assert MachineProfile(this_machine(), ()).pulse == UNKNOWN
+    assert made.speed == BEAT
+    assert again.speed == SpeedSample(1e-4, 1e-4), "the better of each"
+    assert MachineProfile(this_machine(), ()).speed == UNKNOWN
 
 
 # ── others' ──
@@ -205,7 +205,7 @@ def test_a_card_in_a_closed_folder_is_no_card_and_no_traceback(monkeypatch):
     assert cards.others() == {}
 
 
-@pytest.mark.parametrize("place", [("pulse", "calls"), ("prices", "step")])
+@pytest.mark.parametrize("place", [("speed", "calls"), ("prices", "step")])
 def test_a_whole_number_beyond_every_float_is_refused(place):
     document = card(POINTED).to_dict()
     first, second = place

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tuisim.config.choices import ACTIVATIONS
-from tuisim.measure.machine_speed import Beat, Unrest
+from tuisim.measure.machine_speed import Contention, SpeedSample
 from tuisim.predict.machine import Machine, this_machine
 from tuisim.predict.price import Price
 from tuisim.predict.prices import Prices
-from tuisim.predict.profile import Entry, MachineProfile
+from tuisim.predict.profile import MachineProfile, ProfileEntry
 from tuisim.predict.run_costs import RunCosts
 from tuisim.program import Kind
 
 CALL, MULTIPLY, ELEMENT = 1e-6, 1e-9, 2e-9
 """Seconds for calling any operation, a multiplication of a product, an element of anything else."""
-BEAT = Beat(1e-4, 2e-4)
+BEAT = SpeedSample(1e-4, 2e-4)
 ELSEWHERE = Machine("Abacus 9000", 4, "Linux wood", "3.11.1", "2.0.0", "BeadBLAS 1.0 Oak", "", "", "", "0.1")
 
 
@@ -33,19 +33,20 @@ def prices(errors: tuple[float, ...] = (-0.1, 0.0, 0.1), backend: str = "numpy")
     return Prices(kinds, step=5e-6, backend=backend, errors=errors)
 
 
-def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> Entry:
-    return Entry(
+def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> ProfileEntry:
+    return ProfileEntry(
         backend=backend, threads=threads, dtype=dtype, device=f"{backend} by hand ×{threads}", made="2026-01-02T03:04:05+00:00",
-        networks=80, pulse=BEAT, unrest=Unrest(), disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
+        networks=80, speed=BEAT, contention=Contention(),
+        disturbed=0.1, peak_flops=2e11, peak_bytes=1e10, best_rate=5e10, evaluation=1.0,
         run=RunCosts(row=0.0, epoch=0.0, wall_start=0.0, wall_epoch=0.0, wall_share=0.0),
         prices=prices(backend=backend),
     )  # fmt: skip
 
 
-def card(*entries: Entry, machine: Machine | None = None) -> MachineProfile:
+def card(*entries: ProfileEntry, machine: Machine | None = None) -> MachineProfile:
     """Of this machine unless said."""
     return MachineProfile(machine or this_machine(), entries or (entry(),))
 
 
-def with_run(one: Entry, **costs: float) -> Entry:
+def with_run(one: ProfileEntry, **costs: float) -> ProfileEntry:
     return replace(one, run=replace(one.run, **costs))

@@ -26,21 +26,20 @@ from tuisim.features.estimate.budget.screen import BudgetScreen
 from tuisim.features.estimate.volume.screen import ProjectScreen
 from tuisim.features.setup.cost_view import SetupLedger
 from tuisim.features.setup.edits import Change, Edits, change
-from tuisim.features.setup.prediction_view import SetupForecast, _changed, _machine
+from tuisim.features.setup.prediction_view import SetupPrediction, _changed, _machine
 from tuisim.features.setup.screen import SetupScreen
-from tuisim.measure.machine_speed import Slowed
+from tuisim.measure.machine_speed import Slowdown
+from tuisim.predict import background as forecast_module
 from tuisim.predict import profiles as cards
-from tuisim.predict.calibrate import Job, Unwanted, calibrate
+from tuisim.predict.background import SOON, VARIABLE, BackgroundPredictor, Measuring, PredictionState
+from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
 from tuisim.predict.cost_model import predict
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import MachineProfile
 from tuisim.terminal.lines import text
-from tuisim.tui import predictor as forecast_module
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.form.values import write
-from tuisim.tui.prediction_state import SOON, Foreseen, Measuring
-from tuisim.tui.predictor import VARIABLE, Forecast
 
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
 SIZES = [(60, 20), (80, 24), (120, 30), (120, 36), (200, 60)]
@@ -53,12 +52,12 @@ class Calibration:
     """In place of the real one: adds an entry made by hand, or waits until it is not wanted."""
 
     def __init__(self, waits: bool = False, fails: str = "") -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[ProfileKey] = []
         self.ended = threading.Event()
         self._waits, self._fails = waits, fails
 
     def __call__(
-        self, jobs: list[Job], before: MachineProfile | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]
+        self, jobs: list[ProfileKey], before: MachineProfile | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]
     ) -> MachineProfile:
         assert quick
         (job,) = jobs
@@ -81,7 +80,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def going(forecast: Forecast) -> Iterator[Forecast]:
+def going(forecast: BackgroundPredictor) -> Iterator[BackgroundPredictor]:
     forecast.start()
     try:
         yield forecast
@@ -102,12 +101,12 @@ def until(what: Callable[[], Any]) -> Any:
 
 def test_a_machine_without_a_card_is_measured_and_the_card_kept():
     measure = Calibration()
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
-        assert forecast.look(DIGITS).prediction is None
-        forecast.attend(DIGITS)
-        found = until(lambda: forecast.look(DIGITS).prediction)
+    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
+        assert forecast.state(DIGITS).prediction is None
+        forecast.prepare(DIGITS)
+        found = until(lambda: forecast.state(DIGITS).prediction)
         assert found.backend == "numpy"
-    assert measure.jobs == [Job("numpy", 1, "float32")]
+    assert measure.jobs == [ProfileKey("numpy", 1, "float32")]
     kept = cards.own().card
     assert kept is not None
     assert [one.key for one in kept.entries] == ["numpy@1 float32"]
@@ -116,26 +115,26 @@ def test_a_machine_without_a_card_is_measured_and_the_card_kept():
 def test_nothing_is_said_of_a_card_that_is_not_read_yet():
     """At the start: it need not be measured first."""
     cards.keep(card())
-    forecast = Forecast(by_itself=True)
-    seen = forecast.look(DIGITS)
+    forecast = BackgroundPredictor(by_itself=True)
+    seen = forecast.state(DIGITS)
     assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
     assert seen.memory == predict(replace(DIGITS, threads=1), card()).memory, "counted, whatever the machine"
     forecast._read()
-    assert forecast.look(DIGITS).prediction is not None
+    assert forecast.state(DIGITS).prediction is not None
 
 
 def test_what_the_card_lacks_is_added_to_it():
     cards.keep(card(entry("numba")))
     measure = Calibration()
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
-        until(lambda: forecast.look(DIGITS).prediction)
+    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
+        forecast.prepare(DIGITS)
+        until(lambda: forecast.state(DIGITS).prediction)
         wide = replace(DIGITS, dtype="float64")
-        assert forecast.look(wide).prediction is None
-        forecast.attend(wide)
-        until(lambda: forecast.look(wide).prediction)
-        forecast.attend(replace(DIGITS, backend="numba"))
-        until(lambda: forecast.look(replace(DIGITS, backend="numba")).prediction)
+        assert forecast.state(wide).prediction is None
+        forecast.prepare(wide)
+        until(lambda: forecast.state(wide).prediction)
+        forecast.prepare(replace(DIGITS, backend="numba"))
+        until(lambda: forecast.state(replace(DIGITS, backend="numba")).prediction)
     kept = cards.own().card
     assert kept is not None
     assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
@@ -143,24 +142,24 @@ def test_what_the_card_lacks_is_added_to_it():
 
 def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
     measure = Calibration(waits=True)
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
+    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
         before = forecast.stamp
-        forecast.attend(DIGITS)
-        assert until(lambda: forecast.look(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
+        forecast.prepare(DIGITS)
+        assert until(lambda: forecast.state(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
         assert forecast.stamp != before
         assert forecast.measuring
-        forecast.attend(None)
+        forecast.prepare(None)
         assert measure.ended.wait(10)
         until(lambda: not forecast.measuring)
-        until(lambda: forecast.look(DIGITS).measuring is None)
+        until(lambda: forecast.state(DIGITS).measuring is None)
     assert cards.own().card is None
 
 
 def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
     training, measure = threading.Event(), Calibration(waits=True)
     training.set()
-    with going(Forecast(training.is_set, measure, by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
+    with going(BackgroundPredictor(training.is_set, measure, by_itself=True)) as forecast:
+        forecast.prepare(DIGITS)
         time.sleep(0.05)
         assert measure.jobs == []
         training.clear()
@@ -172,14 +171,14 @@ def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_f
 def test_a_broken_card_is_named_and_replaced(own_folder):
     (own_folder / cards.OWN).write_text("{")
     go = threading.Event()
-    with going(Forecast(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
-        trouble = until(lambda: forecast.look(DIGITS).trouble)
-        until(lambda: "ignored" in forecast.look(DIGITS).trouble)
+    with going(BackgroundPredictor(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
+        forecast.prepare(DIGITS)
+        trouble = until(lambda: forecast.state(DIGITS).trouble)
+        until(lambda: "ignored" in forecast.state(DIGITS).trouble)
         assert "\n" not in trouble
         go.set()
-        assert until(lambda: forecast.look(DIGITS).prediction)
-        assert forecast.look(DIGITS).trouble == ""
+        assert until(lambda: forecast.state(DIGITS).prediction)
+        assert forecast.state(DIGITS).trouble == ""
     assert cards.own().card is not None
 
 
@@ -187,18 +186,18 @@ def test_a_card_of_before_a_change_is_named_and_replaced():
     now = card()
     cards.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
     go = threading.Event()
-    with going(Forecast(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
-        until(lambda: "numpy was 1.0.0" in forecast.look(DIGITS).trouble)
+    with going(BackgroundPredictor(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
+        forecast.prepare(DIGITS)
+        until(lambda: "numpy was 1.0.0" in forecast.state(DIGITS).trouble)
         go.set()
-        until(lambda: forecast.look(DIGITS).prediction)
+        until(lambda: forecast.state(DIGITS).prediction)
 
 
 def test_what_cannot_be_measured_is_said_and_not_tried_again():
     measure = Calibration(fails="the loss is no number")
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
-        until(lambda: "the loss is no number" in forecast.look(DIGITS).trouble)
+    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
+        forecast.prepare(DIGITS)
+        until(lambda: "the loss is no number" in forecast.state(DIGITS).trouble)
         time.sleep(0.05)
     assert len(measure.jobs) == 1
 
@@ -214,9 +213,9 @@ def test_what_cannot_be_measured_is_said_and_not_tried_again():
 def test_what_is_not_measured_by_itself_says_how_to(asked, words):
     cards.keep(card())
     measure = Calibration()
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
-        forecast.attend(asked)
-        until(lambda: words in forecast.look(asked).trouble)
+    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
+        forecast.prepare(asked)
+        until(lambda: words in forecast.state(asked).trouble)
         time.sleep(0.05)
     assert measure.jobs == []
 
@@ -224,38 +223,38 @@ def test_what_is_not_measured_by_itself_says_how_to(asked, words):
 def test_the_variable_keeps_it_from_measuring(monkeypatch):
     monkeypatch.setenv(VARIABLE, "never")
     measure = Calibration()
-    with going(Forecast(measure=measure)) as forecast:
-        forecast.attend(DIGITS)
+    with going(BackgroundPredictor(measure=measure)) as forecast:
+        forecast.prepare(DIGITS)
         time.sleep(0.05)
-        assert "tuisim calibrate" in forecast.look(DIGITS).trouble
+        assert "tuisim calibrate" in forecast.state(DIGITS).trouble
         assert not forecast.measuring
     assert measure.jobs == []
 
 
 def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
     monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
-    with going(Forecast(by_itself=False)) as forecast:
-        forecast.attend(DIGITS)
+    with going(BackgroundPredictor(by_itself=False)) as forecast:
+        forecast.prepare(DIGITS)
         time.sleep(0.02)
-        assert forecast.look(DIGITS).prediction is None
+        assert forecast.state(DIGITS).prediction is None
         cards.keep(card())
-        until(lambda: forecast.look(DIGITS).prediction)
+        until(lambda: forecast.state(DIGITS).prediction)
 
 
 def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
     (own_folder / cards.OWN).mkdir()
-    with going(Forecast(measure=Calibration(), by_itself=True)) as forecast:
-        forecast.attend(DIGITS)
-        until(lambda: forecast.look(DIGITS).prediction)
-        assert cards.OWN in forecast.look(DIGITS).trouble
-        assert "measured again at the next start" in forecast.look(DIGITS).trouble
+    with going(BackgroundPredictor(measure=Calibration(), by_itself=True)) as forecast:
+        forecast.prepare(DIGITS)
+        until(lambda: forecast.state(DIGITS).prediction)
+        assert cards.OWN in forecast.state(DIGITS).trouble
+        assert "measured again at the next start" in forecast.state(DIGITS).trouble
         forecast._looked_at = -math.inf  # as after some seconds
-        forecast.attend(replace(DIGITS, batch_size=7))
+        forecast.prepare(replace(DIGITS, batch_size=7))
         until(lambda: forecast._looked_at > 0)
         until(lambda: not forecast.measuring)
-        assert "measured again at the next start" in forecast.look(DIGITS).trouble
-    widget = SetupForecast()
-    widget.show(Foreseen(predict(replace(DIGITS, threads=1), card()), None, "something is wrong"), None)
+        assert "measured again at the next start" in forecast.state(DIGITS).trouble
+    widget = SetupPrediction()
+    widget.show(PredictionState(predict(replace(DIGITS, threads=1), card()), None, "something is wrong"), None)
     assert "something is wrong" in [line.plain for line in widget._column(60)]
     assert "something is wrong" in [line.plain for line in widget._two(60)]
 
@@ -264,17 +263,17 @@ def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
     cards.keep(card(entry("numpy")))
     measure = Calibration()
     asked = replace(DIGITS, backend="numba")
-    with going(Forecast(measure=measure, by_itself=True)) as forecast:
-        until(lambda: forecast.look(DIGITS).prediction)
-        assert "tuisim calibrate --backends numba" in forecast.look(asked).trouble, "nobody has asked for it"
+    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
+        until(lambda: forecast.state(DIGITS).prediction)
+        assert "tuisim calibrate --backends numba" in forecast.state(asked).trouble, "nobody has asked for it"
         monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
-        forecast.attend(asked)
-        assert forecast.look(asked).trouble == SOON
+        forecast.prepare(asked)
+        assert forecast.state(asked).trouble == SOON
         monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
-        until(lambda: forecast.look(asked).prediction)
-    with going(Forecast(measure=measure, by_itself=False)) as forecast:
-        until(lambda: forecast.look(DIGITS).prediction)
-        assert "tuisim calibrate --backends scalar" in forecast.look(replace(DIGITS, backend="scalar")).trouble
+        until(lambda: forecast.state(asked).prediction)
+    with going(BackgroundPredictor(measure=measure, by_itself=False)) as forecast:
+        until(lambda: forecast.state(DIGITS).prediction)
+        assert "tuisim calibrate --backends scalar" in forecast.state(replace(DIGITS, backend="scalar")).trouble
 
 
 def test_auto_waits_until_every_backend_is_known(monkeypatch):
@@ -283,17 +282,20 @@ def test_auto_waits_until_every_backend_is_known(monkeypatch):
     found: dict[str, Probe] = {}
     monkeypatch.setattr(registry, "_found", found)
     monkeypatch.setattr(forecast_module.backends, "known", found.get)
-    with going(Forecast(measure=Calibration(), by_itself=True)) as forecast:
-        assert "finding out" in forecast.look(auto).trouble
-        forecast.attend(auto)
-        assert until(lambda: forecast.look(auto).prediction).backend in names()
+    with going(BackgroundPredictor(measure=Calibration(), by_itself=True)) as forecast:
+        assert "finding out" in forecast.state(auto).trouble
+        forecast.prepare(auto)
+        assert until(lambda: forecast.state(auto).prediction).backend in names()
 
 
 def test_the_calibration_itself_stops_before_the_next_network():
     told: list[int] = []
     with pytest.raises(Unwanted):
         calibrate(
-            [Job("numpy", 1, "float32")], tell=lambda _, done, __: told.append(done), quick=True, wanted=lambda: len(told) < 3
+            [ProfileKey("numpy", 1, "float32")],
+            tell=lambda _, done, __: told.append(done),
+            quick=True,
+            wanted=lambda: len(told) < 3,
         )
     assert told == [0, 1, 2]
 
@@ -360,17 +362,17 @@ def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
     found = replace(found, machine="Abacus 9000, Beads 1.0")
     assert _machine(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
     assert _machine(found, 20) == "on numpy@1"
-    assert _machine(replace(found, slowed=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowed 1.5 × just now"
-    far = replace(found, slowed=1.5, beyond=40.0)
+    assert _machine(replace(found, slowdown=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowed 1.5 × just now"
+    far = replace(found, slowdown=1.5, beyond=40.0)
     beyond = "largest product 40.0 × any measured"
     for width, words in ((80, f"numpy@1, slowed 1.5 × just now; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
         assert _machine(far, width) == words
 
 
 def test_memory_says_whether_the_data_are_in_it(tmp_path):
-    widget = SetupForecast()
+    widget = SetupPrediction()
     for config, words in ((DIGITS, "counted, with its data"), (replace(DIGITS, dataset="rows.csv"), "counted, without its data")):
-        widget.show(Foreseen(predict(replace(config, threads=1), card())), None)
+        widget.show(PredictionState(predict(replace(config, threads=1), card())), None)
         assert words in "\n".join(line.plain for line in widget._column(60))
 
 
@@ -398,10 +400,10 @@ def test_memory_with_its_data_is_not_held_against_memory_without():
 
 
 def test_what_needs_no_card_is_there_while_the_machine_is_measured():
-    widget = SetupForecast()
+    widget = SetupPrediction()
     memory = predict(replace(DIGITS, threads=1), card()).memory
     for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
-        widget.show(Foreseen(measuring=Measuring("numpy@1 float32", done, 30), memory=memory), None)
+        widget.show(PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory), None)
         lines = [line.plain for line in widget._column(70)]
         assert any("831 KiB  counted" in line for line in lines)
         assert f"measuring this machine … {words}" in lines[1]
@@ -413,11 +415,11 @@ def test_the_machine_is_not_looked_at_while_somebody_types(monkeypatch):
     cards.keep(card())
     monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
-    forecast = Forecast(by_itself=False)
+    forecast = BackgroundPredictor(by_itself=False)
     forecast._read()
     looked: list[MachineProfile] = []
     monkeypatch.setattr(forecast, "_look_at", lambda card, trouble: looked.append(card))
-    forecast.attend(DIGITS)
+    forecast.prepare(DIGITS)
     forecast._make_ready(DIGITS)
     assert looked == []
     forecast._since -= 61.0
@@ -435,7 +437,7 @@ def replaced_epochs(epochs: int) -> Prediction:
 
 
 def test_a_machine_that_became_slower_between_is_no_change():
-    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowed=Slowed(2.0, 2.0))).time is None
+    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowdown=Slowdown(2.0, 2.0))).time is None
 
 
 # ── the setup screen ──
@@ -444,7 +446,7 @@ def test_a_machine_that_became_slower_between_is_no_change():
 class Told:
     """A forecast by a card made by hand, without a thread; `now` is what is said instead of a prediction."""
 
-    def __init__(self, now: Foreseen | None = None) -> None:
+    def __init__(self, now: PredictionState | None = None) -> None:
         self.attended: list[RunConfig | None] = []
         self.now = now
         self.measuring = False
@@ -454,11 +456,11 @@ class Told:
     def stamp(self) -> object:
         return self.now
 
-    def attend(self, config: RunConfig | None) -> None:
+    def prepare(self, config: RunConfig | None) -> None:
         self.attended.append(config)
 
-    def look(self, config: RunConfig) -> Foreseen:
-        return self.now or Foreseen(predict(config, card(entry("numpy", 1), entry("numpy", 1, "float64"))))
+    def state(self, config: RunConfig) -> PredictionState:
+        return self.now or PredictionState(predict(config, card(entry("numpy", 1), entry("numpy", 1, "float64"))))
 
     def start(self) -> None:
         self.started = True
@@ -475,7 +477,7 @@ class Foretelling(Bare):
         self._config, self.told = config, told
 
     def on_mount(self) -> None:
-        self.push_screen(SetupScreen(self._config, forecast=self.told))
+        self.push_screen(SetupScreen(self._config, predictor=self.told))
 
 
 @asynccontextmanager
@@ -489,7 +491,7 @@ async def foreseen(
 
 
 def panel(app: Any) -> str:
-    return str(app.screen.query_one(SetupForecast).render())
+    return str(app.screen.query_one(SetupPrediction).render())
 
 
 async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:
@@ -531,7 +533,7 @@ async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
         shown = text_of(app)
         assert "projected" in shown
         assert "the naive" in shown
-        box = app.screen.query_one(SetupForecast)
+        box = app.screen.query_one(SetupPrediction)
         assert box.region.height == (2 if size[0] < 110 or size[1] < 34 else 8)
         lines = panel(app).splitlines()
         assert len(lines) <= box.region.height
@@ -553,10 +555,10 @@ async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
 
 
 async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> None:
-    told = Told(Foreseen(measuring=Measuring("numpy@1 float32", 12, 30)))
+    told = Told(PredictionState(measuring=Measuring("numpy@1 float32", 12, 30)))
     async with foreseen(told=told) as (app, pilot):
         assert "measuring this machine … 12 of 30" in panel(app)
-        told.now = Foreseen(trouble="the machine card no longer holds (numpy was 1, is 2): run tuisim calibrate")
+        told.now = PredictionState(trouble="the machine card no longer holds (numpy was 1, is 2): run tuisim calibrate")
         await pilot.pause(0.5)
         assert "numpy was 1" in panel(app)
         told.now = None
@@ -590,7 +592,7 @@ async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(key
     if before is not None:
         cards.keep(before)
     measure, made = Calibration(), []
-    app = TuisimApp(DIGITS, forecast=lambda busy: made.append(Forecast(busy, measure, by_itself=True)) or made[0])
+    app = TuisimApp(DIGITS, predictor=lambda busy: made.append(BackgroundPredictor(busy, measure, by_itself=True)) or made[0])
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
         for key in keys.split():
@@ -604,22 +606,23 @@ async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(key
         ):
             assert time.monotonic() < end, shown
             await pilot.pause(0.05)
-        assert measure.jobs == [Job("numpy", 1, "float32")]
+        assert measure.jobs == [ProfileKey("numpy", 1, "float32")]
         await pilot.press("escape", "f9" if isinstance(page, BudgetScreen) else "f10")
         await pilot.pause()
         assert made[0]._attended is None, "nothing is waited for any more"
 
 
 async def test_a_page_over_a_run_promises_nothing() -> None:
-    made: list[Forecast] = []
+    made: list[BackgroundPredictor] = []
     app = TuisimApp(
-        replace(DIGITS, epochs=None), forecast=lambda busy: made.append(Forecast(busy, Calibration(), by_itself=True)) or made[0]
+        replace(DIGITS, epochs=None),
+        predictor=lambda busy: made.append(BackgroundPredictor(busy, Calibration(), by_itself=True)) or made[0],
     )
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("f5", "f9")
         await pilot.pause()
         assert isinstance(app.screen, ProjectScreen)
-        if made[0].outlook is None:  # else it was measured in the moment before
+        if made[0].current is None:  # else it was measured in the moment before
             assert made[0]._attended is None
             app.screen._forget()
             app.screen._show()
@@ -668,7 +671,7 @@ async def test_without_a_forecast_nothing_is_said_of_time() -> None:
     app = Shell(DIGITS)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
-        assert not app.screen.query(SetupForecast)
+        assert not app.screen.query(SetupPrediction)
         assert "projected" not in text_of(app)
         assert app.screen.query_one("#setup-summary", Static).display
         assert form(app).max_scroll_y == 0

@@ -33,13 +33,13 @@ POOL = 1 << 20
 """Elements of the random rows that the steps go through."""
 
 
-class Subject:
+class BenchmarkCase:
     """One backend with a network and rows of its own, ready to be timed; rounds take about `seconds`.
 
     With `like` it starts from that one's parameters and rows, which it then need not draw.
     """
 
-    def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: Subject | None = None) -> None:
+    def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: BenchmarkCase | None = None) -> None:
         config = replace(config, batch_size=batch)
         backend = get_backend(config.backend)
         self.batch = batch

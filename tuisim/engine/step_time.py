@@ -16,7 +16,7 @@ from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, names, probe
 from tuisim.config import RunConfig
-from tuisim.engine.benchmark_case import LEAST_ROUNDS, ROUNDS, Subject
+from tuisim.engine.benchmark_case import LEAST_ROUNDS, ROUNDS, BenchmarkCase
 from tuisim.errors import in_words, printable
 from tuisim.measure.peaks import peaks_of
 
@@ -47,7 +47,7 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
     """Measure a step of `config` on every backend at hand; less of them once nobody wants it any longer."""
     config = config.of_known_length().resolved()
     assert config.threads is not None
-    ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, Subject]()
+    ledger, found, subjects = count(config), dict[str, StepTime](), dict[str, BenchmarkCase]()
     with ExitStack() as stack:
         for name in names():
             if (there := probe(name)).absent:  # what would bring it is `tuisim doctor`'s to say
@@ -62,7 +62,7 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
                     reason = f"left out: a step would take {units.duration(likely)} or more"
                     found[name] = replace(found[name], reason=reason, likely=likely)
                 else:
-                    subjects[name] = Subject(replace(config, backend=name), ledger.batch)
+                    subjects[name] = BenchmarkCase(replace(config, backend=name), ledger.batch)
                     found[name] = replace(found[name], device=subjects[name].device)
             except Exception as error:  # one that fails has its reason; the others are timed
                 found[name] = StepTime(name, reason=_words(error))
@@ -85,7 +85,7 @@ def spread(values: Sequence[float]) -> float:
     return (ordered[round(0.9 * last)] - ordered[round(0.1 * last)]) / 2
 
 
-def _rounds(subjects: dict[str, Subject], wanted: Wanted) -> tuple[dict[str, list[float]], dict[str, Exception]]:
+def _rounds(subjects: dict[str, BenchmarkCase], wanted: Wanted) -> tuple[dict[str, list[float]], dict[str, Exception]]:
     """Seconds per step of each in each of its rounds, in turn, so that a busy moment is shared by all; and who failed in one."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
     failed: dict[str, Exception] = {}
@@ -115,5 +115,5 @@ def _scalar_operation() -> float:
     """Seconds per operation of the scalar backend, on a network small enough to find out at once."""
     config = RunConfig(layers=(8, 8, 8), loss="mse", batch_size=1, backend="scalar").resolved()
     with get_backend("scalar").threads(1):
-        subject = Subject(config, 1)
+        subject = BenchmarkCase(config, 1)
         return min(subject.timed() for _ in range(LEAST_ROUNDS)) / count(config).step_total.total

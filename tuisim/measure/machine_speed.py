@@ -37,7 +37,7 @@ later and none with that of a second later.
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class SpeedSample:
     """Seconds of the same little work, each time it is looked at."""
 
     calls: float
@@ -45,21 +45,21 @@ class Beat:
     work: float
     """Multiplying and adding, all of it in cache."""
 
-    def over(self, best: Beat) -> Slowed:
+    def over(self, best: SpeedSample) -> Slowdown:
         """How much longer than `best`."""
-        return Slowed(self.calls / best.calls, self.work / best.work)
+        return Slowdown(self.calls / best.calls, self.work / best.work)
 
-    def better(self, other: Beat) -> Beat:
+    def better(self, other: SpeedSample) -> SpeedSample:
         """The better of both, one by one."""
-        return Beat(min(self.calls, other.calls), min(self.work, other.work))
+        return SpeedSample(min(self.calls, other.calls), min(self.work, other.work))
 
 
-UNKNOWN = Beat(float("inf"), float("inf"))
+UNKNOWN = SpeedSample(float("inf"), float("inf"))
 """Before the machine was looked at: any beat is better."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slowed:
+class Slowdown:
     """How many times as long as at its best a machine takes: for calls, and for what they do."""
 
     calls: float = 1.0
@@ -71,20 +71,20 @@ class Slowed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrest:
+class Contention:
     """How a machine fared while it was looked at for some seconds, against one beat."""
 
-    mean: Slowed = Slowed()
-    low: Slowed = Slowed()
+    mean: Slowdown = Slowdown()
+    low: Slowdown = Slowdown()
     """A twentieth of the time it was less slowed than this."""
-    high: Slowed = Slowed()
+    high: Slowdown = Slowdown()
     """A twentieth of the time it was more slowed than this."""
 
 
-class Pulse:
+class SpeedMeter:
     """The same work each time, and what it has taken so far."""
 
-    def __init__(self, best: Beat = UNKNOWN) -> None:
+    def __init__(self, best: SpeedSample = UNKNOWN) -> None:
         """`best`: at the machine's best, where that was found out before."""
         rng = np.random.default_rng(0)
         self._a = rng.standard_normal((SIDE, SIDE)).astype(np.float32)
@@ -94,7 +94,7 @@ class Pulse:
         self._heavy = rng.standard_normal((HEAVY, HEAVY)).astype(np.float32)
         self._heavy_out = np.empty_like(self._heavy)
         self._known = best
-        self.readings: list[Beat] = []
+        self.readings: list[SpeedSample] = []
         for _ in range(5):
             self.read()
 
@@ -110,31 +110,31 @@ class Pulse:
         for _ in range(PASSES):
             np.multiply(values, values, product)
 
-    def read(self) -> Beat:
+    def read(self) -> SpeedSample:
         """One more reading, in two milliseconds, on one thread whatever limit is in force."""
         with limits.hold(1):
             for _ in range(HEAVIES):
                 np.dot(self._heavy, self._heavy, self._heavy_out)
-            self.readings.append(Beat(_seconds(self._calls), _seconds(self._work)))
+            self.readings.append(SpeedSample(_seconds(self._calls), _seconds(self._work)))
         return self.readings[-1]
 
     @property
-    def best(self) -> Beat:
+    def best(self) -> SpeedSample:
         """The least of the readings, but for the lowest twentieth, where a clock may have erred."""
         place = len(self.readings) // 20
         calls, work = (sorted(values)[place] for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
-        return self._known.better(Beat(calls, work))
+        return self._known.better(SpeedSample(calls, work))
 
-    def unrest(self, than: Beat) -> Unrest:
+    def contention(self, than: SpeedSample) -> Contention:
         """Of all readings so far, against that beat."""
         calls, work = (sorted(values) for values in zip(*((one.calls, one.work) for one in self.readings), strict=True))
         last = len(calls) - 1
 
-        def at(share: float) -> Slowed:
+        def at(share: float) -> Slowdown:
             place = round(share * last)
-            return Beat(calls[place], work[place]).over(than)
+            return SpeedSample(calls[place], work[place]).over(than)
 
-        return Unrest(Beat(fmean(calls), fmean(work)).over(than), at(0.05), at(0.95))
+        return Contention(SpeedSample(fmean(calls), fmean(work)).over(than), at(0.05), at(0.95))
 
 
 def _seconds(call: Callable[[], None]) -> float:
@@ -151,14 +151,14 @@ def _seconds(call: Callable[[], None]) -> float:
     return found
 
 
-def slowdown(best: Beat, seconds: float = LOOK_SECONDS, readings: int = READINGS) -> Slowed:
+def measure_slowdown(best: SpeedSample, seconds: float = LOOK_SECONDS, readings: int = READINGS) -> Slowdown:
     """How slowed this machine is: the mean of some readings over so many seconds, or one after another for 0.
 
     Below 1 where it is quicker than it ever was seen. Raises ClockError.
     """
-    pulse = Pulse()
-    taken: list[Beat] = []
+    meter = SpeedMeter()
+    taken: list[SpeedSample] = []
     for _ in range(readings):
-        taken.append(pulse.read())
+        taken.append(meter.read())
         sleep(seconds / readings)
-    return Beat(fmean(one.calls for one in taken), fmean(one.work for one in taken)).over(best)
+    return SpeedSample(fmean(one.calls for one in taken), fmean(one.work for one in taken)).over(best)

@@ -14,9 +14,9 @@ from time import perf_counter
 from tuisim.accounting.ledger import step_operations
 from tuisim.backends import Backend, Costs, OnDevice, computes_with, get_backend
 from tuisim.config import RunConfig
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.errors import RunError, TuisimError
-from tuisim.measure.machine_speed import QUIET, Beat, Pulse
+from tuisim.measure.machine_speed import QUIET, SpeedMeter, SpeedSample
 from tuisim.measure.peaks import peaks_of
 from tuisim.measure.roofs import roofs_of
 from tuisim.predict import run_costs as runcosts
@@ -24,7 +24,7 @@ from tuisim.predict.calibration_networks import FEW, MANY, networks
 from tuisim.predict.machine import this_machine
 from tuisim.predict.price import Floors
 from tuisim.predict.prices import Prices, as_felt, at_best, best_product, fit
-from tuisim.predict.profile import Entry, MachineProfile, ProfileError
+from tuisim.predict.profile import MachineProfile, ProfileEntry, ProfileError
 from tuisim.predict.run_costs import RunCosts
 from tuisim.predict.sample import TURN_SECONDS, Sample, measure
 from tuisim.predict.work import FAR
@@ -43,7 +43,7 @@ EVALUATED = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ProfileKey:
     """An entry to be made."""
 
     backend: str
@@ -51,7 +51,7 @@ class Job:
     dtype: str
 
     @classmethod
-    def of(cls, backend: str, threads: int, dtype: str) -> Job:
+    def of(cls, backend: str, threads: int, dtype: str) -> ProfileKey:
         """What a card must have for it."""
         return cls(backend, *computes_with(backend, threads, dtype))
 
@@ -64,15 +64,15 @@ class Unwanted(TuisimError):
     """Nobody wants the card any more; what was measured for it is let go."""
 
 
-Tell = Callable[[Job, int, int], None]
+Tell = Callable[[ProfileKey, int, int], None]
 """Told which job is at which network, of how many."""
 Wanted = Callable[[], bool]
-Evaluation = tuple[StepProgram, float, Beat]
+Evaluation = tuple[StepProgram, float, SpeedSample]
 """An evaluation program, its seconds, and the machine's speed when it was measured."""
 
 
 def calibrate(
-    jobs: Sequence[Job],
+    jobs: Sequence[ProfileKey],
     card: MachineProfile | None = None,
     tell: Tell = lambda *_: None,
     *,
@@ -89,13 +89,13 @@ def calibrate(
     card = MachineProfile(this_machine(), ()) if card is None else card
     for job in jobs:
         with get_backend(job.backend).threads(job.threads):
-            pulse = Pulse(card.pulse)
-            entry = _entry(job, card, pulse, lambda done, of, job=job: tell(job, done, of), quick, wanted, patience)  # type: ignore[misc]
+            meter = SpeedMeter(card.speed)
+            entry = _entry(job, card, meter, lambda done, of, job=job: tell(job, done, of), quick, wanted, patience)  # type: ignore[misc]
             card = card.with_entry(_readable(entry, card))
     return card
 
 
-def _readable(entry: Entry, card: MachineProfile) -> Entry:
+def _readable(entry: ProfileEntry, card: MachineProfile) -> ProfileEntry:
     """What can be read again. Raises RunError where what was measured makes no prices, as with a clock that jumps."""
     try:
         MachineProfile.from_dict(MachineProfile(card.machine, (entry,)).to_dict())
@@ -105,17 +105,23 @@ def _readable(entry: Entry, card: MachineProfile) -> Entry:
 
 
 def _entry(
-    job: Job, card: MachineProfile, pulse: Pulse, tell: Callable[[int, int], None], quick: bool, wanted: Wanted, patience: float
-) -> Entry:
+    job: ProfileKey,
+    card: MachineProfile,
+    meter: SpeedMeter,
+    tell: Callable[[int, int], None],
+    quick: bool,
+    wanted: Wanted,
+    patience: float,
+) -> ProfileEntry:
     backend = get_backend(job.backend)
     tell(0, count := FEW if quick else MANY)
     _set_up(job)
     before = backend.costs if isinstance(backend, OnDevice) else None
-    samples, evaluations, device = _samples(job, pulse, tell, count, wanted, patience)
+    samples, evaluations, device = _samples(job, meter, tell, count, wanted, patience)
     tell(count, count)
     _go_on(wanted)
     copied, launch = _handed_over(backend, before)
-    best = pulse.best
+    best = meter.best
     disturbed = sum(sample.beat.over(best).most > QUIET for sample in samples) / len(samples)
     best_rate = max(_rate(sample) for sample in samples)  # as it was shown, whatever disturbed it
     samples = at_best(samples, best, job.backend)
@@ -125,17 +131,17 @@ def _entry(
     near, far = _byte_floors(backend, job.threads)
     prices = fit(samples, job.backend, Floors(multiply=2 / peak, near=near, far=far))
     # Those that were hardly disturbed are as they were measured: so is the beat that their prices belong to.
-    beat = Beat(fmean(one.beat.calls for one in samples), fmean(one.beat.work for one in samples))
+    beat = SpeedSample(fmean(one.beat.calls for one in samples), fmean(one.beat.work for one in samples))
     _go_on(wanted)
-    return Entry(
+    return ProfileEntry(
         backend=job.backend,
         threads=job.threads,
         dtype=job.dtype,
         device=device,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         networks=len(samples),
-        pulse=beat,
-        unrest=pulse.unrest(beat),
+        speed=beat,
+        contention=meter.contention(beat),
         disturbed=disturbed,
         peak_flops=peak,
         peak_bytes=peaks.bytes_per_second,
@@ -149,7 +155,7 @@ def _entry(
 
 
 def _samples(
-    job: Job, pulse: Pulse, tell: Callable[[int, int], None], count: int, wanted: Wanted, patience: float
+    job: ProfileKey, meter: SpeedMeter, tell: Callable[[int, int], None], count: int, wanted: Wanted, patience: float
 ) -> tuple[list[Sample], list[Evaluation], str]:
     """Measure at most `count` networks, FEW whatever the patience; return samples, evaluations and the device."""
     until = perf_counter() + patience
@@ -164,8 +170,8 @@ def _samples(
             tell(number, count)
         _go_on(wanted)
         try:
-            subject = Subject(config, config.batch_size, TURN_SECONDS)
-            samples.append(measure(subject, pulse))
+            subject = BenchmarkCase(config, config.batch_size, TURN_SECONDS)
+            samples.append(measure(subject, meter))
         except TuisimError:
             if number + 1 >= FEW and not samples:  # not this network alone
                 raise
@@ -176,10 +182,10 @@ def _samples(
     return samples, evaluations, device
 
 
-def _set_up(job: Job) -> None:
+def _set_up(job: ProfileKey) -> None:
     """Have the backend ready: the first step of a process may compile for seconds, which is nobody's to pay for."""
     config = RunConfig(layers=(3, 2), batch_size=1, backend=job.backend, threads=job.threads, dtype=job.dtype)
-    Subject(config.resolved(), 1, 0.0)
+    BenchmarkCase(config.resolved(), 1, 0.0)
 
 
 def _go_on(wanted: Wanted) -> None:
@@ -197,7 +203,7 @@ def _handed_over(backend: Backend, before: Costs | None) -> tuple[float | None, 
     return copied or None, spent.launch_seconds / spent.launched_steps or None if spent.launched_steps else None
 
 
-def _run_costs(job: Job, card: MachineProfile) -> RunCosts:
+def _run_costs(job: ProfileKey, card: MachineProfile) -> RunCosts:
     """Plain Python's runs are NumPy's but for their steps, which are so slow that little could be seen beside them."""
     if job.backend != INTERPRETED:
         return runcosts.measure(job.backend, job.dtype, job.threads)
@@ -218,7 +224,7 @@ def _rate(sample: Sample) -> float:
     return step_operations(sample.program).multiply_adds / sample.step
 
 
-def _evaluation(prices: Prices, evaluations: Sequence[Evaluation], best: Beat, backend: str) -> float:
+def _evaluation(prices: Prices, evaluations: Sequence[Evaluation], best: SpeedSample, backend: str) -> float:
     """Measured, with the beat it was measured at, over priced: prices know no counting of right answers."""
     return median(
         seconds / max(prices.of(program).slowed(as_felt(beat.over(best), backend)).seconds, 1e-9)

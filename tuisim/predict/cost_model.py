@@ -21,11 +21,11 @@ from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
-from tuisim.measure.machine_speed import Slowed, Unrest
+from tuisim.measure.machine_speed import Contention, Slowdown
 from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Memory, Prediction
+from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.predict.prices import as_felt
-from tuisim.predict.profile import Entry, MachineProfile
+from tuisim.predict.profile import MachineProfile, ProfileEntry
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import build
 
@@ -44,7 +44,7 @@ standard deviation of 3.7 %, so 5.2 % between two; NumPy's and compiled ones of 
 """
 FAR_BEYOND = 8
 """Times the largest product that was measured, from which on a price is said to reach beyond it."""
-AT_ITS_BEST = Slowed()
+UNDISTURBED = Slowdown()
 NOW = 0.55
 """Of how slowed a machine is now, in logarithms, so much lasts through a run; the rest is as it was when it was calibrated.
 
@@ -53,7 +53,7 @@ Measured on two shared virtual cores with 230 runs of 0.4 s, by regressing what 
 """
 
 
-def known(config: RunConfig, card: MachineProfile, slowed: Slowed) -> float | None:
+def known(config: RunConfig, card: MachineProfile, slowed: Slowdown) -> float | None:
     """Likely `seconds` of a run on a machine that is slowed just so all through it; none as `Prediction.seconds` is."""
     config = config.resolved()
     entry, ledger = entry_of(config, card), count(config.of_known_length())
@@ -65,7 +65,7 @@ def predict(
     config: RunConfig,
     card: MachineProfile,
     *,
-    slowed: Slowed | None = None,
+    slowdown: Slowdown | None = None,
     foreign: bool = False,
     errors: Sequence[float] = (),
     making: float | None = None,
@@ -73,20 +73,20 @@ def predict(
 ) -> Prediction:
     """What `config` will take on the machine of `card`. Raises BackendError where the card has no price for it.
 
-    `slowed` is what `measure.pulse.slowdown` says of the machine now; none where nobody looked. `errors` are natural
+    `slowed` is what `measure.speed.slowdown` says of the machine now; none where nobody looked. `errors` are natural
     logarithms of predicted over actual of runs that were scored: with the card's own they make the band. `making`: seconds
     for each row that is made as the run goes, where that is known. `rows`: those of a file, where it was read.
     """
     config = config.resolved()
     assert config.threads is not None
     entry = entry_of(config, card, foreign)
-    by = _pace(entry, card, slowed)
+    by = _pace(entry, card, slowdown)
     ledger = count(config.of_known_length())
     price = entry.prices.of(ledger.program)
-    full, at_best = price.slowed(by), price.slowed(_of_best(entry, card, AT_ITS_BEST))
+    full, at_best = price.slowed(by), price.slowed(_of_best(entry, card, UNDISTURBED))
     if not at_best.seconds > 0:
         raise BackendError(f"backend {entry.key}: the machine card has no price above nothing for this; run tuisim calibrate")
-    spread = _wider(_spread([*entry.prices.errors, *errors]), entry.unrest, price.call_share, entry.backend)
+    spread = _wider(_spread([*entry.prices.errors, *errors]), entry.contention, price.call_share, entry.backend)
     epoch = _epoch(config, ledger, entry, by)
     seconds = wall = None
     if epoch is not None and config.epochs is not None:
@@ -101,7 +101,7 @@ def predict(
         threads=entry.threads,
         machine=str(card.machine),
         foreign=foreign,
-        slowed=full.seconds / at_best.seconds,
+        slowdown=full.seconds / at_best.seconds,
         prices=full.operations,
         overhead=full.overhead,
         calls=full.calls,
@@ -114,29 +114,29 @@ def predict(
     )
 
 
-def _beyond(ledger: Ledger, entry: Entry) -> float | None:
+def _beyond(ledger: Ledger, entry: ProfileEntry) -> float | None:
     """How far the largest product is out of what was measured."""
     largest = max((op.batch * op.inputs * op.outputs for op in ledger.program.ops if op.kind in PRODUCTS), default=0)
     measured = entry.prices.largest
     return largest / measured if measured and largest > FAR_BEYOND * measured else None
 
 
-def _pace(entry: Entry, card: MachineProfile, slowed: Slowed | None) -> Slowed:
+def _pace(entry: ProfileEntry, card: MachineProfile, slowed: Slowdown | None) -> Slowdown:
     """From the beat that an entry's prices belong to, to the machine as it is likely to be."""
-    mean = as_felt(entry.unrest.mean, entry.backend)
+    mean = as_felt(entry.contention.mean, entry.backend)
     if slowed is None:
         return mean
     now = _of_best(entry, card, slowed)
-    return Slowed(now.calls**NOW * mean.calls ** (1 - NOW), now.work**NOW * mean.work ** (1 - NOW))
+    return Slowdown(now.calls**NOW * mean.calls ** (1 - NOW), now.work**NOW * mean.work ** (1 - NOW))
 
 
-def _of_best(entry: Entry, card: MachineProfile, slowed: Slowed) -> Slowed:
+def _of_best(entry: ProfileEntry, card: MachineProfile, slowed: Slowdown) -> Slowdown:
     """Against the best that the entry knew, where `slowed` is against the card's: a later entry may have seen a better one."""
-    best = card.pulse.over(entry.pulse)
-    return as_felt(Slowed(slowed.calls * best.calls, slowed.work * best.work), entry.backend)
+    best = card.speed.over(entry.speed)
+    return as_felt(Slowdown(slowed.calls * best.calls, slowed.work * best.work), entry.backend)
 
 
-def entry_of(config: RunConfig, card: MachineProfile, foreign: bool = False) -> Entry:
+def entry_of(config: RunConfig, card: MachineProfile, foreign: bool = False) -> ProfileEntry:
     """The card's prices for a configuration, resolved, that names its backend. Raises BackendError where it has none."""
     assert config.threads is not None
     threads, dtype = computes_with(config.backend, config.threads, config.dtype)
@@ -154,7 +154,7 @@ def entry_of(config: RunConfig, card: MachineProfile, foreign: bool = False) -> 
 # ── a run ──
 
 
-def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed) -> float | None:
+def _epoch(config: RunConfig, ledger: Ledger, entry: ProfileEntry, by: Slowdown) -> float | None:
     """Seconds of an epoch's phases: its full steps, the short last one, and taking the rows in their order."""
     if ledger.examples is None:
         return None
@@ -166,7 +166,13 @@ def _epoch(config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed) -> float
 
 
 def _outside(
-    config: RunConfig, ledger: Ledger, entry: Entry, by: Slowed, steps: float, making: float | None, rows: KeptRows | None
+    config: RunConfig,
+    ledger: Ledger,
+    entry: ProfileEntry,
+    by: Slowdown,
+    steps: float,
+    making: float | None,
+    rows: KeptRows | None,
 ) -> float | None:
     """Wall seconds beside the phases: the loop, validation, and making rows that are not kept; none where unknown."""
     assert ledger.examples is not None
@@ -203,7 +209,7 @@ def _held_out(config: RunConfig, examples: int, rows: KeptRows | None) -> int | 
     return None if rows is None else rows.validation
 
 
-def _validation(config: RunConfig, entry: Entry, by: Slowed, held: int, examples: int, steps: float) -> float:
+def _validation(config: RunConfig, entry: ProfileEntry, by: Slowdown, held: int, examples: int, steps: float) -> float:
     """So often that it takes a twentieth of the time, first and last always; at most once an epoch, or a second."""
     assert config.epochs is not None
     sample = min(TRAINING_SAMPLE, held or TRAINING_SAMPLE, examples)
@@ -215,7 +221,7 @@ def _validation(config: RunConfig, entry: Entry, by: Slowed, held: int, examples
     return once * max(least, min(occasions, allowed))
 
 
-def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float:
+def _evaluation(config: RunConfig, entry: ProfileEntry, by: Slowdown, rows: int) -> float:
     blocks, rest = divmod(rows, EVALUATION_BATCH)
     seconds = 0.0
     for batch, times in ((EVALUATION_BATCH, blocks), (rest, 1)):
@@ -225,7 +231,7 @@ def _evaluation(config: RunConfig, entry: Entry, by: Slowed, rows: int) -> float
     return seconds * entry.evaluation
 
 
-def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> Memory:
+def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> RunMemory:
     """Count what the resolved `config` takes, for which no card is needed. `rows`: those of a file, if it was read."""
     step = room.step_memory(config, ledger.memory)
     aside = room.needed(config) - step.total
@@ -234,7 +240,7 @@ def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> M
         making = making_bytes(config, ledger.examples)
         aside = aside + making if is_made_anew(config, ledger.examples) else max(aside, making)
     data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples, rows) or (None, None)
-    return Memory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
+    return RunMemory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
 
 
 # ── bands ──
@@ -250,13 +256,13 @@ def _spread(errors: Sequence[float]) -> tuple[float, float]:
     return math.exp(min(-most, -LEAST_ERROR)), math.exp(max(-least, LEAST_ERROR))
 
 
-def _wider(spread: tuple[float, float], unrest: Unrest, calls: float, backend: str) -> tuple[float, float]:
-    """With the machine's own unrest and another process's luck beside the prices' errors; none knows of the others, so their
+def _wider(spread: tuple[float, float], contention: Contention, calls: float, backend: str) -> tuple[float, float]:
+    """With the machine's own contention and another process's luck beside the prices' errors; none knows of the others, so their
     squares add up.
 
-    A run that takes as long as the unrest lasts meets all of it: a shorter band would be luck.
+    A run that takes as long as the contention lasts meets all of it: a shorter band would be luck.
     """
-    felt = (as_felt(one, backend) for one in (unrest.mean, unrest.low, unrest.high))
+    felt = (as_felt(one, backend) for one in (contention.mean, contention.low, contention.high))
     mean, low, high = (calls * one.calls + (1 - calls) * one.work for one in felt)
     down, up = math.log(mean / low), math.log(high / mean)
     other = OTHER_PROCESS.get(backend, 0.0)

@@ -16,7 +16,7 @@ from tuisim.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RunMemory:
     """Bytes a run holds at most, by what they are for."""
 
     parameters: int
@@ -51,7 +51,7 @@ class Prediction:
     """The card's machine in words."""
     foreign: bool
     """Priced by another machine's card."""
-    slowed: float
+    slowdown: float
     """How many times as long as at its best the machine is likely to take for such a step: between how it is now, where that is
     known, and how it was when it was calibrated. All times have it in them."""
     prices: tuple[tuple[Op, float], ...]
@@ -67,7 +67,7 @@ class Prediction:
     """Of all steps' phases; none where volume or epochs are not known."""
     wall_seconds: Interval | None
     """From the first batch to the end, unwatched; none where it cannot be told."""
-    memory: Memory
+    memory: RunMemory
     beyond: float | None = None
     """How many times as many multiplications its largest product has as any that was measured; none where that is not far."""
     loading: float | None = None
@@ -95,7 +95,7 @@ class Prediction:
             "threads": self.threads,
             "machine": self.machine,
             "foreign": self.foreign,
-            "slowed": self.slowed,
+            "slowdown": self.slowdown,
             "beyond_measured": self.beyond,
             "step_seconds": self.step.to_dict(),
             "epoch_seconds": self.epoch and self.epoch.to_dict(),
@@ -123,7 +123,7 @@ _MARKS: dict[str, Provenance] = (
     {
         "config": Provenance.GIVEN,
         "threads": Provenance.GIVEN,
-        "slowed": Provenance.PROJECTED,
+        "slowdown": Provenance.PROJECTED,
         "beyond_measured": Provenance.COUNTED,
     }
     | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Provenance.COUNTED)

@@ -19,22 +19,51 @@ from tuisim.config import RunConfig
 from tuisim.data import source
 from tuisim.data.info import KeptRows
 from tuisim.errors import BackendError, ClockError, DataError
-from tuisim.measure.machine_speed import Slowed, slowdown
+from tuisim.measure.machine_speed import Slowdown, measure_slowdown
 from tuisim.predict import profiles as cards
-from tuisim.predict.cost_model import AT_ITS_BEST, entry_of, predict
+from tuisim.predict.cost_model import UNDISTURBED, entry_of, predict
 from tuisim.predict.data_generation import seconds_per_row
+from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.prices import bounded
-from tuisim.predict.profile import Entry, MachineProfile
-from tuisim.predict.project import Priced, Rate
+from tuisim.predict.profile import MachineProfile, ProfileEntry
 from tuisim.predict.record import LEAST_SECONDS
+from tuisim.provenance import Provenance
 from tuisim.store.runs import Run, runs
 
 LATEST = 200
 """Scored runs of a backend whose errors count; older ones say little of today."""
 FRESH_SECONDS = 10.0
 """How long the machine is taken to be as fast as it was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A speed that was shown: multiplications and additions per second."""
+
+    value: float
+    who: str
+    """Which backend and threads showed it."""
+    mark: Provenance = Provenance.MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a network's step and epoch cost on one backend of one machine, without making or reading its rows."""
+
+    label: str
+    """Backend and threads: `numpy@1`."""
+    machine: str
+    """In words."""
+    foreign: bool
+    """The price is from another machine's card."""
+    step: Interval | None
+    """Seconds of a full one; none where they are not known."""
+    epoch: Interval | None
+    """Seconds of the steps of one, the short last one and the shuffling among them; none as well."""
+    reason: str = ""
+    """Why they are not known."""
 
 
 @dataclass
@@ -47,7 +76,7 @@ class Predictor:
     clock: Callable[[], float] = monotonic
     looks: bool = True
     """Whether it takes a moment to find out how fast this machine is now; else it is as it was on the whole when calibrated."""
-    _slowed: tuple[float, Slowed] | None = field(default=None, init=False)
+    _slowed: tuple[float, Slowdown] | None = field(default=None, init=False)
 
     def predict(self, config: RunConfig, making: bool = True, rows: KeptRows | None = None) -> Prediction:
         """What `config` would take. Raises BackendError where the card has no price for it.
@@ -63,7 +92,7 @@ class Predictor:
         return predict(
             config,
             self.card,
-            slowed=self.slowed if self.looks else None,
+            slowdown=self.slowdown if self.looks else None,
             errors=errors(entry),
             making=_making(config) if making else None,
             rows=rows,
@@ -75,15 +104,15 @@ class Predictor:
         return replace(config, threads=max(measured)) if config.threads is None and measured else config
 
     @property
-    def slowed(self) -> Slowed:
+    def slowdown(self) -> Slowdown:
         """How much slower than at its best this machine is now; not at all of another, of which nothing is known."""
         if self.name:
-            return AT_ITS_BEST
+            return UNDISTURBED
         if self._slowed is None or self.clock() - self._slowed[0] > FRESH_SECONDS:
             try:
-                found = slowdown(self.card.pulse)
+                found = measure_slowdown(self.card.speed)
             except ClockError:  # nobody can say; it will be said to whoever measures
-                found = AT_ITS_BEST
+                found = UNDISTURBED
             self._slowed = self.clock(), found
         return self._slowed[1]
 
@@ -109,12 +138,12 @@ class Predictor:
         return found
 
     @property
-    def best(self) -> Entry | None:
+    def best(self) -> ProfileEntry | None:
         """The entry with the best whole step."""
         return max(self.card.entries, key=lambda entry: entry.best_rate, default=None)
 
 
-def _same_device(entry: Entry) -> None:
+def _same_device(entry: ProfileEntry) -> None:
     """Raises BackendError where an entry is of another GPU than the one that is here, as far as that is known already."""
     found = backends.known(entry.backend) if backends.has_own_memory(entry.backend) else None
     name, measured = (device.partition(",")[0] for device in ("" if found is None else found.device, entry.device))
@@ -184,7 +213,7 @@ def best_rate() -> Rate | None:
     return None if best is None else Rate(best.best_rate, best.label)
 
 
-def errors(entry: Entry) -> tuple[float, ...]:
+def errors(entry: ProfileEntry) -> tuple[float, ...]:
     """Natural logarithms of predicted over actual seconds of this machine's runs that were scored by `entry`.
 
     One for each network and batch, the middle one: a network that is run again and again says no more of others.
@@ -199,7 +228,7 @@ def errors(entry: Entry) -> tuple[float, ...]:
     return tuple(map(median, by_network.values()))
 
 
-def _scores(run: Run, entry: Entry) -> bool:
+def _scores(run: Run, entry: ProfileEntry) -> bool:
     """Whether what was said of a run came from this entry: of its kind, and not from one before it.
 
     And the run says something of others: of one that took hardly any time it is its first steps that are told.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.measure.machine_speed import QUIET, Beat, Slowed
+from tuisim.measure.machine_speed import QUIET, Slowdown, SpeedSample
 from tuisim.predict.leastsquares import Floats, proportional
 from tuisim.predict.price import NO_FLOORS, Floors, Measured, Price, fitted, short
 from tuisim.predict.sample import Sample
@@ -40,10 +40,10 @@ a step of plain Python 2.2 times, a compiled one 1.8 and one of NumPy's 1.7.
 """
 
 
-def as_felt(slowed: Slowed, backend: str) -> Slowed:
+def as_felt(slowed: Slowdown, backend: str) -> Slowdown:
     """What a machine so slowed is for this backend."""
     share = AS_CALLS.get(backend, 0.0)
-    return Slowed(slowed.calls, slowed.calls**share * slowed.work ** (1 - share))
+    return Slowdown(slowed.calls, slowed.calls**share * slowed.work ** (1 - share))
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class StepPrice:
         """Of the whole step, the part that is calling and what lies between."""
         return (self.calls + self.overhead) / self.seconds if self.seconds else 1.0
 
-    def slowed(self, by: Slowed) -> StepPrice:
+    def slowed(self, by: Slowdown) -> StepPrice:
         """The same on a machine that is so slowed."""
         return StepPrice(
             tuple(
@@ -148,7 +148,7 @@ class Prices:
         }
 
 
-def at_best(samples: Sequence[Sample], best: Beat, backend: str) -> list[Sample]:
+def at_best(samples: Sequence[Sample], best: SpeedSample, backend: str) -> list[Sample]:
     """Samples as they would have been at the machine's best; those that were, as they are: a beat may be read a little long.
 
     Prices fitted to what was measured say which part of it was calls.

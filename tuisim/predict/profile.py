@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from tuisim.backends import names
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import DataError, printable
-from tuisim.measure.machine_speed import UNKNOWN, Beat, Slowed, Unrest
+from tuisim.measure.machine_speed import UNKNOWN, Contention, Slowdown, SpeedSample
 from tuisim.predict.machine import Machine
 from tuisim.predict.price import Point, Price, short, terms
 from tuisim.predict.prices import MOST_ERROR, Prices
@@ -37,7 +37,7 @@ class ProfileError(DataError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ProfileEntry:
     """One backend at a thread count and dtype."""
 
     backend: str
@@ -49,9 +49,9 @@ class Entry:
     """When: ISO 8601, UTC."""
     networks: int
     """Measured for it."""
-    pulse: Beat
+    speed: SpeedSample
     """What these prices belong to: the machine at its best, or as near to it as it was."""
-    unrest: Unrest
+    contention: Contention
     """How the machine fared meanwhile."""
     disturbed: float
     """Share of them that were measured while the machine was slowed, and corrected for it."""
@@ -90,12 +90,12 @@ class Entry:
             plain[name] = short(plain[name])
         for name in ("copy_rate", "launch"):
             plain[name] = None if plain[name] is None else short(plain[name])
-        plain["pulse"] = _pair(self.pulse)
-        plain["unrest"] = {field.name: _pair(getattr(self.unrest, field.name)) for field in fields(Unrest)}
+        plain["speed"] = _pair(self.speed)
+        plain["contention"] = {field.name: _pair(getattr(self.contention, field.name)) for field in fields(Contention)}
         return plain | {"run": self.run.to_dict(), "prices": self.prices.to_dict()}
 
 
-def _pair(both: Beat | Slowed) -> dict[str, float]:
+def _pair(both: SpeedSample | Slowdown) -> dict[str, float]:
     return {name: short(value) for name, value in asdict(both).items()}
 
 
@@ -104,17 +104,17 @@ class MachineProfile:
     """One machine's entries."""
 
     machine: Machine
-    entries: tuple[Entry, ...]
+    entries: tuple[ProfileEntry, ...]
 
     @property
-    def pulse(self) -> Beat:
+    def speed(self) -> SpeedSample:
         """The machine at its best, as far as any entry knows."""
-        return reduce(Beat.better, (entry.pulse for entry in self.entries), UNKNOWN)
+        return reduce(SpeedSample.better, (entry.speed for entry in self.entries), UNKNOWN)
 
-    def entry(self, backend: str, threads: int, dtype: str) -> Entry | None:
+    def entry(self, backend: str, threads: int, dtype: str) -> ProfileEntry | None:
         return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
 
-    def with_entry(self, entry: Entry) -> MachineProfile:
+    def with_entry(self, entry: ProfileEntry) -> MachineProfile:
         """With `entry` in place of the one before it."""
         others = tuple(one for one in self.entries if one.key != entry.key)
         return replace(self, entries=(*others, entry))
@@ -138,17 +138,17 @@ class MachineProfile:
         )
 
 
-def _entry(reader: _Reader) -> Entry:
+def _entry(reader: _Reader) -> ProfileEntry:
     run = reader.inside("run")
-    return Entry(
+    return ProfileEntry(
         backend=reader.one_of("backend", names()),
         threads=reader.number("threads", int, least=1, most=MAX_THREADS),
         dtype=reader.one_of("dtype", DTYPES),
         device=reader.text("device"),
         made=reader.date("made"),
         networks=reader.number("networks", int),
-        pulse=Beat(**reader.inside("pulse").pair(1e-9)),
-        unrest=_unrest(reader.inside("unrest")),
+        speed=SpeedSample(**reader.inside("speed").pair(1e-9)),
+        contention=_contention(reader.inside("contention")),
         disturbed=reader.number("disturbed", float),
         peak_flops=reader.number("peak_flops", float, least=1.0),
         peak_bytes=reader.number("peak_bytes", float, least=1.0),
@@ -161,8 +161,8 @@ def _entry(reader: _Reader) -> Entry:
     )
 
 
-def _unrest(reader: _Reader) -> Unrest:
-    found = Unrest(**{field.name: Slowed(**reader.inside(field.name).pair(1e-3)) for field in fields(Unrest)})
+def _contention(reader: _Reader) -> Contention:
+    found = Contention(**{field.name: Slowdown(**reader.inside(field.name).pair(1e-3)) for field in fields(Contention)})
     if found.low.calls > found.high.calls or found.low.work > found.high.work:
         raise ProfileError(f"{reader.at('low')}: above high")
     return found

@@ -17,6 +17,7 @@ from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
 from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import LADDER, TRAINING_SOURCE, Known
+from tuisim.predict.predictor import Priced, Rate
 from tuisim.provenance import Provenance
 
 
@@ -40,34 +41,6 @@ ASSUMED_EPOCHS = 10
 """Of a run until stopped, for what only a run with an end can answer."""
 EPOCHS = (1, 10, 90, 1_000)
 """Numbers of epochs to step through; 90 is what ImageNet is trained for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A speed that was shown: multiplications and additions per second."""
-
-    value: float
-    who: str
-    """Which backend and threads showed it."""
-    mark: Provenance = Provenance.MEASURED
-
-
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """What a network's step and epoch cost on one backend of one machine, without making or reading its rows."""
-
-    label: str
-    """Backend and threads: `numpy@1`."""
-    machine: str
-    """In words."""
-    foreign: bool
-    """The price is from another machine's card."""
-    step: Interval | None
-    """Seconds of a full one; none where they are not known."""
-    epoch: Interval | None
-    """Seconds of the steps of one, the short last one and the shuffling among them; none as well."""
-    reason: str = ""
-    """Why they are not known."""
 
 
 Price = Callable[[RunConfig], Sequence[Priced]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuisim.backends.gemm_dispatch import way
-from tuisim.predict.profile import Entry
+from tuisim.predict.profile import ProfileEntry
 from tuisim.predict.work import Work
 from tuisim.program import Kind
 
@@ -42,7 +42,7 @@ class Figures:
     parameter_far: float | None
 
 
-def figures(entry: Entry) -> Figures:
+def figures(entry: ProfileEntry) -> Figures:
     """What `entry` says of itself."""
     near, far = (_each(entry, Work(Kind.ACTIVATION, "relu", SIDE, SIDE, SIDE, 0, out), SIDE**2) for out in (0.0, 1.0))
     updated, updated_far = (_each(entry, Work(Kind.SGD, None, 1, 1, 1, SIDE**2, out), SIDE**2) for out in (0.0, 1.0))
@@ -57,19 +57,19 @@ def figures(entry: Entry) -> Figures:
     )
 
 
-def _seconds(entry: Entry, work: Work) -> float | None:
+def _seconds(entry: ProfileEntry, work: Work) -> float | None:
     seconds = entry.prices.of_work(work)
     return seconds if seconds > 0 else None
 
 
-def _each(entry: Entry, work: Work, count: int) -> float | None:
+def _each(entry: ProfileEntry, work: Work, count: int) -> float | None:
     """Of one element, what is paid however few there are left out."""
     whole = _seconds(entry, work)
     beyond = 0.0 if whole is None else whole - entry.prices.call_of(work)
     return beyond / count if beyond > 0 else None
 
 
-def _rate(entry: Entry, batch: int, inputs: int, outputs: int) -> float | None:
+def _rate(entry: ProfileEntry, batch: int, inputs: int, outputs: int) -> float | None:
     taken = way(entry.backend, entry.dtype, Kind.DENSE, batch, inputs, outputs)
     seconds = _seconds(entry, Work(Kind.DENSE, None, batch, inputs, outputs, 0, 0.0, taken))
     return None if seconds is None else 2 * batch * inputs * outputs / seconds

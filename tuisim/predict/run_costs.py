@@ -16,7 +16,7 @@ from tuisim import data
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import Summary, Trainer
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 
 LAYERS, BATCH = (16, 16, 4), 32
 FEW, MANY = 64, 32_768
@@ -54,7 +54,7 @@ def measure(backend: str, dtype: str, threads: int) -> RunCosts:
         learning_rate=1e-9,
     ).resolved()  # fmt: skip
     with get_backend(backend).threads(threads):
-        subject = Subject(config, BATCH, 0.01)
+        subject = BenchmarkCase(config, BATCH, 0.01)
         step = min(subject.timed() for _ in range(2 * RUNS))
         once, short, long = (
             _run(config, FEW, 1),

@@ -13,9 +13,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.errors import ClockError
-from tuisim.measure.machine_speed import QUIET, Beat, Pulse, Slowed
+from tuisim.measure.machine_speed import QUIET, Slowdown, SpeedMeter, SpeedSample
 from tuisim.program import StepProgram
 
 TURN_SECONDS = 0.004
@@ -35,35 +35,35 @@ class Sample:
     program: StepProgram
     operations: tuple[float, ...]
     step: float
-    beat: Beat
+    beat: SpeedSample
     """Of the machine meanwhile."""
 
-    def undisturbed(self, slowed: Slowed, calls: Sequence[float], all_calls: float) -> Sample:
+    def undisturbed(self, slowed: Slowdown, calls: Sequence[float], all_calls: float) -> Sample:
         """What it would have been on a machine not so slowed; `calls`: calling's share of each operation, and of all."""
         operations = zip(self.operations, calls, strict=True)
         times = tuple(_undisturbed(seconds, share, slowed) for seconds, share in operations)
-        beat = Beat(self.beat.calls / slowed.calls, self.beat.work / slowed.work)
+        beat = SpeedSample(self.beat.calls / slowed.calls, self.beat.work / slowed.work)
         return Sample(self.program, times, _undisturbed(self.step, all_calls, slowed), beat)
 
 
-def _undisturbed(seconds: float, calls: float, slowed: Slowed) -> float:
+def _undisturbed(seconds: float, calls: float, slowed: Slowdown) -> float:
     """`calls` is their share at the machine's best."""
     return seconds / (calls * slowed.calls + (1 - calls) * slowed.work)
 
 
-def measure(subject: Subject, pulse: Pulse) -> Sample:
+def measure(subject: BenchmarkCase, meter: SpeedMeter) -> Sample:
     """Measure one network. Raises RunError where its loss is no number, ClockError.
 
     Of the turns the undisturbed ones count; where there was none, the least disturbed.
     """
     turns: list[_Turn] = []
-    before = pulse.read()
-    while len(turns) < TURNS and sum(turn.quiet(pulse.best) for turn in turns) < ENOUGH:
+    before = meter.read()
+    while len(turns) < TURNS and sum(turn.quiet(meter.best) for turn in turns) < ENOUGH:
         steps, whole = _turn(subject)
-        after = pulse.read()
+        after = meter.read()
         turns.append(_Turn(steps, whole, before, after))
         before = after
-    quiet = [turn for turn in turns if turn.quiet(pulse.best)]
+    quiet = [turn for turn in turns if turn.quiet(meter.best)]
     chosen = quiet or sorted(turns, key=lambda turn: turn.beat.calls)[:ENOUGH]
     operations = tuple(np.quantile([turn.operations for turn in chosen], QUARTER, axis=0).tolist())
     if min(operations) < 0 or not max(operations) > 0:
@@ -72,7 +72,7 @@ def measure(subject: Subject, pulse: Pulse) -> Sample:
         subject.program,
         operations,
         float(np.quantile([turn.whole for turn in chosen], QUARTER)),
-        Beat(fmean(turn.beat.calls for turn in chosen), fmean(turn.beat.work for turn in chosen)),
+        SpeedSample(fmean(turn.beat.calls for turn in chosen), fmean(turn.beat.work for turn in chosen)),
     )
 
 
@@ -82,14 +82,14 @@ class _Turn:
     """Seconds of each operation, step by step."""
     whole: float
     """Of an unsplit one."""
-    before: Beat
-    after: Beat
+    before: SpeedSample
+    after: SpeedSample
 
     @property
-    def beat(self) -> Beat:
-        return Beat((self.before.calls + self.after.calls) / 2, (self.before.work + self.after.work) / 2)
+    def beat(self) -> SpeedSample:
+        return SpeedSample((self.before.calls + self.after.calls) / 2, (self.before.work + self.after.work) / 2)
 
-    def quiet(self, best: Beat) -> bool:
+    def quiet(self, best: SpeedSample) -> bool:
         """By the worse of both: what is between them was hardly quicker than that."""
         return max(self.before.over(best).most, self.after.over(best).most) <= QUIET
 
@@ -102,7 +102,7 @@ class _Turn:
         return found
 
 
-def _turn(subject: Subject) -> tuple[list[list[float]], float]:
+def _turn(subject: BenchmarkCase) -> tuple[list[list[float]], float]:
     until, steps = perf_counter() + TURN_SECONDS, list[list[float]]()
     while len(steps) < LEAST_STEPS or (perf_counter() < until and len(steps) < MOST_STEPS):
         steps.append(subject.by_operation())

@@ -43,12 +43,12 @@ def run_app(config: RunConfig | None = None) -> int:
     from tuisim.tui.signals import Signals
 
     with Signals() as signals:
+        from tuisim.predict.background import BackgroundPredictor
         from tuisim.tui import restart as anew
         from tuisim.tui.app import TuisimApp
         from tuisim.tui.failure import failure_line
-        from tuisim.tui.predictor import Forecast
 
-        app = TuisimApp(anew.handed_down() if config is None else config, forecast=Forecast, signals=signals)
+        app = TuisimApp(anew.handed_down() if config is None else config, predictor=BackgroundPredictor, signals=signals)
         signals.ask = app.leave_soon
         app.run()
     for one in (app.worker, app.keeping):

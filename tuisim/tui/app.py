@@ -27,13 +27,13 @@ from tuisim.engine import RunFailed, Summary, Worker
 from tuisim.errors import ExitCode, printable
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
+from tuisim.predict.background import BackgroundPredictor
 from tuisim.predict.prediction import Prediction
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
 from tuisim.tui.keep_run import Keeping
 from tuisim.tui.navigation import PAGE_BINDINGS, Paged
 from tuisim.tui.palette import commands
-from tuisim.tui.prediction_state import AppForecast
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
@@ -78,10 +78,10 @@ class TuisimApp(Paged):
         self,
         config: RunConfig | None = None,
         worker_factory: Callable[[RunConfig], AppWorker] | None = None,
-        forecast: Callable[[Callable[[], bool]], AppForecast] | None = None,
+        predictor: Callable[[Callable[[], bool]], BackgroundPredictor] | None = None,
         signals: Signals | None = None,
     ) -> None:
-        """`forecast` is told how to ask whether a training is at work; without one nothing is predicted, and no run is kept.
+        """`predictor` is told how to ask whether a training is at work; without one nothing is predicted, and no run is kept.
 
         `signals` has the terminal restored by force if the app is asked to end and does not.
         """
@@ -92,7 +92,7 @@ class TuisimApp(Paged):
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_leave: int | None = None
         self.worker: AppWorker | None = None
-        self.forecast = None if forecast is None else forecast(super().training)
+        self.predictor = None if predictor is None else predictor(super().training)
         self.keeping: Keeping | None = None
         """Of the run in front, or the last one."""
         self._prediction: Prediction | None = None
@@ -121,13 +121,13 @@ class TuisimApp(Paged):
             self._leave(self._asked_to_leave)
 
     def on_mount(self) -> None:
-        if self.forecast is not None:
-            self.forecast.start()
-        self.push_screen(SetupScreen(self._first, forecast=self.forecast))
+        if self.predictor is not None:
+            self.predictor.start()
+        self.push_screen(SetupScreen(self._first, predictor=self.predictor))
 
     def on_unmount(self) -> None:
-        if self.forecast is not None:
-            self.forecast.stop()
+        if self.predictor is not None:
+            self.predictor.stop()
 
     def on_resize(self, event: events.Resize) -> None:
         if too_small(event.size) and not isinstance(self.screen, SmallScreen):
@@ -162,21 +162,21 @@ class TuisimApp(Paged):
         if self.worker is not None:
             self.worker.stop("another run starts")
         self.worker, self.running = self._make_worker(config), config
-        if self.forecast is not None:
-            self.forecast.attend(None)
-            self._prediction = self.forecast.look(config).prediction
+        if self.predictor is not None:
+            self.predictor.prepare(None)
+            self._prediction = self.predictor.state(config).prediction
         return RunScreen(self.worker, config, count(config), self._prediction, lambda: not self._calibrating)
 
     @property
     def _calibrating(self) -> bool:
-        return self.forecast is not None and self.forecast.measuring
+        return self.predictor is not None and self.predictor.measuring
 
     def training(self) -> bool:
         """Whether anything is at work that a measurement would disturb."""
         return super().training() or self._calibrating
 
     def on_run_screen_begun(self) -> None:
-        if self.forecast is not None and self.worker is not None:
+        if self.predictor is not None and self.worker is not None:
             self.keeping = Keeping(self.worker, self._prediction, lambda why: self.post_message(self.NotKept(why)))
             self.keeping.start()
 

@@ -29,6 +29,7 @@ from tuisim.features.profile.time_breakdown import Spent
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.runs.screen import LawScreen
 from tuisim.features.setup.screen import SetupScreen
+from tuisim.predict.background import BackgroundPredictor
 from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
 from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
@@ -36,7 +37,6 @@ from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.values import read
 from tuisim.tui.panels import reckons
 from tuisim.tui.plain_text import PlainText
-from tuisim.tui.prediction_state import AppForecast
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.too_small import SmallScreen
 
@@ -78,7 +78,7 @@ class Paged(PlainText, FailingQuietly):
     """What that run was asked to do."""
     _held: RunWorker | None = None
     """The run that a page has paused."""
-    forecast: AppForecast | None = None
+    predictor: BackgroundPredictor | None = None
     """Who knows how long a run would take."""
 
     @cached_property
@@ -101,10 +101,10 @@ class Paged(PlainText, FailingQuietly):
             self.notify("mend the fields marked ✗ first", title="nothing to show yet", severity="error")
             return
         page = self._page(name, config)
-        if self.forecast is not None:
+        if self.predictor is not None:
             # What it reckons with is measured beneath it, unless a run is there.
-            waits = reckons(page) and isinstance(self._beneath, SetupScreen) and self.forecast.look(config).prediction is None
-            self.forecast.attend(config if waits else None)
+            waits = reckons(page) and isinstance(self._beneath, SetupScreen) and self.predictor.state(config).prediction is None
+            self.predictor.prepare(config if waits else None)
         if isinstance(self.screen, PAGES):
             self.switch_screen(page)
         else:
@@ -175,33 +175,33 @@ class Paged(PlainText, FailingQuietly):
     @property
     def _outlook(self) -> Predictor | None:
         """By this machine's card as it is kept ready: no page measures the machine while it is drawn, or a run is at work."""
-        return None if self.forecast is None else self.forecast.outlook
+        return None if self.predictor is None else self.predictor.current
 
     def _outlook_for(self, config: RunConfig, why: Callable[[], str]) -> Predictor:
         """One that has a price for `config`. Raises DataError with why there is none."""
-        if self.forecast is None:
+        if self.predictor is None:
             return here()
-        if self._outlook is None or self.forecast.look(config).prediction is None:
+        if self._outlook is None or self.predictor.state(config).prediction is None:
             raise DataError(why())
         return self._outlook
 
     def _leave_alone(self) -> None:
         """Nothing is to be measured beneath what runs now."""
-        if self.forecast is not None:
-            self.forecast.attend(None)
+        if self.predictor is not None:
+            self.predictor.prepare(None)
 
     def _missing(self, config: RunConfig) -> str:
         """Why nothing is known of this machine yet."""
-        return (self.forecast.look(config).why_not if self.forecast is not None else "") or missing()
+        return (self.predictor.state(config).why_not if self.predictor is not None else "") or missing()
 
     def _forecast_stamp(self) -> object:
-        return None if self.forecast is None else self.forecast.stamp
+        return None if self.predictor is None else self.predictor.stamp
 
     def _busy_words(self) -> str:
         """What a short real run would disturb and be disturbed by; empty where there is nothing."""
         if self.training():
             return "a training is at work, and each would disturb the other: pause it first"
-        return "this machine is being measured" if self.forecast is not None and self.forecast.measuring else ""
+        return "this machine is being measured" if self.predictor is not None and self.predictor.measuring else ""
 
     def _spent(self, config: RunConfig) -> Callable[[], Spent | None]:
         """What the run of this very configuration has spent so far; nothing where it is another's."""

@@ -22,7 +22,7 @@ from tuisim.features.estimate.budget.shapes import SHAPES, Question
 from tuisim.features.estimate.budget.verify import verify
 from tuisim.largest import beyond, largest
 from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Memory, Prediction
+from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.provenance import Provenance
 
 CONFIG = RunConfig(layers=(8, 6, 3), examples=100, epochs=4, batch_size=10, threads=1)
@@ -49,7 +49,7 @@ class MadeUp:
         seconds = seconds_of(config, self.step)
         band = seconds if seconds is None else Interval(seconds, seconds, seconds)
         return Prediction(
-            config=config, ledger=ledger, backend=self.backend, threads=1, machine="made up", foreign=self.foreign, slowed=1.0,
+            config=config, ledger=ledger, backend=self.backend, threads=1, machine="made up", foreign=self.foreign, slowdown=1.0,
             prices=tuple((op, step / len(ledger.program.ops)) for op in ledger.program.ops), overhead=0.0, calls=0.0,
             step=Interval(step, step, step), epoch=None, seconds=band, wall_seconds=band if self.known_wall else None,
             memory=bytes_of(config),
@@ -65,9 +65,9 @@ def seconds_of(config: RunConfig, step: float = STEP) -> float | None:
     return config.epochs * (steps * (step + WEIGHT * weights_of(config)) + ROW * examples)
 
 
-def bytes_of(config: RunConfig) -> Memory:
+def bytes_of(config: RunConfig) -> RunMemory:
     examples = rows(config)
-    return Memory(4 * weights_of(config), 0, 0, 0, 0, 0, None if examples is None else 100 * examples, 0)
+    return RunMemory(4 * weights_of(config), 0, 0, 0, 0, 0, None if examples is None else 100 * examples, 0)
 
 
 def weights_of(config: RunConfig) -> int:

@@ -17,11 +17,12 @@ from tuisim.errors import ConfigError
 from tuisim.features.estimate.volume.command import project as command
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
-from tuisim.predict.cost_model import AT_ITS_BEST
+from tuisim.predict.cost_model import UNDISTURBED
 from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import LADDER
 from tuisim.predict.machine import this_machine
-from tuisim.predict.project import EPOCHS, VOLUMES, Priced, Rate, climb, document, project
+from tuisim.predict.predictor import Priced, Rate
+from tuisim.predict.project import EPOCHS, VOLUMES, climb, document, project
 from tuisim.provenance import Provenance
 
 CONFIG = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0, epochs=10)
@@ -80,7 +81,7 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
 
 def test_a_projection_is_what_a_prediction_says_of_all_steps(monkeypatch):
     """The short last step and the shuffling are in both."""
-    monkeypatch.setattr(outlook, "slowdown", lambda *_: AT_ITS_BEST)
+    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: UNDISTURBED)
     own = outlook.Predictor(card())
     for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
         (row,) = project(config, own.priced).rows

@@ -19,7 +19,8 @@ from tuisim.features.estimate.volume.screen import ProjectScreen
 from tuisim.features.estimate.volume.view import PictureView, Scene
 from tuisim.predict.interval import Interval
 from tuisim.predict.known_networks import LADDER
-from tuisim.predict.project import Price, Priced, Rate, climb, project
+from tuisim.predict.predictor import Priced, Rate
+from tuisim.predict.project import Price, climb, project
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, Line, Tone, text, width_of
 from tuisim.terminal.plot import ChartStyle

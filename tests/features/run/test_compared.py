@@ -152,7 +152,7 @@ async def test_a_run_begins_once_the_machine_is_free():
 @asynccontextmanager
 async def living(config: RunConfig, told: Told | None = None) -> AsyncIterator[tuple[TuisimApp, Pilot[None]]]:
     """The app with a real run, and a forecast by hand."""
-    app = TuisimApp(config, forecast=lambda busy: told or Told())
+    app = TuisimApp(config, predictor=lambda busy: told or Told())
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await pilot.pause()
         await pilot.press("ctrl+r")
@@ -252,7 +252,7 @@ async def test_without_a_forecast_no_run_is_kept() -> None:
 
 async def test_a_measurement_of_the_machine_counts_as_a_training_to_whoever_measures() -> None:
     told = Told()
-    app = TuisimApp(DIGITS, forecast=lambda busy: told)
+    app = TuisimApp(DIGITS, predictor=lambda busy: told)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
         assert told.started

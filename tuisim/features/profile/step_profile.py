@@ -17,7 +17,7 @@ from tuisim.accounting import count
 from tuisim.accounting.ledger import Row
 from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import Wanted, least_seconds, spread
 from tuisim.errors import RunError
 from tuisim.measure.ceiling import Ceiling
@@ -242,9 +242,9 @@ def profile(config: RunConfig, wanted: Wanted = lambda: True, tell: Callable[[fl
         _check_length(least_seconds(config.backend, ledger), " or more")
         peaks = peaks_of(backend, config.dtype, config.threads)
         roofs = roofs_of(backend, config.threads)
-        subject = Subject(config, ledger.batch)
+        subject = BenchmarkCase(config, ledger.batch)
         _check_length(subject.single)
-        whole, splits, smallest = _rounds(subject, Subject(_smallest(config), 1), wanted, tell)
+        whole, splits, smallest = _rounds(subject, BenchmarkCase(_smallest(config), 1), wanted, tell)
     floors, columns = map(median, zip(*smallest, strict=True)), zip(*splits, strict=True)
     operations = tuple(
         OpTime(op, row, median(seconds), spread(seconds), floor, working_set(ledger.program, op))
@@ -264,7 +264,7 @@ def working_set(program: StepProgram, *ops: Op) -> int:
 
 
 def _rounds(
-    subject: Subject, smallest: Subject, wanted: Wanted, tell: Callable[[float], None]
+    subject: BenchmarkCase, smallest: BenchmarkCase, wanted: Wanted, tell: Callable[[float], None]
 ) -> tuple[list[float], list[list[float]], list[list[float]]]:
     """Seconds of the whole step, of its operations, and of the same on one number: in turn, so that all share a busy moment."""
     whole: list[float] = []
@@ -280,7 +280,7 @@ def _rounds(
     return whole, splits, floors
 
 
-def _splits(subject: Subject, seconds: float) -> list[list[float]]:
+def _splits(subject: BenchmarkCase, seconds: float) -> list[list[float]]:
     """Seconds of each operation, of a few steps at least and for about so long."""
     found: list[list[float]] = []
     until = perf_counter() + seconds

@@ -66,7 +66,7 @@ def change(before: Prediction, after: Prediction) -> Change:
     return Change(
         time=time,
         of=of,
-        step=_share(before.step.likely / before.slowed, after.step.likely / after.slowed),
+        step=_share(before.step.likely / before.slowdown, after.step.likely / after.slowdown),
         multiplications=multiplications or None,
         memory=None if unlike else _share(before.memory_bytes, after.memory_bytes),
     )
@@ -76,7 +76,7 @@ def _time(before: Prediction, after: Prediction) -> tuple[float | None, str]:
     """By how much the longest time that both have differs, and which one that is."""
     names = {"wall_seconds": "in all", "seconds": "in all", "epoch": "an epoch", "step": "a step"}
     name = next(name for name in names if None not in (getattr(before, name), getattr(after, name)))
-    first, second = (getattr(one, name).likely / one.slowed for one in (before, after))
+    first, second = (getattr(one, name).likely / one.slowdown for one in (before, after))
     return _share(first, second), names[name]
 
 

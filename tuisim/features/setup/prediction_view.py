@@ -15,11 +15,11 @@ from tuisim.accounting.formulas import FORMULAS
 from tuisim.features.setup.cost_view import LEAST_WIDTH, MOST_WIDTH, title
 from tuisim.features.setup.edits import Change
 from tuisim.measure.machine_speed import QUIET
+from tuisim.predict.background import SOON, Measuring, PredictionState
 from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Memory, Prediction
+from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.program import Op, Phase
 from tuisim.terminal.columns import weight
-from tuisim.tui.prediction_state import SOON, Foreseen, Measuring
 
 ROWS, FOLDED_ROWS = 8, 2
 """Lines it takes whatever there is to say, so that nothing round it moves."""
@@ -32,7 +32,7 @@ MANY = 10
 """From so many times on, more or less, that is what is said."""
 
 
-class SetupForecast(Static):
+class SetupPrediction(Static):
     """Time and memory of the configuration as it is typed."""
 
     BINDING_GROUP_TITLE = "time and memory"
@@ -43,12 +43,12 @@ class SetupForecast(Static):
 
     def __init__(self) -> None:
         super().__init__(id="forecast", markup=False)
-        self._foreseen = Foreseen()
+        self._foreseen = PredictionState()
         self._change: Change | None = None
         self.folded = False
         """Two lines instead of a column."""
 
-    def show(self, foreseen: Foreseen, change: Change | None) -> None:
+    def show(self, foreseen: PredictionState, change: Change | None) -> None:
         self._foreseen, self._change = foreseen, change
         self.redraw()
 
@@ -111,7 +111,7 @@ class SetupForecast(Static):
         return [_short(found, width), second]
 
 
-def _memory(memory: Memory, wide: int) -> Content:
+def _memory(memory: RunMemory, wide: int) -> Content:
     return Content.assemble(
         (f"{'memory':<12}", "$secondary"),
         f"{weight(memory.total):>{wide}}",
@@ -224,7 +224,7 @@ def _signed(value: float) -> str:
 def _machine(found: Prediction, width: int) -> str:
     """What the times hold for, in as many words as there is room for."""
     by = f"{found.backend}@{found.threads}"
-    slowed = f", slowed {found.slowed:.1f} × just now" if found.slowed > QUIET else ""
+    slowed = f", slowed {found.slowdown:.1f} × just now" if found.slowdown > QUIET else ""
     if found.beyond is not None:
         beyond = f"{units.figure(found.beyond)} × any measured"
         ways = [f"{by}{slowed}; largest product {beyond}", f"{by}; largest product {beyond}", f"largest product {beyond}"]

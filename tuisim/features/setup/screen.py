@@ -26,7 +26,8 @@ from tuisim.engine import memory_check as room
 from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
 from tuisim.features.setup.cost_view import SetupLedger
 from tuisim.features.setup.edits import Edits
-from tuisim.features.setup.prediction_view import SetupForecast
+from tuisim.features.setup.prediction_view import SetupPrediction
+from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.columns import number, weight
 from tuisim.tui.form.form import SetupForm
@@ -35,7 +36,6 @@ from tuisim.tui.form.values import Reading, read, summary, write
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 from tuisim.tui.panels import reckons
-from tuisim.tui.prediction_state import AnyForecast, Foreseen
 from tuisim.units import layers_text
 
 LEDGER_WIDTH = 110
@@ -48,7 +48,7 @@ LIGHT = 100
 """Operations of a step that can be predicted between two keys; for more of them a pause in the typing is waited for."""
 PAUSE_SECONDS = 0.15
 COLUMN_HEIGHT = 34
-"""Rows from which what is foreseen has a column beside the form."""
+"""Rows from which what is predicted has a column beside the form."""
 _WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast")]
 _HEIGHTS = [(0, "-short"), (COLUMN_HEIGHT, "-normal"), (50, "-tall")]
 
@@ -76,9 +76,9 @@ class SetupScreen(PageScreen[None]):
         """This screen is in front again."""
 
     def __init__(
-        self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS, forecast: AnyForecast | None = None
+        self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS, predictor: BackgroundPredictor | None = None
     ) -> None:
-        """`forecast`: who knows how long a run would take; without it nothing is said of that."""
+        """`predictor`: who knows how long a run would take; without it nothing is said of that."""
         super().__init__()
         self._first = presets[0].config if config is None else config
         self._presets = presets
@@ -88,13 +88,13 @@ class SetupScreen(PageScreen[None]):
         self._reading = Reading(None, None)
         self._asking: Thread | None = None
         self._again: Timer | None = None
-        self._forecast = forecast
+        self._predictor = predictor
         self._edits = Edits()
         self._stamp: object = None
         self._prediction: Prediction | None = None
         self._later: Timer | None = None
         self._in_front = True
-        self.set_class(forecast is not None, "-foreseen")
+        self.set_class(predictor is not None, "-foreseen")
 
     def compose(self) -> ComposeResult:
         yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
@@ -103,8 +103,8 @@ class SetupScreen(PageScreen[None]):
             with Vertical(id="setup-side"):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
                     yield SetupLedger()
-                if self._forecast is not None:
-                    yield SetupForecast()
+                if self._predictor is not None:
+                    yield SetupPrediction()
                 yield Static(id="setup-summary", markup=False)
                 with Vertical(id="setup-start"):
                     yield Button("start training  ^r", id="start", compact=True)
@@ -114,30 +114,30 @@ class SetupScreen(PageScreen[None]):
     def on_mount(self) -> None:
         self.fill(self._first)
         self.query_one(PresetBar).focus()
-        if self._forecast is not None:
+        if self._predictor is not None:
             self.every(LOOK_SECONDS, self._look)
 
     def on_resize(self) -> None:
         shown = self.query_one(SetupLedger)
         shown.folded = self.size.width < LEDGER_WIDTH
         self._show_start(shown.ledger)
-        for foreseen in self.query(SetupForecast):
-            foreseen.folded = shown.folded or self.size.height < COLUMN_HEIGHT
-            foreseen.redraw()
+        for predicted in self.query(SetupPrediction):
+            predicted.folded = shown.folded or self.size.height < COLUMN_HEIGHT
+            predicted.redraw()
         self.call_after_refresh(self.query_one(SetupForm).redraw)
 
     def on_screen_resume(self) -> None:
         self._in_front = True
-        self._foresee()
+        self._predict()
         self.post_message(self.Returned())
 
     def on_screen_suspend(self) -> None:
         """Whatever comes over it may measure or train; a list does not, and of a page that reckons the app has seen to it."""
         over = self.app.screen
-        if self._forecast is not None and not over.is_modal:
+        if self._predictor is not None and not over.is_modal:
             self._in_front = False
             if not reckons(over):
-                self._forecast.attend(None)
+                self._predictor.prepare(None)
 
     def fill(self, config: RunConfig) -> None:
         """Show a configuration in the form."""
@@ -162,36 +162,36 @@ class SetupScreen(PageScreen[None]):
         self.query_one(SetupLedger).ledger = ledger
         matching = (preset.name for preset in self._presets if write(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
-        self._prediction = None  # that of before, until this one is foreseen
+        self._prediction = None  # that of before, until this one is predicted
         self._show_start(ledger)
-        self._foresee_soon(ledger)
+        self._predict_soon(ledger)
 
-    def _foresee_soon(self, ledger: Ledger | None) -> None:
+    def _predict_soon(self, ledger: Ledger | None) -> None:
         """At once, or for the deepest networks when the typing rests."""
         if self._later is not None:
             self._later.stop()
             self._later = None
         if ledger is None or len(ledger.program.ops) <= LIGHT:
-            self._foresee()
+            self._predict()
         else:
-            self._later = self.after(PAUSE_SECONDS, self._foresee)
+            self._later = self.after(PAUSE_SECONDS, self._predict)
 
     def _look(self) -> None:
-        if self._forecast is not None and self._in_front and self._forecast.stamp != self._stamp:
-            self._foresee()
+        if self._predictor is not None and self._in_front and self._predictor.stamp != self._stamp:
+            self._predict()
 
-    def _foresee(self) -> None:
+    def _predict(self) -> None:
         """Show what the run would take, and what the edit at hand changes in it."""
-        if self._forecast is None:
+        if self._predictor is None:
             return
-        self._stamp = self._forecast.stamp
-        config = _foreseeable(self._reading)
+        self._stamp = self._predictor.stamp
+        config = _predictable(self._reading)
         if self._in_front:
-            self._forecast.attend(config)
-        foreseen = Foreseen() if config is None else self._forecast.look(config)
-        change = self._edits.take(self.query_one(SetupForm).values, foreseen.prediction)
-        self._prediction = foreseen.prediction
-        self.query_one(SetupForecast).show(foreseen, change)
+            self._predictor.prepare(config)
+        predicted = PredictionState() if config is None else self._predictor.state(config)
+        change = self._edits.take(self.query_one(SetupForm).values, predicted.prediction)
+        self._prediction = predicted.prediction
+        self.query_one(SetupPrediction).show(predicted, change)
         self._show_start(self.query_one(SetupLedger).ledger)  # whose memory is the run's now, or a step's again
 
     def _with_backend(self, reading: Reading, name: str) -> Reading:
@@ -259,7 +259,7 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
     return Reading(None, reading.countable, mistakes), ledger
 
 
-def _foreseeable(reading: Reading) -> RunConfig | None:
+def _predictable(reading: Reading) -> RunConfig | None:
     """What can be predicted: also what this machine's memory or data will not do for, but not what nothing here computes."""
     unsure = any(mistake.field in ("backend", "threads") for mistake in reading.mistakes)
     return None if unsure else reading.countable

@@ -17,7 +17,7 @@ from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, precision_notes
 from tuisim.config import RunConfig
-from tuisim.engine.benchmark_case import Subject
+from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import least_seconds
 from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.features.compare.crossover.cell import LEVEL, Cell, result
@@ -52,7 +52,7 @@ class Timed(Protocol):
 
 def subject(config: RunConfig, batch: int, like: Timed | None) -> Timed:
     """The step of `config` at `batch`, with the parameters and rows of `like`."""
-    return Subject(config, batch, ROUND_SECONDS, like if isinstance(like, Subject) else None)
+    return BenchmarkCase(config, batch, ROUND_SECONDS, like if isinstance(like, BenchmarkCase) else None)
 
 
 @dataclass(frozen=True, slots=True)

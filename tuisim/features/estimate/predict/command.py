@@ -22,7 +22,7 @@ from tuisim.data.source import is_made_anew
 from tuisim.errors import DataError, ExitCode
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
-from tuisim.predict.calibrate import Job, calibrate
+from tuisim.predict.calibrate import ProfileKey, calibrate
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
@@ -71,7 +71,7 @@ def here(config: RunConfig) -> Predictor:
     found = cards.own()
     backend, threads = choose(config).name, config.resolved().threads
     assert threads is not None
-    job = Job.of(backend, threads, config.dtype)
+    job = ProfileKey.of(backend, threads, config.dtype)
     if found.trouble:
         note(found.trouble)
     if found.card is None or found.card.entry(job.backend, job.threads, job.dtype) is None:
@@ -121,9 +121,9 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
         console.print(
             f"its largest product is {times} × as large as any that was measured: the bands do not know of that", style="dim"
         )
-    if not found.foreign and abs(found.slowed - 1) >= 0.1:
+    if not found.foreign and abs(found.slowdown - 1) >= 0.1:
         why = "by how it is now and how it was when calibrated"
-        console.print(f"in these times: {found.slowed:.2f} × this machine's best, {why}", style="dim")
+        console.print(f"in these times: {found.slowdown:.2f} × this machine's best, {why}", style="dim")
 
 
 def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:

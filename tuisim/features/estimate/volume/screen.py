@@ -18,8 +18,8 @@ from tuisim.config import RunConfig
 from tuisim.errors import TuisimError
 from tuisim.features.estimate.volume.operations_view import OperationsBehindView
 from tuisim.features.estimate.volume.view import PictureView, ProjectHeader, Scene, SceneView
-from tuisim.predict.predictor import missing
-from tuisim.predict.project import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, Rate, climb, project
+from tuisim.predict.predictor import Rate, missing
+from tuisim.predict.project import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, climb, project
 from tuisim.provenance import words
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen

@@ -21,9 +21,9 @@ from tuisim.config import default_threads
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.predict import profiles as cards
-from tuisim.predict.calibrate import Job
+from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.calibrate import calibrate as measure
-from tuisim.predict.profile import Entry
+from tuisim.predict.profile import ProfileEntry
 from tuisim.predict.profile_document import card_document
 from tuisim.predict.rates import figures
 from tuisim.provenance import Provenance
@@ -92,11 +92,11 @@ def _check_options(measuring: Mapping[str, object], export: str | None, import_:
         raise ConfigError(mistakes)
 
 
-def _told(progress: ProgressLine, job: Job, done: int, of: int) -> None:
+def _told(progress: ProgressLine, job: ProfileKey, done: int, of: int) -> None:
     progress.show(f"measuring {job.key}: {done} of {of} networks")
 
 
-def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:
+def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[ProfileKey]:
     """What is to be measured. Raises ConfigError with every mistake at once, BackendError where one cannot work here."""
     mistakes: list[Mistake] = []
     asked = [name for name in names() if probe(name).available] if backends is None else _parts(backends)
@@ -112,11 +112,11 @@ def _jobs(backends: str | None, threads: str | None, dtypes: str) -> list[Job]:
             mistakes.append(Mistake(field, "", "name at least one"))
     if mistakes:
         raise ConfigError(mistakes)
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, ProfileKey] = {}
     for backend in asked:
         for dtype in kinds:
             for count in counts:
-                job = Job.of(backend, int(count), dtype)
+                job = ProfileKey.of(backend, int(count), dtype)
                 jobs[job.key] = job
     return list(jobs.values())
 
@@ -144,7 +144,7 @@ def _print(kept: cards.Kept, measured: set[str], console: Console) -> None:
     console.print(f"kept in {printable(str(kept.path), 500)}", soft_wrap=True)
 
 
-def _ceilings(entries: list[Entry]) -> Table:
+def _ceilings(entries: list[ProfileEntry]) -> Table:
     """Rates as they were measured."""
     table = _table((Provenance.MEASURED, "copy", "best step", "peak"))
     for entry in entries:
@@ -153,7 +153,7 @@ def _ceilings(entries: list[Entry]) -> Table:
     return table
 
 
-def _costs(entries: list[Entry]) -> Table:
+def _costs(entries: list[ProfileEntry]) -> Table:
     """Fitted prices that do not depend on a product's shape."""
     table = _table((Provenance.PROJECTED, "a call", "relu, near", "far", "SGD, near", "far"))
     for entry in entries:
@@ -163,7 +163,7 @@ def _costs(entries: list[Entry]) -> Table:
     return table
 
 
-def _products(entries: list[Entry]) -> Table:
+def _products(entries: list[ProfileEntry]) -> Table:
     """Rates of forward products over shapes, by the fitted prices."""
     names_ = [name for name, _ in figures(entries[0]).products] if entries else []
     table = _table((f"{Provenance.PROJECTED}: product B·N·M, op/s", *names_))

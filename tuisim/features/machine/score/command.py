@@ -79,7 +79,7 @@ def _print(found: Report, console: Console) -> None:
         worst.add_row(
             layers_text(config.layers), str(config.batch_size), f"{config.backend}@{config.threads} {dtype}",
             config.optimizer, units.duration(run.predicted.likely), units.duration(run.seconds), f"{run.ratio:.2f}",
-            f"{run.slowed:.2f} ×", f"{run.slowed_then:.2f} ×",
+            f"{run.slowdown:.2f} ×", f"{run.slowed_then:.2f} ×",
         )  # fmt: skip
     console.print()
     console.print(worst)

@@ -16,7 +16,7 @@ import numpy as np
 from tuisim.config import RunConfig
 from tuisim.engine import Control, State, Trainer
 from tuisim.errors import BackendError, RunError, TuisimError
-from tuisim.measure.machine_speed import Beat, Pulse
+from tuisim.measure.machine_speed import SpeedMeter, SpeedSample
 from tuisim.predict.cost_model import COVERED, known
 from tuisim.predict.interval import Interval
 from tuisim.predict.predictor import Predictor
@@ -52,7 +52,7 @@ class Scored:
     """Of the step's phases."""
     predicted_wall: Interval | None
     wall_seconds: float
-    slowed: float
+    slowdown: float
     """How many times as long as at its best the machine took for such steps just before."""
     known: float
     """What would have been predicted by the machine's speed during the run, which nobody knew before: seconds."""
@@ -175,7 +175,7 @@ _MARKS: dict[str, Provenance] = {
     "rows[].batch": Provenance.GIVEN,
     "rows[].epochs": Provenance.GIVEN,
     "rows[].threads": Provenance.GIVEN,
-    "rows[].slowed": Provenance.MEASURED,
+    "rows[].slowdown": Provenance.MEASURED,
     "rows[].slowed_then": Provenance.MEASURED,
     "rows[].known_seconds": Provenance.PROJECTED,
     "rows[].known_ratio": Provenance.PROJECTED,
@@ -195,7 +195,7 @@ def _row(run: Scored) -> dict[str, Any]:
         "epochs": config.epochs, "dtype": config.dtype, "optimizer": config.optimizer, "loss": config.loss,
         "predicted_seconds": run.predicted.to_dict(), "seconds": run.seconds, "ratio": run.ratio,
         "predicted_wall_seconds": run.predicted_wall and run.predicted_wall.to_dict(), "wall_seconds": run.wall_seconds,
-        "wall_ratio": run.wall_ratio, "within_band": run.within_band, "slowed": run.slowed,
+        "wall_ratio": run.wall_ratio, "within_band": run.within_band, "slowdown": run.slowdown,
         "known_seconds": run.known, "known_ratio": run.known_ratio, "slowed_then": run.slowed_then,
     }  # fmt: skip
 
@@ -254,27 +254,27 @@ def one(outlook: Predictor, config: RunConfig) -> Scored:
     trainer = Trainer(config)
     trainer.step()  # what happens once, such as compiling, is no part of a run's steps
     trainer = Trainer(config)
-    pulse = Pulse()
+    meter = SpeedMeter()
     found = outlook.refreshed().predict(config)
     # Between the chunks of steps, a dozen times a second; its time is none of the steps'.
-    during, looking = [pulse.read()], [0.0]
+    during, looking = [meter.read()], [0.0]
 
     def look(_: object) -> None:
         start = perf_counter()
-        during.append(pulse.read())
+        during.append(meter.read())
         looking[0] += perf_counter() - start
 
     summary = trainer.run(look, Control(), probing=False)
     if summary.ended is not State.COMPLETED or not summary.seconds > 0:
         raise RunError(f"ended as {summary.ended.value}: no whole run to score")
-    during.append(pulse.read())
+    during.append(meter.read())
     wall_seconds = max(summary.seconds, summary.wall_seconds - looking[0])
-    mean = Beat(fmean(beat.calls for beat in during), fmean(beat.work for beat in during))
-    then = mean.over(outlook.card.pulse)
+    mean = SpeedSample(fmean(beat.calls for beat in during), fmean(beat.work for beat in during))
+    then = mean.over(outlook.card.speed)
     with_hindsight = known(config, outlook.card, then)
     assert found.seconds is not None
     assert with_hindsight is not None
     return Scored(
-        config, found.seconds, summary.seconds, found.wall_seconds, wall_seconds, found.slowed, with_hindsight,
+        config, found.seconds, summary.seconds, found.wall_seconds, wall_seconds, found.slowdown, with_hindsight,
         then.calls,
     )  # fmt: skip

@@ -19,12 +19,11 @@ from tuisim.config import RunConfig, usable_cores
 from tuisim.engine.job import Background
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles as cards
-from tuisim.predict.calibrate import Job, Unwanted, calibrate
+from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
 from tuisim.predict.cost_model import memory
-from tuisim.predict.prediction import Memory
+from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.predict.predictor import FRESH_SECONDS, Predictor, steady
 from tuisim.predict.profile import MachineProfile
-from tuisim.tui.prediction_state import SOON, Foreseen, Measuring
 
 VARIABLE = "TUISIM_CALIBRATION"
 """`never` keeps the app from measuring the machine by itself."""
@@ -38,6 +37,44 @@ SOON_SECONDS = 1.5
 NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
 
 
+SOON = "this machine is measured first, once"
+"""Of what nobody need do anything about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How far a calibration has come."""
+
+    key: str
+    """`numpy@1 float32`."""
+    done: int
+    of: int
+
+    @property
+    def words(self) -> str:
+        """`12 of 30`, once it has begun and until all are measured."""
+        return {0: "getting ready", self.of: "adding it up"}.get(self.done, f"{self.done} of {self.of}")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionState:
+    """What there is to see of one configuration."""
+
+    prediction: Prediction | None = None
+    measuring: Measuring | None = None
+    trouble: str = ""
+    """Why there is no prediction, or what is wrong with the card, in one line."""
+    memory: RunMemory | None = None
+    """What is counted all the same where there is no prediction."""
+
+    @property
+    def why_not(self) -> str:
+        """What there is instead of a prediction, or is waited for; empty where there is one and nothing is wrong."""
+        if self.measuring is not None:
+            return f"measuring this machine, once … {self.measuring.words}"
+        return self.trouble or ("" if self.prediction is not None else "reading the machine card …")
+
+
 @dataclass(frozen=True, eq=False)
 class _News:
     """All that the thread publishes, at once."""
@@ -45,12 +82,12 @@ class _News:
     outlook: Predictor | None = None
     measuring: Measuring | None = None
     trouble: str = ""
-    failed: dict[Job, str] = field(default_factory=dict)
+    failed: dict[ProfileKey, str] = field(default_factory=dict)
     read: bool = True
     """Whether it is known what card there is."""
 
 
-class Forecast(Background):
+class BackgroundPredictor(Background):
     """`busy` says whether a training would be disturbed; `measure` is the calibration."""
 
     def __init__(
@@ -68,7 +105,7 @@ class Forecast(Background):
         self._news = _News(read=False)
         self._looked_at = -math.inf
         self._stamp: object = None
-        self._waiting: tuple[Job | None, float] = (None, 0.0)
+        self._waiting: tuple[ProfileKey | None, float] = (None, 0.0)
         self._at_work = False
 
     # ── for the screens' thread ──
@@ -82,10 +119,10 @@ class Forecast(Background):
         return self._at_work
 
     @property
-    def outlook(self) -> Predictor | None:
+    def current(self) -> Predictor | None:
         return self._news.outlook
 
-    def attend(self, config: RunConfig | None) -> None:
+    def prepare(self, config: RunConfig | None) -> None:
         if config != self._attended:
             self._attended, self._since = config, monotonic()
             self._asked.set()
@@ -94,26 +131,26 @@ class Forecast(Background):
         super().stop()
         self._asked.set()
 
-    def look(self, config: RunConfig) -> Foreseen:
+    def state(self, config: RunConfig) -> PredictionState:
         """In milliseconds: nothing is waited for here, and measured no more than the making of a few rows."""
-        found = self._look(config)
+        found = self._state(config)
         return found if found.prediction is not None else replace(found, memory=_memory(config))
 
-    def _look(self, config: RunConfig) -> Foreseen:
+    def _state(self, config: RunConfig) -> PredictionState:
         news = self._news
         trouble = self.failure or news.trouble
         if config.backend == backends.AUTO and any(backends.known(name) is None for name in backends.names()):
-            return Foreseen(None, news.measuring, "finding out which backends work here")
+            return PredictionState(None, news.measuring, "finding out which backends work here")
         if not news.read:
-            return Foreseen(None, None, trouble)
+            return PredictionState(None, None, trouble)
         if news.outlook is None:
             why = news.failed.get(_job(config)) or (SOON if self._will_measure(config) else NO_CARD)
-            return Foreseen(None, news.measuring, trouble or ("" if news.measuring else why))
+            return PredictionState(None, news.measuring, trouble or ("" if news.measuring else why))
         try:
-            return Foreseen(news.outlook.predict(config), news.measuring, trouble)
+            return PredictionState(news.outlook.predict(config), news.measuring, trouble)
         except TuisimError as error:
             soon = "" if news.measuring else SOON if self._will_measure(config) else printable(str(error), 500)
-            return Foreseen(None, news.measuring, trouble or news.failed.get(_job(config)) or soon)
+            return PredictionState(None, news.measuring, trouble or news.failed.get(_job(config)) or soon)
 
     def _will_measure(self, config: RunConfig) -> bool:
         return self._attended is not None and self._is_missing(_job(config))
@@ -165,7 +202,7 @@ class Forecast(Background):
                 backends.probe(name)
             self._publish(self._news.trouble)
 
-    def _is_missing(self, job: Job) -> bool:
+    def _is_missing(self, job: ProfileKey) -> bool:
         card = self._news.outlook.card if self._news.outlook else None
         if not self._by_itself or job in self._news.failed or job.backend not in MEASURED_BY_ITSELF:
             return False
@@ -173,7 +210,7 @@ class Forecast(Background):
             return False
         return card is None or card.entry(job.backend, job.threads, job.dtype) is None
 
-    def _calibrate(self, job: Job) -> None:
+    def _calibrate(self, job: ProfileKey) -> None:
         self._at_work = True
         try:
             self._read()
@@ -200,7 +237,7 @@ class Forecast(Background):
     def _go_on(self) -> bool:
         return self.wanted and self._attended is not None and not self._busy()
 
-    def _tell(self, job: Job, done: int, of: int) -> None:
+    def _tell(self, job: ProfileKey, done: int, of: int) -> None:
         self._publish(self._news.trouble, measuring=Measuring(job.key, done, of))
 
     def _look_at(self, card: MachineProfile, trouble: str = "") -> None:
@@ -229,20 +266,20 @@ class Forecast(Background):
         trouble: str = "",
         measuring: Measuring | None = None,
         outlook: Predictor | None = None,
-        failed: dict[Job, str] | None = None,
+        failed: dict[ProfileKey, str] | None = None,
     ) -> None:
         before = self._news
         self._news = _News(outlook or before.outlook, measuring, trouble, before.failed if failed is None else failed)
 
 
-def _job(config: RunConfig) -> Job:
+def _job(config: RunConfig) -> ProfileKey:
     """What a card must have for it."""
     config = replace(config, backend=backends.choose(config).name).resolved()
     assert config.threads is not None
-    return Job.of(config.backend, config.threads, config.dtype)
+    return ProfileKey.of(config.backend, config.threads, config.dtype)
 
 
-def _memory(config: RunConfig) -> Memory:
+def _memory(config: RunConfig) -> RunMemory:
     config = config.resolved()
     return memory(config, count(config.of_known_length()))
 
@@ -250,5 +287,5 @@ def _memory(config: RunConfig) -> Memory:
 def _at_speed(card: MachineProfile) -> Predictor:
     """By this card at the machine's speed of now."""
     outlook = steady(card)
-    _ = outlook.slowed  # looked at here alone, never while somebody types
+    _ = outlook.slowdown  # looked at here alone, never while somebody types
     return outlook
