@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tuisim.config import RunConfig
 from tuisim.engine.lease import MachineLease
-from tuisim.tui.prediction_state import AppForecast
+from tuisim.predict.background import BackgroundPredictor
 from tuisim.tui.run_worker import RunWorker
 
 
@@ -21,7 +21,7 @@ class PageContext:
 
     config: RunConfig
     lease: MachineLease = field(default_factory=MachineLease)
-    predictor: AppForecast | None = None
+    predictor: BackgroundPredictor | None = None
     """None where nothing is predicted."""
     run: RunWorker | None = None
     """The run in progress, or the last one."""

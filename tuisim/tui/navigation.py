@@ -89,7 +89,7 @@ class Paged(PlainText, FailingQuietly):
     def page_context(self, config: RunConfig) -> PageContext:
         """Return what a page about `config` is given."""
         return PageContext(
-            config=config, lease=self.lease, predictor=self.forecast, run=self.worker, run_config=self.running,
+            config=config, lease=self.lease, predictor=self.predictor, run=self.worker, run_config=self.running,
             pause_run=self.pause_training, use=self.use,
         )  # fmt: skip
 
