@@ -1,13 +1,14 @@
-"""Make every picture of the README again, from real runs in a real terminal.
+"""Make the pictures of the README again, from real runs in a real terminal.
 
-    python screenshots/make.py [NAME ...]
+    python screenshots/make.py [NAME ...] [--size 120x36] [--out FOLDER]
 
-Needs the `test` extra and a monospace font (Debian: fonts-dejavu-core; or name one in TUISIM_FONT). The pictures are what a
-terminal would show: the program's own screen, cell by cell; braille and blocks are drawn here so that curves join up.
+Needs the `test` extra and a monospace font (Debian: fonts-dejavu-core; or name one in TUISIM_FONT). The pictures show the
+program's own screen, cell by cell; braille and blocks are drawn here so that curves join up.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -38,138 +39,85 @@ BRAILLE_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 APP = [sys.executable, "-m", "tuisim"]
 
 
-def settle(terminal: Terminal, seconds: float) -> None:
-    terminal.read(seconds)
-
-
-def start(terminal: Terminal, preset: str) -> None:
-    """Choose a preset by its place in the row and start it."""
-    terminal.wait_for("30-30-30")
-    settle(terminal, 0.5)
-    terminal.press(*["right"] * ("question", "digits", "spirals", "fashion", "large").index(preset), "enter")
-    settle(terminal, 0.5)
-    terminal.press("ctrl+r")
-    terminal.wait_for("training")
+def choose_digits(terminal: Terminal) -> None:
+    """Choose the second preset, once the first one's cost and time are shown."""
+    terminal.wait_for("11,070")
+    terminal.wait_for(" µs")
+    terminal.press("right", "enter")
+    terminal.read(0.7)
 
 
 def setup(terminal: Terminal) -> None:
     terminal.wait_for("11,070")
-    terminal.wait_for(" µs")  # its time
-    settle(terminal, 0.7)
+    terminal.wait_for(" µs")
+    terminal.read(0.7)
 
 
-def mistakes(terminal: Terminal) -> None:
+def run(terminal: Terminal) -> None:
+    """Train the third preset, the spirals, for some seconds."""
     setup(terminal)
-    terminal.press("down", "ctrl+u", "64-0-10")
-    settle(terminal, 0.7)
-
-
-def running(terminal: Terminal) -> None:
-    start(terminal, "spirals")
-    settle(terminal, 9)
-
-
-def question(terminal: Terminal) -> None:
-    start(terminal, "question")
-    settle(terminal, 6)
-
-
-def operations(terminal: Terminal) -> None:
-    start(terminal, "digits")
-    settle(terminal, 3)
-    terminal.press("1")
-    settle(terminal, 1)
-
-
-def help_(terminal: Terminal) -> None:
-    setup(terminal)
-    terminal.press("escape", "?")
-    settle(terminal, 0.7)
-
-
-def page(key: str, seconds: float) -> Callable[[Terminal], None]:
-    """One of the pages that lie over the setup screen, once it has measured what it measures."""
-
-    def play(terminal: Terminal) -> None:
-        setup(terminal)
-        terminal.press(key)
-        settle(terminal, seconds)
-
-    return play
-
-
-def digits_page(key: str, seconds: float) -> Callable[[Terminal], None]:
-    """One of the pages over the setup screen of the digits."""
-
-    def play(terminal: Terminal) -> None:
-        setup(terminal)
-        terminal.press("right", "enter")
-        settle(terminal, 0.7)
-        terminal.press(key)
-        settle(terminal, seconds)
-
-    return play
-
-
-def hours(terminal: Terminal) -> None:
-    """The network of the digits, at ImageNet's 1.28 M examples and 90 epochs."""
-    digits_page("f9", 1)(terminal)
-    terminal.press("right", "right", "right", "]")
-    settle(terminal, 1)
-
-
-def waterfall(terminal: Terminal) -> None:
-    """Where the time of a real run of the digits went, paused after some seconds."""
-    start(terminal, "digits")
-    settle(terminal, 6)
-    terminal.press("space")
-    settle(terminal, 0.5)
-    terminal.press("f8")
-    settle(terminal, 8)
+    terminal.press("right", "right", "enter")
+    terminal.read(0.5)
+    terminal.press("ctrl+r")
+    terminal.wait_for("training")
+    terminal.read(9)
 
 
 def race(terminal: Terminal) -> None:
-    """The digits on every backend, to the end."""
-    setup(terminal)
-    terminal.press("right", "enter")
-    settle(terminal, 0.7)
+    """Race the digits' network on every backend, to the end."""
+    choose_digits(terminal)
     terminal.press("f6")
     terminal.wait_for("finished", 60)
-    settle(terminal, 0.5)
+    terminal.read(0.5)
 
 
-SHOTS: dict[str, tuple[int, int, Callable[[Terminal], None]]] = {
-    "run": (120, 36, running),
-    "setup": (120, 36, setup),
-    "question": (120, 36, question),
-    "run-80x24": (80, 24, running),
-    "run-200x60": (200, 60, running),
-    "setup-80x24": (80, 24, setup),
-    "setup-200x60": (200, 60, setup),
-    "mistake": (120, 36, mistakes),
-    "operations": (120, 36, operations),
-    "help": (120, 36, help_),
-    "proof": (120, 36, page("f2", 6)),
-    "answer": (120, 36, page("f3", 9)),
-    "conventions": (120, 36, page("f4", 1)),
-    "race": (120, 36, race),
-    "crossover": (120, 36, page("f7", 28)),
-    "where": (120, 36, waterfall),
-    "hours": (120, 36, hours),
-    "budget": (120, 36, digits_page("f10", 3)),
-    "law": (120, 36, page("f12", 2)),
+def volume(terminal: Terminal) -> None:
+    """Choose the digits' network, ImageNet's 1.28 M examples and 90 epochs."""
+    choose_digits(terminal)
+    terminal.press("f8")
+    terminal.read(1)
+    terminal.press(*VOLUME_KEYS)
+    terminal.read(1)
+
+
+def page(key: str, seconds: float, *more: str) -> Callable[[Terminal], None]:
+    """Return a player that opens a page, presses more keys, and waits until it has measured."""
+
+    def play(terminal: Terminal) -> None:
+        choose_digits(terminal)
+        terminal.press(key)
+        terminal.read(1)
+        terminal.press(*more)
+        terminal.read(seconds)
+
+    return play
+
+
+VOLUME_KEYS = ("right", "right", "right", "]")
+README = ("run", "setup", "race", "volume", "answer")
+"""Pictures that the README shows, and that are made unless others are named."""
+SHOTS: dict[str, Callable[[Terminal], None]] = {
+    "run": run,
+    "setup": setup,
+    "race": race,
+    "volume": volume,
+    "answer": page("f9", 9),
+    "crossover": page("f6", 28, "tab"),
+    "profile": page("f7", 9),
+    "budget": page("f8", 3, "tab"),
+    "proof": page("f9", 6, "tab"),
+    "conventions": page("f9", 1, "tab", "tab"),
+    "runs": page("f12", 2),
+    "help": page("f1", 1),
 }
 
 
-KNOWN = (
-    "30-30-30 --loss mse --output-activation relu --batch-size 1", "64-32-10", "64-128-10", "64-256-256-10 --batch-size 128",
-    "64-32-10 --batch-size 512", "300-300-300 --examples 2000", "784-128-10 --examples 2000", "20-500-5 --examples 4000",
-)  # fmt: skip
-"""Runs that the cost law of its picture is fitted to."""
+KNOWN = ("30-30-30 --loss mse --batch-size 1", "64-32-10", "64-256-256-10 --batch-size 128", "784-128-10 --examples 2000")
+"""Runs of which the page Runs has something to show."""
 
 
 def know_this_machine(home: str) -> None:
-    """A machine card, and some runs: what a person has after a while."""
+    """Make a machine profile and some runs, as a user has them after a while."""
     os.environ["TUISIM_HOME"] = home
     subprocess.run([*APP, "calibrate"], check=True, stdout=subprocess.DEVNULL)
     for network in KNOWN:
@@ -179,20 +127,26 @@ def know_this_machine(home: str) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the pictures of the README again, or the ones that are named.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SHOTS))
+    parser.add_argument("--size", default="120x36", help="columns and rows, 120x36")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder, else screenshots/")
+    given = parser.parse_args()
+    columns, rows = map(int, given.size.split("x"))
     with TemporaryDirectory() as home:
         know_this_machine(home)
-        draw(sys.argv[1:] or list(SHOTS))
+        for name in given.names or README:
+            draw(name, columns, rows, given.out)
 
 
-def draw(names: list[str]) -> None:
-    for name in names:
-        columns, rows, play = SHOTS[name]
-        with Terminal(APP, columns, rows) as terminal:
-            play(terminal)
-            picture(terminal).save(HERE / f"{name}.png", optimize=True)
-            terminal.press("ctrl+q")
-            terminal.wait_end(3)
-        print(f"screenshots/{name}.png {columns}×{rows}")
+def draw(name: str, columns: int, rows: int, folder: Path) -> None:
+    """Play one picture in a terminal of its own and save it."""
+    with Terminal(APP, columns, rows) as terminal:
+        SHOTS[name](terminal)
+        picture(terminal).save(folder / f"{name}.png", optimize=True)
+        terminal.press("ctrl+q")
+        terminal.wait_end(3)
+    print(f"{folder / name}.png {columns}×{rows}")
 
 
 def font() -> ImageFont.FreeTypeFont:
@@ -205,7 +159,7 @@ def font() -> ImageFont.FreeTypeFont:
 
 
 def picture(terminal: Terminal) -> Image.Image:
-    """The terminal's screen as an image."""
+    """Return the terminal's screen as an image."""
     screen = terminal.screen
     image = Image.new("RGB", (screen.columns * CELL[0], screen.lines * CELL[1]), BACKGROUND)
     draw, face = ImageDraw.Draw(image), font()
@@ -216,7 +170,7 @@ def picture(terminal: Terminal) -> Image.Image:
 
 
 def cell(draw: ImageDraw.ImageDraw, face: ImageFont.FreeTypeFont, char: Char, x: int, y: int) -> None:
-    """One character with its colours."""
+    """Draw one character with its colours."""
     width, height = CELL
     ink, paper = colour(char.fg, FOREGROUND), colour(char.bg, BACKGROUND)
     if char.reverse:
