@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.outputs import FILES, made, missing_share, outputs, shape, strange_lines
+from tests.support.outputs import FILES, ROOT, made, missing_share, outputs, shape, strange_lines
 
 STORED = [output.text for output in outputs()]
 QUICK = [output for output in outputs() if not output.slow]
@@ -30,6 +30,10 @@ def test_every_console_block_is_made_by_the_script():
     for file in FILES:
         text = file.read_text(encoding="utf-8")
         assert text.count("```console") == sum(output.file == file for output in marked), file.name
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) <= 8192
 
 
 def test_every_block_begins_with_its_command():
