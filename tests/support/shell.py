@@ -10,7 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tuisim.config import RunConfig
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.tui.measuring_page import StudyScreen
 from tuisim.tui.themes import DARK_MEANINGS
 
@@ -43,7 +43,7 @@ class Scripted:
         self.stopped = True
 
 
-Make = Callable[[RunConfig, Sequence[Entry]], Scripted]
+Make = Callable[[RunConfig, Sequence[BackendEntry]], Scripted]
 AnyStudy = TypeVar("AnyStudy", bound=StudyScreen[Any, Any])
 
 
@@ -53,11 +53,11 @@ class Studio(Shell):
     def __init__(
         self,
         screen: Callable[[Callable[[], bool], Callable[[], None], Make], StudyScreen[Any, Any]],
-        worker: Callable[[Sequence[Entry]], Scripted],
+        worker: Callable[[Sequence[BackendEntry]], Scripted],
         busy: bool,
     ) -> None:
         super().__init__()
-        self.made: list[tuple[Scripted, Sequence[Entry]]] = []
+        self.made: list[tuple[Scripted, Sequence[BackendEntry]]] = []
         self.busy, self._screen, self._worker = busy, screen, worker
 
     def on_mount(self) -> None:
@@ -66,7 +66,7 @@ class Studio(Shell):
     def hush(self) -> None:
         self.busy = False
 
-    def make(self, config: RunConfig, entered: Sequence[Entry]) -> Scripted:
+    def make(self, config: RunConfig, entered: Sequence[BackendEntry]) -> Scripted:
         self.made.append((self._worker(entered), entered))
         return self.made[-1][0]
 

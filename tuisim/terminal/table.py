@@ -57,3 +57,11 @@ def _line(columns: Sequence[Column], row: Row, widths: Sequence[int], gap: int) 
         if not last:
             spans.append((" " * gap, Tone.TEXT))
     return tuple(spans)
+
+
+def narrowed_table(columns: Sequence[Column], rows: Sequence[Row], width: int, keep: int = 2) -> list[Line]:
+    """Return the table in `width` cells: the last columns that do not fit are left out, all but the first `keep`."""
+    shown = len(columns)
+    while shown > keep and not fits(columns[:shown], [row[:shown] for row in rows], width):
+        shown -= 1
+    return table(columns[:shown], [row[:shown] for row in rows], width)

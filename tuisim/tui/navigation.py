@@ -153,7 +153,7 @@ class Paged(PlainText, FailingQuietly):
         makers: dict[str, Callable[[], Screen[None]]] = {
             "prove": lambda: ProveScreen(config),
             "answer": lambda: AnswerScreen(config, self.training, self.pause_training),
-            "race": lambda: RaceScreen(config, self.training, self.pause_training),
+            "race": lambda: RaceScreen(self.page_context(config)),
             "crossover": lambda: CrossoverScreen(config, self.training, self.pause_training),
             "dial": lambda: DialScreen(config),
             "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),

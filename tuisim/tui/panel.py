@@ -23,7 +23,7 @@ from tuisim.terminal.plot import ChartStyle
 from tuisim.tui.canvas import Canvas
 
 Draw = Callable[[Any, Frame], list[Line]]
-"""Draws a page's state, or None before there is one, as lines for the room there is."""
+"""Draws a page's state as lines for a frame. Nothing is drawn before there is a state."""
 
 
 class View(Protocol):
@@ -105,6 +105,8 @@ class ViewCanvas(Canvas):
         self.stale = self.stale and not pictures
         if self._snapshot is None and self._instead is not None:
             lines = wrap(self._instead, width, Tone.BAD)
+        elif self._snapshot is None and callable(self._view):
+            lines = []
         else:
             lines = self._draw_lines(self._snapshot, self._frame(pictures))
         taller = self.zoomed and len(lines) > height

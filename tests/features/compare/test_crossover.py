@@ -34,11 +34,11 @@ from tuisim.features.compare.crossover.sweep import (
     crossover,
 )
 from tuisim.features.compare.crossover.worker import CrossoverWorker
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.provenance import Provenance
 
 NET = RunConfig(layers=(30, 30, 30), threads=1)
-PAIR = (Entry("numpy", 1), Entry("numpy", 2))
+PAIR = (BackendEntry("numpy", 1), BackendEntry("numpy", 2))
 NAMES = ("numpy@1", "numpy@2")
 Speed = Callable[[int, int, int], float]
 """Seconds of a step: (0 or 1, width, batch)."""
@@ -129,9 +129,9 @@ def test_a_factor_is_written_in_four_characters(factor, words):
 
 
 def test_names_have_letters_that_tell_them_apart():
-    assert shorts((Entry("numpy", None), Entry("numba", 2))) == ("np", "nb")
-    assert shorts((Entry("numpy", 1), Entry("numpy", 16))) == ("@1", "@16")
-    assert shorts((Entry("numpy", None), Entry("numpy", 2))) == ("nu", "@2")
+    assert shorts((BackendEntry("numpy", None), BackendEntry("numba", 2))) == ("np", "nb")
+    assert shorts((BackendEntry("numpy", 1), BackendEntry("numpy", 16))) == ("@1", "@16")
+    assert shorts((BackendEntry("numpy", None), BackendEntry("numpy", 2))) == ("nu", "@2")
 
 
 def test_a_cell_in_a_few_characters():
@@ -285,14 +285,14 @@ def test_the_first_cell_may_take_its_time_to_set_up():
     ("changes", "words"),
     [
         ({"entered": PAIR[:1]}, "backends = numpy@1: name exactly two"),
-        ({"entered": (*PAIR, Entry("scalar", None))}, "name exactly two"),
+        ({"entered": (*PAIR, BackendEntry("scalar", None))}, "name exactly two"),
         ({"seconds": 0}, "seconds = 0: a number of seconds above 0"),
         ({"seconds": float("inf")}, "above 0"),
         ({"seconds": float("nan")}, "above 0"),
         ({"widths": (8, 0)}, "widths = 8,0: whole numbers from 1 on"),
         ({"batches": ()}, "batches = '': whole numbers from 1 on"),
         ({"seconds": 0.02}, "seconds = 0.02: too short for the rounds of the smallest cell, which take about 100 ms"),
-        ({"seconds": 1.0, "entered": (PAIR[0], Entry("scalar", None)), "widths": (2_000,)}, "too short for the rounds"),
+        ({"seconds": 1.0, "entered": (PAIR[0], BackendEntry("scalar", None)), "widths": (2_000,)}, "too short for the rounds"),
     ],
 )
 def test_what_cannot_be_swept_is_one_clear_line(changes, words):
@@ -402,7 +402,7 @@ def real() -> Crossover:
     """A tiny sweep of real steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweeping, "ROUND_SECONDS", 5e-4)
-        return crossover(NET, (Entry("numpy", None), Entry("scalar", None)), 5.0, (2, 4), (1, 2))
+        return crossover(NET, (BackendEntry("numpy", None), BackendEntry("scalar", None)), 5.0, (2, 4), (1, 2))
 
 
 def test_real_steps_of_two_backends(real):
@@ -455,7 +455,7 @@ def test_the_table_has_one_line_for_each_cell_and_blanks_where_nothing_is_known(
 
 
 def test_the_pairs_worth_a_sweep(monkeypatch):
-    def named(pairs: Sequence[tuple[Entry, Entry]]) -> list[str]:
+    def named(pairs: Sequence[tuple[BackendEntry, BackendEntry]]) -> list[str]:
         return [f"{first.name} {second.name}" for first, second in pairs]
 
     monkeypatch.setattr(crossover_pairs, "names", lambda: ("numpy", "scalar", "numba", "cupy"))

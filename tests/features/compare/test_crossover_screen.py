@@ -21,7 +21,7 @@ from tuisim.features.compare.crossover.rule import rule
 from tuisim.features.compare.crossover.screen import CrossoverScreen
 from tuisim.features.compare.crossover.sweep import BATCHES, WIDTHS, Sweeping
 from tuisim.features.compare.crossover.view import CellView, CrossoverHeader, RuleView, Survey
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, Tone, text, width_of
 from tuisim.tui import navigation as pages
@@ -30,8 +30,8 @@ from tuisim.tui.panel import Panel
 
 CONFIG = RunConfig(layers=(64, 32, 10))
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
-PAIR = (Entry("numpy", None), Entry("numba", None))
-THREADS = (Entry("numpy", 1), Entry("numpy", 2))
+PAIR = (BackendEntry("numpy", None), BackendEntry("numba", None))
+THREADS = (BackendEntry("numpy", 1), BackendEntry("numpy", 2))
 
 
 def cell(width: int, batch: int, **changes: Any) -> Cell:
@@ -304,7 +304,7 @@ async def test_its_key_and_its_command_in_the_app(monkeypatch):
         def __init__(self, config: RunConfig, busy: Callable[[], bool], hush: Callable[[], None]) -> None:
             super().__init__(config, busy, hush, self.bring, (PAIR,))
 
-        def bring(self, config: RunConfig, entered: Sequence[Entry]) -> Scripted:
+        def bring(self, config: RunConfig, entered: Sequence[BackendEntry]) -> Scripted:
             made.append(Scripted(sweeping=END, crossover=ended()))
             return made[-1]
 

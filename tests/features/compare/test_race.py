@@ -1,4 +1,4 @@
-"""Comparisons: what is entered, what comes of it, and what happens to a contender that cannot go on."""
+"""The race: its entries, its result, and entries that fail."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuisim import RunConfig, Trainer, count
-from tuisim.backends import probe
+from tuisim.backends import names, probe
 from tuisim.backends.numpy import NumpyBackend, NumpyStep
 from tuisim.backends.probing import Probe
 from tuisim.cli import main
+from tuisim.engine.job import Cancelled, Job
 from tuisim.engine.start import start
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.features.compare import entries as contenders
-from tuisim.features.compare.entries import FEW_STEPS, MOST_LOSSES, Contender, Entry, entries, furthest
+from tuisim.features.compare.entries import FIRST_STEPS, MAX_LOSSES, BackendEntry, TimedEntry, entries, max_difference
 from tuisim.features.compare.race import race as comparing
-from tuisim.features.compare.race.race import Comparison, Race, Standing, Unavailable, compare
-from tuisim.features.compare.race.worker import RaceWorker
+from tuisim.features.compare.race.race import Comparison, Standing, Unavailable, all_entries, compare
+from tuisim.features.compare.race.screen import RaceScreen
 from tuisim.measure.peaks import Peaks
+from tuisim.tui.context import PageContext
 
 SMALL = RunConfig(layers=(5, 4, 3), examples=50, batch_size=8, validation=0, threads=1, dtype="float64")
-TWO = (Entry("numpy", None), Entry("scalar", None))
+TWO = (BackendEntry("numpy", None), BackendEntry("scalar", None))
 
 
 STEP = {"numpy": 1e-4, "scalar": 1e-2}
@@ -37,27 +39,31 @@ STEP = {"numpy": 1e-4, "scalar": 1e-2}
 @pytest.fixture(autouse=True)
 def clocked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rounds, and a clock of their own."""
-    real = Contender._advance
+    real = TimedEntry._advance
 
-    def advance(self: Contender, steps: int) -> float:
+    def advance(self: TimedEntry, steps: int) -> float:
         real(self, steps)
         return steps * STEP[self.entry.backend]
 
-    monkeypatch.setattr(Contender, "_advance", advance)
+    monkeypatch.setattr(TimedEntry, "_advance", advance)
     monkeypatch.setattr(comparing, "ROUND_SECONDS", 1e-3)
-    monkeypatch.setattr(comparing, "MOST_ROUNDS", 5)
+    monkeypatch.setattr(comparing, "MAX_ROUNDS", 5)
     monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 0.0)
 
 
-# ── who is entered ──
+# ── entries ──
 
 
 def test_names_and_threads_are_read(monkeypatch):
-    assert entries(" numpy, scalar ,numpy@2") == (Entry("numpy", None), Entry("scalar", None), Entry("numpy", 2))
+    assert entries(" numpy, scalar ,numpy@2") == (
+        BackendEntry("numpy", None),
+        BackendEntry("scalar", None),
+        BackendEntry("numpy", 2),
+    )
     monkeypatch.setattr(contenders, "usable_cores", lambda: 6)
     assert [entry.name for entry in entries("scalar,numpy@all")] == ["scalar", "numpy@1", "numpy@2", "numpy@4", "numpy@6"]
-    assert Entry("numpy", 2).name == "numpy@2"
-    assert Entry("numpy", None).name == "numpy"
+    assert BackendEntry("numpy", 2).name == "numpy@2"
+    assert BackendEntry("numpy", None).name == "numpy"
 
 
 @pytest.mark.parametrize(
@@ -72,23 +78,23 @@ def test_names_and_threads_are_read(monkeypatch):
         ("numpy,numpy@", "thread count from 1"),
     ],
 )
-def test_what_cannot_be_compared_is_one_clear_line(text, words):
+def test_invalid_entries_are_refused_in_one_line(text, words):
     with pytest.raises(ConfigError) as found:
         entries(text)
     assert words in str(found.value)
     assert "\n" not in str(found.value)
 
 
-def test_too_many_threads_are_said_before_and_after(monkeypatch):
+def test_too_many_threads_are_noted_with_their_cost(monkeypatch):
     monkeypatch.setattr(contenders, "usable_cores", lambda: 2)
-    assert contenders.warning(Entry("numpy", 1)) == ""
-    assert "every usable core" in contenders.warning(Entry("numpy", 2))
-    assert "more threads than the 2 usable cores" in contenders.warning(Entry("numpy", 3))
-    found = compare(SMALL, (Entry("numpy", 1), Entry("numpy", 3)))
+    assert contenders.warning(BackendEntry("numpy", 1)) == ""
+    assert "uses every core" in contenders.warning(BackendEntry("numpy", 2))
+    assert "more threads than the 2 usable cores" in contenders.warning(BackendEntry("numpy", 3))
+    found = compare(SMALL, (BackendEntry("numpy", 1), BackendEntry("numpy", 3)))
     assert any("more threads" in note and "× the speed of numpy@1" in note for note in found.notes)
 
 
-# ── what comes of it ──
+# ── the result ──
 
 
 def test_all_make_the_same_steps_as_a_run_would():
@@ -120,26 +126,26 @@ def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, cap
     assert fast.utilization > 1.1 > slow.utilization
     assert fast.above_peak is not None
     assert slow.above_peak is None
-    assert any(note.startswith("numpy stands above the measured peak") for note in found.notes)
+    assert any(note.startswith("numpy is above the measured peak") for note in found.notes)
     assert [row["above_peak"] is None for row in found.to_dict()["rows"]] == [False, True]
     assert main(["compare", "5-4-3", "--backends", "numpy,scalar", "--seconds", "0.1"]) == 0
     assert "% ▲" in capsys.readouterr().out
 
 
 def test_the_first_steps_are_those_of_the_run():
-    contender, trainer = Contender(TWO[0], start(SMALL.resolved())), Trainer(SMALL)
-    losses = [trainer.step() for _ in range(FEW_STEPS)]
+    contender, trainer = TimedEntry(TWO[0], start(SMALL.resolved())), Trainer(SMALL)
+    losses = [trainer.step() for _ in range(FIRST_STEPS)]
     assert contender.losses == losses
     theirs = np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
     np.testing.assert_array_equal(contender.parameters, theirs)
-    assert contender.steps == FEW_STEPS
-    assert contender.examples == 8 * FEW_STEPS - 6 * (FEW_STEPS // 7)  # six of seven batches are full, the last has two
+    assert contender.steps == FIRST_STEPS
+    assert contender.examples == 8 * FIRST_STEPS - 6 * (FIRST_STEPS // 7)  # six of seven batches are full, the last has two
 
 
 def test_the_document_is_plain_and_complete():
     document = json.loads(json.dumps(compare(SMALL, TWO).to_dict(), allow_nan=False))
     assert document["fastest"] == ["numpy"]
-    assert document["compared_after_steps"] == FEW_STEPS
+    assert document["compared_after_steps"] == FIRST_STEPS
     promised = {
         "backend", "first_call_seconds", "examples_per_second", "flops_per_second", "microseconds_per_step", "speedup",
         "max_parameter_difference",
@@ -155,7 +161,7 @@ def test_rows_have_the_dtype_that_they_compute_in():
     assert not any("computes in" in note for note in compare(SMALL, TWO).notes)
 
 
-def test_level_contenders_are_all_named():
+def test_entries_that_tie_are_all_named():
     one = compare(SMALL, TWO).rows[0]
     rows = [
         replace(one, name=n, microseconds_per_step=t, spread=s)
@@ -182,7 +188,7 @@ def _as_scalar(backend: Callable[[], Any]) -> Callable[[str], Any]:
     return lambda name: backend() if name == "scalar" else NumpyBackend()
 
 
-def test_a_backend_that_computes_something_else_is_found_out(monkeypatch):
+def test_a_backend_that_computes_something_else_is_detected(monkeypatch):
     monkeypatch.setattr("tuisim.engine.start.get_backend", _as_scalar(_Wrong))
     found = compare(SMALL, TWO)
     assert found.rows[1].same is False
@@ -190,10 +196,10 @@ def test_a_backend_that_computes_something_else_is_found_out(monkeypatch):
     assert any("differs from numpy by more than rounding explains" in note for note in found.notes)
 
 
-# ── who cannot go on ──
+# ── entries that fail ──
 
 
-def test_one_that_fails_at_the_start_is_said_with_its_reason(monkeypatch):
+def test_an_entry_that_fails_at_the_start_is_listed_with_its_reason(monkeypatch):
     class Broken(NumpyBackend):
         def bind(self, program: Any, share: Any = None) -> NumpyStep:
             raise OSError("the device is gone")
@@ -204,7 +210,7 @@ def test_one_that_fails_at_the_start_is_said_with_its_reason(monkeypatch):
     assert [(row.name, row.rounds) for row in found.rows] == [("numpy", 5)]
 
 
-def test_one_that_does_not_work_here_has_its_reason_and_what_would_cure_it(monkeypatch):
+def test_an_unavailable_entry_is_listed_with_reason_and_remedy(monkeypatch):
     absent = Probe("scalar", False, reason="not installed", remedy="pip install it")
     monkeypatch.setattr(comparing, "probe", lambda name: absent if name == "scalar" else probe(name))
     told: list[tuple[Standing, ...]] = []
@@ -214,107 +220,129 @@ def test_one_that_does_not_work_here_has_its_reason_and_what_would_cure_it(monke
     assert told[-1][1].reason == "not installed; pip install it"
 
 
-def test_one_that_fails_in_the_middle_leaves_the_others_to_finish(monkeypatch):
-    real = Contender.turn
+def test_when_an_entry_fails_in_the_middle_the_others_finish(monkeypatch):
+    real = TimedEntry.turn
 
-    def turn(self: Contender, seconds: float) -> None:
+    def turn(self: TimedEntry, seconds: float) -> None:
         if self.entry.backend == "scalar" and len(self.samples) == 2:
             raise MemoryError
         real(self, seconds)
 
-    monkeypatch.setattr(Contender, "turn", turn)
+    monkeypatch.setattr(TimedEntry, "turn", turn)
     found = compare(SMALL, TWO)
     assert [one.backend for one in found.unavailable] == ["scalar"]
     assert found.unavailable[0].reason.startswith("out of memory")
     assert [row.rounds for row in found.rows] == [5]
 
 
-def test_a_loss_that_is_no_number_ends_that_contender():
+def test_a_loss_that_is_not_finite_ends_its_entry():
     found = compare(replace(SMALL, loss="mse", learning_rate=1e200), TWO)
     assert [one.backend for one in found.unavailable] == ["numpy", "scalar"]
-    assert all("no longer a number" in one.reason for one in found.unavailable)
+    assert all("is not finite after" in one.reason for one in found.unavailable)
     assert found.rows == found.fastest == ()
 
 
-def test_one_that_would_take_hours_is_left_out_with_what_it_would_take(monkeypatch):
+def test_an_entry_that_would_take_hours_is_left_out_with_its_time(monkeypatch):
     monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 3600.0 * (backend == "scalar"))
     found = compare(SMALL, TWO)
     assert [one.backend for one in found.unavailable] == ["scalar"]
-    assert found.unavailable[0].reason == "left out: its least of steps would take 23 h 00 min or more"
+    assert found.unavailable[0].reason == "left out: its first steps and rounds would take 23 h 00 min or more"
     assert "more seconds" in found.unavailable[0].hint
     assert [row.name for row in found.rows] == ["numpy"]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_no_time_is_a_mistake(seconds):
+def test_a_budget_must_be_positive(seconds):
     with pytest.raises(ConfigError, match="above 0"):
         compare(SMALL, TWO, seconds)
 
 
-def test_a_budget_too_short_for_one_round_says_what_one_takes(monkeypatch):
+def test_a_budget_too_short_for_one_round_is_refused_with_its_time(monkeypatch):
     monkeypatch.setattr(comparing, "ROUND_SECONDS", 0.05)
     with pytest.raises(ConfigError, match=r"too short for one round, which takes about 100 ms"):
         compare(SMALL, TWO, 0.001)
 
 
-# ── while it goes on ──
+# ── progress ──
 
 
-def test_standings_are_told_after_every_turn():
+def test_standings_are_reported_after_every_turn():
     told: list[tuple[Standing, ...]] = []
     compare(SMALL, TWO, tell=told.append)
-    assert len(told) == 2 + 5 * 2
+    assert len(told) == 1 + 2 + 5 * 2
     assert [one.name for one in told[0]] == ["numpy", "scalar"]
-    assert told[0][1].steps == 0
+    assert told[1][1].steps == 0
     assert all(one.microseconds_per_step for one in told[-1])
     steps = [standings[0].steps for standings in told]
     assert steps == sorted(steps)
 
 
-def test_nobody_wanting_it_ends_it():
+def test_whatever_tell_raises_ends_the_race():
     told: list[tuple[Standing, ...]] = []
-    found = Race(SMALL, TWO, 60.0, wanted=lambda: len(told) < 4).run(told.append)
-    assert len(told) == 4
-    assert sum(row.rounds for row in found.rows) == 2
+
+    def tell(standings: tuple[Standing, ...]) -> None:
+        told.append(standings)
+        if len(told) == 5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        compare(SMALL, TWO, 60.0, tell)
+    assert sum(one.microseconds_per_step is not None for one in told[-1]) == 2
 
 
-def test_a_worker_publishes_and_ends():
-    worker = RaceWorker(SMALL, TWO)
-    worker.start()
-    assert worker.join(20)
-    assert worker.comparison is not None
-    assert [one.name for one in worker.standings] == ["numpy", "scalar"]
-    failing = RaceWorker(replace(SMALL, dataset="no_such.csv"), TWO)
+def test_a_job_publishes_the_standings_and_the_result():
+    screen = RaceScreen(PageContext(config=SMALL))
+    job = Job("race", lambda job: compare(SMALL, TWO, tell=job.report))
+    job.start()
+    assert job.join(20)
+    state = screen.state(job)
+    assert state.comparison is not None
+    assert [one.name for one in state.standings] == ["numpy", "scalar"]
+    failing = RaceScreen(PageContext(config=replace(SMALL, dataset="no_such.csv"))).make_job()
     failing.start()
     assert failing.join(20)
-    assert failing.comparison is None
-    assert "no_such.csv" in (failing.failure or "")
+    assert failing.result is None
+    assert "no_such.csv" in screen.state(failing).failure
+
+
+def test_all_entries_are_every_backend_and_all_cores():
+    assert BackendEntry("numpy", 4) in all_entries(4)
+    assert [entry.backend for entry in all_entries(1)].count("numpy") == 1
+    assert BackendEntry("scalar", None) in all_entries(1)
+
+
+def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
+    found = {"cupy": Probe("cupy", False, None, "", "not installed", "pip install it")}
+    monkeypatch.setattr(comparing, "known", found.get)
+    assert [entry.backend for entry in all_entries(1)] == [name for name in names() if name != "cupy"]
+    found["cupy"] = Probe("cupy", False, "14.2.0", "", "no NVIDIA driver", "install it")
+    assert BackendEntry("cupy", None) in all_entries(1), "a broken one is listed with its reason"
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
-def test_a_thinned_loss_curve_keeps_its_mean_and_its_order(lengths):
-    contender = Contender.__new__(Contender)
+def test_a_decimated_loss_curve_keeps_its_mean_and_its_order(lengths):
+    contender = TimedEntry.__new__(TimedEntry)
     contender.losses, contender.stride, contender._pending = [], 1, []
     at = 0
     for length in lengths:
         contender._keep([float(n) for n in range(at, at + length)])
         at += length
     kept = len(contender.losses) * contender.stride
-    assert len(contender.losses) <= MOST_LOSSES
+    assert len(contender.losses) <= MAX_LOSSES
     assert kept + len(contender._pending) == at
     assert contender.losses == sorted(contender.losses)
     if kept:
         assert np.mean(contender.losses) == pytest.approx((kept - 1) / 2)
 
 
-def test_where_parameters_are_furthest_apart():
+def test_the_largest_parameter_difference_and_where_it_is():
     theirs = np.zeros(5 * 4 + 4)
     ours = theirs.copy()
     ours[7], ours[21] = 0.5, -0.75
-    assert furthest(ours, theirs, (5, 4)) == (0.75, "layer 1, b[1]")
+    assert max_difference(ours, theirs, (5, 4)) == (0.75, "layer 1, b[1]")
     ours[3] = np.nan
-    worst, where = furthest(ours, theirs, (5, 4))
+    worst, where = max_difference(ours, theirs, (5, 4))
     assert np.isnan(worst)
     assert where == "layer 1, W[0,3]"
 
@@ -328,10 +356,10 @@ def test_the_command_prints_both_tables(capsys):
     assert main([*FLAGS, "--backends", "scalar,numpy"]) == ExitCode.DONE
     out, err = capsys.readouterr()
     assert err == ""
-    assert "µs a step" in out
+    assert "µs/step" in out
     assert "first step" in out
     assert "fastest here: numpy" in out
-    assert "×: the time of scalar over the row's" in out
+    assert "speedup: relative to scalar" in out
 
 
 def test_the_command_as_json(capsys):
@@ -346,9 +374,9 @@ def test_the_command_refuses_in_one_line(capsys):
     assert err.count("\n") == 1
 
 
-def test_fewer_than_two_that_remain_are_no_comparison(capsys):
+def test_fewer_than_two_remaining_entries_are_no_comparison(capsys):
     flags = [*FLAGS, "--loss", "mse", "--learning-rate", "1e200", "--dtype", "float64"]
     assert main(flags) == ExitCode.NO_BACKEND
-    assert "scalar: its loss is no longer a number" in capsys.readouterr().out
+    assert "scalar: its loss is not finite after" in capsys.readouterr().out
     assert main([*flags, "--json"]) == ExitCode.NO_BACKEND
     assert [one["backend"] for one in json.loads(capsys.readouterr().out)["unavailable"]] == ["scalar", "numpy"]

@@ -1,4 +1,4 @@
-"""The race screen as a person meets it, over a scripted worker."""
+"""The race page over scripted jobs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.support import shell
-from tests.support.shell import Studio, studying
-from tuisim.backends import names
-from tuisim.backends.probing import Probe
+from tests.support.job import ScriptedJob, scripted_page
 from tuisim.config import RunConfig
-from tuisim.features.compare.entries import Entry
-from tuisim.features.compare.race.race import Comparison, Row, Standing, Unavailable
-from tuisim.features.compare.race.screen import RaceScreen, field
-from tuisim.features.compare.race.view import Heat, LossRaceView, SpeedView
-from tuisim.terminal.lines import Frame, Tone, text, width_of
+from tuisim.features.compare.race.race import Comparison, RaceRow, Standing, Unavailable
+from tuisim.features.compare.race.screen import RaceScreen
+from tuisim.features.compare.race.view import RaceState, header, losses, page, speed
+from tuisim.terminal.lines import UNLIMITED, Frame, Tone, text, width_of
+from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel
 
 CONFIG = RunConfig(layers=(64, 32, 10))
@@ -30,42 +27,40 @@ STANDINGS = (
     Standing("numba", "", 0, 0, 0.0, None, (), "not installed; pip install '.[numba]'"),
 )
 ROWS = (
-    Row("scalar", "scalar", 1, "float64", "plain Python ×1, float64", bind_seconds=1e-3, first_call_seconds=0.04,
+    RaceRow("scalar", "scalar", 1, "float64", "plain Python ×1, float64", bind_seconds=1e-3, first_call_seconds=0.04,
         compile_seconds=None, transfer_seconds=None, launch_microseconds=None,
         microseconds_per_step=36_254.7, spread=2_740.0, rounds=61, examples_per_second=883.0, flops_per_second=9.1e6,
         utilization=1e-4, speedup=1.0, speedup_spread=0.0, max_parameter_difference=0.0, where="", same=True),
-    Row("numpy", "numpy", 1, "float32", "OpenBLAS ×1", bind_seconds=1e-3, first_call_seconds=6e-3, compile_seconds=None,
+    RaceRow("numpy", "numpy", 1, "float32", "OpenBLAS ×1", bind_seconds=1e-3, first_call_seconds=6e-3, compile_seconds=None,
         transfer_seconds=None, launch_microseconds=None,
         microseconds_per_step=86.3, spread=21.0, rounds=61, examples_per_second=371e3, flops_per_second=3.8e9,
         utilization=0.054, speedup=415.0, speedup_spread=60.0, max_parameter_difference=1.7e-7, where="layer 1, W[0,0]",
         same=True),
 )  # fmt: skip
 GONE = (Unavailable("numba", "not installed", "pip install '.[numba]'"),)
-ENDED = Comparison(CONFIG.resolved(), ROWS, GONE, ("numpy@2: every usable core, so none is left for an app beside it",), 9.0)
+ENDED = Comparison(CONFIG.resolved(), ROWS, GONE, ("numpy@2: uses every core, so none is left for the app",), 9.0)
 
 
-class Scripted(shell.Scripted):
-    """A race as far as it is told."""
-
-    standings: tuple[Standing, ...] = ()
-    comparison: Comparison | None = None
+def racing(*jobs: ScriptedJob, size: tuple[int, int] = (120, 36)) -> AbstractAsyncContextManager[tuple[RaceScreen, Pilot[None]]]:
+    return scripted_page(RaceScreen(PageContext(config=CONFIG)), *jobs, size=size)
 
 
-def racing(
-    size: tuple[int, int] = (120, 36), busy: bool = False, **state: Any
-) -> AbstractAsyncContextManager[tuple[RaceScreen, Pilot[None], Studio]]:
-    app = Studio(lambda *hands: RaceScreen(CONFIG, *hands), lambda entered: Scripted(**state), busy)
-    return studying(app, RaceScreen, size)
+def job(**state: Any) -> ScriptedJob:
+    return ScriptedJob(**({"progress": STANDINGS} | state))
 
 
 def drawn(screen: RaceScreen, panel: str) -> str:
     return "\n".join(text(line) for line in screen.query_one(f"#{panel}", Panel).canvas.lines)
 
 
+def words(lines: Any) -> str:
+    return "\n".join(map(text, lines))
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("ended", [False, True], ids=["racing", "ended"])
-async def test_every_contender_is_seen_at_every_size(size, ended):
-    async with racing(size, standings=STANDINGS, comparison=ENDED if ended else None) as (screen, _, _):
+async def test_every_entry_is_shown_at_every_size(size, ended):
+    async with racing(job(result=ENDED if ended else None), size=size) as (screen, _):
         speeds = drawn(screen, "race-speed")
         assert all(name in speeds for name in ("scalar", "numpy", "numba"))
         assert "11.6 k" in speeds
@@ -74,95 +69,85 @@ async def test_every_contender_is_seen_at_every_size(size, ended):
             room = panel.scrollable_content_region
             assert len(panel.canvas.lines) <= room.height
             assert max((width_of(line) for line in panel.canvas.lines), default=0) <= room.width
-        assert not ended or "numpy is the fastest here" in speeds
+            assert str(panel.border_subtitle) == "measured"
+        assert not ended or "fastest here: numpy" in speeds
 
 
-def test_the_end_says_what_was_paid_once_and_that_all_computed_the_same():
-    view = SpeedView()
-    view.heat = Heat(STANDINGS, ENDED)
-    words = "\n".join(text(line) for line in view.lines(None, Frame(90, 30)))
-    for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415.00", "all computed the same", "every usable core"):
-        assert expected in words
+def test_the_end_shows_set_up_costs_and_that_all_computed_the_same():
+    ended = words(speed(RaceState(CONFIG, STANDINGS, ENDED), Frame(90, 30)))
+    for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415", "all computed the same", "uses every core"):
+        assert expected in ended
     wrong = Comparison(ENDED.config, (ROWS[0], replace(ROWS[1], same=False)), (), (), 1.0)
-    view.heat = Heat(STANDINGS[:2], wrong)
-    lines = view.lines(None, Frame(90, 30))
+    lines = speed(RaceState(CONFIG, STANDINGS[:2], wrong), Frame(90, 30))
     assert any("not all computed the same" in characters and tone is Tone.BAD for line in lines for characters, tone in line)
 
 
-def test_what_a_device_of_its_own_costs_has_columns_only_where_there_is_one():
-    view = SpeedView()
-    view.heat = Heat(STANDINGS, ENDED)
+def test_transfer_and_launch_have_columns_only_if_there_is_a_device():
     frame = Frame(110, 30)
-    assert "copying" not in "\n".join(text(line) for line in view.lines(None, frame))
-    card = replace(ROWS[1], name="cupy", backend="cupy", compile_seconds=0.8, transfer_seconds=0.031, launch_microseconds=88.2)
-    view.heat = Heat(STANDINGS, Comparison(ENDED.config, (ROWS[0], card), (), (), 9.0))
-    words = "\n".join(text(line) for line in view.lines(None, frame))
+    assert "copying" not in words(speed(RaceState(CONFIG, STANDINGS, ENDED), frame))
+    gpu = replace(ROWS[1], name="cupy", backend="cupy", compile_seconds=0.8, transfer_seconds=0.031, launch_microseconds=88.2)
+    ended = words(speed(RaceState(CONFIG, STANDINGS, Comparison(ENDED.config, (ROWS[0], gpu), (), (), 9.0)), frame))
     for expected in ("copying", "31.0 ms", "launch", "88.2 µs", "compiling"):
-        assert expected in words
+        assert expected in ended
 
 
-def test_losses_are_drawn_over_each_ones_own_seconds():
-    view = LossRaceView()
-    view.heat = Heat(STANDINGS)
-    lines = view.lines(None, Frame(60, 20))
+def test_the_zoomed_panel_and_the_command_have_every_figure():
+    lines = words(page(RaceState(CONFIG, STANDINGS, ENDED), Frame(112, UNLIMITED, zoomed=True)))
+    for expected in ("2,740.0", "21.0", "60.00", "3.80 G", "layer 1, W[0,0]", "relative to scalar", "numba: not installed"):
+        assert expected in lines
+
+
+def test_losses_are_drawn_over_compute_time():
+    lines = losses(RaceState(CONFIG, STANDINGS), Frame(60, 20))
     assert len(lines) == 20
     assert {Tone.FORWARD, Tone.BACKWARD} <= {tone for line in lines for _, tone in line}
-    assert "s of its own" in text(lines[-1])
+    assert "s of compute time" in text(lines[-1])
     assert "numba" not in text(lines[0])
 
 
-async def test_it_waits_for_a_training_and_says_how_to_go_on():
-    async with racing(busy=True, standings=STANDINGS) as (screen, pilot, app):
-        assert app.made == []
-        assert "m pauses it and begins" in drawn(screen, "race-speed")
+def test_the_header_fits_any_width():
+    for width in (40, 60, 80, 120, 200):
+        for state in (RaceState(CONFIG), RaceState(RunConfig(layers=(5,) * 65), STANDINGS, ENDED)):
+            (line,) = header(state, Frame(width, 1))
+            assert width_of(line) <= width
+
+
+async def test_it_waits_for_a_run_and_m_pauses_it():
+    paused = []
+    screen = RaceScreen(PageContext(config=CONFIG, pause_run=lambda: paused.append(True)))
+    waiting = job(progress=None, is_waiting=True)
+    async with scripted_page(screen, waiting) as (_, pilot):
+        assert "a run is in progress: m pauses it" in drawn(screen, "race-speed")
+        assert "waiting" in text(screen._line.lines[0])
         await pilot.press("m")
+        assert paused == [True]
+        waiting.is_waiting, waiting.progress = False, STANDINGS
         screen.tick()
         await pilot.pause()
-        assert len(app.made) == 1
-        assert app.made[0][0].started
         assert "11.6 k" in drawn(screen, "race-speed")
 
 
-async def test_again_ends_the_one_and_begins_another():
-    async with racing(standings=STANDINGS, comparison=ENDED) as (screen, pilot, app):
-        await pilot.press("r")
+async def test_measuring_again_cancels_the_job_before():
+    first, second = job(result=ENDED), job()
+    async with racing(first, second) as (screen, pilot):
+        await pilot.press("R")
         await pilot.pause()
-        assert [worker.stopped for worker, _ in app.made] == [True, False]
+        assert (first.is_cancelled, second.is_started, second.is_cancelled) == (True, True, False)
         await pilot.press("2")
         assert screen.zoomed
         await pilot.press("escape")
         assert not screen.zoomed
         await pilot.press("escape")
         await pilot.pause()
-        assert app.screen is not screen
-        assert app.made[-1][0].stopped
+        assert screen.app.screen is not screen
+        assert second.is_cancelled
 
 
-async def test_again_waits_until_the_stopped_one_has_left_its_step():
-    async with racing(standings=STANDINGS, alive=True) as (screen, pilot, app):
-        await pilot.press("r")
-        await pilot.pause()
-        assert [worker.stopped for worker, _ in app.made] == [True]
-        app.made[0][0].alive = False
-        screen.tick()
-        assert len(app.made) == 2
-        assert app.made[1][0].started
-
-
-async def test_a_failure_is_said_where_the_figures_would_be():
-    async with racing(failure="data nothing.csv: not found") as (screen, _, _):
+async def test_a_failure_is_shown_in_place_of_the_figures():
+    async with racing(job(progress=None, failure="data nothing.csv: not found")) as (screen, _):
         assert "nothing.csv" in drawn(screen, "race-speed")
 
 
-def test_the_field_is_every_backend_and_all_cores():
-    assert Entry("numpy", 4) in field(4)
-    assert [entry.backend for entry in field(1)].count("numpy") == 1
-    assert Entry("scalar", None) in field(1)
-
-
-def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
-    there = {"cupy": Probe("cupy", False, None, "", "not installed", "pip install it")}
-    monkeypatch.setattr("tuisim.features.compare.race.screen.known", there.get)
-    assert [entry.backend for entry in field(1)] == [name for name in names() if name != "cupy"]
-    there["cupy"] = Probe("cupy", False, "14.2.0", "", "no NVIDIA driver", "install it")
-    assert Entry("cupy", None) in field(1), "what is broken is told with its reason"
+async def test_the_page_takes_the_lease_of_its_context():
+    screen = RaceScreen(PageContext(config=CONFIG))
+    assert screen.make_job()._lease is screen.context.lease

@@ -1,6 +1,6 @@
-"""Who takes part in a comparison: a backend at a thread count, making the same steps on the same batches as the others.
+"""Backend entries of a comparison: a backend at a thread count, and one that is bound and timed.
 
-A contender makes its own steps and keeps its own times; whose turn it is, is the comparison's to say.
+Every timed entry makes the same steps on the same batches as the others.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from tuisim.engine.position import Position
 from tuisim.engine.start import Start, place
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
 
-FEW_STEPS = 20
-"""After so many steps parameters are compared: enough for a wrong gradient to show, too few for rounding to grow."""
-MOST_LOSSES = 400
-"""Points kept of a loss curve; of more, neighbours become their mean."""
+FIRST_STEPS = 20
+"""Steps after which parameters are compared: enough to show a wrong gradient, too few for rounding to grow."""
+MAX_LOSSES = 400
+"""Points kept of a loss curve; beyond, neighbours are replaced by their mean."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A backend and its threads, as asked for: `numpy`, `numpy@2`."""
+class BackendEntry:
+    """A backend and its threads: `numpy`, `numpy@2`."""
 
     backend: str
     threads: int | None
@@ -41,23 +41,25 @@ class Entry:
         return self.backend if self.threads is None else f"{self.backend}@{self.threads}"
 
 
-def entries(text: str) -> tuple[Entry, ...]:
-    """`scalar,numpy,numpy@2` as entries; `numpy@all` is NumPy on 1, 2, 4 … threads up to every usable core.
+def entries(text: str) -> tuple[BackendEntry, ...]:
+    """Read `scalar,numpy,numpy@2`; `numpy@all` is NumPy on 1, 2, 4 … threads up to all usable cores.
 
-    Raises ConfigError for unknown names, odd thread counts, doubles and a single one.
+    Raises ConfigError for unknown names, invalid thread counts, duplicates and fewer than two entries.
     """
-    found: list[Entry] = []
+    found: list[BackendEntry] = []
     mistakes: list[Mistake] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         backend, at, threads = part.partition("@")
         if backend not in names():
             mistakes.append(Mistake("backends", printable(part), nearest(backend, names())))
         elif threads == "all":
-            found += [Entry(backend, count) for count in _counts(usable_cores())]
+            cores = usable_cores()
+            counts = sorted({*(2**n for n in range(cores.bit_length()) if 2**n <= cores), cores})
+            found += [BackendEntry(backend, count) for count in counts]
         elif at and not (threads.isdecimal() and len(threads) < 6 and 1 <= int(threads) <= MAX_THREADS):
             mistakes.append(Mistake("backends", printable(part), f"a thread count from 1 to {MAX_THREADS}, or all: {backend}@2"))
         else:
-            found.append(Entry(backend, int(threads) if at else None))
+            found.append(BackendEntry(backend, int(threads) if at else None))
     if not mistakes and len(found) != len(set(found)):
         mistakes.append(Mistake("backends", printable(text), "name each once"))
     if not mistakes and len(found) < 2:
@@ -67,30 +69,25 @@ def entries(text: str) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def _counts(cores: int) -> list[int]:
-    """1, 2, 4 … and all of them."""
-    return sorted({*(2**n for n in range(cores.bit_length()) if 2**n <= cores), cores})
-
-
-def warning(entry: Entry) -> str:
-    """What a person should know of its thread count before it is measured; empty where nothing."""
+def warning(entry: BackendEntry) -> str:
+    """Return a warning about an entry's thread count; empty if there is none."""
     cores = usable_cores()
     if entry.threads is None or entry.backend in ("scalar", "cupy"):
         return ""
     if entry.threads > cores:
         return f"{entry.name}: more threads than the {cores} usable core{'s' * (cores > 1)}"
     if entry.threads == cores > 1:
-        return f"{entry.name}: every usable core, so none is left for an app beside it"
+        return f"{entry.name}: uses every core, so none is left for the app"
     return ""
 
 
-class Contender:
-    """One entry at work: its network, its place in the data, its times and losses.
+class TimedEntry:
+    """A bound network of one entry, its position in the data, its times and its losses.
 
-    Raises whatever the backend raises while it is set up; the comparison makes a row of that.
+    Its constructor makes the first steps, and raises whatever the backend raises.
     """
 
-    def __init__(self, entry: Entry, start: Start) -> None:
+    def __init__(self, entry: BackendEntry, start: Start) -> None:
         config = start.config
         assert config.threads is not None
         self.entry = entry
@@ -101,40 +98,40 @@ class Contender:
         self.steps = 0
         self.examples = 0
         self.seconds = 0.0
-        """Spent in steps so far, the first ones too."""
+        """Compute time of all steps, the first ones too."""
         self.losses: list[float] = []
-        """Of the steps so far, thinned out evenly; one for every `stride` of them."""
+        """One for every `stride` steps."""
         self.stride = 1
         self._pending: list[float] = []
         self._position = Position(start.dataset.feed(start.batch), start.batch)
         self.costs: Costs | None = None
-        """What a device of its own has cost so far; none where it has none."""
+        """Transfer and launch costs; None on the host."""
         with self._counting_costs(), self.backend.threads(self.threads):
             compiled, begun = self._compiled or 0.0, perf_counter()
             self._network = start.network(entry.backend)
             self.bind_seconds = perf_counter() - begun
-            """Making the buffers and the calls, what is compiled included."""
+            """Time to allocate and bind, including compilation."""
             self.device = self._network.device
             self.first_parameters = self._parameters()
             self.first_seconds = self._advance(1)
-            """The first step, with all that happens once."""
+            """Time of the first step, including what happens once."""
             spent = self._compiled
             self.compile_seconds = None if spent is None else spent - compiled
-            """Of these two, compiling or loading what was compiled before; none where the backend compiles nothing."""
+            """The part of these two spent on compiling or loading compiled code; None if the backend compiles nothing."""
             self.second_seconds = self._advance(1)
-            self._advance(FEW_STEPS - 2)
+            self._advance(FIRST_STEPS - 2)
         self.parameters = self._parameters()
-        """After the few first steps, for all to be compared."""
+        """After the first steps."""
 
     @property
     def _compiled(self) -> float | None:
-        """What the backend has spent compiling in this process."""
+        """Seconds that the backend has spent on compiling in this process."""
         spent: float | None = getattr(self.backend, "compile_seconds", None)
         return spent
 
     @contextmanager
     def _counting_costs(self) -> Iterator[None]:
-        """What a device of its own costs inside is this contender's."""
+        """Add what the device costs inside the block to this entry's costs."""
         if not isinstance(self.backend, OnDevice):
             yield
             return
@@ -144,12 +141,12 @@ class Contender:
         self.costs = spent if self.costs is None else self.costs + spent
 
     def _parameters(self) -> NDArray[Any]:
-        """All of them, flat, in double precision."""
+        """Return all parameters, flat, in double precision."""
         found: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
         return found
 
     def turn(self, seconds: float) -> None:
-        """Work for about `seconds`, at least one step, and keep the time per step."""
+        """Make steps for about `seconds`, at least one, and keep the time per step."""
         each = self.samples[-1] if self.samples else self.second_seconds
         steps = max(1, round(seconds / each)) if each > 0 else 1
         with self._counting_costs(), self.backend.threads(self.threads):
@@ -157,10 +154,7 @@ class Contender:
         self.samples.append(spent / steps)
 
     def _advance(self, steps: int) -> float:
-        """Make steps; the seconds they took, without the making and shuffling of rows.
-
-        Raises RunError at a loss that is no number.
-        """
+        """Make steps and return their seconds, without generating and shuffling rows. Raises RunError if a loss is not finite."""
         spent = 0.0
         while steps > 0:
             if self._position.block is None:
@@ -173,7 +167,7 @@ class Contender:
             spent += perf_counter() - begun
             self._keep(losses)
             if not math.isfinite(losses[-1]):
-                raise RunError(f"its loss is no longer a number after {self.steps + len(losses):,} steps")
+                raise RunError(f"its loss is not finite after {self.steps + len(losses):,} steps")
             steps -= segment.steps
             self.steps += segment.steps
             self.examples += len(segment.rows)
@@ -181,19 +175,20 @@ class Contender:
         return spent
 
     def _keep(self, losses: Sequence[float]) -> None:
+        """Add losses to the curve, decimated to at most MAX_LOSSES points."""
         self._pending += losses
         whole = len(self._pending) // self.stride * self.stride
         self.losses += [sum(self._pending[i : i + self.stride]) / self.stride for i in range(0, whole, self.stride)]
         del self._pending[:whole]
-        while len(self.losses) > MOST_LOSSES:
+        while len(self.losses) > MAX_LOSSES:
             if len(self.losses) % 2:
                 self._pending[:0] = [self.losses.pop()] * self.stride
             self.losses = [(a + b) / 2 for a, b in zip(self.losses[::2], self.losses[1::2], strict=True)]
             self.stride *= 2
 
 
-def furthest(ours: NDArray[Any], theirs: NDArray[Any], layers: Sequence[int]) -> tuple[float, str]:
-    """The largest difference of two flat parameter buffers, and where it is."""
+def max_difference(ours: NDArray[Any], theirs: NDArray[Any], layers: Sequence[int]) -> tuple[float, str]:
+    """Return the largest difference of two flat parameter buffers, and where it is."""
     differences = np.abs(ours - theirs)
     if not np.isfinite(differences).all():
         return math.nan, place(layers, int(np.flatnonzero(~np.isfinite(differences))[0]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from tuisim.engine.step_time import spread
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 
 LEVEL = "level"
 """The winner where the spread of the ratio includes 1, or where it is nearer to 1 than ALIKE."""
@@ -91,7 +91,7 @@ def times(factor: float) -> str:
 _SHORT = {"numpy": "np", "numba": "nb", "cupy": "cp", "scalar": "sc"}
 
 
-def shorts(entries: tuple[Entry, Entry]) -> tuple[str, str]:
+def shorts(entries: tuple[BackendEntry, BackendEntry]) -> tuple[str, str]:
     """Both names in two or three letters that tell them apart: `np` and `nb`, `@1` and `@2`."""
     first, second = entries
     if first.backend == second.backend:

@@ -13,7 +13,7 @@ from typing import Any
 from tuisim.config import RunConfig
 from tuisim.features.compare.crossover.cell import Cell
 from tuisim.features.compare.crossover.rule import Rule
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.measure.environment import environment
 from tuisim.provenance import Provenance
 
@@ -41,7 +41,7 @@ class Crossover:
     """The map, and what it was measured on."""
 
     config: RunConfig
-    entries: tuple[Entry, Entry]
+    entries: tuple[BackendEntry, BackendEntry]
     threads: tuple[int, int]
     devices: tuple[str, str]
     cells: tuple[Cell, ...]

@@ -10,9 +10,9 @@ from itertools import combinations
 
 from tuisim.backends import known, names, probe
 from tuisim.config import usable_cores
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 
-Duel = tuple[Entry, Entry]
+Duel = tuple[BackendEntry, BackendEntry]
 
 
 def works(name: str) -> bool:
@@ -32,10 +32,10 @@ def duels(at_hand: Callable[[str], bool] = works, cores: int | None = None) -> t
     NumPy against each other fast backend, those against one another, one thread against every core, and plain Python last.
     """
     cores = usable_cores() if cores is None else cores
-    others = [Entry(name, None) for name in reversed(names()) if name not in ("numpy", "scalar") and at_hand(name)]
-    numpy = Entry("numpy", None)
+    others = [BackendEntry(name, None) for name in reversed(names()) if name not in ("numpy", "scalar") and at_hand(name)]
+    numpy = BackendEntry("numpy", None)
     found: list[Duel] = [(numpy, other) for other in others]
     found += combinations(others, 2)
     if cores > 1:
-        found.append((Entry("numpy", 1), Entry("numpy", cores)))
-    return (*found, (numpy, Entry("scalar", None)))
+        found.append((BackendEntry("numpy", 1), BackendEntry("numpy", cores)))
+    return (*found, (numpy, BackendEntry("scalar", None)))

@@ -18,7 +18,7 @@ from tuisim.features.compare.crossover.pairs import Duel, duels, likely_works
 from tuisim.features.compare.crossover.sweep import Size, Sweeping
 from tuisim.features.compare.crossover.view import CellView, CrossoverHeader, RuleView, Survey
 from tuisim.features.compare.crossover.worker import CrossoverWorker
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.tui.measuring_page import StudyScreen
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -87,7 +87,7 @@ class CrossoverScreen(StudyScreen[AnyCrossoverWorker, Survey]):
         config: RunConfig,
         busy: Callable[[], bool] = lambda: False,
         hush: Callable[[], None] = lambda: None,
-        worker_factory: Callable[[RunConfig, Sequence[Entry]], AnyCrossoverWorker] = CrossoverWorker,
+        worker_factory: Callable[[RunConfig, Sequence[BackendEntry]], AnyCrossoverWorker] = CrossoverWorker,
         pairs: Sequence[Duel] | None = None,
     ) -> None:
         super().__init__(busy, hush, lambda: worker_factory(config, self._pairs[0]), self._survey_of, self._hand)

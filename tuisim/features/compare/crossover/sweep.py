@@ -23,7 +23,7 @@ from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.features.compare.crossover.cell import LEVEL, Cell, result
 from tuisim.features.compare.crossover.found import Crossover
 from tuisim.features.compare.crossover.rule import rule
-from tuisim.features.compare.entries import Entry, warning
+from tuisim.features.compare.entries import BackendEntry, warning
 
 WIDTHS = tuple(2**n for n in range(3, 12))
 BATCHES = tuple(4**n for n in range(6))
@@ -83,7 +83,7 @@ class Sweep:
     def __init__(
         self,
         config: RunConfig,
-        entered: Sequence[Entry],
+        entered: Sequence[BackendEntry],
         seconds: float = SECONDS,
         widths: Sequence[int] = WIDTHS,
         batches: Sequence[int] = BATCHES,
@@ -230,7 +230,7 @@ class Sweep:
         return _along(decided, 0) + _along(decided, 1) or _along(winners, 0)
 
 
-def _check(entered: Sequence[Entry], seconds: float, widths: Sequence[int], batches: Sequence[int]) -> None:
+def _check(entered: Sequence[BackendEntry], seconds: float, widths: Sequence[int], batches: Sequence[int]) -> None:
     mistakes: list[Mistake] = []
     if len(entered) != 2:
         names = ",".join(entry.name for entry in entered)
@@ -285,7 +285,7 @@ def _middle(a: int, b: int) -> tuple[int, ...]:
 
 def crossover(
     config: RunConfig,
-    entered: Sequence[Entry],
+    entered: Sequence[BackendEntry],
     seconds: float = SECONDS,
     widths: Sequence[int] = WIDTHS,
     batches: Sequence[int] = BATCHES,

@@ -15,7 +15,7 @@ from tuisim.features.compare.crossover.cell import LEVEL, Cell, shorts, times
 from tuisim.features.compare.crossover.found import Crossover
 from tuisim.features.compare.crossover.pairs import Duel
 from tuisim.features.compare.crossover.sweep import SECONDS, Size, Sweeping
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.plot import bar
@@ -29,7 +29,7 @@ TONES = (Tone.FORWARD, Tone.BACKWARD)
 class Survey:
     """A sweep as far as it has come, and the cell that is looked at."""
 
-    entries: Duel = (Entry("", None), Entry("", None))
+    entries: Duel = (BackendEntry("", None), BackendEntry("", None))
     sweeping: Sweeping | None = None
     crossover: Crossover | None = None
     failure: str | None = None

@@ -8,13 +8,13 @@ from tuisim.config import RunConfig
 from tuisim.engine.job import Background
 from tuisim.features.compare.crossover.found import Crossover
 from tuisim.features.compare.crossover.sweep import SECONDS, Sweep, Sweeping
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 
 
 class CrossoverWorker(Background):
     """One sweep of two entries over `config`'s network."""
 
-    def __init__(self, config: RunConfig, entries: Sequence[Entry], seconds: float = SECONDS) -> None:
+    def __init__(self, config: RunConfig, entries: Sequence[BackendEntry], seconds: float = SECONDS) -> None:
         super().__init__("crossover")
         self._config, self._entries, self._seconds = config, tuple(entries), seconds
         self.sweeping: Sweeping | None = None

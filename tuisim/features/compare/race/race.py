@@ -1,7 +1,7 @@
-"""The same run on several backends or thread counts: in turn, round by round, so that a busy moment is shared by all.
+"""The same run on several backends or thread counts: in turn, round by round, so that a busy moment slows all of them.
 
-Speeds are ratios within a round and their median; that all computed the same is looked at, not assumed. A contender that
-fails is a row with its reason. It does not know who watches.
+Speeds are medians of the ratios within a round. Parameters are compared after the first steps. An entry that fails is
+listed with its reason, and the others go on.
 """
 
 from __future__ import annotations
@@ -16,52 +16,49 @@ from typing import Any
 import numpy as np
 
 from tuisim import units
-from tuisim.accounting import Ledger, count
-from tuisim.backends import computed_dtype, get_backend, precision_notes, probe
-from tuisim.config import RunConfig
-from tuisim.engine.start import Start, start
+from tuisim.accounting import count
+from tuisim.backends import computed_dtype, get_backend, known, names, precision_notes, probe
+from tuisim.config import RunConfig, usable_cores
+from tuisim.engine.start import start
 from tuisim.engine.step_time import least_seconds, spread
 from tuisim.errors import ConfigError, Mistake, in_words, printable
-from tuisim.features.compare.entries import FEW_STEPS, Contender, Entry, furthest, warning
+from tuisim.features.compare.entries import FIRST_STEPS, BackendEntry, TimedEntry, max_difference, warning
 from tuisim.measure.ceiling import above_words
 from tuisim.measure.environment import environment
 from tuisim.measure.peaks import peaks_of
 from tuisim.provenance import Provenance
 
 ROUND_SECONDS = 0.05
-"""Each contender works about so long in each round, or one step where that takes longer."""
-LEAST_ROUNDS, MOST_ROUNDS = 3, 61
+"""Time of an entry in each round; a single step if that takes longer."""
+MIN_ROUNDS, MAX_ROUNDS = 3, 61
 SECONDS = 6.0
-"""The budget where none is given: all rounds of all contenders."""
-LONGEST = 4
-"""Who needs more than so many budgets for the least of steps is left out."""
+"""Default budget: all rounds of all entries."""
+MAX_BUDGETS = 4
+"""An entry that needs more than this many budgets for its first steps and rounds is left out."""
 TOLERANCES = {"float32": 1e-2, "float64": 1e-6}
-"""Of the furthest way a parameter has gone in FEW_STEPS steps: rounding in another order stays well below, a wrong gradient
-is of the size of 1."""
-
-Wanted = Callable[[], bool]
+"""Relative to the largest change of a parameter in FIRST_STEPS steps: rounding stays far below, a wrong gradient is near 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One contender so far: what a race shows while it goes on."""
+    """One entry so far."""
 
     name: str
     device: str
     steps: int
     examples: int
     seconds: float
-    """Of its own, in steps."""
+    """Compute time."""
     microseconds_per_step: float | None
     losses: tuple[float, ...]
-    """Over its own steps, thinned out evenly."""
+    """Over its steps, decimated evenly."""
     reason: str = ""
-    """Why it is out of the race."""
+    """Why it has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One contender's figures."""
+class RaceRow:
+    """One entry's figures."""
 
     name: str
     backend: str
@@ -70,71 +67,75 @@ class Row:
     """The dtype it computes in, whatever was asked for."""
     device: str
     bind_seconds: float
-    """Making the buffers and the calls, what is compiled included."""
+    """Time to allocate and bind, including compilation."""
     first_call_seconds: float
-    """The first step, with all that happens once."""
+    """Time of the first step, including what happens once."""
     compile_seconds: float | None
-    """Of these two, compiling or loading what was compiled before; none where nothing is compiled."""
+    """The part of these two spent on compiling or loading compiled code; None if nothing is compiled."""
     transfer_seconds: float | None
-    """Copying rows of data to a device of its own; none where they stay where they are."""
+    """Time to copy rows to a device; None on the host."""
     launch_microseconds: float | None
-    """Of the host's time per step, handing it over to that device; the steps' time has it in it where the device waits."""
+    """Host time per step to launch it on the device, included in the step's time if the device waits."""
     microseconds_per_step: float
     """Median of the rounds."""
     spread: float
-    """Half the 10-90 % range of that over the rounds, in microseconds."""
+    """Half the 10-90 % range of that, in microseconds."""
     rounds: int
     examples_per_second: float
     flops_per_second: float
     utilization: float
-    """Multiplications and additions per second over the measured peak of what computed: at as many threads, or the GPU's."""
+    """Multiplications and additions per second over the measured peak: at as many threads, or the GPU's."""
     speedup: float
-    """The first contender's time over this one's, the median over the rounds."""
+    """The first entry's time over this one's, the median over the rounds."""
     speedup_spread: float
     max_parameter_difference: float | None
-    """From the first contender's, after the first steps; none where it is not finite."""
+    """From the first entry's, after the first steps; None if not finite."""
     where: str
     same: bool
-    """Whether rounding explains that difference."""
+    """True if rounding explains that difference."""
     above_peak: str | None = None
     """Explanation of a utilization above the peak beyond its measured spread; None if it is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """One contender without figures."""
+    """One entry without figures."""
 
     backend: str
-    """Its name, threads and all."""
+    """Its name, with its threads."""
     reason: str
     hint: str = ""
-    """What would cure that, where it is known."""
+    """The remedy, if known."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.reason}; {self.hint}" if self.hint else self.reason
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, who has none, and what they were measured on."""
+    """The figures of all entries."""
 
     config: RunConfig
-    rows: tuple[Row, ...]
+    rows: tuple[RaceRow, ...]
     unavailable: tuple[Unavailable, ...]
     notes: tuple[str, ...]
     seconds: float
 
     @property
-    def fastest(self) -> tuple[Row, ...]:
-        """The one of the shortest step, and after it those whose spread reaches down to it; empty where none was timed."""
+    def fastest(self) -> tuple[RaceRow, ...]:
+        """The row with the shortest step, then those that tie with it: their spread includes its time."""
         ordered = sorted(self.rows, key=lambda row: row.microseconds_per_step)
         return tuple(row for row in ordered if row.microseconds_per_step - row.spread <= ordered[0].microseconds_per_step)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document `tuisim compare --json` prints."""
+        """Return the document that `tuisim compare --json` prints."""
         return {
             "config": self.config.to_dict(),
             "rows": [asdict(row) for row in self.rows],
             "unavailable": [asdict(one) for one in self.unavailable],
             "fastest": [row.name for row in self.fastest],
-            "compared_after_steps": FEW_STEPS,
+            "compared_after_steps": FIRST_STEPS,
             "seconds": self.seconds,
             "notes": list(self.notes),
             "environment": environment(),
@@ -150,115 +151,124 @@ class Comparison:
         }
 
 
-class Race:
-    """A comparison that can be watched: contenders are set up one by one, then take turns until the time is spent.
+Tell = Callable[[tuple[Standing, ...]], object]
 
-    Raises ConfigError where the budget is too short for one round, DataError or MemoryNeeded as a run would.
+
+def all_entries(cores: int | None = None) -> tuple[BackendEntry, ...]:
+    """Return every installed backend, and NumPy on every core if there are several."""
+    cores = usable_cores() if cores is None else cores
+    installed = [name for name in names() if (found := known(name)) is None or not found.absent]
+    entered = [BackendEntry(name, 1 if name == "numpy" else None) for name in installed]
+    return tuple([*entered, BackendEntry("numpy", cores)] if cores > 1 else entered)
+
+
+def compare(
+    config: RunConfig, entered: Sequence[BackendEntry], seconds: float = SECONDS, tell: Tell = lambda standings: None
+) -> Comparison:
+    """Set up the entries, let them take turns for about `seconds`, and compare them.
+
+    `tell` is given the standings at the start and after each turn; what it raises ends the race. Raises ConfigError if the
+    budget is too short for one round, DataError or MemoryNeeded as a run would.
     """
+    if not seconds > 0:
+        raise ConfigError([Mistake("seconds", seconds, "a number of seconds above 0")])
+    return _Race(config, entered, seconds).run(tell)
 
-    def __init__(self, config: RunConfig, entered: Sequence[Entry], seconds: float = SECONDS, wanted: Wanted = lambda: True):
-        if not seconds > 0:
-            raise ConfigError([Mistake("seconds", seconds, "a number of seconds above 0")])
-        self.entries = tuple(entered)
-        self._wanted, self._budget = wanted, seconds
-        self._begun = perf_counter()
-        self._start: Start = start(config.resolved())
-        self.config = self._start.config
-        self._ledger: Ledger = count(self.config)
-        self._contenders: dict[Entry, Contender] = {}
-        self._unavailable: dict[Entry, Unavailable] = {}
 
-    def run(self, tell: Callable[[tuple[Standing, ...]], None] = lambda standings: None) -> Comparison:
-        """Set up, take turns, and compare; `tell` hears how all stand after each turn."""
-        for entry in self.entries:
-            if self._wanted():
-                self._set_up(entry)
-                tell(self.standings())
+class _Race:
+    def __init__(self, config: RunConfig, entered: Sequence[BackendEntry], seconds: float) -> None:
+        self._begun, self._budget = perf_counter(), seconds
+        self._start = start(config.resolved())
+        self._config = self._start.config
+        self._ledger = count(self._config)
+        self._entered = tuple(entered)
+        self._timed: dict[BackendEntry, TimedEntry] = {}
+        self._unavailable: dict[BackendEntry, Unavailable] = {}
+
+    def run(self, tell: Tell) -> Comparison:
+        tell(self._standings())
+        for entry in self._entered:
+            self._set_up(entry)
+            tell(self._standings())
         self._check_budget()
-        begun, turns = perf_counter(), 0
-        while self._contenders and self._wanted() and turns < MOST_ROUNDS:
-            if turns >= LEAST_ROUNDS and perf_counter() - begun >= self._budget:
-                break
-            order = list(self._contenders) if turns % 2 else list(reversed(self._contenders))
-            for entry in order:
-                if self._wanted():
-                    self._turn(entry)
-                    tell(self.standings())
-            turns += 1
-        rows, seconds = self._rows(), perf_counter() - self._begun
-        return Comparison(self.config, rows, tuple(self._unavailable.values()), self._notes(rows), seconds)
+        begun, rounds = perf_counter(), 0
+        while self._timed and rounds < MAX_ROUNDS and (rounds < MIN_ROUNDS or perf_counter() - begun < self._budget):
+            for entry in list(self._timed) if rounds % 2 else list(reversed(self._timed)):
+                try:
+                    self._timed[entry].turn(ROUND_SECONDS)
+                except Exception as error:  # one that fails has its reason; the others go on
+                    self._remove(entry, error)
+                tell(self._standings())
+            rounds += 1
+        rows = self._rows()
+        unavailable = tuple(self._unavailable.values())
+        return Comparison(self._config, rows, unavailable, self._notes(rows), perf_counter() - self._begun)
 
-    def standings(self) -> tuple[Standing, ...]:
-        """How all stand, in the order they were entered."""
-        return tuple(self._standing(entry) for entry in self.entries)
-
-    def _set_up(self, entry: Entry) -> None:
+    def _set_up(self, entry: BackendEntry) -> None:
         found = probe(entry.backend)
-        likely = least_seconds(entry.backend, self._ledger) * (FEW_STEPS + LEAST_ROUNDS) if found.available else 0.0
         if not found.available:
             self._unavailable[entry] = Unavailable(entry.name, found.reason, found.remedy)
-        elif likely > LONGEST * max(self._budget, 1.0):
-            reason = f"left out: its least of steps would take {units.duration(likely)} or more"
-            self._unavailable[entry] = Unavailable(entry.name, reason, "give it more seconds, or a smaller network or batch")
-        else:
-            try:
-                self._contenders[entry] = Contender(entry, self._start)
-            except Exception as error:  # one that fails has its reason; the others go on
-                self._out(entry, error)
-
-    def _turn(self, entry: Entry) -> None:
+            return
+        least = least_seconds(entry.backend, self._ledger) * (FIRST_STEPS + MIN_ROUNDS)
+        if least > MAX_BUDGETS * max(self._budget, 1.0):
+            reason = f"left out: its first steps and rounds would take {units.duration(least)} or more"
+            self._unavailable[entry] = Unavailable(entry.name, reason, "use more seconds, or a smaller network or batch")
+            return
         try:
-            self._contenders[entry].turn(ROUND_SECONDS)
+            self._timed[entry] = TimedEntry(entry, self._start)
         except Exception as error:  # as above
-            self._out(entry, error)
+            self._remove(entry, error)
 
-    def _out(self, entry: Entry, error: Exception) -> None:
-        self._contenders.pop(entry, None)
+    def _remove(self, entry: BackendEntry, error: Exception) -> None:
+        self._timed.pop(entry, None)
         self._unavailable[entry] = Unavailable(entry.name, printable(in_words(error), 300))
 
     def _check_budget(self) -> None:
-        one = sum(max(ROUND_SECONDS, contender.second_seconds) for contender in self._contenders.values())
-        if self._contenders and one > self._budget:
-            raise ConfigError(
-                [Mistake("seconds", f"{self._budget:g}", f"too short for one round, which takes about {units.duration(one)}")]
-            )
+        one = sum(max(ROUND_SECONDS, timed.second_seconds) for timed in self._timed.values())
+        if one > self._budget:
+            words = f"too short for one round, which takes about {units.duration(one)}"
+            raise ConfigError([Mistake("seconds", f"{self._budget:g}", words)])
 
-    def _standing(self, entry: Entry) -> Standing:
-        contender = self._contenders.get(entry)
-        if contender is None:
+    def _standings(self) -> tuple[Standing, ...]:
+        """Return the standings in the order the entries were given."""
+        return tuple(self._standing(entry) for entry in self._entered)
+
+    def _standing(self, entry: BackendEntry) -> Standing:
+        timed = self._timed.get(entry)
+        if timed is None:
             gone = self._unavailable.get(entry)
-            words = "; ".join(part for part in (gone.reason, gone.hint) if part) if gone else ""
-            return Standing(entry.name, "", 0, 0, 0.0, None, (), words)
-        per_step = median(contender.samples) * 1e6 if contender.samples else None
-        done = contender.steps, contender.examples, contender.seconds
-        return Standing(entry.name, contender.device, *done, per_step, tuple(contender.losses))
+            return Standing(entry.name, "", 0, 0, 0.0, None, (), gone.words if gone else "")
+        per_step = median(timed.samples) * 1e6 if timed.samples else None
+        return Standing(
+            entry.name, timed.device, timed.steps, timed.examples, timed.seconds, per_step, tuple(timed.losses)
+        )  # fmt: skip
 
-    # ── what comes of it ──
+    # ── the result ──
 
-    def _rows(self) -> tuple[Row, ...]:
-        timed = [one for entry in self.entries if (one := self._contenders.get(entry)) is not None and one.samples]
+    def _rows(self) -> tuple[RaceRow, ...]:
+        timed = [one for entry in self._entered if (one := self._timed.get(entry)) is not None and one.samples]
         return tuple(self._row(one, timed[0]) for one in timed)
 
-    def _row(self, contender: Contender, first: Contender) -> Row:
-        samples, step = contender.samples, self._ledger.step_total
+    def _row(self, timed: TimedEntry, first: TimedEntry) -> RaceRow:
+        samples, step = timed.samples, self._ledger.step_total
         seconds = median(samples)
         ratios = [a / b for a, b in zip(first.samples, samples, strict=False)]
-        worst, where = furthest(contender.parameters, first.parameters, self.config.layers)
-        way = float(np.abs(first.parameters - first.first_parameters).max())
-        with get_backend("numpy").threads(contender.threads):
-            peak = peaks_of(contender.backend, self.config.dtype, contender.threads).products
+        worst, where = max_difference(timed.parameters, first.parameters, self._config.layers)
+        change = float(np.abs(first.parameters - first.first_parameters).max())
+        with get_backend("numpy").threads(timed.threads):
+            peak = peaks_of(timed.backend, self._config.dtype, timed.threads).products
         rate = step.multiply_adds / seconds
-        return Row(
-            name=contender.entry.name,
-            backend=contender.entry.backend,
-            threads=contender.threads,
-            dtype=computed_dtype(contender.entry.backend, self.config.dtype),
-            device=contender.device,
-            bind_seconds=contender.bind_seconds,
-            first_call_seconds=contender.first_seconds,
-            compile_seconds=contender.compile_seconds,
-            transfer_seconds=None if contender.costs is None else contender.costs.transfer_seconds,
-            launch_microseconds=None if contender.costs is None else contender.costs.launch_microseconds,
+        return RaceRow(
+            name=timed.entry.name,
+            backend=timed.entry.backend,
+            threads=timed.threads,
+            dtype=computed_dtype(timed.entry.backend, self._config.dtype),
+            device=timed.device,
+            bind_seconds=timed.bind_seconds,
+            first_call_seconds=timed.first_seconds,
+            compile_seconds=timed.compile_seconds,
+            transfer_seconds=None if timed.costs is None else timed.costs.transfer_seconds,
+            launch_microseconds=None if timed.costs is None else timed.costs.launch_microseconds,
             microseconds_per_step=seconds * 1e6,
             spread=spread(samples) * 1e6,
             rounds=len(samples),
@@ -269,38 +279,28 @@ class Race:
             speedup_spread=spread(ratios),
             max_parameter_difference=worst if math.isfinite(worst) else None,
             where=where,
-            same=worst <= TOLERANCES[self.config.dtype] * way,
+            same=worst <= TOLERANCES[self._config.dtype] * change,
             above_peak=above_words(peak, "the measured peak") if peak.exceeded_by(rate) else None,
         )
 
-    def _notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """Notes on data and dtypes, thread counts that are too many, with their cost if measured, and rows that differ."""
-        notes = [*self._start.dataset.notes, *precision_notes((row.backend for row in rows), self.config.dtype)]
+    def _notes(self, rows: Sequence[RaceRow]) -> tuple[str, ...]:
+        """Return notes on data and dtypes, on too many threads with their measured cost, and on rows that differ."""
+        notes = [*self._start.dataset.notes, *precision_notes((row.backend for row in rows), self._config.dtype)]
         by_name = {row.name: row for row in rows}
-        notes += [words + _loss(by_name.get(entry.name), rows) for entry in self.entries if (words := warning(entry))]
+        notes += [words + _slowdown(by_name.get(entry.name), rows) for entry in self._entered if (words := warning(entry))]
         notes += [
             f"{row.name} differs from {rows[0].name} by more than rounding explains, at {row.where}"
             for row in rows
             if not row.same
         ]
-        notes += [f"{row.name} stands {row.above_peak}" for row in rows if row.above_peak]
+        notes += [f"{row.name} is {row.above_peak}" for row in rows if row.above_peak]
         return tuple(notes)
 
 
-def _loss(row: Row | None, rows: Sequence[Row]) -> str:
-    """What the best other thread count of the same backend gains over this one, as measured."""
+def _slowdown(row: RaceRow | None, rows: Sequence[RaceRow]) -> str:
+    """Return this row's speed relative to the best other thread count of its backend."""
     others = [other for other in rows if row and other.backend == row.backend and other.name != row.name]
     if row is None or not others:
         return ""
     best = min(others, key=lambda other: other.microseconds_per_step)
     return f"; measured here {best.microseconds_per_step / row.microseconds_per_step:.2f} × the speed of {best.name}"
-
-
-def compare(
-    config: RunConfig,
-    entered: Sequence[Entry],
-    seconds: float = SECONDS,
-    tell: Callable[[tuple[Standing, ...]], None] = lambda standings: None,
-) -> Comparison:
-    """Compare the entries on `config`, for about `seconds` of rounds."""
-    return Race(config, entered, seconds).run(tell)

@@ -1,58 +1,31 @@
-"""The race screen: the same run on several backends and thread counts, bars and losses live, and who won.
-
-It lays out and passes heats on; it draws nothing and measures nothing. The worker is made by a factory, so a
-scripted one serves as well.
-"""
+"""The race page: the same run on every backend, with live bars and losses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tuisim.backends import known, names
-from tuisim.config import RunConfig, usable_cores
-from tuisim.features.compare.entries import Entry
-from tuisim.features.compare.race.race import Comparison, Standing
-from tuisim.features.compare.race.view import Heat, LossRaceView, RaceHeader, SpeedView
-from tuisim.features.compare.race.worker import RaceWorker
-from tuisim.tui.measuring_page import StudyScreen
+from tuisim.engine.job import Job
+from tuisim.features.compare.race import view
+from tuisim.features.compare.race.race import Comparison, Standing, all_entries, compare
+from tuisim.features.compare.race.view import RaceState
+from tuisim.provenance import Provenance
+from tuisim.tui.context import PageContext
+from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
+MEASURED = (("", Provenance.MEASURED),)
 
 
-class AnyRaceWorker(Protocol):
-    """What the screen needs of whoever runs the race."""
-
-    @property
-    def standings(self) -> tuple[Standing, ...]: ...
-    @property
-    def comparison(self) -> Comparison | None: ...
-    @property
-    def failure(self) -> str | None: ...
-    @property
-    def alive(self) -> bool: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-def field(cores: int | None = None) -> tuple[Entry, ...]:
-    """Everyone there is: each backend that is here, and NumPy on every core where there are several."""
-    cores = usable_cores() if cores is None else cores
-    here = [name for name in names() if (found := known(name)) is None or not found.absent]
-    entered = [Entry(name, 1 if name == "numpy" else None) for name in here]
-    return tuple([*entered, Entry("numpy", cores)] if cores > 1 else entered)
-
-
-class RaceScreen(StudyScreen[AnyRaceWorker, Heat]):
-    """One race over `config`. `busy` says whether a training would be disturbed; `hush` pauses it."""
+class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
+    """One race of all backends on the network of the context."""
 
     TITLE = "race"
     HELP = (
-        "The same network, start and batches on every backend here, in turn: the bars are steps a second, the curves the loss "
-        "over each one's own working time. What it cost to begin and whether all computed the same stands there at the end."
+        "The same network, initial parameters and batches on every backend, in turn. The bars show steps per second, the curves "
+        "the loss over each backend's compute time. At the end: set-up costs, and whether all computed the same."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     CSS = """
@@ -73,25 +46,19 @@ class RaceScreen(StudyScreen[AnyRaceWorker, Heat]):
         for n, what in enumerate(("speed", "loss"), 1)
     ]
 
-    def __init__(
-        self,
-        config: RunConfig,
-        busy: Callable[[], bool] = lambda: False,
-        hush: Callable[[], None] = lambda: None,
-        worker_factory: Callable[[RunConfig, Sequence[Entry]], AnyRaceWorker] = RaceWorker,
-    ) -> None:
-        super().__init__(busy, hush, lambda: worker_factory(config, field()), self._heat_of, self._hand)
-        self._header = RaceHeader(config)
-        self._line = ViewCanvas(self._header, id="race-header")
-        self._views = (SpeedView(), LossRaceView())
+    def __init__(self, context: PageContext) -> None:
+        super().__init__(context)
+        self._line = ViewCanvas(view.header, id="race-header")
         self._panels = (
-            Panel(1, "steps a second", self._views[0], id="race-speed", numbers=True, turn=None),
-            Panel(2, "loss over working time", self._views[1], id="race-loss", numbers=True, turn=None),
+            Panel(1, "steps per second", view.speed, id="race-speed", tag=MEASURED),
+            Panel(2, "loss vs compute time", view.losses, id="race-loss", tag=MEASURED),
         )
 
-    def _heat_of(self, worker: AnyRaceWorker | None) -> Heat:
-        return Heat(waits=self._busy()) if worker is None else Heat(worker.standings, worker.comparison, worker.failure)
+    def make_job(self) -> Job[tuple[Standing, ...], Comparison]:
+        return Job(
+            "race", lambda job: compare(self.context.config, all_entries(), tell=job.report), self.context.lease
+        )  # fmt: skip
 
-    def _hand(self, heat: Heat) -> None:
-        for reader in (self._header, *self._views):
-            reader.heat = heat
+    def state(self, job: Job[tuple[Standing, ...], Comparison]) -> RaceState:
+        failure = job.failure.message if job.failure else ""
+        return RaceState(self.context.config, job.progress or (), job.result, failure, job.is_waiting)

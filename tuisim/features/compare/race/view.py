@@ -1,46 +1,41 @@
-"""What the race screen shows: how fast each contender goes, what each cost once, and its loss over its own time.
-
-It draws standings and, at the end, the comparison; it measures nothing.
-"""
+"""The race as lines: the speed of each entry, what it costs once, and its loss over its compute time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tuisim import units
 from tuisim.config import RunConfig
-from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
-from tuisim.features.compare.entries import FEW_STEPS
-from tuisim.features.compare.race.race import Comparison, Row, Standing
+from tuisim.features.compare.entries import FIRST_STEPS
+from tuisim.features.compare.race.race import Comparison, RaceRow, Standing
 from tuisim.measure.ceiling import share_text
-from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import Series, plot, sample, x_axis
-from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, spread, width_of, wrap
+from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, fold, spread, width_of, wrap
 from tuisim.terminal.plot import Floats, Scale, bar, loss_scale
-from tuisim.terminal.table import Column, fits, table
-from tuisim.terminal.text import network_words
+from tuisim.terminal.table import Column, narrowed_table
+from tuisim.terminal.text import job_lines, job_state, network_subjects, page_header
 
 TONES = (Tone.FORWARD, Tone.BACKWARD, Tone.UPDATE, Tone.VALIDATION, Tone.LOSS, Tone.TRAINING)
-"""One for each contender, in the order they were entered; a seventh begins again."""
-LEAST_BAR, MOST_BAR = 12, 60
+"""One for each entry, in their order; a seventh has the first one's."""
+MIN_BAR, MAX_BAR = 12, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
-    """A race as far as it has come."""
+class RaceState:
+    """A race so far."""
 
+    config: RunConfig
     standings: tuple[Standing, ...] = ()
     comparison: Comparison | None = None
-    failure: str | None = None
-    waits: bool = False
-    """Because a training runs that it would disturb."""
+    failure: str = ""
+    is_waiting: bool = False
 
     @property
-    def rows(self) -> dict[str, Row]:
+    def rows(self) -> dict[str, RaceRow]:
         return {row.name: row for row in self.comparison.rows} if self.comparison else {}
 
 
@@ -48,169 +43,187 @@ def tone_of(index: int) -> Tone:
     return TONES[index % len(TONES)]
 
 
-class _RaceView:
-    """A panel about a heat; the screen hands it each new one."""
-
-    kinds: Provenances = (("", Provenance.MEASURED),)
-
-    def __init__(self) -> None:
-        self.heat = Heat()
-
-    def _waiting(self, frame: Frame) -> list[Line]:
-        if self.heat.failure is not None:
-            return wrap(self.heat.failure, frame.width, Tone.BAD)
-        words = "a training runs: m pauses it and begins" if self.heat.waits else "setting the contenders up"
-        return wrap(words, frame.width, Tone.DIM)
+def header(state: RaceState, frame: Frame) -> list[Line]:
+    config = state.config.resolved()
+    details = f"{config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · {config.dtype}"
+    word = job_state(state.failure, state.is_waiting, state.comparison is not None, "racing")
+    return [page_header("race", network_subjects(config), [details], (word,), frame.width)]
 
 
-class SpeedView(_RaceView):
-    """One row for each contender with its bar; at the end also what was paid once and whether all computed the same."""
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        standings = self.heat.standings
-        if not standings:
-            return self._waiting(frame)
-        drawn = self._bars(frame)
-        rest = [*self._foot(frame.width), *self._out(frame.width)]
-        once = self._once(frame)
-        if once and len(drawn) + len(once) + 1 + len(rest) <= frame.height:
-            return [*drawn, BLANK, *once, *rest]
-        return [*drawn, *rest]
-
-    def _bars(self, frame: Frame) -> list[Line]:
-        standings, rows = self.heat.standings, self.heat.rows
-        rates = [1e6 / one.microseconds_per_step if one.microseconds_per_step else 0.0 for one in standings]
-        top, first = max(rates, default=0.0), rates[0] if rates else 0.0
-        columns = [Column("backend", right=False), Column("steps/s", least=8), Column("µs a step", least=9), Column("×", least=8)]
-        cells: list[list[Span]] = []
-        for i, (one, rate) in enumerate(zip(standings, rates, strict=True)):
-            row = rows.get(one.name)
-            ratio = row.speedup if row else rate / first if first and rate else None
-            cells.append(
-                [
-                    (one.name, tone_of(i)),
-                    (units.si(rate) if rate else "", Tone.STRONG),
-                    (f"{one.microseconds_per_step:,.1f}" if one.microseconds_per_step else "", Tone.TEXT),
-                    (_ratio(ratio), Tone.TEXT),
-                ]
-            )
-        while len(columns) > 2 and not fits(columns, cells, frame.width):
-            columns, cells = columns[:-1], [row[:-1] for row in cells]
-        lines = table(columns, cells, min(frame.width, 48))
-        wide = max(map(width_of, lines)) + 2
-        room = min(MOST_BAR, frame.width - wide)
-        if room < LEAST_BAR:
-            return lines
-        drawn = [
-            BLANK,
-            *(((bar(rate / top if top else 0.0, room, frame.chart_style)[0], tone_of(i)),) for i, rate in enumerate(rates)),
-        ]
-        return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *one) for line, one in zip(lines, drawn, strict=True)]
-
-    def _once(self, frame: Frame) -> list[Line]:
-        """Set-up, first step, utilization and difference, once the race is over."""
-        rows = list(self.heat.rows.values())
-        if not rows:
-            return []
-        # What none of them has, as compiling where nothing is compiled, is left out.
-        kept = [(heading, text) for heading, text in _ONCE if any(text(row) for row in rows)]
-        columns = [Column("", right=False), *(Column(heading) for heading, _ in kept), Column("differs")]
-        cells: list[list[Span]] = [
-            [(row.name, Tone.TEXT), *((text(row), Tone.TEXT) for _, text in kept), _difference(row)] for row in rows
-        ]
-        while len(columns) > 2 and not fits(columns, cells, frame.width):
-            columns, cells = [*columns[:-2], columns[-1]], [[*row[:-2], row[-1]] for row in cells]
-        return table(columns, cells, frame.width)
-
-    def _out(self, width: int) -> list[Line]:
-        return [line for one in self.heat.standings if one.reason
-                for line in wrap(f"{one.name}: {printable(one.reason, 200)}", width, Tone.WARNING)]  # fmt: skip
-
-    def _foot(self, width: int) -> list[Line]:
-        found = self.heat.comparison
-        if found is None or not found.fastest:
-            return []
-        first, *level = (row.name for row in found.fastest)
-        same = all(row.same for row in found.rows)
-        words = f"{first} is the fastest here" + (f", level with {', '.join(level)}" if level else "")
-        proof = f"all computed the same, to rounding, over {FEW_STEPS} steps" if same else "not all computed the same"
-        return [BLANK, *spread([((words, Tone.STRONG),), ((proof, Tone.GOOD if same else Tone.BAD),)], width),
-                *(line for note in found.notes for line in wrap(note, width, Tone.DIM))]  # fmt: skip
+def page(state: RaceState, frame: Frame) -> list[Line]:
+    """Return the header and all figures."""
+    return [*header(state, frame), BLANK, *speed(state, frame)]
 
 
-_ONCE: tuple[tuple[str, Callable[[Row], str]], ...] = (
+# ── speed ──
+
+
+def speed(state: RaceState, frame: Frame) -> list[Line]:
+    """Return a row for each entry; at the end also what it cost once and whether all computed the same."""
+    if not state.standings:
+        return job_lines(state.failure, state.is_waiting, "setting up the backends", frame.width)
+    once, result = _once(state, frame), _result(state, frame.width)
+    notes = state.comparison.notes if state.comparison else ()
+    blocks = [
+        Block(0, _all_figures(state, frame.width) if frame.zoomed and state.rows else _bars(state, frame)),
+        Block(3, [BLANK, *once] if once else []),
+        Block(5, [BLANK] if result else []),
+        Block(1, result),
+        Block(2, _left_out(state, frame.width)),
+        Block(4, [line for note in notes for line in wrap(f"note: {note}", frame.width, Tone.DIM)]),
+        Block(6, _explanation(state, frame.width) if frame.zoomed else []),
+    ]
+    return fold(blocks, frame.height)
+
+
+def _bars(state: RaceState, frame: Frame) -> list[Line]:
+    standings, rows = state.standings, state.rows
+    rates = [1e6 / one.microseconds_per_step if one.microseconds_per_step else 0.0 for one in standings]
+    fastest, first = max(rates), rates[0]
+    columns = [
+        Column("backend", right=False), Column("steps/s", least=8), Column("µs/step", least=9), Column("speedup", least=8)
+    ]  # fmt: skip
+    cells: list[list[Span]] = []
+    for i, (one, rate) in enumerate(zip(standings, rates, strict=True)):
+        row = rows.get(one.name)
+        ratio = row.speedup if row else rate / first if first and rate else None
+        per_step = f"{one.microseconds_per_step:,.1f}" if one.microseconds_per_step else ""
+        cells.append(
+            [
+                (one.name, tone_of(i)),
+                (units.si(rate) if rate else "", Tone.STRONG),
+                (per_step, Tone.TEXT),
+                (_times(ratio), Tone.TEXT),
+            ]
+        )
+    lines = narrowed_table(columns, cells, min(frame.width, 48))
+    wide = max(map(width_of, lines)) + 2
+    room = min(MAX_BAR, frame.width - wide)
+    if room < MIN_BAR:
+        return lines
+    bars: list[Line] = [
+        BLANK,
+        *(((bar(rate / fastest if fastest else 0.0, room, frame.chart_style)[0], tone_of(i)),) for i, rate in enumerate(rates)),
+    ]
+    return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *one) for line, one in zip(lines, bars, strict=True)]
+
+
+Figures = tuple[tuple[str, Callable[[RaceRow], str]], ...]
+"""Columns: a heading and how a row's figure is written. The last ones are left out first."""
+
+_STEADY: Figures = (
+    ("µs/step", lambda row: f"{row.microseconds_per_step:,.1f}"),
+    ("±", lambda row: f"{row.spread:,.1f}"),
+    ("speedup", lambda row: _times(row.speedup)),
+    ("± ", lambda row: _times(row.speedup_spread)),
+    ("examples/s", lambda row: units.si(row.examples_per_second)),
+    ("FLOP/s", lambda row: units.si(row.flops_per_second)),
+    ("% of peak", lambda row: share_text(row.utilization, row.above_peak is not None)),
+    ("steps/s", lambda row: units.si(1e6 / row.microseconds_per_step)),
+)
+_ONCE: Figures = (
     ("set up", lambda row: units.duration(row.bind_seconds)),
     ("first step", lambda row: units.duration(row.first_call_seconds)),
     ("compiling", lambda row: units.duration(row.compile_seconds)),
     ("copying", lambda row: units.duration(row.transfer_seconds)),
     ("launch", lambda row: "" if row.launch_microseconds is None else f"{row.launch_microseconds:,.1f} µs"),
-    ("of peak", lambda row: share_text(row.utilization, row.above_peak is not None)),
+    ("% of peak", lambda row: share_text(row.utilization, row.above_peak is not None)),
     ("examples/s", lambda row: units.si(row.examples_per_second)),
+    ("at", lambda row: row.where if row.max_parameter_difference else ""),
 )
-"""What is paid once and what it comes to, each with its heading; the last ones go first where there is no room."""
 
 
-def _difference(row: Row) -> Span:
-    words = "" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
-    return words, Tone.TEXT if row.same else Tone.BAD
+def _all_figures(state: RaceState, width: int) -> list[Line]:
+    columns = [Column("backend", right=False), *(Column(heading) for heading, _ in _STEADY)]
+    tones = {one.name: tone_of(i) for i, one in enumerate(state.standings)}
+    cells: list[list[Span]] = [
+        [(row.name, tones[row.name]), *((write(row), Tone.TEXT) for _, write in _STEADY)] for row in state.rows.values()
+    ]
+    return narrowed_table(columns, cells, width)
 
 
-class LossRaceView(_RaceView):
-    """Each contender's loss over the seconds it has worked: the same steps, sooner or later."""
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        running = [(i, one) for i, one in enumerate(self.heat.standings) if one.losses]
-        if not running:
-            return self._waiting(frame) if not self.heat.standings else wrap("waiting for the first turn", frame.width, Tone.DIM)
-        series = [Series(_times(one), np.array(one.losses), tone_of(i)) for i, one in running]
-        legend: list[Line] = [
-            ((f"{sample(i, False, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running
-        ]
-        heads = spread(legend, frame.width, gap=2)
-        height = frame.height - len(heads) - 1
-        if height < 3:
-            return heads[: frame.height]
-        x_scale = Scale(0.0, max(one.seconds for _, one in running) or 1.0)
-        y_scale = loss_scale(*(one.y for one in series)) or Scale(0.0, 1.0)
-        drawn = plot(series, frame.width, height, frame.chart_style, x_scale, y_scale)
-        return [*heads, *drawn, x_axis(frame.width, x_scale, "s of its own", frame.chart_style)]
+def _once(state: RaceState, frame: Frame) -> list[Line]:
+    rows = list(state.rows.values())
+    shown_above = {heading for heading, _ in _STEADY} if frame.zoomed else set[str]()
+    figures = [(heading, write) for heading, write in _ONCE if heading not in shown_above and any(map(write, rows))]
+    if not figures:
+        return []
+    columns = [Column("", right=False), Column("max difference"), *(Column(heading) for heading, _ in figures)]
+    cells: list[list[Span]] = [
+        [(row.name, Tone.TEXT), _difference(row), *((write(row), Tone.TEXT) for _, write in figures)] for row in rows
+    ]
+    return narrowed_table(columns, cells, frame.width)
 
 
-def _times(one: Standing) -> Floats:
-    """Seconds at the middle of each kept stretch of steps: a contender's steps take alike long."""
+def _difference(row: RaceRow) -> Span:
+    words = "not finite" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
+    return (words, Tone.TEXT) if row.same else (f"{words} ✗", Tone.BAD)
+
+
+def _result(state: RaceState, width: int) -> list[Line]:
+    found = state.comparison
+    if found is None or not found.fastest:
+        return []
+    first, *ties = (row.name for row in found.fastest)
+    tie = f", a tie with {', '.join(ties)}" if ties else ""
+    same = all(row.same for row in found.rows)
+    proof: Line = (
+        (f"all computed the same, to rounding, over {FIRST_STEPS} steps", Tone.GOOD)
+        if same
+        else (f"not all computed the same over {FIRST_STEPS} steps", Tone.BAD),
+    )
+    return spread([((f"fastest here: {first}{tie}", Tone.STRONG),), proof], width)
+
+
+def _explanation(state: RaceState, width: int) -> list[Line]:
+    base = next(iter(state.rows), "")
+    words = f"speedup: relative to {base}; max difference: of a parameter from {base}'s, after {FIRST_STEPS} steps"
+    return wrap(words, width, Tone.DIM) if base else []
+
+
+def _left_out(state: RaceState, width: int) -> list[Line]:
+    return [
+        line
+        for one in state.standings
+        if one.reason
+        for line in wrap(f"{one.name}: {printable(one.reason, 200)}", width, Tone.WARNING)
+    ]
+
+
+def _times(ratio: float | None) -> str:
+    """Write a ratio with two decimals, fewer above 100 and two digits below 0.1."""
+    if ratio is None:
+        return ""
+    return f"{ratio:.2g}" if 0 < ratio < 0.1 else f"{ratio:,.2f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
+# ── loss ──
+
+
+def losses(state: RaceState, frame: Frame) -> list[Line]:
+    """Draw the loss of each entry over its compute time: the same steps, sooner or later."""
+    running = [(i, one) for i, one in enumerate(state.standings) if one.losses]
+    if not running:
+        return job_lines(state.failure, state.is_waiting, "waiting for the first round", frame.width)
+    series = [Series(_step_times(one), np.array(one.losses), tone_of(i)) for i, one in running]
+    legend: list[Line] = [
+        ((f"{sample(i, False, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running
+    ]  # fmt: skip
+    heads = spread(legend, frame.width, gap=2)
+    height = frame.height - len(heads) - 1
+    if height < 3:
+        return heads[: frame.height]
+    x_scale = Scale(0.0, max(one.seconds for _, one in running) or 1.0)
+    y_scale = loss_scale(*(one.y for one in series)) or Scale(0.0, 1.0)
+    drawn = plot(series, frame.width, height, frame.chart_style, x_scale, y_scale)
+    return [*heads, *drawn, x_axis(frame.width, x_scale, "s of compute time", frame.chart_style)]
+
+
+def _step_times(one: Standing) -> Floats:
+    """Return the seconds at the middle of each stretch of steps in the decimated curve; all steps take equally long."""
     middles = np.arange(len(one.losses), dtype=np.float64) + 0.5
     return np.multiply(middles, one.seconds / len(one.losses), dtype=np.float64)
 
 
-def _ratio(value: float | None) -> str:
-    """Two decimals, or as many figures where there would be nothing left to read."""
-    return "" if value is None else f"{value:,.2f}" if value >= 0.1 else f"{value:.2g}"
-
-
-class RaceHeader:
-    """Which network is raced, and how the race stands."""
-
-    kinds: Provenances = (("", Provenance.GIVEN),)
-
-    def __init__(self, config: RunConfig) -> None:
-        self.config, self.heat = config.resolved(), Heat()
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        heat, width = self.heat, frame.width - 1
-        state: Span = ("◌ racing", Tone.ACCENT)
-        if heat.failure is not None:
-            state = ("✕ failed", Tone.BAD)
-        elif heat.comparison is not None:
-            state = ("■ finished", Tone.GOOD)
-        elif heat.waits:
-            state = ("‖ waits", Tone.WARNING)
-        names = network_words(self.config)
-        room = max(1, width - width_of((state,)) - 17)
-        network = next((words for words in names[:2] if len(words) <= min(room, 48)), clip(names[2], room))
-        left: Line = ((" tuisim  ", Tone.ACCENT), ("race  ", Tone.TEXT), (network, Tone.STRONG))
-        more = (
-            f" · {self.config.loss} · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
-        )
-        if width_of(left) + len(more) + width_of((state,)) < width:
-            left = (*left, (more, Tone.TEXT))
-        return [ends(left, (state,), width)]
+def progress_words(standings: Sequence[Standing]) -> str:
+    return "   ".join(f"{one.name} {units.count(one.steps)} steps" if one.steps else one.name for one in standings)
