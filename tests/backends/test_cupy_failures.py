@@ -23,7 +23,7 @@ from tuisim.engine.events import State
 from tuisim.engine.step_time import step_times
 from tuisim.errors import BackendError, DeviceLost, MemoryNeeded, RunError, TuisimError
 from tuisim.features.compare.entries import entries
-from tuisim.features.compare.race.race import Race
+from tuisim.features.compare.race.race import compare
 
 SMALL = RunConfig(
     layers=(3, 4, 2), batch_size=4, dtype="float64", dataset="blobs", examples=6, epochs=1, backend="cupy", clip_norm=1.0
@@ -229,7 +229,7 @@ def test_without_a_card_auto_does_without_it(monkeypatch):
 
 def test_compare_sets_copying_and_launching_apart(fake):
     config = replace(SMALL, layers=(8, 8, 3), backend="numpy", threads=1)
-    found = Race(config, entries("numpy@1,cupy"), 0.3).run()
+    found = compare(config, entries("numpy@1,cupy"), 0.3)
     plain, card = found.rows
     assert plain.transfer_seconds is None
     assert plain.launch_microseconds is None
@@ -244,9 +244,8 @@ def test_compare_sets_copying_and_launching_apart(fake):
 
 def test_a_card_that_fails_in_the_middle_is_a_row_with_its_reason(fake):
     config = replace(SMALL, layers=(8, 8, 3), backend="numpy", threads=1)
-    race = Race(config, entries("cupy,numpy@1,scalar"), 0.3)
     fake.fail_at(400, fake.device_error(700), sticky=True)
-    found = race.run()
+    found = compare(config, entries("cupy,numpy@1,scalar"), 0.3)
     assert [row.name for row in found.rows] == ["numpy@1", "scalar"]
     assert "start tuisim again" in found.unavailable[0].reason
 

@@ -20,7 +20,7 @@ from tuisim.engine import step_time as steptime
 from tuisim.features.compare import entries as contenders
 from tuisim.features.compare.bench import bench
 from tuisim.features.compare.crossover.sweep import crossover
-from tuisim.features.compare.entries import Entry
+from tuisim.features.compare.entries import BackendEntry
 from tuisim.features.compare.race.race import compare
 from tuisim.features.explain.answer import elementwise
 from tuisim.features.explain.proof import cost as prove_cost
@@ -132,10 +132,10 @@ def test_a_profile(seen, monkeypatch):
 
 
 def test_a_comparison_and_a_crossover_limit_each_entry_to_its_own_threads(seen):
-    compare(replace(CONFIG, examples=64), (Entry("numpy", 1), Entry("numpy", 2)), 0.2)
+    compare(replace(CONFIG, examples=64), (BackendEntry("numpy", 1), BackendEntry("numpy", 2)), 0.2)
     assert seen == {("entries", 1), ("entries", 2)}
     seen.clear()
-    crossover(replace(CONFIG, examples=64), (Entry("numpy", 1), Entry("numpy", 2)), 2.0, widths=(4,), batches=(1,))
+    crossover(replace(CONFIG, examples=64), (BackendEntry("numpy", 1), BackendEntry("numpy", 2)), 2.0, widths=(4,), batches=(1,))
     assert seen == {("benchmark_case", 1), ("benchmark_case", 2)}
 
 

@@ -82,7 +82,7 @@ def begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for start in STARTS:
         command, _, what = start.partition(".")
         monkeypatch.setattr(f"{_FUNCTIONS[command].split(':')[0]}.{what}", _reached)
-    for start in ("race.race.Race.run", "crossover.sweep.Sweep.run"):
+    for start in ("race.race._Race.run", "crossover.sweep.Sweep.run"):
         monkeypatch.setattr(f"tuisim.features.compare.{start}", _reached)
     monkeypatch.delenv("TUISIM_DEBUG", raising=False)
 

@@ -19,7 +19,7 @@ from tuisim.errors import MemoryNeeded
 from tuisim.features.compare.bench import bench
 from tuisim.features.compare.bench.cases import case
 from tuisim.features.compare.entries import entries
-from tuisim.features.compare.race.race import Race
+from tuisim.features.compare.race.race import compare
 
 BIG = RunConfig(layers=(2, 20_000, 20_000, 2), threads=1).resolved()
 HUGE = "2-1000000000000000000-2"
@@ -40,7 +40,7 @@ def test_whoever_binds_asks_before_anything_is_allocated():
 
     askers = (
         lambda: Network(BIG, get_backend("numpy"), 32), lambda: BenchmarkCase(BIG, 32), lambda: start(BIG), lambda: case(BIG),
-        lambda: Race(BIG, entries("numpy@1,numpy@2")), lambda: Race(BIG, entries("scalar,numpy")),
+        lambda: compare(BIG, entries("numpy@1,numpy@2")), lambda: compare(BIG, entries("scalar,numpy")),
     )  # fmt: skip
     for ask in askers:
         with pytest.raises(MemoryNeeded, match=r"1\.0 GiB are free; hidden layers of at most [\d,]+ would fit"):
