@@ -10,7 +10,7 @@ import pytest
 from tuisim.backends.cupy import card as cupy_card
 from tuisim.data.reading import writable
 from tuisim.errors import DataError
-from tuisim.features.runs.cost_fit_text import no_runs
+from tuisim.features.runs.view import no_runs
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.store.folder import closed, folder, needed

@@ -153,7 +153,7 @@ def judged(capsys: pytest.CaptureFixture[str], given: str, command: Callable[[],
 OWN = {
     "compare": ("backends", "seconds"), "crossover": ("backends", "seconds", "widths", "batches"),
     "calibrate": ("backends", "threads", "dtypes", "export", "import", "name"), "predict": ("as",),
-    "budget": ("seconds", "memory", "as"), "score": ("backends",), "bench": ("threads",), "law": ("backend",),
+    "budget": ("seconds", "memory", "as"), "score": ("backends",), "bench": ("threads",), "runs": ("backend",),
 }  # fmt: skip
 WITH_A_NETWORK = ("run", "count", "answer", "prove", "compare", "crossover", "profile", "predict", "project", "budget")
 OF_A_RUN = (*(field.name for field in fields(Options)), "config")

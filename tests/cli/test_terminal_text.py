@@ -120,10 +120,10 @@ def test_runs_that_were_kept(said, home):
         for batch in (1, 8, 64, 512)
     ]
     (home / "runs.jsonl").write_text("\n".join([*lines, TEXT.replace("\r", "")]), encoding="utf-8", errors="replace")
-    said("law", shown="\\x1b[31mred")
-    said("law", "--backend", TEXT, shown="\\x1b[31mred")
+    said("runs", shown="\\x1b[31mred")
+    said("runs", "--backend", TEXT, shown="\\x1b[31mred")
     (home / "runs.jsonl").write_text(json.dumps({"version": VERSION, **fields, "dtype": "[red]x[/]", "backend": "[/]"}))
-    assert "[red]x[/]" in said("law", shown="[/]@2")
+    assert "[red]x[/]" in said("runs", shown="[/]@2")
 
 
 def test_variables(said, home, monkeypatch):
@@ -143,7 +143,7 @@ def test_a_home_that_cannot_be_written_to(said, tmp_path, monkeypatch):
     (tmp_path / ALL).write_text("in the way")
     monkeypatch.setenv("TUISIM_HOME", str(tmp_path / ALL))
     said("run", "5-4-3", "--epochs", "1", "--examples", "100", shown="[red]x[bold]:smile:")
-    said("law", shown="[red]x[bold]:smile:")
+    said("runs", shown="[red]x[bold]:smile:")
 
 
 def test_data_files_and_what_is_in_them(said, tmp_path):

@@ -64,7 +64,7 @@ def test_the_app_goes_on_after_stop_and_continue(gap: float | None) -> None:
         terminal.signal(signal.SIGCONT)
         terminal.read(0.5)
         terminal.press("f12")
-        terminal.wait_for("cost law", 20)
+        terminal.wait_for("cost fit", 20)
         assert terminal.current_modes() == raw
         assert end_by(terminal, "ctrl+q") == ""
 

@@ -71,7 +71,7 @@ PAGES = (
         "conventions", "Conventions", "tuisim.features.explain.conventions.screen:DialScreen", parent="explain",
         help="Count this network by the conventions of other tools",
     ),
-    Page("runs", "Runs", "tuisim.features.runs.screen:LawScreen", "f12", help="See past runs and the cost fit over them"),
+    Page("runs", "Runs", "tuisim.features.runs.screen:RunsScreen", "f12", help="See past runs and the cost fit over them"),
 )  # fmt: skip
 
 TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "Compare", "Predict", "Machine", "Manual"
@@ -96,7 +96,7 @@ COMMANDS = (
     Command(
         "budget", PREDICT, "tuisim.features.estimate.budget.command:budget", "Find the largest run that fits a time or a memory"
     ),
-    Command("law", PREDICT, "tuisim.features.runs.command:law", "Fit the cost of past runs"),
+    Command("runs", PREDICT, "tuisim.features.runs.command:runs", "List past runs and the cost fit over them"),
     Command("calibrate", MACHINE, "tuisim.features.machine.calibrate.command:calibrate", "Measure this machine for predictions"),
     Command("score", MACHINE, "tuisim.features.machine.score.command:score", "Compare predictions with real runs"),
     Command("doctor", MACHINE, "tuisim.features.machine.doctor.command:doctor", "Show what this machine has and what is missing"),

@@ -220,7 +220,7 @@ def errors(entry: ProfileEntry) -> tuple[float, ...]:
     """
     try:
         past = runs(this_machine().id).runs
-    except DataError:  # tuisim law says what is wrong with them; a prediction does without
+    except DataError:  # tuisim runs says what is wrong with them; a prediction does without
         return ()
     by_network: dict[tuple[tuple[int, ...], int], list[float]] = {}
     for run in [run for run in past if _scores(run, entry)][-LATEST:]:

@@ -1,18 +1,16 @@
-"""Charts as lines of text: several series over one x axis, with ticks, marks and a legend.
-
-It does not know what the series are; colours are tones, shapes tell them apart as well.
-"""
+"""Charts as lines of text: several series over one x axis, with ticks, marks and a legend, and points drawn over them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.terminal.lines import Line, Span, Tone
+from tuisim.terminal.lines import Line, Span, Tone, merged
 from tuisim.terminal.plot import (
     ASCII_GLYPHS,
     DOTS,
@@ -29,6 +27,8 @@ from tuisim.terminal.plot import (
 
 LABEL = 6
 """Cells for the numbers left of the y axis."""
+Cell = tuple[int, int]
+"""(row, column) of a plot, from the top left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Series:
 
 
 def sample(index: int, dashes: bool, chart_style: ChartStyle) -> str:
-    """What a series looks like, for a legend."""
+    """Return a sample of a series' line, for a legend."""
     if chart_style is ChartStyle.ASCII:
         return ASCII_GLYPHS[index] * 2
     return "╍╍" if dashes else "━━"
@@ -58,10 +58,10 @@ def plot(
     marks: Sequence[tuple[float, str]] = (),
     unit: str = "",
 ) -> list[Line]:
-    """`height` lines of `width` cells: tick labels, the y axis and the curves.
+    """Draw `height` lines of `width` cells: tick labels, the y axis and the curves.
 
-    `unit` follows each number of the y axis. `marks` are (x, words): a thin vertical line where something changed, with its
-    words beside it where there is room.
+    `unit` follows each number of the y axis. `marks` are (x, words): a thin vertical line at x, with its words beside it if
+    there is room.
     """
     columns = max(1, width - LABEL - 1)
     rows_per, columns_per = DOTS[chart_style]
@@ -83,13 +83,13 @@ def plot(
 
 
 def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Line:
-    """One line: the axis with its numbers set into it and its unit at the end."""
+    """Draw the x axis in one line, with its numbers in it and its unit at the end."""
     columns = max(1, width - LABEL - 1)
     rule, corner = ("-", "+") if chart_style is ChartStyle.ASCII else ("─", "╰")
     room = columns - len(unit) - 1
     cells = [rule] * columns
-    for most in range(max(1, room // 8), 0, -1):
-        placed = _x_labels(x_scale, most, columns, room)
+    for count in range(max(1, room // 8), 0, -1):
+        placed = _x_labels(x_scale, count, columns, room)
         if all(start > end for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):
             break
     for start, label in placed:
@@ -99,10 +99,34 @@ def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Li
     return ((" " * LABEL + corner + "".join(cells), Tone.DIM),)
 
 
-def _x_labels(scale: Scale, most: int, columns: int, room: int) -> list[tuple[int, str]]:
-    """Where each tick's number starts, for those that end before `room`."""
+def cell_of(x: float, y: float, x_scale: Scale, y_scale: Scale, width: int, height: int) -> Cell | None:
+    """Return the cell of a point in a `plot` of this width and height; None if it lies outside."""
+    if not all(math.isfinite(value) and (value > 0 or not scale.log) for value, scale in ((x, x_scale), (y, y_scale))):
+        return None
+    across, up = x_scale.at(x), y_scale.at(y)
+    if not (0 <= across <= 1 and 0 <= up <= 1):
+        return None
+    return round((1 - up) * (height - 1)), round(across * (max(1, width - LABEL - 1) - 1))
+
+
+def overlay(lines: Sequence[Line], spans: Mapping[Cell, Span]) -> list[Line]:
+    """Draw single characters over the cells of a `plot`."""
+    rows: dict[int, dict[int, Span]] = {}
+    for (row, column), span in spans.items():
+        rows.setdefault(row, {})[LABEL + 1 + column] = span
+    found = list(lines)
+    for row, placed in rows.items():
+        cells = [(character, tone) for characters, tone in lines[row] for character in characters]
+        for column, span in placed.items():
+            cells[column] = span
+        found[row] = merged(cells)
+    return found
+
+
+def _x_labels(scale: Scale, count: int, columns: int, room: int) -> list[tuple[int, str]]:
+    """Return (start, label) of each tick whose label ends before `room`."""
     found = []
-    for value in ticks(scale, most):
+    for value in ticks(scale, count):
         label = tick_text(value)
         at = round(scale.at(value) * (columns - 1))
         start = max(0, at - len(label) // 2)
@@ -128,7 +152,7 @@ def _draw_marks(
     chart_style: ChartStyle,
     index: int,
 ) -> None:
-    """Write vertical lines and their words into cells no curve has taken."""
+    """Write vertical lines and their words into cells that no curve uses."""
     height, columns = codes.shape
     glyph = ord(":" if chart_style is ChartStyle.ASCII else "┊")
     for x, words in marks:
@@ -148,7 +172,7 @@ def _draw_marks(
 
 
 def _spans(codes: NDArray[np.uint32], owner: NDArray[np.intp], tones: Sequence[Tone]) -> list[list[Span]]:
-    """For each row, one span per run of cells of one owner."""
+    """Return the spans of each row: one per run of cells of one owner."""
     width = codes.shape[1]
     characters_ = string(codes)
     changes = owner[:, 1:] != owner[:, :-1]

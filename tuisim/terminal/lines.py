@@ -1,13 +1,11 @@
-"""Lines of text with a tone for each run of characters: what every panel draws and every test reads.
-
-It does not know colours (a tone is a meaning; the canvas gives it a look) nor Textual.
-"""
+"""Lines of text with a tone for each run of characters. A tone is a meaning; the canvas and the console give it a colour."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
 
@@ -15,16 +13,16 @@ from tuisim.terminal.plot import ChartStyle
 
 
 class Tone(StrEnum):
-    """What a run of characters means; the canvas has one component class for each."""
+    """The meaning of a run of characters; the canvas has one component class for each."""
 
     TEXT = "text"
     DIM = "dim"
-    """Units, headings, axes: what is read once."""
+    """Units, headings, axes."""
     FAINT = "faint"
     """The empty part of a bar."""
     STRONG = "strong"
     ACCENT = "accent"
-    """Keys and the one number a panel is about."""
+    """Keys, and the most important number of a panel."""
     GOOD = "good"
     WARNING = "warning"
     BAD = "bad"
@@ -51,50 +49,50 @@ UNLIMITED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The room a view has, and how it is asked to draw."""
+    """The size and style in which a view draws."""
 
     width: int
     height: int
     chart_style: ChartStyle = ChartStyle.BRAILLE
     zoomed: bool = False
-    """The panel has the whole screen and may return more lines than `height`: it scrolls."""
+    """True if the panel fills the screen and scrolls, so that there may be more lines than `height`."""
     pictures: bool = True
-    """Whether charts and bars are drawn anew; else those of the last time may stay, and only numbers change."""
+    """True if charts and bars are to be drawn; otherwise the last ones may stay and only numbers change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that stay together; where room is short, blocks of the highest `rank` are left out first."""
+    """Lines that stay together; if there is not enough room, blocks of the highest `rank` are left out first."""
 
     rank: int
     lines: Sequence[Line] = field(default_factory=tuple)
 
 
 def text(line: Line) -> str:
-    """The characters of a line."""
+    """Return the characters of a line."""
     return "".join(span[0] for span in line)
 
 
 def width_of(line: Line) -> int:
-    """Cells a line takes."""
+    """Return the number of cells of a line."""
     return sum([len(span[0]) if span[0].isascii() else cell_len(span[0]) for span in line])
 
 
 def clip(string: str, width: int) -> str:
-    """`string` in at most `width` cells, an ellipsis where it was longer."""
+    """Shorten `string` to `width` cells, with an ellipsis if it was longer."""
     if cell_len(string) <= width:
         return string
     return set_cell_size(string, max(0, width - 1)).rstrip() + "…" if width > 0 else ""
 
 
 def ends(left: Line, right: Line, width: int) -> Line:
-    """`left` at the left edge and `right` at the right one; `right` is left out where both do not fit."""
+    """Put `left` at the left edge and `right` at the right one; leave out `right` if both do not fit."""
     room = width - width_of(left) - width_of(right)
     return (*left, (" " * room, Tone.TEXT), *right) if right and room >= 1 else left
 
 
 def spread(spans: Sequence[Line], width: int, gap: int = 3) -> list[Line]:
-    """Put pieces side by side, `gap` cells apart, going on to a new line where the next one does not fit."""
+    """Put pieces side by side, `gap` cells apart, with a new line when the next one does not fit."""
     lines: list[Line] = []
     current: Line = ()
     for piece in spans:
@@ -107,12 +105,17 @@ def spread(spans: Sequence[Line], width: int, gap: int = 3) -> list[Line]:
 
 
 def wrap(string: str, width: int, tone: Tone) -> list[Line]:
-    """Words folded to `width` cells."""
+    """Wrap words to `width` cells."""
     return spread([((clip(word, width), tone),) for word in string.split()], width, gap=1)
 
 
+def merged(cells: Sequence[Span]) -> Line:
+    """Join neighbouring spans of one tone."""
+    return tuple(("".join(characters for characters, _ in run), tone) for tone, run in groupby(cells, key=lambda cell: cell[1]))
+
+
 def fold(blocks: Sequence[Block], height: int) -> list[Line]:
-    """The blocks that fit in `height` lines, in their order, the lowest ranks first to be kept."""
+    """Return the lines of the blocks that fit in `height` lines, in their order; the lowest ranks are kept first."""
     kept: set[int] = set()
     room = height
     for position in sorted(range(len(blocks)), key=lambda i: blocks[i].rank):

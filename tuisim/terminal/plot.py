@@ -1,7 +1,4 @@
-"""Drawing kernels: arrays of numbers to dots, dots to characters, ranges to ticks.
-
-Pure NumPy and strings, vectorised over the dots; it does not know colours, widgets or what is plotted.
-"""
+"""Drawing kernels: arrays of numbers to dots, dots to characters, ranges to ticks. NumPy and strings only."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ Dots = NDArray[np.bool_]
 
 
 class ChartStyle(StrEnum):
-    """What a picture is made of: many terminals' fonts have no braille, a few have no blocks."""
+    """The characters of a chart: many terminal fonts have no braille, a few have no blocks."""
 
     BRAILLE = "braille"
     BLOCK = "block"
@@ -26,7 +23,7 @@ class ChartStyle(StrEnum):
 
     @property
     def following(self) -> ChartStyle:
-        """The next style, round again after the last."""
+        """Return the next style, or the first after the last."""
         styles = tuple(ChartStyle)
         return styles[(styles.index(self) + 1) % len(styles)]
 
@@ -37,7 +34,10 @@ _QUADRANTS = np.array([ord(c) for c in " ▘▝▀▖▌▞▛▗▚▐▜▄▙
 
 
 def _code_of_dots(bits: Sequence[Sequence[int]]) -> NDArray[np.uint32]:
-    """A cell's code by its packed dots: column by column, the lowest bit at the top; `bits[row][column]` is a dot's share."""
+    """Return a cell's code for each value of its packed dots (column by column, the lowest bit at the top).
+
+    `bits[row][column]` is the contribution of one dot.
+    """
     weights = [bits[row][column] for column in range(len(bits[0])) for row in range(len(bits))]
     return np.array([sum(w for i, w in enumerate(weights) if n >> i & 1) for n in range(2 ** len(weights))], np.uint32)
 
@@ -48,7 +48,7 @@ _CODES = {
     ChartStyle.ASCII: _code_of_dots([[1]]),
 }
 ASCII_GLYPHS = "*o+x"
-"""The character of the first series, the second and so on, where there are no dots."""
+"""The characters of the first series, the second and so on in ASCII."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LARGE = {
     "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("╺┓ ", " ┃ ", "╺┻╸"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
@@ -56,7 +56,7 @@ _LARGE = {
     "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), ",": (" ", " ", ","), ".": (" ", " ", "."), " ": (" ", " ", " "),
 }  # fmt: skip
 _RAMP = " .:-=+*#@"
-"""Eighths where there are no blocks."""
+"""Eighths in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Scale:
     log: bool = False
 
     def place(self, values: Floats) -> Floats:
-        """0 at `low` to 1 at `high`; nan where a value is not finite or has no logarithm."""
+        """Return 0 for `low` to 1 for `high`; nan if a value is not finite or has no logarithm."""
         values = np.asarray(values, np.float64)
         with np.errstate(all="ignore"):
             if self.log:
@@ -80,7 +80,7 @@ class Scale:
         return np.where(np.isfinite(placed), placed, np.nan)
 
     def at(self, value: float) -> float:
-        """Where one finite value lies: 0 at `low` to 1 at `high`; it must be above 0 on a logarithmic scale."""
+        """Return the position of one finite value: 0 for `low`, 1 for `high`; it must be above 0 on a logarithmic scale."""
         if self.log:
             low = math.log10(self.low)
             return (math.log10(value) - low) / (math.log10(self.high) - low)
@@ -88,9 +88,9 @@ class Scale:
 
 
 def trace(x: Floats, y: Floats, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> Dots:
-    """The polyline through (x, y) as (rows, columns) dots, row 0 at the top.
+    """Draw the polyline through (x, y) as (rows, columns) dots, row 0 at the top.
 
-    `x` ascends. Every point is drawn, also where many share a column; where `y` is not finite the line has a gap.
+    `x` ascends. Every point is drawn, even if many share a column; the line has a gap where `y` is not finite.
     """
     across = x_scale.place(x) * (columns - 1)
     down = (1 - np.minimum(np.maximum(y_scale.place(y), 0), 1)) * (rows - 1)
@@ -119,14 +119,14 @@ def trace(x: Floats, y: Floats, x_scale: Scale, y_scale: Scale, columns: int, ro
 
 
 def dashed(dots: Dots, on: int = 3, off: int = 2) -> Dots:
-    """The same dots with columns left out at a regular distance."""
+    """Leave out columns of dots at a regular distance."""
     return dots & (np.arange(dots.shape[1]) % (on + off) < on)
 
 
 def characters(
     layers: Sequence[Dots], chart_style: ChartStyle, height: int, width: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """Several series' dots as (height, width) code points, and whose each is: the last series with a dot there, or -1."""
+    """Return the dots of several series as (height, width) code points, and the owner of each cell: its last series, or -1."""
     owner = np.full((height, width), -1, np.intp)
     codes = np.zeros((height, width), np.uint32)
     rows, columns = DOTS[chart_style]
@@ -144,14 +144,14 @@ def characters(
 
 
 def string(codes: NDArray[np.uint32]) -> str:
-    """Code points as text."""
+    """Return code points as text."""
     return codes.astype("<u4").tobytes().decode("utf-32-le")
 
 
 def columns_of(values: Sequence[float], width: int, height: int, chart_style: ChartStyle, top: float | None = None) -> list[str]:
-    """`height` strings of `width` columns rising from the bottom, full at `top` (default: the largest value).
+    """Draw columns in `height` strings of `width` cells, full at `top` (default: the largest value).
 
-    Fewer values than columns are widened, more are merged to their largest; what is not zero shows at least a trace.
+    Fewer values than cells are widened, more are merged to their largest; a value above 0 shows at least a trace.
     """
     finite = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     if not finite.size or width < 1:
@@ -166,9 +166,9 @@ def columns_of(values: Sequence[float], width: int, height: int, chart_style: Ch
 
 
 def bar(share: float, width: int, chart_style: ChartStyle) -> tuple[str, str]:
-    """A horizontal bar, full at a share of 1: its drawn part and the rest, together exactly `width` cells.
+    """Return the drawn part and the rest of a horizontal bar, together exactly `width` cells, full at a share of 1.
 
-    It is half a cell fine; a share above 0 shows at least a trace.
+    Its resolution is half a cell; a share above 0 shows at least a trace.
     """
     halves = round(min(max(share, 0.0), 1.0) * 2 * width) if math.isfinite(share) else 0
     halves = min(max(halves, 1), 2 * width) if share > 0 else halves
@@ -179,20 +179,20 @@ def bar(share: float, width: int, chart_style: ChartStyle) -> tuple[str, str]:
 
 
 def large(string_: str) -> list[str]:
-    """Digits, commas, points and SI prefixes three rows high."""
+    """Draw digits, commas, points and SI prefixes three rows high."""
     glyphs = [_LARGE.get(character, (" ", " ", character)) for character in string_]
     return [" ".join(glyph[row] for glyph in glyphs) for row in range(3)]
 
 
 def value_range(*series: Floats) -> tuple[float, float] | None:
-    """Least and largest finite value; none where there is none."""
+    """Return the smallest and the largest finite value; None if there is none."""
     finite = [part[np.isfinite(part)] for part in series]
     values = np.concatenate(finite) if finite else np.zeros(0)
     return (float(values.min()), float(values.max())) if values.size else None
 
 
 def loss_scale(*series: Floats) -> Scale | None:
-    """A scale for losses: logarithmic where they span more than a factor of 20, its ends on round numbers so that it rests."""
+    """Return a scale for losses: logarithmic if they span more than a factor of 20, with round ends so that it changes rarely."""
     found = value_range(*series)
     if found is None:
         return None
@@ -215,33 +215,33 @@ def _round_up(value: float) -> float:
     return next(m * decade for m in (1, 2, 5, 10) if m * decade >= value * (1 - 1e-12))
 
 
-def tick_step(low: float, high: float, most: int) -> float:
-    """The 1-2-5 distance at which at most `most` + 1 ticks lie between `low` and `high`."""
-    raw = max((high / most - low / most), 5e-324)
+def tick_step(low: float, high: float, max_count: int) -> float:
+    """Return the 1-2-5 distance at which at most `max_count` + 1 ticks lie between `low` and `high`."""
+    raw = max((high / max_count - low / max_count), 5e-324)
     decade = 10.0 ** math.floor(math.log10(raw))
     return next((m * decade for m in (1, 2, 5, 10) if m * decade >= raw * (1 - 1e-9)), raw) or raw
 
 
-def ticks(scale: Scale, most: int) -> list[float]:
-    """Round values within the scale, at most `most` + 1 of them."""
-    most = max(1, most)
+def ticks(scale: Scale, max_count: int) -> list[float]:
+    """Return round values within the scale, at most `max_count` + 1 of them."""
+    max_count = max(1, max_count)
     if not scale.log:
-        step = tick_step(scale.low, scale.high, most)
+        step = tick_step(scale.low, scale.high, max_count)
         first = math.ceil(scale.low / step - 1e-9)
         count = math.floor((scale.high / step) + 1e-9) - first
         return [(first + i) * step for i in range(min(count, 1000) + 1)]
     first, last = math.ceil(math.log10(scale.low) - 1e-9), math.floor(math.log10(scale.high) + 1e-9)
-    every = max(1, -(-(last - first) // most))
+    every = max(1, -(-(last - first) // max_count))
     decades = [10.0**e for e in range(first, last + 1, every)]
     if len(decades) >= 3:
         return decades
     between = [m * 10.0**e for e in range(first - 1, last + 1) for m in (1, 2, 5)]
     inside = [v for v in between if scale.low * (1 - 1e-9) <= v <= scale.high * (1 + 1e-9)]
-    return inside if len(inside) <= most + 1 else decades
+    return inside if len(inside) <= max_count + 1 else decades
 
 
 def tick_text(value: float) -> str:
-    """A tick in at most six characters: `0.05`, `250 k`, `1e-5`."""
+    """Write a tick in at most six characters: `0.05`, `250 k`, `1e-5`."""
     if value == 0:
         return "0"
     magnitude = abs(value)

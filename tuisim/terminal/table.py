@@ -1,7 +1,4 @@
-"""Text tables in fixed columns: numbers right-aligned, gaps as wide as there is room for.
-
-It does not know what the cells mean.
-"""
+"""Text tables in fixed columns: numbers right-aligned, the gaps as wide as there is room for."""
 
 from __future__ import annotations
 
@@ -12,38 +9,58 @@ from rich.cells import cell_len
 
 from tuisim.terminal.lines import Line, Span, Tone
 
-MOST_GAP = 3
+MAX_GAP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, where its cells are aligned, and the least width it keeps, so that a changing number moves nothing."""
+    """A heading, the alignment of its cells, and a minimum width, so that a changing number moves nothing."""
 
     title: str
     right: bool = True
-    least: int = 0
+    min_width: int = 0
 
 
 Row = Sequence[Span]
 
 
 def natural_widths(columns: Sequence[Column], rows: Sequence[Row]) -> list[int]:
-    """The width each column needs."""
+    """Return the width that each column needs."""
     return [
-        max(column.least, cell_len(column.title), *(cell_len(row[i][0]) for row in rows), 0) for i, column in enumerate(columns)
+        max(column.min_width, cell_len(column.title), *(cell_len(row[i][0]) for row in rows), 0)
+        for i, column in enumerate(columns)
     ]
 
 
-def fits(columns: Sequence[Column], rows: Sequence[Row], width: int) -> bool:
-    """Whether the table can be shown in `width` cells with nothing cut."""
-    return sum(natural_widths(columns, rows)) + len(columns) - 1 <= width
+def fits(columns: Sequence[Column], rows: Sequence[Row], width: int, gap: int = 1) -> bool:
+    """Return True if the table can be shown in `width` cells without clipping."""
+    return sum(natural_widths(columns, rows)) + gap * (len(columns) - 1) <= width
 
 
-def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Line]:
-    """The heading and the rows, each at most `width` cells where `fits` says so."""
+def drop_columns(
+    columns: Sequence[Column], rows: Sequence[Row], optional: Sequence[str], width: int, gap: int = 1
+) -> tuple[list[Column], list[Row]]:
+    """Leave out columns by their titles, in the order of `optional`, until the table fits."""
+    for title in optional:
+        if fits(columns, rows, width, gap):
+            break
+        kept = [i for i, column in enumerate(columns) if column.title != title]
+        columns, rows = [columns[i] for i in kept], [[row[i] for i in kept] for row in rows]
+    return list(columns), list(rows)
+
+
+def visible_rows(count: int, height: int, selected: int) -> range:
+    """Return as many of `count` rows as fit into `height` lines, with the selected one among them."""
+    shown = max(1, min(count, height))
+    first = min(max(0, selected - shown // 2), count - shown)
+    return range(first, first + shown)
+
+
+def table(columns: Sequence[Column], rows: Sequence[Row], width: int, max_gap: int = MAX_GAP) -> list[Line]:
+    """Return the heading and the rows, each at most `width` cells if the table `fits`."""
     widths = natural_widths(columns, rows)
     spare = width - sum(widths)
-    gap = max(1, min(MOST_GAP, spare // max(1, len(columns) - 1)))
+    gap = max(1, min(max_gap, spare // max(1, len(columns) - 1)))
     heading = [(column.title, Tone.DIM) for column in columns]
     return [_line(columns, row, widths, gap) for row in (heading, *rows)]
 

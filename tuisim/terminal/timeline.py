@@ -1,16 +1,13 @@
-"""A logarithmic axis of time in units a person feels, and bars along it.
-
-It places numbers of seconds in cells; it does not know what takes them.
-"""
+"""A logarithmic axis of time with familiar units, and intervals drawn along it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from tuisim.terminal.lines import Line, Tone
+from tuisim.predict.interval import Interval
+from tuisim.terminal.lines import Line, Span, Tone, merged
 from tuisim.terminal.plot import ChartStyle
 
 _YEAR = 365.25 * 86_400
@@ -21,80 +18,64 @@ LANDMARKS: tuple[tuple[float, str], ...] = (
     (_YEAR, "1 year"), (100 * _YEAR, "a century"), (1e6 * _YEAR, "1 M years"), (UNIVERSE, "age of the universe"),
     *((10.0**n * _YEAR, f"1e{n} years") for n in range(15, 300, 15)),
 )  # fmt: skip
-"""Seconds and the word for them."""
+"""Seconds and the words for them."""
 _SHORT = {"age of the universe": "universe"}
 _NARROW = 64
-"""Cells below which a long word is a short one."""
-LEAST_LANDMARKS = 4
+"""Cells below which long words are shortened."""
+MIN_LANDMARKS = 4
 _GLYPHS = {False: ("─", "━", "●", "▸", "┊", "┴", "─"), True: ("-", "=", "O", ">", ":", "+", "-")}
-"""Leader, band, likely, lower bound, grid, tick and line, by whether there is ASCII alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Seconds between which something may lie; all the same where that is one number."""
-
-    low: float
-    likely: float
-    high: float
-    bound: bool = False
-    """It takes at least so long."""
+"""Leader, interval, estimate, lower bound, grid, tick and line, in ASCII if True."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From one landmark to another, over `width` cells."""
+    """An axis of `width` cells from one landmark to another."""
 
     marks: tuple[tuple[float, str], ...]
     width: int
 
     def cell(self, seconds: float) -> int:
-        """Where a length of time lies; at an end where it is beyond."""
+        """Return the cell of a time; an end of the axis if the time lies beyond."""
         first, last = math.log10(self.marks[0][0]), math.log10(self.marks[-1][0])
         at = (math.log10(seconds) - first) / (last - first) if seconds > 0 else 0.0
         return min(max(round(at * (self.width - 1)), 0), self.width - 1)
 
 
 def axis(seconds: Sequence[float], width: int) -> Axis:
-    """The landmarks round these lengths of time."""
+    """Return the axis whose landmarks enclose these times."""
     known = [one for one in seconds if math.isfinite(one) and one > 0] or [1.0]
     last = len(LANDMARKS) - 1
     low = max((i for i, (at, _) in enumerate(LANDMARKS) if at <= min(known)), default=0)
     high = min((i for i, (at, _) in enumerate(LANDMARKS) if at >= max(known)), default=last)
-    while high - low + 1 < LEAST_LANDMARKS:
+    while high - low + 1 < MIN_LANDMARKS:
         low, high = max(0, low - 1), min(last, high + 1)
     return Axis(LANDMARKS[low : high + 1], width)
 
 
-def track(of: Axis, stretch: Stretch | None, chart_style: ChartStyle, tone: Tone) -> Line:
-    """One row of the picture: the grid, a leader up to the stretch, its band, and where it likely is."""
-    leader, band, likely, bound, grid, _, _ = _GLYPHS[chart_style is ChartStyle.ASCII]
-    cells: list[tuple[str, Tone]] = [(" ", Tone.TEXT)] * of.width
-    for at, _ in of.marks:
-        cells[of.cell(at)] = (grid, Tone.FAINT)
-    if stretch is not None:
-        low, middle, high = (of.cell(value) for value in (stretch.low, stretch.likely, stretch.high))
+def track(along: Axis, interval: Interval | None, style: ChartStyle, tone: Tone, is_bound: bool = False) -> Line:
+    """Draw one row: the grid, a leader up to the interval, the interval and its estimate, which may be a lower bound."""
+    leader, span, estimate, bound, grid, _, _ = _GLYPHS[style is ChartStyle.ASCII]
+    cells: list[Span] = [(" ", Tone.TEXT)] * along.width
+    for at, _ in along.marks:
+        cells[along.cell(at)] = (grid, Tone.FAINT)
+    if interval is not None:
+        low, middle, high = (along.cell(value) for value in (interval.low, interval.likely, interval.high))
         cells[:low] = [(leader, tone)] * low
-        cells[low : high + 1] = [(band, tone)] * (high + 1 - low)
-        cells[middle] = (bound if stretch.bound else likely, tone)
-    return _merged(cells)
+        cells[low : high + 1] = [(span, tone)] * (high + 1 - low)
+        cells[middle] = (bound if is_bound else estimate, tone)
+    return merged(cells)
 
 
-def ruler(of: Axis, chart_style: ChartStyle) -> list[Line]:
-    """The axis itself and the words under it; where they would touch, the ends come first, then those from the left."""
-    *_, tick, line = _GLYPHS[chart_style is ChartStyle.ASCII]
-    ticks, words = [line] * of.width, [" "] * of.width
-    places = [(of.cell(at), _SHORT.get(word, word) if of.width < _NARROW else word) for at, word in of.marks]
+def ruler(along: Axis, style: ChartStyle) -> list[Line]:
+    """Draw the axis and the words under it; if they would touch, the ends come first, then those from the left."""
+    *_, tick, line = _GLYPHS[style is ChartStyle.ASCII]
+    ticks, words = [line] * along.width, [" "] * along.width
+    places = [(along.cell(at), _SHORT.get(word, word) if along.width < _NARROW else word) for at, word in along.marks]
     for place, _ in places:
         ticks[place] = tick
     for place, word in (places[0], places[-1], *places[1:-1]):
-        start = min(max(place - len(word) // 2, 0), max(of.width - len(word), 0))
+        start = min(max(place - len(word) // 2, 0), max(along.width - len(word), 0))
         end = start + len(word)
-        if end <= of.width and not "".join(words[max(start - 1, 0) : end + 1]).strip():
+        if end <= along.width and not "".join(words[max(start - 1, 0) : end + 1]).strip():
             words[start:end] = word
     return [(("".join(ticks), Tone.DIM),), (("".join(words).rstrip(), Tone.DIM),)]
-
-
-def _merged(cells: Sequence[tuple[str, Tone]]) -> Line:
-    """Neighbours of one tone as one run."""
-    return tuple(("".join(character for character, _ in run), tone) for tone, run in groupby(cells, key=lambda cell: cell[1]))

@@ -27,7 +27,7 @@ from tuisim.features.explain.proof.screen import ProveScreen
 from tuisim.features.profile.screen import ProfileScreen
 from tuisim.features.profile.time_breakdown import Spent
 from tuisim.features.run.screen import RunScreen
-from tuisim.features.runs.screen import LawScreen
+from tuisim.features.runs.screen import RunsScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.predict.background import BackgroundPredictor
 from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
@@ -42,7 +42,7 @@ from tuisim.tui.too_small import SmallScreen
 
 PAGES = (
     ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, BudgetScreen,
-    LawScreen,
+    RunsScreen,
 )  # fmt: skip
 COMMANDS = (
     ("prove", "Proof", "Check the counts, the gradient and the backend of this network"),
@@ -53,7 +53,7 @@ COMMANDS = (
     ("profile", "Where the time goes", "This network's step against this machine's measured roofs"),
     ("project", "Hours or days", "How long this network would train at any volume, and a ladder of known ones"),
     ("budget", "Budget", "The widest, the deepest, the most epochs or examples that fit a time or a memory"),
-    ("law", "Cost law", "What a step, an operation and a byte have taken in the runs so far"),
+    ("runs", "Runs", "Past runs and the cost fit over them"),
 )
 PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f2", "page('prove')", "proof", id="page.prove", tooltip="Proof: check count, gradient and backend"),
@@ -64,7 +64,7 @@ PAGE_BINDINGS: tuple[Binding, ...] = (
     Binding("f8", "page('profile')", "where", id="page.profile", tooltip="Where the time goes: roofline and waterfall"),
     Binding("f9", "page('project')", "hours", id="page.project", tooltip="Hours or days: any volume, and known networks"),
     Binding("f10", "page('budget')", "budget", id="page.budget", tooltip="Budget: the largest of this shape that fits a time"),
-    Binding("f12", "page('law')", "law", id="page.law", tooltip="Cost law: what a step, an operation and a byte take"),
+    Binding("f12", "page('runs')", "runs", id="page.runs", tooltip="Runs: past runs and the cost fit over them"),
 )
 """The same keys on every screen; a narrow line of keys leaves them to the help."""
 
@@ -168,7 +168,7 @@ class Paged(PlainText, FailingQuietly):
                 self._leave_alone,
                 news=self._forecast_stamp,
             ),
-            "law": LawScreen,
+            "runs": lambda: RunsScreen(self.page_context(config)),
         }
         return makers[name]()
 

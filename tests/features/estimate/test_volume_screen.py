@@ -24,7 +24,7 @@ from tuisim.predict.project import Price, climb, project
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, Line, Tone, text, width_of
 from tuisim.terminal.plot import ChartStyle
-from tuisim.terminal.timeline import UNIVERSE, Stretch, axis, ruler, track
+from tuisim.terminal.timeline import UNIVERSE, axis, ruler, track
 from tuisim.tui.panel import Panel, ViewCanvas
 
 CONFIG = RunConfig(layers=(64, 32, 10))
@@ -230,12 +230,12 @@ def test_the_axis_goes_from_landmark_to_landmark():
 
 def test_a_bar_has_its_band_where_it_lies():
     along = axis([1.0, 86_400.0], 61)
-    drawn = text(track(along, Stretch(60.0, 600.0, 3_600.0), ChartStyle.BRAILLE, Tone.ACCENT))
+    drawn = text(track(along, Interval(60.0, 600.0, 3_600.0), ChartStyle.BRAILLE, Tone.ACCENT))
     assert len(drawn) == 61
     assert drawn.index("━") == along.cell(60.0)
     assert drawn.index("●") == along.cell(600.0)
     assert drawn.rindex("━") == along.cell(3_600.0)
-    plain = text(track(along, Stretch(60.0, 60.0, 60.0, bound=True), ChartStyle.ASCII, Tone.ACCENT))
+    plain = text(track(along, Interval(60.0, 60.0, 60.0), ChartStyle.ASCII, Tone.ACCENT, is_bound=True))
     assert plain.isascii()
     assert plain[along.cell(60.0)] == ">"
 

@@ -151,7 +151,8 @@ class OperationsView(AnatomyView, Rowed):
         anatomy = self.anatomy
         columns = [
             Column("", right=False), Column("layer"), Column("phase", right=False), Column("operation", right=False),
-            Column("time", least=7), Column("share", least=SHARE), Column("of roof", least=7), Column("roof", right=False),
+            Column("time", min_width=7), Column("share", min_width=SHARE), Column("of roof", min_width=7),
+            Column("roof", right=False),
             Column("limited by", right=False),
         ]  # fmt: skip
         rows = [self._row(i, letter, dot) for i, (letter, dot) in enumerate(zip(anatomy.letters, anatomy.dots, strict=True))]

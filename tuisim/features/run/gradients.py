@@ -27,10 +27,10 @@ _TONES = {
 }
 _COLUMNS = (
     Column("layer", right=False),
-    Column("‖g‖", least=6),
-    Column("‖Δw‖/‖w‖", least=6),
-    Column("dead", least=5),
-    Column("health", right=False, least=10),
+    Column("‖g‖", min_width=6),
+    Column("‖Δw‖/‖w‖", min_width=6),
+    Column("dead", min_width=5),
+    Column("health", right=False, min_width=10),
 )
 _HISTOGRAM_WIDTHS = (64, 32, 16)
 """Two cells a bin, one, or half of one: an equal share of a bin for every cell."""

@@ -1,7 +1,4 @@
-"""The cost law: seconds per step = a + b · operations + c · bytes, fitted over past runs of one backend on one machine.
-
-It knows what the runs counted and took, not how; how a step is really priced is the model's.
-"""
+"""The cost fit: seconds per step = a + b · operations + c · bytes, fitted over past runs of one backend on one machine."""
 
 from __future__ import annotations
 
@@ -14,85 +11,97 @@ from typing import Any
 
 import numpy as np
 
+from tuisim import units
 from tuisim.predict.leastsquares import condition, solve
 from tuisim.provenance import Provenance
 from tuisim.store.runs import Run
 
 STEP, OPERATION, BYTE = "step", "operation", "byte"
 TERMS = (STEP, OPERATION, BYTE)
-SEVERE = 30.0
-"""Columns that are made of each other so nearly are not told apart: see `condition`."""
-LEAST_SECONDS = 1e-12
+MAX_CONDITION = 30.0
+"""The condition number from which on columns are too nearly collinear to be told apart; see `condition`."""
+MIN_SECONDS = 1e-12
 """A step in less was timed by a clock that jumped."""
 _CHOICES = (TERMS, (STEP, OPERATION), (STEP, BYTE), (OPERATION, BYTE))
-"""What may be told apart, the most and most telling first."""
+"""Sets of terms to fit, the largest and most informative first."""
+_REMEDIES = {
+    STEP: ("the overhead of a step", "smaller networks and batches"),
+    OPERATION: ("the time of an operation", "networks of other sizes"),
+    BYTE: ("the time of a byte", "other batch sizes"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """What one of something takes."""
+    """The time that one step, operation or byte takes."""
 
     seconds: float | None
-    """None where the runs cannot tell it from the others, which then have its share; 0 where nothing of it shows."""
+    """None if the runs cannot tell it from the others, which then include it; 0 if it is not distinguishable from 0."""
     error: float | None = None
-    """Its standard error in seconds; none where it is 0 or there are no more runs than unknowns."""
+    """The standard error in seconds; None if the value is 0 or there are no more runs than unknowns."""
 
     @property
     def per_second(self) -> float | None:
         return 1 / self.seconds if self.seconds else None
+
+    @property
+    def is_significant(self) -> bool:
+        """True if the value is larger than its own standard error."""
+        return bool(self.seconds) and (self.error is None or self.error < (self.seconds or 0.0))
 
 
 UNKNOWN = Coefficient(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Residual:
-    """One run held against the law. Seconds are of one step."""
+class FittedRun:
+    """One run compared with the fit. Seconds are of one step."""
 
     run: Run
     seconds: float
     """As measured."""
     parts: tuple[float | None, float | None, float | None] = (None, None, None)
-    """What the step itself, its operations and its bytes take by the law; none where their coefficient is."""
+    """The fitted seconds of the step itself, its operations and its bytes; None if the coefficient is unknown."""
 
     @property
-    def law_seconds(self) -> float | None:
+    def fit_seconds(self) -> float | None:
         known = [part for part in self.parts if part is not None]
         return sum(known) if known else None
 
     @property
     def ratio(self) -> float | None:
-        """Measured over law."""
-        law = self.law_seconds
-        return self.seconds / law if law else None
+        """Return measured over fitted seconds."""
+        fitted = self.fit_seconds
+        return self.seconds / fitted if fitted else None
+
+    def share(self, part: int) -> float | None:
+        """Return the share of the fitted time that a part has."""
+        seconds, fitted = self.parts[part], self.fit_seconds
+        return seconds / fitted if seconds is not None and fitted else None
 
     def to_dict(self) -> dict[str, Any]:
         values = asdict(self.run)
         kept = ("when", "layers", "batch", "dtype", "optimizer", "loss", "steps", "operations_per_step", "bytes_per_step")
         return {
-            **{name: values[name] for name in kept},
-            "layers": list(self.run.layers),
-            "seconds_per_step": self.seconds,
-            "law_seconds_per_step": self.law_seconds,
-            "ratio": self.ratio,
-            "parts": dict(zip(TERMS, self.parts, strict=True)),
-        }
+            **{name: values[name] for name in kept}, "layers": list(self.run.layers), "seconds_per_step": self.seconds,
+            "fit_seconds_per_step": self.fit_seconds, "ratio": self.ratio, "parts": dict(zip(TERMS, self.parts, strict=True)),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Law:
-    """What was fitted, and every run it was fitted to."""
+class CostFit:
+    """The coefficients of one backend on one machine, and the runs they were fitted to."""
 
     machine: str
     backend: str
-    """By its threads: `numpy@1`."""
+    """With its threads: `numpy@1`."""
     step: Coefficient
     operation: Coefficient
     byte: Coefficient
-    rows: tuple[Residual, ...]
+    rows: tuple[FittedRun, ...]
     """In the order of the runs."""
     different: int
-    """Pairs of operations and bytes per step among them: a run made again tells the noise, not the law."""
+    """The number of different pairs of operations and bytes per step: repeating a run shows the noise alone."""
 
     @property
     def coefficients(self) -> tuple[Coefficient, Coefficient, Coefficient]:
@@ -100,31 +109,75 @@ class Law:
 
     @property
     def unknowns(self) -> int:
-        """How many were fitted."""
+        """The number of fitted coefficients."""
         return sum(one.seconds is not None for one in self.coefficients)
 
     @property
-    def errors(self) -> tuple[float, ...]:
-        """How far each run was from the law, as a share of the law; empty where there is none."""
-        return tuple(abs(ratio - 1) for row in self.rows if (ratio := row.ratio) is not None)
+    def is_exact(self) -> bool:
+        """True if there are no more different runs than coefficients above 0, so that the fit passes through all of them."""
+        return self.different <= sum(bool(one.seconds) for one in self.coefficients)
 
     @property
     def median_error(self) -> float | None:
-        return median(self.errors) if self.errors else None
+        """The median deviation of a run from the fit, as a share of the fit; None without a fit."""
+        errors = [abs(ratio - 1) for row in self.rows if (ratio := row.ratio) is not None]
+        return median(errors) if errors else None
 
     @property
-    def worst(self) -> Residual | None:
-        """The run that is furthest from it, by its ratio either way."""
+    def worst(self) -> FittedRun | None:
+        """The run with the largest ratio in either direction."""
         known = [(max(ratio, 1 / ratio), row) for row in self.rows if (ratio := row.ratio)]
         return max(known, key=lambda one: one[0])[1] if known else None
 
     def seconds_per_step(self, operations: int, bytes_: int) -> float | None:
-        """What the law says of a step, in seconds: projected. None where there is no law."""
-        parts = _parts(self.coefficients, operations, bytes_)
-        return None if not self.unknowns else sum(part for part in parts if part is not None)
+        """Return the fitted seconds of a step; None if nothing could be fitted."""
+        parts = [part for part in _parts(self.coefficients, operations, bytes_) if part is not None]
+        return sum(parts) if parts else None
+
+    def notes(self) -> list[str]:
+        """Return what the coefficients mean, which of them are unknown, and how well the runs agree, in sentences."""
+        if not self.unknowns:
+            runs = units.counted(len(self.rows), "run")
+            if self.different < 2:
+                return [f"{runs} of one size cannot be fitted: train a network of another size, or with another batch"]
+            return [f"{runs} that are too alike to be fitted: train networks and batches of very different sizes"]
+        return [*self._rates(), *self._break_even(), *self._missing(), self._quality()]
+
+    def _rates(self) -> list[str]:
+        pairs = ((self.operation, "operations at", "/s"), (self.byte, "bytes at", "B/s"))
+        rates = [f"{what} {units.si(one.per_second, unit)}" for one, what, unit in pairs if one.per_second]
+        zero = [_REMEDIES[name][0] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds == 0]
+        return [", ".join(rates)] * bool(rates) + [f"{what} is not distinguishable from 0" for what in zero]
+
+    def _break_even(self) -> list[str]:
+        """Return how large a step must be before its work takes longer than its overhead."""
+        if not (self.step.is_significant and self.operation.is_significant):
+            return []
+        assert self.step.seconds
+        assert self.operation.seconds
+        words = f"the overhead of a step is the time of {units.si(self.step.seconds / self.operation.seconds)} operations"
+        if self.byte.is_significant and self.byte.seconds:
+            words += f" or of {units.si(self.step.seconds / self.byte.seconds, 'B')} moved"
+        return [f"{words}: a step far below {'both' if self.byte.is_significant else 'that'} is mostly overhead"]
+
+    def _missing(self) -> list[str]:
+        """Return which coefficient is unknown; at least two are known where there is a fit, and they include the third."""
+        missing = [_REMEDIES[name] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds is None]
+        few = "a third size of run" if self.different < len(TERMS) else ""
+        return [f"{what} cannot be told from the others, which include it: train {few or remedy}" for what, remedy in missing]
+
+    def _quality(self) -> str:
+        words = f"{units.counted(len(self.rows), 'run')} of {units.counted(self.different, 'size')}"
+        if self.is_exact:
+            return f"{words} for {self.unknowns} unknowns: the fit passes through them, so its error says nothing yet"
+        words += f": median error {units.percent(self.median_error)}"
+        if self.worst is None:
+            return words
+        run, ratio = self.worst.run, units.figure(self.worst.ratio)
+        return f"{words}; worst is {units.layers_text(run.layers)} at batch {units.count(run.batch)}, at {ratio} × the fit"
 
     def to_dict(self) -> dict[str, Any]:
-        """One of the laws in the document `tuisim law --json` prints."""
+        """Return one of the fits in the document that `tuisim runs --json` prints."""
         return {
             "machine": self.machine,
             "backend": self.backend,
@@ -135,41 +188,40 @@ class Law:
             "bytes_per_second": self.byte.per_second,
             "median_error": self.median_error,
             "rows": [row.to_dict() for row in self.rows],
+            "words": self.notes(),
         }
 
 
 def marks(path: str) -> dict[str, Provenance]:
-    """The kinds of a law's numbers, where it stands at `path` in a document."""
+    """Return the provenance of a fit's numbers, for a fit that stands at `path` in a document."""
     counted = ("runs", "different", "rows[].steps", "rows[].operations_per_step", "rows[].bytes_per_step")
     measured = ("coefficients", "operations_per_second", "bytes_per_second", "rows[].seconds_per_step")
-    projected = ("median_error", "rows[].law_seconds_per_step", "rows[].ratio", "rows[].parts")
+    projected = ("median_error", "rows[].fit_seconds_per_step", "rows[].ratio", "rows[].parts")
     kinds = {Provenance.GIVEN: ("rows[].layers", "rows[].batch"), Provenance.COUNTED: counted, Provenance.MEASURED: measured,
              Provenance.PROJECTED: projected}  # fmt: skip
     return {f"{path}.{name}": mark for mark, names in kinds.items() for name in names}
 
 
-def laws(runs: Sequence[Run]) -> tuple[Law, ...]:
-    """A law for each machine and backend there are runs of, in the order of their names."""
+def cost_fits(runs: Sequence[Run]) -> tuple[CostFit, ...]:
+    """Return a fit for each machine and backend that has runs, in the order of their names."""
     ordered = sorted(runs, key=_subject)
     return tuple(fit(list(group)) for _, group in groupby(ordered, key=_subject))
 
 
-def fit(runs: Sequence[Run]) -> Law:
-    """The law of `runs`, which are of one backend on one machine. Raises ValueError where there are none.
+def fit(runs: Sequence[Run]) -> CostFit:
+    """Fit `runs` of one backend on one machine. Raises ValueError if there are none, or several backends or machines.
 
-    Least squares on law over measured − 1, so that a run of microseconds counts as much as one of seconds, none of the
-    coefficients below 0. What the runs cannot tell apart stays unknown.
+    Least squares on fitted over measured − 1, so that a run of microseconds weighs as much as one of seconds, with no
+    coefficient below 0. Coefficients that the runs cannot tell apart stay unknown.
     """
     (machine, backend), *more = {_subject(run) for run in runs} or [("", "")]
     if more or not runs:
         raise ValueError("runs of one backend on one machine, at least one")
-    timed = [run for run in runs if run.seconds_per_step >= LEAST_SECONDS]
+    timed = [run for run in runs if run.seconds_per_step >= MIN_SECONDS]
     different = len({(run.operations_per_step, run.bytes_per_step) for run in timed})
-    coefficients = _coefficients(timed, different)
-    rows = (
-        Residual(run, run.seconds_per_step, _parts(coefficients, run.operations_per_step, run.bytes_per_step)) for run in timed
-    )
-    return Law(machine, backend, *coefficients, tuple(rows), different)
+    found = _coefficients(timed, different)
+    rows = (FittedRun(run, run.seconds_per_step, _parts(found, run.operations_per_step, run.bytes_per_step)) for run in timed)
+    return CostFit(machine, backend, *found, tuple(rows), different)
 
 
 def _subject(run: Run) -> tuple[str, str]:
@@ -181,7 +233,7 @@ def _coefficients(runs: Sequence[Run], different: int) -> tuple[Coefficient, Coe
     seconds = np.array([[run.seconds_per_step] for run in runs], np.float64)
     for chosen in _CHOICES if runs else ():
         matrix = np.array(counts)[:, [TERMS.index(name) for name in chosen]] / seconds
-        if len(chosen) <= different and condition(matrix) < SEVERE:
+        if len(chosen) <= different and condition(matrix) < MAX_CONDITION:
             values, errors = solve(matrix, np.ones(len(runs)))
             found = {
                 name: Coefficient(float(value), None if isnan(error) else float(error))

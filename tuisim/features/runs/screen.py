@@ -1,79 +1,78 @@
-"""The law's screen: what a step, an operation and a byte take, fitted anew whenever a run is added.
-
-It lays out, chooses and passes laws on; it draws nothing, and the runs come from whoever made it.
-"""
+"""The page Runs: past runs and the cost fit over them, updated when a run is added."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 
 from tuisim.errors import DataError
-from tuisim.features.runs.cost_fit import laws
-from tuisim.features.runs.fit_view import FormulaView, LawHeader, Reading, ScatterView
-from tuisim.features.runs.list_view import RunsView
+from tuisim.features.runs import view
+from tuisim.features.runs.cost_fit import cost_fits
+from tuisim.features.runs.view import RunsState
 from tuisim.store.runs import Kept, runs
+from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 
 TICK = 0.5
-"""Seconds between two looks at the runs."""
+"""Seconds between two readings of the stored runs."""
 _WIDTHS = [(0, "-tiny"), (80, "-narrow"), (100, "-normal"), (160, "-wide")]
-_OTHER = Binding.Group("other backend", compact=True)
+_ROW = Binding.Group("row", compact=True)
 
 
-class LawScreen(PanelScreen):
-    """The laws of the runs that `kept` returns; it is asked twice a second and may raise DataError."""
+class RunsScreen(PanelScreen):
+    """Shows the runs that `read` returns; it is called twice a second and may raise DataError."""
 
-    TITLE = "cost law"
+    TITLE = "runs"
     HELP = (
-        "Time of a step = a + b · operations + c · bytes, fitted over all runs so far of one backend on one machine: each run "
-        "counts by its ratio to the law, none of the three is below 0, and what the runs cannot tell apart is left blank. A run "
-        "on the diagonal takes what the law says; above it, longer. Each run that ends is added while you look."
+        "Time of a step = a + b · operations + c · bytes, fitted over all past runs of one backend on one machine. Each run "
+        "counts by its ratio to the fit, no coefficient is below 0, and what the runs cannot tell apart stays unknown. A run "
+        "on the diagonal took what the fit says, one above it took longer. A run that ends is added at once."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     CSS = """
-    LawScreen { layout: grid; grid-size: 2 4; grid-rows: 1 10 1fr 1; grid-columns: 44 1fr; }
-    #law-header { column-span: 2; background: $panel; }
-    #law-formula { column-span: 2; }
-    LawScreen KeyLine { dock: none; column-span: 2; }
-    LawScreen.-tiny, LawScreen.-narrow { grid-rows: 1 6 1fr 1; grid-columns: 1fr 46; }
-    LawScreen.-tiny Panel, LawScreen.-narrow Panel { padding: 0; }
-    LawScreen.-tiny { grid-columns: 1fr 36; }
-    LawScreen.-wide { grid-columns: 2fr 3fr; }
-    LawScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
-    LawScreen.-zoomed #law-header, LawScreen.-zoomed KeyLine { column-span: 1; }
-    LawScreen.-zoomed Panel { display: none; column-span: 1; }
-    LawScreen.-zoomed Panel.-zoomed { display: block; column-span: 1; }
+    RunsScreen { layout: grid; grid-size: 2 4; grid-rows: 1 10 1fr 1; grid-columns: 44 1fr; }
+    #runs-header { column-span: 2; background: $panel; }
+    #runs-fit { column-span: 2; }
+    RunsScreen KeyLine { dock: none; column-span: 2; }
+    RunsScreen.-tiny, RunsScreen.-narrow { grid-rows: 1 8 1fr 1; grid-columns: 1fr 46; }
+    RunsScreen.-tiny Panel, RunsScreen.-narrow Panel { padding: 0; }
+    RunsScreen.-tiny { grid-columns: 1fr 36; }
+    RunsScreen.-wide { grid-columns: 2fr 3fr; }
+    RunsScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
+    RunsScreen.-zoomed #runs-header, RunsScreen.-zoomed KeyLine { column-span: 1; }
+    RunsScreen.-zoomed Panel { display: none; column-span: 1; }
+    RunsScreen.-zoomed Panel.-zoomed { display: block; column-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "other(-1)", "other backend", id="law.left", key_display="←", group=_OTHER, priority=True,
-                tooltip="The law of the backend before"),
-        Binding("right", "other(1)", "other backend", id="law.right", key_display="→", group=_OTHER, priority=True,
-                tooltip="The law of the next backend"),
         *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"law.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("law", "points", "runs"), 1)
+            Binding(key, f"row({by})", f"row {key}", id=f"runs.{key}", key_display=shown, group=_ROW, priority=True,
+                    tooltip=f"Select the row {'above' if by < 0 else 'below'}")
+            for key, shown, by in (("up", "↑", -1), ("down", "↓", 1))
         ),
-        Binding("escape,b", "back", "back", id="law.back", key_display="esc", tooltip="Out of the zoom, or back"),
+        *(
+            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"runs.zoom_{n}", tooltip=f"Only the {what}, or all")
+            for n, what in enumerate(("cost fit", "points", "runs"), 1)
+        ),
+        Binding("escape,b", "back", "back", id="runs.back", key_display="esc", tooltip="Leave the zoom, or the page"),
     ]  # fmt: skip
 
-    def __init__(self, kept: Callable[[], Kept] = runs) -> None:
+    def __init__(self, context: PageContext, read: Callable[[], Kept] = runs) -> None:
         super().__init__()
-        self._read = kept
+        self.context = context
+        self._read = read
         self._kept: Kept | None = None
-        self._reading = Reading()
-        self._chosen: tuple[str, str] | None = None
-        """Machine and backend; none: those of the newest run."""
-        self._header = LawHeader()
-        self._line = ViewCanvas(self._header, id="law-header")
-        self._views = (FormulaView(), ScatterView(), RunsView())
+        self._selected: tuple[str, str] | None = None
+        """Machine and backend; None for those of the newest run."""
+        self.state = RunsState()
+        self._line = ViewCanvas(view.header, id="runs-header")
         self._panels = (
-            Panel(1, "what a step takes", self._views[0], id="law-formula", numbers=True, turn=None),
-            Panel(2, "runs: law →, measured ↑", self._views[1], id="law-points", numbers=True, turn=None),
-            Panel(3, "runs, newest first", self._views[2], id="law-runs", numbers=True, turn=None),
+            Panel(1, "cost fit", view.fit_lines, id="runs-fit", tag=view.FIT_TAG, rows=view.fit_places),
+            Panel(2, "runs: cost fit →, measured ↑", view.scatter_lines, id="runs-points", tag=view.SCATTER_TAG),
+            Panel(3, "runs, newest first", view.run_lines, id="runs-list", tag=view.RUNS_TAG),
         )
 
     def on_mount(self) -> None:
@@ -81,38 +80,41 @@ class LawScreen(PanelScreen):
         self.call_after_refresh(self.tick)
 
     def tick(self) -> None:
-        """Look at the runs, and fit and show what is new."""
+        """Read the runs, and fit and show them if they have changed."""
         try:
             kept = self._read()
         except DataError as error:
-            if self._reading.failure != str(error):
+            if self.state.failure != str(error):
                 self._kept = None
-                self._show(Reading(failure=str(error)))
+                self._update(RunsState(failure=str(error)))
             return
         if kept != self._kept:
             self._kept = kept
-            found = laws(kept.runs)
+            fits = cost_fits(kept.runs)
             newest = (kept.runs[-1].machine, kept.runs[-1].name) if kept.runs else None
-            subjects = [(law.machine, law.backend) for law in found]
-            at = next((subjects.index(one) for one in (self._chosen, newest) if one in subjects), 0)
-            self._show(Reading(found, at, kept.skipped))
-
-    def action_other(self, by: int) -> None:
-        """Another backend's law, round again after the last."""
-        found = self._reading.laws
-        if len(found) > 1:
-            at = (self._reading.at + by) % len(found)
-            self._chosen = found[at].machine, found[at].backend
-            self._show(Reading(found, at, self._reading.skipped))
+            names = [(fit.machine, fit.backend) for fit in fits]
+            at = next((names.index(name) for name in (self._selected, newest) if name in names), 0)
+            self._update(RunsState(fits, at, kept.skipped))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return len(self._reading.laws) > 1 if action == "other" else True
+        return len(self.state.fits) > 1 if action == "row" else True
 
-    def _show(self, reading: Reading) -> None:
-        several = len(self._reading.laws) > 1
-        self._reading = reading
-        for view in (self._header, *self._views):
-            view.reading = reading
-        self.draw()
-        if several != (len(reading.laws) > 1):
+    @on(Panel.RowClicked)
+    def _clicked(self, message: Panel.RowClicked) -> None:
+        self._select(message.row)
+
+    def action_row(self, by: int) -> None:
+        self._select(self.state.selected + by)
+
+    def _select(self, row: int) -> None:
+        fits = self.state.fits
+        at = min(max(row, 0), len(fits) - 1)
+        self._selected = fits[at].machine, fits[at].backend
+        self._update(RunsState(fits, at, self.state.skipped))
+
+    def _update(self, state: RunsState) -> None:
+        could_move = len(self.state.fits) > 1
+        self.state = state
+        self.show(state)
+        if could_move != (len(state.fits) > 1):
             self.refresh_bindings()

@@ -102,7 +102,7 @@ class CellView(SurveyView):
             [(name, tone), (units.duration(seconds), Tone.STRONG), (f"± {units.duration(reach)}", Tone.DIM)]
             for name, tone, seconds, reach in zip(survey.names, TONES, cell.seconds, cell.spreads, strict=True)
         ]
-        columns = [Column("a step", right=False), Column("time", least=7), Column("spread", least=9)]
+        columns = [Column("a step", right=False), Column("time", min_width=7), Column("spread", min_width=9)]
         lines += table(columns, rows, min(frame.width, 40))[0 if roomy else 1 :]
         return [*lines, *([BLANK] * roomy), *self._verdict(cell, frame.width)]
 

@@ -18,7 +18,7 @@ from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection,
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.terminal.text import network_words
-from tuisim.terminal.timeline import Stretch, axis, ruler, track
+from tuisim.terminal.timeline import axis, ruler, track
 from tuisim.tui.panel import Rowed
 
 LEAST_TRACK = 16
@@ -73,7 +73,7 @@ class _Row:
     words: str
     asides: tuple[str, ...]
     """Shown where there is room."""
-    stretch: Stretch | None
+    stretch: Interval | None
     why: str
     """There is none."""
 
@@ -106,8 +106,10 @@ class PictureView(SceneView, Rowed):
         self.places = [*[None] * len(above), *(i for i in window for _ in range(step))]
         drawn: list[Line] = above
         for i in window:
-            row, tone = rows[i], Tone.ACCENT if i == self.scene.chosen else Tone.AREA
-            picture: Line = ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.chart_style, tone)
+            row, tone, bound = rows[i], Tone.ACCENT if i == self.scene.chosen else Tone.AREA, self.scene.climb is not None
+            picture: Line = (
+                ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.chart_style, tone, bound)
+            )
             drawn.append((*left[i], (" " * (wide - width_of(left[i])), Tone.TEXT), *picture))
             drawn += [((" " * wide, Tone.TEXT), *track(along, None, frame.chart_style, Tone.FAINT))] * (step - 1)
         return [*drawn, *(((" " * wide, Tone.TEXT), *line) for line in ruler(along, frame.chart_style))]
@@ -157,7 +159,7 @@ def _backend_row(row: Projected) -> _Row:
 def _rung_row(rung: Rung, climb: Climb) -> _Row:
     known, seconds = rung.known, rung.seconds
     why = "" if seconds is not None else _unpublished(known, climb) if rung.seen is None else "not known"
-    stretch = None if seconds is None else Stretch(seconds, seconds, seconds, bound=True)
+    stretch = None if seconds is None else Interval(seconds, seconds, seconds)
     asides = (units.si(known.parameters), str(known.year))
     return _Row(known.name, units.duration(seconds), asides, stretch, why)
 
@@ -169,8 +171,8 @@ def _unpublished(known: Known, climb: Climb) -> str:
     return "epochs not published" if climb.epochs is None and known.epochs is None else "examples not published"
 
 
-def _stretch(band: Interval | None) -> Stretch | None:
-    return Stretch(band.low, band.likely, band.high) if band and math.isfinite(band.high) else None
+def _stretch(band: Interval | None) -> Interval | None:
+    return band if band and math.isfinite(band.high) else None
 
 
 def reach(band: Interval | None) -> str:

@@ -113,7 +113,7 @@ def _grid(groups: Sequence[_Group], frame: Frame, below: int, heads: Sequence[st
 
 
 def _tall(groups: Sequence[_Group], shown: Sequence[str], heads: Sequence[str]) -> tuple[list[Column], list[list[Span]]]:
-    columns = [*(Column(head, right=False) for head in heads), Column("", right=False, least=6), *(Column(t) for t in shown)]
+    columns = [*(Column(head, right=False) for head in heads), Column("", right=False, min_width=6), *(Column(t) for t in shown)]
     rows: list[list[Span]] = []
     for head, pairs in groups:
         blank: _Row = tuple(("", Tone.TEXT) for _ in head)

@@ -152,7 +152,7 @@ def waiting(moment: Moment, name: str, what: str, frame: Frame, words: str = "")
 
 def pairs(rows: Sequence[Figure], frame: Frame) -> list[Line]:
     """One line each; the remark is left out where there is no room for it."""
-    names = [Column("", right=False, least=11), Column("", right=False)]
+    names = [Column("", right=False, min_width=11), Column("", right=False)]
     cells: list[list[Span]] = [[(name, Tone.DIM), (figure, Tone.TEXT)] for name, figure, _ in rows]
     remarks = [row[2] for row in rows]
     room = frame.width - max(11, *(len(row[0]) for row in rows)) - 2
