@@ -224,7 +224,7 @@ def _run_row(row: FittedRun) -> list[Span]:
     return [
         (printable(units.layers_text(run.layers), 17), Tone.TEXT),
         (units.short_count(run.batch, 7), Tone.TEXT),
-        (printable(computed_dtype(run.backend, run.dtype), 8), Tone.DIM),
+        (printable(computed_dtype(run.backend, run.dtype), 9), Tone.DIM),
         (printable(run.optimizer, 9), Tone.DIM),
         (units.si(run.operations_per_step), Tone.TEXT),
         (units.si(run.bytes_per_step, "B"), Tone.TEXT),

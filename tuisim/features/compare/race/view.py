@@ -81,7 +81,8 @@ def _bars(state: RaceState, frame: Frame) -> list[Line]:
     rates = [1e6 / one.microseconds_per_step if one.microseconds_per_step else 0.0 for one in standings]
     fastest, first = max(rates), rates[0]
     columns = [
-        Column("backend", right=False), Column("steps/s", min_width=8), Column("µs/step", min_width=9), Column("speedup", min_width=8)
+        Column("backend", right=False), Column("steps/s", min_width=8), Column("µs/step", min_width=9),
+        Column("speedup", min_width=8),
     ]  # fmt: skip
     cells: list[list[Span]] = []
     for i, (one, rate) in enumerate(zip(standings, rates, strict=True)):
