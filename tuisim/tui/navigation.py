@@ -154,7 +154,7 @@ class Paged(PlainText, FailingQuietly):
             "prove": lambda: ProveScreen(config),
             "answer": lambda: AnswerScreen(config, self.training, self.pause_training),
             "race": lambda: RaceScreen(self.page_context(config)),
-            "crossover": lambda: CrossoverScreen(config, self.training, self.pause_training),
+            "crossover": lambda: CrossoverScreen(self.page_context(config)),
             "dial": lambda: DialScreen(config),
             "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
             "project": lambda: ProjectScreen(

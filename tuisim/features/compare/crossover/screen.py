@@ -1,54 +1,48 @@
-"""The crossover screen: a map of who wins at which width and batch, live as it fills, and the rule it comes to.
-
-It lays out, moves the cursor and passes sweeps on; it draws nothing and measures nothing. The worker is made by a factory, so a
-scripted one serves as well.
-"""
+"""The crossover page: a map of which backend is faster at which width and batch, live as it fills, and the rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tuisim.config import RunConfig
-from tuisim.features.compare.crossover.found import Crossover
-from tuisim.features.compare.crossover.map import MapView
-from tuisim.features.compare.crossover.pairs import Duel, duels, likely_works
-from tuisim.features.compare.crossover.sweep import Size, Sweeping
-from tuisim.features.compare.crossover.view import CellView, CrossoverHeader, RuleView, Survey
-from tuisim.features.compare.crossover.worker import CrossoverWorker
-from tuisim.features.compare.entries import BackendEntry
-from tuisim.tui.measuring_page import StudyScreen
+from tuisim.engine.job import Job
+from tuisim.features.compare.crossover import view
+from tuisim.features.compare.crossover.result import BackendPair, Crossover, Size
+from tuisim.features.compare.crossover.sweep import Sweep, SweepProgress, may_be_available, pairs
+from tuisim.features.compare.crossover.view import CrossoverState
+from tuisim.provenance import Provenance
+from tuisim.tui.context import PageContext
+from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _CELL = Binding.Group("cell", compact=True)
+MEASURED = (("", Provenance.MEASURED),)
 
 
-class AnyCrossoverWorker(Protocol):
-    """What the screen needs of whoever makes the sweep."""
+class MapPanel(Panel):
+    """The map; the arrows move its cursor while it has the focus."""
 
-    @property
-    def sweeping(self) -> Sweeping | None: ...
-    @property
-    def crossover(self) -> Crossover | None: ...
-    @property
-    def failure(self) -> str | None: ...
-    @property
-    def alive(self) -> bool: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"screen.move({rows}, {columns})", f"cell {key}", id=f"crossover.{key}", key_display=arrow, group=_CELL,
+                tooltip=f"The cell {words}")
+        for key, arrow, rows, columns, words in (
+            ("left", "←", 0, -1, "of the next smaller batch"), ("right", "→", 0, 1, "of the next larger batch"),
+            ("up", "↑", -1, 0, "of the next smaller width"), ("down", "↓", 1, 0, "of the next larger width"),
+        )
+    ]  # fmt: skip
 
 
-class CrossoverScreen(StudyScreen[AnyCrossoverWorker, Survey]):
-    """One sweep over `config`'s network. `busy` says whether a training would be disturbed; `hush` pauses it."""
+class CrossoverScreen(JobPage[SweepProgress, Crossover]):
+    """One sweep over networks like that of the context."""
 
     TITLE = "crossover"
     HELP = (
-        "Two backends or thread counts over widths and batches, every layer as wide as the row says: each cell names who is "
-        "faster there and how many times, = where the spread includes no difference or there is 3 % at most. Where the winner "
-        "changes the sizes in between are measured too, and the rule at the end says from which size on the other one wins."
+        "Two backends or thread counts over widths and batches; every layer is as wide as the row says. Each cell names the "
+        "faster one and how many times as fast it is, = for a tie (the spread includes 1, or 3 % at most). Where the winner "
+        "changes the sizes in between are measured too. The rule at the end says from which size on the other one is faster."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     CSS = """
@@ -67,66 +61,48 @@ class CrossoverScreen(StudyScreen[AnyCrossoverWorker, Survey]):
     CrossoverScreen.-zoomed Panel.-zoomed { display: block; column-span: 1; row-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(key, f"move({rows}, {columns})", f"cell {key}", id=f"crossover.{key}", key_display=arrow, group=_CELL,
-                    priority=True, tooltip=f"The cell {words}")
-            for key, arrow, rows, columns, words in (
-                ("left", "←", 0, -1, "of the next smaller batch"), ("right", "→", 0, 1, "of the next larger batch"),
-                ("up", "↑", -1, 0, "of the next smaller width"), ("down", "↓", 1, 0, "of the next larger width"),
-            )
-        ),
-        Binding("p", "pair", "pair", id="crossover.pair", tooltip="Hold the next two against each other"),
+        Binding("p", "pair", "next pair", id="crossover.pair", tooltip="Compare the next two backends or thread counts"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"crossover.zoom_{n}", tooltip=f"Only the {what}, or all")
             for n, what in enumerate(("map", "cell", "rule"), 1)
         ),
-    ]  # fmt: skip
+    ]
 
-    def __init__(
-        self,
-        config: RunConfig,
-        busy: Callable[[], bool] = lambda: False,
-        hush: Callable[[], None] = lambda: None,
-        worker_factory: Callable[[RunConfig, Sequence[BackendEntry]], AnyCrossoverWorker] = CrossoverWorker,
-        pairs: Sequence[Duel] | None = None,
-    ) -> None:
-        super().__init__(busy, hush, lambda: worker_factory(config, self._pairs[0]), self._survey_of, self._hand)
-        self._pairs = list(duels(likely_works) if pairs is None else pairs)
-        self._chosen: Size | None = None
-        self._survey = Survey()
-        self._header = CrossoverHeader(config)
-        self._line = ViewCanvas(self._header, id="crossover-header")
-        self._views = (MapView(), CellView(), RuleView())
+    def __init__(self, context: PageContext, choices: Sequence[BackendPair] | None = None) -> None:
+        """`choices` are the pairs that `p` goes through."""
+        super().__init__(context)
+        self._pairs = list(pairs(may_be_available) if choices is None else choices)
+        self._selected: Size | None = None
+        self._line = ViewCanvas(view.header, id="crossover-header")
         self._panels = (
-            Panel(1, "who is faster: width ↓ batch →", self._views[0], id="crossover-map", numbers=True, turn=None),
-            Panel(2, "this cell, a step", self._views[1], id="crossover-cell", numbers=True, turn=None),
-            Panel(3, "the rule", self._views[2], id="crossover-rule", numbers=True, turn=None),
+            MapPanel(1, "faster backend: width ↓ batch →", view.map_lines, id="crossover-map", tag=MEASURED),
+            Panel(2, "this cell", view.cell_lines, id="crossover-cell", tag=(*MEASURED, ("operations", Provenance.COUNTED))),
+            Panel(3, "rule", view.rule_lines, id="crossover-rule", tag=MEASURED),
         )
 
-    def _survey_of(self, worker: AnyCrossoverWorker | None) -> Survey:
-        pair = self._pairs[0]
-        if worker is None:
-            return Survey(pair, waits=self._busy(), chosen=self._chosen)
-        return Survey(pair, worker.sweeping, worker.crossover, worker.failure, chosen=self._chosen)
+    def make_job(self) -> Job[SweepProgress, Crossover]:
+        config, pair = self.context.config, self._pairs[0]
+        return Job(
+            "crossover", lambda job: Sweep(config, pair, wanted=job.is_wanted).run(job.report), self.context.lease
+        )  # fmt: skip
 
-    def _hand(self, survey: Survey) -> None:
-        self._survey = survey
-        for reader in (self._header, *self._views):
-            reader.survey = survey
+    def state(self, job: Job[SweepProgress, Crossover]) -> CrossoverState:
+        failure = job.failure.message if job.failure else ""
+        return CrossoverState(
+            self.context.config, self._pairs[0], job.progress, job.result, failure, job.is_waiting, self._selected
+        )  # fmt: skip
 
     def action_move(self, widths: int, batches: int) -> None:
-        """Look at the next cell; where the rule has the screen there is none to be seen, and it scrolls."""
-        if self._panels[2].canvas.zoomed:
-            self._panels[2].scroll_relative(y=widths, animate=False)
-            return
-        self._chosen = self._survey.moved(widths, batches)
-        self.tick()
+        """Select the next cell."""
+        if self.job is not None:
+            self._selected = self.state(self.job).moved(widths, batches)
+            self.tick()
 
     def action_pair(self) -> None:
-        """The next pair, from the beginning."""
+        """Compare the next pair."""
         self._pairs.append(self._pairs.pop(0))
         self.action_again()
 
     def action_again(self) -> None:
-        self._chosen = None
+        self._selected = None
         super().action_again()

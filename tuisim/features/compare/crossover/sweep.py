@@ -1,7 +1,7 @@
-"""Who wins where: two backends or thread counts over a grid of widths and batches, within a budget of seconds.
+"""A sweep of two backends or thread counts over widths and batches, within a budget of seconds.
 
-Sizes go from few operations to many, and where the winner changes the sizes in between are measured as well. What was not
-measured stays blank. It does not know who watches.
+Sizes are measured in ascending order of their operations; where the winner changes, the sizes in between are measured too.
+Sizes that do not fit in the budget stay blank.
 """
 
 from __future__ import annotations
@@ -9,64 +9,61 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from time import perf_counter
 from typing import Protocol
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend, precision_notes
-from tuisim.config import RunConfig
+from tuisim.backends import get_backend, known, names, precision_notes, probe
+from tuisim.config import RunConfig, usable_cores
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import least_seconds
 from tuisim.errors import ConfigError, Mistake, in_words, printable
-from tuisim.features.compare.crossover.cell import LEVEL, Cell, result
-from tuisim.features.compare.crossover.found import Crossover
-from tuisim.features.compare.crossover.rule import rule
+from tuisim.features.compare.crossover.result import BackendPair, Cell, Crossover, Size, figures
+from tuisim.features.compare.crossover.rule import TIE, rule
 from tuisim.features.compare.entries import BackendEntry, warning
 
 WIDTHS = tuple(2**n for n in range(3, 12))
 BATCHES = tuple(4**n for n in range(6))
 SECONDS = 20.0
-"""The budget where none is given: everything after the first cell has been set up."""
+"""Default budget, from when the first cell has been set up."""
 ROUND_SECONDS = 0.01
-"""Each works about so long in each round, or one step where that takes longer."""
-LEAST_ROUNDS, MOST_ROUNDS = 5, 9
-"""Of three rounds of two alike one in four cells would be won by chance, of five one in sixteen."""
-WARMING = 2
-"""Steps each makes in a cell before its rounds."""
+"""Time of each entry in each round; a single step if that takes longer."""
+MIN_ROUNDS, MAX_ROUNDS = 5, 9
+"""With three rounds of two equal entries one in four cells would be won by chance, with five one in sixteen."""
+WARM_UP_STEPS = 2
+"""Of each entry, in each cell."""
 FIRST_SHARE = 0.8
-"""Of the budget goes to the sizes asked for before those in between are looked at."""
-
-Size = tuple[int, int]
+"""Share of the budget for the given sizes, before those in between."""
 
 
 class Timed(Protocol):
-    """A step at work: `single` is the seconds of one by itself."""
+    """A bound step that can be timed; `single` is the seconds of one step."""
 
     @property
     def single(self) -> float: ...
     def timed(self) -> float:
-        """Seconds per step, over a round of them."""
+        """Return the seconds per step of one round."""
 
 
-def subject(config: RunConfig, batch: int, like: Timed | None) -> Timed:
-    """The step of `config` at `batch`, with the parameters and rows of `like`."""
+def timed_step(config: RunConfig, batch: int, like: Timed | None) -> Timed:
+    """Bind the step of `config` at `batch`, with the parameters and rows of `like`."""
     return BenchmarkCase(config, batch, ROUND_SECONDS, like if isinstance(like, BenchmarkCase) else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Sweeping:
-    """A sweep so far: what can be watched."""
+class SweepProgress:
+    """A sweep so far."""
 
     cells: tuple[Cell, ...]
-    """All of them, the blank ones too, from few operations to many."""
+    """All cells, the blank ones too, in ascending order of their operations."""
     now: Size | None
-    """The one that is measured now."""
+    """The size that is being measured."""
     latest: Size | None
-    """The one that was measured last."""
+    """The size that was measured last."""
     seconds: float
-    """Of the budget, spent."""
+    """The part of the budget that is spent."""
 
     @property
     def measured(self) -> int:
@@ -74,10 +71,10 @@ class Sweeping:
 
 
 class Sweep:
-    """A sweep that can be watched. The network has as many layers as `config`'s, each as wide as the cell says.
+    """A sweep over networks with as many layers as `config`'s, each as wide as the cell's width.
 
-    Raises ConfigError for other than two entries, sizes that cannot be or a budget that is too short, BackendError for a
-    backend that cannot work here.
+    Raises ConfigError unless there are two entries, valid sizes and a budget that is long enough, and BackendError for an
+    unavailable backend.
     """
 
     def __init__(
@@ -88,7 +85,7 @@ class Sweep:
         widths: Sequence[int] = WIDTHS,
         batches: Sequence[int] = BATCHES,
         wanted: Callable[[], bool] = lambda: True,
-        make: Callable[[RunConfig, int, Timed | None], Timed] = subject,
+        make: Callable[[RunConfig, int, Timed | None], Timed] = timed_step,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         _check(entered, seconds, widths, batches)
@@ -105,15 +102,15 @@ class Sweep:
         cells = [self._blank((width, batch)) for width in set(widths) for batch in set(batches)]
         self._cells = {cell.size: cell for cell in _ascending(cells)}
 
-    def run(self, tell: Callable[[Sweeping], None] = lambda sweeping: None) -> Crossover:
-        """Measure what there is time for; `tell` hears before and after each cell."""
+    def run(self, tell: Callable[[SweepProgress], None] = lambda progress: None) -> Crossover:
+        """Measure the cells that there is time for; `tell` is called before and after each, and what it raises ends the sweep."""
         devices = self._devices()
         asked = list(self._cells)
         self._measure_all(asked, FIRST_SHARE * self._budget, tell)
         between = [self._blank(size, in_between=True) for size in self._between()]
         self._cells = {cell.size: cell for cell in _ascending([*self._cells.values(), *between])}
         self._measure_all([cell.size for cell in _ascending(between)], self._budget, tell)
-        # A size in between that there was no time for was nobody's wish.
+        # Sizes in between that there was no time for were not asked for.
         self._cells = {size: cell for size, cell in self._cells.items() if cell.winner or not cell.in_between}
         self._measure_all([size for size in asked if self._left_out(size)], self._budget, tell)
         cells = tuple(self._cells.values())
@@ -127,8 +124,8 @@ class Sweep:
     def _elapsed(self) -> float:
         return 0.0 if self._begun is None else self._clock() - self._begun
 
-    def _sweeping(self, now: Size | None = None) -> Sweeping:
-        return Sweeping(tuple(self._cells.values()), now, self._latest, self._elapsed)
+    def _progress(self, now: Size | None = None) -> SweepProgress:
+        return SweepProgress(tuple(self._cells.values()), now, self._latest, self._elapsed)
 
     def _devices(self) -> tuple[str, str]:
         found: list[str] = []
@@ -147,9 +144,9 @@ class Sweep:
         cell = self._cells[size]
         return not cell.winner and not cell.failed
 
-    # ── one after the other, while there is time ──
+    # ── measuring ──
 
-    def _measure_all(self, sizes: Sequence[Size], until: float, tell: Callable[[Sweeping], None]) -> None:
+    def _measure_all(self, sizes: Sequence[Size], until: float, tell: Callable[[SweepProgress], None]) -> None:
         for i, size in enumerate(sizes):
             if not self._wanted():
                 return
@@ -160,13 +157,13 @@ class Sweep:
                 )
                 self._cells[size] = replace(self._cells[size], reason=words)
                 continue
-            tell(self._sweeping(size))
+            tell(self._progress(size))
             self._cells[size] = self._measured(size, left / (len(sizes) - i))
             self._latest = size
-            tell(self._sweeping())
+            tell(self._progress())
 
     def _likely(self, size: Size) -> float:
-        """Seconds the cell takes both, projected from how fast each was at the nearest size it was measured at."""
+        """Return the projected seconds of a cell, from both speeds at the nearest measured size."""
         total = 0.0
         done = [cell for cell in self._cells.values() if cell.seconds is not None]
         near = min(done, key=lambda cell: _distance(cell.size, size), default=None)
@@ -175,24 +172,24 @@ class Sweep:
                 step = near.seconds[i] * self._ledgers[size].step_total.total / near.operations
             else:
                 step = least_seconds(entry.backend, self._ledgers[size])
-            total += max(ROUND_SECONDS, step) * LEAST_ROUNDS + step * WARMING
+            total += max(ROUND_SECONDS, step) * MIN_ROUNDS + step * WARM_UP_STEPS
         return total
 
     def _measured(self, size: Size, share: float) -> Cell:
-        """The cell with its figures, or with the reason why there are none."""
+        """Return the cell with its figures, or with the reason why there are none."""
         cell, name = self._cells[size], self.names[0]
         try:
             begun = self._clock()
             if self._begun is None and (likely := self._likely(size)) > max(self._budget, 1.0) * 4:
                 raise _too_short(self._budget, likely)
             subjects: list[Timed] = []
-            for i, name in enumerate(self.names):  # noqa: B007  whose turn it was is said where it fails
+            for i, name in enumerate(self.names):  # noqa: B007  the message names it
                 subjects.append(self._set_up(i, size, subjects[0] if subjects else None))
             if self._begun is None:
                 self._check_budget(subjects)
                 self._begun = begun = self._clock()
             samples: tuple[list[float], list[float]] = ([], [])
-            while len(samples[0]) < MOST_ROUNDS:
+            while len(samples[0]) < MAX_ROUNDS:
                 turn, started = len(samples[0]), self._clock()
                 for i in (1, 0) if turn % 2 else (0, 1):
                     name = self.names[i]
@@ -201,13 +198,13 @@ class Sweep:
                     with self._backends[i].threads(self.threads[i]):
                         samples[i].append(subjects[i].timed())
                 # Another round would take about as long as this one.
-                if turn + 1 >= LEAST_ROUNDS and 2 * self._clock() - started - begun > share:
+                if turn + 1 >= MIN_ROUNDS and 2 * self._clock() - started - begun > share:
                     break
         except ConfigError:
             raise
-        except Exception as error:  # a cell that one cannot do has its reason; the others go on
+        except Exception as error:  # an entry that fails in a cell has its reason; the others go on
             return replace(cell, reason=f"{name}: {printable(in_words(error), 300)}", failed=True)
-        return replace(cell, **result(samples, self.names))  # type: ignore[arg-type]
+        return replace(cell, **figures(samples, self.names))
 
     def _set_up(self, i: int, size: Size, like: Timed | None) -> Timed:
         config = replace(self._ledgers[size].config, backend=self.entries[i].backend, threads=self.threads[i])
@@ -215,18 +212,18 @@ class Sweep:
             return self._make(config, size[1], like)
 
     def _check_budget(self, subjects: Sequence[Timed]) -> None:
-        """Raises ConfigError where not even the rounds of the first cell fit."""
-        least = LEAST_ROUNDS * sum(max(ROUND_SECONDS, subject.single) for subject in subjects)
+        """Raise ConfigError if not even the rounds of the first cell fit."""
+        least = MIN_ROUNDS * sum(max(ROUND_SECONDS, subject.single) for subject in subjects)
         if least > self._budget:
             raise _too_short(self._budget, least)
 
     def _between(self) -> list[Size]:
-        """Sizes halfway between two neighbours asked for that have different winners.
+        """Return the sizes halfway between neighbours with different winners.
 
-        Where none have, halfway in width from where one wins to where they are level.
+        If there are none, those halfway in width between a winner and a tie.
         """
         winners = {size: cell.winner for size, cell in self._cells.items() if cell.winner}
-        decided = {size: winner for size, winner in winners.items() if winner != LEVEL}
+        decided = {size: winner for size, winner in winners.items() if winner != TIE}
         return _along(decided, 0) + _along(decided, 1) or _along(winners, 0)
 
 
@@ -258,12 +255,12 @@ def _ascending(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _distance(one: Size, other: Size) -> float:
-    """How many doublings lie between two sizes."""
+    """Return the number of doublings between two sizes."""
     return sum(abs(math.log2(a / b)) for a, b in zip(one, other, strict=True))
 
 
 def _along(winners: Mapping[Size, str], axis: int) -> list[Size]:
-    """The sizes halfway between neighbours along the widths (0) or the batches (1) that were won by different ones."""
+    """Return the sizes halfway between neighbours along the widths (0) or the batches (1) that have different winners."""
     steps = dict(pairwise(sorted({size[axis] for size in winners})))
     found: list[Size] = []
     for size in sorted(winners):
@@ -278,7 +275,7 @@ def _with(size: Size, axis: int, value: int) -> Size:
 
 
 def _middle(a: int, b: int) -> tuple[int, ...]:
-    """The size halfway from a to b, by ratio where they are further apart than a factor of two; none where there is none."""
+    """Return the size halfway from a to b, by ratio if they differ by more than a factor of two; empty for neighbours."""
     middle = (a + b) // 2 if b <= 2 * a else round(math.sqrt(a * b))
     return (middle,) if a < middle < b else ()
 
@@ -289,7 +286,36 @@ def crossover(
     seconds: float = SECONDS,
     widths: Sequence[int] = WIDTHS,
     batches: Sequence[int] = BATCHES,
-    tell: Callable[[Sweeping], None] = lambda sweeping: None,
+    tell: Callable[[SweepProgress], None] = lambda progress: None,
 ) -> Crossover:
-    """Who wins where over `widths` and `batches`, for about `seconds`."""
+    """Measure which entry is faster over `widths` and `batches`, for about `seconds`."""
     return Sweep(config, entered, seconds, widths, batches).run(tell)
+
+
+# ── pairs ──
+
+
+def is_available(name: str) -> bool:
+    """Return True if a backend works here, found out by importing what it needs."""
+    return probe(name).available
+
+
+def may_be_available(name: str) -> bool:
+    """Return the same without importing anything: True if it is not known yet."""
+    found = known(name)
+    return found is None or found.available
+
+
+def pairs(available: Callable[[str], bool] = is_available, cores: int | None = None) -> tuple[BackendPair, ...]:
+    """Return the pairs worth a sweep, the default first.
+
+    NumPy with each other fast backend, those with one another, one thread with every core, and plain Python last.
+    """
+    cores = usable_cores() if cores is None else cores
+    others = [BackendEntry(name, None) for name in reversed(names()) if name not in ("numpy", "scalar") and available(name)]
+    numpy = BackendEntry("numpy", None)
+    found: list[BackendPair] = [(numpy, other) for other in others]
+    found += combinations(others, 2)
+    if cores > 1:
+        found.append((BackendEntry("numpy", 1), BackendEntry("numpy", cores)))
+    return (*found, (numpy, BackendEntry("scalar", None)))

@@ -1,42 +1,40 @@
-"""What the crossover screen shows round its map: the figures of one cell, the rule, and which two are measured.
-
-It draws a sweep as far as it has come; it measures nothing.
-"""
+"""The crossover as lines: the map of which entry is faster, the figures of one cell, and the rule."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tuisim import units
 from tuisim.config import RunConfig
-from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
-from tuisim.features.compare.crossover.cell import LEVEL, Cell, shorts, times
-from tuisim.features.compare.crossover.found import Crossover
-from tuisim.features.compare.crossover.pairs import Duel
-from tuisim.features.compare.crossover.sweep import SECONDS, Size, Sweeping
-from tuisim.features.compare.entries import BackendEntry
-from tuisim.provenance import Provenance, Provenances, Tagged
-from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, ends, width_of, wrap
+from tuisim.features.compare.crossover.result import BackendPair, Cell, Crossover, Size
+from tuisim.features.compare.crossover.rule import TIE, factor_text
+from tuisim.features.compare.crossover.sweep import SECONDS, SweepProgress
+from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table
+from tuisim.terminal.text import job_lines, job_state, page_header
 
 TONES = (Tone.FORWARD, Tone.BACKWARD)
-"""Of the first and the second."""
+"""Of the first entry and the second."""
+MAX_GAP, MAX_ROW_DISTANCE = 6, 3
+"""Cells between columns and lines from one row to the next, if there is room."""
+MEASURING = "…"
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """A sweep as far as it has come, and the cell that is looked at."""
+class CrossoverState:
+    """A sweep so far, and the selected cell."""
 
-    entries: Duel = (BackendEntry("", None), BackendEntry("", None))
-    sweeping: Sweeping | None = None
+    config: RunConfig
+    entries: BackendPair
+    progress: SweepProgress | None = None
     crossover: Crossover | None = None
-    failure: str | None = None
-    waits: bool = False
-    """Because a training runs that it would disturb."""
-    chosen: Size | None = None
-    """None: the one measured last."""
+    failure: str = ""
+    is_waiting: bool = False
+    selected: Size | None = None
+    """None: the cell measured last."""
 
     @property
     def names(self) -> tuple[str, str]:
@@ -44,18 +42,22 @@ class Survey:
 
     @property
     def cells(self) -> dict[Size, Cell]:
-        found = self.crossover.cells if self.crossover else self.sweeping.cells if self.sweeping else ()
+        found = self.crossover.cells if self.crossover else self.progress.cells if self.progress else ()
         return {cell.size: cell for cell in found}
 
     @property
+    def measuring(self) -> Size | None:
+        return self.progress.now if self.progress and not self.crossover else None
+
+    @property
     def cursor(self) -> Size | None:
-        """The cell that is looked at, where there is one."""
-        latest = self.sweeping.latest if self.sweeping else None
+        """The selected cell; None if there is no cell."""
+        latest = self.progress.latest if self.progress else None
         cells = self.cells
-        return next((size for size in (self.chosen, latest, *cells) if size in cells), None)
+        return next((size for size in (self.selected, latest, *cells) if size in cells), None)
 
     def moved(self, widths: int, batches: int) -> Size | None:
-        """The cell so many rows down and columns to the right of the cursor, as far as there are any."""
+        """Return the cell so many rows down and columns to the right of the cursor, as far as there are any."""
         at = self.cursor
         if at is None:
             return None
@@ -64,132 +66,227 @@ class Survey:
         return along[max(0, min(len(along) - 1, along.index(at) + by))]
 
 
-class SurveyView:
-    """A panel about a sweep; the screen hands it each new state."""
+def header(state: CrossoverState, frame: Frame) -> list[Line]:
+    """Return which two are compared, on what, and how far the sweep is."""
+    named = [
+        name if name.endswith(short) else f"{name} ({short})"
+        for name, short in zip(state.names, short_names(state.entries), strict=True)
+    ]
+    config = state.config.resolved()
+    activations = " ".join(dict.fromkeys(config.activations))
+    details = f"{len(config.layers)} layers · {activations} · {config.loss} · {config.optimizer} · {config.dtype}"
+    word = job_state(state.failure, state.is_waiting, state.crossover is not None)
+    return [page_header("crossover", [" vs ".join(named), " · ".join(named)], [details], (word,), frame.width)]
 
-    kinds: Provenances = (("", Provenance.MEASURED),)
 
-    def __init__(self) -> None:
-        self.survey = Survey()
+def page(state: CrossoverState, frame: Frame) -> list[Line]:
+    """Return the header, the devices, the map, the rule and the errors of a finished sweep."""
+    assert state.crossover is not None
+    devices = " · ".join(f"{name}: {device}" for name, device in zip(state.names, state.crossover.devices, strict=True))
+    errors = sorted({f"failed: {cell.reason}" for cell in state.crossover.cells if cell.failed})[:5]
+    return [
+        *header(state, frame), *wrap(devices, frame.width, Tone.DIM), BLANK, *_map(state, frame, None), BLANK,
+        *rule_lines(state, frame), *(line for error in errors for line in wrap(error, frame.width, Tone.BAD)),
+    ]  # fmt: skip
 
-    def _waiting(self, frame: Frame) -> list[Line]:
-        if self.survey.failure is not None:
-            return wrap(self.survey.failure, frame.width, Tone.BAD)
-        words = "a training runs: m pauses it and begins" if self.survey.waits else "setting up the smallest network"
-        return wrap(words, frame.width, Tone.DIM)
+
+# ── the map ──
+
+
+def map_lines(state: CrossoverState, frame: Frame) -> list[Line]:
+    """Draw rows of widths and columns of batches; each cell names the faster entry and how many times as fast it is."""
+    return _map(state, frame, state.cursor)
+
+
+_SHORT = {"numpy": "np", "numba": "nb", "cupy": "cp", "scalar": "sc"}
+
+
+def short_names(entries: BackendPair) -> tuple[str, str]:
+    """Return both names in two or three letters that differ: `np` and `nb`, `@1` and `@2`."""
+    first, second = entries
+    if first.backend == second.backend:
+        found = tuple(entry.backend[:2] if entry.threads is None else f"@{entry.threads}" for entry in entries)
+    else:
+        found = tuple(_SHORT.get(entry.backend, entry.backend[:2]) for entry in entries)
+    return (found[0], found[1]) if found[0] != found[1] else ("A", "B")
+
+
+def cell_text(cell: Cell, labels: dict[str, str], sign: str = "×", gap: str = " ", figure: bool = True) -> str:
+    """Write `numba 7.5×`, `=` for a tie, `✗` for a failure, nothing if it was not measured; `labels` are by name."""
+    if cell.winner == TIE:
+        return "="
+    if cell.factor is None:
+        return "✗" if cell.failed else ""
+    return labels[cell.winner] + (f"{gap}{factor_text(cell.factor)}{sign}" if figure else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A way to write the cells, as wide as the map has room for."""
+
+    write: Callable[[Cell], str]
+    least: int
+    """The width that the columns of the given sizes keep, so that a map that fills up does not move; 0 without figures."""
+    short: bool = True
+
+    def columns(self, state: CrossoverState, batches: list[int]) -> list[int]:
+        """Return the width of each column."""
+        found = {batch: len(units.count(batch)) for batch in batches}
+        for cell in state.cells.values():
+            kept = 1 if cell.in_between else self.least
+            found[cell.batch] = max(found[cell.batch], len(self.write(cell)), kept)
+        return [found[batch] for batch in batches]
+
+
+def _forms(state: CrossoverState) -> list[_Form]:
+    """Return the forms from the full name to its letters alone."""
+    full = dict(zip(state.names, state.names, strict=True))
+    short = dict(zip(state.names, short_names(state.entries), strict=True))
+    longest, letters = (max(map(len, labels.values())) for labels in (full, short))
+    return [
+        _Form(lambda cell: cell_text(cell, full), longest + 5, short=False),
+        _Form(lambda cell: cell_text(cell, short), letters + 5),
+        _Form(lambda cell: cell_text(cell, short, sign="", gap=""), letters + 3),
+        _Form(lambda cell: cell_text(cell, short, figure=False), 0),
+    ]
+
+
+def _map(state: CrossoverState, frame: Frame, cursor: Size | None) -> list[Line]:
+    cells = state.cells
+    if not cells:
+        return job_lines(state.failure, state.is_waiting, "setting up the smallest network", frame.width)
+    batches = sorted({size[1] for size in cells})
+    label = max(5, *(len(units.count(size[0])) for size in cells))
+    for form in _forms(state):
+        columns = form.columns(state, batches)
+        spare = frame.width - label - sum(columns) - len(columns) - 1
+        if spare >= 0:
+            break
+    widths, hidden = _visible_widths(state, frame)
+    apart = 1 if frame.height == UNLIMITED else max(1, min(MAX_ROW_DISTANCE, (frame.height - 3) // len(widths)))
+    gap = max(1, min(MAX_GAP, spare // len(columns) + 1))
+    corner = (f"↕ +{hidden}" if hidden else "width").ljust(label)
+    heads = [(" " * gap + units.count(batch).rjust(column), Tone.DIM) for batch, column in zip(batches, columns, strict=True)]
+    lines: list[Line] = [((corner, Tone.DIM), *heads)]
+    for i, width in enumerate(widths):
+        lines += [BLANK] * (apart - 1) if i else []
+        row = ((width, batch) for batch in batches)
+        lines.append(((units.count(width).rjust(label), Tone.DIM), *_row(state, row, columns, gap, form, cursor)))
+    legend = _legend(state, form, frame.width)
+    return [*lines, BLANK, *legend] if len(lines) + 1 + len(legend) <= frame.height else lines
+
+
+def _visible_widths(state: CrossoverState, frame: Frame) -> tuple[list[int], int]:
+    """Return the widths that there is room for, around the cursor's, and the number of others."""
+    widths = sorted({size[0] for size in state.cells})
+    room = max(1, frame.height - 1)
+    if frame.zoomed or len(widths) <= room:
+        return widths, 0
+    at = widths.index(state.cursor[0]) if state.cursor else 0
+    first = max(0, min(at - room // 2, len(widths) - room))
+    return widths[first : first + room], len(widths) - room
+
+
+def _row(
+    state: CrossoverState, sizes: Iterable[Size], columns: list[int], gap: int, form: _Form, cursor: Size | None
+) -> Iterator[Span]:
+    """Write the cells of a row, with brackets around the one under the cursor."""
+    after, cells = False, state.cells
+    for size, column in zip(sizes, columns, strict=True):
+        cell, here = cells.get(size), size == cursor
+        string = MEASURING if size == state.measuring else form.write(cell) if cell else ""
+        string = string or " " * here
+        space = [" "] * (gap + column - len(string))
+        if after:
+            space[0] = "]"
+        if here:
+            space[-1] = "["
+        yield "".join(space), Tone.ACCENT
+        yield string, Tone.ACCENT if size == state.measuring else _tone(state, cell)
+        after = here
+    yield "]" * after, Tone.ACCENT
+
+
+def _tone(state: CrossoverState, cell: Cell | None) -> Tone:
+    if cell is None or cell.winner not in state.names:
+        return Tone.BAD if cell is not None and cell.failed else Tone.DIM
+    return TONES[state.names.index(cell.winner)]
+
+
+def _legend(state: CrossoverState, form: _Form, width: int) -> list[Line]:
+    pairs = zip(short_names(state.entries), state.names, strict=True)
+    names = ", ".join(f"{short} {name}" for short, name in pairs)
+    figure = ", how many times as fast" if form.least else ""
+    words = f"columns: batch; cells: the faster backend{figure}{f' ({names})' if form.short else ''}; = tie, ✗ failed"
+    return wrap(f"{words}, blank: not measured", width, Tone.DIM)
 
 
 # ── one cell ──
 
 
-class CellView(SurveyView):
-    """Both times of the cell under the cursor, the ratio and its spread."""
+def cell_lines(state: CrossoverState, frame: Frame) -> list[Line]:
+    """Return both times of the cell under the cursor, their ratio and its spread."""
+    cell = state.cells.get(state.cursor) if state.cursor else None
+    if cell is None:
+        return [] if state.failure else job_lines("", state.is_waiting, "nothing measured yet", frame.width)
+    air = [BLANK] * (frame.height >= 7)
+    lines = [_cell_head(cell, frame.width), *air]
+    if cell.seconds is None or cell.spreads is None:
+        words = "being measured" if cell.size == state.measuring else cell.reason or "not measured"
+        return [*lines, *wrap(printable(words, 300), frame.width, Tone.WARNING if cell.failed else Tone.DIM)]
+    rows: list[list[Span]] = [
+        [(name, tone), (units.duration(seconds), Tone.STRONG), (f"± {units.duration(reach)}", Tone.DIM)]
+        for name, tone, seconds, reach in zip(state.names, TONES, cell.seconds, cell.spreads, strict=True)
+    ]
+    columns = [Column("backend", right=False), Column("per step", min_width=7), Column("spread", min_width=9)]
+    times = table(columns, rows, min(frame.width, 40))
+    return [*lines, *(times if air else times[1:]), *air, *_verdict(cell, frame.width)]
 
-    kinds: Provenances = (("", Provenance.MEASURED), ("ops", Provenance.COUNTED))
 
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        survey = self.survey
-        cell = survey.cells.get(survey.cursor) if survey.cursor else None
-        if cell is None:
-            return [] if survey.failure is not None else self._waiting(frame)
-        roomy = frame.height >= 7
-        lines = [self._head(cell, frame.width), *([BLANK] * roomy)]
-        if cell.seconds is None or cell.spreads is None:
-            now = survey.sweeping is not None and survey.sweeping.now == cell.size and survey.crossover is None
-            words = "being measured" if now else cell.reason or "not measured"
-            return [*lines, *wrap(printable(words, 300), frame.width, Tone.WARNING if cell.failed else Tone.DIM)]
-        rows: list[list[Span]] = [
-            [(name, tone), (units.duration(seconds), Tone.STRONG), (f"± {units.duration(reach)}", Tone.DIM)]
-            for name, tone, seconds, reach in zip(survey.names, TONES, cell.seconds, cell.spreads, strict=True)
-        ]
-        columns = [Column("a step", right=False), Column("time", min_width=7), Column("spread", min_width=9)]
-        lines += table(columns, rows, min(frame.width, 40))[0 if roomy else 1 :]
-        return [*lines, *([BLANK] * roomy), *self._verdict(cell, frame.width)]
+def _cell_head(cell: Cell, width: int) -> Line:
+    size = f"{units.count(cell.width)} × {units.count(cell.batch)}"
+    forms = (f"{units.count(cell.operations)} operations", f"{units.si(cell.operations)} operations")
+    room = width - len(size) - 2
+    words = next((words for words in forms if len(words) <= room), f"{units.si(cell.operations)} ops")
+    return ((size, Tone.STRONG), ("  " + words, Tone.DIM))
 
-    @staticmethod
-    def _head(cell: Cell, width: int) -> Line:
-        size = f"{units.count(cell.width)} × {units.count(cell.batch)}"
-        exact, rounded = units.count(cell.operations), units.si(cell.operations)
-        room = width - len(size) - len(" given ")
-        count, word = next(
-            (one for one in ((exact, " operations"), (rounded, " operations")) if len(one[0]) + len(one[1]) + 2 <= room),
-            (rounded, " ops"),
-        )
-        gap = " " * max(1, min(3, room - len(count) - len(word) + 1))
-        tail: Line = ((Tagged(count, Provenance.COUNTED), Tone.STRONG), (word, Tone.DIM))
-        return ((Tagged(size, Provenance.GIVEN), Tone.STRONG), (" given" + gap, Tone.DIM), *tail)
 
-    @staticmethod
-    def _verdict(cell: Cell, width: int) -> list[Line]:
-        assert cell.ratio is not None
-        assert cell.ratio_spread is not None
-        if cell.winner == LEVEL or cell.factor is None:
-            words = f"level: {cell.ratio:.2f} ± {cell.ratio_spread:.2f}"
-        else:
-            # Of a ratio turned over, the relative spread is the same.
-            reach = cell.factor * cell.ratio_spread / cell.ratio
-            words = f"{cell.winner} {times(cell.factor)} × as fast ± {units.figure(reach, 2)}"
-        tail = f", {cell.rounds} rounds"
-        lines = wrap(words, width, Tone.STRONG)
-        if len(lines) == 1 and len(words) + len(tail) <= width:
-            return [((words, Tone.STRONG), (tail, Tone.DIM))]
-        return [*lines, ((tail[2:], Tone.DIM),)]
+def _verdict(cell: Cell, width: int) -> list[Line]:
+    assert cell.ratio is not None
+    assert cell.ratio_spread is not None
+    if cell.factor is None:
+        words = f"tie: {cell.ratio:.2f} ± {cell.ratio_spread:.2f}"
+    else:
+        # The relative spread of an inverted ratio is the same.
+        reach = cell.factor * cell.ratio_spread / cell.ratio
+        words = f"{cell.winner} {factor_text(cell.factor)} × as fast ± {units.figure(reach, 2)}"
+    tail = f", {cell.rounds} rounds"
+    lines = wrap(words, width, Tone.STRONG)
+    if len(lines) == 1 and len(words) + len(tail) <= width:
+        return [((words, Tone.STRONG), (tail, Tone.DIM))]
+    return [*lines, ((tail[2:], Tone.DIM),)]
 
 
 # ── the rule ──
 
 
-class RuleView(SurveyView):
-    """How far it has come, and at the end from which size on the other one wins."""
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        found, sweeping = self.survey.crossover, self.survey.sweeping
-        if found is None:
-            return self._progress(sweeping, frame) if sweeping and self.survey.failure is None else self._waiting(frame)
-        first, *rest = found.rule.sentences
-        lines = wrap(first, frame.width, Tone.STRONG)
-        lines += [BLANK] if len(rest) + len(lines) + 2 <= frame.height else []
-        for words in (*rest, *found.notes):
-            lines += wrap(words, frame.width, Tone.TEXT)
-        if len(lines) > frame.height and not frame.zoomed:
-            return [*lines[: frame.height - 1], (("… 3 shows all of it", Tone.DIM),)]
-        return lines
-
-    @staticmethod
-    def _progress(sweeping: Sweeping, frame: Frame) -> list[Line]:
-        drawn, empty = bar(sweeping.seconds / SECONDS, min(frame.width, 40), frame.chart_style)
-        words = f"{sweeping.measured} of {len(sweeping.cells)} cells, {sweeping.seconds:.0f} of {SECONDS:g} s"
-        return [*wrap(words, frame.width, Tone.TEXT), ((drawn, Tone.ACCENT), (empty, Tone.FAINT))]
+def rule_lines(state: CrossoverState, frame: Frame) -> list[Line]:
+    """Return the progress of the sweep, and at the end from which size on the other entry is faster."""
+    found, progress = state.crossover, state.progress
+    if found is None:
+        if progress is None or state.failure:
+            return job_lines(state.failure, state.is_waiting, "setting up the smallest network", frame.width)
+        drawn, empty = bar(progress.seconds / SECONDS, min(frame.width, 40), frame.chart_style)
+        return [*wrap(progress_words(progress), frame.width, Tone.TEXT), ((drawn, Tone.ACCENT), (empty, Tone.FAINT))]
+    first, *rest = found.rule.sentences
+    lines = wrap(first, frame.width, Tone.STRONG)
+    lines += [BLANK] if len(rest) + len(lines) + 2 <= frame.height < UNLIMITED else []
+    for words in (*rest, *(f"note: {note}" for note in found.notes)):
+        lines += wrap(words, frame.width, Tone.TEXT)
+    if len(lines) > frame.height and not frame.zoomed:
+        return [*lines[: frame.height - 1], (("… 3 shows all of it", Tone.DIM),)]
+    return lines
 
 
-class CrossoverHeader:
-    """Which two are held against each other, on what, and how far it is."""
-
-    kinds: Provenances = (("", Provenance.GIVEN),)
-
-    def __init__(self, config: RunConfig) -> None:
-        self.config, self.survey = config.resolved(), Survey()
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        survey, config, width = self.survey, self.config, frame.width - 1
-        state: Span = ("◌ measuring", Tone.ACCENT)
-        if survey.failure is not None:
-            state = ("✕ failed", Tone.BAD)
-        elif survey.crossover is not None:
-            state = ("■ finished", Tone.GOOD)
-        elif survey.waits:
-            state = ("‖ waits", Tone.WARNING)
-        room = max(1, width - width_of((state,)) - 22)
-        names = next((words for words in self._names() if len(words) <= room), clip(self._names()[-1], room))
-        left: Line = ((" tuisim  ", Tone.ACCENT), ("crossover  ", Tone.TEXT), (names, Tone.STRONG))
-        activations = " ".join(dict.fromkeys(config.activations))
-        more = f" · {len(config.layers)} layers · {activations} · {config.loss} · {config.optimizer} · {config.dtype}"
-        if width_of(left) + len(more) + width_of((state,)) < width:
-            left = (*left, (more, Tone.TEXT))
-        return [ends(left, (state,), width)]
-
-    def _names(self) -> list[str]:
-        """Both in words, with their letters in the map where the names do not end in them."""
-        named = [name if name.endswith(short) else f"{name} ({short})"
-                 for name, short in zip(self.survey.names, shorts(self.survey.entries), strict=True)]  # fmt: skip
-        return [" against ".join(named), " · ".join(named)]
+def progress_words(progress: SweepProgress) -> str:
+    return f"{progress.measured} of {len(progress.cells)} cells, {progress.seconds:.0f} of {SECONDS:g} s"
