@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tuisim import RunConfig, Trainer, threads
-from tuisim.config import usable_cores
 from tuisim.errors import RunError
 from tuisim.features.compare.entries import entries
 from tuisim.features.compare.race.race import compare
+from tuisim.threads import usable_cores
 
 
 @pytest.fixture

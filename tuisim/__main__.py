@@ -9,8 +9,8 @@ import warnings
 from typing import Any
 
 from tuisim import threads
-from tuisim.config import usable_cores
 from tuisim.errors import ExitCode, debugging, fault, said
+from tuisim.threads import usable_cores
 
 
 def main() -> int:

@@ -19,6 +19,19 @@ allowed: int | None = None
 """Threads that BLAS may have in this process; None if it may have one for each core."""
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on (its affinity, where the system has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Return the BLAS threads of a run that asks for no number of them."""
+    count = max(1, usable_cores() - 1)
+    return count if allowed is None else min(count, allowed)
+
+
 def start(thread: Thread) -> None:
     """Start `thread`. Raises RunError where the system allows no more."""
     try:

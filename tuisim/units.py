@@ -85,6 +85,14 @@ def size(bytes_: float | None) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or abs(value) >= 100 else f"{value:.1f} {unit}"
 
 
+def exact_size(bytes_: int) -> str:
+    """Return a size in the largest binary unit that leaves a whole number, so that `parse_size` reads it back: `2 GiB`."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if bytes_ % 1024**power == 0:
+            return f"{bytes_ // 1024**power} {unit}"
+    return str(bytes_)
+
+
 def duration(seconds: float | None) -> str:
     """A length of time in the unit a person feels: `13.1 µs`, `2 min 05 s`, `3 h 12 min`, `4.2 days`, `3.10 million years`."""
     if seconds is None or not math.isfinite(seconds):
@@ -154,6 +162,17 @@ def parse_count(text: str) -> int:
     if value != value.to_integral_value():
         raise ValueError("not a whole number")
     return int(value)
+
+
+def parse_share(text: str) -> float:
+    """Return the real number that `text` is, or says in percent: `0.2`, `1e-3`, `20 %`.
+
+    Raises ValueError with a readable reason if it is none.
+    """
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ValueError("not a number; write 0.01 or 1e-2") from None
 
 
 def parse_duration(text: str) -> float:

@@ -10,7 +10,8 @@ from tuisim import RunConfig
 from tuisim.config import FIELDS
 from tuisim.config.choices import LEARNING_RATES, OPTIMIZERS
 from tuisim.config.presets import PRESETS
-from tuisim.config.toml import from_mapping, read_toml
+from tuisim.config.toml import read_toml
+from tuisim.config.values import from_mapping
 from tuisim.errors import ConfigError, ExitCode
 
 

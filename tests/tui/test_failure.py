@@ -34,8 +34,7 @@ from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.store import log as faults
 from tuisim.tui.app import TuisimApp
-from tuisim.tui.form.budget_line import BudgetInputs
-from tuisim.tui.form.network_line import AnswerInputs
+from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.page import PageScreen
 
 
@@ -166,7 +165,7 @@ async def test_leaving_while_a_page_is_being_built_is_no_failure(monkeypatch: py
 async def test_a_page_that_is_taken_away_while_it_is_built_looks_for_nothing(
     monkeypatch: pytest.MonkeyPatch, own_folder: Path, left: bool
 ) -> None:
-    monkeypatch.setattr(BudgetInputs, "on_mount", broken)  # as where its fields are gone already
+    monkeypatch.setattr(InputLine, "on_mount", broken)  # as where its fields are gone already
     async with running() as (app, pilot, _):
         app.action_page("budget")
         if left:
@@ -286,8 +285,8 @@ async def test_a_page_that_was_left_takes_no_edits(own_folder: Path) -> None:
         await pilot.pause()
         page = app.screen
         assert isinstance(page, AnswerScreen)
-        edited = AnswerInputs.Edited(RunConfig(layers=(2, 2)))
-        edited._sender = page.query_one(AnswerInputs)
+        edited = InputLine.Edited({"layers": (2, 2), "batch_size": 32}, "")
+        edited._sender = page.query_one(InputLine)
         await page.query_one("#answer-scroll").remove()  # as far as a page that is being taken away may be
         page.post_message(edited)
         page.dismiss(None)

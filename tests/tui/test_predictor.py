@@ -20,7 +20,8 @@ from tests.support.made_card import card, entry
 from tests.support.shell import Shell as Bare
 from tuisim.accounting import count
 from tuisim.backends import Probe, names, registry
-from tuisim.config import RunConfig, usable_cores
+from tuisim.config import RunConfig
+from tuisim.config.values import to_texts
 from tuisim.errors import RunError
 from tuisim.features.estimate.budget.screen import BudgetScreen
 from tuisim.features.estimate.volume.screen import ProjectScreen
@@ -39,7 +40,6 @@ from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import MachineProfile
 from tuisim.terminal.lines import text
 from tuisim.tui.app import TuisimApp
-from tuisim.tui.form.values import write
 
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
 SIZES = [(60, 20), (80, 24), (120, 30), (120, 36), (200, 60)]
@@ -305,7 +305,7 @@ def test_the_calibration_itself_stops_before_the_next_network():
 
 def taken(edits: Edits, config: RunConfig, **texts: str) -> Any:
     """The edit that leads to `config`, in the form's words."""
-    return edits.take(write(config) | texts, predict(config, card()))
+    return edits.take(to_texts(config) | texts, predict(config, card()))
 
 
 def test_all_that_is_done_to_one_field_is_one_edit():
@@ -315,7 +315,7 @@ def test_all_that_is_done_to_one_field_is_one_edit():
     for batch in (1, 12, 128):
         found = taken(edits, replace(DIGITS, batch_size=batch))
         assert found == change(before, predict(replace(DIGITS, batch_size=batch), card()))
-    assert edits.take(write(DIGITS) | {"batch_size": "x"}, None) is None
+    assert edits.take(to_texts(DIGITS) | {"batch_size": "x"}, None) is None
     other = taken(edits, replace(DIGITS, batch_size=128, optimizer="adam"))
     assert other == change(
         predict(replace(DIGITS, batch_size=128), card()), predict(replace(DIGITS, batch_size=128, optimizer="adam"), card())
@@ -325,7 +325,7 @@ def test_all_that_is_done_to_one_field_is_one_edit():
 def test_a_wrong_text_on_the_way_is_no_end_of_the_edit():
     edits = Edits()
     taken(edits, DIGITS)
-    edits.take(write(DIGITS) | {"layers": "64-"}, None)
+    edits.take(to_texts(DIGITS) | {"layers": "64-"}, None)
     wider = replace(DIGITS, layers=(64, 64, 10))
     assert taken(edits, wider) == change(predict(DIGITS, card()), predict(wider, card()))
 

@@ -1,108 +1,68 @@
-"""A run's options on the command line: the fields of RunConfig, once, with a file beneath them.
-
-A field's name in kebab-case is its flag and the text under it in RunConfig is its help, so neither is typed twice.
-"""
+"""A run's options on the command line: one flag per field of RunConfig, and a TOML file that the flags override."""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from dataclasses import field, fields, make_dataclass
-from itertools import pairwise
 from typing import Annotated, Any, TypeAlias
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
-from tuisim.config import COUNTS, OPTIONAL, REALS, RunConfig
-from tuisim.config.toml import from_mapping, read_toml
+from tuisim.config import FIELDS, Field, RunConfig
+from tuisim.config.toml import read_toml
+from tuisim.config.values import from_mapping
 from tuisim.errors import ConfigError, Mistake, printable
-from tuisim.units import parse_count, parse_duration
+from tuisim.units import parse_duration
+
+_METAVARS = {int: "N", float: "X", str: "NAME", bool: ""}
+_GROUPS = {name: Group(name.title(), sort_key=place) for place, name in enumerate({one.group: None for one in FIELDS.values()})}
 
 
-def _help_texts() -> dict[str, str]:
-    """The text under each field of RunConfig."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(RunConfig)))
-    body = tree.body[0].body  # type: ignore[attr-defined]
-    texts: dict[str, str] = {}
-    for statement, below in pairwise(body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and isinstance(below, ast.Expr):
-            texts[statement.target.id] = inspect.cleandoc(str(ast.literal_eval(below.value)))
-    return texts
-
-
-def _option(name: str, help_: str) -> tuple[str, Any, Any]:
-    type_: Any = bool if name == "shuffle" else str
-    return (
-        name,
-        Annotated[
-            type_ | None,
-            Parameter(name=f"--{name.replace('_', '-')}", help=help_, negative="--no-shuffle" if name == "shuffle" else ""),
-        ],
-        field(default=None),
+def _option(declared: Field) -> tuple[str, Any, Any]:
+    """Return the name, the annotation and the default of the dataclass field for a flag."""
+    choices = f" [{' | '.join(declared.choices)}]" if declared.choices else ""
+    default = "" if "by default" in declared.help else f" (default: {declared.default_text})"
+    parameter = Parameter(
+        name=declared.option,
+        help=declared.help + choices + default,
+        metavar=_METAVARS[declared.type],
+        negative=f"--no-{declared.name}" if declared.type is bool else "",
+        group=_GROUPS[declared.group],
     )
+    return declared.name, Annotated[(bool if declared.type is bool else str) | None, parameter], field(default=None)
 
 
-_HELP = _help_texts()
 Options: Any = make_dataclass(
     "Options",
-    [_option(f.name, _HELP.get(f.name, "")) for f in fields(RunConfig) if f.name != "layers"],
+    [_option(declared) for name, declared in FIELDS.items() if name != "layers"],
     frozen=True,
     kw_only=True,
     namespace={"__module__": __name__},
 )
-"""Every field of RunConfig but the layers, each a flag that may be left out."""
+"""The texts of every field of RunConfig but the layers; None for a flag that is not given."""
 NOTHING_GIVEN = Options()
 
 RunOptions: TypeAlias = Annotated[Options, Parameter(name="*")]
-Layers: TypeAlias = Annotated[str | None, Parameter(help="Sizes with dashes, inputs first: 64-32-10")]
-ConfigFile: TypeAlias = Annotated[str | None, Parameter(help="A TOML file with any of the options; flags go over it")]
-Json: TypeAlias = Annotated[bool, Parameter(name="--json", negative="", help="All of it as JSON on stdout")]
+Layers: TypeAlias = Annotated[str | None, Parameter(help=FIELDS["layers"].help, metavar="LAYERS")]
+ConfigFile: TypeAlias = Annotated[
+    str | None, Parameter(help="A TOML file with any of the run's options; flags override it.", metavar="FILE")
+]
+Json: TypeAlias = Annotated[
+    bool, Parameter(name="--json", negative="", show_default=False, help="Print everything as JSON on stdout.")
+]
 
 
 def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
-    """The run meant: the file's values, with what was written on the command line over them. Raises ConfigError."""
+    """Return the run that a file and flags describe; flags override the file. Raises ConfigError."""
     given: dict[str, Any] = read_toml(config) if config is not None else {}
     if layers is not None:
         given["layers"] = layers
-    given |= {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name) is not None}
-    values: dict[str, Any] = {}
-    mistakes: list[Mistake] = []
-    for name, value in given.items():
-        try:
-            values[name] = _value(name, value)
-        except ValueError as error:
-            mistakes.append(Mistake(name, value, str(error)))
-    try:
-        resolved = from_mapping(values, printable(config) if config is not None else "options")
-    except ConfigError as error:
-        raise ConfigError([*mistakes, *(m for m in error.mistakes if m.field not in {w.field for w in mistakes})]) from None
-    if mistakes:
-        raise ConfigError(mistakes)
-    return resolved
+    given |= {one.name: value for one in fields(options) if (value := getattr(options, one.name)) is not None}
+    return from_mapping(given, printable(config) if config is not None else "options")
 
 
 def length(seconds: str) -> float:
-    """Seconds of the option of that name. Raises ConfigError."""
+    """Return the seconds that the option of that name means. Raises ConfigError."""
     try:
         return parse_duration(seconds)
     except ValueError as error:
         raise ConfigError([Mistake("seconds", seconds, str(error))]) from None
-
-
-def _value(name: str, text: Any) -> Any:
-    """What a flag's text, or a file's value, means. Raises ValueError with a remedy."""
-    if not isinstance(text, str):
-        return text
-    if name in OPTIONAL and text.lower() == "none":
-        return None
-    if name in COUNTS:
-        return parse_count(text)
-    if name in REALS:
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError("not a number; write 0.01 or 1e-2") from None
-    if name == "hidden_activation" and "," in text:
-        return tuple(part.strip() for part in text.split(","))
-    return text

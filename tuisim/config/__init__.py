@@ -1,5 +1,6 @@
-"""The configuration of a run: `RunConfig`, its fields and their checks, presets and TOML files."""
+"""The configuration of a run: `RunConfig`, its fields, each declared once, presets and TOML files."""
 
-from tuisim.config.run_config import COUNTS, FIELDS, OPTIONAL, REALS, RunConfig, default_threads, usable_cores
+from tuisim.config.field import Field
+from tuisim.config.run_config import FIELDS, RunConfig
 
-__all__ = ["COUNTS", "FIELDS", "OPTIONAL", "REALS", "RunConfig", "default_threads", "usable_cores"]
+__all__ = ["FIELDS", "Field", "RunConfig"]

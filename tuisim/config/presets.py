@@ -1,4 +1,4 @@
-"""Runs worth starting from, the question's own network first."""
+"""Runs to start from, the network of the question first."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class Preset:
     """A named configuration."""
 
     name: str
-    what: str
-    """One line saying why a person would pick it."""
+    description: str
+    """One line."""
     config: RunConfig
 
 
 PRESETS = (
     Preset(
         "question",
-        "the network the question was about: 11,070 operations an example, not 3,600",
+        "the network the question was about: 11,070 operations per example, not 3,600",
         RunConfig(
             layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1, epochs=None, learning_rate=0.02
         ),
@@ -32,7 +32,7 @@ PRESETS = (
     ),
     Preset(
         "spirals",
-        "three arms wound round each other: a small network that must bend",
+        "three interleaved spiral arms: a small network with a curved decision boundary",
         RunConfig(
             layers=(2, 32, 32, 3), hidden_activation="tanh", initializer="glorot_normal", dataset="spirals",
             optimizer="adam", learning_rate=0.005, epochs=None,
@@ -40,7 +40,7 @@ PRESETS = (
     ),
     Preset(
         "fashion",
-        "60,000 pictures of clothes, the classic 784 inputs",
+        "60,000 images of clothes with 784 pixels each",
         RunConfig(
             layers=(784, 128, 10), dataset="fashion_mnist", optimizer="momentum", learning_rate=0.02, batch_size=64,
             epochs=None,
@@ -48,14 +48,14 @@ PRESETS = (
     ),
     Preset(
         "subnormals",
-        "velocities of dead units decay below 1.2e-38: what it costs to keep them",
+        "velocities of dead units decay below 1.2e-38: the cost of keeping them",
         RunConfig(
             layers=(64, 32, 10), dataset="digits", optimizer="momentum", subnormals="keep", validation=0.2, epochs=None,
         ),
     ),
     Preset(
         "large",
-        "1.86 million parameters, where matrix products are everything",
+        "1.86 million parameters: nearly all time goes to matrix products",
         RunConfig(layers=(784, 1024, 1024, 10), dataset="teacher", batch_size=256, learning_rate=0.05, epochs=None),
     ),
 )  # fmt: skip

@@ -1,124 +1,210 @@
-"""The one description of a run: `RunConfig`, frozen, complete and already checked.
+"""The description of a run: `RunConfig`, frozen, complete and already checked.
 
-Built once at an edge (a form, flags, a TOML file) and handed down. It does not know whether the data exist, whether the
-memory suffices or which backends work here: those are asked later, because counting needs none of them.
+It is built once at an edge (a form, flags, a TOML file) and handed down. Data, memory and backends are checked later: counting
+needs none of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from tuisim import threads
-from tuisim.config.checks import CHECKS
-from tuisim.config.choices import LEARNING_RATES
-from tuisim.errors import ConfigError, Mistake
-from tuisim.units import parse_layers
+from tuisim.config.choices import (
+    ACTIVATIONS,
+    DATASETS,
+    DTYPES,
+    FLOAT32_MAX,
+    INITIALIZERS,
+    LEARNING_RATES,
+    LOSSES,
+    MAX_THREADS,
+    MAX_WEIGHT_LAYERS,
+    OPTIMIZERS,
+    SCHEDULES,
+    SMALLEST_NORMAL,
+    SUBNORMALS,
+    TASKS,
+)
+from tuisim.config.field import Field
+from tuisim.errors import ConfigError, Mistake, nearest
+from tuisim.threads import default_threads
+from tuisim.units import MAX_COUNT, layers_text, parse_layers
 
 
-def usable_cores() -> int:
-    """Cores this process may run on (its affinity, where the system knows one)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _check_layers(layers: Any) -> str:
+    if isinstance(layers, str):
+        try:
+            return f"write the sizes as numbers, such as {layers_text(parse_layers(layers))}"
+        except ValueError as error:
+            return str(error)
+    if not isinstance(layers, tuple) or not all(isinstance(size, int) and not isinstance(size, bool) for size in layers):
+        return "whole numbers, inputs first, such as 64-32-10"
+    if len(layers) < 2:
+        return "give at least inputs and outputs, such as 64-10"
+    if len(layers) - 1 > MAX_WEIGHT_LAYERS:
+        return f"at most {MAX_WEIGHT_LAYERS} layers of weights"
+    for position, size in enumerate(layers):
+        if size < 1:
+            return f"layers[{position}] is {size}; every layer needs at least one unit"
+        if size > MAX_COUNT:
+            return f"layers[{position}] is too large to count"
+    return ""
 
 
-def default_threads() -> int:
-    """BLAS threads of a run that asks for no number of them."""
-    count = max(1, usable_cores() - 1)
-    return count if threads.allowed is None else min(count, threads.allowed)
+def _check_dataset(dataset: Any) -> str:
+    if not isinstance(dataset, str) or not dataset:
+        return "a name or a path; one of " + ", ".join(DATASETS)
+    is_path = any(mark in dataset for mark in (os.sep, "/", "."))
+    return "" if dataset in DATASETS or is_path else nearest(dataset, DATASETS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What to train, on what, how, and where.
+    """The network, its training, the data and the machine of a run.
 
     Raises ConfigError with every mistake at once, each naming its field.
     """
 
-    layers: tuple[int, ...]
-    """Units per layer, inputs first, outputs last: (64, 32, 10) has 64·32 + 32·10 weights and 42 biases."""
-    hidden_activation: str | tuple[str, ...] = "relu"
-    """One name for all hidden layers, or one per hidden layer."""
-    output_activation: str = "identity"
-    """What follows the last layer; cross_entropy contains its softmax and binary_cross_entropy its sigmoid."""
-    loss: str = "cross_entropy"
-    """cross_entropy (classes), mse (numbers) or binary_cross_entropy (yes or no per output)."""
-    initializer: str = "he_normal"
-    """How weights are drawn; biases start at zero."""
-    dataset: str = "auto"
-    """A name, or the path of a CSV, NPY, NPZ or IDX file; auto: digits where 64 inputs and 10 classes fit, else teacher."""
-    target: str | None = None
-    """The column (CSV: name or number; NPZ: array) that holds the answers; none: the last column, or y."""
-    task: str = "auto"
-    """Whether a file's answers are classes or regression; auto: told from the values and the loss."""
-    examples: int | None = None
-    """Training examples per epoch; none: all of a finite source, 10,000 of an endless one."""
-    validation: float = 0.1
-    """Fraction of the examples held out; 0: none."""
-    shuffle: bool = True
-    """Whether each epoch has an order of its own."""
-    epochs: int | None = 10
-    """Times through the examples; none: until stopped."""
-    batch_size: int = 32
-    """Examples per step."""
-    optimizer: str = "sgd"
-    """The update rule: sgd, momentum, nesterov, rmsprop, adam or adamw."""
-    learning_rate: float | None = None
-    """Step size; none: 0.1 for sgd, momentum and nesterov, 0.01 for rmsprop, 0.001 for adam and adamw."""
-    momentum: float = 0.9
-    """Share of the velocity kept in each step, μ, of momentum and nesterov."""
-    beta1: float = 0.9
-    """Share of the first moment kept in each step, β₁, of adam and adamw."""
-    beta2: float = 0.999
-    """Share of the second moment kept in each step, β₂, of adam and adamw."""
-    rmsprop_decay: float = 0.99
-    """Share of the squared-gradient average kept in each step, ρ, of rmsprop (PyTorch calls it alpha)."""
-    epsilon: float = 1e-8
-    """Added to the denominator, ε, of rmsprop, adam and adamw."""
-    weight_decay: float = 0.0
-    """Added to the gradient times the parameter (adamw: decoupled), on all parameters."""
-    clip_norm: float | None = None
-    """Longest gradient (the norm over all parameters) to follow; a longer one is scaled down to it. None: none is."""
-    schedule: str = "constant"
-    """How the rate moves: constant, step (to a tenth every schedule_steps) or cosine (down to 0 over schedule_steps)."""
-    schedule_steps: int | None = None
-    """Steps between drops, or of the whole cosine; none: a third of the run, or all of it."""
-    warmup_steps: int = 0
-    """Steps in which the rate first rises to its full value in a straight line."""
-    dtype: str = "float32"
-    """float32 or float64."""
-    subnormals: str = "flush"
-    """flush: numbers below the smallest normal one of the dtype (1.2e-38 for float32) become 0; keep: they stay, at a cost."""
-    backend: str = "numpy"
-    """What computes the step: numpy, scalar (plain Python), numba, cupy (a GPU), or auto, the best here for the network."""
-    threads: int | None = None
-    """BLAS threads; none: usable cores less one, at least one."""
-    seed: int = 0
-    """Every random draw follows from it."""
+    # fmt: off
+    layers: Annotated[tuple[int, ...], Field(
+        "network", "inputs first",
+        "Units per layer, inputs first, outputs last: 64-32-10 has 64·32 + 32·10 weights and 42 biases.", parser=parse_layers,
+        check=_check_layers, writer=layers_text,
+    )]
+    hidden_activation: Annotated[str | tuple[str, ...], Field(
+        "network", "one, or per layer",
+        "Activation after each hidden layer: one name for all, or one per hidden layer with commas between them.",
+        choices=ACTIVATIONS,
+    )] = "relu"
+    output_activation: Annotated[str, Field(
+        "network", "after last layer",
+        "Activation after the last layer; cross_entropy contains its softmax, binary_cross_entropy its sigmoid.",
+        choices=ACTIVATIONS,
+    )] = "identity"
+    loss: Annotated[str, Field(
+        "network", "mean over batch", "cross_entropy for classes, mse for numbers, binary_cross_entropy for multi-label targets.",
+        choices=LOSSES,
+    )] = "cross_entropy"
+    initializer: Annotated[str, Field(
+        "network", "biases start at 0", "Distribution that the weights are drawn from; biases start at zero.",
+        choices=INITIALIZERS, counted=False,
+    )] = "he_normal"
+
+    optimizer: Annotated[str, Field(
+        "training", "update rule", "Update rule, applied after each batch.", choices=OPTIMIZERS,
+    )] = "sgd"
+    learning_rate: Annotated[float | None, Field(
+        "training", "step size",
+        "Step size, which can be changed during the run; by default 0.1 for sgd, momentum and nesterov, 0.01 for "
+        "rmsprop, 0.001 for adam and adamw.",
+        none="by the optimizer", above=0, counted=False,
+    )] = None
+    momentum: Annotated[float, Field(
+        "training", "velocity kept, μ", "Share of the velocity kept in each step, μ (momentum, nesterov).", minimum=0, below=1,
+    )] = 0.9
+    beta1: Annotated[float, Field(
+        "training", "first moment, β₁", "Share of the first moment kept in each step, β₁ (adam, adamw).", minimum=0, below=1,
+    )] = 0.9
+    beta2: Annotated[float, Field(
+        "training", "second moment, β₂", "Share of the second moment kept in each step, β₂ (adam, adamw).", minimum=0, below=1,
+    )] = 0.999
+    rmsprop_decay: Annotated[float, Field(
+        "training", "average kept, ρ",
+        "Share of the squared-gradient average kept in each step, ρ (rmsprop; PyTorch calls it alpha).", minimum=0, below=1,
+    )] = 0.99
+    epsilon: Annotated[float, Field(
+        "training", "in denominator, ε", "Number added to the denominator, ε (rmsprop, adam, adamw).",
+    )] = 1e-8
+    subnormals: Annotated[str, Field(
+        "training", "below 1.2e-38",
+        "flush: numbers below the dtype's smallest normal number (1.2e-38 for float32) become 0; keep: they stay, and "
+        "many processors slow down.",
+        choices=SUBNORMALS,
+    )] = "flush"
+    weight_decay: Annotated[float, Field(
+        "training", "× parameter", "Share of every parameter added to its gradient; adamw applies it apart from the gradient.",
+        minimum=0,
+    )] = 0.0
+    clip_norm: Annotated[float | None, Field(
+        "training", "of the gradient", "Largest gradient norm over all parameters; a longer gradient is scaled down to it.",
+        none="no clipping", above=0,
+    )] = None
+    schedule: Annotated[str, Field(
+        "training", "of learning rate",
+        "Change of the learning rate: constant, step (to a tenth every schedule_steps) or cosine (down to 0 over "
+        "schedule_steps).",
+        choices=SCHEDULES,
+    )] = "constant"
+    schedule_steps: Annotated[int | None, Field(
+        "training", "per drop, cosine",
+        "Steps between drops, or of the whole cosine; by default a third of the run, or all of it.", none="by the run's length",
+        minimum=1,
+    )] = None
+    warmup_steps: Annotated[int, Field(
+        "training", "rate rises", "Steps in which the learning rate first rises to its full value in a straight line.", minimum=0,
+    )] = 0
+    batch_size: Annotated[int, Field("training", "examples per step", "Examples per step.", minimum=1)] = 32
+    epochs: Annotated[int | None, Field(
+        "training", "passes over data", "Passes over the training examples.", none="until stopped", minimum=1,
+    )] = 10
+
+    dataset: Annotated[str, Field(
+        "data", "auto: what fits",
+        "A name, or the path of a CSV, NPY, NPZ or IDX file; auto: digits where 64 inputs and 10 classes fit, else "
+        "teacher (the outputs of a random network).",
+        choices=DATASETS, check=_check_dataset,
+    )] = "auto"
+    target: Annotated[str | None, Field(
+        "data", "column or array", "Column (CSV: name or number; NPZ: array) that holds the targets.", none="last column, or y",
+        expects="a column's name or number", counted=False,
+    )] = None
+    task: Annotated[str, Field(
+        "data", "auto: from values", "Kind of a file's targets; auto: decided by the values and the loss.", choices=TASKS,
+        counted=False,
+    )] = "auto"
+    examples: Annotated[int | None, Field(
+        "data", "per epoch",
+        "Training examples per epoch; by default all of a finite source, 10,000 of an endless one. More than there are "
+        "are repeated, reshuffled.",
+        none="all, or 10,000", minimum=1,
+    )] = None
+    validation: Annotated[float, Field(
+        "data", "fraction, 0: none", "Fraction of the examples kept for validation; 0: none.", minimum=0, below=1,
+        expects="a fraction from 0 (none) to less than 1",
+    )] = 0.1
+    shuffle: Annotated[bool, Field("data", "in each epoch", "Shuffle the training examples in each epoch.", counted=False)] = True
+
+    backend: Annotated[str, Field(
+        "machine", "computes the step",
+        "Backend that computes the step: numpy, scalar (plain Python), numba, cupy (a GPU), or auto, the best one here "
+        "for the network.",
+        expects="a backend's name", counted=False,
+    )] = "numpy"
+    threads: Annotated[int | None, Field(
+        "machine", "matrix products", "Threads for matrix products; by default the usable cores less one, at least one.",
+        none="usable cores less one", minimum=1, maximum=MAX_THREADS, counted=False,
+    )] = None
+    dtype: Annotated[str, Field(
+        "machine", "of every number",
+        "Type of every number: float32 has 4 bytes, float64 has 8; the scalar backend computes in float64.", choices=DTYPES,
+    )] = "float32"
+    seed: Annotated[int, Field("machine", "of random draws", "Seed of every random draw.", minimum=0, counted=False)] = 0
+    # fmt: on
 
     def __post_init__(self) -> None:
-        # Lists and strings are what JSON, TOML and people have; the frozen value holds tuples.
-        if isinstance(self.layers, str):
-            with contextlib.suppress(ValueError):  # a text that is no sizes stays, for its check to refuse
-                object.__setattr__(self, "layers", parse_layers(self.layers))
-        elif isinstance(self.layers, Sequence) and not isinstance(self.layers, bytes):
-            object.__setattr__(self, "layers", tuple(map(_plain, self.layers)))
-        elif hasattr(self.layers, "tolist"):
-            object.__setattr__(self, "layers", tuple(self.layers.tolist()))
-        for name in (*COUNTS, *REALS):
-            object.__setattr__(self, name, _plain(getattr(self, name)))
-        if isinstance(self.hidden_activation, list):
-            object.__setattr__(self, "hidden_activation", tuple(self.hidden_activation))
-        if isinstance(self.dataset, os.PathLike):
-            object.__setattr__(self, "dataset", os.fspath(self.dataset))
-        mistakes = [Mistake(name, getattr(self, name), remedy) for name, check in CHECKS.items() if (remedy := check(self))]
-        if mistakes:
-            raise ConfigError(mistakes)
+        for name, field in FIELDS.items():
+            object.__setattr__(self, name, _plain(getattr(self, name), field))
+        remedies = {name: remedy for name, field in FIELDS.items() if (remedy := field.refusal(getattr(self, name)))}
+        for name, (needed, rule) in _RULES.items():
+            if not remedies.keys() & {name, *needed} and (remedy := rule(self)):
+                remedies[name] = remedy
+        if remedies:
+            raise ConfigError([Mistake(name, getattr(self, name), remedies[name]) for name in FIELDS if name in remedies])
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -141,7 +227,7 @@ class RunConfig:
         return "digits" if fits_digits else "teacher"
 
     def resolved(self) -> RunConfig:
-        """The same run with every `None` that has a default replaced by it; `examples` is the data's to say."""
+        """Return the same run with every `None` that has a default replaced by it; `examples` is decided by the data."""
         return replace(
             self,
             dataset=self.resolved_dataset,
@@ -150,21 +236,28 @@ class RunConfig:
             threads=default_threads() if self.threads is None else self.threads,
         )
 
+    def with_network(self, layers: tuple[int, ...], **changes: Any) -> RunConfig:
+        """Return the same run with other layers and other changes; activations per hidden layer give way to the first of them."""
+        hidden = self.hidden_activation
+        if not isinstance(hidden, str) and len(layers) != len(self.layers):
+            hidden = hidden[0] if hidden else "relu"
+        return replace(self, layers=layers, hidden_activation=hidden, **changes)
+
     def of_known_length(self) -> RunConfig:
-        """The same run with some length for its schedule where none is given: for what one step costs any will do."""
+        """Return the same run with some length for its schedule if it has none: the cost of one step does not depend on it."""
         unknown = self.schedule != "constant" and self.schedule_steps is None
         return replace(self, schedule_steps=self.warmup_steps + 1) if unknown else self
 
     @property
     def _schedule_length(self) -> int | None:
-        """Where none is asked for: all of the run for a cosine, a third of it between drops; none while its end is unknown."""
+        """All steps of the run for a cosine, a third of them between drops; None while the run's length is unknown."""
         if self.schedule == "constant" or self.epochs is None or self.examples is None:
             return None
         steps = self.epochs * -(-self.examples // self.batch_size)
         return steps if self.schedule == "cosine" else max(1, steps // 3)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON and TOML."""
+        """Return plain values for JSON and TOML."""
         plain = asdict(self)
         plain["layers"] = list(self.layers)
         if not isinstance(self.hidden_activation, str):
@@ -172,19 +265,87 @@ class RunConfig:
         return plain
 
 
-FIELDS = tuple(field.name for field in fields(RunConfig))
-COUNTS = tuple(field.name for field in fields(RunConfig) if str(field.type).startswith("int"))
-"""Fields that hold a whole number."""
-REALS = tuple(field.name for field in fields(RunConfig) if str(field.type).startswith("float"))
-"""Fields that hold a real number."""
-OPTIONAL = tuple(field.name for field in fields(RunConfig) if str(field.type).endswith("None"))
-"""Fields that may be None."""
+def _declared() -> Mapping[str, Field]:
+    """Return the fields as annotated, each with the name, type and default that the dataclass gives it."""
+    hints, declared = get_type_hints(RunConfig, include_extras=True), {}
+    for one in fields(RunConfig):
+        annotated, field = get_args(hints[one.name])
+        types = get_args(annotated) if isinstance(annotated, UnionType) else (annotated,)
+        several = any(get_origin(type_) is tuple for type_ in types)
+        assert (NoneType in types) == bool(field.none), one.name
+        default = None if one.default is MISSING else one.default
+        declared[one.name] = replace(field, name=one.name, type=types[0], several=several, default=default)
+    return MappingProxyType(declared)
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's scalars as Python's own, anything else as it is."""
-    if isinstance(value, bool):
+FIELDS = _declared()
+"""The fields of a run by name, in the order of help, form and JSON."""
+
+
+def _plain(value: Any, field: Field) -> Any:
+    """Return NumPy's numbers, lists and paths as Python's numbers, tuples and texts; anything else unchanged."""
+    if isinstance(value, str) and field.parser is not None:
+        with contextlib.suppress(ValueError):  # a wrong text stays, and is refused by the field's check
+            return field.parser(value)
+    if isinstance(value, str | bool | bytes):
         return value
     if isinstance(value, Integral):
         return int(value)
-    return float(value) if isinstance(value, Real) else value
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if field.several:
+        value = value.tolist() if hasattr(value, "tolist") else value
+        return tuple(_plain(one, field) for one in value) if isinstance(value, Sequence) else value
+    return value
+
+
+# ── Rules that more than one field takes part in: each returns a remedy, or an empty text ──
+
+
+def _one_per_hidden_layer(config: RunConfig) -> str:
+    names, hidden = config.hidden_activation, len(config.layers) - 2
+    if isinstance(names, str) or len(names) == hidden:
+        return ""
+    return f"{len(names)} names for {hidden} hidden layers; give one name, or one per hidden layer"
+
+
+def _held_by_float32(name: str) -> Callable[[RunConfig], str]:
+    def rule(config: RunConfig) -> str:
+        value = getattr(config, name)
+        return "too large for float32" if value is not None and config.dtype != "float64" and value > FLOAT32_MAX else ""
+
+    return rule
+
+
+def _normal_epsilon(config: RunConfig) -> str:
+    dtype = "float64" if config.dtype == "float64" else "float32"
+    if config.epsilon < SMALLEST_NORMAL[dtype]:
+        return f"a number from {SMALLEST_NORMAL[dtype]:.3g}, the smallest normal one of {dtype}"
+    return _held_by_float32("epsilon")(config)
+
+
+def _long_enough(config: RunConfig) -> str:
+    """A schedule needs a length, and a cosine one that is longer than its warm-up."""
+    steps, warmup = config.schedule_steps, config.warmup_steps
+    if steps is not None:
+        too_short = config.schedule == "cosine" and steps <= warmup
+        return f"more than the {warmup:,} warm-up steps, which are part of it" if too_short else ""
+    if config.schedule != "constant" and config.epochs is None:
+        return f"say over how many steps: a {config.schedule} schedule needs them where the run has no end"
+    if config.schedule != "cosine" or config.epochs is None or config.examples is None:
+        return ""
+    steps = config.epochs * -(-config.examples // config.batch_size)
+    if steps > warmup:
+        return ""
+    return f"fewer warm-up steps than the {steps:,} of the whole run, or a longer run: {warmup:,} are asked for"
+
+
+_RULES: dict[str, tuple[tuple[str, ...], Callable[[RunConfig], str]]] = {
+    "hidden_activation": (("layers",), _one_per_hidden_layer),
+    **{name: ((), _held_by_float32(name)) for name in ("learning_rate", "weight_decay", "clip_norm")},
+    "epsilon": ((), _normal_epsilon),
+    "schedule_steps": (("schedule", "epochs", "examples", "batch_size", "warmup_steps"), _long_enough),
+}
+"""By the field that is refused: the other fields that the rule needs, and the rule."""

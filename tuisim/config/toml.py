@@ -1,41 +1,32 @@
-"""A configuration from plain values or a TOML file: unknown keys refused by name, every mistake at once.
-
-What the values mean is `config`'s to say.
-"""
+"""TOML files with the fields of a run, and bounds on their text: a few kilobytes can cost a TOML parser gigabytes."""
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tuisim import files
-from tuisim.config import FIELDS, RunConfig
-from tuisim.config import toml_bounds as tomlbounds
-from tuisim.errors import ConfigError, Mistake, nearest, printable
+from tuisim.errors import ConfigError, Mistake, printable
 
 MAX_TOML_BYTES = 1 << 18
+MAX_DEPTH = 8
+"""Arrays and tables within each other, and parts of a dotted key."""
+MAX_KEYS = 256
+MAX_TABLES = 256
+"""Arrays and tables in all, headings of tables too."""
 
-
-def from_mapping(values: Mapping[str, Any], source: str = "configuration") -> RunConfig:
-    """A RunConfig from plain values; an unknown key is refused by name. Raises ConfigError."""
-    mistakes = [Mistake(key, value, f"{source}: {nearest(key, FIELDS)}") for key, value in values.items() if key not in FIELDS]
-    known = {key: value for key, value in values.items() if key in FIELDS}
-    if "layers" not in known:
-        mistakes.append(Mistake("layers", None, "give the sizes, such as 64-32-10"))
-    else:
-        try:
-            config = RunConfig(**known)
-        except ConfigError as error:
-            mistakes.extend(error.mistakes)
-    if mistakes:
-        raise ConfigError(mistakes)
-    return config
+_TOKEN = re.compile(
+    r'"""(?:[^\\]|\\.)*?(?:"""|\Z)|' + r"'''.*?(?:'''|\Z)|" + r'"(?:[^"\\\n]|\\.)*"?|' + r"'[^'\n]*'?|"
+    + r"#[^\n]*|[^\s\"'#=.,\[\]{}]+|\s+|.",
+    re.DOTALL,
+)  # fmt: skip
+"""A piece of a text: a string (closed or not), a comment, a bare word, white space, or a mark; each is read once."""
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """The keys of a TOML file, `-` and `_` alike. Raises ConfigError where it is missing or no TOML."""
+    """Return the keys of a TOML file, with `_` for `-`, and their values. Raises ConfigError if it cannot be read as TOML."""
 
     def refused(remedy: str) -> ConfigError:
         return ConfigError([Mistake("config", str(path), remedy)])
@@ -45,7 +36,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         if len(content) > MAX_TOML_BYTES:
             raise refused(f"is larger than {MAX_TOML_BYTES // 1024} KiB: a configuration is a few lines")
         text = content.decode("utf-8-sig")
-        if words := tomlbounds.too_much(text):
+        if words := excess(text):
             raise refused(words)
         values = tomllib.loads(text)
     except files.NotRegular as error:
@@ -61,3 +52,27 @@ def read_toml(path: str | Path) -> dict[str, Any]:
             raise refused(f"has {printable(name)} twice")
         known[name] = value
     return known
+
+
+def excess(text: str) -> str:
+    """Say what a text has too much of; an empty text if nothing. The text need not be TOML."""
+    depth = keys = tables = parts = 0
+    for match in _TOKEN.finditer(text):
+        piece = match[0]
+        if piece in ("[", "{"):
+            tables, depth, parts = tables + 1, depth + 1, 0
+        elif piece in ("]", "}"):
+            depth, parts = max(0, depth - 1), 0
+        elif piece == "=":
+            keys, parts = keys + 1, 0
+        elif piece == ".":
+            parts += 1
+        elif piece == "," or "\n" in piece or piece[0] == "#":
+            parts = 0
+        if max(depth, parts + 1) > MAX_DEPTH:
+            return f"goes more than {MAX_DEPTH} levels deep: a configuration has no tables within tables"
+        if keys > MAX_KEYS:
+            return f"has more than {MAX_KEYS} keys: a configuration is a few lines"
+        if tables > MAX_TABLES:
+            return f"has more than {MAX_TABLES} arrays and tables: a configuration is a few lines"
+    return ""

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Condition
 
-from tuisim.config.checks import is_number
+from tuisim.config.field import is_number
 from tuisim.engine.events import State
 from tuisim.errors import ConfigError, Mistake
 

@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tuisim.config import usable_cores
 from tuisim.measure.caches import Cache, caches
+from tuisim.threads import usable_cores
 
 LEVELS: dict[str, frozenset[str]] = {
     "SSE2": frozenset({"sse2"}),

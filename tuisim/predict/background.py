@@ -15,7 +15,7 @@ from time import monotonic
 
 from tuisim import backends
 from tuisim.accounting import count
-from tuisim.config import RunConfig, usable_cores
+from tuisim.config import RunConfig
 from tuisim.engine.job import Background
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles as cards
@@ -24,6 +24,7 @@ from tuisim.predict.cost_model import memory
 from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.predict.predictor import FRESH_SECONDS, Predictor, steady
 from tuisim.predict.profile import MachineProfile
+from tuisim.threads import usable_cores
 
 VARIABLE = "TUISIM_CALIBRATION"
 """`never` keeps the app from measuring the machine by itself."""

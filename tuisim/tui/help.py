@@ -19,7 +19,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tuisim.tui.form.field import Field
+from tuisim.tui.form.form import FormField
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 
@@ -67,7 +67,7 @@ def _of_widgets(app: App[Any], screen: Screen[Any]) -> Iterable[Group]:
 
 
 def _of_fields(screen: Screen[Any]) -> Group:
-    return Group("fields", "", tuple((one.spec.label, one.spec.what) for one in screen.query(Field)))
+    return Group("fields", "", tuple((one.declared.label, one.declared.help) for one in screen.query(FormField)))
 
 
 def _words(node: type[DOMNode]) -> str:

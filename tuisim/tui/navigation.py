@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from tuisim.config import RunConfig
+from tuisim.config.values import from_texts
 from tuisim.engine import State
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import DataError
@@ -34,7 +35,6 @@ from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
 from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.form.form import SetupForm
-from tuisim.tui.form.values import read
 from tuisim.tui.panels import reckons
 from tuisim.tui.plain_text import PlainText
 from tuisim.tui.run_worker import RunWorker
@@ -213,7 +213,7 @@ class Paged(PlainText, FailingQuietly):
     def _config_in_front(self) -> RunConfig | None:
         """The form's where it is in front, beneath a page or not; else the run's."""
         beneath = self._beneath
-        return read(beneath.query_one(SetupForm).values).config if isinstance(beneath, SetupScreen) else self.running
+        return from_texts(beneath.query_one(SetupForm).values).config if isinstance(beneath, SetupScreen) else self.running
 
     @property
     def _beneath(self) -> Screen[Any]:

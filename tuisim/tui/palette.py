@@ -18,6 +18,6 @@ from tuisim.tui.themes import DARK, LIGHT
 def commands(presets: Sequence[Preset], choose: Callable[[str], Any], theme: Callable[[str], Any]) -> Iterable[SystemCommand]:
     """One command for each preset and each theme of our own."""
     for preset in presets:
-        yield SystemCommand(f"Preset: {preset.name}", preset.what, partial(choose, preset.name))
+        yield SystemCommand(f"Preset: {preset.name}", preset.description, partial(choose, preset.name))
     yield SystemCommand("Theme: dark", "Light on dark", partial(theme, DARK.name))
     yield SystemCommand("Theme: light", "Dark on light", partial(theme, LIGHT.name))

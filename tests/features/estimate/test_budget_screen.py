@@ -16,7 +16,7 @@ from tests.test_provenance import said
 from tuisim.config import RunConfig
 from tuisim.errors import DataError
 from tuisim.features.estimate.budget.budget import Answer, Limit, Predicts, budget
-from tuisim.features.estimate.budget.screen import BudgetScreen
+from tuisim.features.estimate.budget.screen import INPUTS, BudgetScreen
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
 from tuisim.features.estimate.budget.view import AnswersView, AnswerView, Sheet
@@ -24,7 +24,6 @@ from tuisim.features.estimate.budget.worker import BudgetWorker, VerificationWor
 from tuisim.provenance import words
 from tuisim.terminal.lines import Frame, text, width_of
 from tuisim.terminal.plot import ChartStyle
-from tuisim.tui.form.budget_line import read, written
 from tuisim.tui.panel import Panel, ViewCanvas
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
@@ -282,10 +281,11 @@ def test_a_short_run_in_the_background(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_what_is_written_is_read_again():
+    time, memory = INPUTS
     for bytes_ in (1, 1_000, 1_024, 3 * 2**20, 2**31, 5 * 2**40, 10**30):
-        assert read("", written(bytes_)) == Limit(None, bytes_)
-    assert read("2h", "500MB") == Limit(7_200, 500_000_000)
-    assert read(" ", "1 GiB") == Limit(None, 2**30)
+        assert memory.read(memory.text(bytes_)) == bytes_
+    assert (time.read("2h"), memory.read("500MB")) == (7_200, 500_000_000)
+    assert (time.read(" "), memory.read("1 GiB")) == (None, 2**30)
 
 
 @pytest.mark.parametrize("width", [40, 56, 76, 116, 196])

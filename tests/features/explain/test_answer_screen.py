@@ -134,7 +134,7 @@ async def test_a_mistake_is_said_beneath_and_the_page_stays(method: Method) -> N
     async with running() as (app, pilot, _):
         await pilot.press("f3")
         await pilot.pause()
-        mistake = app.screen.query_one("#page-mistake", Static)
+        mistake = app.screen.query_one("InputLine .mistake", Static)
         for keys, words in ((("e", "ctrl+u", "7"), "give at least inputs and outputs"), (("minus", "2"), "")):
             await pilot.press(*keys)
             await pilot.pause()
@@ -142,7 +142,7 @@ async def test_a_mistake_is_said_beneath_and_the_page_stays(method: Method) -> N
             assert words in str(mistake.content)
         await pilot.press("tab", "ctrl+u", "x")
         await pilot.pause()
-        assert "batch: not a number" in str(mistake.content)
+        assert "batch size: not a number" in str(mistake.content)
         assert "7 → 2" in shown(app)
 
 

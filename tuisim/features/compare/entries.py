@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.backends import Costs, OnDevice, get_backend, names
-from tuisim.config import usable_cores
 from tuisim.config.choices import MAX_THREADS
 from tuisim.engine.position import Position
 from tuisim.engine.start import Start, place
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
+from tuisim.threads import usable_cores
 
 FIRST_STEPS = 20
 """Steps after which parameters are compared: enough to show a wrong gradient, too few for rounding to grow."""

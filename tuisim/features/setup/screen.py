@@ -20,10 +20,12 @@ from textual.widgets import Button, Static
 
 from tuisim import backends, data
 from tuisim.accounting import Ledger, count
+from tuisim.backends import precision
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS, Preset
+from tuisim.config.values import Reading, from_texts, to_texts
 from tuisim.engine import memory_check as room
-from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
+from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError, printable
 from tuisim.features.setup.cost_view import SetupLedger
 from tuisim.features.setup.edits import Edits
 from tuisim.features.setup.prediction_view import SetupPrediction
@@ -32,7 +34,6 @@ from tuisim.predict.prediction import Prediction
 from tuisim.terminal.columns import number, weight
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.presets import PresetBar
-from tuisim.tui.form.values import Reading, read, summary, write
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 from tuisim.tui.panels import reckons
@@ -141,7 +142,7 @@ class SetupScreen(PageScreen[None]):
 
     def fill(self, config: RunConfig) -> None:
         """Show a configuration in the form."""
-        self.query_one(SetupForm).fill(write(config))
+        self.query_one(SetupForm).fill(to_texts(config))
         self._read()
 
     def choose_preset(self, name: str) -> None:
@@ -156,11 +157,11 @@ class SetupScreen(PageScreen[None]):
         """Understand the form as it stands and show what follows from it."""
         form = self.query_one(SetupForm)
         values = form.values
-        self._reading, ledger = _judge(read(values))
+        self._reading, ledger = _judge(from_texts(values))
         self._reading = self._with_backend(self._reading, values["backend"])
-        form.tell(self._reading.mistakes, values)
+        form.show_mistakes(self._reading.mistakes, values)
         self.query_one(SetupLedger).ledger = ledger
-        matching = (preset.name for preset in self._presets if write(preset.config) == values)
+        matching = (preset.name for preset in self._presets if to_texts(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
         self._prediction = None  # that of before, until this one is predicted
         self._show_start(ledger)
@@ -216,9 +217,9 @@ class SetupScreen(PageScreen[None]):
         self._read()
 
     def _show_start(self, ledger: Ledger | None) -> None:
-        config, wrong = self._reading.config, [one.spec.label for one in self.query_one(SetupForm).fields if one.mistake]
+        config, wrong = self._reading.config, [one.declared.label for one in self.query_one(SetupForm).fields if one.mistake]
         self.query_one("#start", Button).disabled = config is None
-        why = f"✗ mend first: {', '.join(wrong)}" if wrong else ""
+        why = f"fix the fields marked ✗ first: {', '.join(wrong)}" if wrong else ""
         if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
             memory = self._prediction.memory_bytes if self._prediction else room.step_memory(ledger.config, ledger.memory).total
             why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}{'' if self._prediction else ' a step'}"
@@ -274,3 +275,29 @@ def _obstacle(name: str) -> str | None:
     except BackendError as error:
         return str(error)
     return None if found is None else found.why_not
+
+
+def summary(config: RunConfig, examples: int | None) -> tuple[str, ...]:
+    """Return the run in four lines: network, training, data and machine."""
+    resolved = config.resolved()
+    names = " ".join(dict.fromkeys(config.activations))
+    volume = f"{number(examples, 13)} examples per epoch" if examples is not None else "all examples of the file"
+    validation = f", {resolved.validation:.3g} validation" if resolved.validation else ""
+    ending = "until stopped" if resolved.epochs is None else f"{number(resolved.epochs, 13)} epoch{'s' * (resolved.epochs != 1)}"
+    schedule = f" {resolved.schedule}" if resolved.schedule != "constant" else ""
+    rule = f"{resolved.optimizer} {resolved.learning_rate:g}{schedule}"
+    return (
+        f"{_shape(config)} {names} · {resolved.initializer}",
+        f"{resolved.loss} · {rule} · batch {number(resolved.batch_size, 13)} · {ending}",
+        f"{printable(resolved.dataset, 40)}: {volume}{validation}",
+        f"{precision(resolved.backend, resolved.dtype)} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
+    )
+
+
+def _shape(config: RunConfig) -> str:
+    """Return the sizes with dashes, or the first, the number of the hidden ones, and the last."""
+    text = layers_text(config.layers)
+    if len(text) <= 30:
+        return text
+    first, *hidden, last = config.layers
+    return f"{number(first, 9)} … {len(hidden)} hidden … {number(last, 9)}"

@@ -1,7 +1,6 @@
-"""The setup form: every field of a run in five groups, read and filled as a whole.
+"""The setup form: the fields of a run in groups, read and filled as a whole.
 
-It keeps the fields in step with each other (a list of layers with its text, a file with its path); what the texts mean is
-not its to say.
+It keeps fields in step with each other: the layers with their list, the dataset with its path. `config` reads the texts.
 """
 
 from __future__ import annotations
@@ -13,18 +12,91 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input
+from textual.widget import Widget
+from textual.widgets import Input, Static
 
-from tuisim.config.choices import DATASETS
+from tuisim.config import FIELDS, Field
+from tuisim.config.choices import DATASETS, HYPERPARAMETERS, LEARNING_RATES
 from tuisim.config.presets import Preset
+from tuisim.config.values import Texts
 from tuisim.errors import Mistake
-from tuisim.tui.form.choice import Choice
-from tuisim.tui.form.field import Entry, Field
-from tuisim.tui.form.fields import DATA, FILE, LAYERS, NETWORK, PER_LAYER, TRAINING, machine
+from tuisim.threads import default_threads
+from tuisim.tui.form.controls import Choice, Entry
 from tuisim.tui.form.layers import LayerEditor
 from tuisim.tui.form.presets import PresetBar
-from tuisim.tui.form.values import OPTIMIZER_FIELDS, Values, placeholders, unused_optimizer_fields
+
+PER_LAYER = "per layer"
+"""The choice that leaves hidden activations to the list of layers."""
+FILE = "file…"
+"""The choice of a dataset read from a path."""
+PATH = Field("data", "CSV NPY NPZ IDX", "The file to read: CSV, NPY, NPZ, IDX or IDX.gz.", name="path", none="data.csv")
+OPTIMIZER_FIELDS = ("subnormals", *dict.fromkeys(name for names in HYPERPARAMETERS.values() for name in names))
+"""The fields that not every optimizer reads."""
+
+
+def unused_fields(optimizer: str) -> Texts:
+    """Return the fields that other optimizers read and this one does not, with their defaults."""
+    read = HYPERPARAMETERS[optimizer]
+    used = (*read, "subnormals") if read else ()  # without buffers no subnormal number can stay
+    return {name: FIELDS[name].default_text for name in OPTIMIZER_FIELDS if name not in used}
+
+
+class FormField(Widget):
+    """A control between its label and its hint, which the field draws itself, and its mistake underneath."""
+
+    DEFAULT_CSS = """
+    FormField { height: auto; }
+    FormField > .mistake { color: $error; height: auto; }
+    """
+
+    def __init__(self, declared: Field, choices: Sequence[str] = ()) -> None:
+        super().__init__(id=f"field-{declared.name.replace('_', '-')}")
+        self.declared = declared
+        self.control: Choice | Entry = Choice(choices) if choices else Entry()
+        self._mistake = ""
+        self._words: Static | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.control
+
+    @property
+    def field(self) -> str:
+        """The name of the field."""
+        return self.declared.name
+
+    def render(self) -> Content:
+        left = self.control.region.x - self.content_region.x
+        rest = self.content_size.width - left - self.control.region.width - 1
+        style = "bold $error" if self._mistake else "bold $accent" if self.has_focus_within else "$secondary"
+        label = Content.styled(f"{self.declared.label:>{max(0, left - 1)}}", style)
+        if rest < len(self.declared.hint):
+            return label
+        return label + Content(" " * (self.control.region.width + 2)) + Content.styled(self.declared.hint, "$text-quiet")
+
+    def on_descendant_focus(self) -> None:
+        self.refresh()
+
+    def on_descendant_blur(self) -> None:
+        self.refresh()
+
+    @property
+    def mistake(self) -> str:
+        """The remedy for a wrong text; empty if the text is right."""
+        return self._mistake
+
+    @mistake.setter
+    def mistake(self, words: str) -> None:
+        if words == self._mistake:
+            return
+        self._mistake = words
+        if self._words is None:
+            self._words = Static(classes="mistake", markup=False)
+            self.mount(self._words)
+        self._words.update(f"✗ {words}")
+        self._words.display = bool(words)
+        self.refresh()
 
 
 class Section(Vertical):
@@ -48,74 +120,77 @@ class Section(Vertical):
 
 
 class SetupForm(Vertical):
-    """All fields. Posts `Changed` when a person changed any of them."""
+    """The fields of a run. Posts `Changed` when a person has changed any of them."""
 
     BINDING_GROUP_TITLE = "form"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pagedown", "page_down", "scroll the form down", show=False),
-        Binding("pageup", "page_up", "scroll the form up", show=False),
+        Binding("pagedown", "page(1)", "scroll the form down", show=False),
+        Binding("pageup", "page(-1)", "scroll the form up", show=False),
     ]
 
     class Changed(Message):
-        """A text or a choice is not what it was."""
+        """A text or a choice has changed."""
 
         def can_replace(self, message: Message) -> bool:
-            """Return True for another one: the form is read as it stands, once for all changes so far."""
+            """Return True for another one: the form is read once for all changes so far."""
             return isinstance(message, SetupForm.Changed)
 
     def __init__(self, presets: Sequence[Preset], absent: Mapping[str, str], backends: Iterable[str]) -> None:
+        """`absent`: the presets whose data are not on this machine, with the remedy."""
         super().__init__(id="form")
-        self._presets = presets
-        self._absent = absent
-        self._backends = tuple(backends)
+        self._presets, self._absent = presets, absent
+        self._choices = {"backend": tuple(backends), "shuffle": ("yes", "no")}
+        self._choices["hidden_activation"] = (*FIELDS["hidden_activation"].choices, PER_LAYER)
+        self._choices["dataset"] = (*DATASETS, FILE)
 
     def compose(self) -> ComposeResult:
         with Section("presets"):
             yield PresetBar(self._presets, self._absent)
-        with Section("network"):
-            yield Field(LAYERS)
-            yield LayerEditor()
-            yield from map(Field, NETWORK)
-        with Section("training"):
-            yield from map(Field, TRAINING)
-        with Section("data"):
-            yield from map(Field, DATA)
-        with Section("machine"):
-            yield from map(Field, machine(self._backends))
+        for group in dict.fromkeys(declared.group for declared in FIELDS.values()):
+            with Section(group):
+                for name, declared in FIELDS.items():
+                    if declared.group == group:
+                        yield FormField(declared, self._choices.get(name, declared.choices))
+                        if name == "layers":
+                            yield LayerEditor()
+                        elif name == "dataset":
+                            yield FormField(PATH)
 
     def on_mount(self) -> None:
         self._show_fields()
 
     def redraw(self) -> None:
-        """Draw the fields again: their labels stand beside controls that a breakpoint may have moved since."""
+        """Draw the fields again: a breakpoint may have moved the controls that their labels stand beside."""
         for field in self.fields:
             field.refresh()
 
-    def field(self, name: str) -> Field:
-        return self.query_one(f"#field-{name.replace('_', '-')}", Field)
+    def field(self, name: str) -> FormField:
+        """Return the field of that name."""
+        return self.query_one(f"#field-{name.replace('_', '-')}", FormField)
 
     @property
-    def fields(self) -> list[Field]:
-        return list(self.query(Field))
+    def fields(self) -> list[FormField]:
+        """All fields in their order."""
+        return list(self.query(FormField))
 
     @property
-    def values(self) -> Values:
-        """Every field's text as it stands."""
+    def values(self) -> Texts:
+        """The text of every field of a run."""
         values = {field.field: field.control.text for field in self.fields}
         if values["hidden_activation"] == PER_LAYER:
             hidden = self.query_one(LayerEditor).activations[:-1]
             values["hidden_activation"] = hidden[0] if len(set(hidden)) == 1 else ",".join(hidden) or "relu"
         path = values.pop("path")
         if values["dataset"] == FILE:
-            # A bare file name would be taken for the name of a dataset.
+            # A bare file name would be read as the name of a dataset.
             values["dataset"] = path if not path or "/" in path or "." in path else f"./{path}"
         else:
             values.update(target="", task="auto")
-        values.update(unused_optimizer_fields(values["optimizer"]))
+        values.update(unused_fields(values["optimizer"]))
         return values
 
-    def fill(self, values: Values) -> None:
-        """Show other values, every field at once; says nothing."""
+    def fill(self, values: Texts) -> None:
+        """Show other texts in every field at once, without posting a change."""
         shown = dict(values)
         hidden = tuple(shown["hidden_activation"].split(","))
         if len(hidden) > 1:
@@ -125,44 +200,42 @@ class SetupForm(Vertical):
             shown |= {"path": shown["dataset"], "dataset": FILE}
         for field in self.fields:
             field.control.show(shown.get(field.field, ""))
-        sizes = shown["layers"].count("-") + 1
-        inner = hidden * (sizes - 2) if len(hidden) == 1 else hidden
-        self.query_one(LayerEditor).show(shown["layers"], (*inner, shown["output_activation"]))
+        self._show_layers(hidden)
         self._show_fields()
 
-    def tell(self, mistakes: Iterable[Mistake], values: Values) -> None:
-        """Say each mistake at its field, and in blank fields what blank means."""
+    def show_mistakes(self, mistakes: Iterable[Mistake], values: Texts) -> None:
+        """Show each mistake at its field, and in empty fields the meaning of an empty text."""
         words = {mistake.field: mistake.remedy for mistake in mistakes}
         if values["dataset"] not in DATASETS and "dataset" in words:
             words["path"] = words.pop("dataset")
-        meaning = placeholders(values)
         for field in self.fields:
             field.mistake = words.get(field.field, "")
             if isinstance(field.control, Entry):
-                field.control.placeholder = meaning.get(field.field, "")
+                field.control.placeholder = _placeholder(field.declared, values)
 
     def _show_fields(self) -> None:
         from_file = self.field("dataset").control.text == FILE
         for name in ("path", "target", "task"):
             self.field(name).display = from_file
-        unused = unused_optimizer_fields(self.field("optimizer").control.text)
+        unused = unused_fields(self.field("optimizer").control.text)
         for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
+
+    def _show_layers(self, hidden: Sequence[str]) -> None:
+        """Show the layers with one activation for all hidden layers, or with one for each."""
+        layers, output = self.field("layers").control.text, self.field("output_activation").control.text
+        inner = tuple(hidden) * layers.count("-") if len(hidden) == 1 else hidden
+        self.query_one(LayerEditor).show(layers, (*inner, output))
 
     @on(Choice.Changed)
     @on(Input.Changed)
     def _changed(self, event: Choice.Changed | Input.Changed) -> None:
         event.stop()
         field = event.control.parent
-        name = field.field if isinstance(field, Field) else ""
-        editor = self.query_one(LayerEditor)
-        hidden, output = tuple(editor.activations[:-1]), self.field("output_activation").control.text
-        if name == "hidden_activation" and event.value != PER_LAYER:
-            editor.show(self.field("layers").control.text, (event.value,) * len(hidden) + (output,))
-        elif name in ("layers", "output_activation"):
+        name = field.field if isinstance(field, FormField) else ""
+        if name in ("layers", "hidden_activation", "output_activation"):
             every = self.field("hidden_activation").control.text
-            inner = hidden if every == PER_LAYER else (every,) * max(1, len(hidden))
-            editor.show(self.field("layers").control.text, (*inner, output))
+            self._show_layers(self.query_one(LayerEditor).activations[:-1] if every == PER_LAYER else (every,))
         elif name in ("dataset", "optimizer"):
             self._show_fields()
         self.post_message(self.Changed())
@@ -183,8 +256,20 @@ class SetupForm(Vertical):
         event.stop()
         self.screen.focus_next()
 
-    def action_page_down(self) -> None:
-        self.scroll_page_down(animate=False)
+    def action_page(self, by: int) -> None:
+        """Scroll the form by a page."""
+        self.scroll_relative(y=by * max(1, self.size.height - 1), animate=False)
 
-    def action_page_up(self) -> None:
-        self.scroll_page_up(animate=False)
+
+def _placeholder(declared: Field, values: Texts) -> str:
+    """Return the meaning of an empty text, given the other fields."""
+    match declared.name:
+        case "layers":
+            return "64-32-10"
+        case "learning_rate" if values["optimizer"] in LEARNING_RATES:
+            return f"{LEARNING_RATES[values['optimizer']]:g} for {values['optimizer']}"
+        case "schedule_steps" if values["schedule"] == "constant":
+            return ""
+        case "threads":
+            return f"{default_threads()}, cores less one"
+    return declared.blank

@@ -1,7 +1,4 @@
-"""The layer editor: the sizes as a list to add to, take from, reorder and give activations.
-
-It edits texts, right or wrong: whether they make a network is not its to say.
-"""
+"""The layer editor: a list of layers to add to, remove from, reorder and give activations. It edits texts, right or wrong."""
 
 from __future__ import annotations
 
@@ -19,16 +16,15 @@ from textual.widgets.option_list import Option
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.errors import printable
 from tuisim.terminal.columns import number
-from tuisim.tui.form.choice import Choice
-from tuisim.tui.form.field import Entry
+from tuisim.tui.form.controls import Choice, Entry
 from tuisim.units import MAX_COUNT
 
 NEW_SIZE = "32"
-"""Units of a layer added where no hidden layer shows a size."""
+"""Units of an added layer if there is no hidden layer to copy."""
 
 
 class LayerList(OptionList):
-    """The layers, one a row; at its ends up and down go on through the form."""
+    """The layers, one per row; beyond its ends up and down move through the form."""
 
     def action_cursor_up(self) -> None:
         if self.highlighted:
@@ -44,15 +40,15 @@ class LayerList(OptionList):
 
 
 class LayerEditor(Vertical):
-    """A list of layers and, beneath it, the highlighted one's size, activation and what can be done to it."""
+    """A list of layers and, beneath it, the size and the activation of the highlighted one, and buttons to change the list."""
 
     BINDING_GROUP_TITLE = "layers"
-    HELP = "One row a layer, with the parameters that lead to it. The line beneath edits the highlighted one."
+    HELP = "One row per layer, with the number of its parameters. The line beneath edits the highlighted layer."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a,plus,insert", "add", "add layer", key_display="a"),
         Binding("d,minus,delete", "remove", "remove", key_display="d"),
-        Binding("u,ctrl+up,shift+up", "move(-1)", "move up", key_display="u"),
-        Binding("j,ctrl+down,shift+down", "move(1)", "move down", key_display="j"),
+        Binding("shift+up,ctrl+up", "move(-1)", "move up", key_display="⇧↑"),
+        Binding("shift+down,ctrl+down", "move(1)", "move down", key_display="⇧↓"),
         Binding("right", "step(1)", "next activation", show=False),
         Binding("left", "step(-1)", "previous activation", show=False),
     ]
@@ -70,7 +66,7 @@ class LayerEditor(Vertical):
 
     @dataclass
     class Edited(Message):
-        """The layers changed by hand: sizes as typed, and the activation after each but the first."""
+        """The layers were changed: sizes as typed, and the activation after each layer but the first."""
 
         sizes: tuple[str, ...]
         activations: tuple[str, ...]
@@ -103,7 +99,7 @@ class LayerEditor(Vertical):
         return min(highlighted or 0, len(self.sizes) - 1)
 
     def show(self, layers: str, activations: tuple[str, ...]) -> None:
-        """Show `64-32-10` and its activations, the outputs' last; a missing one is the last hidden one's."""
+        """Show `64-32-10` and its activations, the output's last; a missing one is that of the last hidden layer."""
         self.sizes = [part.strip() for part in layers.replace("×", "-").replace("x", "-").split("-")]
         wanted = max(0, len(self.sizes) - 1)
         *hidden, output = activations or ("identity",)
@@ -190,7 +186,7 @@ class LayerEditor(Vertical):
         await self.run_action(does[event.button.id or ""])
 
     def action_add(self) -> None:
-        """A hidden layer after the highlighted one (before the outputs)."""
+        """Add a hidden layer after the highlighted one, or before the outputs."""
         at = min(self.at + 1, len(self.sizes) - 1)
         inner = self.sizes[1:-1]
         like = min(max(self.at - 1, 0), len(inner) - 1)
@@ -199,6 +195,7 @@ class LayerEditor(Vertical):
         self._edited(at)
 
     def action_remove(self) -> None:
+        """Remove the highlighted layer if more than two are left."""
         at = self.at
         if len(self.sizes) > 2:
             del self.sizes[at]
@@ -206,7 +203,7 @@ class LayerEditor(Vertical):
             self._edited(min(at, len(self.sizes) - 1))
 
     def action_move(self, by: int) -> None:
-        """Swap the highlighted layer with its neighbour; hidden layers take their activations along."""
+        """Swap the highlighted layer with its neighbour; hidden layers keep their activations."""
         at, to, last = self.at, self.at + by, len(self.sizes) - 1
         if 0 <= to <= last:
             self.sizes[at], self.sizes[to] = self.sizes[to], self.sizes[at]
@@ -216,10 +213,11 @@ class LayerEditor(Vertical):
             self._edited(to)
 
     def action_step(self, by: int) -> None:
+        """Choose the next or the previous activation of the highlighted layer."""
         if self.at:
             self.query_one("#layer-activation", Choice).action_step(by)
 
 
 def _whole(text: str) -> bool:
-    """Whether it is a number that can be counted with; a longer one is said to be wrong at its field."""
+    """Return whether it is a number that can be counted with; the field of the layers says what is wrong with a longer one."""
     return text.isascii() and text.isdigit() and len(text) <= len(str(MAX_COUNT))

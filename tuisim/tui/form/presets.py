@@ -1,7 +1,4 @@
-"""The row of presets: five names to start from, each with its one line of why, or of why not here.
-
-It does not know what a preset does to the form; it says which was chosen.
-"""
+"""The row of presets to start from, each with a line of description, or with the reason why it cannot be used here."""
 
 from __future__ import annotations
 
@@ -20,9 +17,9 @@ from tuisim.config.presets import Preset
 
 
 class PresetBar(Widget, can_focus=True):
-    """Names in a row, the words for the highlighted one beneath."""
+    """Names in a row, and beneath them the description of the highlighted one."""
 
-    HELP = "A preset fills the whole form. One whose data are not on this machine is dim, and says what would bring them."
+    HELP = "A preset fills the whole form. A dim one needs data that are not on this machine, and says how to get them."
     BINDING_GROUP_TITLE = "presets"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "previous preset", show=False),
@@ -35,16 +32,16 @@ class PresetBar(Widget, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
     chosen: reactive[str] = reactive("")
-    """The preset whose values the form holds; empty once it was changed by hand."""
+    """The preset whose values the form holds; empty if it holds others."""
 
     @dataclass
     class Chosen(Message):
-        """A preset was picked."""
+        """A preset was chosen."""
 
         preset: Preset
 
     def __init__(self, presets: Sequence[Preset], absent: Mapping[str, str]) -> None:
-        """`absent` has the reason and the remedy for each preset that cannot be used here, by name."""
+        """`absent`: the reason and the remedy for each preset that cannot be used here, by name."""
         super().__init__(id="presets")
         self._presets = tuple(presets)
         self._absent = dict(absent)
@@ -67,7 +64,7 @@ class PresetBar(Widget, can_focus=True):
     def _words(self) -> Content:
         preset = self._presets[self.cursor]
         words = self._absent.get(preset.name)
-        return Content.styled(preset.what if words is None else f"not here: {words}", "$secondary")
+        return Content.styled(preset.description if words is None else f"not here: {words}", "$secondary")
 
     def watch_chosen(self, name: str) -> None:
         for index, preset in enumerate(self._presets):
@@ -75,13 +72,15 @@ class PresetBar(Widget, can_focus=True):
                 self.cursor = index
 
     def action_move(self, by: int) -> None:
+        """Highlight the next or the previous preset."""
         self.cursor = (self.cursor + by) % len(self._presets)
 
     def action_choose(self) -> None:
+        """Choose the highlighted preset."""
         self.choose(self._presets[self.cursor].name)
 
     def choose(self, name: str) -> None:
-        """Pick the preset called `name`, as a click on it would."""
+        """Choose the preset called `name`, as a click on it would."""
         for index, preset in enumerate(self._presets):
             if preset.name == name:
                 self.cursor = index

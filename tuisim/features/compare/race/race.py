@@ -18,7 +18,7 @@ import numpy as np
 from tuisim import units
 from tuisim.accounting import count
 from tuisim.backends import computed_dtype, get_backend, known, names, precision_notes, probe
-from tuisim.config import RunConfig, usable_cores
+from tuisim.config import RunConfig
 from tuisim.engine.start import start
 from tuisim.engine.step_time import least_seconds, spread
 from tuisim.errors import ConfigError, Mistake, in_words, printable
@@ -27,6 +27,7 @@ from tuisim.measure.ceiling import above_words
 from tuisim.measure.environment import environment
 from tuisim.measure.peaks import peaks_of
 from tuisim.provenance import Provenance
+from tuisim.threads import usable_cores
 
 ROUND_SECONDS = 0.05
 """Time of an entry in each round; a single step if that takes longer."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tuisim import data, units
 from tuisim.config import RunConfig
-from tuisim.config.checks import is_number
+from tuisim.config.field import is_number
 from tuisim.engine.memory_check import free_bytes
 from tuisim.errors import ConfigError, Mistake
 from tuisim.features.estimate.budget.shapes import MOST_DIGITS, SHAPES, Question, Shape

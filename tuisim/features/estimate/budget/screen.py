@@ -15,8 +15,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tuisim.config import RunConfig
-from tuisim.errors import printable
+from tuisim import units
+from tuisim.config import Field, RunConfig
+from tuisim.errors import ConfigError, printable
 from tuisim.features.estimate.budget.budget import Answer, Limit, Predicts
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
@@ -25,7 +26,7 @@ from tuisim.features.estimate.budget.worker import BudgetWorker, VerificationWor
 from tuisim.predict.predictor import here
 from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.provenance import words
-from tuisim.tui.form.budget_line import BudgetInputs
+from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
@@ -33,6 +34,11 @@ from tuisim.tui.panels import PanelScreen
 TICK = 0.05
 """Seconds between two looks at the threads."""
 FIRST = Limit(seconds=600)
+INPUTS = (
+    Field("", "", "How much time there is.", name="time", type=float, none="10min, 2h, 3d", above=0, parser=units.parse_duration),
+    Field("", "", "How much memory there is.", name="memory", type=int, none="500MB, 2GiB", minimum=1, parser=units.parse_size,
+          writer=units.exact_size),
+)  # fmt: skip
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 _HEIGHTS = [(0, "-low"), (32, "-tall")]
 _ROW = Binding.Group("row", compact=True)
@@ -70,12 +76,12 @@ class BudgetScreen(PanelScreen):
     VERTICAL_BREAKPOINTS = _HEIGHTS
     AUTO_FOCUS = ""  # the answers are read first; `t` edits
     CSS = """
-    BudgetScreen { layout: grid; grid-size: 1 5; grid-rows: 1 1 7 1fr 1; }
+    BudgetScreen { layout: grid; grid-size: 1 5; grid-rows: 1 auto 7 1fr 1; }
     #budget-header { background: $panel; }
     BudgetScreen KeyLine { dock: none; }
     BudgetScreen.-narrow Panel { padding: 0; }
-    BudgetScreen.-tall { grid-rows: 1 1 11 1fr 1; }
-    BudgetScreen.-zoomed { grid-size: 1 4; grid-rows: 1 1 1fr 1; }
+    BudgetScreen.-tall { grid-rows: 1 auto 11 1fr 1; }
+    BudgetScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
     BudgetScreen.-zoomed Panel { display: none; }
     BudgetScreen.-zoomed Panel.-zoomed { display: block; }
     """
@@ -121,7 +127,8 @@ class BudgetScreen(PanelScreen):
         self.sheet = Sheet(limit)
         self._header = BudgetHeader(config)
         self._line = ViewCanvas(self._header, id="budget-header")
-        self._inputs = BudgetInputs(limit)
+        first = {"time": limit.seconds, "memory": limit.memory}
+        self._inputs = InputLine("", INPUTS, first)
         self._views = (AnswersView(), AnswerView())
         self._panels = (
             Panel(1, "as much as fits", self._views[0], id="budget-answers", numbers=True, turn=None),
@@ -145,9 +152,16 @@ class BudgetScreen(PanelScreen):
 
     # ── solving ──
 
-    @on(BudgetInputs.Edited)
-    def _edited(self, message: BudgetInputs.Edited) -> None:
-        self._solve(message.limit, message.mistake or None)
+    @on(InputLine.Edited)
+    def _edited(self, message: InputLine.Edited) -> None:
+        limit, mistake = None, message.mistake
+        if message.values is not None:
+            try:
+                limit = Limit(message.values["time"], message.values["memory"])
+            except ConfigError as error:
+                mistake = str(error).splitlines()[0]
+                self._inputs.refuse(mistake)
+        self._solve(limit, mistake or None)
 
     def _solve(self, limit: Limit | None, mistake: str | None) -> None:
         """From the beginning, by this limit."""
@@ -203,7 +217,7 @@ class BudgetScreen(PanelScreen):
         self._show(replace(self.sheet, chosen=message.row))
 
     def action_edit(self, name: str) -> None:
-        self.query_one(f"#budget-{name}").focus()
+        self._inputs.edit(name)
 
     def action_row(self, by: int) -> None:
         chosen = min(max(self.sheet.chosen + by, 0), len(Question) - 1)
@@ -234,7 +248,7 @@ class BudgetScreen(PanelScreen):
 
     def action_back(self) -> None:
         """Out of the field, out of the zoom, or back."""
-        if self.focused is not None and self.focused.parent is self._inputs:
+        if self.focused is not None and self._inputs in self.focused.ancestors:
             self.set_focus(None)
         else:
             super().action_back()

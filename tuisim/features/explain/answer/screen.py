@@ -15,12 +15,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from tuisim.config import RunConfig
+from tuisim.config import FIELDS, RunConfig
 from tuisim.features.explain.answer.answer import Measured, claims, measure
 from tuisim.features.explain.answer.view import page
 from tuisim.features.explain.answer.worker import Measuring, Method
 from tuisim.tui.canvas import Canvas
-from tuisim.tui.form.network_line import AnswerInputs
+from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 
@@ -49,7 +49,7 @@ class AnswerScreen(PageScreen[None]):
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     DEFAULT_CSS = """
     AnswerScreen {
-        &.-narrow #page-title { display: none; }
+        &.-narrow InputLine .title { display: none; }
         #answer-scroll { height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
         #answer-scroll > Canvas { height: auto; }
     }
@@ -71,7 +71,7 @@ class AnswerScreen(PageScreen[None]):
         """When to measure; none once that was begun."""
 
     def compose(self) -> ComposeResult:
-        yield AnswerInputs("the answer", self._config)
+        yield InputLine("the answer", [FIELDS["layers"], FIELDS["batch_size"]], vars(self._config))
         with VerticalScroll(id="answer-scroll", can_focus=False):
             yield Canvas()
         yield KeyLine()
@@ -96,7 +96,7 @@ class AnswerScreen(PageScreen[None]):
             self._known = self._measuring.found
         if self._known is not self._shown:
             self._draw()
-        self.query_one(AnswerInputs).say(self._state())
+        self.query_one(InputLine).say(self._state())
 
     def _state(self) -> str:
         if self._due is not None:
@@ -117,10 +117,12 @@ class AnswerScreen(PageScreen[None]):
         canvas.styles.height = len(lines)
         canvas.show(lines)
 
-    @on(AnswerInputs.Edited)
-    def _edited(self, message: AnswerInputs.Edited) -> None:
-        self._config = message.config
-        self._again(Measured(functions=self._known.functions), PATIENCE)
+    @on(InputLine.Edited)
+    def _edited(self, message: InputLine.Edited) -> None:
+        config = self._config.with_network(**message.values) if message.values else self._config
+        if config != self._config:
+            self._config = config
+            self._again(Measured(functions=self._known.functions), PATIENCE)
 
     def action_measure(self) -> None:
         if self._busy():
@@ -135,7 +137,7 @@ class AnswerScreen(PageScreen[None]):
         self._draw()
 
     def action_edit(self) -> None:
-        self.query_one("#page-layers").focus()
+        self.query_one(InputLine).edit("layers")
 
     def action_scroll(self, by: int) -> None:
         self.query_one("#answer-scroll").scroll_relative(y=by, animate=False)

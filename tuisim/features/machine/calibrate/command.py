@@ -17,7 +17,6 @@ from tuisim.backends import get_backend, names, probe
 from tuisim.cli.console import CommandConsole, line, note, styled
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
-from tuisim.config import default_threads
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.predict import profiles as cards
@@ -27,6 +26,7 @@ from tuisim.predict.profile import ProfileEntry
 from tuisim.predict.profile_document import card_document
 from tuisim.predict.rates import figures
 from tuisim.provenance import Provenance
+from tuisim.threads import default_threads
 
 FULL_WIDTH = 116
 """Columns where there is no terminal to ask."""
