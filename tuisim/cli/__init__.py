@@ -1,4 +1,4 @@
-"""The command line: one function per command; stdout is data, stderr is talk."""
+"""The command line: one function per command; stdout is data, stderr has messages."""
 
 from tuisim.cli.app import main
 

@@ -1,6 +1,6 @@
-"""The commands by name, and how what they say becomes an exit code.
+"""The command line: commands by name, and errors as lines on stderr and exit codes.
 
-A person's mistake is one line on stderr; a traceback is shown only to whoever sets TUISIM_DEBUG.
+A user's mistake is one line per mistake; a traceback is shown only if TUISIM_DEBUG is set.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from tuisim import __version__
 from tuisim.cli.console import CommandConsole, note
@@ -24,21 +24,23 @@ app = App(
     help="What does it cost to train a neural network, and where does the time go? Without a command: the terminal app.",
     console=CommandConsole(),
 )
-# By name, so that a command pays for its own imports alone.
-for _command in COMMANDS:
-    app.command(_command.function, name=_command.name, group=_command.group, help=_command.help)
+_GROUPS = {name: Group(name, sort_key=place) for place, name in enumerate({command.group: None for command in COMMANDS})}
+# By the name of its function, so that a command is imported only when it is called.
+for _place, _command in enumerate(COMMANDS):
+    app.command(_command.function, name=_command.name, group=_GROUPS[_command.group], help=f"{_command.help}.", sort_key=_place)
+app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_GROUPS))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; the exit code for the shell."""
+    """Run one command and return the exit code for the shell."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us: nobody wants to hear
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     return answered(partial(app, list(arguments), exit_on_error=False, print_error=False, result_action="return_value"))
 
 
 def answered(command: Callable[[], object]) -> int:
-    """The exit code of a command, whatever it raises said in lines on stderr."""
+    """Run a command and return its exit code; an error is printed in lines on stderr."""
     try:
         code = command()
         sys.stdout.flush()
@@ -47,8 +49,7 @@ def answered(command: Callable[[], object]) -> int:
     except TuisimError as error:
         return _say(str(error), error.exit_code)
     except BrokenPipeError:
-        # Whoever read stdout has left; there is nobody to tell.
-        _give_up_stdout()
+        _give_up_stdout()  # its reader has left
         return ExitCode.DONE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -65,12 +66,12 @@ def answered(command: Callable[[], object]) -> int:
 
 
 def _give_up_stdout() -> None:
-    """What could not be written must not be tried again when the program ends."""
+    """Discard what could not be written, so that Python does not try again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str, code: int) -> int:
-    """One line on stderr for each of the message's; a stderr that cannot be written leaves the exit code to speak."""
+    """Print each line of a message on stderr, if it can be written, and return the exit code."""
     with contextlib.suppress(OSError):
         for line in message.splitlines() or [""]:
             note(printable(line, 1_000))

@@ -1,6 +1,6 @@
-"""The command line's output: every text for the terminal passes here, and none of it is a control code or markup.
+"""The command line's output, in which text from outside is no control code and no markup.
 
-Results go to stdout, messages to stderr. JSON needs none of it: its own escapes leave ASCII alone.
+Results go to stdout, messages to stderr. JSON does not pass here: its own escapes are enough.
 """
 
 from __future__ import annotations
@@ -17,35 +17,36 @@ from rich.text import Text
 from tuisim.errors import visible
 from tuisim.terminal.lines import UNLIMITED, Frame, Line, Tone
 
-LEAST_WIDTH = 60
-"""Columns: on a narrower terminal lines are broken, where a figure cut short would be another figure."""
+MIN_WIDTH = 60
+"""Columns: a narrower terminal breaks lines; a figure that is cut would be another figure."""
 
 
 class CommandConsole(Console):
-    """A rich console that prints text as it is; rich's own answer to a reader that has left is to exit with 1, a failed check."""
+    """A rich console that prints text without markup, and raises BrokenPipeError where rich would exit with 1."""
 
     def __init__(self, piped: int = 0, **options: Any) -> None:
-        """`piped`: columns where there is neither a terminal to ask nor COLUMNS set."""
+        """`piped`: columns if there is neither a terminal nor COLUMNS."""
         super().__init__(markup=False, emoji=False, highlight=False, **options)
         wide = piped if not self.is_terminal and "COLUMNS" not in os.environ else 0
-        self.width = max(self.width, wide, LEAST_WIDTH)
+        self.width = max(self.width, wide, MIN_WIDTH)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Escapes before the layout, which then has room for them."""
+        """Escape control characters before the layout, which then has room for the escapes."""
         return super().render_str(visible(text, "\n"), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The same for what was no plain string."""
+        """Escape control characters in renderables that are no plain strings."""
         for segment in super().render(renderable, options):
             plain = segment.control or segment.text.isprintable()
             yield segment if plain else Segment(visible(segment.text, "\n"), segment.style)
 
     def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError."""
         raise BrokenPipeError
 
 
 def styled(template: str, *values: object) -> Text:
-    """`template`, which has rich's markup, with `values` in the places of its `{}` as plain text."""
+    """Return `template`, which has rich's markup, with `values` in place of its `{}` as plain text."""
     text, made, at = Text.from_markup(template, emoji=False), Text(), 0
     for value in values:
         place = text.plain.index("{}", at)
@@ -83,15 +84,15 @@ def print_page(draw: Callable[[Frame], list[Line]]) -> None:
 
 
 def line(words: str) -> None:
-    """One line on stdout."""
+    """Print a line on stdout."""
     print(visible(words))
 
 
 def note(words: str) -> None:
-    """One line on stderr beside a command's result."""
+    """Print a line on stderr that begins with `tuisim:`."""
     message(f"tuisim: {words}")
 
 
 def message(words: str) -> None:
-    """One line on stderr."""
+    """Print a line on stderr."""
     print(visible(words), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""One line on stderr that is written over while a command works, on a terminal only."""
+"""A progress line on stderr, on a terminal only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuisim.errors import visible
 
 
 class ProgressLine:
-    """A line for `with`: gone when the command has its result."""
+    """A line that `show` overwrites, and that is removed at the end of a `with` block."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -23,7 +23,7 @@ class ProgressLine:
         self._write("")
 
     def show(self, words: str) -> None:
-        """Put these words in place of the last ones, cut to the terminal's width."""
+        """Show these words in place of the last ones, cut to the terminal's width."""
         self._write(words[: self._console.width - 1])
 
     def _write(self, words: str) -> None:
