@@ -39,6 +39,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import MachineProfile
 from tuisim.terminal.lines import text
+from tuisim.threads import usable_cores
 from tuisim.tui.app import TuisimApp
 
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
