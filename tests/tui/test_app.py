@@ -194,7 +194,7 @@ async def test_help_lists_every_key_of_the_app_its_screens_and_its_widgets() -> 
                 key,
                 words,
             )
-        assert any("Times through the examples" in line for line in lines)
+        assert any("Passes over the training examples" in line for line in lines)
         await pilot.press("escape")
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
