@@ -12,8 +12,8 @@ from tuisim.backends import get_backend, precision
 from tuisim.backends.scalar.bound import KERNELS
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from tuisim.engine import initializers as initial
+from tuisim.features.setup.view import summary
 from tuisim.program import Kind, build
-from tuisim.tui.form import values as setup_values
 
 
 def bound(config, learning=True, rows=None):
@@ -112,6 +112,4 @@ def test_headings_say_the_dtype_that_is_computed_in():
     assert precision("scalar", "float32") == "float32, computed in float64"
     assert [precision(name, "float32") for name in ("numpy", "numba", "cupy", "auto", "of another version")] == ["float32"] * 5
     assert precision("scalar", "float64") == "float64"
-    assert setup_values.summary(RunConfig(layers=(3, 2), backend="scalar"), 100)[-1].startswith(
-        "float32, computed in float64 · scalar"
-    )
+    assert summary(RunConfig(layers=(3, 2), backend="scalar"), 100)[-1].startswith("float32, computed in float64 · scalar")

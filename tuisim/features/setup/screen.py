@@ -20,12 +20,11 @@ from textual.widgets import Button, Static
 
 from tuisim import backends, data
 from tuisim.accounting import Ledger, count
-from tuisim.backends import precision
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS, Preset
 from tuisim.config.values import Reading, from_texts, to_texts
 from tuisim.engine import memory_check as room
-from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError, printable
+from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
 from tuisim.features.setup.cost_view import SetupLedger
 from tuisim.features.setup.edits import Edits
 from tuisim.features.setup.prediction_view import SetupPrediction
@@ -275,29 +274,3 @@ def _obstacle(name: str) -> str | None:
     except BackendError as error:
         return str(error)
     return None if found is None else found.why_not
-
-
-def summary(config: RunConfig, examples: int | None) -> tuple[str, ...]:
-    """Return the run in four lines: network, training, data and machine."""
-    resolved = config.resolved()
-    names = " ".join(dict.fromkeys(config.activations))
-    volume = f"{number(examples, 13)} examples per epoch" if examples is not None else "all examples of the file"
-    validation = f", {resolved.validation:.3g} validation" if resolved.validation else ""
-    ending = "until stopped" if resolved.epochs is None else f"{number(resolved.epochs, 13)} epoch{'s' * (resolved.epochs != 1)}"
-    schedule = f" {resolved.schedule}" if resolved.schedule != "constant" else ""
-    rule = f"{resolved.optimizer} {resolved.learning_rate:g}{schedule}"
-    return (
-        f"{_shape(config)} {names} · {resolved.initializer}",
-        f"{resolved.loss} · {rule} · batch {number(resolved.batch_size, 13)} · {ending}",
-        f"{printable(resolved.dataset, 40)}: {volume}{validation}",
-        f"{precision(resolved.backend, resolved.dtype)} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
-    )
-
-
-def _shape(config: RunConfig) -> str:
-    """Return the sizes with dashes, or the first, the number of the hidden ones, and the last."""
-    text = layers_text(config.layers)
-    if len(text) <= 30:
-        return text
-    first, *hidden, last = config.layers
-    return f"{number(first, 9)} … {len(hidden)} hidden … {number(last, 9)}"
