@@ -28,6 +28,7 @@ from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
 from tuisim.features.setup.cost_view import SetupLedger
 from tuisim.features.setup.edits import Edits
 from tuisim.features.setup.prediction_view import SetupPrediction
+from tuisim.features.setup.view import summary
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.columns import number, weight
