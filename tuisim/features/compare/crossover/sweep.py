@@ -16,13 +16,14 @@ from typing import Protocol
 from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, known, names, precision_notes, probe
-from tuisim.config import RunConfig, usable_cores
+from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import least_seconds
 from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.features.compare.crossover.result import BackendPair, Cell, Crossover, Size, figures
 from tuisim.features.compare.crossover.rule import TIE, rule
 from tuisim.features.compare.entries import BackendEntry, warning
+from tuisim.threads import usable_cores
 
 WIDTHS = tuple(2**n for n in range(3, 12))
 BATCHES = tuple(4**n for n in range(6))
