@@ -76,21 +76,31 @@ def test_the_command_lists_pages_and_prints_one_as_plain_text():
     assert tuisim("glosary").returncode == 2
 
 
+async def until(pilot, condition):
+    """Wait until the app has got there; a page's widgets take several rounds of messages."""
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause()
+    raise AssertionError("it did not get there")
+
+
+def in_view(screen, title):
+    return any(title in str(one.render()) and 0 <= one.region.y < 24 and one.region.height for one in screen.query("MarkdownH3"))
+
+
 async def test_the_screen_opens_at_an_entry_and_follows_links_and_back():
     app = Shell()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = ManualScreen("glossary", "dead-units")
         await app.push_screen(screen)
-        await pilot.pause()
-        heading = next(one for one in screen.query("MarkdownH3") if "Dead units" in str(one.render()))
-        assert 0 <= heading.region.y < 24
+        await until(pilot, lambda: in_view(screen, "Dead units"))
         screen.post_message(Markdown.LinkClicked(screen.query_one(Markdown), "counting.md#provenance"))
-        await pilot.pause()
-        assert screen.page == "counting"
+        await until(pilot, lambda: screen.page == "counting")
         await pilot.press("u")
-        assert screen.page == "glossary"
+        await until(pilot, lambda: screen.page == "glossary" and in_view(screen, "Dead units"))
         await pilot.press("right")
-        assert screen.page == "changelog"
+        await until(pilot, lambda: screen.page == "changelog")
 
 
 async def test_a_search_result_is_opened_and_escape_leaves():
@@ -101,7 +111,7 @@ async def test_a_search_result_is_opened_and_escape_leaves():
         await pilot.press("slash", *"utilization")
         assert screen.query_one(Input).value == "utilization"
         await pilot.press("enter")
-        assert screen.page == "glossary"
+        await until(pilot, lambda: screen.page == "glossary")
         await pilot.press("slash", "escape")
         assert app.screen is screen
         await pilot.press("escape")
