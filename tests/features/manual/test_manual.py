@@ -57,6 +57,7 @@ def test_search_finds_the_entry_of_a_word_first():
 
 def test_signs_and_case_do_not_matter_for_an_entry():
     assert glossary_anchor("Prediction interval") == glossary_anchor("prediction interval") == "prediction-interval"
+    assert glossary_anchor("Roofline: rate ↑, intensity →") == "roofline"
     assert glossary_anchor("nothing of the kind") is None
 
 

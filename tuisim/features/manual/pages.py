@@ -83,9 +83,12 @@ def search(words: str) -> list[tuple[Section, str]]:
 
 
 def glossary_anchor(term: str) -> str | None:
-    """Return the anchor of a term's entry in the glossary, None if it has no entry; case and signs do not matter."""
-    anchor = _slug(_MARKUP.sub(r"\1", term))
-    return anchor if any(section.anchor == anchor for section in sections(GLOSSARY)) else None
+    """Return the anchor of a term's entry in the glossary, None if it has no entry.
+
+    Case and signs do not matter, and `runs: measured ↑` finds the entry of `runs`.
+    """
+    anchors = {section.anchor for section in sections(GLOSSARY)}
+    return next((anchor for text in (term, term.partition(":")[0]) if (anchor := _slug(text)) in anchors), None)
 
 
 def _page(name: str) -> ManualPage:
