@@ -80,8 +80,7 @@ def refuse(*_, **__): raise RuntimeError("can't start new thread")
 threading._start_new_thread = threading._start_joinable_thread = refuse
 from tuisim import threads
 from tuisim.__main__ import main
-import tuisim.__main__ as entry
-entry.usable_cores = lambda: 4
+threads.usable_cores = lambda: 4
 sys.argv = ["tuisim", *sys.argv[1:]]
 sys.exit(main())
 """

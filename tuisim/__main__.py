@@ -1,4 +1,4 @@
-"""Where the program starts: a command goes to the command line, none to the app."""
+"""The program's entry point: a command runs the command line; without one the app starts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any
 
 from tuisim import threads
 from tuisim.errors import ExitCode, debugging, fault, said
-from tuisim.threads import usable_cores
+
+WITHOUT_NUMPY = ("count", "manual", "--help", "-h", "--version")
+"""First arguments with which NumPy is not imported, so that nothing need be known of its threads."""
 
 
 def main() -> int:
-    """Run what the arguments ask for; the exit code."""
-    # Until somebody takes it over, Ctrl-C ends the program as it ends any other, without a word.
+    """Run a command or the app, and return the exit code."""
+    # Until a command or the app handles it, Ctrl-C ends the program at once, without a message.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
-        # A console or file that cannot hold ′ or · gets a question mark, not an error.
-        if isinstance(stream, io.TextIOWrapper):  # not None, which a closed one is
+        # A console or file that cannot encode ′ or · gets a question mark, not an error.
+        if isinstance(stream, io.TextIOWrapper):  # a closed one is None
             stream.reconfigure(errors="replace")
     if not debugging():
         warnings.showwarning = _warned
@@ -33,7 +35,7 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    note = threads.fit_blas(usable_cores())
+    note = "" if arguments and arguments[0] in WITHOUT_NUMPY else threads.fit_blas(threads.usable_cores())
     if arguments:
         if note and sys.stderr is not None:
             print(f"tuisim: {note}", file=sys.stderr)
@@ -46,7 +48,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
-    """A library's warning, in one line."""
+    """Print a library's warning in one line."""
     if sys.stderr is not None and (line := said(str(message))):
         print(f"tuisim: {line}", file=sys.stderr)
 

@@ -1,6 +1,6 @@
-"""The number of threads that the system lets this process start, found before NumPy is imported.
+"""Cores and threads of this process. The threads that it may start are counted before NumPy is imported.
 
-Where they are too few OpenBLAS writes twelve lines of its own and ends the process, or waits for threads that never start.
+If there are too few, OpenBLAS prints twelve lines and ends the process, or waits for threads that never start.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from threading import Event, Thread
 from tuisim.errors import RunError
 
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Read by the BLAS libraries when they are loaded."""
+"""Environment variables that the BLAS libraries read when they are loaded."""
 _MAX_BLAS = 64
-"""NumPy's OpenBLAS starts no more."""
+"""The most threads that NumPy's OpenBLAS starts."""
 
 allowed: int | None = None
-"""Threads that BLAS may have in this process; None if it may have one for each core."""
+"""The most threads that BLAS may have in this process; None if it may have one per core."""
 
 
 def usable_cores() -> int:
@@ -33,7 +33,7 @@ def default_threads() -> int:
 
 
 def start(thread: Thread) -> None:
-    """Start `thread`. Raises RunError where the system allows no more."""
+    """Start `thread`. Raises RunError if the system allows no more."""
     try:
         thread.start()
     except RuntimeError as error:
@@ -41,7 +41,7 @@ def start(thread: Thread) -> None:
 
 
 def startable(count: int) -> int:
-    """Start threads until there are `count` or the system refuses, end them, and return how many there were."""
+    """Start up to `count` threads until the system refuses, end them, and return their number."""
     end = Event()
     started: list[Thread] = []
     try:
@@ -59,11 +59,11 @@ def startable(count: int) -> int:
 
 
 def fit_blas(cores: int) -> str:
-    """Keep BLAS to one thread where it could not start one for each of `cores`; return a line that says so, or an empty one."""
-    global allowed  # noqa: PLW0603  a fact of the whole process
+    """Limit BLAS to one thread if it could not start one per core, and return a line that says so; else an empty text."""
+    global allowed  # noqa: PLW0603  a limit of the whole process
     wanted = min(cores, _MAX_BLAS)
     if wanted < 2 or startable(wanted - 1) == wanted - 1:
         return ""
-    allowed = 1  # the last ones are not BLAS's to take
+    allowed = 1  # the last threads are needed elsewhere
     os.environ |= dict.fromkeys(VARIABLES, "1")
     return "this user may start no more threads (ulimit -u, or a container's limit): BLAS computes with one"

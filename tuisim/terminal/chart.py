@@ -10,20 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.terminal.lines import Line, Span, Tone, merged
-from tuisim.terminal.plot import (
-    ASCII_GLYPHS,
-    DOTS,
-    ChartStyle,
-    Floats,
-    Scale,
-    characters,
-    dashed,
-    string,
-    tick_text,
-    ticks,
-    trace,
-)
+from tuisim.terminal.lines import ChartStyle, Line, Span, Tone, merged
+from tuisim.terminal.plot import ASCII_GLYPHS, DOTS, Floats, Scale, characters, dashed, string, tick_text, ticks, trace
 
 LABEL = 6
 """Cells for the numbers left of the y axis."""

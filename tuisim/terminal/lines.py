@@ -9,7 +9,19 @@ from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
 
-from tuisim.terminal.plot import ChartStyle
+
+class ChartStyle(StrEnum):
+    """The characters of a chart: many terminal fonts have no braille, a few have no blocks."""
+
+    BRAILLE = "braille"
+    BLOCK = "block"
+    ASCII = "ascii"
+
+    @property
+    def following(self) -> ChartStyle:
+        """Return the next style, or the first after the last."""
+        styles = tuple(ChartStyle)
+        return styles[(styles.index(self) + 1) % len(styles)]
 
 
 class Tone(StrEnum):

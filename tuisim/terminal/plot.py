@@ -5,27 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.terminal.lines import ChartStyle
+
 Floats = NDArray[np.float64]
 Dots = NDArray[np.bool_]
-
-
-class ChartStyle(StrEnum):
-    """The characters of a chart: many terminal fonts have no braille, a few have no blocks."""
-
-    BRAILLE = "braille"
-    BLOCK = "block"
-    ASCII = "ascii"
-
-    @property
-    def following(self) -> ChartStyle:
-        """Return the next style, or the first after the last."""
-        styles = tuple(ChartStyle)
-        return styles[(styles.index(self) + 1) % len(styles)]
 
 
 DOTS = {ChartStyle.BRAILLE: (4, 2), ChartStyle.BLOCK: (2, 2), ChartStyle.ASCII: (1, 1)}

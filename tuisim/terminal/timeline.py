@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuisim.predict.interval import Interval
-from tuisim.terminal.lines import Line, Span, Tone, merged
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import ChartStyle, Line, Span, Tone, merged
 
 _YEAR = 365.25 * 86_400
 UNIVERSE = 13.787e9 * _YEAR

@@ -18,8 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tuisim.provenance import Provenances, words
-from tuisim.terminal.lines import Frame, Line, Tone, wrap
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import ChartStyle, Frame, Line, Tone, wrap
 from tuisim.tui.canvas import Canvas
 
 Draw = Callable[[Any, Frame], list[Line]]

@@ -22,8 +22,7 @@ from tuisim.features.estimate.budget.verify import Verification
 from tuisim.features.estimate.budget.view import AnswersView, AnswerView, Sheet
 from tuisim.features.estimate.budget.worker import BudgetWorker, VerificationWorker
 from tuisim.provenance import words
-from tuisim.terminal.lines import Frame, text, width_of
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import ChartStyle, Frame, text, width_of
 from tuisim.tui.panel import Panel, ViewCanvas
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]

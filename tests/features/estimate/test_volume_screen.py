@@ -22,8 +22,7 @@ from tuisim.predict.known_networks import LADDER
 from tuisim.predict.predictor import Priced, Rate
 from tuisim.predict.project import Price, climb, project
 from tuisim.provenance import words
-from tuisim.terminal.lines import Frame, Line, Tone, text, width_of
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import ChartStyle, Frame, Line, Tone, text, width_of
 from tuisim.terminal.timeline import UNIVERSE, axis, ruler, track
 from tuisim.tui.panel import Panel, ViewCanvas
 

@@ -26,8 +26,7 @@ from tuisim.features.profile.waterfall import waterfall
 from tuisim.features.profile.waterfall_view import WaterfallView
 from tuisim.program import Kind
 from tuisim.provenance import words
-from tuisim.terminal.lines import Frame, Tone, text, width_of
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
 from tuisim.tui.panel import Panel
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]

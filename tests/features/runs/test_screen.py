@@ -21,8 +21,8 @@ from tuisim.features.runs.view import FIT_TAG, RUNS_TAG, SCATTER_TAG, RunsState,
 from tuisim.provenance import words
 from tuisim.store.runs import Kept, Run
 from tuisim.terminal.chart import LABEL, cell_of, overlay
-from tuisim.terminal.lines import Frame, Tone, text, width_of
-from tuisim.terminal.plot import ChartStyle, Scale
+from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
+from tuisim.terminal.plot import Scale
 from tuisim.tui.context import PageContext
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas

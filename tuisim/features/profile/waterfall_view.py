@@ -9,8 +9,7 @@ from tuisim import units
 from tuisim.engine.events import Snapshot
 from tuisim.features.profile.view import AnatomyView
 from tuisim.features.profile.waterfall import Part, Waterfall
-from tuisim.terminal.lines import BLANK, Frame, Line, Tone, clip, ends, width_of, wrap
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import BLANK, ChartStyle, Frame, Line, Tone, clip, ends, width_of, wrap
 
 TONES = {
     "peak": Tone.GOOD, "products": Tone.FORWARD, "elements": Tone.LOSS, "calls": Tone.BACKWARD, "data": Tone.DATA,

@@ -14,8 +14,8 @@ from tuisim.features.run.compared import Foretold
 from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
 from tuisim.provenance import Provenance, Provenances, Tagged
-from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Tone, clip, ends, fold, spread, wrap
-from tuisim.terminal.plot import ChartStyle, bar, columns_of, large
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Frame, Line, Tone, clip, ends, fold, spread, wrap
+from tuisim.terminal.plot import bar, columns_of, large
 
 _ORDER = tuple(PHASE_TONES)
 _TALL = 20

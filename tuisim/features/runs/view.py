@@ -15,8 +15,8 @@ from tuisim.predict.machine import called
 from tuisim.provenance import Provenance, Provenances
 from tuisim.store.folder import closed
 from tuisim.terminal.chart import Series, cell_of, overlay, plot, x_axis
-from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, fold, width_of, wrap
-from tuisim.terminal.plot import ChartStyle, Scale
+from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Span, Tone, fold, width_of, wrap
+from tuisim.terminal.plot import Scale
 from tuisim.terminal.table import Column, drop_columns, fits, table, visible_rows
 from tuisim.terminal.text import page_header
 

@@ -20,8 +20,7 @@ from tuisim.features.estimate.budget.verify import Verification
 from tuisim.predict.interval import Interval
 from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.provenance import Provenance, Provenances, Tagged
-from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
-from tuisim.terminal.plot import ChartStyle
+from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
 from tuisim.terminal.table import Column, Row, fits, table
 from tuisim.terminal.text import network_words
 from tuisim.tui.panel import Rowed

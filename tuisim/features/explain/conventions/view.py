@@ -12,8 +12,8 @@ from tuisim.accounting import Ledger, Operations
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share
 from tuisim.accounting.operations import share
 from tuisim.program import Kind, Phase
-from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Line, Span, Tone, fold, spread, wrap
-from tuisim.terminal.plot import ChartStyle, bar, large
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Line, Span, Tone, fold, spread, wrap
+from tuisim.terminal.plot import bar, large
 from tuisim.terminal.table import Column, fits, table
 
 _LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.DIM)}
