@@ -77,10 +77,13 @@ def test_count_of_what_no_machine_could_train():
     assert "2.00 T" in result.stdout or "2,000,002,000,000" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["count", "4-2"], ["count", "4-2", "--json"], ["--help"], ["count", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["count", "4-2"], ["count", "4-2", "--json"], ["--help"], ["count", "--help"], ["--version"]]
+)
 def test_counting_and_help_import_neither_textual_nor_numpy_and_start_no_thread(arguments):
     code = (
-        f"import sys, threading; sys.argv[1:] = {arguments}; del threading.Thread.start; from tuisim.__main__ import main; main();"
+        f"import sys, threading; sys.argv[1:] = {arguments}; del threading.Thread.start; "
+        "from tuisim.__main__ import main; main();"
         "print([name for name in ('textual', 'numpy', 'cupy') if name in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
