@@ -1,4 +1,4 @@
-"""The app's shell: screens that follow each other, help, palette, themes, small terminals, and the way out."""
+"""The app: runs, pages, help, palette, themes, small terminals, and leaving it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tuisim.engine import RunFailed
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.predict import profiles as cards
-from tuisim.tui import restart as anew
+from tuisim.tui import restart
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
-from tuisim.tui.navigation import COMMANDS, PAGE_BINDINGS, PAGES
+from tuisim.tui.navigation import PAGE_BINDINGS, sub_pages
 from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.too_small import SmallScreen
 
@@ -72,14 +72,14 @@ def text_of(app: TuisimApp) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
-async def test_start_restart_and_back_each_with_a_worker_of_its_own() -> None:
+async def test_start_run_again_and_back_each_with_its_own_worker() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
         assert workers[0].started
         assert workers[0].config == PRESETS[0].config
-        await pilot.press("r")
+        await pilot.press("R")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
         assert [worker.config for worker in workers] == [PRESETS[0].config] * 2
@@ -91,7 +91,7 @@ async def test_start_restart_and_back_each_with_a_worker_of_its_own() -> None:
         assert workers[1].stopped_for is not None
 
 
-async def test_a_failed_run_is_told_again_where_it_can_be_mended() -> None:
+async def test_a_failed_run_is_mentioned_again_on_the_setup_page() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
@@ -101,8 +101,8 @@ async def test_a_failed_run_is_told_again_where_it_can_be_mended() -> None:
         assert any("digits has 64 inputs" in toast.message for toast in app._notifications)
 
 
-@pytest.mark.parametrize(("keys", "code"), [(["q"], 0), (["ctrl+c"], 130), (["f1", "q"], 0)])
-async def test_the_way_out_stops_the_run(keys: list[str], code: int) -> None:
+@pytest.mark.parametrize(("keys", "code"), [(["ctrl+q"], 0), (["ctrl+c"], 130), (["f1", "ctrl+q"], 0)])
+async def test_leaving_the_app_stops_the_run(keys: list[str], code: int) -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
@@ -125,31 +125,87 @@ async def test_q_is_a_letter_while_typing_and_control_c_copies_what_is_selected(
         assert app.return_code == 0
 
 
-@pytest.mark.parametrize("place", range(len(PAGE_BINDINGS)), ids=[binding.key for binding in PAGE_BINDINGS])
-async def test_every_page_has_a_key_and_leads_back(place: int) -> None:
-    """Over a card made by hand."""
+@pytest.mark.parametrize("binding", PAGE_BINDINGS, ids=lambda binding: binding.key)
+async def test_every_page_has_a_key_and_leads_back(binding: Binding) -> None:
+    """With a machine profile made by hand."""
     cards.keep(card(entry("numpy"), entry("numba")))
-    binding = PAGE_BINDINGS[place]
+    name = binding.action.removeprefix("page('").removesuffix("')")
     app = TuisimApp()
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
         await pilot.press(binding.key)
         await pilot.pause()
-        page = app.screen
-        assert isinstance(page, PAGES)
-        name = binding.action.removeprefix("page('").removesuffix("')")
-        assert name in [command for command, *_ in COMMANDS]
-        assert type(page).__name__.lower().startswith(name)
+        if name in ("setup", "run"):
+            assert isinstance(app.screen, SetupScreen), "there is no run yet"
+            return
+        assert app.page is not None
+        assert name in (app.page.name, app.page.parent)
+        for page in [*sub_pages(name)[1:], *sub_pages(name)[:1]]:
+            await pilot.press("tab")
+            await pilot.pause()
+            assert app.page is page
         await pilot.press("escape")
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
+
+
+async def test_a_page_opens_its_last_sub_page_and_shift_tab_goes_back() -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("f9", "tab", "tab")
+        await pilot.pause()
+        assert app.page is not None
+        last = app.page
+        assert last is sub_pages("explain")[2]
+        await pilot.press("escape", "f9")
+        await pilot.pause()
+        assert app.page is last
+        await pilot.press("shift+tab")
+        await pilot.pause()
+        assert app.page is sub_pages("explain")[1]
+
+
+async def test_a_run_goes_on_while_the_setup_is_in_front() -> None:
+    async with running() as (app, pilot, workers):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        run = app.screen
+        await pilot.press("f2")
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+        assert workers[0].stopped_for is None
+        await pilot.press("f3")
+        await pilot.pause()
+        assert app.screen is run
+        await pilot.press("f2", "ctrl+r")
+        await pilot.pause()
+        assert workers[0].stopped_for == "another run was started"
+        assert isinstance(app.screen, RunScreen)
+        assert app.screen is not run
+
+
+async def test_a_theme_chosen_during_a_run_recolours_it_at_once() -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.pause(0.3)
+
+        def colours() -> set[Any]:
+            strips = [strip for canvas in app.screen.query("ViewCanvas") for strip in canvas._strips]
+            return {segment.style.bgcolor for strip in strips for segment in strip if segment.style}
+
+        before = colours()
+        app.theme = "tuisim-light"
+        await pilot.pause()
+        await pilot.pause(0.3)
+        assert before
+        assert not before & colours(), "no cell keeps the old theme's background"
 
 
 async def test_an_answer_of_the_budget_fills_the_form() -> None:
     app = TuisimApp()
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
-        await pilot.press("f8")
+        await pilot.press("f7")
         app.use(RunConfig(layers=(64, 77, 10), epochs=4))
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
@@ -161,7 +217,7 @@ async def test_a_terminal_too_small_says_so_and_recovers() -> None:
     async with running(size=(59, 20)) as (app, pilot, _):
         assert isinstance(app.screen, SmallScreen)
         words = str(app.screen.query_one("#small", Static).content)
-        assert words == "tuisim needs 60×20; this terminal is 59×20 — q quits"
+        assert words == "tuisim needs 60×20; this terminal is 59×20 (ctrl+q quits)"
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
@@ -169,7 +225,7 @@ async def test_a_terminal_too_small_says_so_and_recovers() -> None:
         await pilot.pause()
         assert isinstance(app.screen, SmallScreen)
         assert "80×19" in text_of(app)
-        await pilot.press("q")
+        await pilot.press("ctrl+q")
         await pilot.pause()
         assert app.return_code == 0
 
@@ -211,7 +267,7 @@ async def test_the_palette_offers_presets_and_themes() -> None:
         await pilot.press("ctrl+r")
         await pilot.pause()
         titles = {command.title: command for command in app.get_system_commands(app.screen)}
-        assert "Marks" in titles
+        assert "Race" in titles
         titles["Preset: spirals"].callback()
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
@@ -248,54 +304,54 @@ def test_a_failure_is_one_printable_line() -> None:
     assert "\x1b" not in line
 
 
-async def test_a_restart_key_held_down_does_not_pile_runs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_again_key_held_down_starts_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 60.0)
     async with running() as (app, pilot, workers):
         app._started_at = -100.0
         await pilot.press("ctrl+r")
         await pilot.pause()
-        await pilot.press("r", "r", "r")
+        await pilot.press("R", "R", "R")
         await pilot.pause()
         assert len(workers) == 1
-        assert workers[0].stopped_for is None  # the run in front goes on
+        assert workers[0].stopped_for is None  # the run in progress goes on
 
 
-async def test_after_a_lost_gpu_and_only_then_tuisim_can_be_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tuisim_can_be_restarted_only_after_a_lost_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
         workers[0].failure = RunFailed(3, "out of memory", "")
         await pilot.press("ctrl+n")
-        assert not app.anew
+        assert not app.restart_asked
         workers[0].failure = RunFailed(3, "the GPU failed", "", lost=True)
         await pilot.press("ctrl+n")
         await pilot.pause()
-        assert app.anew
+        assert app.restart_asked
         assert app.return_code == 0
 
 
-def test_what_is_started_anew_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restarted_tuisim_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(layers=(7, 5, 3), hidden_activation="tanh", loss="mse", backend="cupy", epochs=None)
     begun: list[dict[str, str]] = []
-    monkeypatch.setattr(anew.os, "name", "nt")
-    monkeypatch.setattr(anew.subprocess, "call", lambda command, env: begun.append(env) or 0)
-    assert anew.start(config) == 0
+    monkeypatch.setattr(restart.os, "name", "nt")
+    monkeypatch.setattr(restart.subprocess, "call", lambda command, env: begun.append(env) or 0)
+    assert restart.start(config) == 0
     monkeypatch.setenv("TUISIM_FORM", begun[0]["TUISIM_FORM"])
-    assert anew.handed_down() == config
-    assert anew.handed_down() is None, "it is not handed on to what that process starts"
+    assert restart.handed_down() == config
+    assert restart.handed_down() is None, "it is not passed on to child processes"
     codes = json.dumps(config.to_dict() | {"dataset": "./\x1b[31m.csv"})
     for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}', "[" * 60_000, codes):
         monkeypatch.setenv("TUISIM_FORM", odd)
-        assert anew.handed_down() is None
+        assert restart.handed_down() is None
 
 
-async def test_what_a_page_has_paused_goes_on_once_it_is_left() -> None:
+async def test_a_run_that_a_page_has_paused_goes_on_once_the_page_is_left() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
-        await pilot.press("f8")
+        await pilot.press("f7")
         await pilot.pause()
-        app.pause_training()
+        app.pause_run()
         await pilot.press("escape")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
@@ -303,4 +359,4 @@ async def test_what_a_page_has_paused_goes_on_once_it_is_left() -> None:
         await pilot.press("f9")
         await pilot.press("escape")
         await pilot.pause()
-        assert len(workers[0].control.calls) == 2, "what no page has paused is left alone"
+        assert len(workers[0].control.calls) == 2, "a run that no page has paused is left alone"

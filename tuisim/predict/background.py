@@ -17,6 +17,7 @@ from tuisim import backends
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine.job import Background
+from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles as cards
 from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
@@ -89,16 +90,18 @@ class _News:
 
 
 class BackgroundPredictor(Background):
-    """`busy` says whether a training would be disturbed; `measure` is the calibration."""
+    """`measure` is the calibration. Whatever it measures, it measures under the lease, and gives way to everybody else."""
 
     def __init__(
         self,
-        busy: Callable[[], bool] = lambda: False,
+        lease: MachineLease | None = None,
         measure: Callable[..., MachineProfile] = calibrate,
         by_itself: bool | None = None,
     ) -> None:
         super().__init__("forecast")
-        self._busy, self._measure = busy, measure
+        self._measure = measure
+        self._lease = MachineLease() if lease is None else lease
+        self._claim = Claim("a calibration", Priority.BACKGROUND)
         self._by_itself = os.environ.get(VARIABLE) != "never" if by_itself is None else by_itself
         self._attended: RunConfig | None = None
         self._since = 0.0
@@ -165,7 +168,7 @@ class BackgroundPredictor(Background):
             self._asked.wait(None if self._attended is None else LOOK_SECONDS)
             self._asked.clear()
             config = self._attended
-            if config is not None and self.wanted and not self._busy():
+            if config is not None and self.wanted:
                 self._make_ready(config)
 
     def _read(self) -> None:
@@ -191,8 +194,8 @@ class BackgroundPredictor(Background):
             if self._waiting[0] != job:
                 self._waiting = job, monotonic()
             elif monotonic() - self._waiting[1] >= SETTLED_SECONDS:
-                self._calibrate(job)
-        elif not fresh and self._news.outlook is not None and monotonic() - self._since >= SETTLED_SECONDS:
+                self._calibrate(job, config)
+        elif not fresh and not self._lease.holder and self._news.outlook and monotonic() - self._since >= SETTLED_SECONDS:
             # While somebody types, the drawing of it would be taken for another program's work.
             self._look_at(self._news.outlook.card, self._news.trouble)
 
@@ -211,7 +214,12 @@ class BackgroundPredictor(Background):
             return False
         return card is None or card.entry(job.backend, job.threads, job.dtype) is None
 
-    def _calibrate(self, job: ProfileKey) -> None:
+    def _calibrate(self, job: ProfileKey, config: RunConfig) -> None:
+        with self._lease.hold(self._claim, lambda: self.wanted and self._attended == config) as granted:
+            if granted:
+                self._calibrate_alone(job)
+
+    def _calibrate_alone(self, job: ProfileKey) -> None:
         self._at_work = True
         try:
             self._read()
@@ -236,7 +244,7 @@ class BackgroundPredictor(Background):
         return kept.card, ""
 
     def _go_on(self) -> bool:
-        return self.wanted and self._attended is not None and not self._busy()
+        return self.wanted and self._attended is not None and not self._claim.is_revoked
 
     def _tell(self, job: ProfileKey, done: int, of: int) -> None:
         self._publish(self._news.trouble, measuring=Measuring(job.key, done, of))

@@ -44,11 +44,11 @@ def run_app(config: RunConfig | None = None) -> int:
 
     with Signals() as signals:
         from tuisim.predict.background import BackgroundPredictor
-        from tuisim.tui import restart as anew
+        from tuisim.tui import restart
         from tuisim.tui.app import TuisimApp
         from tuisim.tui.failure import failure_line
 
-        app = TuisimApp(anew.handed_down() if config is None else config, predictor=BackgroundPredictor, signals=signals)
+        app = TuisimApp(restart.handed_down() if config is None else config, predictor=BackgroundPredictor, signals=signals)
         signals.ask = app.leave_soon
         app.run()
     for one in (app.worker, app.keeping):
@@ -57,4 +57,4 @@ def run_app(config: RunConfig | None = None) -> int:
     if app.return_code is None or app.failure is not None:
         print(failure_line(app.failure), file=sys.stderr)
         return ExitCode.RUN_FAILED
-    return anew.start(app.running) if app.anew else app.return_code
+    return restart.start(app.running) if app.restart_asked else app.return_code

@@ -1,4 +1,4 @@
-"""The keys that do something now, in one line read from the bindings; a click on one presses it.
+"""The keys that can be pressed now, in one line read from the bindings; a click on one presses it.
 
 Textual's Footer makes a widget of each key and lays the screen out again whenever the focus moves; this draws one line.
 """
@@ -16,7 +16,7 @@ Entry = tuple[list[tuple[str, str]], str]
 
 
 class KeyLine(Widget):
-    """As many keys as fit, those of the focused widget first; what is left out is in the help."""
+    """As many keys as fit, those of the focused widget first, and help at the right end, which has them all."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -34,27 +34,37 @@ class KeyLine(Widget):
         self.refresh()
 
     def render(self) -> Content:
-        shown = self._shown()
-        # As airy as the width allows; what does not fit at all is left out, and the help has it.
-        gap = next((gap for gap in (3, 2, 1) if self._width(shown, gap) <= self.content_size.width), 1)
+        entries = self._shown()
+        help_ = [entry for entry in entries if entry[1] == "help"]
+        entries = [entry for entry in entries if entry not in help_]
+        room = self.content_size.width - self._width(help_, 0)
+        # As airy as the width allows; what does not fit at all is left to the help.
+        gap = next((gap for gap in (3, 2, 1) if self._width(entries, gap) + gap <= room), 1)
         line, self._places, used = Content(), [], 0
-        for keys, words in shown:
-            width = sum(len(key) for key, _ in keys) + 1 + len(words)
-            if used + width > self.content_size.width:
+        for entry in entries:
+            if used + self._width([entry], gap) > room:
                 break
-            at = used
-            for key, press in keys:
-                # Of a single key the words are as good a place to click as the key.
-                self._places.append((at, used + width if len(keys) == 1 else at + len(key), press))
-                at += len(key)
-                line += Content.styled(key, "bold $footer-key-foreground")
-            line += Content.styled(f" {words}{' ' * gap}", "$secondary")
-            used += width + gap
+            line += self._written(entry, used) + Content(" " * gap)
+            used += self._width([entry], gap)
+        for entry in help_:
+            line += Content(" " * (room - used)) + self._written(entry, room)
         return line
+
+    def _written(self, entry: Entry, at: int) -> Content:
+        """Return an entry as text that begins at cell `at`, and note where to click."""
+        keys, words = entry
+        line, end = Content(), at + self._width([entry], 0)
+        for key, press in keys:
+            # Of a single key the words are as good a place to click as the key.
+            self._places.append((at, end if len(keys) == 1 else at + len(key), press))
+            at += len(key)
+            line += Content.styled(key, "bold $footer-key-foreground")
+        return line + Content.styled(f" {words}", "$secondary")
 
     @staticmethod
     def _width(shown: list[Entry], gap: int) -> int:
-        return sum(sum(len(key) for key, _ in keys) + 1 + len(words) + gap for keys, words in shown) - gap
+        """Return the cells of entries with a gap after each."""
+        return sum(sum(len(key) for key, _ in keys) + 1 + len(words) + gap for keys, words in shown)
 
     def _shown(self) -> list[Entry]:
         """Each action once, the keys of a group together."""

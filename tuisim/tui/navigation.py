@@ -1,221 +1,184 @@
-"""The pages about one configuration, from any screen by the same keys.
+"""Navigation: the pages of the registry, opened by the same keys from everywhere.
 
-It finds the configuration that the screen in front means and puts the page over it; a run beneath goes on.
+The setup or the run screen is the base, and at most one page lies over it. A page is about the configuration of its base.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property, partial
+from importlib import import_module
 from typing import Any
 
 from textual.app import SystemCommand
 from textual.binding import Binding
-from textual.screen import Screen
 
 from tuisim.config import RunConfig
-from tuisim.config.values import from_texts
-from tuisim.engine import State
 from tuisim.engine.lease import MachineLease
-from tuisim.errors import DataError
-from tuisim.features.compare.crossover.screen import CrossoverScreen
-from tuisim.features.compare.race.screen import RaceScreen
-from tuisim.features.estimate.budget.screen import BudgetScreen
-from tuisim.features.estimate.volume.screen import ProjectScreen
-from tuisim.features.explain.answer.screen import AnswerScreen
-from tuisim.features.explain.conventions.screen import DialScreen
-from tuisim.features.explain.proof.screen import ProveScreen
-from tuisim.features.profile.screen import ProfileScreen
-from tuisim.features.profile.time_breakdown import Spent
-from tuisim.features.run.screen import RunScreen
-from tuisim.features.runs.screen import RunsScreen
-from tuisim.features.setup.screen import SetupScreen
+from tuisim.features import PAGES, Page
 from tuisim.predict.background import BackgroundPredictor
-from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
+from tuisim.tui import legacy_pages
 from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
-from tuisim.tui.form.form import SetupForm
-from tuisim.tui.panels import reckons
+from tuisim.tui.page import PageScreen
 from tuisim.tui.plain_text import PlainText
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.too_small import SmallScreen
 
-PAGES = (
-    ProveScreen, AnswerScreen, DialScreen, RaceScreen, CrossoverScreen, ProfileScreen, ProjectScreen, BudgetScreen,
-    RunsScreen,
-)  # fmt: skip
-COMMANDS = (
-    ("prove", "Proof", "Check the counts, the gradient and the backend of this network"),
-    ("answer", "Answer", "The answer's seven claims, counted and measured for this network"),
-    ("race", "Race", "This network on every backend here, in turn"),
-    ("crossover", "Crossover", "At which width and batch the other of two backends wins"),
-    ("dial", "Conventions", "This network as other tools would count it"),
-    ("profile", "Where the time goes", "This network's step against this machine's measured roofs"),
-    ("project", "Hours or days", "How long this network would train at any volume, and a ladder of known ones"),
-    ("budget", "Budget", "The widest, the deepest, the most epochs or examples that fit a time or a memory"),
-    ("runs", "Runs", "Past runs and the cost fit over them"),
+PAGE = {page.name: page for page in PAGES}
+PAGE_BINDINGS = tuple(
+    Binding(page.key, f"page('{page.name}')", page.title.lower(), id=f"page.{page.name}", tooltip=page.help)
+    for page in PAGES
+    if page.key
 )
-PAGE_BINDINGS: tuple[Binding, ...] = (
-    Binding("f2", "page('prove')", "proof", id="page.prove", tooltip="Proof: check count, gradient and backend"),
-    Binding("f3", "page('answer')", "answer", id="page.answer", tooltip="Answer: the seven claims, for this network"),
-    Binding("f4", "page('dial')", "tools", id="page.dial", tooltip="Conventions: how other tools would count it"),
-    Binding("f6", "page('race')", "race", id="page.race", tooltip="Race: this network on every backend here"),
-    Binding("f7", "page('crossover')", "crossover", id="page.crossover", tooltip="Crossover: from which size on another wins"),
-    Binding("f8", "page('profile')", "where", id="page.profile", tooltip="Where the time goes: roofline and waterfall"),
-    Binding("f9", "page('project')", "hours", id="page.project", tooltip="Hours or days: any volume, and known networks"),
-    Binding("f10", "page('budget')", "budget", id="page.budget", tooltip="Budget: the largest of this shape that fits a time"),
-    Binding("f12", "page('runs')", "runs", id="page.runs", tooltip="Runs: past runs and the cost fit over them"),
-)
-"""The same keys on every screen; a narrow line of keys leaves them to the help."""
+_BASES = ("setup", "run")
 
 
-class Paged(PlainText, FailingQuietly):
-    """An app whose screens can be covered by a page about their configuration."""
+def screen_class(page: Page) -> Any:
+    """Import and return the class of a page's screen."""
+    module, _, name = page.screen.partition(":")
+    return getattr(import_module(module), name)
 
+
+def sub_pages(name: str) -> list[Page]:
+    """Return the sub-pages of a page, in the registry's order."""
+    return [page for page in PAGES if page.parent == name]
+
+
+class Navigation(PlainText, FailingQuietly):
+    """An app that shows a base and, over it, one page."""
+
+    setup: Any
+    """The setup screen, which is always there."""
+    run_screen: Any = None
+    """The screen of `worker`; None before the first run."""
     worker: RunWorker | None = None
-    """The run in front, or the last one."""
+    """The run in progress, or the last one."""
     running: RunConfig | None = None
-    """What that run was asked to do."""
-    _held: RunWorker | None = None
-    """The run that a page has paused."""
+    """The configuration of `worker`."""
     predictor: BackgroundPredictor | None = None
-    """Who knows how long a run would take."""
+    _paused_for_page: RunWorker | None = None
 
     @cached_property
     def lease(self) -> MachineLease:
         """The lease that every run, measurement and calibration of this app takes."""
         return MachineLease()
 
+    @cached_property
+    def _last_sub_page(self) -> dict[str, Page]:
+        """The sub-page that was last open, by the name of its parent."""
+        return {}
+
+    @property
+    def page(self) -> Page | None:
+        """The page in front; None if the base is."""
+        return self.screen.entry if isinstance(self.screen, PageScreen) else None
+
+    @property
+    def base(self) -> Any:
+        """The setup or the run screen, in front or beneath a page."""
+        return next(screen for screen in self.screen_stack if screen is self.setup or screen is self.run_screen)
+
+    # ── opening and leaving ──
+
+    def action_page(self, name: str) -> None:
+        """Open a page, or the sub-page of it that was open last."""
+        if isinstance(self.screen, SmallScreen):
+            return
+        if name in _BASES:
+            self.show_base(name)
+            return
+        page = PAGE[name]
+        children = sub_pages(name)
+        if children:
+            page = self._last_sub_page.get(name, children[0])
+        if page is not self.page:
+            self._open(page)
+
+    def action_sub_page(self, direction: int) -> None:
+        """Open the next or the previous sub-page of the page in front."""
+        page = self.page
+        if page is not None and page.parent:
+            siblings = sub_pages(page.parent)
+            self._open(siblings[(siblings.index(page) + direction) % len(siblings)])
+
+    def _open(self, page: Page) -> None:
+        config = self.config_in_front
+        if config is None:
+            self.notify("Fix the fields marked ✗ first", title=page.title, severity="error")
+            return
+        if page.parent:
+            self._last_sub_page[page.parent] = page
+        screen = legacy_pages.make(page, self.page_context(config))
+        screen.entry = page
+        if self.predictor is not None:
+            self.predictor.prepare(config)
+        if self.page is None:
+            self.push_screen(screen)
+        else:
+            self.switch_screen(screen)
+
+    def leave_page(self) -> None:
+        """Take the page in front away."""
+        if self.page is not None:
+            self.pop_screen()
+
+    def show_base(self, name: str) -> None:
+        """Show the setup or the run screen; a page over it is left."""
+        screen = self.setup if name == "setup" else self.run_screen
+        if screen is None:
+            self.notify("F5 starts the run in the form", title="no run yet")
+            return
+        self.leave_page()
+        if self.screen is not screen:
+            self.switch_screen(screen)
+
+    def use(self, config: RunConfig) -> None:
+        """Fill the form with a configuration and show it."""
+        self.show_base("setup")
+        self.setup.fill(config)
+
+    def page_commands(self) -> Iterable[SystemCommand]:
+        """Return the pages as commands of the palette."""
+        for page in PAGES:
+            if page.screen:
+                yield SystemCommand(page.title, page.help, partial(self.action_open, page.name))
+
+    def action_open(self, name: str) -> None:
+        """Open a page or exactly this sub-page."""
+        if PAGE[name].parent:
+            self._open(PAGE[name])
+        else:
+            self.action_page(name)
+
+    # ── what a page is given ──
+
     def page_context(self, config: RunConfig) -> PageContext:
         """Return what a page about `config` is given."""
         return PageContext(
-            config=config, lease=self.lease, predictor=self.predictor, run=self.worker, run_config=self.running,
-            pause_run=self.pause_training, use=self.use,
-        )  # fmt: skip
+            config=config,
+            lease=self.lease,
+            predictor=self.predictor,
+            run=self.worker,
+            run_config=self.running,
+            pause_run=self.pause_run,
+            use=self.use,
+        )
 
-    def action_page(self, name: str) -> None:
-        if isinstance(self.screen, SmallScreen):
-            return
-        config = self._config_in_front()
-        if config is None:
-            self.notify("mend the fields marked ✗ first", title="nothing to show yet", severity="error")
-            return
-        page = self._page(name, config)
-        if self.predictor is not None:
-            # What it reckons with is measured beneath it, unless a run is there.
-            waits = reckons(page) and isinstance(self._beneath, SetupScreen) and self.predictor.state(config).prediction is None
-            self.predictor.prepare(config if waits else None)
-        if isinstance(self.screen, PAGES):
-            self.switch_screen(page)
-        else:
-            self.push_screen(page)
+    @property
+    def config_in_front(self) -> RunConfig | None:
+        """The configuration of the base; None while the form has mistakes."""
+        config: RunConfig | None = self.setup.config if self.base is self.setup else self.running
+        return config
 
-    def page_commands(self) -> Iterable[SystemCommand]:
-        """The same for the palette."""
-        for name, title, words in COMMANDS:
-            yield SystemCommand(title, words, partial(self.action_page, name))
-
-    def leave_pages(self) -> None:
-        """Take the page in front away."""
-        if isinstance(self.screen, PAGES):
-            self.screen.dismiss(None)
-
-    def use(self, config: RunConfig) -> None:
-        """Put a configuration into the form; a page or a run in front is left for it."""
-        self.leave_pages()
-        if isinstance(self.screen, RunScreen):
-            self.screen.dismiss(None)
-        for screen in self.screen_stack:
-            if isinstance(screen, SetupScreen):
-                screen.fill(config)
-
-    def training(self) -> bool:
-        """Whether a run is at work now."""
-        if self.worker is None or not self.worker.alive:
-            return False
-        snapshot = self.worker.snapshot
-        return snapshot is None or not (snapshot.state is State.PAUSED or snapshot.state.ended)
-
-    def pause_training(self) -> None:
-        """For a page that measures, until it is left."""
+    def pause_run(self) -> None:
+        """Pause the run in progress until the page is left."""
         if self.worker is not None:
             self.worker.control.pause("paused to measure")
-            self._held = self.worker
+            self._paused_for_page = self.worker
 
-    def on_run_screen_uncovered(self) -> None:
-        """What a page has paused goes on."""
-        held, self._held = self._held, None
-        if held is not None and held is self.worker:
-            held.control.resume()
-
-    def _page(self, name: str, config: RunConfig) -> Screen[None]:
-        why = partial(self._missing, config)
-        makers: dict[str, Callable[[], Screen[None]]] = {
-            "prove": lambda: ProveScreen(config),
-            "answer": lambda: AnswerScreen(config, self.training, self.pause_training),
-            "race": lambda: RaceScreen(self.page_context(config)),
-            "crossover": lambda: CrossoverScreen(self.page_context(config)),
-            "dial": lambda: DialScreen(config),
-            "profile": lambda: ProfileScreen(config, self.training, self.pause_training, spent=self._spent(config)),
-            "project": lambda: ProjectScreen(
-                config, lambda asked: priced(asked, self._outlook), best_rate, why, self._forecast_stamp
-            ),
-            "budget": lambda: BudgetScreen(
-                config,
-                self.use,
-                partial(self._outlook_for, config, why),
-                self._busy_words,
-                self._leave_alone,
-                news=self._forecast_stamp,
-            ),
-            "runs": lambda: RunsScreen(self.page_context(config)),
-        }
-        return makers[name]()
-
-    @property
-    def _outlook(self) -> Predictor | None:
-        """By this machine's card as it is kept ready: no page measures the machine while it is drawn, or a run is at work."""
-        return None if self.predictor is None else self.predictor.current
-
-    def _outlook_for(self, config: RunConfig, why: Callable[[], str]) -> Predictor:
-        """One that has a price for `config`. Raises DataError with why there is none."""
-        if self.predictor is None:
-            return here()
-        if self._outlook is None or self.predictor.state(config).prediction is None:
-            raise DataError(why())
-        return self._outlook
-
-    def _leave_alone(self) -> None:
-        """Nothing is to be measured beneath what runs now."""
-        if self.predictor is not None:
-            self.predictor.prepare(None)
-
-    def _missing(self, config: RunConfig) -> str:
-        """Why nothing is known of this machine yet."""
-        return (self.predictor.state(config).why_not if self.predictor is not None else "") or missing()
-
-    def _forecast_stamp(self) -> object:
-        return None if self.predictor is None else self.predictor.stamp
-
-    def _busy_words(self) -> str:
-        """What a short real run would disturb and be disturbed by; empty where there is nothing."""
-        if self.training():
-            return "a training is at work, and each would disturb the other: pause it first"
-        return "this machine is being measured" if self.predictor is not None and self.predictor.measuring else ""
-
-    def _spent(self, config: RunConfig) -> Callable[[], Spent | None]:
-        """What the run of this very configuration has spent so far; nothing where it is another's."""
-        worker = self.worker
-        if worker is None or config is not self.running:
-            return lambda: None
-        return lambda: None if (snapshot := worker.snapshot) is None else Spent.of_snapshot(snapshot)
-
-    def _config_in_front(self) -> RunConfig | None:
-        """The form's where it is in front, beneath a page or not; else the run's."""
-        beneath = self._beneath
-        return from_texts(beneath.query_one(SetupForm).values).config if isinstance(beneath, SetupScreen) else self.running
-
-    @property
-    def _beneath(self) -> Screen[Any]:
-        """The screen in front, or beneath the page in front."""
-        return [screen for screen in self.screen_stack if not isinstance(screen, PAGES)][-1]
+    def resume_run(self) -> None:
+        """Resume the run if a page has paused it."""
+        paused, self._paused_for_page = self._paused_for_page, None
+        if paused is not None and paused is self.worker:
+            paused.control.resume()

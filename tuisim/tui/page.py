@@ -8,16 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tuisim.features import PAGES, Page
 
 Result = TypeVar("Result")
 
 
 class PageScreen(Screen[Result]):
-    """Runs its callbacks only while it is mounted and among the app's screens."""
+    """Runs its callbacks only while it is mounted and among the app's screens. A page switches between its sub-pages."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "tab(1)", "next sub-page, or field", show=False),
+        Binding("shift+tab", "tab(-1)", "previous sub-page, or field", show=False),
+        Binding("right", "sub_page(1)", "next sub-page", show=False),
+        Binding("left", "sub_page(-1)", "previous sub-page", show=False),
+    ]
+    entry: Page | None = None
+    """Its entry in the registry; None for the setup and run screens, which are the base beneath a page."""
 
     @property
     def is_there(self) -> bool:
@@ -37,3 +53,60 @@ class PageScreen(Screen[Result]):
 
     def _while_there(self, callback: Callable[[], Any]) -> Any:
         return callback() if self.is_there else None
+
+    @property
+    def has_siblings(self) -> bool:
+        """True if it is one of several sub-pages."""
+        return self.entry is not None and bool(self.entry.parent)
+
+    def on_mount(self) -> None:
+        if self.entry is not None and self.has_siblings:
+            self.mount(SubPageBar(self.entry))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.has_siblings if action == "sub_page" else super().check_action(action, parameters)
+
+    async def action_sub_page(self, direction: int) -> None:
+        """Switch to the next or the previous sub-page."""
+        await self.app.run_action(f"sub_page({direction})")
+
+    async def action_tab(self, direction: int) -> None:
+        """Switch to a sub-page; where there is none, and in an input, move the focus."""
+        if self.has_siblings and not isinstance(self.focused, Input):
+            await self.action_sub_page(direction)
+        elif direction > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+
+
+class SubPageBar(Widget):
+    """The names of a page's sub-pages in one line, the one in front marked; a click opens one."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "SubPageBar { dock: top; height: 1; padding: 0 1; background: $footer-background; }"
+
+    def __init__(self, entry: Page) -> None:
+        super().__init__()
+        self._entry = entry
+
+    def render(self) -> Content:
+        parent = next(page.title for page in PAGES if page.name == self._entry.parent)
+        line = Content.styled(f"{parent}  ", "$secondary")
+        for page in self._siblings:
+            line += Content.styled(f" {page.title} ", "bold $accent reverse" if page is self._entry else "$foreground") + Content(
+                " "
+            )
+        return line + Content.styled("  ←→", "$secondary")
+
+    @property
+    def _siblings(self) -> list[Page]:
+        return [page for page in PAGES if page.parent == self._entry.parent]
+
+    async def on_click(self, event: events.Click) -> None:
+        parent = next(page.title for page in PAGES if page.name == self._entry.parent)
+        at = event.x - 1 - len(parent) - 2
+        for page in self._siblings:
+            if 0 <= at < len(page.title) + 2:
+                await self.app.run_action(f"open('{page.name}')")
+            at -= len(page.title) + 3

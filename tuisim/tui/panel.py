@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.strip import Strip
 
 from tuisim.provenance import Provenances, words
 from tuisim.terminal.lines import ChartStyle, Frame, Line, Tone, wrap
@@ -84,17 +83,17 @@ class ViewCanvas(Canvas):
             places = self._view.places if isinstance(self._view, Rowed) else ()
         return places[line] if 0 <= line < len(places) else None
 
-    def draw(self) -> None:
-        """Draw the latest snapshot offered."""
-        self.repaint(self.redraw())
+    def draw(self, pictures: bool = True) -> None:
+        """Draw the latest state offered; without `pictures`, charts may stay as they are."""
+        self.repaint(self._redraw(pictures))
 
     @property
     def scrolls(self) -> bool:
         """Whether it is taller than its room."""
         return self._taller
 
-    def redraw(self, pictures: bool = True) -> list[int]:
-        """Draw the latest snapshot offered, and return which rows have changed: whoever calls has them painted.
+    def _redraw(self, pictures: bool) -> list[int]:
+        """Draw the latest state offered, and return the rows that have changed.
 
         A zoomed view may be taller than the room, and then scrolls.
         """
@@ -176,7 +175,6 @@ class Panel(VerticalScroll):
         """Whether it has numbers to show at every snapshot."""
         self.turn = turn
         """When in the round its pictures are drawn; none: it has none."""
-        self._painted: dict[Region, list[Strip]] = {}
         self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
         self.border_subtitle = words(tag if tag is not None else () if callable(view) else view.kinds)
 
@@ -194,19 +192,3 @@ class Panel(VerticalScroll):
         row = self.canvas.row_at(event.screen_y - self.content_region.y + round(self.scroll_y))
         if row is not None:
             self.post_message(self.RowClicked(self, row))
-
-    # Textual paints every widget under a changed line anew; the border and its title change only when the panel is
-    # refreshed, so what was painted is kept until then.
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        if crop not in self._painted:
-            self._painted[crop] = super().render_lines(crop)
-        return self._painted[crop]
-
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        self._painted.clear()
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._painted.clear()

@@ -9,23 +9,19 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.screen import Screen
+from textual.binding import Binding, BindingType
 
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 from tuisim.tui.panel import Panel, ViewCanvas
 
 
-def reckons(screen: Screen[Any]) -> bool:
-    """Whether it neither trains nor measures by itself."""
-    return isinstance(screen, PanelScreen) and screen.RECKONS
-
-
 class PanelScreen(PageScreen[None]):
     """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
 
-    RECKONS: ClassVar[bool] = False
-    """Whether this machine may be measured beneath it."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "chart_style", "chart style", show=False, tooltip="Draw charts with braille, blocks or ASCII, in turn"),
+    ]
     _line: ViewCanvas
     """The header above the panels."""
     _panels: tuple[Panel, ...] = ()
@@ -84,3 +80,8 @@ class PanelScreen(PageScreen[None]):
         for panel in self._panels:
             if panel.display:
                 panel.canvas.fit()
+
+    def action_chart_style(self) -> None:
+        for panel in self._panels:
+            panel.canvas.chart_style = panel.canvas.chart_style.following
+        self.fit_panels()

@@ -1,7 +1,4 @@
-"""What is shown while the terminal is too small for the app: one line that says so, and the way out.
-
-It does not know what it covers.
-"""
+"""The screen that covers the app while the terminal is too small for it."""
 
 from __future__ import annotations
 
@@ -11,12 +8,13 @@ from textual.widgets import Static
 
 from tuisim.tui.page import PageScreen
 
-LEAST = Size(60, 20)
+MIN_SIZE = Size(60, 20)
 """The smallest terminal the screens are drawn for."""
 
 
 def too_small(size: Size) -> bool:
-    return size.width < LEAST.width or size.height < LEAST.height
+    """Return True if the screens do not fit in `size`."""
+    return size.width < MIN_SIZE.width or size.height < MIN_SIZE.height
 
 
 class SmallScreen(PageScreen[None]):
@@ -32,4 +30,4 @@ class SmallScreen(PageScreen[None]):
 
     def _words(self) -> str:
         width, height = self.app.size
-        return f"tuisim needs {LEAST.width}×{LEAST.height}; this terminal is {width}×{height} — q quits"
+        return f"tuisim needs {MIN_SIZE.width}×{MIN_SIZE.height}; this terminal is {width}×{height} (ctrl+q quits)"

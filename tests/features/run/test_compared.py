@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,6 +20,7 @@ from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine import Summary, Trainer
 from tuisim.engine.events import Ended, PaceChanged, Paused, State
+from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.features.run.screen import ROUND, RunScreen
 from tuisim.measure.peaks import Blas, Peaks
 from tuisim.predict.cost_model import predict
@@ -30,7 +30,7 @@ from tuisim.predict.record import LEAST_SECONDS, mean_step
 from tuisim.provenance import words
 from tuisim.store.runs import FILE, Kept, runs
 from tuisim.tui.app import TuisimApp
-from tuisim.tui.keep_run import Keeping
+from tuisim.tui.keep_run import keep_run
 from tuisim.tui.panel import Panel
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
@@ -52,12 +52,12 @@ def foretold(config: RunConfig = DIGITS, **changes: Any) -> Prediction:
 
 @asynccontextmanager
 async def held_against(
-    prediction: Prediction, moments: list[Any], size: tuple[int, int] = (120, 36), ready: Callable[[], bool] = lambda: True
+    prediction: Prediction, moments: list[Any], size: tuple[int, int] = (120, 36), lease: MachineLease | None = None
 ) -> AsyncIterator[tuple[RunScreen, ScriptedWorker]]:
     """A scripted run beside its prediction, after the screen's first look."""
     worker, app = ScriptedWorker(moments), Shell()
     async with app.run_test(size=size) as pilot:
-        screen = RunScreen(worker, prediction.config, count(prediction.config), prediction, ready)
+        screen = RunScreen(worker, prediction.config, count(prediction.config), prediction, lease)
         await app.push_screen(screen)
         await pilot.pause()
         screen.tick()
@@ -136,14 +136,12 @@ async def test_a_run_that_was_paused_is_held_against_its_steps_and_one_that_was_
         assert ("predicted " in shown) == isinstance(event, Paused)
 
 
-async def test_a_run_begins_once_the_machine_is_free():
-    free = threading.Event()
-    async with held_against(foretold(), [None], ready=free.is_set) as (screen, worker):
-        assert not worker.started
-        assert "waiting for a measurement" in looked(screen)
-        free.set()
-        screen.tick()
-        assert worker.started
+async def test_the_status_line_says_what_the_run_waits_for() -> None:
+    lease = MachineLease()
+    async with held_against(foretold(), [None], lease=lease) as (screen, _):
+        with lease.hold(Claim("a calibration", Priority.BACKGROUND)):
+            assert "waiting for a calibration to end" in looked(screen)
+        assert "waiting for a calibration" not in looked(screen)
 
 
 # ── the app ──
@@ -152,7 +150,7 @@ async def test_a_run_begins_once_the_machine_is_free():
 @asynccontextmanager
 async def living(config: RunConfig, told: Told | None = None) -> AsyncIterator[tuple[TuisimApp, Pilot[None]]]:
     """The app with a real run, and a forecast by hand."""
-    app = TuisimApp(config, predictor=lambda busy: told or Told())
+    app = TuisimApp(config, predictor=lambda lease: told or Told())
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await pilot.pause()
         await pilot.press("ctrl+r")
@@ -164,7 +162,7 @@ async def over(app: TuisimApp, pilot: Pilot[None]) -> None:
     """Wait until the run and its keeping have ended."""
     for _ in range(500):
         await pilot.pause(0.02)
-        if app.worker is not None and app.keeping is not None and not app.worker.alive and not app.keeping.alive:
+        if app.worker is not None and app.keeping is not None and not app.worker.alive and not app.keeping.is_alive:
             return
     raise AssertionError("the run did not end")
 
@@ -221,10 +219,16 @@ def summary() -> Summary:
 )  # fmt: skip
 def test_a_run_that_says_nothing_of_such_runs_is_not_kept(summary, changes):
     told: list[str] = []
+
+    def kept(worker: Over) -> None:
+        job = keep_run(worker, None, told.append)
+        job.start()
+        assert job.join(5.0)
+
     for worker in (Over(None), Over(replace(summary, **changes))):
-        Keeping(worker, None, told.append).work()
+        kept(worker)
     assert runs() == Kept()
-    Keeping(Over(summary), None, told.append).work()
+    kept(Over(summary))
     (run,) = runs().runs
     assert (run.steps, run.predicted_seconds) == (102, None)
     assert told == []
@@ -250,14 +254,10 @@ async def test_without_a_forecast_no_run_is_kept() -> None:
         assert runs() == Kept()
 
 
-async def test_a_measurement_of_the_machine_counts_as_a_training_to_whoever_measures() -> None:
+async def test_the_predictor_starts_and_stops_with_the_app() -> None:
     told = Told()
-    app = TuisimApp(DIGITS, predictor=lambda busy: told)
+    app = TuisimApp(DIGITS, predictor=lambda lease: told)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
         assert told.started
-        assert not app.training()
-        told.measuring = True
-        assert app.training()
-        told.measuring = False
     assert told.stopped

@@ -8,12 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.app import App
 from textual.color import Color
-from textual.geometry import Offset
 from textual.pilot import Pilot
-from textual.screen import Screen
-from textual.strip import Strip
 
 from tests.support.scripted import ScriptedWorker, snapshot
 from tests.support.shell import Shell
@@ -22,6 +18,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, RunFailed, State
 from tuisim.features.run.screen import ROUND, RunScreen
 from tuisim.terminal.lines import text
+from tuisim.tui.messages import RunLeft, StartRequested
 from tuisim.tui.panel import Panel, ViewCanvas
 
 CONFIG = RunConfig(layers=(64, 32, 10), epochs=None)
@@ -35,12 +32,16 @@ class Studio(Shell):
         super().__init__()
         self.run_screen = RunScreen(worker, config, count(config))
         self.restarts: list[RunConfig] = []
+        self.left = False
 
     def on_mount(self) -> None:
         self.push_screen(self.run_screen)
 
-    def on_run_screen_restart_requested(self, message: RunScreen.RestartRequested) -> None:
+    def on_start_requested(self, message: StartRequested) -> None:
         self.restarts.append(message.config)
+
+    def on_run_left(self, _: RunLeft) -> None:
+        self.left = True
 
 
 @asynccontextmanager
@@ -48,6 +49,7 @@ async def running(
     worker: ScriptedWorker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36), notices: bool = False
 ) -> AsyncIterator[tuple[RunScreen, Pilot[None]]]:
     app = Studio(worker, config)
+    worker.start()
     async with app.run_test(size=size, notifications=notices) as pilot:
         await pilot.pause()
         app.run_screen.tick()
@@ -91,67 +93,18 @@ async def test_panels_fold_and_do_not_clip(size, layers):
             assert not panel.show_vertical_scrollbar
 
 
-@pytest.fixture
-def short_way(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Offset, Strip]]:
-    """What would be written straight to a terminal, in the order it would be."""
-    written: list[tuple[Offset, Strip]] = []
-
-    def write(_: App[None], strips: list[tuple[Offset, Strip]]) -> bool:
-        written.extend(strips)
-        return True
-
-    monkeypatch.setattr("tuisim.features.run.screen.write", write)
-    return written
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_the_short_way_puts_what_textual_would_put_there(size, short_way):
-    later = snapshot(step=54_321, examples_seen=1_738_272, loss=0.0271, wall_seconds=99.0)
-    async with running(ScriptedWorker([snapshot(), later]), size=size) as (screen, _):
-        screen._worker.advance()
-        short_way.clear()
-        for _ in range(ROUND):
-            screen.tick()
-        assert {cell.y for cell, _ in short_way} >= {0, screen.size.height - 2}
-        rows = screen._compositor.render_strips()
-        for cell, strip in short_way:
-            assert rows[cell.y].crop(cell.x, cell.x + strip.cell_length).text == strip.text
-
-
-async def test_nothing_is_written_over_a_notice_or_another_screen(short_way):
-    steps = [snapshot(step=n, wall_seconds=float(n)) for n in range(1, 6)]
-    async with running(ScriptedWorker(steps), notices=True) as (screen, pilot):
-        for cover, uncover in (
-            (lambda: screen.notify("look here"), screen.app.clear_notifications),
-            (lambda: screen.app.push_screen(Screen()), screen.app.pop_screen),
-        ):
-            cover()
-            await pilot.pause(0.1)
-            short_way.clear()
-            screen._worker.advance()
-            screen.tick()
-            assert short_way == []
-            uncover()
-            await pilot.pause(0.1)
-            screen._worker.advance()
-            screen.tick()
-            assert short_way
-
-
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_the_key_line_shows_whole_words(size):
     async with running(ScriptedWorker([snapshot()]), size=size) as (screen, pilot):
         await pilot.pause()
         line = shown(screen).splitlines()[-1]
         assert "space pause" in line
-        assert "esc setup" in line
-        assert "[] pace" in line
+        assert "[] speed" in line
 
 
-async def test_the_worker_is_started_and_stopped_with_the_screen():
+async def test_the_worker_is_stopped_with_the_screen():
     worker = ScriptedWorker([snapshot()])
     async with running(worker):
-        assert worker.started
         assert worker.stopped_for is None
     assert worker.stopped_for is not None
 
@@ -250,10 +203,10 @@ async def test_a_pace_that_was_reached_is_where_the_next_step_starts():
         assert worker.control.calls == [("pace", 100.0), ("pace", 100.0)]
 
 
-async def test_restart_asks_for_the_same_run():
+async def test_run_again_asks_for_the_same_run():
     worker = ScriptedWorker([snapshot()])
     async with running(worker) as (screen, pilot):
-        await pilot.press("r")
+        await pilot.press("R")
         await pilot.pause()
         assert screen.app.restarts == [CONFIG]  # type: ignore[attr-defined]
 
@@ -293,17 +246,17 @@ async def test_a_zoomed_ledger_scrolls_to_its_last_line():
         assert "layer" not in shown(screen).splitlines()[2]
 
 
-async def test_a_long_training_is_left_by_two_presses():
+async def test_a_long_run_is_stopped_by_two_presses():
     worker = ScriptedWorker([snapshot(training_seconds=3_600.0)])
     async with running(worker) as (screen, pilot):
         await pilot.press("escape")
         await pilot.pause()
         assert worker.stopped_for is None
-        assert screen.is_current
+        assert not screen.app.left  # type: ignore[attr-defined]
         await pilot.press("escape")
         await pilot.pause()
         assert worker.stopped_for == "left for the setup screen"
-        assert not screen.is_current
+        assert screen.app.left  # type: ignore[attr-defined]
 
 
 async def test_escape_stops_a_training_run_and_leaves():
@@ -312,7 +265,7 @@ async def test_escape_stops_a_training_run_and_leaves():
         await pilot.press("escape")
         await pilot.pause()
         assert worker.stopped_for == "left for the setup screen"
-        assert not screen.is_current
+        assert screen.app.left  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -349,10 +302,10 @@ async def test_a_run_that_fails_later_keeps_what_it_showed():
         assert "10,293.31" in picture
 
 
-async def test_markers_change_every_picture():
+async def test_the_chart_style_changes_every_picture():
     async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
         assert any("⠀" < character <= "⣿" for character in shown(screen))
-        await pilot.press("m", "m")
+        await pilot.press("c", "c")
         await pilot.pause()
         assert not any("⠀" < character <= "⣿" for character in shown(screen))
         assert "*" in "".join(text(line) for line in canvas(screen, "curves").lines)

@@ -25,6 +25,7 @@ from tuisim.features.setup.screen import SetupScreen
 from tuisim.tui.form.controls import Choice
 from tuisim.tui.form.form import OPTIMIZER_FIELDS, SetupForm
 from tuisim.tui.form.presets import PresetBar
+from tuisim.tui.messages import StartRequested
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 
@@ -48,7 +49,7 @@ class Shell(App[None]):
     def on_mount(self) -> None:
         self.push_screen(SetupScreen(self._config))
 
-    def on_setup_screen_start_requested(self, message: SetupScreen.StartRequested) -> None:
+    def on_start_requested(self, message: StartRequested) -> None:
         self.asked.append(message.config)
 
 

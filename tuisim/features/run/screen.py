@@ -1,26 +1,18 @@
-"""The run screen: four panels over a run that trains meanwhile, and the keys that steer it.
-
-It lays out, binds keys and passes snapshots on; it draws nothing and computes nothing. The worker is handed to it, so a
-scripted one serves as well.
-"""
+"""The run page: four panels over a run in progress, and the keys that control it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
-from textual.geometry import Offset
-from textual.message import Message
-from textual.widget import Widget
+from textual.binding import Binding, BindingType
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RunFailed, Snapshot, Started, State
+from tuisim.engine.lease import MachineLease
 from tuisim.errors import printable
 from tuisim.features.run.compared import Foretold
 from tuisim.features.run.curves import CurvesView
@@ -30,24 +22,17 @@ from tuisim.features.run.speed_limits import next_pace, next_rate
 from tuisim.features.run.status import HeaderView, StatusView
 from tuisim.features.run.throughput import ThroughputView
 from tuisim.predict.prediction import Prediction
-from tuisim.tui.direct_writes import write
 from tuisim.tui.key_line import KeyLine
+from tuisim.tui.messages import RunLeft, StartRequested, Uncovered
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 from tuisim.tui.run_worker import RunWorker
 
-_PACE, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("pace", "rate", "zoom"))
+_SPEED, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("speed", "learning rate", "zoom"))
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
-_FOLDED = (
-    (130, ("page.prove", "page.answer", "page.dial", "page.race", "page.crossover")),
-    (110, ("run.marker", "run.restart")),
-    (76, ("run.lower_rate", "run.higher_rate", *(f"run.zoom_{n}" for n in range(1, 5)))),
-)
-"""Below so many cells these keys are left out of the key line; they work all the same."""
-
 LONG_SECONDS, ASK_SECONDS = 30.0, 5.0
-"""A training of so many seconds is left by two presses within so many."""
+"""A run that has trained for so many seconds is stopped by two presses of esc within so many."""
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
 ROUND = 5
@@ -55,60 +40,42 @@ ROUND = 5
 
 
 class RunScreen(PanelScreen):
-    """A run, live. What has ended stays to be read."""
+    """A run in progress, or the last one."""
 
     CSS_PATH = "run.tcss"
     BLANK = True  # nothing of its own to paint between the panels
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     TITLE = "run"
-    HELP = "Four panels over a run that trains meanwhile. A number key, or a click on a title, gives one panel the screen."
+    HELP = "Four panels over the run in progress. A number key, or a click on a title, shows one panel on the whole page."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_pause", "pause", id="run.pause", tooltip="Pause or go on"),
-        Binding("full_stop", "single_step", "step", id="run.step", key_display=".", tooltip="One step; pauses first"),
-        Binding("left_square_bracket", "pace(-1)", "slower", id="run.slower", key_display="[", group=_PACE,
-                tooltip="Slower: full, 100, 10, 1 steps/s, a step at a time"),
-        Binding("right_square_bracket", "pace(1)", "faster", id="run.faster", key_display="]", group=_PACE,
-                tooltip="Faster: a step at a time, 1, 10, 100 steps/s, full"),
+        Binding("space", "toggle_pause", "pause", id="run.pause", tooltip="Pause or resume"),
+        Binding("full_stop", "single_step", "step", id="run.step", key_display=".", tooltip="Train one step; pauses first"),
+        Binding("left_square_bracket", "speed(-1)", "slower", id="run.slower", key_display="[", group=_SPEED,
+                tooltip="Slower: full speed, 100, 10, 1 steps/s, single steps"),
+        Binding("right_square_bracket", "speed(1)", "faster", id="run.faster", key_display="]", group=_SPEED,
+                tooltip="Faster: single steps, 1, 10, 100 steps/s, full speed"),
         Binding("minus", "rate(-1)", "lower rate", id="run.lower_rate", key_display="-", group=_RATE,
                 tooltip="Lower the learning rate (1-2-5)"),
         Binding("plus,equals_sign", "rate(1)", "higher rate", id="run.higher_rate", key_display="+", group=_RATE,
                 tooltip="Raise the learning rate (1-2-5)"),
-        Binding("r", "restart", "restart", id="run.restart", tooltip="Start again with the same settings"),
-        Binding("x", "stop", "stop", id="run.stop", tooltip="End the run; what it showed stays"),
+        Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings"),
+        Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; what it has shown stays"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
             for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput"), 1)
         ),
-        Binding("m", "marker", "marks", id="run.marker", tooltip="Draw with braille, blocks or ASCII"),
-        Binding("escape,b", "back", "setup", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
+        Binding("escape,b", "back", "stop, setup", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
     ]  # fmt: skip
 
-    @dataclass
-    class RestartRequested(Message):
-        """The same run again, from the start; the app makes the worker."""
-
-        config: RunConfig
-
-    class Uncovered(Message):
-        """It is in front again: what lay over it has been left."""
-
-    class Begun(Message):
-        """The worker has been started."""
-
     def __init__(
-        self,
-        worker: RunWorker,
-        config: RunConfig,
-        ledger: Ledger,
-        prediction: Prediction | None = None,
-        ready: Callable[[], bool] = lambda: True,
-    ) -> None:
-        """`prediction` is what the run is held against; it is begun once the machine is `ready` for it."""
+        self, worker: RunWorker, config: RunConfig, ledger: Ledger, prediction: Prediction | None = None,
+        lease: MachineLease | None = None,
+    ) -> None:  # fmt: skip
+        """`worker` has been started; `prediction` is what the run is compared with; `lease` says what the run waits for."""
         super().__init__()
         self._worker = worker
         self._config = config
-        self._ready = ready
-        self._begun = False
+        self._lease = lease
         self._throughput = ThroughputView(None if prediction is None else Foretold(prediction))
         self._header_view = HeaderView(config)
         self._header = ViewCanvas(self._header_view, id="run-header")
@@ -126,11 +93,10 @@ class RunScreen(PanelScreen):
         self._ticks = 0
         # Asked for and not yet seen: a second key press must not wait for the first one's snapshot.
         self._rate: float | None = None
-        self._pace: tuple[float | None] | None = None
+        self._speed: tuple[float | None] | None = None
         self._asked_at = -ASK_SECONDS
         self._paused: bool | None = None
         self._failure: RunFailed | None = None
-        self._above: list[Widget] = []
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -138,83 +104,43 @@ class RunScreen(PanelScreen):
         yield self._status
         yield KeyLine()
 
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """What can be pressed; a narrow key line shows the keys needed most, the help screen has them all."""
-        found = super().active_bindings
-        folded = {name for width, names in _FOLDED if self.app.size.width < width for name in names}
-        return {
-            key: active._replace(binding=replace(active.binding, show=False)) if active.binding.id in folded else active
-            for key, active in found.items()
-        }
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.refresh_bindings()
-
     def on_mount(self) -> None:
-        # What Textual adds of its own, notices and tooltips, lies above the panels.
-        own = {self._header, self._status, *self._panels}
-        self._above = [widget for widget in self.children if widget not in own and not isinstance(widget, KeyLine)]
-        self._begin()
         self.every(TICK, self.tick)
+
+    def on_screen_resume(self) -> None:
+        self.post_message(Uncovered())
 
     def on_unmount(self) -> None:
         if self._worker.alive:
             self._worker.stop("the run screen was closed")
 
-    def _begin(self) -> None:
-        """Start the worker, unless something else is still at work on the machine."""
-        self._begun = self._ready()
-        self._status_view.waits_for = "" if self._begun else "waiting for a measurement of this machine to end"
-        if self._begun:
-            self._worker.start()
-            self.post_message(self.Begun())
-
     def tick(self) -> None:
         """Look at the worker once: numbers at every new snapshot, one picture at a time."""
-        if not self._begun:
-            self._begin()
+        if self._worker.snapshot is None and self._lease is not None:
+            holder = self._lease.holder
+            self._status_view.waits_for = "" if holder in ("", "training") else f"waiting for {holder} to end"
             self._status.draw()
         for event in self._worker.events():
-            self._tell(event)
+            self._handle(event)
         snapshot = self._worker.snapshot
         first = self._shown is None
         fresh = snapshot is not None and snapshot is not self._shown
         self._ticks += 1
         due = [(panel, first or panel.turn == self._ticks % ROUND) for panel in self._panels if panel.display]
-        changed: list[tuple[ViewCanvas, list[int]]] = []
         if snapshot is not None and fresh:
             self._take(snapshot)
-            changed += [(canvas, canvas.redraw()) for canvas in (self._header, self._status)]
+            self._header.draw()
+            self._status.draw()
         for panel, pictures in due:
             if (fresh and panel.numbers) or (pictures and panel.canvas.stale):
-                changed.append((panel.canvas, panel.canvas.redraw(pictures)))
-        self._paint(changed)
-
-    def _paint(self, changed: Sequence[tuple[ViewCanvas, Sequence[int]]]) -> None:
-        """Bring changed rows to the terminal, by the short way where nothing lies over them."""
-        direct = self.is_active and not any(w.display and (w.region or w.children) for w in self._above)
-        if direct and not any(canvas.scrolls for canvas, _ in changed):
-            strips = [
-                (region.offset + Offset(0, row), canvas.strip_at(row))
-                for canvas, rows in changed
-                if rows and (region := canvas.region)
-                for row in rows
-            ]
-            if not strips or write(self.app, strips):
-                return
-        for canvas, rows in changed:
-            canvas.repaint(rows)
-
-    def on_screen_resume(self) -> None:
-        self.post_message(self.Uncovered())
+                panel.canvas.draw(pictures)
 
     def _take(self, snapshot: Snapshot) -> None:
         self._shown = snapshot
         if self._rate == snapshot.learning_rate:
             self._rate = None
-        if self._pace == (snapshot.pace,):
-            self._pace = None
+        if self._speed == (snapshot.pace,):
+            self._speed = None
         if self._paused is (snapshot.state is State.PAUSED):
             self._paused = None
         if self._failure is not None:
@@ -222,8 +148,8 @@ class RunScreen(PanelScreen):
         for canvas in self._canvases:
             canvas.offer(snapshot)
 
-    def _tell(self, event: Event) -> None:
-        """What a person must not miss, once."""
+    def _handle(self, event: Event) -> None:
+        """Show an event that must not be missed, once."""
         if isinstance(event, RunFailed):
             self._fail(event, printable(event.message, 500))
         elif isinstance(event, Started):
@@ -232,7 +158,7 @@ class RunScreen(PanelScreen):
             if event.notes:
                 self.notify(printable("; ".join(event.notes), 500), title=event.config.dataset, markup=False)
         elif isinstance(event, Ended):
-            self._weigh()
+            self._compare_with_prediction()
             if event.message and event.state is not State.STOPPED:
                 self.notify(printable(event.message, 500), title=event.state.value, markup=False)
         elif isinstance(event, Paused) and self._throughput.foretold is not None:
@@ -241,8 +167,8 @@ class RunScreen(PanelScreen):
             # What was predicted is a run at full speed.
             self._throughput.foretold = None
 
-    def _weigh(self) -> None:
-        """The ended run against what was predicted; its last snapshot is published before its end is told."""
+    def _compare_with_prediction(self) -> None:
+        """Compare the ended run with its prediction; the last snapshot is published before the end is."""
         last, foretold = self._worker.snapshot, self._throughput.foretold
         if last is not None and foretold is not None:
             self._status_view.outcome = foretold.outcome(last)
@@ -250,10 +176,10 @@ class RunScreen(PanelScreen):
     def _fail(self, event: RunFailed, message: str) -> None:
         self._failure = event
         if event.lost:
-            self.notify("ctrl+n starts tuisim anew, with this network in its form", title="the GPU is lost", timeout=30)
+            self.notify("ctrl+n restarts tuisim, with this network in its form", title="the GPU is lost", timeout=30)
         self._header_view.failed = self._status_view.failed = message
         if self._shown is not None:
-            self._shown = None  # so that the last snapshot is shown anew, as a failed run's
+            self._shown = None  # so that the last snapshot is drawn again, as a failed run's
             self.notify(message, title="the run failed", severity="error", timeout=10, markup=False)
             return
         for panel, words in zip(self._panels[1:], (message, "", ""), strict=True):
@@ -267,16 +193,16 @@ class RunScreen(PanelScreen):
         if held:
             self._worker.control.resume()
         else:
-            self._worker.control.pause("paused by hand: space goes on, . makes one step")
+            self._worker.control.pause("paused: space resumes, . trains one step")
 
     def action_single_step(self) -> None:
         self._paused = True
         self._worker.control.step()
 
-    def action_pace(self, direction: int) -> None:
-        pace = self._pace[0] if self._pace else self._shown.pace if self._shown else None
-        self._pace = (next_pace(pace, direction),)
-        self._worker.control.set_pace(self._pace[0])
+    def action_speed(self, direction: int) -> None:
+        pace = self._speed[0] if self._speed else self._shown.pace if self._shown else None
+        self._speed = (next_pace(pace, direction),)
+        self._worker.control.set_pace(self._speed[0])
 
     def action_rate(self, direction: int) -> None:
         rate = self._rate or (self._shown.learning_rate if self._shown else self._config.resolved().learning_rate)
@@ -285,33 +211,27 @@ class RunScreen(PanelScreen):
         self._worker.control.set_learning_rate(self._rate)
 
     def action_stop(self) -> None:
-        self._worker.control.stop("stopped by hand")
+        self._worker.control.stop("stopped by user")
 
     def action_restart(self) -> None:
-        self.post_message(self.RestartRequested(self._config))
+        self.post_message(StartRequested(self._config))
 
     def action_back(self) -> None:
-        """Out of the zoom, or out of the run."""
+        """Leave the zoom, or stop the run and leave it."""
         if self.zoomed:
             self.zoom(None)
             return
         if self._worker.alive and not (self._shown and self._shown.state.ended):
             if self._is_long and monotonic() - self._asked_at > ASK_SECONDS:
                 self._asked_at = monotonic()
-                self.notify("esc once more ends it", title="training goes on", timeout=ASK_SECONDS)
+                self.notify("press esc again to stop training; F2 shows the setup and lets it train", timeout=ASK_SECONDS)
                 return
             self._worker.stop("left for the setup screen")
             step = f" at step {self._shown.step:,}" if self._shown else ""
             self.notify(f"training stopped{step}")
-        self.dismiss(None)
+        self.post_message(RunLeft())
 
     @property
     def _is_long(self) -> bool:
-        """Whether so much has been trained that a slip of a finger must not end it."""
+        """True if so much has been trained that one key press must not stop it."""
         return self._shown is not None and self._shown.training_seconds >= LONG_SECONDS
-
-    def action_marker(self) -> None:
-        chart_style = self._header.chart_style.following
-        for canvas in self._canvases:
-            canvas.chart_style = chart_style
-        self.fit_panels()

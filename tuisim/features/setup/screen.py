@@ -6,7 +6,7 @@ It routes between the form, the ledger and the app; it trains nothing and draws 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Thread
 from typing import ClassVar
 
@@ -14,7 +14,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button, Static
 
@@ -35,8 +34,8 @@ from tuisim.terminal.columns import number, weight
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.presets import PresetBar
 from tuisim.tui.key_line import KeyLine
+from tuisim.tui.messages import StartRequested, Uncovered
 from tuisim.tui.page import PageScreen
-from tuisim.tui.panels import reckons
 from tuisim.units import layers_text
 
 LEDGER_WIDTH = 110
@@ -66,15 +65,6 @@ class SetupScreen(PageScreen[None]):
     ]
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
-
-    @dataclass
-    class StartRequested(Message):
-        """Train this."""
-
-        config: RunConfig
-
-    class Returned(Message):
-        """This screen is in front again."""
 
     def __init__(
         self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS, predictor: BackgroundPredictor | None = None
@@ -130,15 +120,15 @@ class SetupScreen(PageScreen[None]):
     def on_screen_resume(self) -> None:
         self._in_front = True
         self._predict()
-        self.post_message(self.Returned())
+        self.post_message(Uncovered())
 
     def on_screen_suspend(self) -> None:
-        """Whatever comes over it may measure or train; a list does not, and of a page that reckons the app has seen to it."""
-        over = self.app.screen
-        if self._predictor is not None and not over.is_modal:
-            self._in_front = False
-            if not reckons(over):
-                self._predictor.prepare(None)
+        self._in_front = self.app.screen.is_modal
+
+    @property
+    def config(self) -> RunConfig | None:
+        """The configuration in the form; None while it has mistakes."""
+        return self._reading.config
 
     def fill(self, config: RunConfig) -> None:
         """Show a configuration in the form."""
@@ -232,7 +222,7 @@ class SetupScreen(PageScreen[None]):
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:
         if self._reading.config is not None:
-            self.post_message(self.StartRequested(self._reading.config))
+            self.post_message(StartRequested(self._reading.config))
             return
         for field in self.query_one(SetupForm).fields:
             if field.mistake:

@@ -1,0 +1,53 @@
+"""Makers of the pages that do not take a `PageContext` yet. A page's line goes when its screen does; then this file goes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from tuisim.errors import DataError
+from tuisim.features import Page
+from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
+from tuisim.tui.context import PageContext
+
+LEGACY = {"profile", "volume", "budget", "answer", "proof", "conventions"}
+
+
+def make(page: Page, context: PageContext) -> Any:
+    """Return the screen of a page."""
+    module, _, name = page.screen.partition(":")
+    screen = getattr(import_module(module), name)
+    if page.name not in LEGACY:
+        return screen(context)
+    config, predictor, lease = context.config, context.predictor, context.lease
+    busy = lambda: lease.holder == "training"  # noqa: E731
+    if page.name == "answer":
+        return screen(config, busy, context.pause_run)
+    if page.name == "profile":
+        from tuisim.features.profile.time_breakdown import Spent
+
+        run = context.run if context.config is context.run_config else None
+        spent = lambda: None if run is None or run.snapshot is None else Spent.of_snapshot(run.snapshot)  # noqa: E731
+        return screen(config, busy, context.pause_run, spent=spent)
+
+    def why() -> str:
+        return (predictor.state(config).why_not if predictor is not None else "") or missing()
+
+    def stamp() -> object:
+        return None if predictor is None else predictor.stamp
+
+    def outlook() -> Predictor:
+        if predictor is None:
+            return here()
+        if predictor.current is None or predictor.state(config).prediction is None:
+            raise DataError(why())
+        return predictor.current
+
+    if page.name == "volume":
+        now = lambda: None if predictor is None else predictor.current  # noqa: E731
+        return screen(config, lambda asked: priced(asked, now()), best_rate, why, stamp)  # type: ignore[no-untyped-call]
+    if page.name == "budget":
+        return screen(
+            config, context.use, outlook, lambda: f"{lease.holder} is at work" * bool(lease.holder), lambda: None, news=stamp
+        )
+    return screen(config)

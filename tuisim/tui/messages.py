@@ -1,0 +1,24 @@
+"""Messages from the setup and run screens to the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from tuisim.config import RunConfig
+
+
+@dataclass
+class StartRequested(Message):
+    """Start a run of `config`; a run in progress is stopped for it."""
+
+    config: RunConfig
+
+
+class Uncovered(Message):
+    """The screen is in front again: the page over it was left."""
+
+
+class RunLeft(Message):
+    """The run screen was left for the setup screen."""
