@@ -25,7 +25,7 @@ from tuisim.features.compare.race.race import compare
 from tuisim.features.explain.answer import elementwise
 from tuisim.features.explain.proof import cost as prove_cost
 from tuisim.features.machine.score import score
-from tuisim.features.profile import step_profile as profile
+from tuisim.features.profile import step_profile
 from tuisim.measure import machine_speed, peaks
 from tuisim.measure.machine_speed import SpeedSample
 from tuisim.predict import calibrate, sample
@@ -36,7 +36,7 @@ from tuisim.predict.predictor import Predictor
 
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
-TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, profile, prove_cost)
+TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, step_profile, prove_cost)
 """Modules that read the clock right before and after what they measure."""
 Seen = set[tuple[str, int | None]]
 
@@ -125,9 +125,9 @@ def test_step_times_and_plain_pythons_price(seen):
 
 
 def test_a_profile(seen, monkeypatch):
-    monkeypatch.setattr(profile, "SECONDS", 0.01)
-    monkeypatch.setattr(profile, "SMALLEST_SECONDS", 0.01)
-    profile.profile(replace(CONFIG, examples=64))
+    monkeypatch.setattr(step_profile, "SECONDS", 0.01)
+    monkeypatch.setattr(step_profile, "SMALLEST_SECONDS", 0.01)
+    step_profile.profile_step(replace(CONFIG, examples=64))
     assert seen == {("benchmark_case", 3), ("step_profile", 3)}
 
 

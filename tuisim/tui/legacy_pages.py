@@ -10,7 +10,7 @@ from tuisim.features import Page
 from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
 from tuisim.tui.context import PageContext
 
-LEGACY = {"profile", "volume", "budget", "answer", "proof", "conventions"}
+LEGACY = {"volume", "budget", "answer", "proof", "conventions"}
 
 
 def make(page: Page, context: PageContext) -> Any:
@@ -23,12 +23,6 @@ def make(page: Page, context: PageContext) -> Any:
     busy = lambda: lease.holder == "training"  # noqa: E731
     if page.name == "answer":
         return screen(config, busy, context.pause_run)
-    if page.name == "profile":
-        from tuisim.features.profile.time_breakdown import Spent
-
-        run = context.run if context.config is context.run_config else None
-        spent = lambda: None if run is None or run.snapshot is None else Spent.of_snapshot(run.snapshot)  # noqa: E731
-        return screen(config, busy, context.pause_run, spent=spent)
 
     def why() -> str:
         return (predictor.state(config).why_not if predictor is not None else "") or missing()

@@ -1,101 +1,96 @@
-"""The profile screen as a person meets it, over a scripted worker: roofline, operations, and where the time went."""
+"""The page Profile over scripted jobs: roofline, operations and waterfall."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.support import shell
-from tests.support.dissected import NET, ROOFS, dissected
-from tests.support.shell import Studio, studying
+from tests.support.job import ScriptedJob, scripted_page
+from tests.support.made_profile import NET, ROOFS, made_profile
+from tests.support.scripted import snapshot
 from tests.test_provenance import said
 from tuisim import RunConfig
 from tuisim.features.profile.roofline import roofline
-from tuisim.features.profile.roofline_view import RooflineView, scales
 from tuisim.features.profile.screen import ProfileScreen
-from tuisim.features.profile.step_profile import Profile
-from tuisim.features.profile.time_breakdown import Spent
-from tuisim.features.profile.view import Anatomy, OperationsView, ProfileHeader
-from tuisim.features.profile.waterfall import waterfall
-from tuisim.features.profile.waterfall_view import WaterfallView
+from tuisim.features.profile.step_profile import StepProfile
+from tuisim.features.profile.time_breakdown import TimeBreakdown
+from tuisim.features.profile.view import (
+    OPERATIONS_TAG,
+    ROOFLINE_TAG,
+    WATERFALL_TAG,
+    ProfileState,
+    header,
+    operation_lines,
+    operation_places,
+    roofline_lines,
+    scales,
+    waterfall_lines,
+)
 from tuisim.program import Kind
 from tuisim.provenance import words
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
+from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
-STEP = dissected(seconds={Kind.CROSS_ENTROPY: 30e-6, Kind.DENSE: 12e-6})
-DEEP = dissected(RunConfig(layers=(64, *(32,) * 20, 10), optimizer="adam", clip_norm=1.0, threads=1))
-RUN = Spent(1.0, 8_000 * STEP.step_seconds, 8_000, 0.05, 0.02, 0.1)
-
-
-class Scripted(shell.Scripted):
-    """A profile as far as it is told."""
-
-    profile: Profile | None = None
-    done = 0.0
+STEP = made_profile(seconds={Kind.CROSS_ENTROPY: 30e-6, Kind.DENSE: 12e-6})
+DEEP = made_profile(RunConfig(layers=(64, *(32,) * 20, 10), optimizer="adam", clip_norm=1.0, threads=1))
+RUN = TimeBreakdown(1.0, 8_000 * STEP.step_seconds, 8_000, 0.05, 0.02, 0.1)
 
 
 def profiling(
-    size: tuple[int, int] = (120, 36), busy: bool = False, spent: Callable[[], Spent | None] = lambda: None, **state: Any
-) -> AbstractAsyncContextManager[tuple[ProfileScreen, Pilot[None], Studio]]:
-    app = Studio(
-        lambda busy, hush, make: ProfileScreen(NET, busy, hush, lambda config: make(config, ()), spent),
-        lambda entered: Scripted(**state),
-        busy,
-    )
-    return studying(app, ProfileScreen, size)
+    *jobs: ScriptedJob, size: tuple[int, int] = (120, 36), run: Any = None
+) -> AbstractAsyncContextManager[tuple[ProfileScreen, Pilot[None]]]:
+    """Show the page; `run` is the latest snapshot of a run of the same configuration."""
+    worker: Any = SimpleNamespace(snapshot=run) if run else None
+    return scripted_page(ProfileScreen(PageContext(config=NET, run=worker, run_config=NET)), *jobs, size=size)
 
 
 def drawn(screen: ProfileScreen, panel: str) -> str:
     return "\n".join(text(line) for line in screen.query_one(f"#profile-{panel}", Panel).canvas.lines)
 
 
-def anatomy(step: Profile = STEP, spent: Spent | None = None, **changes: Any) -> Anatomy:
-    fallen = waterfall(step, spent or Spent.of_step(step))
-    return replace(Anatomy(step, roofline(step), fallen, spent is not None), **changes)
+def state(step: StepProfile = STEP, **changes: Any) -> ProfileState:
+    return replace(ProfileState(NET, step), **changes)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize(
-    ("state", "run"),
-    [({"done": 0.4}, None), ({"profile": STEP}, RUN), ({"profile": DEEP}, None)],
+    ("job", "run"),
+    [({"progress": 0.4}, None), ({"result": STEP}, snapshot(NET)), ({"result": DEEP}, None)],
     ids=["measuring", "a run", "a deep step"],
 )
-async def test_all_three_are_seen_at_every_size(size, state, run):
-    async with profiling(size, spent=lambda: run, **state) as (screen, _, _):
-        for panel in screen.query(Panel):
+async def test_all_three_panels_are_shown_at_every_size(size, job, run):
+    async with profiling(ScriptedJob(**job), size=size, run=run) as (screen, _):
+        for panel, tag in zip(screen.query(Panel), (ROOFLINE_TAG, OPERATIONS_TAG, WATERFALL_TAG), strict=True):
             room = panel.scrollable_content_region
             assert panel.canvas.lines
             assert len(panel.canvas.lines) <= room.height
             assert max(width_of(line) for line in panel.canvas.lines) <= room.width
-            kinds = panel.canvas._view.kinds
-            assert str(panel.border_subtitle) == words(kinds)
-            said(panel.canvas.lines, words(kinds))
-        if "profile" in state:
+            assert str(panel.border_subtitle) == words(tag)
+            said(panel.canvas.lines, words(tag))
+        if "result" in job:
             assert "10.0 GB/s" in drawn(screen, "roofline")
             assert "100 GFLOP/s" in drawn(screen, "roofline")
             assert "›" in drawn(screen, "operations")
-            for label in ("below peak", "element-wise", "calls"):
+            for label in ("below peak", "element-wise", "call overhead"):
                 assert label in drawn(screen, "waterfall") or "others" in drawn(screen, "waterfall")
             assert ("this run" if run else "one step") in drawn(screen, "waterfall")
         else:
-            assert "taking a step apart" in drawn(screen, "roofline")
+            assert "profiling the step" in drawn(screen, "roofline")
 
 
 # ── the roofline ──
 
 
 def roofs(width: int, height: int, chart_style: ChartStyle = ChartStyle.BRAILLE, **changes: Any) -> list[str]:
-    view = RooflineView()
-    view.anatomy = anatomy(**changes)
-    return [text(line) for line in view.lines(None, Frame(width, height, chart_style))]
+    return [text(line) for line in roofline_lines(state(**changes), Frame(width, height, chart_style))]
 
 
 @pytest.mark.parametrize("chart_style", ChartStyle)
@@ -104,7 +99,7 @@ def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(chart_sty
     assert len(lines) == 20
     assert lines[0].lstrip().startswith("FLOP/s")
     assert "OpenBLAS 0.3.31 SkylakeX ×1, float32" in lines[0]
-    assert lines[-1].endswith("FLOPs a byte")
+    assert lines[-1].endswith("FLOP/byte")
     assert any("ridge 10" in line for line in lines)
     picture = "".join(lines[1:-1])
     assert all(letter in picture for letter in "abcdefghij")
@@ -114,7 +109,7 @@ def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(chart_sty
 @pytest.mark.parametrize(("width", "height"), [(78, 9), (110, 20), (110, 40)])
 @pytest.mark.parametrize("chart_style", ChartStyle)
 def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, height, chart_style):
-    step = dissected(roofs=ROOFS)
+    step = made_profile(roofs=ROOFS)
     lines = roofs(width, height, chart_style, step=step)
     head, picture = lines[0] + lines[1], lines[1:-1]
     assert all(words in head for words in ("L1 320 GB/s", "L2 160 GB/s", "L3 80.0 GB/s", "DRAM 10.0 GB/s"))
@@ -128,14 +123,14 @@ def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, heig
 
 
 def test_what_is_above_its_roof_is_marked_at_every_width_and_explained():
-    step = dissected(roofs=(replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
+    step = made_profile(roofs=(replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
     for width in (38, 60, 120):
-        lines = operations(width, 24, step=step, chosen=2)
+        lines = operations(width, 24, step=step, selected=2)
         assert any("▲" in line and "activations" in line for line in lines)
     shown = " ".join(" ".join(lines).split())
     assert "▲ above the L1 roof" in shown
     assert "of the L1 roof" in shown
-    assert not any("▲" in line for line in operations(120, 24, step=dissected(roofs=ROOFS), chosen=2))
+    assert not any("▲" in line for line in operations(120, 24, step=made_profile(roofs=ROOFS), selected=2))
 
 
 def test_a_dot_is_where_its_numbers_say():
@@ -143,36 +138,34 @@ def test_a_dot_is_where_its_numbers_say():
     x_scale, y_scale = scales(found)
     assert all(scale.low <= value <= scale.high for dot in found.dots if dot.place
                for scale, value in zip((x_scale, y_scale), dot.place, strict=True))  # fmt: skip
-    lines = roofs(110, 40, chosen=5)
+    lines = roofs(110, 40, selected=5)
     at = found.dots[5].place
     assert at is not None
-    letter = anatomy().letters[5]
+    letter = state().letters[5]
     row = next(i for i, line in enumerate(lines[1:-1]) if f"[{letter}]" in line)
     assert row == round((1 - y_scale.at(at[1])) * 37)
     assert lines[1 + row].index(f"[{letter}]") + 1 == 7 + round(x_scale.at(at[0]) * 102)
 
 
 def test_letters_that_fall_together_stand_side_by_side_and_the_chosen_one_where_it_belongs():
-    lines = "\n".join(roofs(60, 8, chosen=len(STEP.operations) - 1))
+    lines = "\n".join(roofs(60, 8, selected=len(STEP.operations) - 1))
     assert "[k]" in lines
     assert "j" in lines
     assert roofs(10, 4) == roofs(10, 4)[:1], "no room for a picture"
 
 
 def test_what_has_no_dot_has_no_letter():
-    letters = anatomy().letters
+    letters = state().letters
     assert letters[0] == "–"
     assert [letter for letter in letters if letter != "–"] == list("abcdefghijk")[: len(letters) - letters.count("–")]
-    assert anatomy(DEEP).letters[-2] == "•"
+    assert state(DEEP).letters[-2] == "•"
 
 
 # ── the operations ──
 
 
 def operations(width: int, height: int, **changes: Any) -> list[str]:
-    view = OperationsView()
-    view.anatomy = anatomy(**changes)
-    return [text(line) for line in view.lines(None, Frame(width, height))]
+    return [text(line) for line in operation_lines(state(**changes), Frame(width, height))]
 
 
 def test_the_cursor_begins_at_the_most_of_the_step_and_its_words_are_told():
@@ -196,35 +189,25 @@ def test_a_narrow_panel_keeps_the_layer_and_says_what_it_leaves_out():
 
 
 def test_many_operations_go_with_the_cursor():
-    many = operations(80, 14, step=DEEP, chosen=len(DEEP.operations) - 1)
+    many = operations(80, 14, step=DEEP, selected=len(DEEP.operations) - 1)
     assert any(line.startswith("›") and "flush" in line for line in many)
     assert not any("rows of the data" in line for line in many)
 
 
-def test_the_cursor_stays_among_the_operations_and_goes_from_dot_to_dot():
-    found = anatomy()
-    last = len(found.dots) - 1
-    assert replace(found, chosen=last).stepped(1) == last
-    assert replace(found, chosen=0).stepped(-1) == 0
-    places = []
-    at = replace(found, chosen=0).across(1)  # the gathering has no dot
-    for _ in range(last):
-        places.append(found.dots[at].place)
-        at = replace(found, chosen=at).across(1)
-    assert places == sorted(places)
-    assert replace(found, chosen=at).across(1) == at
-    assert Anatomy().cursor == 0
+def test_the_selection_stays_among_the_operations():
+    last = len(STEP.operations) - 1
+    assert state(selected=last + 1).cursor == last
+    assert state(selected=-1).cursor == 0
+    assert ProfileState(NET).cursor == 0
 
 
-# ── where the time went ──
+# ── the waterfall ──
 
 
 def bars(
     width: int, height: int, zoomed: bool = False, chart_style: ChartStyle = ChartStyle.BRAILLE, **changes: Any
 ) -> list[str]:
-    view = WaterfallView()
-    view.anatomy = anatomy(**changes)
-    return [text(line) for line in view.lines(None, Frame(width, height, chart_style, zoomed))]
+    return [text(line) for line in waterfall_lines(state(**changes), Frame(width, height, chart_style, zoomed))]
 
 
 def test_each_bar_begins_where_the_last_one_ended():
@@ -238,28 +221,31 @@ def test_each_bar_begins_where_the_last_one_ended():
 
 
 def test_words_come_with_room_and_for_the_largest_part_without():
-    roomy = " ".join(" ".join(bars(100, 40, spent=RUN)).split())
-    for said_ in ("this run 1.00 s", "GFLOP/s in products", "held by whoever watched", "making rows not told apart"):
-        assert said_ in roomy
+    roomy = " ".join(" ".join(bars(100, 40, run=RUN)).split())
+    for expected in (
+        "this run 1.00 s",
+        "GFLOP/s in matrix products, peak 100 GFLOP/s",
+        "paused by the user",
+        "data generation not recorded",
+    ):
+        assert expected in roomy
     tight = bars(60, 12)
     assert len(tight) <= 12
-    assert any(line.startswith("calls:") or line.startswith("element-wise work:") for line in tight)
+    assert any(line.startswith("call overhead:") or line.startswith("element-wise work:") for line in tight)
 
 
 def test_parts_for_which_there_is_no_room_become_one():
-    lines = bars(40, 5, spent=RUN)
+    lines = bars(40, 5, run=RUN)
     assert len(lines) == 5
     assert "others" in lines[-1]
     shares = [float(line.split("%")[0].split()[-1]) for line in lines[1:]]
     assert sum(shares) == pytest.approx(100, abs=0.3)
-    assert len(bars(40, 5, zoomed=True, spent=RUN)) > 20
+    assert len(bars(40, 5, zoomed=True, run=RUN)) > 20
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_the_line_above_names_network_and_state(width):
-    header = ProfileHeader(NET)
-    header.anatomy = anatomy()
-    line = text(header.lines(None, Frame(width, 1))[0])
+def test_the_header_names_network_and_state(width):
+    line = text(header(state(), Frame(width, 1))[0])
     assert "64-32-10" in line
     assert "■ finished" in line
     assert len(line) <= width
@@ -269,60 +255,65 @@ def test_the_line_above_names_network_and_state(width):
 # ── the screen ──
 
 
-async def test_arrows_move_the_cursor_also_where_a_panel_has_the_focus():
-    async with profiling(profile=STEP) as (screen, pilot, _):
+async def test_arrows_move_the_selection_also_if_a_panel_has_the_focus():
+    async with profiling(ScriptedJob(result=STEP)) as (screen, pilot):
         assert "› " in drawn(screen, "operations")
         await pilot.press("tab", "down")
         assert "› d" in drawn(screen, "operations")
         assert "[d]" in drawn(screen, "roofline")
         await pilot.press("up", "up")
         assert "› b" in drawn(screen, "operations")
-        before = drawn(screen, "roofline")
-        await pilot.press("left")
-        assert drawn(screen, "roofline") != before
 
 
-async def test_the_bars_of_the_run_or_of_one_step():
-    async with profiling(profile=STEP, spent=lambda: RUN) as (screen, pilot, _):
+async def test_the_waterfall_of_the_run_or_of_one_step():
+    async with profiling(ScriptedJob(result=STEP), run=snapshot(NET)) as (screen, pilot):
         assert "this run" in drawn(screen, "waterfall")
         await pilot.press("w")
         assert "one step" in drawn(screen, "waterfall")
         await pilot.press("w")
         assert "this run" in drawn(screen, "waterfall")
-    async with profiling(profile=STEP, spent=lambda: Spent(0.0, 0.0, 0)) as (screen, pilot, _):
-        assert "one step" in drawn(screen, "waterfall"), "a run that has not begun has spent nothing"
+    unstarted = snapshot(NET, wall_seconds=0.0, seconds=0.0, examples_seen=0)
+    async with profiling(ScriptedJob(result=STEP), run=unstarted) as (screen, pilot):
+        assert "one step" in drawn(screen, "waterfall"), "a run that has not begun has no time to divide"
         await pilot.press("w")
         assert "one step" in drawn(screen, "waterfall")
 
 
-async def test_it_waits_for_a_training_and_says_how_to_go_on():
-    async with profiling(busy=True, profile=STEP) as (screen, pilot, app):
-        assert app.made == []
-        assert "m pauses it and begins" in drawn(screen, "roofline")
-        await pilot.press("m")
+async def test_the_run_of_another_configuration_is_not_shown():
+    context = PageContext(config=NET, run=SimpleNamespace(snapshot=snapshot(NET)), run_config=replace(NET, seed=9))  # type: ignore[arg-type]
+    async with scripted_page(ProfileScreen(context), ScriptedJob(result=STEP)) as (screen, _):
+        assert "one step" in drawn(screen, "waterfall")
+
+
+async def test_it_waits_for_a_run_and_says_how_to_go_on():
+    job = ScriptedJob(is_waiting=True)
+    async with profiling(job) as (screen, pilot):
+        assert "a run is in progress: m pauses it and starts" in drawn(screen, "roofline")
+        job.is_waiting, job.result = False, STEP
         screen.tick()
         await pilot.pause()
-        assert app.made[0][0].started
         assert "ridge" in drawn(screen, "roofline")
 
 
-async def test_again_and_the_way_out():
-    async with profiling(profile=STEP) as (screen, pilot, app):
-        await pilot.press("r")
+async def test_measuring_again_and_leaving():
+    first, second = ScriptedJob(result=STEP), ScriptedJob(result=STEP)
+    async with profiling(first, second) as (screen, pilot):
+        await pilot.press("R")
         await pilot.pause()
-        assert [worker.stopped for worker, _ in app.made] == [True, False]
+        assert (first.is_cancelled, second.is_started, second.is_cancelled) == (True, True, False)
         await pilot.press("1")
         assert screen.zoomed
         await pilot.press("escape")
         assert not screen.zoomed
+        app = screen.app
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is not screen
-        assert app.made[-1][0].stopped
+        assert second.is_cancelled
 
 
-async def test_the_bars_alone_on_the_screen_scroll_with_the_arrows():
-    async with profiling((60, 20), profile=STEP, spent=lambda: RUN) as (screen, pilot, _):
+async def test_the_waterfall_alone_on_the_screen_scrolls_with_the_arrows():
+    async with profiling(ScriptedJob(result=STEP), size=(60, 20), run=snapshot(NET)) as (screen, pilot):
         await pilot.press("3")
         await pilot.pause()
         panel = screen.query_one("#profile-waterfall", Panel)
@@ -332,8 +323,8 @@ async def test_the_bars_alone_on_the_screen_scroll_with_the_arrows():
         assert panel.scroll_y == 2
 
 
-async def test_a_failure_is_said_where_the_picture_would_be():
-    async with profiling(failure="left out: a step would take 9.00 s") as (screen, _, _):
+async def test_a_failure_is_shown_in_place_of_the_picture():
+    async with profiling(ScriptedJob(failure="left out: a step would take 9.00 s")) as (screen, _):
         assert "9.00 s" in drawn(screen, "roofline")
         (line,) = screen.query_one("#profile-roofline", Panel).canvas.lines
         assert {tone for _, tone in line if _.strip()} == {Tone.BAD}
@@ -341,7 +332,7 @@ async def test_a_failure_is_said_where_the_picture_would_be():
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
 async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(size):
-    async with profiling(size, profile=DEEP) as (screen, pilot, _):
+    async with profiling(ScriptedJob(result=DEEP), size=size) as (screen, pilot):
         await pilot.press(*["down"] * 12)
         panel = screen.query_one("#profile-operations", Panel)
         place = next(i for i, line in enumerate(panel.canvas.lines) if "›" in text(line)) - 2
@@ -355,8 +346,7 @@ async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(si
 
 
 def test_a_table_that_is_cut_says_how_many_more_there_are():
-    view = OperationsView()
-    view.anatomy = anatomy(DEEP)
-    lines = [text(line) for line in view.lines(None, Frame(70, 16))]
-    shown = len(view.places) - 1
-    assert f"  … {len(view.anatomy.dots) - shown} more" in lines
+    frame = Frame(70, 16)
+    lines = [text(line) for line in operation_lines(state(DEEP), frame)]
+    hidden = len(DEEP.operations) - (len(operation_places(state(DEEP), frame)) - 1)
+    assert f"  … {hidden} more" in lines

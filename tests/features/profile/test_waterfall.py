@@ -1,4 +1,4 @@
-"""Where the time went: the parts of a step and of a run add up to the wall time, and what is not known is said."""
+"""The waterfall: the parts of a step and of a run add up to the wall time, and what was not recorded is named."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.dissected import NET, PEAKS, dissected
+from tests.support.made_profile import NET, PEAKS, made_profile
 from tests.support.scripted import snapshot
-from tuisim import RunConfig, Trainer
 from tuisim.errors import RunError
 from tuisim.features.profile.bottleneck import PRODUCTS
-from tuisim.features.profile.time_breakdown import Spent
+from tuisim.features.profile.time_breakdown import TimeBreakdown
 from tuisim.features.profile.waterfall import Part, Waterfall, waterfall
 from tuisim.program import Kind
 
-STEP = dissected()
+STEP = made_profile()
 STEPS = 1_000
-FULL = Spent(1.0, STEPS * STEP.step_seconds, STEPS, 0.05, 0.02, 0.1, 0.01)
-"""A run whose steps take as long as the one that was taken apart."""
+FULL = TimeBreakdown(1.0, STEPS * STEP.step_seconds, STEPS, 0.05, 0.02, 0.1, 0.01)
+"""A run whose steps take as long as the profiled one."""
 
 
 def shares(found: Waterfall) -> Mapping[str, float]:
@@ -43,7 +42,7 @@ def whole(found: Waterfall) -> None:
 
 
 def test_a_step_by_itself_part_by_part():
-    found = waterfall(STEP, Spent.of_step(STEP))
+    found = waterfall(STEP, TimeBreakdown.of_step(STEP))
     whole(found)
     products = [one for one in STEP.operations if one.op.kind in PRODUCTS]
     at_peak = sum(one.row.operations.multiply_adds for one in products) / 100e9
@@ -58,84 +57,84 @@ def test_a_step_by_itself_part_by_part():
 
 
 def test_the_achieved_rate_is_the_products_over_all_the_time():
-    found = waterfall(STEP, Spent.of_step(STEP))
+    found = waterfall(STEP, TimeBreakdown.of_step(STEP))
     assert found.achieved == pytest.approx(part(found, "peak").share * found.peak)
     assert found.of == "OpenBLAS 0.3.31 SkylakeX ×1, float32"
 
 
 def test_a_product_faster_than_the_peak_is_all_at_peak():
-    found = waterfall(dissected(peaks=replace(PEAKS, flops_per_second=1.0)), Spent.of_step(STEP))
+    found = waterfall(made_profile(peaks=replace(PEAKS, flops_per_second=1.0)), TimeBreakdown.of_step(STEP))
     assert part(found, "products").seconds == 0
     assert part(found, "peak").share > 0
     whole(found)
 
 
 def test_operations_that_take_longer_one_by_one_shrink_to_the_step():
-    step = dissected(outside=-20e-6)
-    found = waterfall(step, Spent.of_step(step))
+    step = made_profile(outside=-20e-6)
+    found = waterfall(step, TimeBreakdown.of_step(step))
     whole(found)
     assert found.wall_seconds == step.step_seconds < step.split_seconds
     assert any("one piece" in note for note in found.notes)
 
 
-def test_the_words_name_the_operation_that_loses_most():
-    step = dissected(seconds={Kind.CROSS_ENTROPY: 40e-6, Kind.INPUT_GRADIENT: 20e-6})
-    found = waterfall(step, Spent.of_step(step))
-    assert part(found, "elements").help.startswith("softmax, cross-entropy: ")
-    assert part(found, "products").help.startswith("inputs' gradient, layer 2: thin product")
-    assert "13 operations a step" in part(found, "calls").help
-    assert "numba" not in part(waterfall(dissected(replace(NET, backend="numba")), FULL), "calls").help
+def test_the_advice_names_the_operation_that_loses_most():
+    step = made_profile(seconds={Kind.CROSS_ENTROPY: 40e-6, Kind.INPUT_GRADIENT: 20e-6})
+    found = waterfall(step, TimeBreakdown.of_step(step))
+    assert part(found, "elements").advice.startswith("softmax, cross-entropy: ")
+    assert part(found, "products").advice.startswith("inputs' gradient, layer 2: skinny GEMM")
+    assert "13 operations a step" in part(found, "calls").advice
+    assert "numba" not in part(waterfall(made_profile(replace(NET, backend="numba")), FULL), "calls").advice
 
 
 # ── a run ──
 
 
-def test_a_run_has_its_looks_and_its_pauses_beside_its_steps():
+def test_a_run_has_validation_instrumentation_and_pauses_beside_its_steps():
     found = waterfall(STEP, FULL)
     whole(found)
-    step = waterfall(STEP, Spent.of_step(STEP))
+    step = waterfall(STEP, TimeBreakdown.of_step(STEP))
     for key in ("peak", "products", "elements", "calls", "data"):
         assert part(found, key).seconds == pytest.approx(STEPS * part(step, key).seconds)
     assert [shares(found)[key] for key in ("validation", "probe", "paused", "making")] == pytest.approx([0.05, 0.02, 0.1, 0.01])
     assert shares(found)["rest"] == pytest.approx(1 - FULL.step_seconds - 0.18)
     assert "slower" not in shares(found)
-    assert "not told apart" not in part(found, "rest").help
+    assert "not recorded" not in part(found, "rest").advice
 
 
-def test_what_is_not_known_is_in_the_rest_and_that_is_said():
-    found = waterfall(STEP, Spent(1.0, FULL.step_seconds, STEPS, validation_seconds=0.05))
+def test_parts_that_were_not_recorded_are_in_the_rest_and_named():
+    found = waterfall(STEP, TimeBreakdown(1.0, FULL.step_seconds, STEPS, validation_seconds=0.05))
     whole(found)
     assert not {"probe", "paused", "making"} & set(shares(found))
     assert shares(found)["rest"] == pytest.approx(1 - FULL.step_seconds - 0.05)
-    assert part(found, "rest").help.endswith("probing, pauses, making rows not told apart")
+    assert part(found, "rest").advice.endswith("instrumentation, paused, data generation not recorded")
 
 
-def test_steps_slower_than_the_one_taken_apart_are_a_part_of_their_own():
+def test_steps_slower_than_the_profiled_one_are_a_part_of_their_own():
     found = waterfall(STEP, replace(FULL, step_seconds=2.5 * FULL.step_seconds))
     whole(found)
     assert part(found, "slower").seconds == pytest.approx(1.5 * FULL.step_seconds)
-    assert "150 % longer" in part(found, "slower").help
+    assert "150 % longer" in part(found, "slower").advice
 
 
-def test_shuffling_is_the_datas():
+def test_shuffling_is_added_to_batch_loading():
     slow = replace(FULL, step_seconds=2 * FULL.step_seconds)
     alone = part(waterfall(STEP, slow), "data").seconds
     found = waterfall(STEP, replace(slow, data_seconds=alone + FULL.step_seconds / 4))
     whole(found)
     assert part(found, "data").seconds == pytest.approx(alone + FULL.step_seconds / 4)
-    assert part(found, "data").help.endswith("with shuffling")
+    assert part(found, "data").advice.endswith("with shuffling")
     assert part(found, "slower").seconds == pytest.approx(0.75 * FULL.step_seconds)
     assert part(waterfall(STEP, replace(slow, data_seconds=9.0)), "slower").seconds == 0
 
 
-def test_steps_quicker_than_the_one_taken_apart_make_its_parts_smaller():
+def test_steps_faster_than_the_profiled_one_make_its_parts_smaller():
     found = waterfall(STEP, replace(FULL, step_seconds=FULL.step_seconds / 2))
     whole(found)
     assert part(found, "calls").seconds == pytest.approx(part(waterfall(STEP, FULL), "calls").seconds / 2)
     assert "slower" not in shares(found)
 
 
-def test_parts_longer_than_the_wall_time_are_scaled_to_it_and_that_is_said():
+def test_parts_longer_than_the_wall_time_are_scaled_to_it_with_a_note():
     found = waterfall(STEP, replace(FULL, paused_seconds=2.0))
     whole(found)
     assert "× the wall time" in found.notes[-1]
@@ -153,21 +152,21 @@ maybe = st.none() | st.floats(-1, 1e6)
 
 
 @given(
-    st.builds(Spent, st.floats(1e-6, 1e6), seconds, st.floats(0, 1e9), maybe, maybe, maybe, maybe, maybe),
+    st.builds(TimeBreakdown, st.floats(1e-6, 1e6), seconds, st.floats(0, 1e9), maybe, maybe, maybe, maybe, maybe),
     st.dictionaries(st.sampled_from(list(Kind)), st.floats(0, 1.0)),
     st.dictionaries(st.sampled_from(list(Kind)), st.floats(0, 1.0)),
     st.floats(-1e-5, 1.0),
 )
 @settings(max_examples=150, deadline=None)
 def test_whatever_was_measured_the_parts_are_the_whole(spent, times, floors, outside):
-    whole(waterfall(dissected(seconds=times, floors=floors, outside=outside), spent))
+    whole(waterfall(made_profile(seconds=times, floors=floors, outside=outside), spent))
 
 
-# ── where it comes from ──
+# ── the time breakdown ──
 
 
-def test_a_snapshot_knows_probes_and_pauses():
-    spent = Spent.of_snapshot(snapshot(NET))
+def test_a_snapshot_has_instrumentation_and_pauses():
+    spent = TimeBreakdown.of_snapshot(snapshot(NET))
     assert (spent.wall_seconds, spent.step_seconds, spent.validation_seconds, spent.probe_seconds) == (12.4, 0.48, 0.4, 0.14)
     assert spent.paused_seconds == pytest.approx(0.3)
     assert spent.steps == 684_414 / 32
@@ -176,10 +175,6 @@ def test_a_snapshot_knows_probes_and_pauses():
     whole(waterfall(STEP, spent))
 
 
-def test_a_summary_is_divided_as_far_as_it_goes():
-    summary = Trainer(RunConfig(layers=(5, 4, 3), examples=20, validation=0, batch_size=32, epochs=3, threads=1)).run()
-    spent = Spent.of_summary(summary)
-    assert spent.wall_seconds == summary.wall_seconds
-    assert spent.step_seconds == summary.seconds
-    assert spent.steps == 3, "a batch larger than the volume is one short batch"
-    whole(waterfall(dissected(summary.config), spent))
+def test_a_batch_larger_than_the_volume_is_one_short_batch():
+    found = TimeBreakdown.of_snapshot(snapshot(replace(NET, examples=20, batch_size=32), examples_seen=60))
+    assert found.steps == 3

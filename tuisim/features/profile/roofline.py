@@ -1,7 +1,7 @@
-"""The roofline of a profile: this machine's measured roofs, and each operation of the step as a dot beneath them.
+"""The roofline of a profile: this machine's measured roofs, and each operation of the step as a dot below them.
 
 After Williams, Waterman & Patterson (2009), "Roofline: an insightful visual performance model", with a memory roof per cache
-level as in Ilic, Pratas & Sousa (2014), "Cache-aware roofline model". It draws nothing.
+level as in Ilic, Pratas & Sousa (2014), "Cache-aware roofline model".
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from enum import StrEnum
 from typing import Any
 
 from tuisim import units
-from tuisim.features.profile.bottleneck import SCALARS, Limit, help_words, limit
-from tuisim.features.profile.step_profile import OpTime, Profile
+from tuisim.features.profile.bottleneck import SCALARS, Bottleneck, advice, bottleneck
+from tuisim.features.profile.step_profile import OperationTime, StepProfile
 from tuisim.measure.ceiling import Ceiling, above_words
 from tuisim.provenance import Provenance
 
 
 class Bound(StrEnum):
-    """Which roof is above an operation."""
+    """The roof above an operation."""
 
     MEMORY = "memory"
     COMPUTE = "compute"
@@ -26,18 +26,18 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Roofs:
-    """What the machine can do: FLOP/s of its products, and bytes/s of its copies times FLOPs per byte."""
+    """The machine's limits: FLOP/s of its matrix products, and bytes/s of its copies times FLOP/byte."""
 
     flops_per_second: float
     bytes_per_second: float
 
     @property
     def ridge(self) -> float:
-        """FLOPs per byte from which on computing is the lower roof."""
+        """The FLOP/byte from which on computing is the lower roof."""
         return self.flops_per_second / self.bytes_per_second
 
     def at(self, intensity: float) -> float:
-        """FLOP/s of the lower roof at so many FLOPs per byte."""
+        """Return the FLOP/s of the lower roof at an intensity in FLOP/byte."""
         return min(self.flops_per_second, intensity * self.bytes_per_second)
 
     def bound(self, intensity: float) -> Bound:
@@ -46,23 +46,23 @@ class Roofs:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One operation against the roofs. What computes no FLOPs, or a few in all, has no place beneath them."""
+    """One operation and its roof. An operation with no FLOPs, or only a few, has no place in the picture."""
 
-    time: OpTime
+    time: OperationTime
     share: float
-    """Of the step."""
+    """The share of the step."""
     bound: Bound | None
-    """None where it is about a few numbers only."""
+    """None for an operation on a few numbers only."""
     of_roof: float | None
-    """Share of that roof."""
+    """The rate as a share of that roof."""
     ceiling: Ceiling | None
     """The roof itself: FLOP/s, or bytes/s of the level that holds the operation's buffers."""
     memory: Ceiling
     """The memory roof of that level, whichever of the two is the lower one."""
     above: str | None
     """Explanation of a rate above its roof beyond the measured spread; None if it is not, or if the caches are not known."""
-    limit: Limit
-    help: str
+    bottleneck: Bottleneck
+    advice: str
 
     @property
     def roof(self) -> str:
@@ -78,7 +78,7 @@ class Dot:
 
     @property
     def place(self) -> tuple[float, float] | None:
-        """(FLOPs per byte, FLOP/s) where it has both."""
+        """(FLOP/byte, FLOP/s); None if it has not both."""
         intensity, rate = self.time.intensity, self.time.flops_per_second
         if self.time.op.kind in SCALARS:
             return None
@@ -99,18 +99,18 @@ class Dot:
             "of_roof": self.of_roof,
             "above_roof": self.above is not None if self.judged else None,
             "above_roof_reason": self.above,
-            "limit": self.limit.value,
-            "help": self.help,
+            "limit": self.bottleneck.value,
+            "help": self.advice,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """All of them, in the step's order."""
+    """The roofs and a dot for each operation, in the step's order."""
 
     roofs: Roofs
     of: str
-    """Whose roofs: the library, kernel, threads and dtype."""
+    """The source of the roofs: library, kernel, threads and dtype."""
     dots: tuple[Dot, ...]
     levels: tuple[Ceiling, ...] = ()
     """Memory ceilings by level; empty if the caches are not known."""
@@ -121,11 +121,11 @@ class Roofline:
 
     @property
     def above(self) -> tuple[Dot, ...]:
-        """The operations above their roofs."""
+        """The operations whose rate is above their roof."""
         return tuple(dot for dot in self.dots if dot.above is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; `marks` says what kind of number each is."""
+        """Return plain values; `marks` gives their provenance."""
         return {
             "roofs": {
                 "flops_per_second": self.roofs.flops_per_second,
@@ -145,14 +145,14 @@ class Roofline:
         }  # fmt: skip
 
 
-def roofline(profile: Profile) -> Roofline:
-    """The roofs of the profile's peaks, and a dot for each operation."""
+def roofline(profile: StepProfile) -> Roofline:
+    """Return the roofs of the profile's peaks, and a dot for each operation."""
     roofs = Roofs(profile.peaks.flops_per_second, profile.peaks.bytes_per_second)
     dots = tuple(_dot(one, profile) for one in profile.operations)
     return Roofline(roofs, profile.denominator, dots, profile.roofs)
 
 
-def _dot(one: OpTime, profile: Profile) -> Dot:
+def _dot(one: OperationTime, profile: StepProfile) -> Dot:
     memory = profile.memory_roof(one)
     bound: Bound | None = None
     ceiling: Ceiling | None = None
@@ -163,11 +163,11 @@ def _dot(one: OpTime, profile: Profile) -> Dot:
         rate = one.bytes_per_second if bound is Bound.MEMORY else one.flops_per_second
         of_roof = None if rate is None else ceiling.share(rate)
     limits = profile.step_peaks, profile.config.backend
-    dot = Dot(one, profile.share(one), bound, of_roof, ceiling, memory, None, limit(one, *limits), help_words(one, *limits))
+    dot = Dot(one, profile.share(one), bound, of_roof, ceiling, memory, None, bottleneck(one, *limits), advice(one, *limits))
     return replace(dot, above=_above(dot, profile)) if dot.judged else dot
 
 
-def _above(dot: Dot, profile: Profile) -> str | None:
+def _above(dot: Dot, profile: StepProfile) -> str | None:
     """Explain a rate above its roof; None if it is below, or within the roof's measured spread."""
     one, ceiling = dot.time, dot.ceiling
     assert ceiling is not None

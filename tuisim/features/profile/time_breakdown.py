@@ -1,39 +1,40 @@
-"""What a run has spent its wall time on, as far as it has kept account: what a waterfall is made of beside a profile.
-
-It divides nothing; what is not known is none.
-"""
+"""The recorded time breakdown of a run, which a waterfall divides further by a profile. What was not recorded is None."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tuisim.engine.events import Snapshot
-from tuisim.engine.summary import Summary
-from tuisim.features.profile.step_profile import Profile
+from tuisim.features.profile.step_profile import StepProfile
 from tuisim.program import Phase
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """Seconds since the first batch, and where they are known to have gone."""
+class TimeBreakdown:
+    """Seconds since the first batch, and their recorded parts."""
 
     wall_seconds: float
-    """Everything, pauses too."""
+    """All of it, with pauses."""
     step_seconds: float
-    """In steps: gathering, shuffling, forward, loss, backward, update."""
+    """Seconds in steps: batch loading, shuffling, forward, loss, backward, update."""
     steps: float
-    """Full batches' worth of them: examples over the batch."""
+    """The number of full batches: examples over the batch size."""
     validation_seconds: float | None = None
     probe_seconds: float | None = None
     paused_seconds: float | None = None
     making_seconds: float | None = None
-    """Making or loading rows on the way."""
+    """Seconds of generating or loading rows during the run."""
     data_seconds: float | None = None
-    """Of the steps, gathering and shuffling."""
+    """Seconds of batch loading and shuffling, which are part of the steps."""
+
+    def beside(self, key: str) -> float | None:
+        """Return the seconds of one of the parts beside the steps."""
+        seconds: float | None = getattr(self, f"{key}_seconds")
+        return seconds
 
     @classmethod
-    def of_snapshot(cls, snapshot: Snapshot) -> Spent:
-        """What a run has spent up to a moment."""
+    def of_snapshot(cls, snapshot: Snapshot) -> TimeBreakdown:
+        """Return the breakdown of a run up to a snapshot."""
         return cls(
             snapshot.wall_seconds,
             snapshot.seconds,
@@ -45,33 +46,17 @@ class Spent:
         )
 
     @classmethod
-    def of_summary(cls, summary: Summary) -> Spent:
-        """What a whole run has spent."""
-        config = summary.config
-        steps = _full(summary.examples_seen, config.batch_size, config.examples)
-        data = _data(summary.phase_seconds, summary.steps)
-        return cls(
-            summary.wall_seconds,
-            summary.seconds,
-            steps,
-            validation_seconds=summary.validation_seconds,
-            probe_seconds=summary.probe_seconds,
-            paused_seconds=summary.paused_seconds,
-            data_seconds=data,
-        )
-
-    @classmethod
-    def of_step(cls, profile: Profile) -> Spent:
-        """One step by itself, with nothing round it."""
+    def of_step(cls, profile: StepProfile) -> TimeBreakdown:
+        """Return the breakdown of one step by itself."""
         return cls(profile.step_seconds, profile.step_seconds, 1, 0.0, 0.0, 0.0, 0.0)
 
 
 def _data(phases: tuple[tuple[str, float], ...], steps: int) -> float | None:
-    """Of the sampled steps' median, for all of them; none where no step was sampled."""
+    """Return the data phase of all steps from the median of the sampled ones; None if none was sampled."""
     each = dict(phases).get(Phase.DATA.value)
     return None if each is None else each * steps
 
 
 def _full(examples_seen: int, batch: int, examples: int | None) -> float:
-    """A batch larger than the volume is one short batch."""
+    """Return the number of full batches; a batch larger than the volume is one short batch."""
     return examples_seen / (min(batch, examples) if examples else batch)

@@ -97,7 +97,7 @@ class RunsScreen(PanelScreen):
             self._update(RunsState(fits, at, kept.skipped))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return len(self.state.fits) > 1 if action == "row" else True
+        return len(self.state.fits) > 1 if action == "row" else super().check_action(action, parameters)
 
     @on(Panel.RowClicked)
     def _clicked(self, message: Panel.RowClicked) -> None:

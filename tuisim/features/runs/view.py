@@ -60,11 +60,11 @@ def no_runs() -> str:
     return f"no runs: {why}" if why else NO_RUNS
 
 
-def header(state: RunsState | None, frame: Frame) -> list[Line]:
+def header(state: RunsState, frame: Frame) -> list[Line]:
     """Return the page's header: the selected backend and the number of its runs."""
-    fit = state.fit if state else None
+    fit = state.fit
     words: Span = (f"{units.counted(len(fit.rows), 'run')} counted", Tone.ACCENT) if fit else ("no runs yet", Tone.WARNING)
-    if state and state.failure:
+    if state.failure:
         words = ("✕ unreadable", Tone.BAD)
     names = [printable(fit.backend)] if fit else [""]
     if fit:
@@ -75,10 +75,10 @@ def header(state: RunsState | None, frame: Frame) -> list[Line]:
 # ── the cost fits ──
 
 
-def fit_lines(state: RunsState | None, frame: Frame) -> list[Line]:
+def fit_lines(state: RunsState, frame: Frame) -> list[Line]:
     """Return a table with one row per fit, and below it notes on the selected one."""
-    if state is None or state.failure:
-        return wrap(state.failure if state else "", frame.width, Tone.BAD)
+    if state.failure:
+        return wrap(state.failure, frame.width, Tone.BAD)
     if state.fit is None:
         return wrap(no_runs(), frame.width, Tone.DIM)
     heading, *rows = _fit_table(state, frame.width)
@@ -140,9 +140,9 @@ def skipped_words(skipped: int) -> str:
 # ── every run as a point ──
 
 
-def scatter_lines(state: RunsState | None, frame: Frame) -> list[Line]:
+def scatter_lines(state: RunsState, frame: Frame) -> list[Line]:
     """Return one point for each run: fitted time to the right, measured time upwards; equal on the diagonal."""
-    fit, width = state.fit if state else None, frame.width
+    fit, width = state.fit, frame.width
     if fit is None:
         return []
     runs = [row for row in fit.rows if row.fit_seconds]
@@ -196,9 +196,9 @@ def _legend(frame: Frame) -> list[Line]:
 # ── the list of runs ──
 
 
-def run_lines(state: RunsState | None, frame: Frame) -> list[Line]:
+def run_lines(state: RunsState, frame: Frame) -> list[Line]:
     """Return one row for each run of the selected fit, newest first; without room, fewer columns and only the newest runs."""
-    fit = state.fit if state else None
+    fit = state.fit
     if fit is None:
         return []
     rows, room = fit.rows[::-1], max(1, frame.height - 1)
