@@ -29,7 +29,7 @@ from tuisim.features.explain.proof import cost as prove_cost
 from tuisim.features.explain.proof.proof import Proof, prove
 from tuisim.features.machine.doctor.doctor import diagnose
 from tuisim.features.run.status import HeaderView, StatusView
-from tuisim.features.setup.cost_view import SetupLedger, _operations, _step, _volume
+from tuisim.features.setup.cost_view import column, count_page, folded
 from tuisim.provenance import Provenance, Tagged, weakest, words
 from tuisim.terminal.lines import Frame, Line, text
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -215,9 +215,8 @@ async def test_the_dial_says_that_all_of_it_is_counted():
 
 def test_every_part_of_the_ledger_says_that_it_is_counted():
     ledger = count(DEAR)
-    for part in (_operations(ledger, 76), _volume(ledger, 76), _step(ledger, 120)):
-        assert part.plain.splitlines()[0].endswith(" counted")
-    shown = SetupLedger()
-    shown.ledger = ledger
-    shown.folded = True
-    assert "counted" in str(shown.render())
+    for lines in (column(ledger, ledger.memory, 120), count_page(ledger, Frame(120, 100))):
+        headings = [text(line) for line in lines if "──" in text(line)]
+        assert len(headings) >= 3
+        assert all(heading.endswith(" counted") for heading in headings)
+    assert "counted" in text(folded(ledger, 60)[0])

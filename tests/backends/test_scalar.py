@@ -12,7 +12,7 @@ from tuisim.backends import get_backend, precision
 from tuisim.backends.scalar.bound import KERNELS
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from tuisim.engine import initializers as initial
-from tuisim.features.setup.view import summary
+from tuisim.features.setup.prediction_view import summary
 from tuisim.program import Kind, build
 
 

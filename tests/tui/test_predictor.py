@@ -25,10 +25,9 @@ from tuisim.config.values import to_texts
 from tuisim.errors import RunError
 from tuisim.features.estimate.budget.screen import BudgetScreen
 from tuisim.features.estimate.volume.screen import ProjectScreen
-from tuisim.features.setup.cost_view import SetupLedger
 from tuisim.features.setup.edits import Change, Edits, change
-from tuisim.features.setup.prediction_view import SetupPrediction, _changed, _machine
-from tuisim.features.setup.screen import SetupScreen
+from tuisim.features.setup.prediction_view import change_line, column, folded, machine_words
+from tuisim.features.setup.screen import SetupLedger, SetupPrediction, SetupScreen
 from tuisim.measure.machine_speed import Slowdown
 from tuisim.predict import background as forecast_module
 from tuisim.predict import profiles as cards
@@ -254,10 +253,9 @@ def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
         until(lambda: forecast._looked_at > 0)
         until(lambda: not forecast.measuring)
         assert "measured again at the next start" in forecast.state(DIGITS).trouble
-    widget = SetupPrediction()
-    widget.show(PredictionState(predict(replace(DIGITS, threads=1), card()), None, "something is wrong"), None)
-    assert "something is wrong" in [line.plain for line in widget._column(60)]
-    assert "something is wrong" in [line.plain for line in widget._two(60)]
+    state = PredictionState(predict(replace(DIGITS, threads=1), card()), None, "something is wrong")
+    for draw in (column, folded):
+        assert "something is wrong" in list(map(text, draw(state, None, 60)))
 
 
 def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
@@ -350,10 +348,10 @@ def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
     assert larger.step is not None
     assert larger.time is not None
     assert larger.step > 0 > larger.time
-    shown = _changed(larger).plain
+    shown = text(change_line(larger))
     assert "a step" in shown
     assert "in all" in shown
-    alike = _changed(change(predict(DIGITS, card()), predict(replace(DIGITS, layers=(64, 64, 10)), card()))).plain
+    alike = text(change_line(change(predict(DIGITS, card()), predict(replace(DIGITS, layers=(64, 64, 10)), card()))))
     assert " time" in alike
     assert "a step" not in alike
 
@@ -361,37 +359,36 @@ def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
 def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
     found = predict(replace(DIGITS, threads=1), card())
     found = replace(found, machine="Abacus 9000, Beads 1.0")
-    assert _machine(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
-    assert _machine(found, 20) == "on numpy@1"
-    assert _machine(replace(found, slowdown=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowed 1.5 × just now"
+    assert machine_words(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
+    assert machine_words(found, 20) == "on numpy@1"
+    assert machine_words(replace(found, slowdown=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowdown 1.5 × just now"
     far = replace(found, slowdown=1.5, beyond=40.0)
     beyond = "largest product 40.0 × any measured"
-    for width, words in ((80, f"numpy@1, slowed 1.5 × just now; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
-        assert _machine(far, width) == words
+    for width, words in ((80, f"numpy@1, slowdown 1.5 × just now; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
+        assert machine_words(far, width) == words
 
 
 def test_memory_says_whether_the_data_are_in_it(tmp_path):
-    widget = SetupPrediction()
     for config, words in ((DIGITS, "counted, with its data"), (replace(DIGITS, dataset="rows.csv"), "counted, without its data")):
-        widget.show(PredictionState(predict(replace(config, threads=1), card())), None)
-        assert words in "\n".join(line.plain for line in widget._column(60))
+        lines = column(PredictionState(predict(replace(config, threads=1), card())), None, 60)
+        assert words in "\n".join(map(text, lines))
 
 
 def test_an_arrow_goes_the_way_of_what_is_shown():
     only = Change(time=None, of="in all", step=0.98, multiplications=None, memory=None)
-    assert _changed(only).plain == "▲ +98 % a step"
+    assert text(change_line(only)) == "▲ +98 % a step"
 
 
 def test_many_times_more_or_less_are_said_as_times_either_way():
     for share, said in ((10.0, "▲ time × 11"), (-10 / 11, "▼ time ÷ 11"), (-1 + 1e-9, "▼ time ÷ 1.00 G"), (-0.5, "▼ −50 % time")):
-        assert _changed(Change(share, "in all", share, None, None)).plain == said
+        assert text(change_line(Change(share, "in all", share, None, None))) == said
 
 
 def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
     whole = Change(time=-0.94, of="in all", step=15.0, multiplications=-498e3, memory=0.3)
-    assert _changed(whole, 120).plain == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example, +30 % memory"
-    assert _changed(whole, 62).plain == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example"
-    assert _changed(whole, 30).plain == "▼ in all ÷ 17, a step × 16"
+    assert text(change_line(whole, 120)) == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example, +30 % memory"
+    assert text(change_line(whole, 62)) == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example"
+    assert text(change_line(whole, 30)) == "▼ in all ÷ 17, a step × 16"
 
 
 def test_memory_with_its_data_is_not_held_against_memory_without():
@@ -401,11 +398,10 @@ def test_memory_with_its_data_is_not_held_against_memory_without():
 
 
 def test_what_needs_no_card_is_there_while_the_machine_is_measured():
-    widget = SetupPrediction()
     memory = predict(replace(DIGITS, threads=1), card()).memory
     for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
-        widget.show(PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory), None)
-        lines = [line.plain for line in widget._column(70)]
+        state = PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory)
+        lines = list(map(text, column(state, None, 70)))
         assert any("831 KiB  counted" in line for line in lines)
         assert f"measuring this machine … {words}" in lines[1]
         full, rest = lines[1].count("━"), lines[1].count("─")
@@ -492,7 +488,7 @@ async def foreseen(
 
 
 def panel(app: Any) -> str:
-    return str(app.screen.query_one(SetupPrediction).render())
+    return "\n".join(map(text, app.screen.query_one(SetupPrediction).lines)).rstrip()
 
 
 async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:

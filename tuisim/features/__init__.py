@@ -78,9 +78,7 @@ TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "C
 
 COMMANDS = (
     Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),
-    Command(
-        "count", COUNT, "tuisim.features.explain.count.command:count", "Count the operations of a network without running it"
-    ),
+    Command("count", COUNT, "tuisim.features.setup.command:count", "Count the operations of a network without running it"),
     Command("prove", COUNT, "tuisim.features.explain.proof.command:prove", "Check the count, the gradient and the backend"),
     Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Count and measure the seven claims of the answer"),
     Command("compare", COMPARE, "tuisim.features.compare.race.command:compare", "Run one network on several backends, in turn"),

@@ -20,8 +20,7 @@ from tuisim.backends.probing import Home
 from tuisim.config import RunConfig
 from tuisim.config.choices import HYPERPARAMETERS
 from tuisim.config.values import from_texts, to_texts
-from tuisim.features.setup.cost_view import SetupLedger
-from tuisim.features.setup.screen import SetupScreen
+from tuisim.features.setup.screen import SetupLedger, SetupScreen
 from tuisim.tui.form.controls import Choice
 from tuisim.tui.form.form import OPTIMIZER_FIELDS, SetupForm
 from tuisim.tui.form.presets import PresetBar

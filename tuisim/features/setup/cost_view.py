@@ -1,94 +1,117 @@
-"""What the typed network costs, before anything runs: the ledger in a column, or folded into two lines.
-
-It draws counts and knows none: every figure comes finished from the ledger.
-"""
+"""The cost of a network as lines, counted before anything runs: for the setup page and for `tuisim count`."""
 
 from __future__ import annotations
 
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widgets import Static
+from collections.abc import Sequence
 
-from tuisim.accounting import Ledger, Operations
+from tuisim import units
+from tuisim.accounting import Ledger, Memory, Operations
+from tuisim.accounting.conventions import CONVENTIONS, TUISIM
 from tuisim.accounting.operations import share
-from tuisim.engine.memory_check import step_memory
 from tuisim.program import Phase
 from tuisim.terminal.columns import aligned, number, weight
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, wrap
+from tuisim.units import layers_text
 
-COLUMNS = (("multiply", 11), ("add", 11), ("f", 7), ("f′", 7), ("other", 8))
+COLUMNS = (("multiply", 11), ("add", 11), ("act", 7), ("act′", 7), ("other", 8))
 PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
-LEAST_WIDTH, MOST_WIDTH = 51, 76
-FORMULA_WIDTH = 116
-"""Cells from which on the single operations fit beside their formulas."""
-MOST_ROWS = 24
+MIN_WIDTH, MAX_WIDTH = 51, 76
+FORMULA_WIDTH = 112
+"""Cells from which on the operations fit beside their formulas."""
+MAX_ROWS = 24
+"""Operations of a step that the setup page lists."""
 
 
-class SetupLedger(Static):
-    """Operations, volume and memory of the configuration as it is typed."""
-
-    BINDING_GROUP_TITLE = "ledger"
-    HELP = "Counted from the list of operations that would run: exact, and there before anything runs, for any size."
-
-    ledger: reactive[Ledger | None] = reactive(None, layout=True)
-    """None while a field that the counts depend on is wrong."""
-    folded: reactive[bool] = reactive(False, layout=True)
-    """Two lines instead of a column."""
-
-    def __init__(self) -> None:
-        super().__init__(id="ledger", markup=False)
-
-    def render(self) -> Content:
-        if self.ledger is None:
-            return Content.styled("nothing to count until the fields marked ✗ are mended", "$secondary")
-        if self.folded:
-            return _folded(self.ledger, self.content_size.width)
-        room = self.content_size.width
-        width = min(max(LEAST_WIDTH, room), MOST_WIDTH)
-        parts = [_operations(self.ledger, width), _volume(self.ledger, width), _memory(self.ledger, width)]
-        if room >= FORMULA_WIDTH and len(self.ledger.rows) <= MOST_ROWS:
-            parts.append(_step(self.ledger, room))
-        return Content("\n\n").join(parts)
+def column(ledger: Ledger, memory: Memory, width: int) -> list[Line]:
+    """Return operations, volume and memory below each other, and the operations one by one if there is room for them."""
+    narrow = min(max(MIN_WIDTH, width), MAX_WIDTH)
+    parts = [_phases(ledger, ledger.batch, narrow), _volume(ledger, narrow), _memory(ledger, memory, narrow)]
+    if width >= FORMULA_WIDTH and len(ledger.rows) <= MAX_ROWS:
+        parts.append(_step(ledger, width))
+    return _spaced(parts)
 
 
-def headline(ledger: Ledger) -> Content:
-    """The one number, and how far it is from the guess."""
-    exact = share(ledger.step_total_without_loss.total, ledger.batch)
-    return Content.assemble(
-        (number(exact, 20), "bold $accent"),
-        f" = {ledger.ratio_to_naive:.2f} × the naive ",
-        number(ledger.naive, 20),
+def folded(ledger: Ledger, width: int) -> list[Line]:
+    """Return the operations in two lines."""
+    words = "  operations per example, counted" if width >= 66 else "  per example, counted"
+    phases: list[Span] = []
+    for phase in PHASES:
+        figure = number(share(ledger.per_step[phase].total, ledger.batch), 9)
+        phases += [(phase.value, PHASE_TONES[phase.value]), (f" {figure}  ", Tone.TEXT)]
+    return [(*_headline(ledger, ""), (words, Tone.DIM)), tuple(phases)]
+
+
+def count_page(ledger: Ledger, frame: Frame) -> list[Line]:
+    """Return all of the ledger: what `tuisim count` prints."""
+    width = frame.width
+    head: Line = (
+        (layers_text(ledger.layers), Tone.STRONG),
+        (f" · batch {ledger.batch:,} · {ledger.parameters:,} parameters", Tone.TEXT),
     )
+    narrow = min(max(MIN_WIDTH, width), MAX_WIDTH)
+    total = f"with the loss {ledger.ratio_with_loss:.2f} ×"
+    return _spaced([
+        [head, (*_headline(ledger, " operations"), (f" per example; {total}", Tone.TEXT))],
+        _step(ledger, width),
+        _phases(ledger, 1, narrow),
+        _volume(ledger, narrow),
+        _memory(ledger, ledger.memory, narrow),
+        [line for note in ledger.notes for line in wrap(f"note: {note}", width, Tone.TEXT)],
+        _tools(ledger, width),
+    ])  # fmt: skip
 
 
-def title(text: str, width: int, kind: str = "counted") -> Content:
-    """A heading, a rule, and what kind of numbers stand beneath it."""
-    mark = f" {kind}"
-    rule = "─" * max(1, width - len(text) - len(mark) - 1)
-    return Content.assemble((text, "bold"), " ", (rule, "$border-blurred"), (mark, "$secondary"))
+def _spaced(parts: Sequence[Sequence[Line]]) -> list[Line]:
+    """Return the parts with a blank line between them; empty ones are left out."""
+    return [line for part in parts if part for line in (BLANK, *part)][1:]
 
 
-def _operations(ledger: Ledger, width: int) -> Content:
-    head = f"{'phase':<8}" + "".join(f"{name:>{wide}}" for name, wide in COLUMNS)
-    lines = [title("operations per example", width), Content.styled(head, "$secondary")]
-    cells = [_cells(ledger.per_step[phase], ledger.batch) for phase in PHASES]
-    columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(COLUMNS)]
-    for line, phase in enumerate(PHASES):
-        figures = "".join(column[line] for column in columns)
-        style = "$secondary" if phase is Phase.LOSS else ""
-        lines.append(Content.assemble((f"{phase.value:<8}", f"$phase-{phase.value}"), (figures, style)))
-    lines.append(Content.assemble(("total   ", "bold"), headline(ledger)))
+def title(words: str, width: int, provenance: str = "counted") -> Line:
+    """Return a heading, a rule, and the provenance of the numbers beneath it."""
+    rule = "─" * max(1, width - len(words) - len(provenance) - 2)
+    return (words, Tone.STRONG), (f" {rule}", Tone.FAINT), (f" {provenance}", Tone.DIM)
+
+
+def _headline(ledger: Ledger, unit: str) -> Line:
+    """Return the operations per example beside the naive estimate."""
+    exact = number(share(ledger.step_total_without_loss.total, ledger.batch), 20)
+    ratio = f" = {ledger.ratio_to_naive:.2f} × the naive {number(ledger.naive, 20)}"
+    return (exact, Tone.ACCENT), (unit + ratio, Tone.TEXT)
+
+
+def _phases(ledger: Ledger, examples: int, width: int) -> list[Line]:
+    """Return the operations by phase and kind, per example if `examples` is the batch, per step if it is 1."""
+    per = "step" if examples < ledger.batch else "example"
+    lines = [title(f"operations per {per}", width), _head(f"{'phase':<8}")]
+    cells = [_cells(ledger.per_step[phase], examples) for phase in PHASES]
+    for phase, figures in zip(PHASES, _figures(cells), strict=True):
+        tone = Tone.DIM if phase is Phase.LOSS else Tone.TEXT
+        lines.append(((f"{phase.value:<8}", PHASE_TONES[phase.value]), (figures, tone)))
+    if per == "step":
+        step = number(ledger.step_total.total, 20)
+        return [*lines, (("total   ", Tone.STRONG), (step, Tone.STRONG), (" with the loss", Tone.DIM))]
     with_loss = number(share(ledger.step_total.total, ledger.batch), 20)
-    lines.append(Content.styled(f"        {with_loss} = {ledger.ratio_with_loss:.2f} × with the loss", "$secondary"))
-    return Content("\n").join(lines)
+    lines.append((("total   ", Tone.STRONG), *_headline(ledger, "")))
+    return [*lines, ((f"        {with_loss} = {ledger.ratio_with_loss:.2f} × with the loss", Tone.DIM),)]
 
 
-def _cells(step: Operations, batch: int) -> tuple[int | float, ...]:
+def _head(first: str) -> Line:
+    return ((first + "".join(f"{name:>{wide}}" for name, wide in COLUMNS), Tone.DIM),)
+
+
+def _cells(step: Operations, examples: int) -> tuple[int | float, ...]:
     other = step.divide + step.compare + step.exp + step.log + step.sqrt
-    return tuple(share(value, batch) for value in (step.multiply, step.add, step.activation, step.derivative, other))
+    return tuple(share(value, examples) for value in (step.multiply, step.add, step.activation, step.derivative, other))
 
 
-def _volume(ledger: Ledger, width: int) -> Content:
+def _figures(cells: Sequence[Sequence[int | float]]) -> list[str]:
+    """Return the rows of a table of numbers, aligned by column."""
+    columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(COLUMNS)]
+    return ["".join(figures) for figures in zip(*columns, strict=True)]
+
+
+def _volume(ledger: Ledger, width: int) -> list[Line]:
     epoch, run = _total(ledger.per_epoch), _total(ledger.run)
     of_epoch = "" if ledger.examples is None else f"{number(ledger.examples, 13)} examples"
     of_run = "until stopped" if ledger.epochs is None else f"{number(ledger.epochs, 13)} epochs"
@@ -96,67 +119,58 @@ def _volume(ledger: Ledger, width: int) -> Content:
         ("step", f"batch {number(ledger.batch, 13)}", number(ledger.step_total.total, 20)),
         ("epoch", of_epoch or "known once the file is read", number(epoch, 20)),
         ("whole run", of_run, number(run, 20)),
-        ("bytes moved", "per step", weight(ledger.bytes_per_step)),
-        ("intensity", "FLOPs per byte moved", f"{ledger.arithmetic_intensity:.3g}"),
+        ("bytes moved", "per step, no caches", weight(ledger.bytes_per_step)),
+        ("intensity", "FLOP/byte", f"{ledger.arithmetic_intensity:.3g}"),
     ]
-    return Content("\n").join([title("operations of it all, loss included", width), *(_row(*row, width) for row in rows)])
+    return [title("total operations, with the loss", width), *(_row(*row, width) for row in rows)]
 
 
 def _total(phases: dict[Phase, Operations] | None) -> int | None:
     return None if phases is None else sum(operations.total for operations in phases.values())
 
 
-def _memory(ledger: Ledger, width: int) -> Content:
-    memory = step_memory(ledger.config, ledger.memory)
+def _memory(ledger: Ledger, memory: Memory, width: int) -> list[Line]:
     rows = [
         ("parameters", number(ledger.parameters, 20), weight(memory.parameters)),
         ("gradients", "one per parameter", weight(memory.gradients)),
-        ("optimizer", "state it keeps", weight(memory.optimizer)),
+        ("optimizer", "state", weight(memory.optimizer)),
         ("activations", "kept for backward", weight(memory.activations)),
-        ("batch", "inputs and answers", weight(memory.batch)),
-        ("all", "", weight(memory.total)),
+        ("batch", "inputs and targets", weight(memory.batch)),
+        ("total", "", weight(memory.total)),
     ]
-    return Content("\n").join([title("memory of a step", width), *(_row(*row, width) for row in rows)])
+    return [title("memory of a step", width), *(_row(*row, width) for row in rows)]
 
 
-def _row(name: str, what: str, figure: str, width: int) -> Content:
-    return Content.assemble((f"{name:<12}{what:<22}", "$secondary"), f"{figure:>{width - 34}}")
+def _row(name: str, words: str, figure: str, width: int) -> Line:
+    return (f"{name:<12}{words:<22}", Tone.DIM), (f"{figure:>{width - 34}}", Tone.TEXT)
 
 
-def _step(ledger: Ledger, width: int) -> Content:
-    """Every operation of the step with its formula: what the counts above are made of."""
+def _step(ledger: Ledger, width: int) -> list[Line]:
+    """Return every operation of the step, with its formula if there is room."""
     rows = [row for row in ledger.rows if row.operations.total]
-    cells = [_cells(row.operations, 1) for row in rows]
-    columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(COLUMNS)]
-    head = f"{'layer':<6}{'operation':<27}" + "".join(f"{name:>{wide}}" for name, wide in COLUMNS)
-    what = f"one step, operation by operation: B = {number(ledger.batch, 13)} examples, N inputs, M outputs, P parameters"
-    lines = [title(what, width), Content.styled(f"{head}   formula", "$secondary")]
-    for line, row in enumerate(rows):
+    formulas = width >= FORMULA_WIDTH
+    words = f"one step by operation: batch B = {number(ledger.batch, 13)}, N inputs, M outputs, P parameters"
+    lines = [title(words if formulas else "one step by operation", width if formulas else 77)]
+    lines += [(*_head(f"{'layer':<6}{'operation':<27}"), ("   formula" if formulas else "", Tone.DIM))]
+    for row, figures in zip(rows, _figures([_cells(row.operations, 1) for row in rows]), strict=True):
         layer = "" if row.layer is None else str(row.layer)
-        figures = "".join(column[line] for column in columns)
-        formula = row.formula if len(row.formula) <= width - 79 else ""
-        lines.append(
-            Content.assemble(
-                (f"{layer:<6}", "$secondary"),
-                (f"{row.what:<27.26}", f"$phase-{row.phase.value}"),
-                figures,
-                (f"   {formula}", "$secondary"),
-            )
-        )
-        if not formula:
-            lines.append(Content.styled(f"{'':<33}{row.formula}", "$secondary"))
-    return Content("\n").join(lines)
+        beside = formulas and len(row.formula) <= width - 80
+        lines.append((
+            (f"{layer:<6}", Tone.DIM), (f"{row.what:<27.26}", PHASE_TONES[row.phase.value]), (figures, Tone.TEXT),
+            (f"   {row.formula}" if beside else "", Tone.DIM),
+        ))  # fmt: skip
+        if formulas and not beside:
+            lines.append(((f"{'':<33}{row.formula}", Tone.DIM),))
+    return lines
 
 
-def _folded(ledger: Ledger, width: int) -> Content:
-    per_phase = (
-        Content.assemble((phase.value, f"$phase-{phase.value}"), f" {number(_each(ledger, phase), 9)}") for phase in PHASES
-    )
-    first = Content.assemble(
-        headline(ledger), ("  operations per example, counted" if width >= 66 else "  per example, counted", "$secondary")
-    )
-    return Content("\n").join([first, Content("  ").join(per_phase)])
-
-
-def _each(ledger: Ledger, phase: Phase) -> int | float:
-    return share(ledger.per_step[phase].total, ledger.batch)
+def _tools(ledger: Ledger, width: int) -> list[Line]:
+    """Return the counts of the same network by the conventions of other tools."""
+    lines: list[Line] = [((f"{'convention':<27}{'per example':>14}  counts, and leaves out", Tone.DIM),)]
+    for convention in CONVENTIONS:
+        words = f"{convention.counts}; without {convention.leaves_out}"
+        first, *more = wrap(words, max(20, width - 43), Tone.DIM)
+        tone = Tone.STRONG if convention is TUISIM else Tone.TEXT
+        figure = units.count(ledger.reported(convention))
+        lines += [((f"{convention.name:<27}{figure:>14}  ", tone), *first), *(((" " * 43, Tone.TEXT), *line) for line in more)]
+    return lines

@@ -1,7 +1,6 @@
-"""What the edit at hand changes: a prediction beside that of before it.
+"""The effect of the last edit on the prediction.
 
-All that is done to one field, until another is changed, is one edit: a number is typed a digit at a time. It does not know
-who predicts.
+All changes of one field until another one is changed are one edit: a number is typed digit by digit.
 """
 
 from __future__ import annotations
@@ -15,28 +14,28 @@ from tuisim.predict.prediction import Prediction
 
 NETWORK = frozenset({"layers", "hidden_activation", "output_activation"})
 """Fields that the layer editor changes together."""
-LEAST = 0.005
-"""Shares below this are no change that could be told from noise."""
+MIN_SHARE = 0.005
+"""A smaller change is not distinguishable from noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an edit changed; none of what it left alone."""
+    """The changes that an edit makes; None for what it does not change."""
 
     time: float | None
-    """As a share of the time before: 0.12 is 12 % more. Of the run where both have an end, else of an epoch, else of a step."""
+    """As a share of the time before: 0.12 is 12 % more; of the run if both have an end, else of an epoch, else of a step."""
     of: str
-    """What that time is of: `in all`, `an epoch`, `a step`."""
+    """Which time that is: `in all`, `an epoch`, `a step`."""
     step: float | None
-    """The same of a step."""
+    """The time of a step, as a share."""
     multiplications: float | None
-    """More per example."""
+    """The difference per example."""
     memory: float | None
-    """As a share of the bytes before; none too where only one of the two has its data in it."""
+    """As a share of the bytes before; None, too, if only one of the two includes its data."""
 
 
 class Edits:
-    """Told of the form's texts and what they were predicted to take, each time either is new."""
+    """The last edit of a form: follows its texts and their predictions."""
 
     def __init__(self) -> None:
         self._texts: Mapping[str, str] | None = None
@@ -45,10 +44,10 @@ class Edits:
         self._latest: Prediction | None = None
 
     def take(self, texts: Mapping[str, str], prediction: Prediction | None) -> Change | None:
-        """What the edit at hand has changed so far; none where there is nothing to hold it against."""
+        """Take new texts or a new prediction; return what the last edit has changed so far, None if nothing can be compared."""
         if self._texts is not None and (changed := {name for name in texts if texts[name] != self._texts.get(name)}):
             field = "layers" if changed <= NETWORK else " ".join(sorted(changed))
-            # Several at once are a preset, and each preset is an edit of its own.
+            # Several changes at once are a preset, and each preset is an edit of its own.
             if field != self._field or " " in field:
                 self._field, self._before = field, self._latest
         self._texts = dict(texts)
@@ -59,7 +58,7 @@ class Edits:
 
 
 def change(before: Prediction, after: Prediction) -> Change:
-    """From one prediction to the other, the machine's speed of the moment left out."""
+    """Compare two predictions, both at the machine's best speed."""
     multiplications = _multiplications(after) - _multiplications(before)
     time, of = _time(before, after)
     unlike = (before.memory.data is None) != (after.memory.data is None)
@@ -73,7 +72,7 @@ def change(before: Prediction, after: Prediction) -> Change:
 
 
 def _time(before: Prediction, after: Prediction) -> tuple[float | None, str]:
-    """By how much the longest time that both have differs, and which one that is."""
+    """Return the change of the longest time that both have, and its name."""
     names = {"wall_seconds": "in all", "seconds": "in all", "epoch": "an epoch", "step": "a step"}
     name = next(name for name in names if None not in (getattr(before, name), getattr(after, name)))
     first, second = (getattr(one, name).likely / one.slowdown for one in (before, after))
@@ -84,10 +83,10 @@ def _share(before: float, after: float) -> float | None:
     if not before or not math.isfinite(before) or not math.isfinite(after):
         return None
     more = after / before - 1
-    return more if abs(more) >= LEAST else None
+    return more if abs(more) >= MIN_SHARE else None
 
 
 def _multiplications(prediction: Prediction) -> int | float:
-    """Of one example."""
+    """Return the multiplications per example."""
     ledger = prediction.ledger
     return share(ledger.step_total.multiply, ledger.batch)

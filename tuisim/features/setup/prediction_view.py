@@ -1,132 +1,99 @@
-"""How long the typed run would take, before it runs: a column of times and bands, or two lines.
-
-It draws what is foreseen and knows none of it: predictions and changes come finished.
-"""
+"""The predicted time and memory of a run as lines, and the run in a few words, before it runs."""
 
 from __future__ import annotations
 
 import math
 
-from textual.content import Content
-from textual.widgets import Static
-
 from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
-from tuisim.features.setup.cost_view import LEAST_WIDTH, MOST_WIDTH, title
+from tuisim.backends import precision
+from tuisim.config import RunConfig
+from tuisim.errors import printable
+from tuisim.features.setup.cost_view import MAX_WIDTH, MIN_WIDTH, title
 from tuisim.features.setup.edits import Change
 from tuisim.measure.machine_speed import QUIET
 from tuisim.predict.background import SOON, Measuring, PredictionState
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction, RunMemory
-from tuisim.program import Op, Phase
-from tuisim.terminal.columns import weight
+from tuisim.program import Op
+from tuisim.terminal.columns import number, weight
+from tuisim.terminal.lines import PHASE_TONES, Line, Span, Tone, width_of, wrap
+from tuisim.units import layers_text
 
 ROWS, FOLDED_ROWS = 8, 2
-"""Lines it takes whatever there is to say, so that nothing round it moves."""
-COLUMN = 10
-"""Cells of the figures, at least."""
-LEAST_BAR, BAR = 8, 20
+"""Lines that are always taken, so that nothing around them moves."""
+LABEL, FIGURE = 15, 10
+"""Cells of a row's label, and at least of its figure."""
+MIN_BAR, MAX_BAR = 8, 20
 ALIKE = 0.05
-"""Shares that differ by less are one change."""
+"""Shares that differ by less are shown as one change."""
 MANY = 10
-"""From so many times on, more or less, that is what is said."""
+"""A change by this factor or more is shown as a factor, not in percent."""
 
 
-class SetupPrediction(Static):
-    """Time and memory of the configuration as it is typed."""
-
-    BINDING_GROUP_TITLE = "time and memory"
-    HELP = (
-        "Predicted from what the operations cost on this machine, which is measured once: likely, and the band that nine of ten "
-        "runs lie in. Beneath it, what the last edit changes in the run's time, or an epoch's where it goes on until stopped."
-    )
-
-    def __init__(self) -> None:
-        super().__init__(id="forecast", markup=False)
-        self._foreseen = PredictionState()
-        self._change: Change | None = None
-        self.folded = False
-        """Two lines instead of a column."""
-
-    def show(self, foreseen: PredictionState, change: Change | None) -> None:
-        self._foreseen, self._change = foreseen, change
-        self.redraw()
-
-    def redraw(self) -> None:
-        self.styles.height = FOLDED_ROWS if self.folded else ROWS
-        self.refresh()
-
-    def render(self) -> Content:
-        width = self.content_size.width
-        lines = self._two(width) if self.folded else self._column(min(max(LEAST_WIDTH, width), MOST_WIDTH))
-        return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
-
-    def _column(self, width: int) -> list[Content]:
-        seen = self._foreseen
-        lines = [title("time and memory", width, "projected")]
-        if seen.prediction is None:
-            return [*lines, *self._instead(width)]
-        found = seen.prediction
-        times = _times(found)
-        wide = max(COLUMN, *(len(_duration(band.likely)) for _, band, _ in times if band is not None))
-        lines += [_row(*row, wide) for row in times]
-        op, part = found.dearest
-        dearest = Content.assemble(
-            (f"{'costliest':<12}", "$secondary"),
-            f"{units.percent(part, 0):>{wide}}",
-            "  ",
-            (_named(op), _tone(op)),
-        )
-        lines += [_memory(found.memory, wide), dearest, _changed(self._change, width)]
-        if seen.measuring is not None:
-            lines.append(_measuring(seen.measuring, width))
-        else:
-            lines.append(Content.styled(seen.trouble or _machine(found, width), "$warning" if seen.trouble else "$secondary"))
-        return lines
-
-    def _instead(self, width: int) -> list[Content]:
-        seen = self._foreseen
-        words = Content.styled(seen.trouble, "$secondary" if seen.measuring or seen.trouble == SOON else "$warning")
-        memory = [] if seen.memory is None else [_memory(seen.memory, COLUMN)]
-        if seen.measuring is not None:
-            return [_measuring(seen.measuring, width), words, *memory]
-        return [*words.wrap(width)[: ROWS - 1 - len(memory)], *memory]
-
-    def _two(self, width: int) -> list[Content]:
-        seen = self._foreseen
-        if seen.prediction is None:
-            return self._instead(width)[:FOLDED_ROWS]
-        found = seen.prediction
-        op, part = found.dearest
-        dearest = Content.assemble((f"{units.percent(part, 0)} of a step: ", "$secondary"), (_named(op), _tone(op)))
-        if seen.measuring is not None:
-            return [_short(found, width), _measuring(seen.measuring, width)]
-        if seen.trouble:
-            return [_short(found, width), Content.styled(seen.trouble, "$warning")]
-        change = _changed(self._change, width)
-        room = width - change.cell_length - dearest.cell_length
-        second = (
-            change if change.cell_length and room < 3 else Content("   " if change.cell_length else "").join([change, dearest])
-        )
-        return [_short(found, width), second]
+def column(state: PredictionState, change: Change | None, width: int) -> list[Line]:
+    """Return times with their intervals, memory, the most expensive operation, and what the last edit changed."""
+    width = min(max(MIN_WIDTH, width), MAX_WIDTH)
+    head = title("time and memory", width, "projected")
+    if state.prediction is None:
+        return [head, *_without_prediction(state, width)]
+    found = state.prediction
+    times = _times(found)
+    figure = max(FIGURE, *(len(_duration(time.likely)) for _, time, _ in times if time is not None))
+    op, share = found.dearest
+    return [
+        head,
+        *(_time_row(*row, figure) for row in times),
+        _memory_row(found.memory, figure),
+        ((f"{'most expensive':<{LABEL}}", Tone.DIM), (f"{units.percent(share, 0):>{figure}}  ", Tone.TEXT), _operation(op)),
+        change_line(change, width),
+        _footer(state, found, width),
+    ]
 
 
-def _memory(memory: RunMemory, wide: int) -> Content:
-    return Content.assemble(
-        (f"{'memory':<12}", "$secondary"),
-        f"{weight(memory.total):>{wide}}",
-        ("  counted, with its data" if memory.data is not None else "  counted, without its data", "$secondary"),
-    )
+def folded(state: PredictionState, change: Change | None, width: int) -> list[Line]:
+    """Return the times in one line, and what the last edit changed or the most expensive operation in another."""
+    found = state.prediction
+    if found is None:
+        return _without_prediction(state, width)[:FOLDED_ROWS]
+    if state.measuring is not None or state.trouble:
+        return [_times_line(found, width), _footer(state, found, width)]
+    op, share = found.dearest
+    changed = change_line(change, width)
+    dearest: Line = ((f"{units.percent(share, 0)} of a step: ", Tone.DIM), _operation(op))
+    if not changed:
+        return [_times_line(found, width), dearest]
+    beside = width_of(changed) + 3 + width_of(dearest) <= width
+    return [_times_line(found, width), (*changed, ("   ", Tone.TEXT), *dearest) if beside else changed]
+
+
+def _without_prediction(state: PredictionState, width: int) -> list[Line]:
+    memory = [] if state.memory is None else [_memory_row(state.memory, FIGURE)]
+    if state.measuring is not None:
+        return [_progress(state.measuring, width), ((state.trouble, Tone.DIM),), *memory]
+    words = wrap(state.trouble, width, Tone.DIM if state.trouble == SOON else Tone.WARNING)
+    return [*words[: ROWS - 1 - len(memory)], *memory]
+
+
+def _footer(state: PredictionState, found: Prediction, width: int) -> Line:
+    """Return the progress of a calibration, what is wrong with the machine profile, or what the times hold for."""
+    if state.measuring is not None:
+        return _progress(state.measuring, width)
+    return ((state.trouble, Tone.WARNING),) if state.trouble else ((machine_words(found, width), Tone.DIM),)
+
+
+def _memory_row(memory: RunMemory, figure: int) -> Line:
+    words = "  counted, with its data" if memory.data is not None else "  counted, without its data"
+    return (f"{'memory':<{LABEL}}", Tone.DIM), (f"{weight(memory.total):>{figure}}", Tone.TEXT), (words, Tone.DIM)
 
 
 # ── times ──
 
 
 def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
-    """(what, its time, why there is none)."""
-    config = found.config
+    """Return (label, time, why there is none)."""
     whole, steps = found.wall_seconds, found.seconds
-    if config.epochs is None:
+    if found.config.epochs is None:
         run: tuple[str, Interval | None, str] = ("whole run", None, "until stopped")
     elif whole is None and steps is not None:
         run = ("all steps", steps, "")
@@ -135,71 +102,67 @@ def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
     return [("step", found.step, ""), ("epoch", found.epoch, "known once the file is read"), run]
 
 
-def _row(name: str, band: Interval | None, why: str, wide: int) -> Content:
-    head = (f"{name:<12}", "$secondary")
-    if band is None:
-        return Content.assemble(head, (why, "$secondary"))
-    return Content.assemble(head, (f"{_duration(band.likely):>{wide}}", "bold"), (f"  {_reach(band)}", "$secondary"))
+def _time_row(label: str, time: Interval | None, why_none: str, figure: int) -> Line:
+    head = (f"{label:<{LABEL}}", Tone.DIM)
+    if time is None:
+        return head, (why_none, Tone.DIM)
+    return head, (f"{_duration(time.likely):>{figure}}", Tone.STRONG), (f"  {_interval(time)}", Tone.DIM)
 
 
-def _short(found: Prediction, width: int) -> Content:
-    """As many of the times as fit, the whole run's first."""
-    rows = [(name, band) for name, band, _ in reversed(_times(found)) if band is not None]
+def _times_line(found: Prediction, width: int) -> Line:
+    """Return as many of the times as fit, that of the whole run first."""
+    rows = [(label, time) for label, time, _ in reversed(_times(found)) if time is not None]
     words = {"step": "a step", "epoch": "an epoch", "whole run": "in all", "all steps": "for all steps"}
-    pieces = [f"{_duration(band.likely)} {words[name]}" for name, band in rows]
-    mark = "  projected"
-    while len(pieces) > 1 and len(", ".join(pieces)) + len(mark) > width:
+    pieces = [f"{_duration(time.likely)} {words[label]}" for label, time in rows]
+    tag, interval = "  projected", f" ({_interval(rows[0][1])})"
+    while len(pieces) > 1 and len(", ".join(pieces)) + len(tag) > width:
         pieces.pop()
-    reach = f" ({_reach(rows[0][1])})"
+    if len(", ".join(pieces)) + len(interval) + len(tag) > width:
+        interval = ""
     first, *others = pieces
-    if len(", ".join(pieces)) + len(reach) + len(mark) > width:
-        reach = ""
     rest = "".join(f", {piece}" for piece in others)
-    return Content.assemble((first, "bold"), (reach, "$secondary"), rest, (mark, "$secondary"))
+    return (first, Tone.STRONG), (interval, Tone.DIM), (rest, Tone.TEXT), (tag, Tone.DIM)
 
 
-def _reach(band: Interval) -> str:
-    return f"{_duration(band.low)} to {_duration(band.high)}"
+def _interval(time: Interval) -> str:
+    return f"{_duration(time.low)} to {_duration(time.high)}"
 
 
 def _duration(seconds: float) -> str:
-    return units.duration(seconds) if math.isfinite(seconds) else "for ever"
+    return units.duration(seconds) if math.isfinite(seconds) else "∞"
 
 
 # ── words ──
 
 
-def _named(op: Op) -> str:
-    """`layer 2's weights' gradient`."""
-    what = FORMULAS[op.kind].what
-    return what if op.layer is None else f"layer {op.layer}'s {what}"
+def _operation(op: Op) -> Span:
+    words = FORMULAS[op.kind].what
+    return words if op.layer is None else f"layer {op.layer}: {words}", PHASE_TONES.get(op.phase.value, Tone.DIM)
 
 
-def _tone(op: Op) -> str:
-    return f"$phase-{op.phase.value}" if op.phase in (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE) else "$secondary"
+def change_line(change: Change | None, width: int = MAX_WIDTH) -> Line:
+    """Return what an edit changed: `▲ +12 % time, +3.1 M multiplications per example`, `▼ in all ÷ 17, a step × 16`.
 
-
-def _changed(change: Change | None, width: int = MOST_WIDTH) -> Content:
-    """`▲ +12 % time, +3.1 M multiplications per example`; `−99 % in all, +98 % a step`; nothing where nothing changed.
-
-    What has no room is left out from the end.
+    The last parts are left out if there is no room; the line is empty if nothing changed.
     """
     if change is None:
-        return Content("")
+        return ()
     parts = _changed_times(change)
     if change.multiplications is not None:
         parts.append(f"{_signed(change.multiplications)} multiplications per example")
     if change.memory is not None:
         parts.append(_signed_share(change.memory, "memory"))
+    if not parts:
+        return ()
     while len(parts) > 1 and 2 + len(", ".join(parts)) > width:
         parts.pop()
-    more = next((one for one in (change.time, change.step, change.multiplications, change.memory) if one is not None), 0.0)
-    sign = "▲" if more > 0 else "▼"
-    return Content.assemble((f"{sign} ", "$warning" if more > 0 else "$success"), ", ".join(parts)) if parts else Content("")
+    values = (change.time, change.step, change.multiplications, change.memory)
+    is_more = next(value for value in values if value is not None) > 0
+    return ("▲ " if is_more else "▼ ", Tone.WARNING if is_more else Tone.GOOD), (", ".join(parts), Tone.TEXT)
 
 
 def _changed_times(change: Change) -> list[str]:
-    """One share where a step and the whole change alike, else both: a larger batch makes a step longer and a run shorter."""
+    """Return one share if step and run change alike, else both: a larger batch makes a step longer and a run shorter."""
     step, time = change.step or 0.0, change.time or 0.0
     if abs(step - time) < ALIKE * max(1.0, abs(time)):
         return [] if change.time is None else [_signed_share(change.time, "time")]
@@ -208,7 +171,7 @@ def _changed_times(change: Change) -> list[str]:
 
 
 def _signed_share(share: float, of: str) -> str:
-    """`+12 % time`, `−3.0 % time`, `time × 12`, `time ÷ 12`."""
+    """Return `+12 % time`, `−3.0 % time`, `time × 12` or `time ÷ 12`."""
     if share >= MANY:
         return f"{of} × {units.short_count(round(1 + share), 9)}"
     if 0 < 1 + share <= 1 / MANY:
@@ -221,24 +184,53 @@ def _signed(value: float) -> str:
     return f"{'+' if value > 0 else '−'}{figure}"
 
 
-def _machine(found: Prediction, width: int) -> str:
-    """What the times hold for, in as many words as there is room for."""
+def machine_words(found: Prediction, width: int) -> str:
+    """Return what the times hold for, in as many words as there is room for."""
     by = f"{found.backend}@{found.threads}"
-    slowed = f", slowed {found.slowdown:.1f} × just now" if found.slowdown > QUIET else ""
+    slowed = f", slowdown {found.slowdown:.1f} × just now" if found.slowdown > QUIET else ""
     if found.beyond is not None:
-        beyond = f"{units.figure(found.beyond)} × any measured"
-        ways = [f"{by}{slowed}; largest product {beyond}", f"{by}; largest product {beyond}", f"largest product {beyond}"]
+        beyond = f"largest product {units.figure(found.beyond)} × any measured"
+        ways = [f"{by}{slowed}; {beyond}", f"{by}; {beyond}", beyond]
     else:
         ways = [f"on {found.machine}, {by}{slowed}", f"on {by}{slowed}", f"{by}{slowed}"]
     return next((words for words in ways if len(words) <= width), ways[-1])
 
 
-def _measuring(measuring: Measuring, width: int) -> Content:
+def _progress(measuring: Measuring, width: int) -> Line:
+    """Return how far a calibration has come, with a bar if there is room."""
     words = f"measuring this machine … {measuring.words}"
-    wide = min(BAR, width - len(words) - len(measuring.key) - 4)
-    if wide < LEAST_BAR:
-        return Content.assemble(words, (f"  {measuring.key}", "$secondary"))
-    full = round(wide * measuring.done / measuring.of)
-    return Content.assemble(
-        words, "  ", ("━" * full, "$accent"), ("─" * (wide - full), "$border-blurred"), (f"  {measuring.key}", "$secondary")
+    bar = min(MAX_BAR, width - len(words) - len(measuring.key) - 4)
+    key = (f"  {measuring.key}", Tone.DIM)
+    if bar < MIN_BAR:
+        return (words, Tone.TEXT), key
+    full = round(bar * measuring.done / measuring.of)
+    return (f"{words}  ", Tone.TEXT), ("━" * full, Tone.ACCENT), ("─" * (bar - full), Tone.FAINT), key
+
+
+# ── the run in words ──
+
+
+def summary(config: RunConfig, examples: int | None) -> tuple[str, ...]:
+    """Return the run in four lines: network, training, data and machine."""
+    resolved = config.resolved()
+    names = " ".join(dict.fromkeys(config.activations))
+    volume = f"{number(examples, 13)} examples per epoch" if examples is not None else "all examples of the file"
+    validation = f", {resolved.validation:.3g} validation" if resolved.validation else ""
+    ending = "until stopped" if resolved.epochs is None else f"{number(resolved.epochs, 13)} epoch{'s' * (resolved.epochs != 1)}"
+    schedule = f" {resolved.schedule}" if resolved.schedule != "constant" else ""
+    rule = f"{resolved.optimizer} {resolved.learning_rate:g}{schedule}"
+    return (
+        f"{_shape(config)} {names} · {resolved.initializer}",
+        f"{resolved.loss} · {rule} · batch {number(resolved.batch_size, 13)} · {ending}",
+        f"{printable(resolved.dataset, 40)}: {volume}{validation}",
+        f"{precision(resolved.backend, resolved.dtype)} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
     )
+
+
+def _shape(config: RunConfig) -> str:
+    """Return the sizes with dashes, or the first, the number of the hidden ones, and the last."""
+    text = layers_text(config.layers)
+    if len(text) <= 30:
+        return text
+    first, *hidden, last = config.layers
+    return f"{number(first, 9)} … {len(hidden)} hidden … {number(last, 9)}"

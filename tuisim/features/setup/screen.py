@@ -1,7 +1,4 @@
-"""The setup screen: a form, what it would cost, and the way to start it.
-
-It routes between the form, the ledger and the app; it trains nothing and draws nothing itself.
-"""
+"""The setup page: the form of a run, its cost and its prediction as it is typed, and the button that starts it."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import replace
 from threading import Thread
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -22,15 +19,16 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS, Preset
 from tuisim.config.values import Reading, from_texts, to_texts
-from tuisim.engine import memory_check as room
+from tuisim.engine import memory_check
 from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
-from tuisim.features.setup.cost_view import SetupLedger
-from tuisim.features.setup.edits import Edits
-from tuisim.features.setup.prediction_view import SetupPrediction
-from tuisim.features.setup.view import summary
+from tuisim.features.setup import cost_view, prediction_view
+from tuisim.features.setup.edits import Change, Edits
+from tuisim.features.setup.prediction_view import summary
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.columns import number, weight
+from tuisim.terminal.lines import Line, Tone, wrap
+from tuisim.tui.canvas import Canvas
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.presets import PresetBar
 from tuisim.tui.key_line import KeyLine
@@ -39,25 +37,87 @@ from tuisim.tui.page import PageScreen
 from tuisim.units import layers_text
 
 LEDGER_WIDTH = 110
-"""Cells from which on the ledger stands beside the form."""
+"""Cells from which on the ledger is beside the form."""
 ASK_SECONDS = 0.2
-"""Between two looks whether a backend has been probed."""
+"""Between two checks whether a backend has been probed."""
 LOOK_SECONDS = 0.2
-"""Between two looks whether there is something new to foresee with."""
+"""Between two checks whether a prediction may have changed."""
 LIGHT = 100
-"""Operations of a step that can be predicted between two keys; for more of them a pause in the typing is waited for."""
+"""Operations of a step that are predicted at every key; more of them when the typing pauses."""
 PAUSE_SECONDS = 0.15
 COLUMN_HEIGHT = 34
-"""Rows from which what is predicted has a column beside the form."""
+"""Rows from which on the prediction is a column beside the form."""
 _WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast")]
 _HEIGHTS = [(0, "-short"), (COLUMN_HEIGHT, "-normal"), (50, "-tall")]
 
 
+class _Side(Canvas):
+    """Lines beside the form, drawn for the width there is, folded if the terminal is small."""
+
+    folded = False
+
+    def lines_for(self, width: int) -> list[Line]:
+        """Return what there is to see."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw the lines again, and take as many rows."""
+        if width := self.size.width:
+            lines = self.lines_for(width)
+            self.styles.height = max(1, len(lines))
+            self.show(lines)
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.redraw()
+
+
+class SetupLedger(_Side):
+    """Operations, volume and memory of the configuration as it is typed."""
+
+    BINDING_GROUP_TITLE = "ledger"
+    HELP = "Counted from the list of operations that would run: exact for any size, before anything runs."
+
+    ledger: Ledger | None = None
+    """None while a field that the counts depend on is wrong."""
+
+    def lines_for(self, width: int) -> list[Line]:
+        """Return the counts, or that there are none."""
+        if self.ledger is None:
+            return wrap("nothing to count until the fields marked ✗ are right", width, Tone.DIM)
+        if self.folded:
+            return cost_view.folded(self.ledger, width)
+        return cost_view.column(self.ledger, memory_check.step_memory(self.ledger.config, self.ledger.memory), width)
+
+
+class SetupPrediction(_Side):
+    """Time and memory of the configuration as it is typed."""
+
+    BINDING_GROUP_TITLE = "time and memory"
+    HELP = (
+        "Predicted from the measured prices of operations on this machine: the estimate and its 90 % interval. Beneath it, what "
+        "the last edit changes in the time of the run, or of an epoch if the run goes on until stopped."
+    )
+
+    prediction = PredictionState()
+    change: Change | None = None
+
+    def lines_for(self, width: int) -> list[Line]:
+        """Return times and memory in always the same number of lines."""
+        draw, rows = (
+            (prediction_view.folded, prediction_view.FOLDED_ROWS)
+            if self.folded
+            else (prediction_view.column, prediction_view.ROWS)
+        )
+        lines = draw(self.prediction, self.change, width)
+        return [*lines, *[()] * (rows - len(lines))]
+
+
 class SetupScreen(PageScreen[None]):
-    """Posts `StartRequested` with a configuration that is right, and `Returned` when it is in front again."""
+    """The setup page. Posts `StartRequested` with a valid configuration, and `Uncovered` when it is in front again."""
 
     TITLE = "setup"
-    HELP = "Type a network and a run; its cost is counted as you type, and what is wrong is said at its field."
+    HELP = "Type a network and a run: its cost is counted as you type, and a mistake is shown at its field."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "start", "start", key_display="^r"),
         Binding("down", "app.focus_next", "next field", show=False),
@@ -69,7 +129,7 @@ class SetupScreen(PageScreen[None]):
     def __init__(
         self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS, predictor: BackgroundPredictor | None = None
     ) -> None:
-        """`predictor`: who knows how long a run would take; without it nothing is said of that."""
+        """`predictor`: predicts the run; without it nothing is predicted."""
         super().__init__()
         self._first = presets[0].config if config is None else config
         self._presets = presets
@@ -93,9 +153,9 @@ class SetupScreen(PageScreen[None]):
             yield SetupForm(self._presets, self._absent, (*backends.names(), backends.AUTO))
             with Vertical(id="setup-side"):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
-                    yield SetupLedger()
+                    yield SetupLedger(id="ledger")
                 if self._predictor is not None:
-                    yield SetupPrediction()
+                    yield SetupPrediction(id="forecast")
                 yield Static(id="setup-summary", markup=False)
                 with Vertical(id="setup-start"):
                     yield Button("start training  ^r", id="start", compact=True)
@@ -111,6 +171,7 @@ class SetupScreen(PageScreen[None]):
     def on_resize(self) -> None:
         shown = self.query_one(SetupLedger)
         shown.folded = self.size.width < LEDGER_WIDTH
+        shown.redraw()
         self._show_start(shown.ledger)
         for predicted in self.query(SetupPrediction):
             predicted.folded = shown.folded or self.size.height < COLUMN_HEIGHT
@@ -136,6 +197,7 @@ class SetupScreen(PageScreen[None]):
         self._read()
 
     def choose_preset(self, name: str) -> None:
+        """Fill the form with a preset."""
         self.query_one(PresetBar).choose(name)
 
     @on(PresetBar.Chosen)
@@ -144,21 +206,23 @@ class SetupScreen(PageScreen[None]):
 
     @on(SetupForm.Changed)
     def _read(self) -> None:
-        """Understand the form as it stands and show what follows from it."""
+        """Read the form, and show its cost and its mistakes."""
         form = self.query_one(SetupForm)
         values = form.values
         self._reading, ledger = _judge(from_texts(values))
         self._reading = self._with_backend(self._reading, values["backend"])
         form.show_mistakes(self._reading.mistakes, values)
-        self.query_one(SetupLedger).ledger = ledger
+        shown = self.query_one(SetupLedger)
+        shown.ledger = ledger
+        shown.redraw()
         matching = (preset.name for preset in self._presets if to_texts(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
-        self._prediction = None  # that of before, until this one is predicted
+        self._prediction = None  # until this run is predicted
         self._show_start(ledger)
         self._predict_soon(ledger)
 
     def _predict_soon(self, ledger: Ledger | None) -> None:
-        """At once, or for the deepest networks when the typing rests."""
+        """Predict at once, or for the deepest networks when the typing pauses."""
         if self._later is not None:
             self._later.stop()
             self._later = None
@@ -172,7 +236,7 @@ class SetupScreen(PageScreen[None]):
             self._predict()
 
     def _predict(self) -> None:
-        """Show what the run would take, and what the edit at hand changes in it."""
+        """Show the prediction, and what the last edit changes in it."""
         if self._predictor is None:
             return
         self._stamp = self._predictor.stamp
@@ -182,11 +246,13 @@ class SetupScreen(PageScreen[None]):
         predicted = PredictionState() if config is None else self._predictor.state(config)
         change = self._edits.take(self.query_one(SetupForm).values, predicted.prediction)
         self._prediction = predicted.prediction
-        self.query_one(SetupPrediction).show(predicted, change)
-        self._show_start(self.query_one(SetupLedger).ledger)  # whose memory is the run's now, or a step's again
+        shown = self.query_one(SetupPrediction)
+        shown.prediction, shown.change = predicted, change
+        shown.redraw()
+        self._show_start(self.query_one(SetupLedger).ledger)  # it names the predicted memory
 
     def _with_backend(self, reading: Reading, name: str) -> Reading:
-        """And what keeps the backend from working here, if that is known already."""
+        """Return the reading with a mistake if the backend is known not to work here."""
         obstacle = _obstacle(name)
         if obstacle is None:
             self._ask(name)
@@ -195,7 +261,7 @@ class SetupScreen(PageScreen[None]):
         return Reading(None, reading.countable, (*reading.mistakes, Mistake("backend", name, obstacle)))
 
     def _ask(self, name: str) -> None:
-        """Have a backend probed aside, and read again: importing a compiler takes a second, in which typing goes on."""
+        """Probe a backend on a thread, and read the form again: importing a compiler takes a second."""
         if self._asking is None or not self._asking.is_alive():
             self._asking = Thread(target=backends.probe, args=(name,), name="tuisim-probing", daemon=True)
             self._asking.start()
@@ -211,7 +277,11 @@ class SetupScreen(PageScreen[None]):
         self.query_one("#start", Button).disabled = config is None
         why = f"fix the fields marked ✗ first: {', '.join(wrong)}" if wrong else ""
         if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
-            memory = self._prediction.memory_bytes if self._prediction else room.step_memory(ledger.config, ledger.memory).total
+            memory = (
+                self._prediction.memory_bytes
+                if self._prediction
+                else memory_check.step_memory(ledger.config, ledger.memory).total
+            )
             why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}{'' if self._prediction else ' a step'}"
         said = self.query_one("#setup-why", Static)
         said.update(why)
@@ -221,6 +291,7 @@ class SetupScreen(PageScreen[None]):
 
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:
+        """Start the run, or go to the first mistake."""
         if self._reading.config is not None:
             self.post_message(StartRequested(self._reading.config))
             return
@@ -232,13 +303,13 @@ class SetupScreen(PageScreen[None]):
 
 
 def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
-    """The ledger, and besides what the form's texts say, what this machine says to them: data it lacks, a file not there."""
+    """Return the reading with the mistakes that only this machine knows of (missing data, too little memory), and the ledger."""
     if reading.countable is None:
         return reading, None
     try:
         ledger = count(reading.countable)
         obstacle = data.available(reading.countable.resolved_dataset) or data.misfit(reading.countable)
-        room.check(replace(reading.countable, batch_size=ledger.batch))
+        memory_check.check(replace(reading.countable, batch_size=ledger.batch))
     except MemoryNeeded as error:
         mistakes = (*reading.mistakes, Mistake("layers", layers_text(reading.countable.layers), str(error)))
         return Reading(None, reading.countable, mistakes), ledger
@@ -251,13 +322,13 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
 
 
 def _predictable(reading: Reading) -> RunConfig | None:
-    """What can be predicted: also what this machine's memory or data will not do for, but not what nothing here computes."""
+    """Return what can be predicted: also a run too large for this machine, but not one that no backend here computes."""
     unsure = any(mistake.field in ("backend", "threads") for mistake in reading.mistakes)
     return None if unsure else reading.countable
 
 
 def _obstacle(name: str) -> str | None:
-    """Why a backend cannot be used here; empty where it can, none where it has to be probed to know."""
+    """Return why a backend cannot be used here; empty if it can, None if it has to be probed first."""
     if name == backends.AUTO:
         return ""
     try:

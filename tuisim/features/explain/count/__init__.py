@@ -1,1 +1,0 @@
-"""`tuisim count`: the ledger of a network."""
