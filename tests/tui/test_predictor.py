@@ -498,7 +498,7 @@ async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None
         shown = panel(app)
         assert "projected" in shown.splitlines()[0]
         assert "whole run" in shown
-        assert "costliest" in shown
+        assert "most expensive" in shown
         assert "▲" not in shown
         await retype(app, pilot, "layers", "64-320-10")
         after = panel(app)

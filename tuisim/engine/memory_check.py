@@ -5,6 +5,8 @@ Counting never asks; only training does.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,7 +15,6 @@ from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
 from tuisim.data.memory import ADDRESSABLE, available
 from tuisim.errors import MemoryNeeded, printable
-from tuisim.largest import largest
 from tuisim.units import layers_text, size
 
 EVALUATION_BATCH = 512
@@ -99,10 +100,10 @@ def explained(error: MemoryNeeded, config: RunConfig, *, running: bool = False) 
 def _what_fits(config: RunConfig, free: int) -> str:
     """The largest batch that fits, or else the widest hidden layers."""
 
-    def load(config: RunConfig) -> float:
-        return needed(config) / max(free, 1)
+    def fits(config: RunConfig) -> bool:
+        return needed(config) <= free
 
-    batch = largest(lambda value: load(replace(config, batch_size=value)), 1, config.batch_size, 1)
+    batch = largest(lambda value: fits(replace(config, batch_size=value)), 1, config.batch_size)
     if batch:
         return f"batch {batch:,} would fit"
     widest = max(config.layers[1:-1], default=0)
@@ -111,5 +112,21 @@ def _what_fits(config: RunConfig, free: int) -> str:
         hidden = (min(size, width) for size in config.layers[1:-1])
         return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
 
-    width = largest(lambda value: load(narrowed(value)), 1, widest, 1) if widest else None
+    width = largest(lambda value: fits(narrowed(value)), 1, widest) if widest else None
     return f"hidden layers of at most {width:,} would fit at batch 1" if width else "nothing of this shape would fit"
+
+
+def largest(fits: Callable[[int], bool], low: int, high: int) -> int | None:
+    """Return a number from `low` (at least 1) to `high` that fits while the next one does not; None if `low` does not fit.
+
+    It halves ratios until both ends are within a factor of 4, then differences: few numbers are tried, since each may cost the
+    prediction of a whole run.
+    """
+    if not fits(low):
+        return None
+    if fits(high):
+        return high
+    while high - low > 1:
+        middle = math.isqrt(low * high) if high > 4 * low else (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

@@ -97,6 +97,17 @@ def clip(string: str, width: int) -> str:
     return set_cell_size(string, max(0, width - 1)).rstrip() + "…" if width > 0 else ""
 
 
+def clip_line(line: Line, width: int) -> Line:
+    """Return `line` in at most `width` cells, with an ellipsis where it was longer."""
+    clipped: list[Span] = []
+    for characters, tone in line if width_of(line) > width else ():
+        room = width - width_of(tuple(clipped))
+        clipped.append((clip(characters, room), tone))
+        if cell_len(characters) > room:
+            return tuple(clipped)
+    return line
+
+
 def ends(left: Line, right: Line, width: int) -> Line:
     """Put `left` at the left edge and `right` at the right one; leave out `right` if both do not fit."""
     room = width - width_of(left) - width_of(right)

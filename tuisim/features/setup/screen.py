@@ -27,7 +27,7 @@ from tuisim.features.setup.prediction_view import summary
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.columns import number, weight
-from tuisim.terminal.lines import Line, Tone, wrap
+from tuisim.terminal.lines import Line, Tone, clip_line, wrap
 from tuisim.tui.canvas import Canvas
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.presets import PresetBar
@@ -68,6 +68,7 @@ class _Side(Canvas):
             self.show(lines)
 
     def on_resize(self, event: events.Resize) -> None:
+        event.prevent_default()  # Textual would call the canvas's handler after this one
         super().on_resize(event)
         self.redraw()
 
@@ -110,7 +111,7 @@ class SetupPrediction(_Side):
             else (prediction_view.column, prediction_view.ROWS)
         )
         lines = draw(self.prediction, self.change, width)
-        return [*lines, *[()] * (rows - len(lines))]
+        return [*(clip_line(line, width) for line in lines), *[()] * (rows - len(lines))]
 
 
 class SetupScreen(PageScreen[None]):

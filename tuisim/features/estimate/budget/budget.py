@@ -7,23 +7,26 @@ predictions come from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 
 from tuisim import data, units
 from tuisim.config import RunConfig
 from tuisim.config.field import is_number
-from tuisim.engine.memory_check import free_bytes
+from tuisim.engine.memory_check import free_bytes, largest
 from tuisim.errors import ConfigError, Mistake
 from tuisim.features.estimate.budget.shapes import MOST_DIGITS, SHAPES, Question, Shape
 from tuisim.features.estimate.budget.verify import Verification
-from tuisim.largest import beyond, largest
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
 from tuisim.units import MAX_COUNT
+
+Load = Callable[[int], float]
+"""The share of a limit that a number takes: it fits if this is at most 1."""
 
 
 class LimitedBy(StrEnum):
@@ -194,6 +197,24 @@ def _load(ratio: float, fits: bool) -> float:
     return min(ratio, 1.0) if fits else max(ratio, math.nextafter(1.0, 2.0))
 
 
+MAX_DIPS = 8
+"""Dips of the load that are passed, at most."""
+
+
+def beyond(load: Load, found: int, most: int, ahead: Callable[[int], Iterable[int]]) -> int:
+    """Return a larger number that fits if there is one among those `ahead` of `found`, past a dip of the load."""
+    for _ in range(MAX_DIPS):
+        better = [number for number in ahead(found) if found < number <= most and load(number) <= 1]
+        if not better:
+            return found
+        found = largest(partial(_fits, load), max(better), most) or max(better)
+    return found
+
+
+def _fits(load: Load, number: int) -> bool:
+    return load(number) <= 1
+
+
 class _Search:
     """One question; each number is predicted once."""
 
@@ -210,7 +231,7 @@ class _Search:
         loads = [self._by(kind) for kind in LimitedBy if kind in self._limit.loads(self._predict(least))]
         for load in (*loads, self._whole):
             if found is not None:
-                found = largest(load, least, found, shape.own(config))
+                found = largest(partial(_fits, load), least, found)
         if found is None:
             return Answer(self._question, None, None, None, self._over(least), self._nothing(least))
         found = beyond(self._whole, found, most, lambda number: shape.ahead(config, number))
