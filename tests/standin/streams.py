@@ -100,7 +100,7 @@ def _one_piece(queue: Queue) -> None:
     queue.run(lambda: len(queue.work) < left)
 
 
-class Provenance:
+class Mark:
     """One record of an event: a place in a queue, and when it was passed."""
 
     def __init__(self, queue: Queue):
@@ -120,12 +120,12 @@ class Event:
     def __init__(self, streams: Streams, block: bool = False, disable_timing: bool = False, interprocess: bool = False):
         self._streams, self._device, self.timed = streams, streams.device, not disable_timing
         self._device.called("Event")
-        self.mark: Provenance | None = None
+        self.mark: Mark | None = None
 
     def record(self, stream: Stream | None = None) -> None:
         self._device.called("record")
         queue = (stream or self._streams.current()).queue
-        self.mark = Provenance(queue)
+        self.mark = Mark(queue)
         queue.work.append(self.mark)
 
     def synchronize(self) -> None:

@@ -44,7 +44,7 @@ def test_nothing_is_read_or_written_outside(body, match):
     ],
 )
 def test_nothing_without_a_value_is_used(body, match, monkeypatch):
-    monkeypatch.setattr("standin.statements.MOST_ROUNDS", 100)
+    monkeypatch.setattr("tests.standin.statements.MOST_ROUNDS", 100)
     fails(match, f"int t = threadIdx.x; {body}", i32(0, 0, 0, 0), block=4)
 
 
@@ -100,7 +100,7 @@ def test_what_barriers_order_or_agrees_is_no_race(body):
 )
 @pytest.mark.parametrize("side_by_side", [1, 65_536])
 def test_between_blocks_no_barrier_helps(body, side_by_side, monkeypatch):
-    monkeypatch.setattr("standin.simt.SIDE_BY_SIDE", side_by_side)
+    monkeypatch.setattr("tests.standin.simt.SIDE_BY_SIDE", side_by_side)
     fails("data race", f"int b = blockIdx.x; {body}", i32(0, 0), grid=2)
 
 

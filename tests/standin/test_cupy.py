@@ -154,7 +154,7 @@ def test_a_kernels_error_surfaces_where_it_is_waited_for_and_ends_the_device(cup
     module.get_function("add")((1,), (3,), (a, a))
     with pytest.raises(KernelError, match=r"read of [ab]\[2\] outside") as caught:
         cupy.cuda.Device().synchronize()
-    assert any("test_standin_cupy.py" in note for note in caught.value.__notes__)
+    assert any("test_cupy.py" in note for note in caught.value.__notes__)
     with pytest.raises(KernelError):
         cupy.zeros(2, np.float64)
 

@@ -253,7 +253,7 @@ def _up(count: int, to: int) -> int:
 
 
 RULES = frozenset({"sgd", "momentum", "nesterov", "rmsprop", "adam"})
-"""Provenances of operation that end an update; what else an update holds is done on the way."""
+"""Kinds of operation that end an update. The rest of an update is fused into them."""
 
 KERNELS: dict[Kind, tuple[str, ...]] = {
     Kind.GATHER: ("gather", "gather_classes"),
