@@ -107,7 +107,7 @@ def bound() -> Iterator[dict[str, Bind]]:
         import numba  # noqa: F401
 
         found["numba"] = get_backend("numba").bind
-    from tests.standin import installed
+    from tests.support.cuda_emulator import installed
 
     with installed():
         from tuisim.backends.cupy import CupyBackend

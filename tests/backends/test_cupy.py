@@ -6,7 +6,6 @@ What needs a card is named so, and `python -m tests.gpu` runs it there; what inj
 import os
 import re
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,29 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.gpu import BASE, data, emulated_gpu, network
 from tests.support.recorded import CASES, check_recorded
 from tuisim import RunConfig, Trainer
-from tuisim.backends import get_backend, probe, registry
-from tuisim.backends.probing import Probe
+from tuisim.backends import get_backend, probe
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
-from tuisim.engine import initializers as initial
 from tuisim.engine.divergence import locate
 from tuisim.engine.network import Network
 from tuisim.predict import calibrate
 from tuisim.predict import run_costs as runcosts
 from tuisim.program import Kind, build
-
-TOTAL_BYTES = 64 << 20
-
-
-@contextmanager
-def standing_in(monkeypatch, total_bytes=TOTAL_BYTES):
-    """The stand-in as the one GPU that there is."""
-    from tests.standin import installed
-
-    with installed(total_bytes) as fake:
-        monkeypatch.setattr(registry, "_found", registry._found | {"cupy": Probe("cupy", True, "14.2.0", "Stand-in GPU")})
-        yield fake
 
 
 @pytest.fixture(params=["standin", "gpu"])
@@ -46,7 +32,7 @@ def card(request, monkeypatch):
     if request.param == "standin":
         if demanded:
             pytest.skip("a real card was asked for")
-        with standing_in(monkeypatch) as fake:
+        with emulated_gpu(monkeypatch) as fake:
             yield fake
         return
     found = probe("cupy")
@@ -57,27 +43,8 @@ def card(request, monkeypatch):
 
 @pytest.fixture
 def fake(monkeypatch):
-    with standing_in(monkeypatch) as standin:
+    with emulated_gpu(monkeypatch) as standin:
         yield standin
-
-
-def data(config, rows, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
-    if config.loss == "cross_entropy":
-        return X, rng.integers(0, config.layers[-1], rows)
-    answers = rng.standard_normal((rows, config.layers[-1]))
-    return X, (answers > 0 if config.loss == "binary_cross_entropy" else answers).astype(config.dtype)
-
-
-def network(config, rows=40, backend="cupy", values=None):
-    """A network with biases that are not zero, attached to random rows."""
-    config = config.resolved()
-    made = Network(config, get_backend(backend), config.batch_size)
-    rng = np.random.default_rng(5)
-    made.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initial.parameters(config)])
-    made.attach(*(data(config, rows) if values is None else values))
-    return made
 
 
 def close(ours, theirs, rtol=1e-10):
@@ -93,9 +60,6 @@ def alike(config, steps=6, rows=40, rtol=1e-10):
     for name in ("parameters", "gradients", *(name for name in state if name in theirs.full.program.buffers)):
         close(ours.full.read(name), theirs.full.read(name), rtol)
     return ours, theirs
-
-
-BASE = RunConfig(layers=(5, 7, 4), batch_size=6, dtype="float64")
 
 
 # ── the same numbers ──
@@ -375,7 +339,7 @@ def test_a_rate_set_while_numbers_are_worked_out_is_not_lost(fake, monkeypatch):
 
 
 def test_old_rows_make_room_for_new_ones(monkeypatch):
-    with standing_in(monkeypatch, 4 << 20) as fake:
+    with emulated_gpu(monkeypatch, 4 << 20) as fake:
         config = replace(BASE, layers=(100, 4, 3)).resolved()
         made = network(config, rows=12)
         for seed in range(6):  # 0.8 MB each
@@ -384,7 +348,7 @@ def test_old_rows_make_room_for_new_ones(monkeypatch):
                 array.flags.writeable = False
             made.attach(X, y)
             assert len(made.full.run(np.arange(12))) == 2
-        assert fake.device.pool.used_bytes() < 4 << 20
+        assert fake.pool.used_bytes() < 4 << 20
 
 
 def test_rows_are_copied_once_unless_they_may_be_written_to(fake):

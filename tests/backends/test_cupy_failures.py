@@ -13,7 +13,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from tests.backends.test_cupy import BASE, data, network, standing_in
+from tests.support.gpu import BASE, data, emulated_gpu, network
 from tuisim import RunConfig, Trainer
 from tuisim.backends import choose, get_backend, registry
 from tuisim.backends.probing import Probe
@@ -32,7 +32,14 @@ SMALL = RunConfig(
 
 @pytest.fixture
 def fake(monkeypatch):
-    with standing_in(monkeypatch, 8 << 20) as standin:
+    with emulated_gpu(monkeypatch, 8 << 20, runs_kernels=False) as standin:
+        yield standin
+
+
+@pytest.fixture
+def computing(monkeypatch):
+    """An emulated GPU that runs its kernels."""
+    with emulated_gpu(monkeypatch, 8 << 20) as standin:
         yield standin
 
 
@@ -65,7 +72,7 @@ def said(found):
 
 def live_bytes(fake):
     gc.collect()
-    return fake.device.pool.used_bytes()
+    return fake.pool.used_bytes()
 
 
 def test_no_memory_at_any_call_is_words_and_all_of_it_is_given_back(fake):
@@ -91,7 +98,7 @@ def test_no_memory_at_any_call_is_words_and_all_of_it_is_given_back(fake):
 def test_a_lost_device_at_any_call_is_said_and_never_asked_again(fake, monkeypatch):
     whole = calls_of_a_run(fake)
     for n in range(1, whole + 1):
-        with standing_in(monkeypatch, 8 << 20) as other:
+        with emulated_gpu(monkeypatch, 8 << 20, runs_kernels=False) as other:
             other.fail_at(n, other.device_error(700), sticky=True)
             words = said(whole_run())
             assert words is not None
@@ -117,11 +124,11 @@ def test_what_failed_holds_nothing_once_it_is_caught(fake):
             with pytest.raises(MemoryNeeded):
                 network(replace(BASE, layers=(5, 60, 4)))
             fake.heal()
-        used = fake.device.pool.used_bytes()
+        used = fake.pool.used_bytes()
     finally:
         gc.enable()
     gc.collect()
-    assert used == fake.device.pool.used_bytes()
+    assert used == fake.pool.used_bytes()
     assert len(made.full.run(np.arange(6))) == 1
 
 
@@ -178,7 +185,7 @@ def test_data_too_large_for_the_card_are_refused_with_what_would_fit(fake):
 def test_others_may_take_the_memory_between_the_question_and_the_answer(fake, monkeypatch):
     made = network(BASE)
     monkeypatch.setattr("tuisim.engine.memory_check.check", lambda *_: None)  # there was room when it was asked
-    taken = fake.device.pool.limit - fake.device.pool.held
+    taken = fake.pool.limit - fake.pool.held
     import cupy
 
     hoard = cupy.zeros(taken - 4096, "uint8")
@@ -227,7 +234,7 @@ def test_without_a_card_auto_does_without_it(monkeypatch):
     assert choose(RunConfig(layers=(784, 512, 512, 10), batch_size=128, backend="auto")).name != "cupy"
 
 
-def test_compare_sets_copying_and_launching_apart(fake):
+def test_compare_sets_copying_and_launching_apart(computing):
     config = replace(SMALL, layers=(8, 8, 3), backend="numpy", threads=1)
     found = compare(config, entries("numpy@1,cupy"), 0.3)
     plain, card = found.rows
@@ -250,7 +257,7 @@ def test_a_card_that_fails_in_the_middle_is_a_row_with_its_reason(fake):
     assert "start tuisim again" in found.unavailable[0].reason
 
 
-def test_data_of_its_own_reach_the_card_too(fake):
+def test_data_of_its_own_reach_the_card_too(computing):
     X, y = data(BASE, 30)
     trainers = [Trainer(replace(BASE, backend=name, epochs=2, validation=0.2), data=(X, y)) for name in ("cupy", "numpy")]
     summaries = [trainer.run().to_dict() for trainer in trainers]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.standin import installed
+from tests.support.cuda_emulator import installed
 from tuisim import RunConfig, Trainer, count
 from tuisim.backends import registry, subnormals
 from tuisim.backends.probing import Probe
