@@ -50,25 +50,26 @@ def test_values_are_shown_as_people_write_them():
     assert str(ConfigError([Mistake("seed", {1, 2}, "a number")])) == "seed = set: a number"
 
 
-def test_a_fault_in_a_command_is_one_line_and_a_traceback_where_it_is_asked_for(capsys, monkeypatch):
+def test_a_fault_in_a_command_is_one_line_and_a_traceback_where_it_is_asked_for(capsys, monkeypatch, own_folder):
     def broken() -> int:
         raise ZeroDivisionError("nobody thought of this")
 
     for value in ("", "0"):
         monkeypatch.setenv("TUISIM_DEBUG", value)
         assert answered(broken) == ExitCode.RUN_FAILED
-        line = "tuisim: an unexpected fault: nobody thought of this (TUISIM_DEBUG=1 shows where)\n"
+        line = f"tuisim: an unexpected fault: nobody thought of this (see {own_folder / 'tuisim.log'})\n"
         assert capsys.readouterr().err == line
+        assert "in broken" in (own_folder / "tuisim.log").read_text()
     monkeypatch.setenv("TUISIM_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         answered(broken)
 
 
-def test_a_fault_before_any_command_is_one_line_too(capsys, monkeypatch):
+def test_a_fault_before_any_command_is_one_line_too(capsys, monkeypatch, own_folder):
     monkeypatch.setattr(program, "_run", lambda _: (_ for _ in ()).throw(ModuleNotFoundError("No module named 'textual'")))
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     assert program.main() == ExitCode.RUN_FAILED
-    assert capsys.readouterr().err == "tuisim: No module named 'textual' (TUISIM_DEBUG=1 shows where)\n"
+    assert capsys.readouterr().err == f"tuisim: No module named 'textual' (see {own_folder / 'tuisim.log'})\n"
 
 
 def test_a_librarys_warning_is_one_line(capsys, monkeypatch):

@@ -138,7 +138,7 @@ def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:
     [
         {},
         {"total_steps": 10**6, "seconds_left": 4_321.0},
-        {"pace": 10.0, "rates": None},
+        {"speed_limit": 10.0, "throughput": None},
         {"state": State.COMPLETED, "total_steps": 21_573},
     ],
     ids=["endless", "with an end", "paced", "ended"],
@@ -159,7 +159,7 @@ async def test_every_panel_of_a_run_says_what_its_numbers_are(size, changes):
         everything = [line for canvas in screen.query(ViewCanvas) for line in canvas.lines]
         if shown.seconds_left is not None:
             assert is_of(everything, units.duration(shown.seconds_left), Provenance.PROJECTED)
-        if shown.pace is not None:
+        if shown.speed_limit is not None:
             assert is_of(status.lines, "10 steps/s", Provenance.GIVEN)
 
 

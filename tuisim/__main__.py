@@ -10,6 +10,7 @@ from typing import Any
 
 from tuisim import threads
 from tuisim.errors import ExitCode, debugging, fault, said
+from tuisim.store.log import record_words, start_logging
 
 WITHOUT_NUMPY = ("count", "manual", "--help", "-h", "--version")
 """First arguments with which NumPy is not imported, so that nothing need be known of its threads."""
@@ -30,11 +31,12 @@ def main() -> int:
     except Exception as error:  # such as a library that cannot be imported
         if debugging():
             raise
-        print(f"tuisim: {fault(error)} (TUISIM_DEBUG=1 shows where)", file=sys.stderr)
+        print(f"tuisim: {fault(error)} ({record_words(error)})", file=sys.stderr)
         return ExitCode.RUN_FAILED
 
 
 def _run(arguments: list[str]) -> int:
+    start_logging()
     note = "" if arguments and arguments[0] in WITHOUT_NUMPY else threads.fit_blas(threads.usable_cores())
     if arguments:
         if note and sys.stderr is not None:

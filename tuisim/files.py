@@ -1,6 +1,6 @@
-"""Opening files that may be anything: only regular ones, never waiting for one, never more of it than is asked for.
+"""Safe access to files of any kind: only regular files are opened, never waited for, and read up to a given size.
 
-It knows no format. Whatever is wrong is an OSError with words for a person, or a ValueError for a path that cannot be.
+Errors are OSErrors with a readable message, or a ValueError for a path that cannot exist.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+
+from tuisim.errors import printable
 
 _NEVER_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
@@ -22,12 +24,11 @@ class NotRegular(OSError):
 
 
 def descriptor(path: str | Path, flags: int = os.O_RDONLY) -> int:
-    """Open the regular file at `path`, links followed; with O_CREAT it may be made. Raises NotRegular, OSError, ValueError."""
-    with suppress(FileNotFoundError):  # opening a device may already do something
-        _check(os.stat(path))
+    """Open the regular file at `path`, links followed; O_CREAT may create it. Raises NotRegular, OSError, ValueError."""
+    check_regular(path)  # opening a device may already do something
     file = os.open(path, flags | _NEVER_WAIT, 0o666)
     try:
-        _check(os.fstat(file))  # what stands there may have changed
+        _check(os.fstat(file))  # it may have been replaced meanwhile
     except BaseException:
         os.close(file)
         raise
@@ -41,9 +42,27 @@ def contents(path: str | Path, most: int) -> bytes:
 
 
 def all_regular(folder: str | Path, suffixes: tuple[str, ...]) -> bool:
-    """Return whether every entry of `folder` that ends with one of `suffixes` is a regular file or a link to one."""
+    """Return True if every entry of `folder` that ends with one of `suffixes` is a regular file or a link to one."""
     with os.scandir(folder) as entries:
         return all(entry.is_file() for entry in entries if entry.name.endswith(suffixes))
+
+
+def check_regular(path: str | Path) -> None:
+    """Raise NotRegular if something else than a regular file is at `path`, links followed. Raises OSError, ValueError."""
+    with suppress(FileNotFoundError):
+        _check(os.stat(path))
+
+
+def is_writable(path: Path) -> bool:
+    """Return True if `path` is a writable folder or could be created; nothing is created to find out."""
+    existing = next((one for one in (path, *path.parents) if os.path.exists(one)), path)
+    return os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK)
+
+
+def display_name(path: Path) -> str:
+    """Return the path as a message shows it; a long one is cut at its beginning."""
+    text = printable(str(path), 4096)
+    return text if len(text) <= 60 else "…" + text[-59:]
 
 
 def _check(status: os.stat_result) -> None:

@@ -1,7 +1,4 @@
-"""The five kinds of number. Every number that is shown or printed is of one, and says of which.
-
-It knows neither screens nor documents.
-"""
+"""The provenance of numbers: five kinds, one of which every number that is shown or printed has."""
 
 from __future__ import annotations
 
@@ -10,30 +7,30 @@ from enum import StrEnum
 
 
 class Provenance(StrEnum):
-    """Where a number comes from, strongest first."""
+    """The kind of a number, strongest first."""
 
     GIVEN = "given"
-    """Set by whoever runs it."""
+    """Set by the user."""
     COUNTED = "counted"
-    """An exact integer from the program, or a ratio of such."""
+    """An exact integer from the step program, or a ratio of such integers."""
     MEASURED = "measured"
     """Observed in this run, on this machine."""
     PUBLISHED = "published"
-    """Somebody else's, with its source."""
+    """Taken from a source, which is named."""
     PROJECTED = "projected"
-    """Reckoned from the others, for what has not happened."""
+    """Computed from the others for what has not happened yet."""
 
 
 _ORDER = tuple(Provenance)
 
 
 def weakest(marks: Iterable[Provenance]) -> Provenance:
-    """The kind of a number derived from others of these kinds. Raises ValueError where there are none."""
+    """Return the kind of a number derived from others of these kinds. Raises ValueError if there are none."""
     return max(marks, key=_ORDER.index)
 
 
 class Tagged(str):
-    """A number as written, of a kind of its own: not that of what stands round it."""
+    """A number as text whose kind differs from that of the panel around it."""
 
     __slots__ = ("mark",)
 
@@ -46,9 +43,9 @@ class Tagged(str):
 
 
 Provenances = tuple[tuple[str, Provenance], ...]
-"""What a panel's numbers are: (which of them, their kind), with nothing for which where it is all the others."""
+"""The kinds of a panel's numbers: (which of them, their kind), with an empty text for all the others."""
 
 
 def words(kinds: Provenances) -> str:
-    """`measured, parameters counted`."""
+    """Return the kinds in words: `measured, parameters counted`."""
     return ", ".join(f"{which} {mark}".strip() for which, mark in kinds)

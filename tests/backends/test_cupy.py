@@ -18,7 +18,6 @@ from tests.support.recorded import CASES, check_recorded
 from tuisim import RunConfig, Trainer
 from tuisim.backends import get_backend, probe
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
-from tuisim.engine.divergence import locate
 from tuisim.engine.network import Network
 from tuisim.predict import calibrate
 from tuisim.predict import run_costs as runcosts
@@ -230,7 +229,7 @@ def test_a_stopped_run_is_left_as_the_step_left_it_on_a_card(card):
         close(losses[:-1], wanted[:-1])
         for name in ("parameters", "gradients", "z1", "z2"):
             np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), rtol=1e-9)
-        assert locate(ours.full, len(losses)) == locate(theirs.full, len(wanted))
+        assert ours.locate_divergence(ours.full, len(losses)) == theirs.locate_divergence(theirs.full, len(wanted))
         assert not np.isfinite(ours.full.run_timed(np.arange(6))[0])
         assert ours.full.run_by_operation(np.arange(6))[1] == []
         ours.full.write("parameters", np.zeros(ours.full.read("parameters").shape))
@@ -245,7 +244,7 @@ def test_what_is_not_finite_in_one_layer_spoils_no_gradient_on_a_card(card, laye
     ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
     losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
     assert len(losses) == len(wanted) < 6
-    assert locate(ours.full, len(losses)) == locate(theirs.full, len(wanted))
+    assert ours.locate_divergence(ours.full, len(losses)) == theirs.locate_divergence(theirs.full, len(wanted))
     for name in ("gradients", "parameters"):
         np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), rtol=1e-4)
     again = [one.full.run(np.arange(6)) for one in (ours, theirs)]
@@ -260,7 +259,7 @@ def test_data_that_are_not_finite_stop_a_run_alike_on_a_card(card):
     losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
     assert len(losses) == len(wanted) == 3
     close(ours.full.read("gradients"), theirs.full.read("gradients"))
-    assert locate(ours.full, 3) == locate(theirs.full, 3)
+    assert ours.locate_divergence(ours.full, 3) == theirs.locate_divergence(theirs.full, 3)
     assert not np.isfinite(ours.full.evaluate(np.arange(12, 18))[0])
     close(ours.full.run(np.arange(18, 36)), theirs.full.run(np.arange(18, 36)))
 

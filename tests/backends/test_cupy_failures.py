@@ -204,7 +204,7 @@ def test_a_worker_whose_gpu_is_lost_says_that_only_a_new_process_helps(fake):
     fake.fail_at(1, fake.device_error(719), sticky=True)
     assert worker.join(20)
     assert worker.failure is not None
-    assert worker.failure.lost
+    assert worker.failure.device_lost
     assert "cudaErrorLaunchFailure" in worker.failure.message
 
 

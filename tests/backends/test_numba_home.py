@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tuisim.backends.cupy import card as cupy_card
-from tuisim.data.reading import writable
 from tuisim.errors import DataError
 from tuisim.features.runs.view import no_runs
+from tuisim.files import is_writable
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
-from tuisim.store.folder import closed, folder, needed
-from tuisim.store.runs import Kept, runs
+from tuisim.store.folder import create_data_folder, data_folder, unavailable_reason
+from tuisim.store.runs import StoredRuns, read
 from tuisim.tui.app import TuisimApp
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX homes")
@@ -54,15 +54,15 @@ def _no_entry(_):
 
 
 def test_every_user_of_the_folder_says_the_same(homeless):
-    why = closed()
+    why = unavailable_reason()
     assert "TUISIM_HOME" in why
     assert len(why.splitlines()) == 1
-    assert runs() == Kept()
+    assert read() == StoredRuns()
     assert cards.own().trouble == outlook.missing() == why
     assert cards.others() == {}
     assert cards.stamp() == ()
     assert why in no_runs()
-    for ask in (needed, outlook.here, cards.check_keeping, lambda: cards.export(Path("copy.json"))):
+    for ask in (create_data_folder, outlook.here, cards.check_keeping, lambda: cards.export(Path("copy.json"))):
         with pytest.raises(DataError) as caught:
             ask()
         assert str(caught.value) == why
@@ -73,7 +73,7 @@ def test_a_relative_home_is_none(monkeypatch):
     monkeypatch.delenv("TUISIM_HOME")
     monkeypatch.setenv("HOME", "somewhere")
     monkeypatch.setattr("pwd.getpwuid", _no_entry)
-    assert folder() is None
+    assert data_folder() is None
 
 
 CHILD = """
@@ -107,10 +107,10 @@ def test_compilers_make_no_folder_called_tilde(homeless, monkeypatch):
     compiler = pytest.importorskip("tuisim.backends.numba.compiler")
     for name in ("NUMBA_CACHE_DIR", "CUPY_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(compiler, "writable", lambda _: False)  # the program's own folder is the system's
+    monkeypatch.setattr(compiler, "is_writable", lambda _: False)  # the program's own folder is the system's
     known = os.path.isabs(os.path.expanduser("~"))
     assert compiler._has_folder() is known
-    assert cupy_card._has_folder() is (known and writable(Path.home()))
+    assert cupy_card._has_folder() is (known and is_writable(Path.home()))
     monkeypatch.setenv("CUPY_CACHE_DIR", str(homeless / "cupy"))
     assert cupy_card._has_folder()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(homeless / "numba"))
@@ -128,6 +128,6 @@ async def test_the_apps_pages_say_why_nothing_is_kept(homeless):
             assert "TUISIM_HOME" in shown
             await pilot.press("escape")
         for _ in range(2):
-            app.post_message(app.NotKept(closed()))
+            app.post_message(app.NotKept(unavailable_reason()))
         await pilot.pause()
         assert [notice.title for notice in app._notifications] == ["this run was not kept"], "once"

@@ -21,37 +21,37 @@ def dataset(y: object, layers: tuple[int, ...] = (3, 2), inputs: object = X, **f
 
 def test_arrays_are_cast_and_not_scaled() -> None:
     y = np.arange(50) % 2
-    block = dataset(y).feed(8).next_block()
+    block = dataset(y).batch_sampler(8).next_block()
     assert (X.astype(np.float32) == block.X).all()
     assert block.X.dtype == np.float32
     assert (y == block.Y).all()
     assert block.Y.dtype == np.int64
     assert block.order.tolist() == list(range(50))
     assert dataset(y).notes == ()
-    assert (dataset(y, dtype="float64").feed(8).next_block().X == X).all()
+    assert (dataset(y, dtype="float64").batch_sampler(8).next_block().X == X).all()
 
 
 def test_the_callers_arrays_stay_their_own() -> None:
     mine = X.copy()
     held = dataset(np.arange(50) % 2, inputs=mine, dtype="float64")
     mine[:] = 0
-    assert (held.feed(8).next_block().X == X).all()
+    assert (held.batch_sampler(8).next_block().X == X).all()
     assert mine.flags.writeable
 
 
 @pytest.mark.parametrize("loss", ["mse", "binary_cross_entropy"])
-def test_rows_of_answers(loss: str) -> None:
+def test_rows_of_targets(loss: str) -> None:
     y = np.random.default_rng(1).random((50, 2))
     held = dataset(y, loss=loss)
-    assert np.allclose(held.feed(8).next_block().Y, y)
+    assert np.allclose(held.batch_sampler(8).next_block().Y, y)
     assert held.kind == ("regression" if loss == "mse" else "classes")
     assert dataset(y[:, 0], (3, 1), loss=loss).sample(50)[1].shape == (50, 1)
-    assert dataset(np.arange(50) % 2, loss=loss).feed(8).next_block().Y[:3].tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert dataset(np.arange(50) % 2, loss=loss).batch_sampler(8).next_block().Y[:3].tolist() == [[1, 0], [0, 1], [1, 0]]
 
 
 def test_lists_columns_and_whole_floats_will_do() -> None:
-    assert dataset([0.0, 1.0], inputs=[[1, 2, 3], [4, 5, 6]]).feed(8).next_block().Y.tolist() == [0, 1]
-    assert dataset([[0], [1]], inputs=[[1, 2, 3], [4, 5, 6]]).feed(8).next_block().Y.tolist() == [0, 1]
+    assert dataset([0.0, 1.0], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [0, 1]
+    assert dataset([[0], [1]], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [0, 1]
 
 
 def test_split_of_arrays_is_stratified_and_says_how_often_it_goes_round() -> None:
@@ -59,7 +59,7 @@ def test_split_of_arrays_is_stratified_and_says_how_often_it_goes_round() -> Non
     assert held.validation is not None
     assert np.bincount(held.validation[1]).tolist() == [5, 5]
     assert held.examples == 100
-    assert any("volume 100 of 40: each goes round 2.5 times" in note for note in held.notes)
+    assert any("volume 100 of 40 rows: 2.5 passes" in note for note in held.notes)
 
 
 def with_value(value: float) -> np.ndarray:
@@ -79,12 +79,12 @@ def with_value(value: float) -> np.ndarray:
         (np.zeros(50), {"layers": (3, 1)}, "binary_cross_entropy"),
         (np.zeros(50), {"loss": "mse"}, "give shape (50, 2)"),
         (np.zeros((50, 3)), {"loss": "mse"}, "give shape (50, 2)"),
-        (np.full((50, 2), 2.0), {"loss": "binary_cross_entropy"}, "from 0 (no) to 1 (yes)"),
+        (np.full((50, 2), 2.0), {"loss": "binary_cross_entropy"}, "from 0 to 1"),
         (np.full((50, 2), np.nan), {"loss": "mse"}, "y: row 1, column 1 is nan"),
         (np.full((50, 2), 1e300), {"loss": "mse"}, "too large for float32"),
         (["a"] * 50, {}, "y has dtype <U1"),
         ([[1], [1, 2]], {}, "y is no array"),
-        (0, {}, "give an answer to each row"),
+        (0, {}, "give a target for each row"),
         (np.zeros(50, int), {"inputs": with_value(np.inf)}, "X: row 5, column 2 is inf"),
         (np.zeros(50, int), {"inputs": with_value(1e300)}, "too large for float32"),
         (np.zeros(50, int), {"inputs": X[:, :2]}, "X has shape (50, 2), the layers begin with 3: give shape (50, 3)"),

@@ -37,26 +37,26 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def csv_text(rows: np.ndarray = X, answers: Any = Y, heading: str = "", mark: str = ",") -> str:
-    lines = [mark.join([*map(repr, row), str(answer)]) for row, answer in zip(rows.tolist(), list(answers), strict=True)]
-    return "\n".join([heading] * bool(heading) + lines) + "\n"
+def csv_text(rows: np.ndarray = X, targets: Any = Y, header: str = "", mark: str = ",") -> str:
+    lines = [mark.join([*map(repr, row), str(target)]) for row, target in zip(rows.tolist(), list(targets), strict=True)]
+    return "\n".join([header] * bool(header) + lines) + "\n"
 
 
-def standardised(rows: np.ndarray) -> np.ndarray:
+def standardized(rows: np.ndarray) -> np.ndarray:
     return np.asarray((rows - rows.mean(axis=0)) / rows.std(axis=0))
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-@pytest.mark.parametrize("heading", ["", "a{0}b{0}c{0}kind"])
+@pytest.mark.parametrize("header", ["", "a{0}b{0}c{0}kind"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_csv_with_any_separator_and_heading(tmp_path: Path, mark: str, heading: str, ending: str) -> None:
-    text = csv_text(heading=heading.format(mark), mark=mark).replace("\n", ending)
+def test_csv_with_any_separator_and_header(tmp_path: Path, mark: str, header: str, ending: str) -> None:
+    text = csv_text(header=header.format(mark), mark=mark).replace("\n", ending)
     dataset = load(write(tmp_path / "a.csv", "\ufeff" + text), validation=0, shuffle=False)
-    rows, answers = dataset.feed(60).next_block().X, dataset.feed(60).next_block().Y
-    assert np.allclose(rows, standardised(X))
-    assert answers.tolist() == Y.tolist()
+    rows, targets = dataset.batch_sampler(60).next_block().X, dataset.batch_sampler(60).next_block().Y
+    assert np.allclose(rows, standardized(X))
+    assert targets.tolist() == Y.tolist()
     assert dataset.kind == "classes"
-    assert any("standardised" in note for note in dataset.notes)
+    assert any("standardized" in note for note in dataset.notes)
 
 
 def test_csv_target_by_name_or_number(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_csv_target_by_name_or_number(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "\n".join(["kind,a,b,c", *rows]))
     for target in ("kind", "1"):
         dataset = load(path, target=target, validation=0, shuffle=False)
-        assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
+        assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
         assert np.allclose(dataset.sample(60)[0].std(axis=0), 1)
     assert "kind, a, b, c, and numbers 1 to 4" in refused(path, target="colour")
     assert "1 to 4" in refused(path, target="5")
@@ -72,27 +72,27 @@ def test_csv_target_by_name_or_number(tmp_path: Path) -> None:
 
 def test_csv_classes_in_words_are_mapped_and_said(tmp_path: Path) -> None:
     words = [("setosa", "versicolor", "virginica")[y] for y in Y]
-    path = write(tmp_path / "iris.csv", csv_text(answers=words, heading="a,b,c,species"))
+    path = write(tmp_path / "iris.csv", csv_text(targets=words, header="a,b,c,species"))
     dataset = load(path, validation=0, shuffle=False)
-    assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
+    assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
     assert "classes: setosa = 0, versicolor = 1, virginica = 2" in dataset.notes
     assert "has 3 classes, the output layer has 2: end the layers with 3" in refused(path, (3, 2))
     assert "use task classes" in refused(path, (3, 1), loss="mse", task="regression")
 
 
 def test_csv_class_numbers_are_mapped_from_their_order(tmp_path: Path) -> None:
-    dataset = load(write(tmp_path / "a.csv", csv_text(answers=Y * 10 - 5)), validation=0, shuffle=False)
-    assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
+    dataset = load(write(tmp_path / "a.csv", csv_text(targets=Y * 10 - 5)), validation=0, shuffle=False)
+    assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
     assert "classes: -5 = 0, 5 = 1, 15 = 2" in dataset.notes
 
 
-def test_regression_is_told_from_fractions_and_standardised(tmp_path: Path) -> None:
-    answers = X @ [1.0, 2.0, 3.0] + 100
-    path = write(tmp_path / "a.csv", csv_text(answers=answers.tolist()))
+def test_regression_is_told_from_fractions_and_standardized(tmp_path: Path) -> None:
+    targets = X @ [1.0, 2.0, 3.0] + 100
+    path = write(tmp_path / "a.csv", csv_text(targets=targets.tolist()))
     dataset = load(path, (3, 1), loss="mse", validation=0, shuffle=False)
     assert dataset.kind == "regression"
-    assert np.allclose(dataset.feed(60).next_block().Y[:, 0], standardised(answers))
-    assert any("answers standardised" in note for note in dataset.notes)
+    assert np.allclose(dataset.batch_sampler(60).next_block().Y[:, 0], standardized(targets))
+    assert any("targets standardized" in note for note in dataset.notes)
     assert "is no class number" in refused(path)
     assert "use loss mse" in refused(path, loss="binary_cross_entropy")
     assert "end the layers with 1" in refused(path, (3, 2), loss="mse")
@@ -105,25 +105,25 @@ def test_task_and_loss_decide_where_values_cannot(tmp_path: Path) -> None:
     assert load(path, (3, 1), loss="mse", task="regression").kind == "regression"
     assert "end the layers with 3" in refused(path, (3, 1), loss="mse", task="classes")
     assert "use loss mse" in refused(path, task="regression")
-    two = write(tmp_path / "b.csv", csv_text(answers=(Y > 0) * 4 + 3))
+    two = write(tmp_path / "b.csv", csv_text(targets=(Y > 0) * 4 + 3))
     for loss in ("mse", "binary_cross_entropy"):
         dataset = load(two, (3, 1), loss=loss, validation=0)
         assert dataset.kind == "classes"
         assert set(dataset.sample(60)[1][:, 0]) == {0, 1}
     assert load(two, (3, 2), loss="mse").sample(5)[1].sum(axis=1).tolist() == [1] * 5
-    many = write(tmp_path / "c.csv", csv_text(answers=range(60)))
+    many = write(tmp_path / "c.csv", csv_text(targets=range(60)))
     assert load(many, (3, 1), loss="mse").kind == "regression"
     assert "or use loss mse and end with 1" in refused(many)
 
 
 def test_statistics_come_from_training_rows_alone(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", csv_text(answers=X.sum(axis=1).tolist()))
+    path = write(tmp_path / "a.csv", csv_text(targets=X.sum(axis=1).tolist()))
     dataset = load(path, (3, 1), loss="mse", validation=0.3)
-    rows, answers = dataset.sample(60)
+    rows, targets = dataset.sample(60)
     assert len(rows) == 42
     assert np.allclose(rows.mean(axis=0), 0)
     assert np.allclose(rows.std(axis=0), 1)
-    assert np.allclose((answers.mean(), answers.std()), (0, 1))
+    assert np.allclose((targets.mean(), targets.std()), (0, 1))
     assert dataset.validation is not None
     assert np.abs(dataset.validation[0].mean(axis=0)).max() > 1e-6
     part = load(path, (3, 1), loss="mse", validation=0.3, examples=10)
@@ -135,7 +135,8 @@ def test_constant_columns_become_zero(tmp_path: Path) -> None:
     rows[:, 1] = 0.1
     dataset = load(write(tmp_path / "a.csv", csv_text(rows)))
     assert (dataset.sample(60)[0][:, 1] == 0).all()
-    assert "every answer" in " ".join(load(write(tmp_path / "b.csv", csv_text(answers=[2.5] * 60)), (3, 1), loss="mse").notes)
+    constant = load(write(tmp_path / "b.csv", csv_text(targets=[2.5] * 60)), (3, 1), loss="mse")
+    assert "every training target" in " ".join(constant.notes)
 
 
 BAD_CSV = {
@@ -144,8 +145,8 @@ BAD_CSV = {
     "1,2,3,0\n\n1,2,nan,1\n": "line 3, column 3 is nan: every value must be a finite number",
     "1,2,3,0\n1,2,1e999,1\n": "line 2, column 3 is inf",
     "1,2,3,0\n1,2,3\n": "line 2 has 3 cells, the first row 4",
-    "1,2,3,0\n1,2,3,\n": "line 2, column 4 is empty: give an answer",
-    "1,2,3,0\n1,2,3,one\n": "line 2, column 4 is 'one' where others are numbers",
+    "1,2,3,0\n1,2,3,\n": "line 2, column 4 is empty: give a target",
+    "1,2,3,0\n1,2,3,one\n": "line 2, column 4 is 'one' among numbers",
     "1,2,3,0.5\n1,2,3,inf\n": "line 2, column 4 is inf",
     "1,2,3,0\n1,\x1b[2J,3,1\n": r"line 2, column 2 is '\x1b[2J'",
     "1;2;3;0\n1;2,5;3;1\n": "with a point for decimals",
@@ -161,7 +162,7 @@ BAD_CSV = {
     'a,b,"c,y\n' + "1,2,3,0\n" * 1_000: "line 1 opens a quote",
     '1,2,3,0\n1,2,3,"1\n' + "1,2,3,0\n" * 600_000: "line 2 opens a quote",
     "1,2,0\n1,2,1\n1,3,2\n": "has 2 inputs, the layers begin with 3: begin with 2",
-    "1e300,2,3,0\n-1e300,2,3,1\n0,1,1,2\n": "too large to standardise",
+    "1e300,2,3,0\n-1e300,2,3,1\n0,1,1,2\n": "too large to standardize",
     ",,,1\n1,2,3,0\n": "line 1, column 1 is empty",
 }
 
@@ -180,7 +181,7 @@ def test_a_byte_that_is_not_utf8_is_named_by_its_line(tmp_path: Path, rows: int,
     assert "line 2 is not" in refused(write(tmp_path / "a.csv", b"1,2,3,0\n1,2,3,\xc3"))
 
 
-def test_a_row_may_be_long_and_a_heading_may_have_line_breaks(tmp_path: Path) -> None:
+def test_a_row_may_be_long_and_a_header_may_have_line_breaks(tmp_path: Path) -> None:
     width = 70_000
     rows = "".join(",".join(["0.5"] * width) + f",{row % 2}\n" for row in range(6))
     dataset = load(write(tmp_path / "wide.csv", rows), (width, 2))
@@ -219,7 +220,7 @@ def test_too_little_memory_is_told_as_that(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("tuisim.data.csv_reader._Reader._take", full)
+    monkeypatch.setattr("tuisim.data.csv_reader._Reader._add", full)
     with pytest.raises(MemoryNeeded, match=r"a\.csv: there is not enough memory to read it: give fewer rows"):
         load(write(tmp_path / "a.csv", csv_text()))
 

@@ -40,9 +40,9 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def csv_text(rows: np.ndarray = X, answers: Any = Y, heading: str = "", mark: str = ",") -> str:
-    lines = [mark.join([*map(repr, row), str(answer)]) for row, answer in zip(rows.tolist(), list(answers), strict=True)]
-    return "\n".join([heading] * bool(heading) + lines) + "\n"
+def csv_text(rows: np.ndarray = X, targets: Any = Y, header: str = "", mark: str = ",") -> str:
+    lines = [mark.join([*map(repr, row), str(target)]) for row, target in zip(rows.tolist(), list(targets), strict=True)]
+    return "\n".join([header] * bool(header) + lines) + "\n"
 
 
 def array_bytes(array: np.ndarray) -> bytes:
@@ -93,19 +93,19 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path: Path, name
     np.savez_compressed(tmp_path / "packed.npz", X=X, y=Y)
     write(tmp_path / "a-labels-idx1", idx_bytes(Y))
     content = good.get(name) or (tmp_path / name).read_bytes()
-    chance = random.Random(3)
+    rng = random.Random(3)
     for _ in range(80):
         damaged = bytearray(content)
-        for _ in range(chance.choice((1, 1, 4))):
-            place = chance.randrange(min(len(damaged), chance.choice((200, 10**6))))
-            match chance.randrange(4):
+        for _ in range(rng.choice((1, 1, 4))):
+            place = rng.randrange(min(len(damaged), rng.choice((200, 10**6))))
+            match rng.randrange(4):
                 case 0:
-                    damaged[place] ^= 1 << chance.randrange(8)
+                    damaged[place] ^= 1 << rng.randrange(8)
                 case 1:
                     del damaged[place:]
                     damaged += b"\0"
                 case 2:
-                    damaged[place:place] = chance.randbytes(chance.choice((1, 8)))
+                    damaged[place:place] = rng.randbytes(rng.choice((1, 8)))
                 case _:
                     damaged[place : place + 4] = b"\xff" * 4
         try:

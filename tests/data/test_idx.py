@@ -38,7 +38,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def standardised(rows: np.ndarray) -> np.ndarray:
+def standardized(rows: np.ndarray) -> np.ndarray:
     return np.asarray((rows - rows.mean(axis=0)) / rows.std(axis=0))
 
 
@@ -60,8 +60,8 @@ def test_idx_with_labels_beside_it(tmp_path: Path, names: tuple[str, str], packe
     write(tmp_path / (names[1] + packed), pack(idx_bytes(Y)))
     dataset = load(images, (4, 3), validation=0, shuffle=False)
     rows = PICTURES.reshape(60, 4)
-    assert np.allclose(dataset.feed(60).next_block().X, rows / 255 if code == 8 else standardised(rows))
-    assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
+    assert np.allclose(dataset.batch_sampler(60).next_block().X, rows / 255 if code == 8 else standardized(rows))
+    assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
 
 
 def test_broken_idx_is_refused(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_broken_idx_is_refused(tmp_path: Path) -> None:
     bomb = gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", 400_000, 20, 20) + b"\0" * 1_000_000)
     cases = {
         good[:-1]: "ends too early",
-        good + b"\0": "goes on after its end",
+        good + b"\0": "continues after its end",
         good[:10]: "ends too early",
         lying: "claims",
         gzip.compress(lying): "claims",
@@ -93,7 +93,7 @@ def test_broken_idx_is_refused(tmp_path: Path) -> None:
     assert peak < 2**23
     write(images, good)
     for content, reason in {
-        idx_bytes(Y[:-1]): "give one answer to each row",
+        idx_bytes(Y[:-1]): "give one target per row",
         idx_bytes(PICTURES): "has no list of class numbers",
         good[:7]: "ends too early",
     }.items():

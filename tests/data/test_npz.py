@@ -40,7 +40,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def standardised(rows: np.ndarray) -> np.ndarray:
+def standardized(rows: np.ndarray) -> np.ndarray:
     return np.asarray((rows - rows.mean(axis=0)) / rows.std(axis=0))
 
 
@@ -50,26 +50,28 @@ def test_npy_takes_the_last_column(tmp_path: Path, dtype: str, order: str) -> No
     table = np.column_stack([X, Y]).astype(dtype)
     np.save(tmp_path / "a.npy", np.asfortranarray(table) if order == "F" else table)
     dataset = load(tmp_path / "a.npy", validation=0, shuffle=False)
-    assert np.allclose(dataset.feed(60).next_block().X, standardised(table[:, :3].astype(float)))
-    assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
+    assert np.allclose(dataset.batch_sampler(60).next_block().X, standardized(table[:, :3].astype(float)))
+    assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
     np.save(tmp_path / "b.npy", np.roll(table, 1, axis=1))
-    assert load(tmp_path / "b.npy", target="1", validation=0, shuffle=False).feed(60).next_block().Y.tolist() == Y.tolist()
+    assert (
+        load(tmp_path / "b.npy", target="1", validation=0, shuffle=False).batch_sampler(60).next_block().Y.tolist() == Y.tolist()
+    )
     assert "1 to 4" in refused(tmp_path / "b.npy", target="kind")
 
 
-def test_a_column_whose_squares_underflow_is_standardised_too(tmp_path: Path) -> None:
+def test_a_column_whose_squares_underflow_is_standardized_too(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", X=X * 1e-200, y=Y)
     dataset = load(tmp_path / "a.npz", validation=0, shuffle=False)
-    assert np.allclose(dataset.feed(60).next_block().X, standardised(X))
+    assert np.allclose(dataset.batch_sampler(60).next_block().X, standardized(X))
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize(("inputs", "answers"), [("X", "y"), ("x", "y"), ("data", "target")])
-def test_npz_by_the_usual_names(tmp_path: Path, save: Callable[..., None], inputs: str, answers: str) -> None:
-    save(tmp_path / "a.npz", **{inputs: X, answers: Y, "other": np.array([{}], dtype=object)})
+@pytest.mark.parametrize(("inputs", "targets"), [("X", "y"), ("x", "y"), ("data", "target")])
+def test_npz_by_the_usual_names(tmp_path: Path, save: Callable[..., None], inputs: str, targets: str) -> None:
+    save(tmp_path / "a.npz", **{inputs: X, targets: Y, "other": np.array([{}], dtype=object)})
     dataset = load(tmp_path / "a.npz", validation=0, shuffle=False)
-    assert np.allclose(dataset.feed(60).next_block().X, standardised(X))
-    assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
+    assert np.allclose(dataset.batch_sampler(60).next_block().X, standardized(X))
+    assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
 
 
 def test_npz_target_words_bytes_and_pictures(tmp_path: Path) -> None:
@@ -78,21 +80,21 @@ def test_npz_target_words_bytes_and_pictures(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", X=pictures, words=words, raw=words.astype("S"), columns=np.eye(3)[Y])
     for target in ("words", "raw"):
         dataset = load(tmp_path / "a.npz", (4, 3), target=target, validation=0, shuffle=False)
-        assert dataset.feed(60).next_block().Y.tolist() == Y.tolist()
-        assert (pictures.reshape(60, 4) / 255 == dataset.feed(60).next_block().X).all()
+        assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
+        assert (pictures.reshape(60, 4) / 255 == dataset.batch_sampler(60).next_block().X).all()
         assert dataset.notes == ("bytes divided by 255", "classes: a = 0, b = 1, c = 2")
     assert "it has X, words, raw, columns" in refused(tmp_path / "a.npz", (4, 3))
     assert "cross_entropy takes one class number" in refused(tmp_path / "a.npz", (4, 3), target="columns")
     for loss in ("mse", "binary_cross_entropy"):
         dataset = load(tmp_path / "a.npz", (4, 3), target="columns", loss=loss, validation=0, shuffle=False)
-        assert (np.eye(3)[Y] == dataset.feed(60).next_block().Y).all()
+        assert (np.eye(3)[Y] == dataset.batch_sampler(60).next_block().Y).all()
         assert dataset.kind == "classes"
 
 
-def test_npz_answers_of_several_columns(tmp_path: Path) -> None:
+def test_npz_targets_of_several_columns(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", X=X, y=X[:, :2] * 3)
     dataset = load(tmp_path / "a.npz", (3, 2), loss="mse", validation=0, shuffle=False)
-    assert np.allclose(dataset.feed(60).next_block().Y, standardised(X[:, :2]))
+    assert np.allclose(dataset.batch_sampler(60).next_block().Y, standardized(X[:, :2]))
     assert "end the layers with 2" in refused(tmp_path / "a.npz", (3, 3), loss="mse")
     assert "0 or 1" in refused(tmp_path / "a.npz", (3, 2), loss="binary_cross_entropy")
 
@@ -121,7 +123,7 @@ BAD_NPY = {
     "complex": (npy_bytes(header("(2, 4)", "'<c16'"), b"\0" * 128), "values of type <c16"),
     "truth as a size": (npy_bytes(header("(True, 4)"), b"\0" * 32), "its header is broken"),
     "five dimensions": (npy_bytes(header("(1, 1, 1, 1, 4)"), b"\0" * 32), "5 dimensions"),
-    "one dimension": (npy_bytes(header("(4,)"), b"\0" * 32), "give rows of inputs and an answer"),
+    "one dimension": (npy_bytes(header("(4,)"), b"\0" * 32), "give inputs and a target per row"),
     "text": (npy_bytes(header("(1, 4)", "'<U1'"), b"\0" * 16), "holds text"),
     "deep nesting": (npy_bytes("{'shape': " + "(" * 4000), "its header is broken"),
     "not a number": (npy_bytes(header("(2, 2)"), np.array([[1, 2], [np.nan, 0]]).tobytes()), "row 2, column 1 is nan"),
@@ -182,12 +184,12 @@ def test_hostile_archives_are_refused_in_little_memory(tmp_path: Path, monkeypat
         many: "more than 1,024 members",
         listed: "claims a list of members",
         double: "two members named X",
-        zipped(tmp_path / "lzma.npz", good, zipfile.ZIP_LZMA): "packed in a way that is not read",
+        zipped(tmp_path / "lzma.npz", good, zipfile.ZIP_LZMA): "unsupported compression",
         zipped(tmp_path / "empty.npz", {}): "it has no arrays",
         zipped(tmp_path / "other.npz", {"a.npy": good["X.npy"]}): "it has a; save them as X and y",
         zipped(tmp_path / "objects.npz", {**good, "y.npy": array_bytes(np.array([{}] * 60))}): "Python objects",
-        zipped(tmp_path / "short.npz", {**good, "y.npy": array_bytes(Y[:-1])}): "give one answer to each row",
-        zipped(tmp_path / "inputs.npz", {**good, "X.npy": array_bytes(np.array([["a"] * 3] * 60))}): "has text for inputs",
+        zipped(tmp_path / "short.npz", {**good, "y.npy": array_bytes(Y[:-1])}): "give one target per row",
+        zipped(tmp_path / "inputs.npz", {**good, "X.npy": array_bytes(np.array([["a"] * 3] * 60))}): "has text as inputs",
     }
     whole = zipped(tmp_path / "whole.npz", good).read_bytes()
     cases[write(tmp_path / "cut.npz", whole[:-30])] = "ends too early"

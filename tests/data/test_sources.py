@@ -1,4 +1,4 @@
-"""The datasets that come with the package: their rows, what fits them, how they are split, and their streams of chance."""
+"""The datasets that come with the package: their rows, what fits them, how they are split, and their streams of rng."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from tuisim import data
 from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS
-from tuisim.data import rng as chance
-from tuisim.data import split
+from tuisim.data import preprocessing, rng
 from tuisim.errors import DataError
 
 DIGITS = RunConfig(layers=(64, 10))
@@ -66,7 +65,7 @@ def test_digits_split_is_exact_stratified_and_leaks_nothing(fraction: float) -> 
 def test_rows_are_read_only() -> None:
     dataset = data.load(DIGITS)
     assert dataset.validation is not None
-    for array in (*dataset.validation, dataset.feed(8).next_block().X):
+    for array in (*dataset.validation, dataset.batch_sampler(8).next_block().X):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 
@@ -91,7 +90,7 @@ def test_split_follows_the_seed_alone() -> None:
 @given(counts=st.lists(st.integers(1, 50), min_size=1, max_size=12), share=st.floats(0, 0.999))
 def test_quotas_are_exact_and_fair(counts: list[int], share: float) -> None:
     total = int(sum(counts) * share)
-    got = split.quotas(np.array(counts), total)
+    got = preprocessing.quotas(np.array(counts), total)
     assert got.sum() == total
     exact = np.array(counts) * total / sum(counts)
     assert (got <= np.array(counts)).all()
@@ -99,7 +98,7 @@ def test_quotas_are_exact_and_fair(counts: list[int], share: float) -> None:
 
 
 def test_nothing_left_to_train_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuisim.data.info.held_out", lambda rows, _: rows)
+    monkeypatch.setattr("tuisim.data.info.validation_rows", lambda rows, _: rows)
     with pytest.raises(DataError, match="leaves none to train on"):
         data.load(DIGITS)
 
@@ -134,7 +133,7 @@ def test_tasks_fit_layers_and_loss(name: str, layers: tuple[int, ...], loss: str
 
 @pytest.mark.parametrize("name", ["moons", "spirals", "xor", "blobs", "teacher"])
 @pytest.mark.parametrize("loss", ["mse", "binary_cross_entropy"])
-def test_one_output_answers_yes_or_no(name: str, loss: str) -> None:
+def test_one_output_is_binary(name: str, loss: str) -> None:
     _, Y = make((2, 1), name, loss=loss).sample(1000)
     assert Y.shape == (1000, 1)
     if name != "teacher" or loss != "mse":
@@ -180,9 +179,9 @@ def test_rows_follow_the_seed_and_not_the_rest_of_the_run(name: str, layers: tup
     base = RunConfig(layers=layers, dataset=name, loss=loss, examples=1_000)
     X, Y = data.load(base).sample(500)
     for change in ({"validation": 0.5}, {"batch_size": 1}, {"initializer": "zeros"}, {"examples": 500}, {"shuffle": False}):
-        again, answers = data.load(replace(base, **change)).sample(500)
+        again, targets = data.load(replace(base, **change)).sample(500)
         assert (again == X).all()
-        assert np.allclose(Y, answers)
+        assert np.allclose(Y, targets)
     other, _ = data.load(replace(base, seed=1)).sample(500)
     assert (other != X).any()
 
@@ -204,7 +203,7 @@ def test_validation_of_endless_sources_has_rows_of_its_own() -> None:
 
 def test_streams_are_apart() -> None:
     keys = [(0,), (1,), (2,), (3,), (1, 0), (3, 0), (3, 1), (3, 0, 0), (3, 0, 1)]
-    drawn = {chance.generator(0, *key).random() for key in keys}
+    drawn = {rng.generator(0, *key).random() for key in keys}
     assert len(drawn) == len(keys)
 
 
@@ -217,7 +216,7 @@ def test_streams_are_apart() -> None:
         ((30, 10), "digits", {}, "digits has 64 inputs, the layers begin with 30: begin with 64"),
         ((64, 3), "digits", {}, "digits has 10 classes, the output layer has 3: end the layers with 10"),
         ((64, 1), "digits", {"loss": "mse"}, "end the layers with 10"),
-        ((64, 1), "digits", {}, "cross_entropy chooses among two outputs or more"),
+        ((64, 1), "digits", {}, "cross_entropy needs two outputs or more"),
         ((64, 10), "digits", {"task": "regression"}, "use task classes"),
         ((3, 2), "moons", {}, "moons has 2 inputs, the layers begin with 3: begin with 2"),
         ((2, 3), "xor", {}, "xor has 2 classes, the output layer has 3: end the layers with 2"),
@@ -225,7 +224,7 @@ def test_streams_are_apart() -> None:
         ((2, 1), "blobs", {}, "binary_cross_entropy"),
         ((8, 1), "teacher", {}, "binary_cross_entropy"),
         ((2, 1), "sine", {"loss": "mse"}, "sine has 1 input, the layers begin with 2: begin with 1"),
-        ((1, 2), "sine", {"loss": "mse"}, "1 number to a row's answer, the output layer has 2: end the layers with 1"),
+        ((1, 2), "sine", {"loss": "mse"}, "1 number per target, the output layer has 2: end the layers with 1"),
         ((1, 2), "sine", {}, "use loss mse"),
         ((1, 1), "sine", {"loss": "binary_cross_entropy"}, "use loss mse"),
     ],
@@ -263,7 +262,7 @@ def _idx(path: Path, array: np.ndarray) -> None:
 
 
 def test_fashion_is_found_in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuisim.data.fashion_mnist.FOLDER", tmp_path / "absent")
+    monkeypatch.setattr("tuisim.data.named_datasets.FOLDER", tmp_path / "absent")
     monkeypatch.delenv("TUISIM_DATA", raising=False)
     reason = data.available("fashion_mnist")
     assert reason is not None

@@ -10,11 +10,10 @@ import pytest
 
 from tuisim import RunConfig
 from tuisim.cli import main
-from tuisim.engine import initializers as initial
-from tuisim.engine import memory_check as room
+from tuisim.engine import initializers, memory_check
 from tuisim.engine.benchmark_case import BenchmarkCase
+from tuisim.engine.initial_state import initial_state
 from tuisim.engine.network import Network
-from tuisim.engine.start import start
 from tuisim.errors import MemoryNeeded
 from tuisim.features.compare.bench import bench
 from tuisim.features.compare.bench.cases import case
@@ -28,8 +27,8 @@ HUGE = "2-1000000000000000000-2"
 @pytest.fixture
 def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """1 GiB of memory, and nobody draws a parameter or makes a network without having asked."""
-    monkeypatch.setattr(room, "available", lambda: 2**30)
-    monkeypatch.setattr(initial, "parameters", lambda config: pytest.fail("parameters were drawn"))
+    monkeypatch.setattr(memory_check, "available", lambda: 2**30)
+    monkeypatch.setattr(initializers, "parameters", lambda config: pytest.fail("parameters were drawn"))
     monkeypatch.setattr("tuisim.data.load", lambda config: pytest.fail("data were loaded"))
     monkeypatch.setattr("tuisim.backends.numpy.NumpyBackend.bind", lambda *_, **__: pytest.fail("a network was bound"))
 
@@ -39,8 +38,8 @@ def test_whoever_binds_asks_before_anything_is_allocated():
     from tuisim.backends import get_backend
 
     askers = (
-        lambda: Network(BIG, get_backend("numpy"), 32), lambda: BenchmarkCase(BIG, 32), lambda: start(BIG), lambda: case(BIG),
-        lambda: compare(BIG, entries("numpy@1,numpy@2")), lambda: compare(BIG, entries("scalar,numpy")),
+        lambda: Network(BIG, get_backend("numpy"), 32), lambda: BenchmarkCase(BIG, 32), lambda: initial_state(BIG),
+        lambda: case(BIG), lambda: compare(BIG, entries("numpy@1,numpy@2")), lambda: compare(BIG, entries("scalar,numpy")),
     )  # fmt: skip
     for ask in askers:
         with pytest.raises(MemoryNeeded, match=r"1\.0 GiB are free; hidden layers of at most [\d,]+ would fit"):
@@ -71,11 +70,11 @@ def test_what_would_take_years_is_refused_in_one_line(capsys, arguments):
 
 
 def test_where_nobody_knows_what_is_free_what_no_machine_has_is_refused(monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: None)
-    room.check(BIG)
+    monkeypatch.setattr(memory_check, "available", lambda: None)
+    memory_check.check(BIG)
     with pytest.raises(MemoryNeeded, match="no machine has as much"):
-        room.check(RunConfig(layers=(2, 10**18, 2)))
-    room.check(RunConfig(layers=(2, 10**18, 2), backend="cupy"))
+        memory_check.check(RunConfig(layers=(2, 10**18, 2)))
+    memory_check.check(RunConfig(layers=(2, 10**18, 2), backend="cupy"))
 
 
 def test_a_case_that_does_not_fit_leaves_the_others_of_the_benchmark(monkeypatch):
@@ -88,7 +87,7 @@ def test_a_case_that_does_not_fit_leaves_the_others_of_the_benchmark(monkeypatch
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of memory for a process there")
 def test_compare_refuses_within_the_memory_of_its_imports():
     code = (
-        "import sys; from tuisim.engine import memory_check as room; room.available = lambda: 2**30\n"
+        "import sys; from tuisim.engine import memory_check; memory_check.available = lambda: 2**30\n"
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2)\n"
         "from tuisim.cli import main; sys.exit(main(['compare', '2-20000-20000-2']))"
     )

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from tuisim import RunConfig
 from tuisim.config.choices import INITIALIZERS
-from tuisim.engine import Ended, RunFailed, State, Worker
-from tuisim.engine import initializers as initial
-from tuisim.engine.gradient_sample import SHARE, Probe
+from tuisim.engine import Ended, RunFailed, State, Worker, initializers
+from tuisim.engine.gradient_sample import SHARE, GradientSampler
 from tuisim.engine.history import POINTS, MeanCurve, SampledCurves
 from tuisim.engine.tally import WINDOW, Tally
 from tuisim.measure.gradients import HISTOGRAM_BINS, Health, layer_gradients
@@ -47,13 +46,13 @@ def test_sampled_curves_keep_the_latest():
 def test_a_rate_is_blank_until_its_window_is_full():
     tally, program = Tally(), build(RunConfig(layers=(4, 2), batch_size=10))
     tally.add(program, [1.0] * 5, WINDOW / 2, full_speed=True)
-    assert tally.rates is None
+    assert tally.throughput is None
     assert tally.mean_examples_per_second == pytest.approx(50 / (WINDOW / 2))
     tally.add(program, [1.0] * 5, WINDOW / 2, full_speed=True)
-    assert tally.rates.examples_per_second == pytest.approx(100 / WINDOW)
-    assert tally.rates.steps_per_second == pytest.approx(10 / WINDOW)
+    assert tally.throughput.examples_per_second == pytest.approx(100 / WINDOW)
+    assert tally.throughput.steps_per_second == pytest.approx(10 / WINDOW)
     tally.add(program, [1.0], 0.001, full_speed=False)
-    assert tally.rates is None
+    assert tally.throughput is None
 
 
 def test_the_loss_of_an_epoch_is_weighted_by_examples():
@@ -71,7 +70,7 @@ def test_gradient_figures():
     figures = layer_gradients(1, g, np.array([1.0, 0, 0]), np.array([1.001, 0, 0]), 0.25)
     assert figures.norm == 5
     assert figures.update_ratio == pytest.approx(1e-3)
-    assert figures.health is Health.FINE
+    assert figures.health is Health.OK
     assert sum(figures.histogram) == 2  # a zero has no logarithm
     assert len(figures.histogram) == HISTOGRAM_BINS
 
@@ -126,7 +125,7 @@ def test_histograms_are_of_a_sample_and_say_so():
 @pytest.mark.parametrize("initializer", INITIALIZERS)
 def test_initializers_have_the_deviation_they_name(initializer):
     config = RunConfig(layers=(400, 300), initializer=initializer, dtype="float64")
-    ((W, b),) = initial.parameters(config)
+    ((W, b),) = initializers.parameters(config)
     wanted = {"he": (2 / 400) ** 0.5, "glorot": (2 / 700) ** 0.5, "lecun": (1 / 400) ** 0.5, "normal": 0.05, "zeros": 0.0}
     assert W.std() == pytest.approx(wanted[initializer.split("_")[0]], rel=0.02)
     assert abs(W.mean()) < 1e-3
@@ -136,8 +135,8 @@ def test_initializers_have_the_deviation_they_name(initializer):
 
 
 def test_dtypes_start_from_the_same_draws():
-    double = list(initial.parameters(RunConfig(layers=(6, 5), dtype="float64")))
-    single = list(initial.parameters(RunConfig(layers=(6, 5))))
+    double = list(initializers.parameters(RunConfig(layers=(6, 5), dtype="float64")))
+    single = list(initializers.parameters(RunConfig(layers=(6, 5))))
     assert (double[0][0].astype("float32") == single[0][0]).all()
 
 
@@ -192,15 +191,15 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
 
 
 def test_a_look_that_was_held_up_once_does_not_stop_the_looking():
-    probe = object.__new__(Probe)
-    probe.seconds, probe._cost, probe._next, probe._last = 0.0, 0.0, 0.0, None
-    probe.paid(10.0, 0.5)  # the first, with all that happens once
-    assert not probe.due(14.9)
-    assert probe.due(15.0)
-    probe.paid(15.0, 0.001)
-    assert probe.due(15.0 + 0.25)
-    probe.paid(16.0, 0.4)  # held up
-    assert probe.due(16.25)
-    probe.paid(17.0, 0.4)  # and this is what it takes now
-    assert not probe.due(17.0 + 0.4 / SHARE - 0.1)
-    assert probe.seconds == pytest.approx(1.301)
+    sampler = object.__new__(GradientSampler)
+    sampler.seconds, sampler._cost, sampler._next, sampler._last = 0.0, 0.0, 0.0, None
+    sampler.add_cost(10.0, 0.5)  # the first, with all that happens once
+    assert not sampler.is_due(14.9)
+    assert sampler.is_due(15.0)
+    sampler.add_cost(15.0, 0.001)
+    assert sampler.is_due(15.0 + 0.25)
+    sampler.add_cost(16.0, 0.4)  # held up
+    assert sampler.is_due(16.25)
+    sampler.add_cost(17.0, 0.4)  # and this is what it takes now
+    assert not sampler.is_due(17.0 + 0.4 / SHARE - 0.1)
+    assert sampler.seconds == pytest.approx(1.301)

@@ -9,8 +9,19 @@ import pytest
 from tuisim import RunConfig, Trainer, count
 from tuisim.accounting import Operations
 from tuisim.config.choices import OPTIMIZERS
-from tuisim.engine import Control, Ended, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
-from tuisim.engine import memory_check as room_module
+from tuisim.engine import (
+    Control,
+    Ended,
+    LearningRateChanged,
+    Paused,
+    Resumed,
+    RunFailed,
+    Snapshot,
+    SpeedLimitChanged,
+    Started,
+    State,
+    memory_check,
+)
 from tuisim.errors import BackendError, ConfigError, DataError, ExitCode, MemoryNeeded, RunError
 
 SMALL = RunConfig(layers=(5, 4, 3), dataset="teacher", examples=50, batch_size=8, epochs=3)
@@ -113,7 +124,7 @@ def test_gradients_leave_the_decay_out():
 
 
 def test_parameters_of_the_wrong_shape_are_refused():
-    with pytest.raises(ConfigError, match="layer 2 wants"):
+    with pytest.raises(ConfigError, match="layer 2 needs"):
         Trainer(SMALL, parameters=[(np.zeros((5, 4)), np.zeros(4))])
 
 
@@ -122,7 +133,7 @@ def test_parameters_of_the_wrong_shape_are_refused():
     [
         ([(np.full((5, 4), np.nan), np.zeros(4)), (np.zeros((4, 3)), np.zeros(3))], "layer 1"),
         ([(np.zeros((5, 4)), np.zeros(4)), (np.full((4, 3), 1e300), np.zeros(3))], "layer 2"),
-        ([(np.zeros((5, 4)), np.zeros(4))], "layer 2 wants"),
+        ([(np.zeros((5, 4)), np.zeros(4))], "layer 2 needs"),
         ([np.zeros(3)], "list of pairs"),
         ("words", "list of pairs"),
     ],
@@ -174,7 +185,7 @@ def test_a_gradient_that_overflows_is_found_where_it_began():
 
 
 def test_memory_is_asked_for_before_anything_is_allocated(monkeypatch):
-    monkeypatch.setattr(room_module, "available", lambda: 10**9)
+    monkeypatch.setattr(memory_check, "available", lambda: 10**9)
     with pytest.raises(MemoryNeeded, match=r"would fit.*can still be counted"):
         Trainer(RunConfig(layers=(1000, 10**6, 1000), dataset="teacher"))
     with pytest.raises(MemoryNeeded, match=r"batch [\d,]+ would fit"):
@@ -261,20 +272,20 @@ def test_time_is_counted_from_the_first_batch():
 
 def test_time_left_is_of_full_speed_alone():
     control = Control()
-    control.set_pace(10)
+    control.set_speed_limit(10)
     seen = []
     long = RunConfig(**(ENDLESS.to_dict() | {"epochs": 10_000}))
 
     def watch(item):
         if isinstance(item, Snapshot):
             seen.append(item)
-            if item.step == 3 and item.pace:
-                control.set_pace(None)
+            if item.step == 3 and item.speed_limit:
+                control.set_speed_limit(None)
             elif item.step > 2_000:
                 control.stop()
 
     Trainer(long).run(watch, control)
-    assert all(item.seconds_left is None for item in seen if item.pace)
+    assert all(item.seconds_left is None for item in seen if item.speed_limit)
     fast = [item.seconds_left for item in seen if item.seconds_left is not None]
     total = 10_000 * 51
     # Three steps at ten a second are a tenth of a second each; carried on, they would be hours.
@@ -331,23 +342,23 @@ def test_the_newest_run_has_its_threads_whatever_order_runs_end_in():
 
 def test_a_pace_claims_no_throughput():
     control = Control()
-    control.set_pace(200)
+    control.set_speed_limit(200)
     script = Script(control, (at_step(5), lambda c: c.stop()))
     summary = Trainer(ENDLESS).run(script, control)
     assert summary.examples_per_second is None
-    assert script.events(PaceChanged)[0].pace == 200
-    assert all(item.rates is None for item in script.items if isinstance(item, Snapshot))
+    assert script.events(SpeedLimitChanged)[0].speed_limit == 200
+    assert all(item.throughput is None for item in script.items if isinstance(item, Snapshot))
     assert summary.wall_seconds >= 4 / 200
 
 
 def test_a_step_at_a_time_holds_until_asked():
     control = Control()
-    control.set_pace(0)
+    control.set_speed_limit(0)
     script = Script(
         control,
         (paused, lambda c: c.step()),
         (at_step(1), lambda c: c.step()),
-        (at_step(2), lambda c: c.set_pace(None)),
+        (at_step(2), lambda c: c.set_speed_limit(None)),
         (at_step(100), lambda c: c.stop()),
     )
     summary = Trainer(ENDLESS).run(script, control)
@@ -362,10 +373,10 @@ def test_a_change_of_rate_is_in_the_history_with_its_step():
     control = Control()
     script = Script(control, (at_step(50), lambda c: c.set_learning_rate(0.01)), (at_step(200), lambda c: c.stop()))
     Trainer(ENDLESS).run(script, control)
-    change = script.events(RateChanged)[0]
+    change = script.events(LearningRateChanged)[0]
     last = [item for item in script.items if isinstance(item, Snapshot)][-1]
     assert last.learning_rate == change.learning_rate == 0.01
-    assert last.curves.rates == ((0, 0.1), (change.step, 0.01))
+    assert last.curves.learning_rates == ((0, 0.1), (change.step, 0.01))
     assert change.step >= 50
 
 
@@ -375,7 +386,7 @@ def test_a_wrong_rate_or_pace_is_refused(wrong):
         Control().set_learning_rate(wrong)
     if wrong != 0:
         with pytest.raises(ConfigError):
-            Control().set_pace(wrong)
+            Control().set_speed_limit(wrong)
 
 
 def test_snapshots_are_finished_and_add_up():

@@ -35,7 +35,7 @@ from tuisim.predict.profile import VERSION
 from tuisim.predict.profile_document import card_document
 from tuisim.predict.rates import figures
 from tuisim.predict.sample import measure
-from tuisim.store.runs import runs
+from tuisim.store.runs import read
 from tuisim.units import layers_text
 
 SMALL = RunConfig(layers=(6, 5, 3), batch_size=4, threads=1)
@@ -329,7 +329,7 @@ def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(cap
 
 
 def test_a_named_dataset_is_predicted_without_being_read(capsys, monkeypatch):
-    monkeypatch.setattr("tuisim.data.catalogue.load", lambda config: pytest.fail("it was read"))
+    monkeypatch.setattr("tuisim.data.dataset.load", lambda config: pytest.fail("it was read"))
     cards.keep(card())
     for layers, name, rows in (("64-32-10", "digits", 1_618), ("784-8-10", "fashion_mnist", 54_000)):
         code, out, _ = run(capsys, "predict", layers, "--dataset", name, "--threads", "1", "--json")
@@ -365,7 +365,7 @@ def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
     assert found["longer_than_predicted"]["steps"] == pytest.approx(
         found["seconds"] / found["predicted_seconds"]["likely"] - 1, abs=0.05
     )
-    (one,) = runs().runs
+    (one,) = read().runs
     assert (one.machine, one.name, one.steps, one.ended) == (this_machine().id, "numpy@1", found["steps"], "completed")
     assert one.predicted_seconds == tuple(found["predicted_seconds"].values())
     code, out, _ = run(capsys, "run", *flags)
@@ -380,7 +380,7 @@ def test_a_run_without_a_card_is_kept_and_nothing_is_said_of_it(capsys):
     found = json.loads(out)
     assert found["predicted_seconds"] is found["predicted_wall_seconds"] is None
     assert found["longer_than_predicted"] == {"steps": None, "wall": None}
-    assert runs().runs[0].predicted_seconds is None
+    assert read().runs[0].predicted_seconds is None
 
 
 def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from tuisim.backends import get_backend, registry
 from tuisim.backends.numpy.blas import threads
 from tuisim.backends.probing import Probe
 from tuisim.config import RunConfig
-from tuisim.data.info import held_out_beside
+from tuisim.data.info import synthetic_validation_rows
 from tuisim.engine import Trainer
 from tuisim.engine import memory_check as room
 from tuisim.errors import BackendError, DataError, MemoryNeeded
@@ -203,7 +203,7 @@ def test_memory_is_what_a_run_asks_for_before_it_starts():
     config = Trainer(DIGITS).config
     found = predict(config, card())
     assert (found.memory.data, found.memory.held_out) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
-    assert found.memory_bytes == room.needed(config) + 1_797 * (64 * 4 + 8)
+    assert found.memory_bytes == room.required_bytes(config) + 1_797 * (64 * 4 + 8)
     assert (
         predict(replace(config, dtype="float64"), card(entry(dtype="float64"))).memory.parameters == 2 * found.memory.parameters
     )
@@ -216,12 +216,12 @@ def test_memory_of_rows_is_that_of_those_kept():
         found = predict(config, card()).memory
         assert rows.validation is not None
         assert found.held_out == sum(part.nbytes for part in rows.validation)
-        block = rows.feed(config.batch_size).next_block()
+        block = rows.batch_sampler(config.batch_size).next_block()
         times = 2 if config.examples > 100_000 else 1  # the next one is made beside it
         assert found.data == times * (block.X.nbytes + block.Y.nbytes)
     unread = predict(replace(MADE, dataset="some.csv", examples=100), card())
     assert (unread.memory.data, unread.memory.held_out) == (None, None)
-    assert unread.memory_bytes == room.needed(unread.config)
+    assert unread.memory_bytes == room.required_bytes(unread.config)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,9 @@ def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_
         assert near is not None
         assert far is not None
         row = 64 * 4 + 8
-        assert far.likely - near.likely == pytest.approx((times * examples + held_out_beside(examples, 0.1)) * row / 1e9)
+        assert far.likely - near.likely == pytest.approx(
+            (times * examples + synthetic_validation_rows(examples, 0.1)) * row / 1e9
+        )
 
 
 def test_nobody_who_cannot_wait_looks_at_the_machine(monkeypatch):
@@ -339,9 +341,9 @@ def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
 def test_what_would_fit_is_found_by_few_trials(monkeypatch):
     """It is said while somebody types, and each trial builds a program."""
     tried: list[RunConfig] = []
-    needed = room.needed
+    needed = room.required_bytes
     monkeypatch.setattr(room, "available", lambda: 10**9)
-    monkeypatch.setattr(room, "needed", lambda config: tried.append(config) or needed(config))
+    monkeypatch.setattr(room, "required_bytes", lambda config: tried.append(config) or needed(config))
     deep = replace(DIGITS, layers=(64, *[10**9] * 62, 10), batch_size=10**12, dataset="teacher", examples=10**13)
     with pytest.raises(MemoryNeeded, match=r"hidden layers of at most 1,\d\d\d would fit at batch 1;"):
         room.check(deep)

@@ -16,7 +16,7 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, Score, kept, mean_step, score_run, score_steps
-from tuisim.store.runs import Run, append, runs
+from tuisim.store.runs import Run, append, read
 
 DIGITS = RunConfig(layers=(64, 32, 10), epochs=4, threads=1).resolved()
 
@@ -73,7 +73,7 @@ def test_a_whole_run_is_kept_with_both_predictions_and_comes_back():
     assert found.wall_seconds is not None
     run = of(found)
     append(run)
-    assert runs(this_machine().id).runs == (run,)
+    assert read(this_machine().id).runs == (run,)
     assert run.predicted_seconds == (found.seconds.low, found.seconds.likely, found.seconds.high)
     assert run.predicted_wall_seconds == (found.wall_seconds.low, found.wall_seconds.likely, found.wall_seconds.high)
     assert (run.operations_per_step, run.bytes_per_step) == (331_114, count(DIGITS).bytes_per_step)

@@ -106,7 +106,7 @@ def _storm(tally: Tally, rng: random.Random, seed: int, seconds: float, home: Pa
         grown = resident(terminal.pid) - before
         tally.counts["storms"] += 1
         ending.touch()
-        end(tally, terminal, seed, home / "faults.log")
+        end(tally, terminal, seed, home / "tuisim.log")
         tally.notes.append(f"seed {seed}: {grown:+.0f} MiB")
         if grown > MEMORY_MIB:
             tally.fail(f"seed {seed}: {grown:.0f} MiB more after the storm")

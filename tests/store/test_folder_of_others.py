@@ -9,7 +9,7 @@ import pytest
 
 from tuisim.backends import gpu_probe
 from tuisim.config import RunConfig
-from tuisim.tui import restart as anew
+from tuisim.tui import restart
 
 NAMES = ("numpy", "cupy", "tuisim", "textual", "json", "platformdirs", "random", "sitecustomize")
 
@@ -27,7 +27,7 @@ def test_restarting_after_a_lost_gpu(hostile, monkeypatch):
     started = []
     monkeypatch.setattr(os, "execve", lambda program, command, environment: started.append((command, environment)))
     monkeypatch.setattr(subprocess, "call", lambda command, env: started.append((command, env)))
-    anew.start(RunConfig(layers=(4, 2)))
+    restart.start(RunConfig(layers=(4, 2)))
     command, environment = started[0]
     # Without a terminal it only says so, having imported what it needs to say it.
     result = subprocess.run(
@@ -55,10 +55,10 @@ def test_the_installed_program(hostile):
 
 def test_nothing_else_starts_python():
     """Whoever starts a process of Python's does it with -P; a new one is to be added to the tests above."""
-    source = Path(anew.__file__).parents[1]
+    source = Path(restart.__file__).parents[1]
     starting = {
         path.relative_to(source).as_posix() for path in source.rglob("*.py") if "sys.executable" in path.read_text("utf-8")
     }
-    assert starting == {"tui/anew.py", "backends/gpu_probe.py", "study/doctor.py"}  # which tells its name
-    for name in ("tui/anew.py", "backends/gpu_probe.py"):
+    assert starting == {"tui/restart.py", "backends/gpu_probe.py", "features/machine/doctor/doctor.py"}  # which tells its name
+    for name in ("tui/restart.py", "backends/gpu_probe.py"):
         assert '"-P"' in (source / name).read_text("utf-8")

@@ -11,7 +11,7 @@ import numpy as np
 
 from tuisim.backends.numpy.blas import Blas
 from tuisim.config import RunConfig
-from tuisim.engine.events import Curves, Event, Rates, Snapshot, State
+from tuisim.engine.events import Curves, Event, Snapshot, State, Throughput
 from tuisim.measure.gradients import HISTOGRAM_BINS, Health, LayerGradients
 from tuisim.measure.peaks import Peaks
 
@@ -37,8 +37,8 @@ class ScriptedControl:
     def set_learning_rate(self, rate: float) -> None:
         self.calls.append(("rate", rate))
 
-    def set_pace(self, pace: float | None) -> None:
-        self.calls.append(("pace", pace))
+    def set_speed_limit(self, speed_limit: float | None) -> None:
+        self.calls.append(("speed_limit", speed_limit))
 
 
 class ScriptedWorker:
@@ -91,7 +91,7 @@ def layer_gradients(layers: int, **changes: Any) -> tuple[LayerGradients, ...]:
             "histogram": counts,
             "sampled": 2_080,
             "total": 2_080,
-            "health": Health.FINE,
+            "health": Health.OK,
         }
         found.append(LayerGradients(**(values | changes)))
     return tuple(found)
@@ -113,7 +113,7 @@ def curves(points: int = 400, last_step: int = 20_000, accuracy: bool = True) ->
         validation_losses=validation,
         validation_accuracies=rise if accuracy else unknown,
         training_accuracies=np.minimum(rise + 0.02, 1) if accuracy else unknown,
-        rates=((0, 0.1),),
+        learning_rates=((0, 0.1),),
     )
 
 
@@ -133,9 +133,9 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "examples_seen": 684_414,
         "examples_this_epoch": 1_024,
         "total_steps": None,
-        "pace": None,
+        "speed_limit": None,
         "learning_rate": config.learning_rate,
-        "rate_now": config.learning_rate,
+        "current_learning_rate": config.learning_rate,
         "loss": 0.0312,
         "epoch_loss": 0.0307,
         "validation_loss": 0.0943,
@@ -147,11 +147,11 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "wall_seconds": 12.4,
         "training_seconds": 12.1,
         "validation_seconds": 0.4,
-        "probe_seconds": 0.14,
+        "instrumentation_seconds": 0.14,
         "phase_seconds": (("data", 1.1e-6), ("forward", 6.2e-6), ("loss", 4.9e-6), ("backward", 7.4e-6), ("update", 2.8e-6)),
         "phase_samples": 312,
-        "rates": Rates(1.0, 1_428_571.0, 44_642.0, 14.6e9, 14.57e9, 0.021),
-        "rate_history": tuple(1.3e6 + 1e5 * math.sin(i / 5) for i in range(40)),
+        "throughput": Throughput(1.0, 1_428_571.0, 44_642.0, 14.6e9, 14.57e9, 0.021),
+        "throughput_history": tuple(1.3e6 + 1e5 * math.sin(i / 5) for i in range(40)),
         "mean_examples_per_second": 1_400_120.0,
         "seconds_left": None,
         "gradients": layer_gradients(len(config.layers) - 1),

@@ -199,7 +199,7 @@ def test_no_view_draws_outside_its_frame(config, frame):
     moment = snapshot(config, gradients=layer_gradients(len(config.layers) - 1), operations_done=10**27, step=10**12)
     views = [OperationsView(ledger), CurvesView(), GradientsView(), ThroughputView()]
     for view in views:
-        for at in (None, moment, replace(moment, pace=1.0, rates=None)):
+        for at in (None, moment, replace(moment, speed_limit=1.0, throughput=None)):
             lines = view.lines(at, frame)
             assert len(lines) <= frame.height, type(view)
             assert max((width_of(line) for line in lines), default=0) <= frame.width, words(lines)
@@ -253,7 +253,7 @@ def test_a_regression_has_no_accuracy():
 
 
 def test_a_changed_rate_is_marked_where_it_changed():
-    changed = replace(curves(), rates=((0, 0.1), (10_000, 0.5)))
+    changed = replace(curves(), learning_rates=((0, 0.1), (10_000, 0.5)))
     drawn = words(CurvesView().lines(snapshot(curves=changed), MIDDLE))
     assert "rate 0.5" in drawn
     assert "┊" in drawn
@@ -314,16 +314,16 @@ def test_throughput_has_its_denominator_and_its_phases():
 
 
 def test_no_throughput_is_claimed_below_full_speed():
-    drawn = words(ThroughputView().lines(snapshot(pace=10.0), MIDDLE))
+    drawn = words(ThroughputView().lines(snapshot(speed_limit=10.0), MIDDLE))
     assert "paced: no throughput is claimed" in drawn
     assert "examples/s" not in drawn
     assert "GFLOP/s" not in drawn
 
 
 def test_a_rate_is_blank_until_known_and_a_short_run_has_its_mean():
-    unknown = snapshot(rates=None, rate_history=(), mean_examples_per_second=None)
+    unknown = snapshot(throughput=None, throughput_history=(), mean_examples_per_second=None)
     assert "examples/s" not in words(ThroughputView().lines(unknown, MIDDLE))
-    short = snapshot(rates=None, rate_history=(), mean_examples_per_second=1234.4, state=State.COMPLETED)
+    short = snapshot(throughput=None, throughput_history=(), mean_examples_per_second=1234.4, state=State.COMPLETED)
     drawn = words(ThroughputView().lines(short, MIDDLE))
     assert "1,234 examples/s" in drawn
     assert "mean of the run" in drawn
@@ -352,7 +352,7 @@ def test_time_left_is_projected():
 
 
 def test_the_header_says_network_device_and_state():
-    drawn = words(HeaderView(QUESTION).lines(snapshot(QUESTION, rate_now=0.05), Frame(120, 1)))
+    drawn = words(HeaderView(QUESTION).lines(snapshot(QUESTION, current_learning_rate=0.05), Frame(120, 1)))
     assert "30-30-30 relu · mse · sgd 0.05 · batch 1" in drawn
     assert "numpy · OpenBLAS SkylakeX ×1" in drawn
     assert "● training" in drawn
@@ -372,7 +372,7 @@ def test_the_status_says_why_before_how_far():
     paused = snapshot(state=State.PAUSED, message="layer 2 went non-finite first, at step 17")
     drawn = words(StatusView().lines(paused, Frame(80, 1)))
     assert drawn.strip().startswith("layer 2 went non-finite first")
-    assert "single steps given" in words(StatusView().lines(snapshot(pace=0.0), Frame(80, 1)))
+    assert "single steps given" in words(StatusView().lines(snapshot(speed_limit=0.0), Frame(80, 1)))
 
 
 def test_control_codes_never_reach_the_terminal():

@@ -323,7 +323,7 @@ async def test_tuisim_can_be_restarted_only_after_a_lost_gpu(monkeypatch: pytest
         workers[0].failure = RunFailed(3, "out of memory", "")
         await pilot.press("ctrl+n")
         assert not app.restart_asked
-        workers[0].failure = RunFailed(3, "the GPU failed", "", lost=True)
+        workers[0].failure = RunFailed(3, "the GPU failed", "", device_lost=True)
         await pilot.press("ctrl+n")
         await pilot.pause()
         assert app.restart_asked

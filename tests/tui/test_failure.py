@@ -32,7 +32,6 @@ from tuisim.features.explain.proof.screen import ProveScreen
 from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
-from tuisim.store import log as faults
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.page import PageScreen
@@ -69,7 +68,7 @@ def forgiven(app: TuisimApp) -> str:
 
 
 def notices(app: TuisimApp) -> list[str]:
-    return [toast.message for toast in app._notifications if "faults.log" in toast.message]
+    return [toast.message for toast in app._notifications if "tuisim.log" in toast.message]
 
 
 def broken(*_: object) -> NoReturn:
@@ -87,7 +86,7 @@ async def test_a_fault_in_a_key_leaves_the_run_and_the_screen_as_they_are(
         assert worker.stopped_for is None
         assert len(notices(app)) == 1
         assert "KeyError" not in notices(app)[0]
-        assert "in broken" in (own_folder / "faults.log").read_text()
+        assert "in broken" in (own_folder / "tuisim.log").read_text()
         await pilot.press("space")  # the screen still listens
         assert [name for name, *_ in worker.control.calls] == ["pause"]
         await pilot.press("q")
@@ -103,7 +102,7 @@ async def test_a_fault_at_every_tick_is_told_and_logged_once(monkeypatch: pytest
             await pilot.pause(0.1)
         assert forgiven(app) == "KeyError(0)"
         assert len(notices(app)) == 1
-        assert (own_folder / "faults.log").read_text().count("Traceback") == 1
+        assert (own_folder / "tuisim.log").read_text().count("Traceback") == 1
         assert worker.stopped_for is None
 
 
@@ -174,7 +173,7 @@ async def test_a_page_that_is_taken_away_while_it_is_built_looks_for_nothing(
             app.exit(return_code=0)
         await pilot.pause()
         assert app._exception is None
-    assert not (own_folder / "faults.log").exists()
+    assert not (own_folder / "tuisim.log").exists()
 
 
 async def test_who_asks_to_leave_before_the_app_runs_is_obeyed_without_the_terminal() -> None:
@@ -184,20 +183,6 @@ async def test_who_asks_to_leave_before_the_app_runs_is_obeyed_without_the_termi
     assert app.return_code == 129
     assert not any(isinstance(screen, SetupScreen) for stack in app._screen_stacks.values() for screen in stack)
     app.leave_soon(143)  # too late, and no error
-
-
-def test_the_log_of_faults_stays_small(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "LIMIT", 2_000)
-    for _ in range(50):
-        try:
-            broken()
-        except KeyError as error:
-            path = faults.record(error)
-    assert path == own_folder / "faults.log"
-    kept = sorted(one.name for one in own_folder.iterdir())
-    assert kept == ["faults.log", "faults.log.1"]
-    assert all((own_folder / name).stat().st_size < 4_000 for name in kept)
-    assert path.read_text().endswith("KeyError: 0\n\n")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +261,7 @@ async def test_a_callback_of_a_page_that_was_left_is_not_called(
         assert isinstance(app.screen, RunScreen)
         assert called == []
         assert app._exception is None
-        assert not (own_folder / "faults.log").exists()
+        assert not (own_folder / "tuisim.log").exists()
 
 
 async def test_a_page_that_was_left_takes_no_edits(own_folder: Path) -> None:
@@ -293,7 +278,7 @@ async def test_a_page_that_was_left_takes_no_edits(own_folder: Path) -> None:
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
         assert app._exception is None
-        assert not (own_folder / "faults.log").exists()
+        assert not (own_folder / "tuisim.log").exists()
 
 
 async def test_a_click_on_an_option_that_is_gone_does_nothing() -> None:

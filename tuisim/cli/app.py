@@ -17,6 +17,7 @@ from tuisim import __version__
 from tuisim.cli.console import CommandConsole, note
 from tuisim.errors import OUT_OF_MEMORY, ExitCode, TuisimError, debugging, fault, in_words, printable
 from tuisim.features import COMMANDS
+from tuisim.store.log import record_words
 
 app = App(
     name="tuisim",
@@ -61,7 +62,7 @@ def answered(command: Callable[[], object]) -> int:
     except Exception as error:
         if debugging():
             raise
-        return _say(f"{fault(error)} (TUISIM_DEBUG=1 shows where)", ExitCode.RUN_FAILED)
+        return _say(f"{fault(error)} ({record_words(error)})", ExitCode.RUN_FAILED)
     return code if isinstance(code, int) else ExitCode.DONE
 
 

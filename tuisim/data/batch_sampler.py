@@ -1,13 +1,10 @@
-"""Training rows for ever: which rows, in which order, in blocks that batches are cut from.
-
-It does not know what the rows mean, nor how long a run is.
-"""
+"""Batches of training rows without end: which rows, in which order, epoch after epoch."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +13,32 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tuisim.data import memory
-from tuisim.data.source import Endless, Held, read_only
+from tuisim.data.synthetic import SyntheticRows, read_only
 
 Array = NDArray[Any]
 Order = NDArray[np.intp]
 
 BLOCK = 2**16
-"""A block of many rounds, or of a part of a round, has about so many rows."""
+"""Approximate rows of a block that holds many passes over the data, or part of a pass."""
 WHOLE_SHUFFLE = 10**7
-"""Up to so many rows are shuffled all together; beyond, within chunks of BLOCK rows."""
+"""Maximum rows that are shuffled all together; more are shuffled within chunks of BLOCK rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentRows:
+    """All training rows in memory: X (rows, inputs), Y as the loss takes it, both read-only.
+
+    `first` has the row numbers in the seeded order; None if the rows are stored in that order, as they are for runs that shuffle.
+    """
+
+    X: Array
+    Y: Array
+    first: Order | None = None
+
+    def sample(self, count: int) -> tuple[Array, Array]:
+        """Return the first `count` rows of the seeded order, at most all."""
+        chosen = slice(0, count) if self.first is None else self.first[:count]
+        return self.X[chosen], self.Y[chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,7 @@ class Block:
     """Rows to cut batches from, in `order`; all arrays are C-contiguous and read-only.
 
     X is (rows, inputs) in the run's dtype; Y class numbers, int64 (rows,), or (rows, outputs) in the run's dtype.
-    `order` has indexes into both; its length is a multiple of the batch size except at an epoch's end.
+    `order` has indexes into both; its length is a multiple of the batch size except at the end of an epoch.
     """
 
     X: Array
@@ -41,51 +55,91 @@ class Block:
     ends_epoch: bool
 
 
-class Feed(ABC):
-    """Blocks, epoch after epoch. The rows' sequence does not depend on the batch size."""
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive batches of one size from one block; `rows` are indexes into the block's arrays."""
 
-    making: bool
-    """Whether blocks are made anew: the time that takes is not the step's."""
+    rows: Order
+    batch: int
+    ends_epoch: bool
+
+    @property
+    def steps(self) -> int:
+        """The number of batches."""
+        return len(self.rows) // self.batch
+
+
+class BatchSampler(ABC):
+    """Blocks of training rows, epoch after epoch, and a cursor that cuts them into batches.
+
+    The sequence of rows does not depend on the batch size.
+    """
+
+    generates: bool
+    """True if blocks are generated, which takes time that is no part of a step."""
+
+    def __init__(self, volume: int, batch_size: int, shuffle: Generator | None) -> None:
+        self._volume, self._batch, self._shuffle = volume, batch_size, shuffle
+        self._at = 0
+        self.block: Block | None = None
+        """The block that `take` cuts from; None if `fetch` must be called first."""
 
     @abstractmethod
     def next_block(self) -> Block:
-        """The next rows of this epoch, or the first of the next."""
+        """Return the next rows of this epoch, or the first of the next epoch."""
+
+    def fetch(self) -> Block:
+        """Make the next block the current one and return it."""
+        self.block, self._at = self.next_block(), 0
+        return self.block
+
+    def take(self, steps: int) -> Segment:
+        """Return up to `steps` full batches of the current block, or the short batch that ends the epoch."""
+        assert self.block is not None
+        order = self.block.order
+        left = len(order) - self._at
+        batch = min(self._batch, left)
+        count = min(steps, left // batch) * batch
+        rows = order[self._at : self._at + count]
+        self._at += count
+        is_done = self._at == len(order)
+        segment = Segment(rows, batch, is_done and self.block.ends_epoch)
+        if is_done:
+            self.block = None
+        return segment
 
 
-class HeldFeed(Feed):
-    """Rows held in memory, `volume` of them an epoch: whole rounds, each in an order of its own, and a part of one."""
+class ResidentSampler(BatchSampler):
+    """A sampler of rows in memory, `volume` of them per epoch: whole passes, each in a new order, and part of one."""
 
-    making = False
+    generates = False
 
-    def __init__(self, held: Held, volume: int, batch_size: int, shuffle: Generator | None) -> None:
-        memory.need(8 * min(batch_size, volume), f"a batch of {batch_size:,} row numbers", "use a smaller batch")
-        self._held = held
-        self._volume = volume
-        self._batch = batch_size
-        self._shuffle = shuffle
-        self._least = max(BLOCK, batch_size)
+    def __init__(self, source: ResidentRows, volume: int, batch_size: int, shuffle: Generator | None) -> None:
+        memory.require(8 * min(batch_size, volume), f"a batch of {batch_size:,} row numbers", "use a smaller batch")
+        super().__init__(volume, batch_size, shuffle)
+        self._source, self._rows = source, len(source.X)
         self._left = np.empty(0, dtype=np.intp)
-        once = held.rows == volume <= WHOLE_SHUFFLE
-        self._pieces = self._epochs(self._whole_rounds if held.rows <= WHOLE_SHUFFLE else self._parts)
-        self._same = self._block(np.arange(volume), True) if once and shuffle is None else None
+        is_whole = self._rows <= WHOLE_SHUFFLE
+        self._pieces = self._epochs(self._whole_passes if is_whole else self._part_passes)
+        self._same = self._block(np.arange(volume), True) if is_whole and self._rows == volume and shuffle is None else None
 
     def next_block(self) -> Block:
+        """Return the next rows of this epoch, or the first of the next epoch."""
         if self._same is not None:
             return self._same
         order, ended = next(self._pieces)
         if len(self._left) or not ended:
-            order, ended = self._gather(order, ended)
+            order, ended = self._join(order, ended)
         return self._block(order, ended)
 
     def _block(self, order: Order, ended: bool) -> Block:
-        order.flags.writeable = False
-        return Block(self._held.X, self._held.Y, order, ended)
+        return Block(self._source.X, self._source.Y, read_only(order), ended)
 
-    def _gather(self, order: Order, ended: bool) -> tuple[Order, bool]:
-        """Pieces after what was left, until there is enough for a block; the new rest is kept for the next."""
+    def _join(self, order: Order, ended: bool) -> tuple[Order, bool]:
+        """Append pieces to what was left until a block is full; what exceeds a multiple of the batch is left for the next."""
         parts = [self._left, order]
         length = len(self._left) + len(order)
-        while not ended and length < self._least:
+        while not ended and length < max(BLOCK, self._batch):
             order, ended = next(self._pieces)
             parts.append(order)
             length += len(order)
@@ -94,82 +148,74 @@ class HeldFeed(Feed):
         self._left = order[used:]
         return order[:used], ended
 
-    def _epochs(self, pieces: Any) -> Iterator[tuple[Order, bool]]:
-        """The orders of epoch after epoch, each cut to the volume, with whether it is the epoch's last piece."""
+    def _epochs(self, passes: Callable[[int], Iterator[Order]]) -> Iterator[tuple[Order, bool]]:
+        """Yield the orders of epoch after epoch, each cut to the volume, with True for the last piece of an epoch."""
         while True:
             remaining = self._volume
             while remaining:
-                for order in pieces(remaining):
+                for order in passes(remaining):
                     part = order[:remaining]
                     remaining -= len(part)
                     yield part, not remaining
                     if not remaining:
                         break
 
-    def _whole_rounds(self, remaining: int) -> Iterator[Order]:
-        """A round of all rows shuffled together, or as many rounds at once as a block has room for."""
-        rows = self._held.rows
-        rounds = min(-(-remaining // rows), max(1, BLOCK // rows))
+    def _whole_passes(self, remaining: int) -> Iterator[Order]:
+        """Yield one pass over all rows shuffled together, or as many passes at once as a block has space for."""
+        rows = self._rows
+        passes = min(-(-remaining // rows), max(1, BLOCK // rows))
         if self._shuffle is None:
-            yield np.tile(np.arange(rows), rounds)
-        elif rounds == 1:
+            yield np.tile(np.arange(rows), passes)
+        elif passes == 1:
             yield self._shuffle.permutation(rows)
         else:
-            yield self._shuffle.permuted(np.tile(np.arange(rows), (rounds, 1)), axis=1).reshape(-1)
+            yield self._shuffle.permuted(np.tile(np.arange(rows), (passes, 1)), axis=1).reshape(-1)
 
-    def _parts(self, _remaining: int) -> Iterator[Order]:
-        """One round, part by part: the parts in a random order and each shuffled in itself."""
-        rows = self._held.rows
-        count = -(-rows // BLOCK)
-        for part in walk(count, self._shuffle):
-            order = np.arange(part * BLOCK, min((part + 1) * BLOCK, rows))
+    def _part_passes(self, _remaining: int) -> Iterator[Order]:
+        """Yield one pass in parts: the parts in random order, each shuffled within itself."""
+        for part in walk(-(-self._rows // BLOCK), self._shuffle):
+            order = np.arange(part * BLOCK, min((part + 1) * BLOCK, self._rows))
             if self._shuffle is not None:
                 self._shuffle.shuffle(order)
             yield order
 
 
-class ChunkFeed(Feed):
-    """Rows of an endless source, made chunk by chunk as they are needed: chunks in a random order, each shuffled."""
+class SyntheticSampler(BatchSampler):
+    """A sampler that generates synthetic rows chunk by chunk: chunks in random order, each shuffled within itself."""
 
-    making = True
+    generates = True
 
-    def __init__(self, source: Endless, volume: int, batch_size: int, shuffle: Generator | None) -> None:
-        source.need(min(batch_size, volume))
+    def __init__(self, source: SyntheticRows, volume: int, batch_size: int, shuffle: Generator | None) -> None:
+        source.require(min(batch_size, volume))
+        super().__init__(volume, batch_size, shuffle)
         self._source = source
-        self._volume = volume
-        self._batch = batch_size
-        self._shuffle = shuffle
-        self._count = -(-volume // source.chunk)
-        self._numbers = self._epochs()
+        self._chunks = self._epochs()
         self._left: tuple[Array, Array] | None = None
 
-    def _epochs(self) -> Iterator[tuple[int, bool]]:
+    def _epochs(self) -> Iterator[tuple[int, int, bool]]:
+        """Yield the number and size of each chunk, epoch after epoch, with True for the last chunk of an epoch."""
+        chunk, count = self._source.chunk, -(-self._volume // self._source.chunk)
         while True:
-            for walked, number in enumerate(walk(self._count, self._shuffle), start=1):
-                yield number, walked == self._count
-
-    def _size(self, number: int) -> int:
-        return min(self._source.chunk, self._volume - number * self._source.chunk)
+            for walked, number in enumerate(walk(count, self._shuffle), start=1):
+                yield number, min(chunk, self._volume - number * chunk), walked == count
 
     def next_block(self) -> Block:
+        """Return the next rows of this epoch, or the first of the next epoch."""
         left = 0 if self._left is None else len(self._left[0])
         length, ended = left, False
-        chunks: list[int] = []
+        chunks: list[tuple[int, slice]] = []
         while not ended and (length < self._batch or not chunks):
-            number, ended = next(self._numbers)
-            chunks.append(number)
-            length += self._size(number)
+            number, size, ended = next(self._chunks)
+            chunks.append((number, slice(length, length + size)))
+            length += size
         X, Y = self._source.empty(length)
         order = np.arange(length)
         if self._left is not None:
             X[:left], Y[:left] = self._left
-        start = left
-        for number in chunks:
-            part = slice(start, start + self._size(number))
+        for number, part in chunks:
             self._source.fill(X[part], Y[part], number)
             if self._shuffle is not None:
                 self._shuffle.shuffle(order[part])
-            start = part.stop
         used = length if ended else length - length % self._batch
         rest = order[used:]
         self._left = (X[rest], Y[rest]) if len(rest) else None
@@ -177,21 +223,21 @@ class ChunkFeed(Feed):
 
 
 def walk(count: int, shuffle: Generator | None) -> Iterator[int]:
-    """Each of 0 to count - 1 once: in order, or from a random start in random strides, which needs no memory for them.
+    """Yield each of 0 to count - 1 once: in order, or from a random start in steps of a random stride, which needs no memory.
 
-    The stride has no divisor in common with the count, so that position · stride + start, modulo the count, meets each.
+    The stride has no divisor in common with the count, so (position · stride + start) mod count takes each value once.
     """
     start, stride = 0, 1
     if shuffle is not None and count > 1:
-        start, stride = _below(count, shuffle), _below(count, shuffle)
+        start, stride = _random_below(count, shuffle), _random_below(count, shuffle)
         while math.gcd(stride, count) != 1:
-            stride = _below(count, shuffle)
+            stride = _random_below(count, shuffle)
     position = 0
     while position < count:
         yield (position * stride + start) % count
         position += 1
 
 
-def _below(limit: int, shuffle: Generator) -> int:
-    """A number below `limit`, which may be beyond 64 bits."""
+def _random_below(limit: int, shuffle: Generator) -> int:
+    """Return a random number below `limit`, which may have more than 64 bits."""
     return int.from_bytes(shuffle.bytes(24), "little") % limit

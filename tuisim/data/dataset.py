@@ -1,24 +1,20 @@
-"""A dataset that fits a run: its training rows, its held-out rows, and what a person should know of them.
-
-It does not know where rows were read from, nor anything of steps.
-"""
+"""The dataset of a run: loaded by name or given as arrays, split, scaled and encoded for the network."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import info as facts
-from tuisim.data import memory, scaling, source, split
-from tuisim.data import rng as chance
-from tuisim.data import target_encoding as fit
-from tuisim.data import targets as answers
-from tuisim.data.batch_sampler import BLOCK, WHOLE_SHUFFLE, ChunkFeed, Feed, HeldFeed
-from tuisim.data.source import Endless, Held, read_only
+from tuisim.data import files, info, memory, named_datasets, preprocessing, rng, targets
+from tuisim.data import synthetic as synthetic_tasks
+from tuisim.data.batch_sampler import BLOCK, WHOLE_SHUFFLE, BatchSampler, ResidentRows, ResidentSampler, SyntheticSampler
+from tuisim.data.synthetic import SyntheticRows, read_only
 from tuisim.data.table import Table, check_finite
 from tuisim.errors import DataError
 
@@ -27,7 +23,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows made to fit a run's layers and loss."""
+    """Rows that fit a run's layers and loss."""
 
     name: str
     kind: str
@@ -35,74 +31,90 @@ class Dataset:
     examples: int
     """Training rows per epoch."""
     notes: tuple[str, ...]
-    """What a person should know: scaling, rounds, how it is shuffled."""
+    """Scaling, passes over the data and shuffling, in words."""
     validation: tuple[Array, Array] | None = field(repr=False)
-    """X (rows, inputs) and Y as the loss takes it, read-only; None where nothing is held out."""
-    training: Held | Endless = field(repr=False)
+    """X (rows, inputs) and Y as the loss takes it, read-only; None without validation rows."""
+    training: ResidentRows | SyntheticRows = field(repr=False)
     config: RunConfig = field(repr=False)
 
     @property
-    def kept_rows(self) -> facts.KeptRows | None:
-        """The rows in memory; None for an endless source that makes them again each epoch."""
-        held = 0 if self.validation is None else len(self.validation[0])
-        return facts.KeptRows(self.training.rows, held) if isinstance(self.training, Held) else None
+    def kept_rows(self) -> info.KeptRows | None:
+        """The rows in memory; None for a synthetic dataset that is generated again each epoch."""
+        validation = 0 if self.validation is None else len(self.validation[0])
+        return info.KeptRows(len(self.training.X), validation) if isinstance(self.training, ResidentRows) else None
 
-    def feed(self, batch_size: int) -> Feed:
-        """Training rows for ever, from the first epoch on; the same at each call. Raises MemoryNeeded."""
-        shuffle = chance.generator(self.config.seed, chance.SHUFFLE) if self.config.shuffle else None
-        if isinstance(self.training, Held):
-            return HeldFeed(self.training, self.examples, batch_size, shuffle)
-        return ChunkFeed(self.training, self.examples, batch_size, shuffle)
+    def batch_sampler(self, batch_size: int) -> BatchSampler:
+        """Return a sampler of the training rows that starts at the first epoch. Raises MemoryNeeded."""
+        shuffle = rng.generator(self.config.seed, rng.SHUFFLE) if self.config.shuffle else None
+        if isinstance(self.training, ResidentRows):
+            return ResidentSampler(self.training, self.examples, batch_size, shuffle)
+        return SyntheticSampler(self.training, self.examples, batch_size, shuffle)
 
     def sample(self, count: int) -> tuple[Array, Array]:
-        """The first `count` training rows of the seeded order, at most all of them; always the same ones."""
+        """Return the first `count` training rows of the seeded order, at most all of them; the same ones at each call."""
         return self.training.sample(min(count, self.examples))
 
 
-def synthetic(config: RunConfig, name: str) -> Dataset:
-    """The synthetic task `name`. Raises DataError where it does not fit, MemoryNeeded where it is too large."""
-    made = source.endless(config, name)
-    examples = config.examples or facts.DEFAULT_EXAMPLES
-    held = facts.held_out_beside(examples, config.validation)
-    validation = made.rows(held, chance.SPLIT) if held else None
-    if source.is_resident(config, examples):
-        X, Y = made.rows(examples)
-        return Dataset(name, made.task.kind, examples, (), validation, Held(X, Y), config)
-    shuffled = "the chunks in a random order, each shuffled in itself" if config.shuffle else "in order"
-    note = f"{examples:,} examples are made again each epoch, in chunks of {made.chunk:,}: {shuffled}"
-    return Dataset(name, made.task.kind, examples, (note,), validation, made, config)
+def load(config: RunConfig) -> Dataset:
+    """Return the run's dataset.
+
+    Raises DataError if it is missing, broken or does not fit, MemoryNeeded if memory cannot hold it.
+    """
+    name = config.resolved_dataset
+    if name in info.SYNTHETIC:
+        return _synthetic(config, name)
+    if name == "digits":
+        return _from_table(config, named_datasets.read_digits())
+    if name == "fashion_mnist":
+        return _from_table(config, named_datasets.read_fashion_mnist())
+    return _from_table(config, files.read(config, Path(os.path.expanduser(name))))
 
 
-def from_table(config: RunConfig, table: Table) -> Dataset:
-    """A table, split, scaled and made to fit. Raises DataError."""
-    if not len(table.X):
-        raise DataError(f"{table.name} has no rows: give at least one")
-    fit.check_inputs(config, table.name, table.X.shape[1])
-    decided = answers.decide(config, table)
-    return _finite(config, table, decided, own_scale=False)
+def misfit(config: RunConfig) -> str | None:
+    """Return why a named dataset does not fit layers and loss, with what would; None if it fits or only its file can tell."""
+    name = config.resolved_dataset
+    try:
+        if name in info.SYNTHETIC:
+            synthetic_tasks.check(config, name)
+        elif name in info.SHAPES:
+            inputs, classes = info.SHAPES[name]
+            targets.check_inputs(config, name, inputs)
+            targets.check_classes(config, name, classes)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def available(name: str) -> str | None:
+    """Return None if the dataset can be used on this machine, else the reason and the remedy."""
+    if name == "fashion_mnist":
+        return named_datasets.fashion_missing()
+    if name in (*info.SYNTHETIC, "auto", "digits") or os.path.isfile(os.path.expanduser(name)):
+        return None
+    return "no such file; give the path of a CSV, NPY, NPZ or IDX file"
 
 
 def from_arrays(config: RunConfig, X: Any, y: Any) -> Dataset:
-    """The caller's own arrays, used as they are: cast to the run's dtype, not scaled. Raises DataError.
+    """Return a dataset of the caller's arrays, cast to the run's dtype and not scaled. Raises DataError.
 
-    X is (rows, inputs); y as `answers.given` says.
+    X is (rows, inputs); y as `targets.from_array` takes it.
     """
-    inputs, wanted = _numbers("X", X), _numbers("y", y)
+    inputs, given = _as_numbers("X", X), _as_numbers("y", y)
     if inputs.ndim != 2 or inputs.shape[1] != config.layers[0]:
         rows = len(inputs) if inputs.ndim else 0
         raise DataError(
             f"X has shape {inputs.shape}, the layers begin with {config.layers[0]:,}: give shape ({rows}, {config.layers[0]})"
         )
-    if not wanted.ndim or len(wanted) != len(inputs):
-        raise DataError(f"y has shape {wanted.shape} and X has {len(inputs):,} rows: give an answer to each row")
+    if not given.ndim or len(given) != len(inputs):
+        raise DataError(f"y has shape {given.shape} and X has {len(inputs):,} rows: give a target for each row")
     if not len(inputs):
         raise DataError("X has no rows: give at least one")
     check_finite("X", inputs)
-    check_finite("y", wanted)
-    return _finite(config, Table("arrays", inputs, wanted), answers.given(config, wanted), own_scale=True)
+    check_finite("y", given)
+    return _resident(config, Table("arrays", inputs, given), targets.from_array(config, given), is_scaled=True)
 
 
-def _numbers(name: str, value: Any) -> Array:
+def _as_numbers(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):
@@ -112,64 +124,84 @@ def _numbers(name: str, value: Any) -> Array:
     return array
 
 
-def _finite(config: RunConfig, table: Table, decided: answers.Answers, own_scale: bool) -> Dataset:
-    """Training and held-out rows of a table; what is learned from rows is learned from training rows alone."""
+def _synthetic(config: RunConfig, name: str) -> Dataset:
+    """Return the synthetic dataset `name`. Raises DataError if it does not fit, MemoryNeeded if it is too large."""
+    source = SyntheticRows.create(config, name)
+    examples = config.examples or info.DEFAULT_EXAMPLES
+    rows = info.synthetic_validation_rows(examples, config.validation)
+    validation = source.sample(rows, rng.SPLIT) if rows else None
+    if info.is_resident(config, examples):
+        return Dataset(name, source.task.kind, examples, (), validation, ResidentRows(*source.sample(examples)), config)
+    order = "the chunks in random order, each shuffled within itself" if config.shuffle else "in order"
+    note = f"{examples:,} examples are generated again each epoch, in chunks of {source.chunk:,}: {order}"
+    return Dataset(name, source.task.kind, examples, (note,), validation, source, config)
+
+
+def _from_table(config: RunConfig, table: Table) -> Dataset:
+    """Return a dataset of a table. Raises DataError."""
+    if not len(table.X):
+        raise DataError(f"{table.name} has no rows: give at least one")
+    targets.check_inputs(config, table.name, table.X.shape[1])
+    return _resident(config, table, targets.from_table(config, table), is_scaled=False)
+
+
+def _resident(config: RunConfig, table: Table, decided: targets.Targets, *, is_scaled: bool) -> Dataset:
+    """Return training and validation rows of a table; statistics are those of the training rows alone."""
     name = table.name
-    memory.need(len(table.X) * source.row_bytes(config), f"{name}: {len(table.X):,} rows", "give fewer rows")
-    train, held = split.split(config, name, len(table.X), decided.labels)
-    available, volume = len(train), config.examples or len(train)
+    memory.require(len(table.X) * info.row_bytes(config), f"{name}: {len(table.X):,} rows", "give fewer rows")
+    train, validation = preprocessing.split(config, name, len(table.X), decided.labels)
+    present, volume = len(train), config.examples or len(train)
     train = train[:volume]
     first = None
     if not config.shuffle:
         seeded, train = train, np.sort(train)
         first = np.searchsorted(train, seeded)
-    inputs, notes = (scaling.AS_GIVEN, ()) if own_scale else _input_scaling(table, train)
-    targets, target_notes = _target_scaling(name, decided, train)
+    input_scaling, notes = (preprocessing.UNSCALED, ()) if is_scaled else _input_scaling(table, train)
+    target_scaling, target_notes = _target_scaling(name, decided, train)
 
     def rows(which: NDArray[np.intp]) -> tuple[Array, Array]:
-        X = inputs.apply(table.X, which, config.dtype)
+        X = input_scaling.apply(table.X, which, config.dtype)
         if decided.values is None:
             assert decided.labels is not None
-            Y = fit.encode(config, decided.labels[which])
+            Y = targets.encode(config, decided.labels[which])
         else:
-            Y = targets.apply(decided.values, which, config.dtype)
-        for array in (X, Y):
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise DataError(f"{name} has numbers too large for {config.dtype}: scale them down")
+            Y = target_scaling.apply(decided.values, which, config.dtype)
+        if not all(array.dtype.kind != "f" or np.isfinite(array).all() for array in (X, Y)):
+            raise DataError(f"{name} has numbers too large for {config.dtype}: scale them down")
         return read_only(X), read_only(Y)
 
-    training = Held(*rows(train), first)
-    validation = rows(held) if len(held) else None
-    notes = (*notes, *decided.notes, *target_notes, *_volume_notes(config, volume, available))
-    return Dataset(name, decided.kind, volume, notes, validation, training, config)
+    training = ResidentRows(*rows(train), first)
+    notes = (*notes, *decided.notes, *target_notes, *_volume_notes(config, volume, present))
+    return Dataset(name, decided.kind, volume, notes, rows(validation) if len(validation) else None, training, config)
 
 
-def _input_scaling(table: Table, train: NDArray[np.intp]) -> tuple[scaling.Scaling, tuple[str, ...]]:
+def _input_scaling(table: Table, train: NDArray[np.intp]) -> tuple[preprocessing.Scaling, tuple[str, ...]]:
     if table.divide is not None:
-        return scaling.dividing(table.divide), table.notes
-    note = "inputs standardised to mean 0 and deviation 1 by the training rows"
-    return scaling.standardising(f"{table.name}, inputs", table.X, train), (*table.notes, note)
+        return preprocessing.Scaling(spread=table.divide, divides=True), table.notes
+    scaling = preprocessing.standardize(f"{table.name}, inputs", table.X, train)
+    return scaling, (*table.notes, "inputs standardized with training statistics")
 
 
-def _target_scaling(name: str, decided: answers.Answers, train: NDArray[np.intp]) -> tuple[scaling.Scaling, tuple[str, ...]]:
-    if decided.values is None or not decided.standardise:
-        return scaling.AS_GIVEN, ()
-    scale = scaling.standardising(f"{name}, answers", decided.values, train)
+def _target_scaling(
+    name: str, decided: targets.Targets, train: NDArray[np.intp]
+) -> tuple[preprocessing.Scaling, tuple[str, ...]]:
+    if decided.values is None or not decided.standardize:
+        return preprocessing.UNSCALED, ()
+    scaling = preprocessing.standardize(f"{name}, targets", decided.values, train)
     if decided.values.shape[1] > 1:
-        return scale, ("answers standardised to mean 0 and deviation 1 by the training rows, and the loss with them",)
-    mean, spread = (np.asarray(scale.origin) + scale.mean)[0], np.asarray(scale.spread)[0]
+        return scaling, ("targets standardized with training statistics; the loss is in these units",)
+    mean, spread = (np.asarray(scaling.origin) + scaling.mean)[0], np.asarray(scaling.spread)[0]
     if np.isinf(spread):
-        return scale, (f"every answer of the training rows is {mean:.4g}, taken as 0",)
-    return scale, (
-        f"answers standardised by the training rows (mean {mean:.4g}, deviation {spread:.4g}), and the loss with them",
-    )
+        return scaling, (f"every training target is {mean:.4g}, scaled to 0",)
+    statistics = f"mean {mean:.4g}, standard deviation {spread:.4g}"
+    return scaling, (f"targets standardized with training statistics ({statistics}); the loss is in these units",)
 
 
-def _volume_notes(config: RunConfig, volume: int, available: int) -> tuple[str, ...]:
+def _volume_notes(config: RunConfig, volume: int, present: int) -> tuple[str, ...]:
     notes = []
-    if volume > available:
-        again = ", in a new order each round" if config.shuffle else ""
-        notes.append(f"volume {volume:,} of {available:,}: each goes round {volume / available:.3g} times an epoch{again}")
-    if config.shuffle and min(volume, available) > WHOLE_SHUFFLE:
+    if volume > present:
+        again = ", in a new order for each pass" if config.shuffle else ""
+        notes.append(f"volume {volume:,} of {present:,} rows: {volume / present:.3g} passes over the data per epoch{again}")
+    if config.shuffle and min(volume, present) > WHOLE_SHUFFLE:
         notes.append(f"more than {WHOLE_SHUFFLE:,} rows: shuffled within chunks of {BLOCK:,}")
     return tuple(notes)

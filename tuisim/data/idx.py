@@ -1,7 +1,6 @@
-"""IDX files, as MNIST and its kin come in: a header of sizes, then one array; plain or packed by gzip.
+"""IDX files, the format of MNIST: a header of sizes, then one array; plain or compressed with gzip.
 
-Format: two zero bytes, a type, the number of dimensions, each size as four bytes, the highest first. It does not know which
-file has the answers to which.
+Format: two zero bytes, a type, the number of dimensions, each size as four bytes, most significant first.
 """
 
 from __future__ import annotations
@@ -17,23 +16,24 @@ from numpy.typing import NDArray
 
 from tuisim.data import reading
 from tuisim.errors import DataError
+from tuisim.files import display_name
 
 GZIP = b"\x1f\x8b"
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def looks_so(start: bytes) -> bool:
-    """Whether a file beginning with these four bytes or more is IDX."""
+def is_idx(start: bytes) -> bool:
+    """Return True if a file that begins with `start`, four bytes or more, is an IDX file."""
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 1 <= start[3] <= 4
 
 
 def read(path: Path) -> NDArray[Any]:
-    """The array in an IDX file, unpacked where it is gzip. Raises DataError."""
-    name = reading.name_of(path)
+    """Return the array in an IDX file, plain or gzip. Raises DataError."""
+    name = display_name(path)
     with reading.opened(path) as (file, size):
-        packed = file.read(2) == GZIP
+        is_gzip = file.read(2) == GZIP
         file.seek(0)
-        if not packed:
+        if not is_gzip:
             return _read(file, size, name)
         with gzip.open(file) as stream:
             return _read(cast(IO[bytes], stream), size, name)
@@ -41,7 +41,7 @@ def read(path: Path) -> NDArray[Any]:
 
 def _read(stream: IO[bytes], stored: int, name: str) -> NDArray[Any]:
     start = reading.exactly(stream, 4)
-    if not looks_so(start):
+    if not is_idx(start):
         raise DataError(f"{name} does not begin as an IDX file: give images such as train-images-idx3-ubyte")
     shape = struct.unpack(f">{start[3]}I", reading.exactly(stream, 4 * start[3]))
     dtype = np.dtype(_TYPES[start[2]])
@@ -49,18 +49,14 @@ def _read(stream: IO[bytes], stored: int, name: str) -> NDArray[Any]:
     if not claimed:
         raise DataError(f"{name} has no values (sizes {shape}): give at least one row")
     reading.check_size(name, claimed, stored)
-    return reading.fill(stream, claimed).view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    return reading.read_rest(stream, claimed).view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def labels_beside(images: Path) -> Path | None:
-    """The labels file that goes with an images file by the usual names, plain or .gz; None where there is none."""
+def find_labels(images: Path) -> Path | None:
+    """Return the labels file that belongs to an images file by the usual names, plain or .gz; None if there is none."""
     name = images.name.removesuffix(".gz")
     renamed = name.replace("images", "labels").replace("idx3", "idx1").replace("idx2", "idx1").replace("idx4", "idx1")
     if renamed == name:
         return None
-    candidates = (
-        images.with_name(renamed + images.name[len(name) :]),
-        images.with_name(renamed),
-        images.with_name(renamed + ".gz"),
-    )
+    candidates = (images.with_name(one) for one in (renamed + images.name[len(name) :], renamed, renamed + ".gz"))
     return next((path for path in candidates if path.is_file()), None)

@@ -1,7 +1,4 @@
-"""What is known of each dataset by its name: how many rows it has, and how many of them are trained on and held out.
-
-It makes and reads no rows and needs no arrays, so that counting a run's operations does not wait for them.
-"""
+"""Row counts and sizes of datasets by name, known without reading or generating any row and without NumPy's arrays."""
 
 from __future__ import annotations
 
@@ -13,13 +10,23 @@ from tuisim.config import RunConfig
 
 SYNTHETIC = ("moons", "spirals", "xor", "blobs", "sine", "teacher")
 FINITE = {"digits": 1_797, "fashion_mnist": 60_000}
-"""Rows of each set that is read; of Fashion-MNIST the training file's."""
+"""Rows of each dataset that is read; for Fashion-MNIST those of the training file."""
 SHAPES = {"digits": (64, 10), "fashion_mnist": (784, 10)}
-"""(inputs, classes) of each of them."""
+"""(inputs, classes) of each dataset that is read."""
 DEFAULT_EXAMPLES = 10_000
-"""Training rows per epoch of an endless source where the run does not say."""
-VALIDATION_LIMIT = 10_000
-"""Rows of an endless source that are held out, at most."""
+"""Training rows per epoch of a synthetic dataset if the run does not set `examples`."""
+MAX_SYNTHETIC_VALIDATION = 10_000
+"""Maximum number of validation rows of a synthetic dataset."""
+CHUNK = 16_384
+"""Rows of a synthetic dataset that one random stream generates; fewer if rows are wide."""
+MAX_CHUNK_VALUES = 2**21
+"""Maximum inputs and targets in a chunk (16 MiB in float64), so that generating one takes milliseconds."""
+MAX_RESIDENT = 100_000
+"""Maximum rows of a synthetic dataset that are kept in memory; more are generated again each epoch, chunk by chunk."""
+MAX_RESIDENT_VALUES = 2**28
+"""Maximum inputs and targets that are kept in memory (1 GiB in float32)."""
+TEACHER_HIDDEN = 32
+"""Units in the hidden layer of the teacher network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +34,100 @@ class KeptRows:
     """Rows of a finite dataset that a run keeps in memory."""
 
     training: int
-    """Distinct ones: a volume beyond them repeats them."""
+    """Distinct rows: a larger volume repeats them."""
     validation: int
 
 
-def held_out(rows: int, fraction: float) -> int:
-    """⌊rows · fraction⌋ of the fraction as it is written: 0.29 of 100 is 29, though 100 · 0.29 is a little less as floats."""
+def validation_rows(rows: int, fraction: float) -> int:
+    """Return ⌊rows · fraction⌋ of the fraction as written: 0.29 of 100 is 29, although 100 · 0.29 is slightly less in floats."""
     return math.floor(rows * Fraction(repr(float(fraction))))
 
 
-def held_out_beside(examples: int, fraction: float) -> int:
-    """Rows of an endless source that are held out, beside the `examples` trained on."""
-    return min(VALIDATION_LIMIT, held_out(examples, fraction))
+def synthetic_validation_rows(examples: int, fraction: float) -> int:
+    """Return the number of validation rows of a synthetic dataset with `examples` training rows."""
+    return min(MAX_SYNTHETIC_VALIDATION, validation_rows(examples, fraction))
 
 
 def rows(config: RunConfig) -> int | None:
-    """Training rows per epoch, without reading or making any; None where only reading the file would tell."""
+    """Return the training rows per epoch; None if only reading the file can tell."""
     if config.examples is not None:
         return config.examples
     name = config.resolved_dataset
     if name in SYNTHETIC:
         return DEFAULT_EXAMPLES
-    return FINITE[name] - held_out(FINITE[name], config.validation) if name in FINITE else None
+    return FINITE[name] - validation_rows(FINITE[name], config.validation) if name in FINITE else None
 
 
 def kept_rows(config: RunConfig, examples: int) -> KeptRows | None:
-    """Return the rows that a run of `examples` an epoch keeps of a named finite dataset; None for any other."""
+    """Return the rows that a run of `examples` per epoch keeps of a named finite dataset; None for any other."""
     size = FINITE.get(config.resolved_dataset)
     if size is None:
         return None
-    held = held_out(size, config.validation)
-    return KeptRows(min(examples, size - held), held)
+    validation = validation_rows(size, config.validation)
+    return KeptRows(min(examples, size - validation), validation)
 
 
 def is_file(config: RunConfig) -> bool:
     """Return True if the dataset is a path, so that only reading it tells how many rows it has."""
     return config.resolved_dataset not in SYNTHETIC and config.resolved_dataset not in FINITE
+
+
+def is_resident(config: RunConfig, examples: int) -> bool:
+    """Return True if `examples` rows of a synthetic dataset are kept in memory; the same on every machine."""
+    return examples <= MAX_RESIDENT and examples * (config.layers[0] + config.layers[-1]) <= MAX_RESIDENT_VALUES
+
+
+def is_regenerated(config: RunConfig, examples: int) -> bool:
+    """Return True if the rows are generated again each epoch: those of a synthetic dataset that are too many to keep."""
+    return config.resolved_dataset in SYNTHETIC and not is_resident(config, examples)
+
+
+def row_bytes(config: RunConfig) -> int:
+    """Return the bytes of one row, inputs and target, as the step reads it."""
+    size = 8 if config.dtype == "float64" else 4
+    return config.layers[0] * size + (8 if config.loss == "cross_entropy" else config.layers[-1] * size)
+
+
+def chunk_rows(config: RunConfig) -> int:
+    """Return the number of rows of a synthetic dataset that are generated together."""
+    width, chunk = config.layers[0] + config.layers[-1], CHUNK
+    while chunk > 1 and chunk * width > MAX_CHUNK_VALUES:
+        chunk //= 2
+    return chunk
+
+
+def task_bytes(config: RunConfig, name: str) -> int:
+    """Return the bytes of what a synthetic task keeps, its centres or weights in float64."""
+    inputs, outputs = config.layers[0], config.layers[-1]
+    return 8 * {"teacher": (inputs + outputs) * TEACHER_HIDDEN, "blobs": inputs * outputs}.get(name, 0)
+
+
+def row_workspace(config: RunConfig, name: str) -> int:
+    """Return the bytes of workspace per row while rows are generated: the random numbers and what is computed from them."""
+    inputs, outputs = config.layers[0], config.layers[-1]
+    if name == "teacher":
+        return 8 * (inputs + outputs + 2 * TEACHER_HIDDEN + 2 * outputs)
+    return 8 * 2 * inputs if name == "blobs" else 8 * 12
+
+
+def generation_bytes(config: RunConfig, examples: int) -> int:
+    """Return the bytes that generating rows takes beside them: the task and the workspace of a chunk; 0 if none are generated."""
+    name = config.resolved_dataset
+    if name not in SYNTHETIC:
+        return 0
+    return task_bytes(config, name) + min(examples, chunk_rows(config)) * row_workspace(config, name)
+
+
+def resident_bytes(config: RunConfig, examples: int, rows: KeptRows | None = None) -> tuple[int, int] | None:
+    """Return the bytes of training and validation rows while a run of `examples` per epoch trains.
+
+    None if only reading the file can tell and `rows` is None. A synthetic dataset that is not kept takes one block of chunks
+    and the next, which is generated while the first is still there.
+    """
+    name, row = config.resolved_dataset, row_bytes(config)
+    if name in SYNTHETIC:
+        chunk = chunk_rows(config)
+        block = examples if is_resident(config, examples) else 2 * min(examples, -(-config.batch_size // chunk) * chunk)
+        return block * row, synthetic_validation_rows(examples, config.validation) * row
+    rows = rows or kept_rows(config, examples)
+    return None if rows is None else (rows.training * row, rows.validation * row)

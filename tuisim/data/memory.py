@@ -1,7 +1,4 @@
-"""Whether the memory that is free now holds a number of bytes, asked before they are allocated.
-
-It does not know what the bytes are for beyond the words it is given.
-"""
+"""The memory that is free now, and the check against it that precedes every large allocation."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from tuisim import units
 from tuisim.errors import MemoryNeeded
 
 ADDRESSABLE = 2**47
-"""What processors of today let one process address."""
+"""Bytes that today's processors let one process address."""
 
 
 def available() -> int | None:
-    """Bytes that can be allocated without swapping; None where nothing here can tell."""
+    """Return the bytes that can be allocated without swapping; None if psutil is not installed."""
     try:
         import psutil
     except ImportError:
@@ -21,9 +18,13 @@ def available() -> int | None:
     return int(psutil.virtual_memory().available)
 
 
-def need(size: int, what: str, remedy: str) -> None:
-    """Raises MemoryNeeded where `size` bytes are more than are free; where that is unknown, it may be tried."""
-    free = available()
-    if size > (ADDRESSABLE if free is None else free):
-        known = "no machine has as much" if free is None else f"{units.size(free)} are free"
-        raise MemoryNeeded(f"{what} needs {units.size(size)} of memory, {known}: {remedy}")
+def limit(free: int | None) -> tuple[int, str]:
+    """Return the largest size that may be allocated and the words for it, given the `free` bytes, None if unknown."""
+    return (ADDRESSABLE, "no machine has as much") if free is None else (free, f"{units.size(free)} are free")
+
+
+def require(size: int, what: str, remedy: str) -> None:
+    """Raise MemoryNeeded if `size` bytes are more than `limit` allows."""
+    most, words = limit(available())
+    if size > most:
+        raise MemoryNeeded(f"{what} needs {units.size(size)} of memory, {words}: {remedy}")

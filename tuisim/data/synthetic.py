@@ -1,7 +1,7 @@
-"""Tasks made from a formula and chance: moons, spirals, xor, blobs, sine, and a random network's own answers.
+"""Synthetic tasks (moons, spirals, xor, blobs, sine, teacher) and their rows, generated chunk by chunk from the seed.
 
-A task makes rows from a stream of chance and knows neither chunks nor volumes, nor what is held out. The first rows of a
-stream are the same however many are asked for: every kind of draw has a generator of its own and is drawn row by row.
+The first rows of a random stream are the same whatever number of rows is generated: every kind of draw has a generator of its
+own and is drawn row by row.
 """
 
 from __future__ import annotations
@@ -15,54 +15,101 @@ from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import rng as chance
-from tuisim.data import target_encoding as fit
+from tuisim.data import info, memory, rng, targets
 from tuisim.errors import DataError
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
-HIDDEN = 32
-"""Units in the teacher's hidden layer."""
 NOISE = 0.05
-"""Standard deviation of what is added to the answers of sine and teacher, and to the inputs of xor."""
+"""Standard deviation of the noise added to the targets of sine and teacher, and to the inputs of xor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Rows without end: `make(stream, rows)` gives inputs (rows, inputs) in float64 and answers as the loss takes them."""
+    """A synthetic task: `make(stream, rows)` returns inputs (rows, inputs) in float64 and targets as the loss takes them."""
 
     name: str
     kind: str
+    """classes or regression."""
     inputs: int
     make: Callable[[SeedSequence, int], tuple[Floats, Array]]
 
 
+def read_only(array: Array) -> Array:
+    """Make `array` read-only and return it."""
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticRows:
+    """A synthetic task cut into chunks; chunk n has the same rows whatever else the run asks for."""
+
+    config: RunConfig
+    task: Task
+    chunk: int
+    """Rows per chunk."""
+
+    @classmethod
+    def create(cls, config: RunConfig, name: str) -> SyntheticRows:
+        """Return the rows of the task `name`. Raises DataError if it does not fit, MemoryNeeded if it is too wide."""
+        check(config, name)
+        width = config.layers[0] + config.layers[-1]
+        size = info.task_bytes(config, name) + info.row_workspace(config, name)
+        memory.require(size, f"{name} with {width:,} inputs and outputs", "use narrower layers")
+        return cls(config, build(config, name), info.chunk_rows(config))
+
+    def require(self, count: int) -> None:
+        """Raise MemoryNeeded if memory cannot hold `count` rows."""
+        remedy = "ask for fewer examples, a smaller batch or narrower layers"
+        memory.require(count * info.row_bytes(self.config), f"{self.task.name}: {count:,} examples at once", remedy)
+
+    def empty(self, count: int) -> tuple[Array, Array]:
+        """Return uninitialized arrays for `count` rows. Raises MemoryNeeded."""
+        self.require(count)
+        dtype, (inputs, *_, outputs) = self.config.dtype, self.config.layers
+        is_class = self.config.loss == "cross_entropy"
+        return np.empty((count, inputs), dtype), np.empty(count, np.int64) if is_class else np.empty((count, outputs), dtype)
+
+    def fill(self, X: Array, Y: Array, number: int, kind: int = rng.DATA) -> None:
+        """Write the first len(X) rows of chunk `number` into X and Y."""
+        X[...], Y[...] = self.task.make(rng.stream(self.config.seed, kind, number), len(X))
+
+    def sample(self, count: int, kind: int = rng.DATA) -> tuple[Array, Array]:
+        """Return the first `count` rows, chunk after chunk, read-only. Raises MemoryNeeded."""
+        X, Y = self.empty(count)
+        for number in range(-(-count // self.chunk)):
+            part = slice(number * self.chunk, (number + 1) * self.chunk)
+            self.fill(X[part], Y[part], number, kind)
+        return read_only(X), read_only(Y)
+
+
 class _Draw:
-    """What one stream gives for `rows` rows; each method at most once."""
+    """The random numbers of one stream for `rows` rows; each method may be called once."""
 
     def __init__(self, sequence: SeedSequence, rows: int) -> None:
-        # Children by name, not by spawn(), which would count up inside the caller's sequence.
+        # Children are named by key: spawn() would change the caller's sequence.
         key = sequence.spawn_key
         self._uniform, self._normal = (SeedSequence(sequence.entropy, spawn_key=(*key, which)) for which in (0, 1))
         self.rows = rows
 
     def uniform(self, columns: int) -> Floats:
-        """(rows, columns) of U(0, 1)."""
+        """Return (rows, columns) of U(0, 1)."""
         return default_rng(self._uniform).random((self.rows, columns))
 
     def normal(self, columns: int) -> Floats:
-        """(rows, columns) of N(0, 1)."""
+        """Return (rows, columns) of N(0, 1)."""
         return default_rng(self._normal).standard_normal((self.rows, columns))
 
 
 def _pick(uniform: Floats, classes: int) -> NDArray[np.int64]:
-    """Class numbers, all equally likely, from U(0, 1)."""
+    """Return class numbers, all equally likely, from U(0, 1)."""
     return (uniform * classes).astype(np.int64)
 
 
 def moons(draw: _Draw) -> tuple[Floats, Array]:
-    """Two half circles that reach into each other: t in U(0, π); (cos t, sin t) and (1 - cos t, ½ - sin t); noise 0.1."""
+    """Return two interleaved half circles: t in U(0, π); (cos t, sin t) and (1 - cos t, ½ - sin t); noise 0.1."""
     uniform = draw.uniform(2)
     label, angle = _pick(uniform[:, 0], 2), np.pi * uniform[:, 1]
     sign = 1 - 2 * label
@@ -71,7 +118,7 @@ def moons(draw: _Draw) -> tuple[Floats, Array]:
 
 
 def spirals(draw: _Draw, arms: int) -> tuple[Floats, Array]:
-    """Arms wound once round the middle: r in U(0, 1), angle 2π(arm / arms + r), radius 2r, noise 0.24 / arms."""
+    """Return spiral arms of one turn each: r in U(0, 1), angle 2π(arm / arms + r), radius 2r, noise 0.24 / arms."""
     uniform = draw.uniform(2)
     label, radius = _pick(uniform[:, 0], arms), uniform[:, 1]
     angle = 2 * np.pi * (label / arms + radius)
@@ -80,20 +127,20 @@ def spirals(draw: _Draw, arms: int) -> tuple[Floats, Array]:
 
 
 def xor(draw: _Draw) -> tuple[Floats, Array]:
-    """Four squares, opposite ones of a class: points in U(-1, 1)², class 1 where the signs differ, then noise 0.05."""
+    """Return points of four squares: U(-1, 1)², class 1 where the signs differ, then noise 0.05."""
     points = 2 * draw.uniform(2) - 1
     label = (points[:, 0] * points[:, 1] < 0).astype(np.int64)
     return points + NOISE * draw.normal(2), label
 
 
 def blobs(draw: _Draw, centres: Floats) -> tuple[Floats, Array]:
-    """A round cloud, N(0, 1), about each class's centre."""
+    """Return a Gaussian cluster, N(0, 1), around the centre of each class."""
     label = _pick(draw.uniform(1)[:, 0], len(centres))
     return centres[label] + draw.normal(centres.shape[1]), label
 
 
 def sine(draw: _Draw) -> tuple[Floats, Array]:
-    """One period: x in U(-1, 1), y = sin(πx), noise 0.05."""
+    """Return one period of a sine: x in U(-1, 1), y = sin(πx), noise 0.05."""
     inputs = 2 * draw.uniform(1) - 1
     return inputs, np.sin(np.pi * inputs) + NOISE * draw.normal(1)
 
@@ -112,16 +159,16 @@ _OUTPUT: dict[str, Callable[[Floats], Floats]] = {
 
 
 def _teacher(config: RunConfig) -> Task:
-    """A random network's answers: x in N(0, 1), z = tanh(1.5·x·V/√inputs)·W + noise 0.05, without biases.
+    """Return the outputs of a random network: x in N(0, 1), z = tanh(1.5·x·V/√inputs)·W + noise 0.05, without biases.
 
-    V (inputs, 32) is N(0, 1) and each column of W (32, outputs) has length 1.5, so that all outputs vary alike about 0
-    and no class or sign is rare. mse: f(z), f the network's own output activation, so that every target can be reached;
-    cross_entropy: the place of the largest z; binary_cross_entropy: whether each z is above 0.
+    V (inputs, 32) is N(0, 1) and each column of W (32, outputs) has length 1.5, so that all outputs have the same variance
+    around 0 and no class or sign is rare. The target for mse is f(z) with the network's own output activation f, so that every
+    target can be reached; for cross_entropy the index of the largest z; for binary_cross_entropy 1 where z is above 0.
     """
     inputs, outputs = config.layers[0], config.layers[-1]
-    generator = chance.generator(config.seed, chance.DATA)
-    first = generator.standard_normal((inputs, HIDDEN)) * (1.5 / np.sqrt(inputs))
-    second = generator.standard_normal((HIDDEN, outputs))
+    generator = rng.generator(config.seed, rng.DATA)
+    first = generator.standard_normal((inputs, info.TEACHER_HIDDEN)) * (1.5 / np.sqrt(inputs))
+    second = generator.standard_normal((info.TEACHER_HIDDEN, outputs))
     second *= 1.5 / np.linalg.norm(second, axis=0)
     activation = _OUTPUT[config.output_activation]
 
@@ -139,33 +186,32 @@ def _teacher(config: RunConfig) -> Task:
 def _classes(config: RunConfig, name: str, inputs: int, make: Callable[[_Draw], tuple[Floats, Array]]) -> Task:
     def encoded(sequence: SeedSequence, rows: int) -> tuple[Floats, Array]:
         x, label = make(_Draw(sequence, rows))
-        return x, fit.encode(config, label)
+        return x, targets.encode(config, label)
 
     return Task(name, "classes", inputs, encoded)
 
 
 def _blobs(config: RunConfig) -> Task:
-    """Centres from N(0, 16 / inputs), so that two are about 5.7 apart, whatever the width."""
-    inputs, classes = config.layers[0], fit.classes_wanted(config)
-    centres = chance.generator(config.seed, chance.DATA).standard_normal((classes, inputs)) * (4 / np.sqrt(inputs))
+    """Return clusters with centres from N(0, 16 / inputs), so that two are about 5.7 apart at any width."""
+    inputs, classes = config.layers[0], targets.class_count(config)
+    centres = rng.generator(config.seed, rng.DATA).standard_normal((classes, inputs)) * (4 / np.sqrt(inputs))
     return _classes(config, "blobs", inputs, lambda draw: blobs(draw, centres))
 
 
 def check(config: RunConfig, name: str) -> None:
-    """Raises DataError where the task `name` does not fit layers and loss."""
+    """Raise DataError if the task `name` does not fit layers and loss."""
     if config.loss == "cross_entropy" and config.layers[-1] == 1:
-        raise DataError(f"{name}: cross_entropy chooses among two outputs or more and the layers end with 1: "
-                        "end them with 2, or use binary_cross_entropy")  # fmt: skip
+        raise DataError(f"{name}: {targets.ONE_OUTPUT}: end them with 2, or use binary_cross_entropy")
     if name in ("moons", "spirals", "xor", "sine"):
-        fit.check_inputs(config, name, 1 if name == "sine" else 2)
+        targets.check_inputs(config, name, 1 if name == "sine" else 2)
     if name in ("moons", "xor"):
-        fit.check_classes(config, name, 2)
+        targets.check_classes(config, name, 2)
     if name == "sine":
-        fit.check_numbers(config, name, 1)
+        targets.check_numbers(config, name, 1)
 
 
 def build(config: RunConfig, name: str) -> Task:
-    """The task `name`, made to fit layers and loss. Raises DataError where it cannot be."""
+    """Return the task `name` for the run's layers and loss. Raises DataError if it does not fit."""
     check(config, name)
     if name == "teacher":
         return _teacher(config)
@@ -174,6 +220,6 @@ def build(config: RunConfig, name: str) -> Task:
     if name == "sine":
         return Task(name, "regression", 1, lambda sequence, rows: sine(_Draw(sequence, rows)))
     if name == "spirals":
-        arms = fit.classes_wanted(config)
+        arms = targets.class_count(config)
         return _classes(config, name, 2, lambda draw: spirals(draw, arms))
     return _classes(config, name, 2, moons if name == "moons" else xor)

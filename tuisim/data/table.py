@@ -1,7 +1,4 @@
-"""A finite set of rows as it was read: numbers, answers, and where each row stood, nothing decided and nothing scaled.
-
-It does not know the network.
-"""
+"""A table of rows as read from a file or a named dataset, before targets are interpreted and inputs are scaled."""
 
 from __future__ import annotations
 
@@ -21,24 +18,24 @@ _ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a file or of a set that ships."""
+    """Inputs and targets of a file or a named dataset."""
 
     name: str
     X: Array
-    """Inputs, (rows, inputs), numbers of any kind, all finite."""
-    answers: Array
-    """(rows,) numbers, or (rows, k); class numbers where `names` or `classes` says so."""
+    """Inputs (rows, inputs), finite numbers of any dtype."""
+    targets: Array
+    """Numbers (rows,) or (rows, k); class numbers if `names` or `classes` is given."""
     names: tuple[str, ...] | None = None
-    """The classes' names, where the answers were words: answer i is names[i]."""
+    """Names of the classes if the targets were text: target i is names[i]."""
     classes: int | None = None
-    """How many classes a known set has."""
+    """Number of classes of a named dataset."""
     divide: float | None = None
-    """What brings the inputs to 0..1; none: they are standardised."""
+    """Divisor that scales the inputs to 0..1; None if they are standardized."""
     notes: tuple[str, ...] = ()
 
 
-def numbered(target: str, columns: int) -> int | None:
-    """The column, from 0, that a target from 1 to `columns` names; None if it is no such number."""
+def column_number(target: str, columns: int) -> int | None:
+    """Return the column, from 0, that a target from 1 to `columns` names; None if it is no such number."""
     digits = target.lstrip("0")
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 10 and int(digits) <= columns):
         return None
@@ -46,11 +43,12 @@ def numbered(target: str, columns: int) -> int | None:
 
 
 def name_row(row: int) -> str:
+    """Return `row 3` for row number 2."""
     return f"row {row + 1:,}"
 
 
 def check_finite(name: str, array: Array, where: Callable[[int], str] = name_row) -> None:
-    """Raises DataError naming the first row and column (from 1) that is no finite number. Any numbers, 1-D or 2-D."""
+    """Raise DataError with the first row and column (from 1) that is no finite number. `array` is 1-D or 2-D."""
     if array.dtype.kind != "f":
         return
     for start in range(0, len(array), _ROWS):

@@ -1,7 +1,4 @@
-"""What a table's answers are, classes or numbers, told from the values, the loss and the outputs, or as the run says.
-
-It does not know which rows are held out.
-"""
+"""Targets of a dataset: classes or numbers, inferred from values, loss and outputs, and encoded as the loss takes them."""
 
 from __future__ import annotations
 
@@ -12,134 +9,196 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import target_encoding as fit
 from tuisim.data.table import Table
 from tuisim.errors import DataError, printable
 
 Array = NDArray[Any]
 
-FEW = 20
-"""Up to so many different whole numbers may be classes where only the values can tell."""
-_SHOWN = 10
+MAX_INFERRED_CLASSES = 20
+"""Maximum number of different whole numbers that are taken for classes if only the values can tell."""
+MAX_NAMES = 10
+"""Maximum number of class names in a note."""
+ONE_OUTPUT = "cross_entropy needs two outputs or more and the layers end with 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Answers that fit the network: class numbers (rows,), else numbers (rows, outputs)."""
+class Targets:
+    """Targets that fit the network: class numbers (rows,), or numbers (rows, outputs)."""
 
     kind: str
+    """classes or regression."""
     labels: NDArray[np.int64] | None
     """Class numbers, for encoding and for a stratified split."""
     values: Array | None = None
-    """(rows, outputs); None: `labels` are encoded as the loss takes them."""
-    standardise: bool = False
+    """(rows, outputs); None if `labels` are encoded as the loss takes them."""
+    standardize: bool = False
     notes: tuple[str, ...] = ()
 
 
-def decide(config: RunConfig, table: Table) -> Answers:
-    """The table's answers as they fit outputs and loss. Raises DataError saying what would fit."""
-    answers = table.answers
-    if answers.ndim == 2 and answers.shape[1] == 1:
-        answers = answers[:, 0]
+# ── what fits layers and loss ──
+
+
+def check_inputs(config: RunConfig, name: str, inputs: int) -> None:
+    """Raise DataError unless the layers begin with as many units as a row has inputs."""
+    if config.layers[0] != inputs:
+        plural = "" if inputs == 1 else "s"
+        raise DataError(f"{name} has {inputs:,} input{plural}, the layers begin with {config.layers[0]:,}: begin with {inputs}")
+
+
+def class_count(config: RunConfig) -> int:
+    """Return the number of classes that the output layer distinguishes; a single output distinguishes two."""
+    return max(2, config.layers[-1])
+
+
+def class_mismatch(config: RunConfig, classes: int) -> str | None:
+    """Return why `classes` classes do not fit outputs and loss, with what would; None if they fit."""
+    outputs = config.layers[-1]
+    if classes < 2:
+        return "has 1 class only: give rows of two or more"
+    if outputs == classes or (outputs == 1 and classes == 2 and config.loss != "cross_entropy"):
+        return None
+    if outputs == 1 and classes == 2:
+        return "has 2 classes, the output layer has 1: end the layers with 2, or use binary_cross_entropy"
+    single = ", or with 1" if classes == 2 and config.loss != "cross_entropy" else ""
+    return f"has {classes:,} classes, the output layer has {outputs:,}: end the layers with {classes}{single}"
+
+
+def check_classes(config: RunConfig, name: str, classes: int) -> None:
+    """Raise DataError unless the output layer and the loss take this number of classes."""
+    if reason := class_mismatch(config, classes):
+        raise DataError(f"{name} {reason}")
+
+
+def check_numbers(config: RunConfig, name: str, outputs: int) -> None:
+    """Raise DataError unless the output layer and the loss take `outputs` numbers per row."""
+    if config.loss != "mse":
+        raise DataError(f"{name} has numbers as targets, and {config.loss} takes classes: use loss mse")
+    if config.layers[-1] != outputs:
+        numbers = "1 number" if outputs == 1 else f"{outputs:,} numbers"
+        raise DataError(
+            f"{name} has {numbers} per target, the output layer has {config.layers[-1]:,}: end the layers with {outputs}"
+        )
+
+
+def encode(config: RunConfig, labels: Array) -> Array:
+    """Return class numbers (n,) as the loss takes them.
+
+    cross_entropy: the numbers themselves, int64 (n,). The others: one-hot (n, outputs) in the run's dtype, or one column of 0
+    and 1 for a single output.
+    """
+    if config.loss == "cross_entropy":
+        return np.ascontiguousarray(labels, dtype=np.int64)
+    outputs = config.layers[-1]
+    if outputs == 1:
+        return np.ascontiguousarray(labels, dtype=config.dtype)[:, None]
+    encoded = np.zeros((len(labels), outputs), dtype=config.dtype)
+    encoded[np.arange(len(labels)), labels] = 1
+    return encoded
+
+
+# ── targets of a table ──
+
+
+def from_table(config: RunConfig, table: Table) -> Targets:
+    """Return the targets of `table`. Raises DataError with what would fit."""
+    values = table.targets
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if config.loss == "cross_entropy" and config.layers[-1] == 1:
-        raise DataError(f"{table.name}: cross_entropy chooses among two outputs or more and the layers end with 1: "
-                        "end them with one for each class, or use binary_cross_entropy or mse")  # fmt: skip
-    if answers.ndim == 2:
-        return _several(config, table.name, answers)
+        raise DataError(f"{table.name}: {ONE_OUTPUT}: end them with one per class, or use binary_cross_entropy or mse")
+    if values.ndim == 2:
+        return _several_columns(config, table.name, values)
     if table.classes is not None or table.names is not None:
-        return _known_classes(config, table, answers)
-    return _one(config, table.name, answers)
+        if config.task == "regression":
+            raise DataError(f"{table.name} has classes as targets, no numbers: use task classes")
+        names = table.names or ()
+        check_classes(config, table.name, table.classes or len(names))
+        return Targets("classes", values.astype(np.int64), notes=_class_notes(names))
+    return _one_column(config, table.name, values)
 
 
-def _known_classes(config: RunConfig, table: Table, answers: Array) -> Answers:
-    if config.task == "regression":
-        raise DataError(f"{table.name} has classes for answers, no numbers: use task classes")
-    names = table.names or ()
-    fit.check_classes(config, table.name, table.classes or len(names))
-    return Answers("classes", answers.astype(np.int64), notes=_mapping(names))
-
-
-def _mapping(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The note that says which number each class got; none where they are the numbers from 0 already."""
+def _class_notes(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the note with the number of each class; none if the names are the numbers from 0."""
     if not names or names == tuple(map(str, range(len(names)))):
         return ()
-    shown = ", ".join(f"{printable(name, 20)} = {number}" for number, name in enumerate(names[:_SHOWN]))
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    shown = ", ".join(f"{printable(name, 20)} = {number}" for number, name in enumerate(names[:MAX_NAMES]))
+    more = f", and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return (f"classes: {shown}{more}",)
 
 
-def _one(config: RunConfig, name: str, answers: Array) -> Answers:
-    """One number to a row: classes or regression."""
+def _one_column(config: RunConfig, name: str, values: Array) -> Targets:
+    """Return classes or numbers, given one number per row."""
     if config.task == "regression":
-        return _numbers(config, name, answers[:, None])
-    different, labels = np.unique(answers, return_inverse=True)
-    whole = bool((different == np.floor(different)).all())
-    refused = fit.classes_refused(config, len(different))
+        return _numbers(config, name, values[:, None])
+    different, labels = np.unique(values, return_inverse=True)
+    is_whole = bool((different == np.floor(different)).all())
+    mismatch = class_mismatch(config, len(different))
     if config.task == "auto" and config.loss == "mse":
-        many = not whole or len(different) > FEW
-        if many or (refused and config.layers[-1] == 1):
-            return _numbers(config, name, answers[:, None])
-    if config.task == "auto" and not whole:
+        is_regression = not is_whole or len(different) > MAX_INFERRED_CLASSES
+        if is_regression or (mismatch and config.layers[-1] == 1):
+            return _numbers(config, name, values[:, None])
+    if config.task == "auto" and not is_whole:
         odd = different[different != np.floor(different)][0]
-        raise DataError(f"{name}: an answer such as {odd:g} is no class number and {config.loss} takes classes: use loss mse")
-    if refused:
-        numbers = ", or use loss mse and end with 1" if len(different) > FEW and config.task == "auto" else ""
-        raise DataError(f"{name} {refused}{numbers}")
-    names = tuple(f"{value:.0f}" if whole else f"{value:g}" for value in different.tolist())
-    return Answers("classes", labels.astype(np.int64), notes=_mapping(names))
+        raise DataError(f"{name}: a target such as {odd:g} is no class number and {config.loss} takes classes: use loss mse")
+    if mismatch:
+        is_numeric = len(different) > MAX_INFERRED_CLASSES and config.task == "auto"
+        raise DataError(f"{name} {mismatch}{', or use loss mse and end with 1' if is_numeric else ''}")
+    names = tuple(f"{value:.0f}" if is_whole else f"{value:g}" for value in different.tolist())
+    return Targets("classes", labels.astype(np.int64), notes=_class_notes(names))
 
 
-def _numbers(config: RunConfig, name: str, values: Array) -> Answers:
-    fit.check_numbers(config, name, values.shape[1])
-    return Answers("regression", None, values, standardise=True)
+def _numbers(config: RunConfig, name: str, values: Array) -> Targets:
+    check_numbers(config, name, values.shape[1])
+    return Targets("regression", None, values, standardize=True)
 
 
-def _several(config: RunConfig, name: str, values: Array) -> Answers:
-    """A row of numbers to each row: numbers, or yes or no per output."""
-    outputs = config.layers[-1]
+def _several_columns(config: RunConfig, name: str, values: Array) -> Targets:
+    """Return numbers or multi-label targets, given several numbers per row."""
+    columns, outputs = values.shape[1], config.layers[-1]
     if config.loss == "cross_entropy":
-        raise DataError(f"{name} has {values.shape[1]:,} numbers to a row's answer and cross_entropy takes one class number: "
-                        "give class numbers, or use loss mse")  # fmt: skip
-    yes_or_no = bool(((values == 0) | (values == 1)).all())
-    if config.task == "regression" or (config.loss == "mse" and config.task == "auto" and not yes_or_no):
+        raise DataError(
+            f"{name} has {columns:,} numbers per target and cross_entropy takes one class number: "
+            "give class numbers, or use loss mse"
+        )
+    is_binary = bool(((values == 0) | (values == 1)).all())
+    if config.task == "regression" or (config.loss == "mse" and config.task == "auto" and not is_binary):
         return _numbers(config, name, values)
-    if not yes_or_no:
-        raise DataError(f"{name}: answers of several columns are classes where each is 0 or 1: use loss mse and task regression")
-    if values.shape[1] != outputs:
-        raise DataError(f"{name} has {values.shape[1]:,} columns of answers, the output layer has {outputs:,}: "
-                        f"end the layers with {values.shape[1]}")  # fmt: skip
-    one_each = bool((values.sum(axis=1) == 1).all())
-    return Answers("classes", values.argmax(axis=1).astype(np.int64) if one_each else None, values)
+    if not is_binary:
+        raise DataError(f"{name}: multi-label targets must be 0 or 1 in each column: use loss mse and task regression")
+    if columns != outputs:
+        raise DataError(f"{name} has {columns:,} target columns, the output layer has {outputs:,}: end the layers with {columns}")
+    is_one_hot = bool((values.sum(axis=1) == 1).all())
+    return Targets("classes", values.argmax(axis=1).astype(np.int64) if is_one_hot else None, values)
 
 
-def given(config: RunConfig, y: Array) -> Answers:
-    """Answers as a caller gives them, used as they are. Raises DataError where they do not fit.
+# ── targets that a caller gives ──
+
+
+def from_array(config: RunConfig, y: Array) -> Targets:
+    """Return targets given as an array, unchanged. Raises DataError if they do not fit.
 
     cross_entropy takes class numbers (rows,). The others take (rows, outputs), or (rows,) for one output; class numbers
-    (rows,) become one row with a 1 each.
+    (rows,) are one-hot encoded.
     """
     outputs = config.layers[-1]
     if config.loss == "cross_entropy":
         if outputs == 1:
-            raise DataError(
-                "y: cross_entropy chooses among two outputs or more: end the layers with 2, or use binary_cross_entropy"
-            )
+            raise DataError(f"y: {ONE_OUTPUT}: end them with 2, or use binary_cross_entropy")
         if y.ndim != 1 and y.shape[1:] != (1,):
-            raise DataError(f"y has shape {y.shape} and cross_entropy takes class numbers, one a row: give shape ({len(y)},)")
-        return Answers("classes", _labels(y.reshape(len(y)), outputs))
+            raise DataError(f"y has shape {y.shape} and cross_entropy takes one class number per row: give shape ({len(y)},)")
+        return Targets("classes", _labels(y.reshape(len(y)), outputs))
     if y.ndim == 1 and outputs > 1:
         if y.dtype.kind not in "iub":
-            raise DataError(f"y has one number a row, the output layer has {outputs:,}: give shape ({len(y)}, {outputs})")
-        return Answers("classes", _labels(y, outputs))
+            raise DataError(f"y has one number per row, the output layer has {outputs:,}: give shape ({len(y)}, {outputs})")
+        return Targets("classes", _labels(y, outputs))
     values = y.reshape(len(y), -1)
     if y.ndim > 2 or values.shape[1] != outputs:
         raise DataError(f"y has shape {y.shape}, the output layer has {outputs:,}: give shape ({len(y)}, {outputs})")
     if config.loss == "mse":
-        return Answers("regression", None, values)
+        return Targets("regression", None, values)
     if not ((values >= 0) & (values <= 1)).all():
-        raise DataError("y: binary_cross_entropy takes answers from 0 (no) to 1 (yes): scale them, or use loss mse")
-    one = values[:, 0].round().astype(np.int64) if outputs == 1 else None
-    return Answers("classes", one, values)
+        raise DataError("y: binary_cross_entropy takes targets from 0 to 1: scale them, or use loss mse")
+    return Targets("classes", values[:, 0].round().astype(np.int64) if outputs == 1 else None, values)
 
 
 def _labels(y: Array, outputs: int) -> NDArray[np.int64]:

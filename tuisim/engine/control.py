@@ -1,13 +1,10 @@
-"""The way down: what a person wants of a running loop, asked from any thread and read by the loop between chunks.
-
-Asking never waits for the loop, and the loop, when it must wait, waits on a condition and does not spin.
-"""
+"""Control of a running loop, set from any thread and read by the loop between chunks of steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition
 
 from tuisim.config.field import is_number
@@ -16,126 +13,112 @@ from tuisim.errors import ConfigError, Mistake
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What the loop finds when it looks."""
+class ControlState:
+    """The requests to a run at one moment."""
 
-    stop: State | None
-    """How the run is to end, if it is."""
-    stop_reason: str
-    paused: bool
-    pause_reason: str
-    single_steps: int
-    """Steps asked for one by one and not yet done."""
-    pace: float | None
-    learning_rate: float | None
-    """A new rate, once."""
+    stop: State | None = None
+    """The state in which the run is to end; None if it is to go on."""
+    stop_reason: str = ""
+    is_paused: bool = False
+    pause_reason: str = ""
+    single_steps: int = 0
+    """Requested single steps that are not made yet."""
+    speed_limit: float | None = None
+    """Steps per second; None: full speed; 0: one step at a time."""
+    learning_rate: float | None = None
+    """A new learning rate; None if it did not change."""
 
 
 class Control:
-    """Pause, resume, step, stop, pace and rate of one run. Every method may be called from any thread."""
+    """Pause, resume, step, stop, speed limit and learning rate of one run. Every method may be called from any thread."""
 
     def __init__(self, while_paused: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         """`while_paused` makes the context in which the loop waits while it is paused."""
         self.while_paused = while_paused
         self._changed = Condition()
-        self._stop: State | None = None
-        self._stop_reason = ""
-        self._paused = False
-        self._paused_by_pace = False
-        self._pause_reason = ""
-        self._single_steps = 0
-        self._pace: float | None = None
-        self._learning_rate: float | None = None
-        self._version = 0
+        self._state = ControlState()
+        self._is_paused_by_limit = False
+        self._version = self._seen = 0
 
     def pause(self, reason: str = "") -> None:
-        """Hold after the chunk at hand."""
+        """Pause after the current chunk."""
         with self._changed:
-            self._paused, self._pause_reason, self._single_steps = True, reason, 0
-            self._paused_by_pace = False
-            self._notify()
+            self._is_paused_by_limit = False
+            self._set(is_paused=True, pause_reason=reason, single_steps=0)
 
     def resume(self) -> None:
-        """Go on, at the pace set; from a step at a time, at full speed."""
+        """Go on with the speed limit as set; at full speed if it was one step at a time."""
         with self._changed:
-            self._paused, self._pause_reason, self._single_steps = False, "", 0
-            if self._pace == 0:
-                self._pace = None
-            self._notify()
+            self._set(is_paused=False, pause_reason="", single_steps=0, speed_limit=self._state.speed_limit or None)
 
     def step(self) -> None:
-        """Do one step and hold; a running loop is held first."""
+        """Make one step and pause; a running loop is paused first."""
         with self._changed:
-            if not self._paused:
-                self._paused, self._pause_reason = True, ""
-            self._single_steps += 1
-            self._notify()
+            reason = self._state.pause_reason if self._state.is_paused else ""
+            self._set(is_paused=True, pause_reason=reason, single_steps=self._state.single_steps + 1)
 
     def stop(self, reason: str = "", *, interrupted: bool = False) -> None:
-        """End the run after the chunk at hand; the first one to ask is the one remembered."""
+        """End the run after the current chunk; only the first call sets state and reason."""
         with self._changed:
-            if self._stop is None:
-                self._stop = State.INTERRUPTED if interrupted else State.STOPPED
-                self._stop_reason = reason
-            self._notify()
+            if self._state.stop is None:
+                self._set(stop=State.INTERRUPTED if interrupted else State.STOPPED, stop_reason=reason)
+            else:
+                self._set()
 
-    def set_pace(self, steps_per_second: float | None) -> None:
-        """So many steps a second; none: full speed; 0: a step at a time. Raises ConfigError below 0."""
-        pace = steps_per_second
-        if pace is not None and not (is_number(pace) and pace >= 0):
-            raise ConfigError([Mistake("pace", pace, "steps per second, 0 for a step at a time, or none for full speed")])
+    def set_speed_limit(self, steps_per_second: float | None) -> None:
+        """Limit the speed; None: full speed; 0: one step at a time. Raises ConfigError below 0."""
+        limit = steps_per_second
+        if limit is not None and not (is_number(limit) and limit >= 0):
+            remedy = "steps per second, 0 for one step at a time, or none for full speed"
+            raise ConfigError([Mistake("speed limit", limit, remedy)])
         with self._changed:
-            if pace == 0:
-                if not self._paused:
-                    self._paused, self._paused_by_pace, self._pause_reason = True, True, "a step at a time"
-            elif self._pace == 0 and self._paused_by_pace:
-                self._paused, self._pause_reason = False, ""
-            self._pace = pace
-            self._notify()
+            if limit == 0 and not self._state.is_paused:
+                self._is_paused_by_limit = True
+                self._set(is_paused=True, pause_reason="one step at a time", speed_limit=limit)
+            elif limit != 0 and self._state.speed_limit == 0 and self._is_paused_by_limit:
+                self._set(is_paused=False, pause_reason="", speed_limit=limit)
+            else:
+                self._set(speed_limit=limit)
 
     def set_learning_rate(self, rate: float) -> None:
-        """From the next step on. Raises ConfigError unless it is a number above 0."""
+        """Use `rate` from the next step on. Raises ConfigError unless it is a number above 0."""
         if not (is_number(rate) and rate > 0):
             raise ConfigError([Mistake("learning_rate", rate, "a number above 0")])
         with self._changed:
-            self._learning_rate = rate
-            self._notify()
+            self._set(learning_rate=rate)
 
-    # ── the loop's side ──
+    # ── for the loop ──
 
-    def take(self) -> Orders:
-        """What is wanted now; a new rate is handed over once."""
+    def take(self) -> ControlState:
+        """Return the current requests; a new learning rate is returned once."""
         with self._changed:
-            orders = Orders(
-                self._stop, self._stop_reason, self._paused, self._pause_reason, self._single_steps, self._pace,
-                self._learning_rate,
-            )  # fmt: skip
-            self._learning_rate = None
+            state = self._state
             self._seen = self._version
-            return orders
+            if state.learning_rate is not None:
+                self._state = replace(state, learning_rate=None)
+            return state
 
     @property
     def is_stopping(self) -> bool:
         """True once the run was asked to end."""
-        return self._stop is not None
+        return self._state.stop is not None
 
     @property
-    def pending(self) -> bool:
-        """Whether something was asked since the last `take`: what takes long should give way."""
+    def is_pending(self) -> bool:
+        """True if a request was made since the last `take`, so that slow work should be abandoned."""
         return self._version != self._seen
 
-    def step_done(self) -> None:
-        """One of the single steps was made."""
+    def count_single_step(self) -> None:
+        """Count one of the requested single steps as made."""
         with self._changed:
-            self._single_steps = max(0, self._single_steps - 1)
+            self._state = replace(self._state, single_steps=max(0, self._state.single_steps - 1))
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until something is asked that `take` has not seen, or for so long."""
+        """Wait until a request is made that `take` has not returned yet, or for `seconds`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._version != self._seen, seconds)
+            self._changed.wait_for(lambda: self.is_pending, seconds)
 
-    _seen = 0
-
-    def _notify(self) -> None:
+    def _set(self, **changes: object) -> None:
+        self._state = replace(self._state, **changes)  # type: ignore[arg-type]
         self._version += 1
         self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""What a run tells: events, which are never lost, and the latest snapshot, which may be.
+"""Events of a run, of which none is lost, and snapshots, of which only the latest counts.
 
-Everything here is finished: numbers, strings, tuples and read-only host arrays. Nothing here knows who listens.
+All values are immutable: numbers, strings, tuples and read-only host arrays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuisim.measure.peaks import Peaks
 
 
 class State(StrEnum):
-    """What a run is doing, or how it ended."""
+    """The state of a run: what it is doing, or how it ended."""
 
     STARTING = "starting"
     """Loading data, binding, measuring this machine's peaks."""
@@ -31,46 +31,54 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
+        """True if the run is over."""
         return self not in (State.STARTING, State.TRAINING, State.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run is set up: what was asked, as resolved, and what it runs on."""
+    """The run is set up."""
 
     config: RunConfig
+    """As resolved."""
     notes: tuple[str, ...]
-    """Things a person should know: how the data are scaled and shuffled, rounds, which backend `auto` came to."""
+    """How the data are scaled and shuffled, passes over the data, which backend `auto` chose."""
 
 
 @dataclass(frozen=True, slots=True)
-class RateChanged:
-    """The learning rate as changed by hand, from this step on."""
+class LearningRateChanged:
+    """The user changed the learning rate, from this step on."""
 
     step: int
     learning_rate: float
 
 
 @dataclass(frozen=True, slots=True)
-class PaceChanged:
+class SpeedLimitChanged:
+    """The user changed the speed limit in steps per second; None: full speed; 0: one step at a time."""
+
     step: int
-    pace: float | None
+    speed_limit: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
+    """The run was paused after this step."""
+
     step: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
+    """The run was resumed after this step."""
+
     step: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The loop has ended; `state` says how and `message` says why in one line."""
+    """The loop has ended; `state` says how and `message` why, in one line."""
 
     state: State
     step: int
@@ -79,16 +87,19 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class RunFailed:
-    """The loop raised: one readable line, and the traceback for whoever asks for it."""
+    """The run failed."""
 
     step: int
     message: str
+    """Why, in one line."""
     traceback: str
-    lost: bool = False
-    """Whether only a new process can go on, since this one has lost its device."""
+    device_lost: bool = False
+    """True if this process has lost its device, so that only a new process can go on."""
+    log: str = ""
+    """Path of the log file that has the traceback; empty if none is written."""
 
 
-Event = Started | RateChanged | PaceChanged | Paused | Resumed | Ended | RunFailed
+Event = Started | LearningRateChanged | SpeedLimitChanged | Paused | Resumed | Ended | RunFailed
 
 Floats = NDArray[np.float64]
 
@@ -101,10 +112,10 @@ def _no_floats() -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """The run's history, decimated to a bounded number of points; arrays of equal length per group, read-only.
+    """The history of a run, decimated to a bounded number of points; arrays of equal length per group, read-only.
 
-    `steps`/`losses`: training loss (mean over the steps between points). `validation_steps` goes with the three arrays
-    below it, which are nan where the figure does not exist (accuracy of a regression, validation of 0 rows).
+    `steps` and `losses`: training loss (mean over the steps between points). `validation_steps` belongs to the three arrays
+    below it, which are nan if a figure does not exist (accuracy of a regression, validation of 0 rows).
     """
 
     steps: Floats = field(default_factory=_no_floats)
@@ -113,14 +124,14 @@ class Curves:
     validation_losses: Floats = field(default_factory=_no_floats)
     validation_accuracies: Floats = field(default_factory=_no_floats)
     training_accuracies: Floats = field(default_factory=_no_floats)
-    """Of a fixed sample of training rows, with the parameters of that moment."""
-    rates: tuple[tuple[int, float], ...] = ()
-    """(step, learning rate) at the start and at each change by hand."""
+    """On a fixed sample of training rows, with the parameters after that step."""
+    learning_rates: tuple[tuple[int, float], ...] = ()
+    """(step, learning rate) at the start and at each change by the user."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """Throughput over the last full window of `seconds` of step time, and the spread of its parts."""
+class Throughput:
+    """The throughput over the last full window of `seconds` of step time, and its spread."""
 
     seconds: float
     examples_per_second: float
@@ -135,11 +146,11 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of a run, whole. Times are seconds; `None` is not known (yet)."""
+    """The state of a run at one moment. Times are in seconds; None is unknown (yet)."""
 
     state: State
     message: str
-    """Why it is paused or how it ended; empty while training."""
+    """Why the run is paused or how it ended; empty while training."""
     config: RunConfig
     """As resolved: every default filled in, `examples` the real volume per epoch."""
     device: str
@@ -152,13 +163,13 @@ class Snapshot:
     examples_seen: int
     examples_this_epoch: int
     total_steps: int | None
-    """Steps the whole run will take; none: until stopped."""
-    pace: float | None
-    """Steps per second asked for; none: full speed; 0: a step at a time."""
+    """Steps of the whole run; None: until stopped."""
+    speed_limit: float | None
+    """Steps per second; None: full speed; 0: one step at a time."""
     learning_rate: float
-    """As given, or as last set by hand."""
-    rate_now: float
-    """What the schedule makes of it for the next step."""
+    """As given, or as last set by the user."""
+    current_learning_rate: float
+    """The learning rate of the next step, after the schedule."""
     loss: float | None
     """Mean training loss over the latest chunk of steps."""
     epoch_loss: float | None
@@ -167,30 +178,31 @@ class Snapshot:
     validation_accuracy: float | None
     training_accuracy: float | None
     validation_step: int | None
-    """The step that the three figures above were measured after."""
+    """The step after which the three figures above were measured."""
     operations_done: int
-    """Scalar operations of every step so far, all kinds and phases together, from the ledger."""
+    """Scalar operations of all steps so far, of all kinds and phases, from the ledger."""
     seconds: float
     """Sum of the step's phases: data, forward, loss, backward, update."""
     wall_seconds: float
-    """Everything since the first batch, pauses too."""
+    """Time since the first batch, with pauses."""
     training_seconds: float
     """`wall_seconds` without pauses."""
     validation_seconds: float
-    probe_seconds: float
+    instrumentation_seconds: float
+    """Time spent on gradient samples."""
     phase_seconds: tuple[tuple[str, float], ...]
-    """(phase, seconds per step): medians of sampled steps timed phase by phase; empty until one was."""
+    """(phase, seconds per step): medians of steps timed phase by phase; empty before the first."""
     phase_samples: int
-    rates: Rates | None
-    """None until the first window is full, and always none below full speed."""
-    rate_history: tuple[float, ...]
+    throughput: Throughput | None
+    """None until the first window is full, and while throttled."""
+    throughput_history: tuple[float, ...]
     """Examples/s of the latest windows, oldest first."""
     mean_examples_per_second: float | None
-    """Examples over `seconds` at full speed; what a run too short for a window can say."""
+    """Examples over `seconds` at full speed; also known if the run is too short for a window."""
     seconds_left: float | None
-    """Projected from the full-speed wall time so far; none for an endless, paced or held run."""
+    """Projected from the full-speed wall time so far; None for a run without end, throttled or paused."""
     gradients: tuple[LayerGradients, ...]
-    """One per layer of weights, input side first; empty until probed."""
+    """One per layer of weights, input side first; empty before the first gradient sample."""
     gradient_step: int | None
     flushed: int | None
     """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""

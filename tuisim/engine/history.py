@@ -1,7 +1,4 @@
-"""A run's history in bounded space: when it is full, neighbours are merged and the stride doubles.
-
-It keeps means, so a merged curve is the mean curve at half the resolution, from the first step to the last.
-"""
+"""The history of a run in bounded memory: when a curve is full, neighbours are merged and the stride doubles."""
 
 from __future__ import annotations
 
@@ -12,7 +9,9 @@ import numpy as np
 from tuisim.engine.events import Curves, Floats
 
 POINTS = 512
-"""Points a curve may have; a terminal 200 columns wide shows 400 braille dots."""
+"""Maximum points of a curve; a terminal 200 columns wide shows 400 braille dots."""
+CHANGES = 64
+"""Maximum learning rates that the curves show."""
 
 
 class MeanCurve:
@@ -48,7 +47,7 @@ class MeanCurve:
             self.stride *= 2
 
     def arrays(self) -> tuple[Floats, Floats]:
-        """Steps and means, the unfinished point included."""
+        """Return steps and means, with the unfinished point."""
         steps, means = self._steps, self._means
         if self._count:
             steps, means = [*steps, float(self._step)], [*means, self._sum / self._count]
@@ -56,39 +55,38 @@ class MeanCurve:
 
 
 class SampledCurves:
-    """Several figures measured at the same steps; when full, every second sample is dropped, the latest kept."""
+    """Figures measured at the same steps; when full, every second sample is dropped, but not the latest."""
 
     def __init__(self, figures: int) -> None:
         self._rows: list[tuple[float, ...]] = []
         self._figures = figures
 
     def append(self, step: int, *values: float | None) -> None:
+        """Add the figures measured after `step`; None becomes nan."""
         self._rows.append((float(step), *(np.nan if value is None else value for value in values)))
         if len(self._rows) == POINTS:
             self._rows = self._rows[1::2]
 
     def arrays(self) -> list[Floats]:
+        """Return the steps and one array per figure."""
         columns = zip(*self._rows, strict=True) if self._rows else [()] * (self._figures + 1)
         return [_frozen(column) for column in columns]
 
 
 class History:
-    """What the curves are drawn from."""
+    """Losses, validation figures and learning rates of a run."""
 
     def __init__(self, learning_rate: float) -> None:
         self.losses = MeanCurve()
         self.validation = SampledCurves(3)
-        self._rates: list[tuple[int, float]] = [(0, learning_rate)]
-
-    def rate_changed(self, step: int, rate: float) -> None:
-        self._rates.append((step, rate))
+        self.learning_rates: list[tuple[int, float]] = [(0, learning_rate)]
 
     def curves(self) -> Curves:
+        """Return the history as read-only arrays."""
         steps, losses = self.losses.arrays()
         measured, validation_losses, validation_accuracies, training_accuracies = self.validation.arrays()
-        return Curves(
-            steps, losses, measured, validation_losses, validation_accuracies, training_accuracies, tuple(self._rates[-64:])
-        )
+        rates = tuple(self.learning_rates[-CHANGES:])
+        return Curves(steps, losses, measured, validation_losses, validation_accuracies, training_accuracies, rates)
 
 
 def _frozen(values: Sequence[float]) -> Floats:

@@ -1,6 +1,6 @@
-"""The parameters a run starts from: weights drawn by an initializer, biases zero.
+"""The first parameters of a run: weights drawn by an initializer, biases zero.
 
-Drawn on the host in float64 from the seed's first stream, then cast, so every backend and dtype starts alike.
+They are drawn on the host in float64 from the seed's first stream, then cast, so every backend and dtype starts from the same.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import rng as chance
+from tuisim.data import rng
 
-PLAIN_DEVIATION = 0.05
-"""The standard deviation of `normal` whatever the layer's size, as Keras's RandomNormal has it."""
+NORMAL_DEVIATION = 0.05
+"""The standard deviation of `normal` for any layer size, as in Keras's RandomNormal."""
 
 DEVIATIONS: dict[str, Callable[[int, int], float]] = {
     "he": lambda n, m: math.sqrt(2 / n),  # He et al. 2015
@@ -28,26 +28,20 @@ DEVIATIONS: dict[str, Callable[[int, int], float]] = {
 
 
 def parameters(config: RunConfig) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """(W, b) per layer, one at a time: W (inputs, outputs), b (outputs,), in the config's dtype."""
-    rng = chance.generator(config.seed, chance.WEIGHTS)
+    """Yield (W, b) per layer: W (inputs, outputs), b (outputs,), in the config's dtype."""
+    generator = rng.generator(config.seed, rng.WEIGHTS)
     for n, m in pairwise(config.layers):
-        yield _weights(config.initializer, rng, n, m).astype(config.dtype, copy=False), np.zeros(m, config.dtype)
+        yield _weights(config.initializer, generator, n, m).astype(config.dtype, copy=False), np.zeros(m, config.dtype)
 
 
-def _weights(initializer: str, rng: np.random.Generator, n: int, m: int) -> NDArray[np.float64]:
+def _weights(initializer: str, generator: np.random.Generator, n: int, m: int) -> NDArray[np.float64]:
     if initializer == "zeros":
         return np.zeros((n, m))
-    if initializer == "normal":
-        return _scaled(rng.standard_normal((n, m)), PLAIN_DEVIATION)
-    family, shape = initializer.rsplit("_", 1)
-    deviation = DEVIATIONS[family](n, m)
+    family, _, shape = initializer.rpartition("_")
+    deviation = DEVIATIONS[family](n, m) if family else NORMAL_DEVIATION
     if shape == "uniform":
-        limit = math.sqrt(3) * deviation  # a uniform draw from ±limit has deviation limit/√3
-        return rng.uniform(-limit, limit, (n, m))
-    return _scaled(rng.standard_normal((n, m)), deviation)
-
-
-def _scaled(draws: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
-    """In place: the draws of a large layer are the largest thing a run makes before it trains."""
-    draws *= deviation
+        limit = math.sqrt(3) * deviation  # a uniform draw from ±limit has the standard deviation limit/√3
+        return generator.uniform(-limit, limit, (n, m))
+    draws = generator.standard_normal((n, m))
+    draws *= deviation  # in place: the draws of a large layer are the largest array before training
     return draws

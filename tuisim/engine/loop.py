@@ -1,125 +1,139 @@
-"""The loop: chunks of steps, between them a look at what is wanted, and now and then a look at how it goes.
+"""The training loop: chunks of steps, and between them control, validation, gradient samples, events and snapshots.
 
-It never waits for whoever watches, and it waits for nothing else but a pause or a pace, on a condition.
+It never waits for a screen; it waits only while paused or throttled, on a condition.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import traceback
 from collections.abc import Callable
 
-from tuisim.engine import divergence, report
-from tuisim.engine import memory_check as room
-from tuisim.engine.control import Control, Orders
-from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RateChanged, Resumed, RunFailed, Snapshot, Started, State
-from tuisim.engine.gradient_sample import SAMPLE_ROWS, Probe
+from tuisim.engine import memory_check
+from tuisim.engine.control import Control, ControlState
+from tuisim.engine.events import (
+    Ended,
+    Event,
+    LearningRateChanged,
+    Paused,
+    Resumed,
+    RunFailed,
+    Snapshot,
+    SpeedLimitChanged,
+    Started,
+    State,
+)
+from tuisim.engine.gradient_sample import SAMPLE_ROWS, GradientSampler
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.validation import Validation
-from tuisim.errors import DeviceLost, MemoryNeeded, TuisimError
+from tuisim.errors import OUT_OF_MEMORY, DeviceLost, MemoryNeeded, TuisimError
 from tuisim.measure.peaks import Peaks, peaks_of
+from tuisim.store.log import log_file
+
+log = logging.getLogger(__name__)
 
 CHUNK_SECONDS = 0.010
-"""Steps are made in chunks of about so long; what is wanted is looked at between them."""
-MOST_STEPS = 8_192
+"""Target duration of a chunk of steps; control is read between chunks."""
+MAX_STEPS = 8_192
+"""Maximum steps of a chunk."""
 PUBLISH_SECONDS = 0.08
-"""A snapshot at most so often at full speed: a view that polls ten times a second always finds a new one."""
+"""Minimum interval of snapshots at full speed: a view that polls ten times per second always finds a new one."""
 VALIDATION_SECONDS = 1.0
 """In an epoch longer than this, validation does not wait for its end."""
-WATCHED_PACE = 20.0
-"""Up to so many steps a second each step is published and probed: a person is looking at that very one."""
+MAX_WATCHED_SPEED = 20.0
+"""Steps per second up to which each step is published with its gradient sample."""
 
 
 class Loop:
     """One run of a session."""
 
     def __init__(
-        self, session: Session, emit: Callable[[Event | Snapshot], None] | None, control: Control, probing: bool
+        self, session: Session, emit: Callable[[Event | Snapshot], None] | None, control: Control, instrumented: bool
     ) -> None:
-        self.session = session
-        self.control = control
+        self.session, self.control = session, control
         self.state = State.STARTING
         self.message = ""
-        self.pace: float | None = None
+        self.speed_limit: float | None = None
         self.peaks: Peaks | None = None
         self.device = ""
         self.ended: float | None = None
-        self.full_speed_seconds = 0.0
-        self.full_speed_steps = 0
-        """Wall time and steps of the chunks made at full speed: what is projected from."""
         self.validation = Validation(session.network, session.data)
-        self.probe = Probe(session.config, session.network, session.data.sample(SAMPLE_ROWS))
-        self._emit = emit
-        self._probing = probing and emit is not None
+        self.gradients = GradientSampler(session.config, session.network, session.data.sample(SAMPLE_ROWS))
+        self._emit_to = emit
+        self._instrumented = instrumented and emit is not None
+        self._full_speed_seconds, self._full_speed_steps = 0.0, 0
         self._chunk = 1
         self._due = 0.0
         self._publish_at = 0.0
-        self._unpublished = False
+        self._is_unpublished = False
         self._validated_at = 0.0
 
     def run(self) -> Summary:
+        """Train until the run ends; return its summary."""
         session = self.session
         with session.backend.threads(session.threads):
-            self._tell(Started(session.config, session.notes))
+            self._emit(Started(session.config, session.notes))
             self.device = session.backend.device()
-            if self._probing:
+            if self._instrumented:
                 self._publish()
                 self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
             self._due = session.clock()
             self.state = State.TRAINING
             try:
                 while not self.state.ended:
-                    self._turn()
+                    self._iterate()
             except MemoryNeeded as error:
-                self._fail(room.explained(error, session.config, running=True))
+                self._fail(memory_check.explain(error, session.config, is_running=True))
             except MemoryError:
-                self._fail("out of memory: a smaller network or batch would fit")
+                self._fail(OUT_OF_MEMORY)
             except TuisimError as error:
-                self._fail(str(error), lost=isinstance(error, DeviceLost))
-        return report.summary(self)
+                self._fail(str(error), device_lost=isinstance(error, DeviceLost))
+        return self.summary()
 
-    # ── what is wanted ──
+    # ── control ──
 
-    def _turn(self) -> None:
-        orders = self.control.take()
-        self._obey(orders)
-        if orders.stop is not None:
-            self._end(orders.stop, orders.stop_reason)
-        elif self.session.done:
+    def _iterate(self) -> None:
+        state = self.control.take()
+        self._apply_control(state)
+        if state.stop is not None:
+            self._end(state.stop, state.stop_reason)
+        elif self.session.is_done:
             self._end(State.COMPLETED, "")
-        elif orders.paused and not orders.single_steps:
-            self._hold(orders.pause_reason)
-        elif orders.paused:
-            self._train(1, watched=True, probed=True)
-            self.control.step_done()
-        elif orders.pace:
+        elif state.is_paused and not state.single_steps:
+            self._wait_paused(state.pause_reason)
+        elif state.is_paused:
+            self._train(1, publish=True, sample=True)
+            self.control.count_single_step()
+        elif state.speed_limit:
             self._resume()
-            self._keep_pace(orders.pace)
+            self._train_throttled(state.speed_limit)
         else:
             self._resume()
             self._train(self._chunk, full_speed=True)
-        if self.session.diverged is not None and not self.state.ended:
-            self._end(State.DIVERGED, self.session.diverged)
+        if self.session.divergence is not None and not self.state.ended:
+            self._end(State.DIVERGED, self.session.divergence)
 
-    def _obey(self, orders: Orders) -> None:
+    def _apply_control(self, state: ControlState) -> None:
         step = self.session.tally.steps
-        if orders.learning_rate is not None:
-            self.session.set_learning_rate(orders.learning_rate)
-            self._tell(RateChanged(step, orders.learning_rate))
-            self._unpublished = True
-        if orders.pace != self.pace:
-            self.pace = orders.pace
+        if state.learning_rate is not None:
+            self.session.set_learning_rate(state.learning_rate)
+            self._emit(LearningRateChanged(step, state.learning_rate))
+            self._is_unpublished = True
+        if state.speed_limit != self.speed_limit:
+            self.speed_limit = state.speed_limit
             self._due = self.session.clock()
-            self._tell(PaceChanged(step, orders.pace))
-            self._unpublished = True
+            self._emit(SpeedLimitChanged(step, state.speed_limit))
+            self._is_unpublished = True
 
-    def _hold(self, reason: str) -> None:
+    def _wait_paused(self, reason: str) -> None:
         if self.state is not State.PAUSED or reason != self.message:
             self.state, self.message = State.PAUSED, reason
-            self._tell(Paused(self.session.tally.steps, reason))
-            self._unpublished = True
-        self._publish_if(self._unpublished)
+            self._emit(Paused(self.session.tally.steps, reason))
+            self._is_unpublished = True
+        if self._is_unpublished:
+            self._publish()
         start = self.session.clock()
         with self.control.while_paused():
             self.control.wait()
@@ -129,123 +143,200 @@ class Loop:
         if self.state is State.PAUSED:
             self.state, self.message = State.TRAINING, ""
             self._due = self.session.clock()
-            self._tell(Resumed(self.session.tally.steps))
+            self._emit(Resumed(self.session.tally.steps))
 
-    def _keep_pace(self, pace: float) -> None:
+    def _train_throttled(self, speed_limit: float) -> None:
         wait = self._due - self.session.clock()
         if wait > 0:
-            self._publish_if(self._unpublished and wait > PUBLISH_SECONDS / 4)
+            if self._is_unpublished and wait > PUBLISH_SECONDS / 4:
+                self._publish()
             self.control.wait(wait)
             return
-        self._due = max(self._due + 1 / pace, self.session.clock() - 1 / pace)
-        watched = pace <= WATCHED_PACE
-        self._train(1, watched=watched, probed=watched and self.probe.cheap(1 / pace))
+        self._due = max(self._due + 1 / speed_limit, self.session.clock() - 1 / speed_limit)
+        is_watched = speed_limit <= MAX_WATCHED_SPEED
+        self._train(1, publish=is_watched, sample=is_watched and self.gradients.is_cheap(1 / speed_limit))
 
-    # ── training and looking ──
+    # ── training and measuring ──
 
-    def _train(self, steps: int, *, full_speed: bool = False, watched: bool = False, probed: bool = False) -> None:
-        """Some steps: `watched` has a snapshot made after them, `probed` the gradients looked at whatever the interval."""
+    def _train(self, steps: int, *, full_speed: bool = False, publish: bool = False, sample: bool = False) -> None:
+        """Make some steps; with `publish` or `sample`, publish or take a gradient sample before it is due."""
         session = self.session
         epochs, begun, first = session.tally.epochs, session.clock(), session.tally.steps
-        if self._probing and (probed or self.probe.due(begun)):
-            self._probed_step(full_speed)
+        if self._instrumented and (sample or self.gradients.is_due(begun)):
+            self._step_with_sample(full_speed)
             steps -= 1
         if steps:
             before, start = session.tally.steps, session.clock()
             session.advance(steps, full_speed=full_speed)
-            self._pick_chunk(session.tally.steps - before, session.clock() - start)
-        if session.diverged is None:
+            self._adapt_chunk(session.tally.steps - before, session.clock() - start)
+        if session.divergence is None:
             self._validate_if_due(epoch_ended=session.tally.epochs > epochs)
-        self._unpublished = True
+        self._is_unpublished = True
         if full_speed:
-            self.full_speed_seconds += session.clock() - begun
-            self.full_speed_steps += session.tally.steps - first
-        self._publish_if(watched or session.clock() >= self._publish_at)
+            self._full_speed_seconds += session.clock() - begun
+            self._full_speed_steps += session.tally.steps - first
+        if publish or session.clock() >= self._publish_at:
+            self._publish()
 
-    def _pick_chunk(self, steps: int, seconds: float) -> None:
-        """Towards CHUNK_SECONDS, at most doubling, so that one odd measurement does little."""
+    def _adapt_chunk(self, steps: int, seconds: float) -> None:
+        """Change the chunk size towards CHUNK_SECONDS, at most doubling it, so that one outlier has little effect."""
         if steps == self._chunk and seconds > 0:
-            self._chunk = max(1, min(MOST_STEPS, 2 * self._chunk, round(steps * CHUNK_SECONDS / seconds)))
+            self._chunk = max(1, min(MAX_STEPS, 2 * self._chunk, round(steps * CHUNK_SECONDS / seconds)))
 
-    def _probed_step(self, full_speed: bool) -> None:
+    def _step_with_sample(self, full_speed: bool) -> None:
         session, clock = self.session, self.session.clock
         start = clock()
-        before = self.probe.before()
+        before = self.gradients.read_parameters()
         copied = clock()
         session.advance(1, full_speed=full_speed)
         stepped = clock()
-        if session.diverged is None:
-            self.probe.look(before, session.tally.steps)
+        if session.divergence is None:
+            self.gradients.sample(before, session.tally.steps)
         end = clock()
-        self.probe.paid(end, (copied - start) + (end - stepped))
+        self.gradients.add_cost(end, (copied - start) + (end - stepped))
 
     def _validate_if_due(self, epoch_ended: bool) -> None:
         trained = self.training_seconds
-        waited = trained - self._validated_at >= VALIDATION_SECONDS
-        if (epoch_ended or waited) and self.validation.due(trained):
-            self._validate(lambda: self.control.pending)
+        is_late = trained - self._validated_at >= VALIDATION_SECONDS
+        if (epoch_ended or is_late) and self.validation.is_due(trained):
+            self._validate(lambda: self.control.is_pending)
 
-    def _validate(self, give_way: Callable[[], bool] = lambda: False) -> None:
-        clock = self.session.clock
+    def _validate(self, is_cancelled: Callable[[], bool] = lambda: False) -> None:
+        clock, figures, steps = self.session.clock, self.validation, self.session.tally.steps
         start = clock()
-        measured = self.validation.measure(self.session.tally.steps, give_way)
-        self.validation.paid(clock() - start)
-        if not measured:
-            return
-        self._validated_at = self.training_seconds
-        figures = self.validation
-        self.session.history.validation.append(
-            self.session.tally.steps, figures.loss, figures.accuracy, figures.training_accuracy
-        )
+        is_measured = figures.measure(steps, is_cancelled)
+        figures.add_cost(clock() - start)
+        if is_measured:
+            self._validated_at = self.training_seconds
+            self.session.history.validation.append(steps, figures.loss, figures.accuracy, figures.training_accuracy)
 
-    # ── telling ──
+    # ── the end ──
+
+    def _end(self, state: State, message: str) -> None:
+        """Publish the end at once, then measure validation, which may take a while, and publish the final figures."""
+        steps = self.session.tally.steps
+        self.state, self.message = state, message
+        self._publish()
+        if state is not State.DIVERGED and steps and self.validation.step != steps:
+            self._validate()
+        loss = self.validation.loss
+        if self.state is not State.DIVERGED and loss is not None and not math.isfinite(loss):
+            # The last update made the parameters non-finite, and no step followed to show it.
+            self.state = State.DIVERGED
+            self.message = self.session.network.locate_divergence(self.session.network.full, steps + 1)
+        self.ended = self.session.clock()
+        self._publish()
+        self._emit(Ended(self.state, steps, self.message))
+
+    def _fail(self, message: str, *, device_lost: bool = False) -> None:
+        """End a run that cannot go on, with the figures so far."""
+        steps = self.session.tally.steps
+        log.exception("the run failed at step %d: %s", steps, message)
+        self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
+        self._publish()
+        self._emit(RunFailed(steps, message, traceback.format_exc(), device_lost, log_file()))
+
+    # ── publishing ──
 
     @property
     def wall_seconds(self) -> float:
-        """Since the first batch of the session, pauses too."""
+        """Seconds since the first batch of the session, with pauses."""
         if self.session.started is None:
             return 0.0
         return (self.session.clock() if self.ended is None else self.ended) - self.session.started
 
     @property
     def training_seconds(self) -> float:
+        """`wall_seconds` without pauses."""
         return self.wall_seconds - self.session.paused_seconds
 
-    def _end(self, state: State, message: str) -> None:
-        """Said at once; then the last figures, which may take longer than anyone should wait to be told."""
-        steps = self.session.tally.steps
-        self.state, self.message = state, message
-        self._publish_if(True)
-        if state is not State.DIVERGED and steps and self.validation.step != steps:
-            self._validate()
-        self._notice_divergence()
-        self.ended = self.session.clock()
-        self._publish_if(True)
-        self._tell(Ended(self.state, steps, self.message))
-
-    def _notice_divergence(self) -> None:
-        """The last update may have been the one too many, with no step after it to show."""
-        loss = self.validation.loss
-        if self.state is not State.DIVERGED and loss is not None and not math.isfinite(loss):
-            self.state = State.DIVERGED
-            self.message = divergence.locate(self.session.network.full, self.session.tally.steps + 1)
-
-    def _fail(self, message: str, *, lost: bool = False) -> None:
-        """A run that cannot go on keeps what it has and says why."""
-        self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
-        self._publish_if(True)
-        self._tell(RunFailed(self.session.tally.steps, message, traceback.format_exc(), lost))
-
-    def _tell(self, event: Event) -> None:
-        if self._emit is not None:
-            self._emit(event)
-
-    def _publish_if(self, wanted: bool) -> None:
-        if wanted and self._emit is not None:
-            self._publish()
+    def _emit(self, event: Event | Snapshot) -> None:
+        if self._emit_to is not None:
+            self._emit_to(event)
 
     def _publish(self) -> None:
-        assert self._emit is not None
-        self._emit(report.snapshot(self))
-        self._publish_at = self.session.clock() + PUBLISH_SECONDS
-        self._unpublished = False
+        if self._emit_to is not None:
+            self._emit_to(self.snapshot())
+            self._publish_at = self.session.clock() + PUBLISH_SECONDS
+            self._is_unpublished = False
+
+    def _seconds_left(self) -> float | None:
+        """Return the time of the remaining steps at the wall time per step so far at full speed, with all that is between."""
+        total = self.session.total_steps
+        if total is None or self.speed_limit is not None or self.state is not State.TRAINING or not self._full_speed_steps:
+            return None
+        return (total - self.session.tally.steps) * self._full_speed_seconds / self._full_speed_steps
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the run at this moment."""
+        session, tally, validation, gradients = self.session, self.session.tally, self.validation, self.gradients
+        return Snapshot(
+            state=self.state,
+            message=self.message,
+            config=session.config,
+            device=self.device,
+            notes=session.notes,
+            step=tally.steps,
+            epoch=tally.epochs,
+            examples_seen=tally.examples,
+            examples_this_epoch=tally.examples_this_epoch,
+            total_steps=session.total_steps,
+            speed_limit=self.speed_limit,
+            learning_rate=session.learning_rate,
+            current_learning_rate=session.learning_rate * session.network.full.program.schedule.factor(tally.steps),
+            loss=tally.chunk_loss,
+            epoch_loss=tally.epoch_loss,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            training_accuracy=validation.training_accuracy,
+            validation_step=validation.step,
+            operations_done=tally.operations.total,
+            seconds=tally.seconds,
+            wall_seconds=self.wall_seconds,
+            training_seconds=self.training_seconds,
+            validation_seconds=validation.seconds,
+            instrumentation_seconds=gradients.seconds,
+            phase_seconds=tally.phase_seconds,
+            phase_samples=tally.phase_samples,
+            throughput=tally.throughput,
+            throughput_history=tuple(tally.throughput_history),
+            mean_examples_per_second=tally.mean_examples_per_second,
+            seconds_left=self._seconds_left(),
+            gradients=gradients.layers,
+            gradient_step=gradients.step,
+            flushed=session.network.flushed,
+            subnormal=gradients.subnormal,
+            peaks=self.peaks,
+            curves=session.history.curves(),
+        )
+
+    def summary(self) -> Summary:
+        """Return the summary of the run at this moment."""
+        session, tally, validation = self.session, self.session.tally, self.validation
+        return Summary(
+            config=session.config,
+            data=session.data.name,
+            parameters=session.config.parameter_count,
+            steps=tally.steps,
+            epochs=tally.epochs,
+            examples_seen=tally.examples,
+            seconds=tally.seconds,
+            wall_seconds=self.wall_seconds,
+            validation_seconds=validation.seconds,
+            instrumentation_seconds=self.gradients.seconds,
+            paused_seconds=session.paused_seconds,
+            phase_seconds=tally.phase_seconds,
+            loss=tally.loss,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            training_accuracy=validation.training_accuracy,
+            operations=tally.operations,
+            flushed=session.network.flushed,
+            subnormal=session.network.subnormal(),
+            throttled=session.throttled,
+            backend=session.backend.name,
+            device=self.device,
+            ended=self.state,
+            message=self.message,
+            notes=session.notes,
+        )

@@ -1,6 +1,6 @@
-"""Whether a run has room in the memory that it computes in, this machine's or its GPU's, asked before anything is allocated.
+"""The memory check: whether a run fits the memory it computes in, the machine's or its GPU's, before anything is allocated.
 
-Counting never asks; only training does.
+Counting never checks; only training does.
 """
 
 from __future__ import annotations
@@ -13,35 +13,48 @@ from itertools import pairwise
 from tuisim.accounting import Memory, count, full_step, memory_of
 from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
-from tuisim.data.memory import ADDRESSABLE, available
+from tuisim.data.memory import available, limit
 from tuisim.errors import MemoryNeeded, printable
 from tuisim.units import layers_text, size
 
 EVALUATION_BATCH = 512
-"""Rows evaluated at a time; large enough for BLAS, small enough to answer within a tenth of a second."""
+"""Rows evaluated at a time; large enough for BLAS, small enough to react within a tenth of a second."""
 BOXED = 8 + 24
-"""Bytes of a number in plain Python: its place in a list, and the object there."""
+"""Bytes of a number in plain Python: its place in a list, and the object."""
+_SCRATCH = {"identity": 0, "silu": 3, "gelu": 4}
+"""Arrays of the size of a layer's output that NumPy's kernels of an activation use; 1 for any other."""
 
 
-def needed(config: RunConfig) -> int:
-    """Bytes of a training step and of the evaluation beside it, with the larger of what setting up and probing take.
+def required_bytes(config: RunConfig) -> int:
+    """Return the bytes of a training step, of the evaluation beside it, and of the workspace.
 
-    Setting up draws one layer's weights in float64 and casts them; a probe copies parameters and gradients.
+    The workspace holds the temporary arrays of NumPy's kernels and the larger of what setting up and a gradient sample take:
+    setting up draws the weights of one layer in float64 and casts them, a sample copies parameters and gradients.
     """
     itemsize = _itemsize(config)
     widest = max(n * m for n, m in pairwise(config.layers))
-    evaluated = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
-    aside = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
-    return step_memory(config, memory_of(full_step(config))).total + evaluated + aside
+    evaluation = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
+    workspace = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
+    return step_memory(config, memory_of(full_step(config))).total + evaluation + workspace + _scratch_bytes(config)
 
 
 def step_memory(config: RunConfig, counted: Memory) -> Memory:
-    """What is counted for a step, as the configuration's backend holds it."""
+    """Return the memory of a step as the configuration's backend stores it, given the counted memory."""
     times = _value_bytes(config) // _itemsize(config)
     return Memory(
         counted.parameters * times, counted.gradients * times, counted.optimizer * times, counted.activations * times,
         counted.batch * times,
     )  # fmt: skip
+
+
+def _scratch_bytes(config: RunConfig) -> int:
+    """Return the bytes of temporary arrays of NumPy's kernels; layers of one width share them."""
+    if config.backend != "numpy":
+        return 0
+    slots: dict[int, int] = {}
+    for width, activation in zip(config.layers[1:], config.activations, strict=True):
+        slots[width] = max(slots.get(width, 0), _SCRATCH.get(activation, 1))
+    return config.batch_size * (_itemsize(config) * sum(width * many for width, many in slots.items()) + 8 * config.layers[-1])
 
 
 def _itemsize(config: RunConfig) -> int:
@@ -53,9 +66,9 @@ def _value_bytes(config: RunConfig) -> int:
 
 
 def free_bytes(backend: Backend | str) -> int | None:
-    """Bytes free in the memory that a backend computes in: its device's, or this machine's; none where it cannot be told.
+    """Return the free bytes of the memory that a backend computes in; None if unknown.
 
-    Of a device only the backend itself can tell, not its name: nothing is opened to ask.
+    A name is not enough for a device with its own memory, because nothing is opened to ask it.
     """
     if isinstance(backend, str):
         return None if has_own_memory(backend) else available()
@@ -63,56 +76,51 @@ def free_bytes(backend: Backend | str) -> int | None:
 
 
 def check(config: RunConfig, backend: Backend | None = None) -> None:
-    """Raises MemoryNeeded, with what would fit, where a step is too large for the memory that it is computed in.
+    """Raise MemoryNeeded, with what would fit, if a step is too large for the memory it is computed in.
 
-    Every network asks before it is bound; whoever loads data or draws parameters first, before that. Without the backend itself,
-    that of a device is not asked: the run will.
+    Every network is checked before it is bound, and before data are loaded or parameters drawn for it. Without `backend`, a
+    device with its own memory is not checked; the run will do that.
     """
     free = free_bytes(config.backend if backend is None else backend)
-    known = free is not None
-    if free is None:
-        if isinstance(backend, OnDevice) or has_own_memory(config.backend):
-            return
-        free = ADDRESSABLE
-    if needed(config) <= free:
+    is_device = isinstance(backend, OnDevice)
+    if free is None and (is_device or has_own_memory(config.backend)):
+        return
+    most, words = limit(free)
+    required = required_bytes(config)
+    if required <= most:
         return
     ledger = count(config)
-    memory, where = step_memory(config, ledger.memory), " on the GPU" if isinstance(backend, OnDevice) else ""
+    memory = step_memory(config, ledger.memory)
     raise MemoryNeeded(
-        f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(needed(config))} "
+        f"layers = {printable(layers_text(config.layers))} at batch {ledger.batch:,}: a step needs {size(required)} "
         f"({size(memory.parameters)} parameters, {size(memory.gradients + memory.optimizer)} gradients and optimizer, "
-        f"{size(memory.activations)} activations), {f'{size(free)} are free{where}' if known else 'no machine has as much'}; "
-        f"{_what_fits(config, free)}; "
-        "it can still be counted"
+        f"{size(memory.activations)} activations), {words}{' on the GPU' if is_device else ''}; "
+        f"{_suggestion(config, most)}; it can still be counted"
     )
 
 
-def explained(error: MemoryNeeded, config: RunConfig, *, running: bool = False) -> str:
-    """The error's words, with what would fit where it knows how much there is.
+def explain(error: MemoryNeeded, config: RunConfig, *, is_running: bool = False) -> str:
+    """Return the error's message, with what would fit if the error tells how much memory is free.
 
-    A step that is `running` had room when it was made, with that of an evaluation: what has none are the data beside it.
+    A step of a running network had enough memory when it was bound, so that only the data can be too large.
     """
     if error.free is None:
         return str(error)
-    return f"{error}; {'fewer examples would fit' if running else _what_fits(config, error.free)}"
+    return f"{error}; {'fewer examples would fit' if is_running else _suggestion(config, error.free)}"
 
 
-def _what_fits(config: RunConfig, free: int) -> str:
-    """The largest batch that fits, or else the widest hidden layers."""
+def _suggestion(config: RunConfig, free: int) -> str:
+    """Return the largest batch that fits in words, or else the widest hidden layers."""
 
-    def fits(config: RunConfig) -> bool:
-        return needed(config) <= free
+    def narrowed(width: int) -> RunConfig:
+        hidden = (min(one, width) for one in config.layers[1:-1])
+        return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
 
-    batch = largest(lambda value: fits(replace(config, batch_size=value)), 1, config.batch_size)
+    batch = largest(lambda value: required_bytes(replace(config, batch_size=value)) <= free, 1, config.batch_size)
     if batch:
         return f"batch {batch:,} would fit"
     widest = max(config.layers[1:-1], default=0)
-
-    def narrowed(width: int) -> RunConfig:
-        hidden = (min(size, width) for size in config.layers[1:-1])
-        return replace(config, layers=(config.layers[0], *hidden, config.layers[-1]), batch_size=1)
-
-    width = largest(lambda value: fits(narrowed(value)), 1, widest) if widest else None
+    width = largest(lambda value: required_bytes(narrowed(value)) <= free, 1, widest) if widest else None
     return f"hidden layers of at most {width:,} would fit at batch 1" if width else "nothing of this shape would fit"
 
 

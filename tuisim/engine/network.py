@@ -1,6 +1,6 @@
-"""The network of a run as bound steps: one for full batches, one for each shorter one, one to evaluate with.
+"""The network of a run as bound steps: one for full batches, one per shorter batch, one per evaluation batch.
 
-All share one set of parameters, gradients and optimizer state. It does not know when a step is due.
+All share one set of parameters, gradients and optimizer state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tuisim.backends import Backend, BoundStep
 from tuisim.config import RunConfig
 from tuisim.config.choices import SMALLEST_NORMAL
-from tuisim.engine import memory_check as room
+from tuisim.engine import memory_check
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.errors import ConfigError, Mistake
 from tuisim.program import Role, build
@@ -27,23 +27,23 @@ Parameters = list[tuple[Array, Array]]
 
 
 class Network:
-    """Bound steps by batch size, made when first needed. Raises MemoryNeeded, before anything is allocated."""
+    """Bound steps by batch size, bound when first needed. Raises MemoryNeeded before anything is allocated."""
 
     def __init__(self, config: RunConfig, backend: Backend, batch: int) -> None:
         self._config, self._backend = config, backend
-        room.check(replace(config, backend=backend.name, batch_size=batch), backend)
+        memory_check.check(replace(config, backend=backend.name, batch_size=batch), backend)
         self.full = backend.bind(build(config, batch))
         self.device = backend.device()
-        """What computes this network: a backend may do some by one library and some by another."""
+        """The libraries that compute this network; a backend may use several."""
         self._steps: dict[int, BoundStep] = {batch: self.full}
         self._evaluations: dict[int, BoundStep] = {}
         self._data: tuple[Array, Array] | None = None
-        self._depth = len(config.layers) - 1
+        self._layers = range(1, len(config.layers))
         assert config.learning_rate is not None
         self.set_learning_rate(config.learning_rate)
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """The rows the next steps take theirs from."""
+        """Set the rows that the next steps read."""
         if self._data is not None and self._data[0] is inputs and self._data[1] is targets:
             return
         self._data = inputs, targets
@@ -51,7 +51,7 @@ class Network:
             step.attach(inputs, targets)
 
     def step(self, batch: int) -> BoundStep:
-        """The training step of `batch` examples."""
+        """Return the training step of `batch` examples."""
         if batch not in self._steps:
             step = self._backend.bind(build(self._config, batch), share=self.full)
             if self._data is not None:
@@ -60,28 +60,25 @@ class Network:
         return self._steps[batch]
 
     def evaluate(
-        self, inputs: Array, targets: Array, give_way: Callable[[], bool] = lambda: False
+        self, inputs: Array, targets: Array, is_cancelled: Callable[[], bool] = lambda: False
     ) -> tuple[float, float | None] | None:
-        """Mean loss and accuracy (none for mse) over all the rows; the parameters stay as they are.
-
-        None where `give_way`, asked between batches, says that something else is wanted first.
-        """
-        total, right, answers = 0.0, 0, 0
+        """Return mean loss and accuracy (None for mse) over all rows; None if `is_cancelled`, asked between batches."""
+        total, correct, count = 0.0, 0, 0
         for first in range(0, len(inputs), EVALUATION_BATCH):
-            if give_way():
+            if is_cancelled():
                 return None
             rows = np.arange(first, min(first + EVALUATION_BATCH, len(inputs)))
-            loss, correct = self.evaluation(inputs, targets, len(rows)).evaluate(rows)
+            loss, hits = self.evaluation(inputs, targets, len(rows)).evaluate(rows)
             total += loss * len(rows)
-            if correct is not None:
-                right += correct
-                answers += len(rows) * (1 if self._config.loss == "cross_entropy" else self._config.layers[-1])
+            if hits is not None:
+                correct += hits
+                count += len(rows) * (1 if self._config.loss == "cross_entropy" else self._config.layers[-1])
         loss = total / len(inputs)
-        # The largest of outputs that are no numbers is no answer.
-        return loss, right / answers if answers and math.isfinite(loss) else None
+        # The largest of outputs that are not finite is no prediction.
+        return loss, correct / count if count and math.isfinite(loss) else None
 
     def evaluation(self, inputs: Array, targets: Array, batch: int) -> BoundStep:
-        """The evaluation program of `batch` rows, attached to these."""
+        """Return the evaluation program of `batch` rows, attached to these rows."""
         if batch not in self._evaluations:
             program = build(self._config, batch, learning=False)
             self._evaluations[batch] = self._backend.bind(program, share=self.full)
@@ -90,15 +87,16 @@ class Network:
         return step
 
     def set_learning_rate(self, rate: float) -> None:
+        """Use `rate` from the next step on."""
         self.full.set_learning_rate(rate)
 
     def parameters(self) -> Parameters:
-        """[(W, b)] per layer, host copies."""
-        return [(self.full.read(f"W{k}"), self.full.read(f"b{k}")) for k in self._layers()]
+        """Return [(W, b)] per layer, host copies."""
+        return [(self.full.read(f"W{k}"), self.full.read(f"b{k}")) for k in self._layers]
 
     def gradients(self) -> Parameters:
-        """[(gW, gb)] per layer of the latest step's mean loss, without decay; host copies."""
-        return [(self.full.read(f"gW{k}"), self.full.read(f"gb{k}")) for k in self._layers()]
+        """Return [(gW, gb)] per layer of the latest step's mean loss, without decay; host copies."""
+        return [(self.full.read(f"gW{k}"), self.full.read(f"gb{k}")) for k in self._layers]
 
     @property
     def flushed(self) -> int | None:
@@ -106,7 +104,7 @@ class Network:
         return self.full.flushed if self.full.program.flushes and self._optimizer_buffers else None
 
     def subnormal(self) -> int | None:
-        """Numbers of the optimizer's buffers that are subnormal now; None for an optimizer without buffers."""
+        """Return how many numbers of the optimizer's buffers are subnormal; None for an optimizer without buffers."""
         smallest = SMALLEST_NORMAL[self._config.dtype]
         found = [np.abs(self.full.read(name)) for name in self._optimizer_buffers]
         return sum(int(np.count_nonzero((one < smallest) & (one > 0))) for one in found) if found else None
@@ -117,25 +115,46 @@ class Network:
         return [one.name for one in buffers if one.role is Role.OPTIMIZER and one.part_of is None]
 
     def load(self, parameters: Iterable[tuple[Array, Array]]) -> None:
-        """Start from these, layer by layer, of the network's shapes."""
+        """Set the parameters, layer by layer, in the network's shapes."""
         for layer, (weights, biases) in enumerate(parameters, 1):
             self.full.write(f"W{layer}", weights)
             self.full.write(f"b{layer}", biases)
 
-    def _layers(self) -> range:
-        return range(1, self._depth + 1)
+    def locate_divergence(self, step: BoundStep, number: int) -> str:
+        """Return one line on the first non-finite value, given the step (the `number`th, from 1) whose loss was not finite.
+
+        The stopped step has done its forward half; all other buffers are those of the step before. The search follows the
+        order of computation: the gradients of the step before (from the last layer), its parameters, then the activations of
+        this step (from the first layer), then the loss.
+        """
+        layers = self._layers
+        found = f"the loss became non-finite at step {number:,}"
+        outputs = (k for k in layers if not _is_finite(step, step.program.layer_output(k)))
+        gradients = (k for k in reversed(layers) if number > 1 and not _is_finite(step, f"g{k}"))
+        parameters = (k for k in layers if number > 1 and not _is_finite(step, f"theta{k}"))
+        if (layer := next(gradients, None)) is not None:
+            found = f"the gradient of layer {layer} became non-finite at step {number - 1:,}"
+        elif (layer := next(parameters, None)) is not None:
+            found = f"the parameters of layer {layer} became non-finite at step {number - 1:,}"
+        elif (layer := next(outputs, None)) is not None:
+            found = f"the output of layer {layer} became non-finite at step {number:,}"
+        return f"{found}; a smaller learning rate may help"
+
+
+def _is_finite(step: BoundStep, buffer: str) -> bool:
+    return bool(np.isfinite(step.read(buffer)).all())
 
 
 def check_shapes(config: RunConfig, parameters: Parameters) -> None:
-    """Raises ConfigError unless there is one (W, b) per layer, of the network's shapes."""
-    wanted = [((n, m), (m,)) for n, m in pairwise(config.layers)]
+    """Raise ConfigError unless there is one (W, b) per layer, of the network's shapes, finite in the run's dtype."""
+    expected = [((n, m), (m,)) for n, m in pairwise(config.layers)]
     given = [(np.shape(w), np.shape(b)) for w, b in parameters]
-    for layer, shapes in enumerate(wanted, 1):
+    for layer, shapes in enumerate(expected, 1):
         if layer > len(given) or given[layer - 1] != shapes:
             found = given[layer - 1] if layer <= len(given) else "nothing"
-            raise ConfigError([Mistake("parameters", found, f"layer {layer} wants (W, b) of shapes {shapes[0]} and {shapes[1]}")])
-    if len(given) > len(wanted):
-        raise ConfigError([Mistake("parameters", f"{len(given)} layers", f"give {len(wanted)}, one (W, b) each")])
+            raise ConfigError([Mistake("parameters", found, f"layer {layer} needs (W, b) of shapes {shapes[0]} and {shapes[1]}")])
+    if len(given) > len(expected):
+        raise ConfigError([Mistake("parameters", f"{len(given)} layers", f"give {len(expected)}, one (W, b) each")])
     limit = np.finfo(config.dtype).max
     for layer, pair in enumerate(parameters, 1):
         if not all(array.dtype.kind in "fiu" and np.all(np.abs(array) <= limit) for array in pair):

@@ -1,7 +1,4 @@
-"""What a run stands on: its data, its network, its place in the data, and what it has done so far.
-
-It makes steps when told to and accounts for them; when, how many and who watches is the loop's to say.
-"""
+"""A run that is set up: its data, its network, its position in the data, and its tally."""
 
 from __future__ import annotations
 
@@ -11,15 +8,13 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from tuisim import data as sources
+from tuisim import data as datasets
 from tuisim.backends import BoundStep, choose, get_backend, precision_notes
 from tuisim.config import RunConfig
-from tuisim.engine import divergence
-from tuisim.engine import initializers as initial
-from tuisim.engine import memory_check as room
+from tuisim.data.batch_sampler import Segment
+from tuisim.engine import initializers, memory_check
 from tuisim.engine.history import History
 from tuisim.engine.network import Network, Parameters, check_shapes
-from tuisim.engine.position import Position, Segment
 from tuisim.engine.tally import Tally
 from tuisim.errors import MemoryNeeded
 
@@ -27,7 +22,7 @@ Clock = Callable[[], float]
 
 
 class Session:
-    """A run set up: raises ConfigError, BackendError, DataError or MemoryNeeded before anything large is allocated."""
+    """The state of a run. Raises ConfigError, BackendError, DataError or MemoryNeeded before anything large is allocated."""
 
     def __init__(
         self,
@@ -40,12 +35,12 @@ class Session:
         choice = choose(config)
         self.backend = get_backend(choice.name)
         config = replace(config, backend=choice.name).resolved()
-        room.check(replace(config, batch_size=1), self.backend)
-        self.data = sources.load(config) if data is None else sources.from_arrays(config, *data)
+        memory_check.check(replace(config, batch_size=1), self.backend)
+        self.data = datasets.load(config) if data is None else datasets.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
-        of_backend = (*((choice.note,) if choice.note else ()), *precision_notes([choice.name], config.dtype))
-        self.notes: tuple[str, ...] = (*self.data.notes, *of_backend)
-        """What a person should know of the data and of what computes: scaling, rounds, which backend `auto` came to."""
+        choice_note = (choice.note,) if choice.note else ()
+        self.notes: tuple[str, ...] = (*self.data.notes, *choice_note, *precision_notes([choice.name], config.dtype))
+        """How the data are scaled and shuffled, passes over the data, which backend `auto` chose and why."""
         assert self.config.threads is not None
         self.threads: int = self.config.threads
         # A batch larger than the volume is one short batch.
@@ -54,66 +49,66 @@ class Session:
             check_shapes(self.config, parameters)
         try:
             self.network = Network(self.config, self.backend, self.batch)
-        except MemoryNeeded as error:  # others may have taken what was free a moment ago
-            raise MemoryNeeded(room.explained(error, self.config)) from None
-        self.network.load(initial.parameters(self.config) if parameters is None else parameters)
-        feed = self.data.feed(self.batch)
-        self.position, self._making = Position(feed, self.batch), feed.making
+        except MemoryNeeded as error:  # other processes may have taken what was free a moment ago
+            raise MemoryNeeded(memory_check.explain(error, self.config)) from None
+        self.network.load(initializers.parameters(self.config) if parameters is None else parameters)
+        self._sampler = self.data.batch_sampler(self.batch)
         assert self.config.learning_rate is not None
         self.learning_rate: float = self.config.learning_rate
         self.history = History(self.learning_rate)
         self.tally = Tally()
-        self.paced = False
+        self.throttled = False
+        """True if any step was made below full speed."""
         self.started: float | None = None
-        """When the first batch was taken, by the clock."""
+        """The time of the first batch."""
         self.paused_seconds = 0.0
-        self.diverged: str | None = None
+        self.divergence: str | None = None
         """Where the run became non-finite, once it has."""
 
     @property
     def total_steps(self) -> int | None:
-        """Steps of the whole run; none: until stopped."""
-        if self.config.epochs is None:
-            return None
-        return self.config.epochs * -(-self.data.examples // self.batch)
+        """Steps of the whole run; None: until stopped."""
+        return None if self.config.epochs is None else self.config.epochs * -(-self.data.examples // self.batch)
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
+        """True if all epochs are done."""
         return self.config.epochs is not None and self.tally.epochs >= self.config.epochs
 
     def set_learning_rate(self, rate: float) -> None:
+        """Use `rate` from the next step on, and keep the change in the history."""
         self.learning_rate = rate
         self.network.set_learning_rate(rate)
-        self.history.rate_changed(self.tally.steps, rate)
+        self.history.learning_rates.append((self.tally.steps, rate))
 
     def advance(self, steps: int, *, full_speed: bool = True, past_the_end: bool = False) -> None:
-        """Make up to `steps` steps: fewer where the run ends or its loss is no longer finite."""
-        sampled = False
+        """Make up to `steps` steps: fewer if the run ends or its loss is no longer finite."""
+        is_sampled = False
         if self.started is None:
             self.started = self.clock()
-        while steps > 0 and self.diverged is None and (past_the_end or not self.done):
-            if self.position.block is None:
+        while steps > 0 and self.divergence is None and (past_the_end or not self.is_done):
+            if self._sampler.block is None:
                 self._fetch()
-            segment = self.position.take(steps)
+            segment = self._sampler.take(steps)
             steps -= segment.steps
             step = self.network.step(segment.batch)
             start = self.clock()
-            if segment.batch == self.batch and not sampled:
-                losses = self._run_sampling(step, segment)
-                sampled = True
+            if segment.batch == self.batch and not is_sampled:
+                losses = self._run_timed(step, segment)
+                is_sampled = True
             else:
                 losses = step.run(segment.rows)
             self._account(step, segment, losses, self.clock() - start, full_speed)
 
     def _fetch(self) -> None:
         start = self.clock()
-        block = self.position.fetch()
-        if not self._making:  # a shuffle belongs to the data phase; making or loading rows does not
+        block = self._sampler.fetch()
+        if not self._sampler.generates:  # shuffling belongs to the data phase; generating rows does not
             self.tally.add_shuffle(self.clock() - start)
         self.network.attach(block.X, block.Y)
 
-    def _run_sampling(self, step: BoundStep, segment: Segment) -> list[float]:
-        """The segment with its last step timed phase by phase: caches are warm by then."""
+    def _run_timed(self, step: BoundStep, segment: Segment) -> list[float]:
+        """Run the segment with its last step timed phase by phase: caches are warm by then."""
         split = len(segment.rows) - segment.batch
         losses = step.run(segment.rows[:split]) if split else []
         if losses and not math.isfinite(losses[-1]):
@@ -124,10 +119,10 @@ class Session:
 
     def _account(self, step: BoundStep, segment: Segment, losses: list[float], seconds: float, full_speed: bool) -> None:
         self.history.losses.extend(losses)
-        self.paced = self.paced or not full_speed
+        self.throttled = self.throttled or not full_speed
         if not math.isfinite(losses[-1]):
             self.tally.add(step.program, losses[:-1], seconds, full_speed)
-            self.diverged = divergence.locate(step, self.tally.steps + 1)
+            self.divergence = self.network.locate_divergence(step, self.tally.steps + 1)
             return
         self.tally.add(step.program, losses, seconds, full_speed)
         if segment.ends_epoch:

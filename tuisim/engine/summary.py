@@ -1,4 +1,4 @@
-"""What a run came to: the document `tuisim run --json` prints."""
+"""The summary of a run: the document that `tuisim run --json` prints."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tuisim.provenance import Provenance
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a run. Times are seconds; what is not known is none."""
+    """The figures of a run at its end. Times are in seconds; None is unknown."""
 
     config: RunConfig
     """As resolved."""
     data: str
-    """Where the rows came from: the dataset's name, or `arrays` where the caller gave them."""
+    """The dataset's name, or `arrays` if the caller gave them."""
     parameters: int
     steps: int
     epochs: int
@@ -30,24 +30,24 @@ class Summary:
     wall_seconds: float
     """Everything from the first batch."""
     validation_seconds: float
-    probe_seconds: float
-    """Looking at gradients, for whoever watched."""
+    instrumentation_seconds: float
+    """Time spent on gradient samples; the key in JSON is `probe_seconds`."""
     paused_seconds: float
     phase_seconds: tuple[tuple[str, float], ...]
-    """(phase, seconds per step): medians of sampled steps."""
+    """(phase, seconds per step): medians of steps timed phase by phase."""
     loss: float | None
     """Mean training loss of the last whole epoch."""
     validation_loss: float | None
     validation_accuracy: float | None
     training_accuracy: float | None
     operations: Operations
-    """Done, by kind, the loss included."""
+    """Operations of all steps by kind, the loss included."""
     flushed: int | None
     """Numbers of the optimizer's buffers set to 0 because they became subnormal; None if they are kept or it has no buffers."""
     subnormal: int | None
     """Numbers of the optimizer's buffers that are subnormal at the end; None if it has no buffers."""
-    paced: bool
-    """Whether any step was held to a pace, so that no throughput is claimed."""
+    throttled: bool
+    """True if any step was made below full speed; throughput is then not shown."""
     backend: str
     device: str
     ended: State
@@ -56,14 +56,17 @@ class Summary:
 
     @property
     def examples_per_second(self) -> float | None:
-        return None if self.paced or self.seconds <= 0 else self.examples_seen / self.seconds
+        """Examples per second of step time; None if throttled."""
+        return None if self.throttled or self.seconds <= 0 else self.examples_seen / self.seconds
 
     @property
     def flops_per_second(self) -> float | None:
-        return None if self.paced or self.seconds <= 0 else self.operations.flops / self.seconds
+        """FLOP per second of step time; None if throttled."""
+        return None if self.throttled or self.seconds <= 0 else self.operations.flops / self.seconds
 
     @property
     def exit_code(self) -> ExitCode:
+        """The exit code of a command that made this run."""
         return {
             State.COMPLETED: ExitCode.DONE,
             State.STOPPED: ExitCode.DONE,
@@ -71,7 +74,7 @@ class Summary:
         }.get(self.ended, ExitCode.RUN_FAILED)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; what is unknown or not finite is null; `marks` says what kind of number each is."""
+        """Return plain values; unknown or non-finite numbers are None; `marks` has the provenance of each."""
         return {
             "config": self.config.to_dict(),
             "data": self.data,
@@ -82,7 +85,7 @@ class Summary:
             "seconds": self.seconds,
             "wall_seconds": self.wall_seconds,
             "validation_seconds": self.validation_seconds,
-            "probe_seconds": self.probe_seconds,
+            "probe_seconds": self.instrumentation_seconds,
             "paused_seconds": self.paused_seconds,
             "phase_seconds_per_step": dict(self.phase_seconds),
             "examples_per_second": _finite(self.examples_per_second),

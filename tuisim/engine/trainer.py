@@ -1,7 +1,4 @@
-"""The trainer: a network, its data and its place in them, one step at a time or to the end.
-
-A plain synchronous object; the same loop serves scripts, the command line, tests and the app's thread.
-"""
+"""The trainer: trains a network one step at a time or to the end, synchronously, for scripts, commands, tests and the app."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ import numpy as np
 
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows
-from tuisim.engine import report
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, Snapshot
 from tuisim.engine.loop import Loop
@@ -26,9 +22,9 @@ Emit = Callable[[Event | Snapshot], None]
 
 
 class Trainer:
-    """Trains what `config` says.
+    """A run of `config`.
 
-    `data`: (X, y) of the caller's own, used as they are: X (rows, inputs); y class numbers (rows,) for cross_entropy, else
+    `data`: (X, y) of the caller, used without scaling: X (rows, inputs); y class numbers (rows,) for cross_entropy, else
     (rows, outputs). `parameters`: [(W, b)] to start from, W (inputs, outputs), b (outputs,).
 
     Raises ConfigError, BackendError, DataError or MemoryNeeded, each before anything large is allocated.
@@ -51,68 +47,68 @@ class Trainer:
 
     @property
     def config(self) -> RunConfig:
-        """As resolved: every default filled in, `examples` the real volume."""
+        """The resolved configuration: every default filled in, `examples` the real volume."""
         return self._session.config
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know: how the data are scaled and shuffled, rounds, which backend `auto` came to."""
+        """How the data are scaled and shuffled, passes over the data, which backend `auto` chose."""
         return self._session.notes
 
     @property
     def kept_rows(self) -> KeptRows | None:
-        """The rows of data in memory; None where they are made again each epoch."""
+        """The rows of data in memory; None if they are generated again each epoch."""
         return self._session.data.kept_rows
 
     def step(self) -> float:
-        """One step on the next batch; its loss before the update. Goes on past the last epoch.
+        """Make one step on the next batch, also past the last epoch; return its loss before the update.
 
-        Raises RunError where the loss is no longer finite.
+        Raises RunError if the loss is no longer finite.
         """
         session = self._session
         self._stepped = False
         with session.backend.threads(session.threads):
             session.advance(1, past_the_end=True)
-        if session.diverged is not None:
-            raise RunError(session.diverged)
+        if session.divergence is not None:
+            raise RunError(session.divergence)
         self._stepped = True
         loss = session.tally.chunk_loss
         assert loss is not None
         return loss
 
     def gradients(self) -> Parameters:
-        """[(gW, gb)] of the latest `step()`: of its mean data loss at the parameters before its update, without decay.
+        """Return [(gW, gb)] of the latest `step()`: of its mean data loss at the parameters before its update, without decay.
 
-        Host copies. Raises RunError unless the latest thing done was a `step()`.
+        Host copies. Raises RunError unless `step()` was the latest call that trained.
         """
         if not self._stepped:
             raise RunError("gradients are kept by step(); call it first")
         return self._session.network.gradients()
 
     def parameters(self) -> Parameters:
-        """[(W, b)] as they are now, host copies."""
+        """Return the current parameters [(W, b)], host copies."""
         return self._session.network.parameters()
 
-    def run(self, emit: Emit | None = None, control: Control | None = None, *, probing: bool = True) -> Summary:
-        """Train to the end, or until `control` says stop.
+    def run(self, emit: Emit | None = None, control: Control | None = None, *, instrumented: bool = True) -> Summary:
+        """Train to the end, or until `control` stops the run.
 
-        `emit` is handed every event and, about twelve times a second, a snapshot, on the calling thread; without it no
-        snapshot is made. `probing` has the gradients looked at and this machine's peaks measured for whoever watches.
+        `emit` is called with every event and, about twelve times per second, with a snapshot, on the calling thread; without
+        it no snapshot is made. If `instrumented`, gradient samples are taken and the machine's peaks are measured for it.
         """
         self._stepped = False
-        self._loop = Loop(self._session, emit, control or Control(), probing)
+        self._loop = Loop(self._session, emit, control or Control(), instrumented)
         return self._loop.run()
 
     def summary_so_far(self) -> Summary | None:
-        """Return the summary of the run at this moment, from any thread; None before its first batch.
+        """Return the summary of the run at this moment, from any thread; None before the first batch.
 
-        Raises RuntimeError where the run changes it meanwhile.
+        Raises RuntimeError if the run changes it meanwhile.
         """
-        return None if self._loop is None or self._session.started is None else report.summary(self._loop)
+        return None if self._loop is None or self._session.started is None else self._loop.summary()
 
 
 def _pairs(parameters: Sequence[tuple[Any, Any]]) -> Parameters:
-    """Arrays of what the caller has. Raises ConfigError where it is no list of pairs."""
+    """Return the caller's parameters as arrays. Raises ConfigError if they are no list of pairs."""
     try:
         return [(np.asarray(weights), np.asarray(biases)) for weights, biases in parameters]
     except (TypeError, ValueError):

@@ -1,10 +1,11 @@
-"""A run on a thread of its own: started, watched by polling, asked to stop, joined.
+"""A run on a daemon thread: started, polled, stopped and joined by the app.
 
-The thread is a daemon, so a step that takes for ever cannot keep the program from ending. Nothing it raises is lost.
+The thread is a daemon, so that a step that never ends cannot keep the program from ending.
 """
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections import deque
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ from tuisim.engine.events import Event, RunFailed, Snapshot
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
-from tuisim.errors import DeviceLost, TuisimError, fault
+from tuisim.errors import DeviceLost, fault
+from tuisim.store.log import log_file
+
+log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -30,7 +34,7 @@ class Worker:
         self._lease = MachineLease() if lease is None else lease
         self._claim = Claim("training", Priority.TRAINING)
         self.summary: Summary | None = None
-        """How it came out, once it has ended; none where it could not start."""
+        """The summary once the run has ended; None if it could not start."""
         self.failure: RunFailed | None = None
         self._snapshot: Snapshot | None = None
         self._events: deque[Event] = deque()
@@ -38,11 +42,11 @@ class Worker:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The latest one, by reference; none until the run is set up."""
+        """The latest snapshot, by reference; None until the run is set up."""
         return self._snapshot
 
     def events(self) -> list[Event]:
-        """Every event since the last call, oldest first."""
+        """Return every event since the last call, oldest first."""
         found = []
         while self._events:
             found.append(self._events.popleft())
@@ -50,17 +54,19 @@ class Worker:
 
     @property
     def alive(self) -> bool:
+        """True while the thread runs."""
         return self._thread.is_alive()
 
     def start(self) -> None:
+        """Start the thread. Raises RunError if the system allows no more threads."""
         threads.start(self._thread)
 
     def stop(self, reason: str = "") -> None:
-        """Ask the run to end; it does after the chunk at hand."""
+        """End the run after the current chunk."""
         self.control.stop(reason)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread; whether it has ended."""
+        """Wait for the thread; return True if it has ended."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self.alive
@@ -68,10 +74,10 @@ class Worker:
     def _emit(self, item: Event | Snapshot) -> None:
         if isinstance(item, Snapshot):
             self._snapshot = item
-        else:
-            if isinstance(item, RunFailed):
-                self.failure = item
-            self._events.append(item)
+            return
+        if isinstance(item, RunFailed):
+            self.failure = item
+        self._events.append(item)
 
     def _wanted(self) -> bool:
         return not self.control.is_stopping
@@ -87,16 +93,10 @@ class Worker:
         try:
             self._lease.acquire(self._claim, self._wanted)
             self.summary = Trainer(self.config).run(self._emit, self.control)
-        except MemoryError:
-            self._fail("out of memory: a smaller network or batch would fit")
-        except TuisimError as error:
-            self._fail(str(error), lost=isinstance(error, DeviceLost))
-        except Exception as error:
-            self._fail(fault(error))
+        except Exception as error:  # any failure belongs on the screen and in the log
+            message = fault(error)
+            log.exception("the run failed: %s", message)
+            step = self._snapshot.step if self._snapshot is not None else 0
+            self._emit(RunFailed(step, message, traceback.format_exc(), isinstance(error, DeviceLost), log_file()))
         finally:
             self._lease.release(self._claim)
-
-    def _fail(self, message: str, *, lost: bool = False) -> None:
-        step = self._snapshot.step if self._snapshot is not None else 0
-        self.failure = RunFailed(step, message, traceback.format_exc(), lost)
-        self._events.append(self.failure)

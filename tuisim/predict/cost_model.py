@@ -14,8 +14,16 @@ import numpy as np
 from tuisim.accounting import Ledger, count
 from tuisim.backends import computes_with
 from tuisim.config import RunConfig
-from tuisim.data.info import SYNTHETIC, KeptRows, held_out_beside, kept_rows
-from tuisim.data.source import is_made_anew, kept_bytes, making_bytes, row_bytes
+from tuisim.data.info import (
+    SYNTHETIC,
+    KeptRows,
+    generation_bytes,
+    is_regenerated,
+    kept_rows,
+    resident_bytes,
+    row_bytes,
+    synthetic_validation_rows,
+)
 from tuisim.engine import memory_check as room
 from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.memory_check import EVALUATION_BATCH
@@ -181,7 +189,7 @@ def _outside(
     held = _held_out(config, ledger.examples, rows)
     if held is None:
         return None
-    if is_made_anew(config, ledger.examples):
+    if is_regenerated(config, ledger.examples):
         if making is None:
             return None
         loop += _times(making, config.epochs * ledger.examples)
@@ -192,11 +200,11 @@ def _outside(
 
 def _copied(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
     """Bytes of rows that a device gets: those that are kept once, those made anew each epoch again; none where unknown."""
-    kept = kept_bytes(config, examples, rows)
+    kept = resident_bytes(config, examples, rows)
     if kept is None:
         return None
     assert config.epochs is not None
-    if is_made_anew(config, examples):
+    if is_regenerated(config, examples):
         return config.epochs * examples * row_bytes(config) + kept[1]
     return sum(kept)
 
@@ -204,7 +212,7 @@ def _copied(config: RunConfig, examples: int, rows: KeptRows | None) -> int | No
 def _held_out(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
     """Rows that are validated on; none where only the data would tell."""
     if config.resolved_dataset in SYNTHETIC:
-        return held_out_beside(examples, config.validation)
+        return synthetic_validation_rows(examples, config.validation)
     rows = rows or kept_rows(config, examples)
     return None if rows is None else rows.validation
 
@@ -234,12 +242,12 @@ def _evaluation(config: RunConfig, entry: ProfileEntry, by: Slowdown, rows: int)
 def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> RunMemory:
     """Count what the resolved `config` takes, for which no card is needed. `rows`: those of a file, if it was read."""
     step = room.step_memory(config, ledger.memory)
-    aside = room.needed(config) - step.total
+    aside = room.required_bytes(config) - step.total
     if ledger.examples is not None:
         # Rows that are kept are made before the step is; those made anew, while it waits.
-        making = making_bytes(config, ledger.examples)
-        aside = aside + making if is_made_anew(config, ledger.examples) else max(aside, making)
-    data, held = (None, None) if ledger.examples is None else kept_bytes(config, ledger.examples, rows) or (None, None)
+        making = generation_bytes(config, ledger.examples)
+        aside = aside + making if is_regenerated(config, ledger.examples) else max(aside, making)
+    data, held = (None, None) if ledger.examples is None else resident_bytes(config, ledger.examples, rows) or (None, None)
     return RunMemory(step.parameters, step.gradients, step.optimizer, step.activations, step.batch, aside, data, held)
 
 

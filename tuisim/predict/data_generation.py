@@ -12,8 +12,9 @@ import numpy as np
 
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
-from tuisim.data import source
+from tuisim.data import info
 from tuisim.data.info import SYNTHETIC
+from tuisim.data.synthetic import SyntheticRows
 from tuisim.errors import TuisimError
 
 VALUES, ROWS = 100_000, 2_000
@@ -33,7 +34,7 @@ def seconds_per_row(config: RunConfig) -> float | None:
     name, inputs, outputs = config.resolved_dataset, config.layers[0], config.layers[-1]
     if name not in SYNTHETIC:
         return None
-    large = source.task_bytes(config, name) > 8 * TASK_VALUES or inputs + outputs > VALUES
+    large = info.task_bytes(config, name) > 8 * TASK_VALUES or inputs + outputs > VALUES
     tried = (min(inputs, WIDEST), min(outputs, WIDEST)) if large else (inputs, outputs)
     threads = config.resolved().threads
     assert threads is not None
@@ -52,7 +53,7 @@ def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str, threa
     rows = min(ROWS, VALUES // (inputs + outputs))
     config = RunConfig(layers=(inputs, outputs), loss=loss, dtype=dtype, dataset=name, batch_size=1).resolved()
     try:
-        made = source.endless(config, name)
+        made = SyntheticRows.create(config, name)
     except TuisimError:  # does not fit, as the run itself will say
         return None
     X, Y = made.empty(rows)

@@ -16,7 +16,7 @@ from time import monotonic
 from tuisim import backends, data
 from tuisim.backends import choose, computes_with
 from tuisim.config import RunConfig
-from tuisim.data import source
+from tuisim.data import info
 from tuisim.data.info import KeptRows
 from tuisim.errors import BackendError, ClockError, DataError
 from tuisim.measure.machine_speed import Slowdown, measure_slowdown
@@ -30,7 +30,7 @@ from tuisim.predict.prices import bounded
 from tuisim.predict.profile import MachineProfile, ProfileEntry
 from tuisim.predict.record import LEAST_SECONDS
 from tuisim.provenance import Provenance
-from tuisim.store.runs import Run, runs
+from tuisim.store.runs import Run, read
 
 LATEST = 200
 """Scored runs of a backend whose errors count; older ones say little of today."""
@@ -157,7 +157,7 @@ def _same_device(entry: ProfileEntry) -> None:
 def _making(config: RunConfig) -> float | None:
     """Seconds for making a row; none where they are kept, so that nothing is tried for them."""
     examples = data.rows(config)
-    return seconds_per_row(config) if examples is not None and source.is_made_anew(config, examples) else None
+    return seconds_per_row(config) if examples is not None and info.is_regenerated(config, examples) else None
 
 
 def here() -> Predictor:
@@ -219,7 +219,7 @@ def errors(entry: ProfileEntry) -> tuple[float, ...]:
     One for each network and batch, the middle one: a network that is run again and again says no more of others.
     """
     try:
-        past = runs(this_machine().id).runs
+        past = read(this_machine().id).runs
     except DataError:  # tuisim runs says what is wrong with them; a prediction does without
         return ()
     by_network: dict[tuple[tuple[int, ...], int], list[float]] = {}

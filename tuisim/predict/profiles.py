@@ -16,7 +16,7 @@ from tuisim.errors import ConfigError, DataError, Mistake, printable
 from tuisim.predict.machine import this_machine
 from tuisim.predict.profile import KIND, VERSION, MachineProfile, ProfileError
 from tuisim.store import document, lock
-from tuisim.store.folder import closed, folder, needed
+from tuisim.store.folder import create_data_folder, data_folder, unavailable_reason
 
 OWN, LOCK = "card.json", "card.lock"
 VERSIONS = 1_000
@@ -50,9 +50,9 @@ class Kept:
 
 def own() -> Found:
     """This machine's card; one that is broken, or of before something changed, is named and not used."""
-    where = folder()
+    where = data_folder()
     if where is None or not os.path.lexists(where / OWN):  # a path's own question may raise where a folder is closed
-        return Found(None, closed())
+        return Found(None, unavailable_reason())
     try:
         card = load(where / OWN)
     except DataError as error:
@@ -69,7 +69,7 @@ def own() -> Found:
 
 def check_keeping() -> None:
     """Raises Unwritable where a card could not be kept, as far as that can be told before there is one."""
-    where = needed()
+    where = create_data_folder()
     document.check_replaceable(where / OWN)
     with document.writing(where / LOCK):
         os.close(files.descriptor(where / LOCK, os.O_RDWR | os.O_CREAT))
@@ -81,7 +81,7 @@ def keep(card: MachineProfile) -> Kept:
     One of the same computer with other libraries or cores is put aside, and found again once they are back; so is one that
     another tuisim wrote. What another process has measured meanwhile stays on it.
     """
-    where = needed()
+    where = create_data_folder()
     path = where / OWN
     check_keeping()
     with document.writing(where / LOCK), lock.held(where / LOCK, PATIENCE), document.writing(path):
@@ -148,7 +148,7 @@ def export(path: Path) -> None:
 def take(path: Path, name: str) -> Path:
     """Keep a copy of another machine's card under `name`; where it is. Raises ConfigError, Unreadable or Unwritable."""
     card = load(path)
-    where = needed() / _OTHERS
+    where = create_data_folder() / _OTHERS
     with document.writing(where):
         where.mkdir(exist_ok=True)
     place = where / f"{_checked(name)}.json"
@@ -158,7 +158,7 @@ def take(path: Path, name: str) -> Path:
 
 def others() -> dict[str, MachineProfile]:
     """The cards that were imported, by name; those that cannot be read are left out."""
-    where = folder()
+    where = data_folder()
     found: dict[str, MachineProfile] = {}
     for path in [] if where is None else _imported(where):
         try:
@@ -170,7 +170,7 @@ def others() -> dict[str, MachineProfile]:
 
 def stamp() -> Stamp:
     """What changes when any card does: (path, when written, size) of each."""
-    where = folder()
+    where = data_folder()
     if where is None:
         return ()
     found: list[tuple[str, int, int]] = []
@@ -193,7 +193,7 @@ def _imported(where: Path) -> list[Path]:
 
 def named(name: str) -> MachineProfile:
     """The card imported under `name`, or in the file of that path. Raises DataError."""
-    where = folder()
+    where = data_folder()
     if _NAME.fullmatch(name) and where is not None and os.path.exists(place := where / _OTHERS / f"{name}.json"):
         return load(place)
     if Path(name).suffix == ".json" or os.path.exists(name):

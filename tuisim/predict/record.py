@@ -17,7 +17,7 @@ from tuisim.engine.summary import Summary
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
-from tuisim.store.runs import LEAST_SECONDS as LEAST_KEPT
+from tuisim.store.runs import MIN_SECONDS as LEAST_KEPT
 from tuisim.store.runs import Run, Seconds
 from tuisim.units import MAX_COUNT
 
@@ -144,7 +144,7 @@ def kept(
 
 def of_summary(summary: Summary, prediction: Prediction | None) -> Run | None:
     """What is kept of a run that ended so; none where its times do not say what such a run takes."""
-    undisturbed = not summary.paced and not summary.paused_seconds
+    undisturbed = not summary.throttled and not summary.paused_seconds
     if not undisturbed or summary.ended not in _TELLING or not summary.steps or summary.seconds <= 0:
         return None
     config = summary.config

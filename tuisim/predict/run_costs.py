@@ -80,7 +80,7 @@ def _run(config: RunConfig, examples: int, epochs: int) -> Summary:
 
 def _row(config: RunConfig) -> float:
     """Seconds of an epoch's new order, for each of its rows."""
-    feed = data.from_arrays(replace(config, examples=MANY), *_rows(config, MANY)).feed(BATCH)
+    feed = data.from_arrays(replace(config, examples=MANY), *_rows(config, MANY)).batch_sampler(BATCH)
     taken: list[float] = []
     for _ in range(RUNS):
         start = perf_counter()

@@ -1,1 +1,1 @@
-"""What is kept on disk between two starts of the program: where, in which form, and what past runs took."""
+"""Files kept between two starts of the program: documents, past runs, and the log."""

@@ -1,101 +1,121 @@
-"""Small readable JSON documents, each of a kind and a version, written whole or not at all.
-
-It does not know what is in them; whoever reads one checks its values.
-"""
+"""Small readable JSON documents with a kind and a version, written whole or not at all; the caller checks their values."""
 
 from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any, NoReturn
 
 from tuisim import files, units
-from tuisim.data.reading import name_of
 from tuisim.errors import DataError, printable
-from tuisim.store import temporary
+from tuisim.files import display_name
+
+log = logging.getLogger(__name__)
 
 LIMIT = 4 * 2**20
-"""Bytes of the largest document that is read."""
+"""Maximum bytes of a document that is read."""
 MAX_DEPTH = 32
-"""Arrays and objects of a document within each other."""
+"""Maximum nesting of arrays and objects in a document."""
 PATIENCE, PAUSE = 5.0, 0.01
-"""Seconds for whoever reads from a pipe to go on, and between two looks."""
+"""Seconds to wait for the reader of a pipe, and between two tries."""
+PREFIX, SUFFIX = ".tuisim-", ".tmp"
+"""Of temporary files, which become the document that is written."""
+STALE_SECONDS = 600.0
+"""Age after which a temporary file is removed; writing takes milliseconds."""
 _OURS = ("kind", "version")
 
 
 class Unreadable(DataError):
-    """A kept file that is missing, broken, or of another kind or version; the message names it and says what."""
+    """A file that is missing, broken, or of another kind or version; the message names it and says what is wrong."""
 
 
 class OtherVersion(Unreadable):
-    """Of the right kind, written by another tuisim."""
+    """A document of the right kind, written by another version of tuisim."""
 
     def __init__(self, message: str, version: int | None) -> None:
         super().__init__(message)
         self.version = version
-        """Of the file; none where it is no number."""
+        """The version of the file; None if it is no number."""
 
 
 class Unwritable(DataError):
-    """A folder or file that cannot be written to; nothing was changed."""
+    """A folder or file that cannot be written; nothing was changed."""
 
 
 def write(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
-    """Write `body` to `path` in its own order, kind and version before it.
+    """Write kind, version and `body`, in its own order, to `path`.
 
-    A reader finds the old document or the new one, whole, even where the power fails. Raises Unwritable; ValueError for a number
-    that is not finite and for a body with a kind or version of its own.
+    A reader finds the old document or the new one, whole, even after a power failure. Raises Unwritable; ValueError for a number
+    that is not finite and for a body with a key `kind` or `version`.
     """
     replace(path, _encoded(kind, version, body))
 
 
 def export(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
-    """Write `body` to wherever a person names: this process's output, a device, a pipe, or behind a link. Raises as `write`."""
+    """Write `body` to a path given by the user: also this process's output, a device, a pipe or a link. Raises as `write`."""
     send(path, _encoded(kind, version, body))
 
 
 def _encoded(kind: str, version: int, body: Mapping[str, Any]) -> bytes:
     if set(_OURS) & set(body):
-        raise ValueError("kind and version are the document's own")
+        raise ValueError("kind and version are reserved keys")
     text = json.dumps({"kind": kind, "version": version, **body}, indent=1, allow_nan=False, ensure_ascii=False)
-    # Half of a surrogate pair, as in a file name of no encoding, becomes the escape that JSON has for it.
+    # A lone surrogate, as in a file name without an encoding, becomes its JSON escape.
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file at `path`, all at once. Raises Unwritable.
+    """Replace the file at `path` by `data`, all at once. Raises Unwritable.
 
-    A link is replaced by a regular file and what it leads to stays as it is, so that nothing outside the folder is overwritten.
+    A link is replaced by a regular file and its target stays as it is, so that nothing outside the folder is overwritten.
     """
     with writing(path):
-        before = _replaceable(path)
-        with temporary.beside(path) as (made, stream):
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        before = _check_replaceable(path)
+        _remove_stale(path.parent)
+        # Its name does not include that of the document, which may have the maximum length.
+        temporary = path.parent / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+        try:
+            with open(temporary, "xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
             if before is not None:
-                with suppress(OSError):  # it is another's
-                    os.chmod(made, stat.S_IMODE(before.st_mode))
-            if sys.platform == "win32":  # an open file cannot be moved there
-                stream.close()
-            os.replace(made, path)
+                try:
+                    os.chmod(temporary, stat.S_IMODE(before.st_mode))
+                except OSError:  # another user's file
+                    log.debug("the mode of %s was not kept", path, exc_info=True)
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):  # it was moved
+                os.unlink(temporary)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove the temporary files of processes that ended while writing; those that cannot be removed stay."""
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        try:
+            if time() - path.lstat().st_mtime > STALE_SECONDS:
+                path.unlink()
+        except OSError:
+            log.debug("%s was not removed", path, exc_info=True)
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise Unwritable where something else than a file or a link is at `path`."""
+    """Raise Unwritable if something else than a file or a link is at `path`."""
     with writing(path):
-        _replaceable(path)
+        _check_replaceable(path)
 
 
-def _replaceable(path: Path) -> os.stat_result | None:
-    """The status of the regular file at `path`; None where there is none or a link. Raises Unwritable, OSError, ValueError."""
+def _check_replaceable(path: Path) -> os.stat_result | None:
+    """Return the status of the regular file at `path`, None if there is none or a link. Raises Unwritable or OSError."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -105,13 +125,13 @@ def _replaceable(path: Path) -> os.stat_result | None:
     if stat.S_ISLNK(status.st_mode):
         return None
     what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
-    raise Unwritable(f"{name_of(path)} cannot be written: it {what}: move it away")
+    raise Unwritable(f"{display_name(path)} cannot be written: it {what}: move it away")
 
 
 def send(path: Path, data: bytes) -> None:
-    """Write `data` to the path that a person names: links are followed, a device or a pipe is written to. Raises Unwritable.
+    """Write `data` to a path given by the user: links are followed, a device or a pipe is written to. Raises Unwritable.
 
-    What this process has open as its output is written to where it is.
+    A file that is this process's own output is written at its current position.
     """
     with writing(path):
         if (output := _output(path)) is not None:
@@ -119,13 +139,13 @@ def send(path: Path, data: bytes) -> None:
             with open(output, "wb", closefd=False) as stream:
                 stream.write(data)
         elif path.exists() and not path.is_file():
-            _pour(path, data)
+            _write_to_device(path, data)
         else:
             replace(Path(os.path.realpath(path)), data)
 
 
-def _pour(path: Path, data: bytes) -> None:
-    """Write to a device or a pipe. Raises OSError where nobody reads from it within PATIENCE seconds."""
+def _write_to_device(path: Path, data: bytes) -> None:
+    """Write to a device or a pipe. Raises OSError if nothing reads from it within PATIENCE seconds."""
     until = monotonic() + PATIENCE
     while True:
         try:
@@ -135,7 +155,7 @@ def _pour(path: Path, data: bytes) -> None:
             if error.errno != errno.ENXIO:
                 raise
             if monotonic() > until:
-                raise OSError("nobody reads from it") from None
+                raise OSError("nothing reads from it") from None
             sleep(PAUSE)
     try:
         while data:
@@ -144,24 +164,24 @@ def _pour(path: Path, data: bytes) -> None:
                 until = monotonic() + PATIENCE
             except BlockingIOError:  # a pipe that is full
                 if monotonic() > until:
-                    raise OSError("nobody reads from it") from None
+                    raise OSError("nothing reads from it") from None
                 sleep(PAUSE)
     finally:
         os.close(file)
 
 
 def _output(path: Path) -> int | None:
-    """Which of this process's outputs it is, as /dev/stdout may be: a file behind it has a place that it is written at."""
+    """Return the descriptor of this process's output that `path` is, such as /dev/stdout; None if it is none of them."""
     for descriptor in (1, 2):
-        with suppress(OSError):  # closed, or not there
+        with suppress(OSError):  # closed, or missing
             if os.path.samestat(path.stat(), os.fstat(descriptor)):
                 return descriptor
     return None
 
 
 def read(path: Path, kind: str, version: int) -> dict[str, Any]:
-    """The body of the document at `path`. Raises Unreadable unless it is of this kind and version."""
-    name = name_of(path)
+    """Return the body of the document at `path`. Raises Unreadable unless it is of this kind and version."""
+    name = display_name(path)
     data = contents(path, LIMIT + 1)
     if len(data) > LIMIT:
         raise Unreadable(f"{name} is larger than the {units.size(LIMIT)} of any {kind}: not read")
@@ -194,8 +214,8 @@ def _check(name: str, document: dict[str, Any], kind: str, version: int) -> None
 
 
 def contents(path: Path, most: int) -> bytes:
-    """The first `most` bytes of the regular file at `path`. Raises Unreadable."""
-    name = name_of(path)
+    """Return the first `most` bytes of the regular file at `path`. Raises Unreadable."""
+    name = display_name(path)
     try:
         return files.contents(path, most)
     except FileNotFoundError:
@@ -209,11 +229,11 @@ def contents(path: Path, most: int) -> bytes:
 
 
 def parsed(text: str) -> Any:
-    """`text` as JSON; ValueError also for what JSON has no word for (NaN, infinity) and numbers beyond a float's reach.
+    """Return the value of a JSON text. Raises ValueError, also for NaN, infinity and numbers beyond the range of a float.
 
-    Raises RecursionError where arrays and objects are within each other more than MAX_DEPTH deep, whatever the stack allows.
+    Raises RecursionError if arrays and objects are nested more than MAX_DEPTH deep.
     """
-    value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    value = json.loads(text, parse_constant=_reject_constant, parse_float=_finite)
     _check_depth(value)
     return value
 
@@ -231,27 +251,27 @@ def _parts(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def _no_number(word: str) -> NoReturn:
+def _reject_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
 
 
 def _finite(text: str) -> float:
     value = float(text)
-    return value if abs(value) < float("inf") else _no_number(printable(text, 20))
+    return value if abs(value) < float("inf") else _reject_constant(printable(text, 20))
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Whatever the system refuses while `path` is written becomes an Unwritable that names it."""
+    """Turn every error of the system while `path` is written into an Unwritable that names it."""
     try:
         yield
     except files.NotRegular as error:
-        raise Unwritable(f"{name_of(path)} {error}: move it away") from None
+        raise Unwritable(f"{display_name(path)} {error}: move it away") from None
     except OSError as error:
-        raise Unwritable(f"{name_of(path)} cannot be written: {_reason(error)}") from None
+        raise Unwritable(f"{display_name(path)} cannot be written: {_reason(error)}") from None
     except ValueError as error:  # a path with a zero byte in it
-        raise Unwritable(f"{name_of(path)} cannot be written: {printable(str(error))}") from None
+        raise Unwritable(f"{display_name(path)} cannot be written: {printable(str(error))}") from None
 
 
 def _reason(error: OSError) -> str:
-    return printable(error.strerror or str(error) or "it does not say why", 100)
+    return printable(error.strerror or str(error) or "no reason given", 100)

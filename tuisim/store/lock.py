@@ -1,10 +1,8 @@
-"""One process at a time: a lock on a file that the system gives back when its holder dies.
-
-It does not know what is done under it.
-"""
+"""A lock on a file, for one process at a time; the system releases it when the process ends."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,29 +12,30 @@ from time import monotonic, sleep
 
 from tuisim import files
 
+log = logging.getLogger(__name__)
+
 PATIENCE, PAUSE = 1.0, 0.01
-"""Seconds until it is gone on without, unless said, and between two tries."""
+"""Default seconds to wait for the lock, and between two tries."""
 
 
 @contextmanager
 def held(path: Path, patience: float = PATIENCE) -> Iterator[bool]:
-    """Whether nobody else holds the lock at `path` inside; where the system has no locks, nobody is known to.
+    """Yield True if this process holds the lock at `path`, or if the system has no locks; False after `patience` seconds.
 
-    Raises OSError where the file cannot be opened or is not a regular one.
+    Raises OSError if the file cannot be opened or is not a regular file.
     """
     file = files.descriptor(path, os.O_RDWR | os.O_CREAT)
     try:
-        got, until = taken(file), monotonic() + patience
-        while got is None and monotonic() < until:
+        is_held, until = _try(file), monotonic() + patience
+        while not is_held and monotonic() < until:
             sleep(PAUSE)
-            got = taken(file)
-        yield got is not None
+            is_held = _try(file)
+        yield is_held
     finally:
-        os.close(file)  # which gives it back
+        os.close(file)  # releases the lock
 
 
-def taken(file: int) -> bool | None:
-    """True where it is ours now, none where another has it, false where the system has no locks for such a file."""
+def _try(file: int) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -47,7 +46,7 @@ def taken(file: int) -> bool | None:
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        return None
-    except (OSError, ImportError):
         return False
+    except (OSError, ImportError):
+        log.debug("no locks on this file system", exc_info=True)
     return True

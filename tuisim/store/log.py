@@ -1,32 +1,76 @@
-"""The log of faults that the app survived: tracebacks in one small file, the newest last.
+"""The log: one rotating file in the user's state folder, written by the standard `logging`, with tracebacks.
 
-It does not know what failed.
+Warnings and errors are logged; with TUISIM_LOG=debug also exceptions that were handled. The file is created by the first record.
 """
 
 from __future__ import annotations
 
+import io
+import logging
 import os
-import traceback
-from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from tuisim.store import folder
-from tuisim.store.document import writing
+from tuisim import files
+from tuisim.errors import printable
+from tuisim.store.folder import state_folder
 
-NAME = "faults.log"
-LIMIT = 256 * 2**10
-"""Bytes after which the file becomes `faults.log.1`, in the place of the one before it."""
-LONGEST = 16 * 2**10
-"""Characters of one traceback; its end says most."""
+NAME = "tuisim.log"
+VARIABLE = "TUISIM_LOG"
+"""The variable with the level: debug, info, warning or error."""
+MAX_BYTES, BACKUPS = 512 * 2**10, 2
+"""Size after which the file becomes tuisim.log.1, and how many of those are kept."""
+
+_logger = logging.getLogger("tuisim")
+_logger.addHandler(logging.NullHandler())  # so that nothing is printed to stderr unless a program configures logging
 
 
-def record(error: BaseException) -> Path:
-    """Append the traceback of `error` to the log and return its path. Raises Unwritable."""
-    path = folder.needed() / NAME
-    text = "".join(traceback.format_exception(error))[-LONGEST:]
-    with writing(path):
-        if path.exists() and path.stat().st_size > LIMIT:
-            os.replace(path, path.with_name(f"{NAME}.1"))
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"── {datetime.now(UTC).isoformat(timespec='seconds')}\n{text}\n")
-    return path
+class _Handler(RotatingFileHandler):
+    """A file handler that opens regular files only, and drops records that cannot be written instead of printing to stderr."""
+
+    def _open(self) -> io.TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        file = files.descriptor(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return io.TextIOWrapper(open(file, "ab"), encoding="utf-8", errors="backslashreplace")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the record: there is no other place to write it to."""
+
+
+def start_logging() -> None:
+    """Write the records of tuisim's loggers to the log file; called by the command line and by the app when they start."""
+    folder = state_folder()
+    if folder is None or log_file() == os.path.abspath(folder / NAME):
+        return
+    stop_logging()
+    handler = _Handler(folder / NAME, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = logging.getLevelNamesMapping().get(os.environ.get(VARIABLE, "").strip().upper(), logging.WARNING)
+    _logger.setLevel(level)
+    _logger.addHandler(handler)
+
+
+def stop_logging() -> None:
+    """Close the log file and stop writing to it."""
+    for handler in [one for one in _logger.handlers if isinstance(one, _Handler)]:
+        _logger.removeHandler(handler)
+        handler.close()
+
+
+def log_file() -> str:
+    """Return the path of the log file; empty if no log is written."""
+    return next((one.baseFilename for one in _logger.handlers if isinstance(one, _Handler)), "")
+
+
+def record(error: BaseException, message: str = "an unexpected exception") -> str:
+    """Log `error` with its traceback; return the path of the log file, empty if it could not be written."""
+    start_logging()
+    _logger.error(message, exc_info=error)
+    path = log_file()
+    return path if path and os.path.isfile(path) else ""
+
+
+def record_words(error: BaseException, message: str = "an unexpected exception") -> str:
+    """Log `error` with its traceback; return the words that tell a user where to find it."""
+    path = record(error, message)
+    return f"see {printable(path, 200)}" if path else "TUISIM_DEBUG=1 shows where"

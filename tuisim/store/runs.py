@@ -1,40 +1,51 @@
-"""What past runs took: one line of JSON for each, in a file that only grows until its older half is dropped.
+"""Past runs, kept in an SQLite database of the user's data folder, the newest MAX_RUNS of them.
 
-It does not know what is made of them. The newer lines are in `runs.jsonl`, those before them in `runs.older.jsonl`.
+SQLite serializes the processes that append at once and recovers what a killed one left unfinished. A run is one row with its
+machine and its JSON. The JSON-lines files of earlier versions are imported by the first `append` and renamed to `….imported`.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuisim import files
-from tuisim.store import lock
-from tuisim.store.document import contents, parsed, writing
-from tuisim.store.folder import folder, needed
+from tuisim.errors import printable
+from tuisim.files import display_name
+from tuisim.store.document import Unreadable, Unwritable, contents, parsed
+from tuisim.store.folder import create_data_folder, data_folder
 from tuisim.units import MAX_COUNT
 
-VERSION = 1
-FILE, OLDER, LOCK = "runs.jsonl", "runs.older.jsonl", "runs.lock"
-HALF = 2**19
-"""Bytes of the newer file that make it the older one; both together stay within twice that, a line more or less."""
-MOST_READ = 8 * HALF
-"""Bytes of either file that are looked at, whoever wrote them."""
-MOST_TEXT = 200
-MAX_LINE = 2**14
-"""Bytes of a line that may be a run; one of as many layers as there may be is a tenth of it."""
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
-TRIES = 3
-"""To read both halves of what is kept while nobody moves the one to the other's place."""
-LEAST_SECONDS = 1e-9
-"""Of anything a run took; no clock tells less."""
+log = logging.getLogger(__name__)
+
+FILE = "runs.sqlite3"
+EARLIER = ("runs.older.jsonl", "runs.jsonl")
+"""Files of earlier versions, oldest runs first."""
+MAX_RUNS = 5_000
+PATIENCE = 10.0
+"""Seconds to wait for other processes that write."""
+VERSION = 1
+"""Version of a run's JSON."""
+MAX_TEXT = 200
+MAX_LINE = 2**14
+"""Maximum characters of a run's JSON; one with the maximum number of layers has a tenth of that."""
+MAX_EARLIER = 2**22
+"""Maximum bytes read of a file of earlier versions."""
+MIN_SECONDS = 1e-9
+"""Minimum of any time; no clock has a finer resolution."""
 Seconds = tuple[float, float, float]
-"""Low, likely, high."""
+"""Low, estimate, high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +53,9 @@ class Run:
     """One past run. Times are in seconds; all numbers are above 0."""
 
     when: str
-    """ISO 8601, with its offset from UTC."""
+    """ISO 8601, with the offset from UTC."""
     machine: str
-    """A short name that stays the same while the machine does."""
+    """The name of a machine, which stays the same while the machine does."""
     backend: str
     threads: int
     layers: tuple[int, ...]
@@ -54,11 +65,11 @@ class Run:
     loss: str
     steps: int
     examples: int
-    """Trained on, each as often as it was."""
+    """Examples trained on, each counted as often as it was used."""
     operations_per_step: int
     bytes_per_step: int
     seconds: float
-    """Sum of the step's phases over all steps."""
+    """Sum of the phases of all steps."""
     wall_seconds: float
     predicted_seconds: Seconds | None
     predicted_wall_seconds: Seconds | None
@@ -66,128 +77,153 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The backend by its threads: `numpy@1`."""
+        """The backend with its threads: `numpy@1`."""
         return f"{self.backend}@{self.threads}"
 
     @property
     def seconds_per_step(self) -> float:
+        """Mean seconds per step."""
         return self.seconds / self.steps
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The runs that are kept, oldest first, and how many lines were no run that this version knows."""
+class StoredRuns:
+    """The runs that are kept, oldest first, and how many more could not be read."""
 
     runs: tuple[Run, ...] = ()
     skipped: int = 0
 
 
 def append(run: Run) -> None:
-    """Keep `run`, in one write that no other process's can fall into.
-
-    Raises Unwritable where the folder cannot be written to, ValueError for a run with a value that is not allowed.
-    """
-    line = json.dumps({"version": VERSION, **asdict(run)}, separators=(",", ":"), allow_nan=False) + "\n"
-    _run(json.loads(line))
-    into = needed()
-    path = into / FILE
-    with writing(into / LOCK), lock.held(into / LOCK) as alone, writing(path):
-        if _add(path, line.encode()) > HALF and alone:
-            # Whoever has it open by now goes on writing to it, and it is read under its new name.
-            os.replace(path, into / OLDER)
-
-
-def runs(machine: str | None = None) -> Kept:
-    """Every run that is kept, or those of one machine; broken lines are left out and counted. Raises Unreadable."""
-    where = folder()
-    if where is None:
-        return Kept()
-    for _ in range(TRIES):
-        before = _stamp(where / OLDER)
-        parts = [_kept(where / name) for name in (OLDER, FILE)]
-        if _stamp(where / OLDER) == before:  # else the newer half has become the older one meanwhile
-            break
-    found = tuple(run for part in parts for run in part.runs if machine is None or run.machine == machine)
-    return Kept(found, sum(part.skipped for part in parts))
+    """Keep `run`. Raises Unwritable if the folder cannot be written, ValueError for a run with a value that is not allowed."""
+    text = _encode(run)
+    _decode(text)
+    folder = create_data_folder()
+    with _database(folder / FILE, Unwritable) as database:
+        database.execute("BEGIN IMMEDIATE")  # closing without COMMIT rolls back
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY AUTOINCREMENT, machine TEXT NOT NULL, run TEXT NOT NULL)"
+        )
+        added = [run]
+        if not database.execute("PRAGMA user_version").fetchone()[0]:
+            added = [*_decode_all(_earlier(folder)).runs, run]
+            database.execute("PRAGMA user_version = 1")
+        rows = [(one.machine, _encode(one)) for one in added]
+        database.executemany("INSERT INTO runs (machine, run) VALUES (?, ?)", rows)
+        database.execute("DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (MAX_RUNS,))
+        database.execute("COMMIT")
+    for path in (folder / name for name in EARLIER):
+        if os.path.isfile(path):
+            try:
+                os.replace(path, path.with_name(f"{path.name}.imported"))
+            except OSError:
+                log.debug("%s was not renamed", path, exc_info=True)
 
 
-def _add(path: Path, line: bytes) -> int:
-    """Append the line and return how many bytes there are now."""
-    file = files.descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+def read(machine: str | None = None) -> StoredRuns:
+    """Return every run, or those of one machine. Raises Unreadable."""
+    folder = data_folder()
+    if folder is None:
+        return StoredRuns()
+    if os.path.lexists(path := folder / FILE):
+        with _database(path, Unreadable) as database:
+            if database.execute("PRAGMA user_version").fetchone()[0]:  # else its first append did not end
+                rows = database.execute("SELECT run FROM runs WHERE ?1 IS NULL OR machine = ?1 ORDER BY id", (machine,))
+                return _decode_all(text for (text,) in rows)
+    found = _decode_all(_earlier(folder))
+    return StoredRuns(tuple(run for run in found.runs if machine in (None, run.machine)), found.skipped)
+
+
+def newest(number: int) -> tuple[Run, ...]:
+    """Return the newest `number` runs, newest first. Raises Unreadable."""
+    return read().runs[::-1][:number]
+
+
+def count() -> int:
+    """Return the number of runs. Raises Unreadable."""
+    return len(read().runs)
+
+
+@contextmanager
+def _database(path: Path, kind: type[Unreadable] | type[Unwritable]) -> Iterator[Connection]:
+    """Open the database at `path`; it is created if `kind` is Unwritable. Every failure becomes a `kind` that names the file."""
+    # Reading may have to roll back what a killed process left, which needs `rw`; SQLite falls back to reading only.
+    mode, verb = ("rw", "read") if kind is Unreadable else ("rwc", "written")
     try:
-        size = os.lseek(file, 0, os.SEEK_END)
-        if size and os.lseek(file, -1, os.SEEK_END) >= 0 and os.read(file, 1) != b"\n":
-            # What a full disk broke off must not take this line with it.
-            line = b"\n" + line
-        written = os.write(file, line)
-    finally:
-        os.close(file)
-    if written < len(line):
-        raise OSError(f"only {written} of {len(line)} bytes could be written")
-    return size + written
-
-
-# ── reading ──
-
-
-def _kept(path: Path) -> Kept:
-    """The runs of one file, read again only where it has changed."""
-    stamp = _stamp(path)
-    return Kept() if stamp is None else _parsed(path, stamp)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes when the file does; none where there is none. Raises Unreadable."""
+        import sqlite3
+    except ImportError:
+        raise kind(f"{display_name(path)} cannot be {verb}: this Python has no sqlite3") from None
     try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError):
-        contents(path, 1)  # which says what is wrong
-        raise
-    return status.st_ino, status.st_size, status.st_mtime_ns
+        for one in (path, path.with_name(f"{FILE}-journal")):  # SQLite would wait for a pipe
+            files.check_regular(one)
+        address = f"{path.absolute().as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(address, timeout=PATIENCE, uri=True, isolation_level=None)) as database:
+            yield database
+    except files.NotRegular as error:
+        raise kind(f"{display_name(path)} {error}: move it away") from None
+    except (OSError, sqlite3.Error) as error:
+        log.debug("%s cannot be %s", path, verb, exc_info=True)
+        reason = printable((error.strerror if isinstance(error, OSError) else str(error)) or "no reason given", 100)
+        raise kind(f"{display_name(path)} cannot be {verb}: {reason}") from None
 
 
-@lru_cache(maxsize=4)
-def _parsed(path: Path, _: tuple[int, int, int]) -> Kept:
+def _earlier(folder: Path) -> Iterator[str]:
+    """Yield the lines of the files of earlier versions; files that cannot be read are logged."""
+    for path in (folder / name for name in EARLIER):
+        if os.path.lexists(path):
+            try:
+                yield from filter(str.strip, contents(path, MAX_EARLIER).decode("utf-8", "replace").split("\n"))
+            except Unreadable as error:
+                log.warning("past runs were not read: %s", error)
+
+
+def _decode_all(texts: Iterable[str]) -> StoredRuns:
+    """Return the runs of JSON texts; broken ones are logged and counted."""
     found: list[Run] = []
     skipped = 0
-    for line in contents(path, MOST_READ).split(b"\n"):
-        if not line.strip():
-            continue
-        if len(line) > MAX_LINE:
-            skipped += 1
-            continue
+    for text in texts:
         try:
-            found.append(_run(parsed(line.decode("utf-8"))))
-        except (ValueError, RecursionError):
+            found.append(_decode(text))
+        except (ValueError, RecursionError) as error:
+            log.debug("a run was skipped: %s", error)
             skipped += 1
-    return Kept(tuple(found), skipped)
+    return StoredRuns(tuple(found), skipped)
+
+
+# ── the JSON of a run ──
+
+
+def _encode(run: Run) -> str:
+    return json.dumps({"version": VERSION, **asdict(run)}, separators=(",", ":"), allow_nan=False)
 
 
 _TEXTS = ("when", "machine", "backend", "dtype", "optimizer", "loss", "ended")
 _COUNTS = ("threads", "batch", "steps", "examples", "operations_per_step", "bytes_per_step")
 _SECONDS = ("seconds", "wall_seconds")
-_BANDS = ("predicted_seconds", "predicted_wall_seconds")
+_INTERVALS = ("predicted_seconds", "predicted_wall_seconds")
 _KEYS = {"version", *(one.name for one in fields(Run))}
 
 
-def _run(line: Any) -> Run:
-    """A line's object as a run. Raises ValueError where it is of another form or a value is not allowed."""
+@lru_cache(maxsize=2 * MAX_RUNS)
+def _decode(text: str) -> Run:
+    """Return the run of a JSON text. Raises ValueError or RecursionError if it has another form."""
+    if not isinstance(text, str) or len(text) > MAX_LINE:
+        raise ValueError("not the JSON of a run")
+    line = parsed(text)
     if not isinstance(line, dict) or set(line) != _KEYS or type(line["version"]) is not int or line["version"] != VERSION:
         raise ValueError("not a run of this version")
     layers = line["layers"]
     if not isinstance(layers, list) or len(layers) < 2:
         raise ValueError("layers: sizes, inputs first")
     values: dict[str, Any] = {"layers": tuple(_count("layers", size) for size in layers)}
-    for names, check in ((_TEXTS, _text), (_COUNTS, _count), (_SECONDS, _real), (_BANDS, _band)):
+    for names, check in ((_TEXTS, _text), (_COUNTS, _count), (_SECONDS, _time), (_INTERVALS, _interval)):
         values |= {name: check(name, line[name]) for name in names}
     return Run(**values)
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT:
-        raise ValueError(f"{name}: a text of at most {MOST_TEXT} characters")
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
+        raise ValueError(f"{name}: a text of at most {MAX_TEXT} characters")
     if name == "when" and datetime.fromisoformat(value).tzinfo is None:
         raise ValueError("when: a time with its offset from UTC")
     return value
@@ -199,18 +235,18 @@ def _count(name: str, value: Any) -> int:
     return value
 
 
-def _real(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_SECONDS <= value <= MAX_COUNT:
-        raise ValueError(f"{name}: seconds, a billionth or more")
+def _time(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_SECONDS <= value <= MAX_COUNT:
+        raise ValueError(f"{name}: seconds, at least a billionth")
     return float(value)
 
 
-def _band(name: str, value: Any) -> Seconds | None:
+def _interval(name: str, value: Any) -> Seconds | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 3:
-        raise ValueError(f"{name}: low, likely, high")
-    low, likely, high = (_real(name, one) for one in value)
-    if not low <= likely <= high:
-        raise ValueError(f"{name}: low, likely, high")
-    return low, likely, high
+        raise ValueError(f"{name}: low, estimate, high")
+    low, estimate, high = (_time(name, one) for one in value)
+    if not low <= estimate <= high:
+        raise ValueError(f"{name}: low, estimate, high")
+    return low, estimate, high

@@ -175,7 +175,7 @@ class TuisimApp(Navigation):
 
     def action_restart_app(self) -> None:
         """Restart the process, but only if a run has lost its GPU: a slip of the finger must not end a run."""
-        if self.worker is not None and self.worker.failure is not None and self.worker.failure.lost:
+        if self.worker is not None and self.worker.failure is not None and self.worker.failure.device_lost:
             self.restart_asked = True
             self._leave(ExitCode.DONE)
 

@@ -17,8 +17,8 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tuisim.errors import DataError, TuisimError, debugging, fault, printable
-from tuisim.store import log as faults
+from tuisim.errors import TuisimError, debugging, fault, printable
+from tuisim.store import log
 from tuisim.tui.textual_compat import Guard, active_message_pump, adapt
 
 MAX_LOGGED = 50
@@ -93,10 +93,7 @@ class FailingQuietly(Guard):
         if kind in self._recorded or len(self._recorded) >= MAX_LOGGED:
             return ""
         self._recorded.add(kind)
-        try:
-            return f"see {printable(str(faults.record(error)), 200)}"
-        except DataError as unwritable:
-            return f"its log: {printable(str(unwritable), 200)}"
+        return log.record_words(error, "a part of a page failed")
 
     def _fatal_error(self) -> None:
         # Textual would format a traceback with every local variable here, which nobody asked to see.
@@ -118,4 +115,4 @@ def failure_line(failure: Exception | None) -> str:
         return "tuisim: the terminal could not be read any longer"
     if isinstance(failure, TuisimError):
         return f"tuisim: {printable(str(failure), 300)}"
-    return f"tuisim: the app failed: {fault(failure)} (TUISIM_DEBUG=1 shows where)"
+    return f"tuisim: the app failed: {fault(failure)} ({log.record_words(failure)})"

@@ -14,8 +14,8 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 
-from tuisim.data.reading import writable
 from tuisim.errors import in_words, visible
+from tuisim.files import is_writable
 
 
 class _Printable(LineFilter):
@@ -70,4 +70,4 @@ def _downloads() -> Path:
         path = user_downloads_path()
     except (RuntimeError, ValueError, OSError):  # no home
         return Path()
-    return path if path.is_absolute() and path.is_dir() and writable(path) else Path()
+    return path if path.is_absolute() and path.is_dir() and is_writable(path) else Path()

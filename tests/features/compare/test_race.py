@@ -17,8 +17,8 @@ from tuisim.backends import names, probe
 from tuisim.backends.numpy import NumpyBackend, NumpyStep
 from tuisim.backends.probing import Probe
 from tuisim.cli import main
+from tuisim.engine.initial_state import initial_state
 from tuisim.engine.job import Cancelled, Job
-from tuisim.engine.start import start
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.features.compare import entries as contenders
 from tuisim.features.compare.entries import FIRST_STEPS, MAX_LOSSES, BackendEntry, TimedEntry, entries, max_difference
@@ -133,7 +133,7 @@ def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, cap
 
 
 def test_the_first_steps_are_those_of_the_run():
-    contender, trainer = TimedEntry(TWO[0], start(SMALL.resolved())), Trainer(SMALL)
+    contender, trainer = TimedEntry(TWO[0], initial_state(SMALL.resolved())), Trainer(SMALL)
     losses = [trainer.step() for _ in range(FIRST_STEPS)]
     assert contender.losses == losses
     theirs = np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
@@ -189,7 +189,7 @@ def _as_scalar(backend: Callable[[], Any]) -> Callable[[str], Any]:
 
 
 def test_a_backend_that_computes_something_else_is_detected(monkeypatch):
-    monkeypatch.setattr("tuisim.engine.start.get_backend", _as_scalar(_Wrong))
+    monkeypatch.setattr("tuisim.engine.initial_state.get_backend", _as_scalar(_Wrong))
     found = compare(SMALL, TWO)
     assert found.rows[1].same is False
     assert found.rows[1].where
@@ -204,7 +204,7 @@ def test_an_entry_that_fails_at_the_start_is_listed_with_its_reason(monkeypatch)
         def bind(self, program: Any, share: Any = None) -> NumpyStep:
             raise OSError("the device is gone")
 
-    monkeypatch.setattr("tuisim.engine.start.get_backend", _as_scalar(Broken))
+    monkeypatch.setattr("tuisim.engine.initial_state.get_backend", _as_scalar(Broken))
     found = compare(SMALL, TWO)
     assert found.unavailable == (Unavailable("scalar", "the device is gone"),)
     assert [(row.name, row.rounds) for row in found.rows] == [("numpy", 5)]

@@ -18,7 +18,7 @@ from tuisim.backends.numpy import updates as numpy_updates
 from tuisim.backends.scalar.bound import KERNELS as SCALAR
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.data import from_arrays
-from tuisim.engine.start import Start, place
+from tuisim.engine.initial_state import InitialState, place
 from tuisim.errors import BackendError, DataError, RunError
 from tuisim.features.explain.proof import backend as prove_backend
 from tuisim.features.explain.proof import cost as prove_cost
@@ -219,10 +219,10 @@ def test_a_wrong_loss_fails_the_backend_though_parameters_agree(monkeypatch):
 # ── corners, and which parameters ──
 
 
-def start(config: RunConfig, X: Any, y: Any, parameters: Any) -> Start:
+def start(config: RunConfig, X: Any, y: Any, parameters: Any) -> InitialState:
     config = config.resolved()
     dataset = from_arrays(config, X, y)
-    return Start(replace(config, examples=dataset.examples), dataset, parameters)
+    return InitialState(replace(config, examples=dataset.examples), dataset, parameters)
 
 
 def test_a_parameter_at_a_corner_is_not_judged_and_said_to_be_there():

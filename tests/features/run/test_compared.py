@@ -19,7 +19,7 @@ from tuisim import units
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine import Summary, Trainer
-from tuisim.engine.events import Ended, PaceChanged, Paused, State
+from tuisim.engine.events import Ended, Paused, SpeedLimitChanged, State
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.features.run.screen import ROUND, RunScreen
 from tuisim.measure.peaks import Blas, Peaks
@@ -28,7 +28,7 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import LEAST_SECONDS, mean_step
 from tuisim.provenance import words
-from tuisim.store.runs import FILE, Kept, runs
+from tuisim.store.runs import FILE, StoredRuns, read
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.keep_run import keep_run
 from tuisim.tui.panel import Panel
@@ -72,16 +72,16 @@ def looked(screen: RunScreen) -> str:
 
 
 ENDING = replace(DIGITS, epochs=400)
-RATES = snapshot().rates
+RATES = snapshot().throughput
 
 
 @pytest.mark.parametrize("size", SIZES[1:], ids=str)
 async def test_predicted_stands_beside_actual_and_what_is_left_comes_from_both(size):
     prediction = foretold(ENDING, wall_seconds=Interval(9.0, 10.0, 11.0))
     step = mean_step(prediction).likely
-    early = snapshot(ENDING, step=2_000, total_steps=20_000, rates=None, seconds_left=99.0, rate_history=())
+    early = snapshot(ENDING, step=2_000, total_steps=20_000, throughput=None, seconds_left=99.0, throughput_history=())
     rate = replace(RATES, steps_per_second=1 / (1.25 * step))
-    later = replace(early, step=4_000, rates=rate, seconds_left=8.0, wall_seconds=4.0)
+    later = replace(early, step=4_000, throughput=rate, seconds_left=8.0, wall_seconds=4.0)
     async with held_against(prediction, [early, later], size) as (screen, worker):
         shown = looked(screen)
         assert "9.00 s left projected" in shown, "nine tenths of what was predicted"
@@ -119,7 +119,7 @@ async def test_a_run_that_was_stopped_is_held_against_its_steps():
         assert " a step, took " in shown
 
 
-@pytest.mark.parametrize("event", [Paused(5, "by hand"), PaceChanged(5, 10.0)], ids=["paused", "paced"])
+@pytest.mark.parametrize("event", [Paused(5, "by hand"), SpeedLimitChanged(5, 10.0)], ids=["paused", "paced"])
 async def test_a_run_that_was_paused_is_held_against_its_steps_and_one_that_was_paced_against_nothing(event):
     prediction = foretold(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
     going_on = snapshot(ENDING, step=4_000, total_steps=20_400, seconds_left=8.0)
@@ -170,7 +170,7 @@ async def over(app: TuisimApp, pilot: Pilot[None]) -> None:
 async def test_a_run_at_full_speed_is_kept_beside_what_was_said_of_it() -> None:
     async with living(replace(DIGITS, epochs=30)) as (app, pilot):
         await over(app, pilot)
-        (run,) = runs().runs
+        (run,) = read().runs
         found = predict(replace(DIGITS, epochs=30), card())
         assert found.seconds is not None
         assert run.ended == "completed"
@@ -188,7 +188,7 @@ async def test_a_run_that_is_left_is_kept_as_well() -> None:
             await pilot.pause(0.02)
         await pilot.press("escape")
         await over(app, pilot)
-        (run,) = runs().runs
+        (run,) = read().runs
         assert run.ended == "stopped"
         assert run.predicted_seconds is not None
         assert run.predicted_wall_seconds is None
@@ -227,9 +227,9 @@ def test_a_run_that_says_nothing_of_such_runs_is_not_kept(summary, changes):
 
     for worker in (Over(None), Over(replace(summary, **changes))):
         kept(worker)
-    assert runs() == Kept()
+    assert read() == StoredRuns()
     kept(Over(summary))
-    (run,) = runs().runs
+    (run,) = read().runs
     assert (run.steps, run.predicted_seconds) == (102, None)
     assert told == []
 
@@ -251,7 +251,7 @@ async def test_without_a_forecast_no_run_is_kept() -> None:
         while app.worker is None or app.worker.alive:
             await pilot.pause(0.02)
         assert app.keeping is None
-        assert runs() == Kept()
+        assert read() == StoredRuns()
 
 
 async def test_the_predictor_starts_and_stops_with_the_app() -> None:

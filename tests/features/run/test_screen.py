@@ -168,39 +168,39 @@ async def test_only_lines_that_changed_are_repainted():
 
 
 @pytest.mark.parametrize(
-    ("keys", "state", "pace", "calls"),
+    ("keys", "state", "speed_limit", "calls"),
     [
         (["space"], State.TRAINING, None, ["pause"]),
         (["space"], State.PAUSED, None, ["resume"]),
         (["."], State.TRAINING, None, ["step"]),
         ([".", "."], State.PAUSED, None, ["step", "step"]),
         (["x"], State.TRAINING, None, ["stop"]),
-        (["["], State.TRAINING, None, [("pace", 100.0)]),
-        (["[", "["], State.TRAINING, None, [("pace", 100.0), ("pace", 10.0)]),
-        (["]"], State.TRAINING, 100.0, [("pace", None)]),
-        (["["], State.TRAINING, 1.0, [("pace", 0.0)]),
+        (["["], State.TRAINING, None, [("speed_limit", 100.0)]),
+        (["[", "["], State.TRAINING, None, [("speed_limit", 100.0), ("speed_limit", 10.0)]),
+        (["]"], State.TRAINING, 100.0, [("speed_limit", None)]),
+        (["["], State.TRAINING, 1.0, [("speed_limit", 0.0)]),
         (["+"], State.TRAINING, None, [("rate", 0.2)]),
         (["=", "+"], State.TRAINING, None, [("rate", 0.2), ("rate", 0.5)]),
         (["-"], State.TRAINING, None, [("rate", 0.05)]),
     ],
 )
-async def test_keys_steer_the_run(keys, state, pace, calls):
-    worker = ScriptedWorker([snapshot(state=state, pace=pace)])
+async def test_keys_steer_the_run(keys, state, speed_limit, calls):
+    worker = ScriptedWorker([snapshot(state=state, speed_limit=speed_limit)])
     async with running(worker) as (_, pilot):
         await pilot.press(*keys)
-        found = [call if call[0] in ("pace", "rate") else call[0] for call in worker.control.calls]
+        found = [call if call[0] in ("speed_limit", "rate") else call[0] for call in worker.control.calls]
         assert found == calls
 
 
 async def test_a_pace_that_was_reached_is_where_the_next_step_starts():
-    worker = ScriptedWorker([snapshot(), snapshot(pace=100.0), snapshot(pace=None)])
+    worker = ScriptedWorker([snapshot(), snapshot(speed_limit=100.0), snapshot(speed_limit=None)])
     async with running(worker) as (screen, pilot):
         await pilot.press("[")
         for _ in range(2):  # the run takes it up, and later leaves it by itself
             worker.advance()
             screen.tick()
         await pilot.press("[")
-        assert worker.control.calls == [("pace", 100.0), ("pace", 100.0)]
+        assert worker.control.calls == [("speed_limit", 100.0), ("speed_limit", 100.0)]
 
 
 async def test_run_again_asks_for_the_same_run():

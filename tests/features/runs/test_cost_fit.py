@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -22,7 +24,7 @@ from tuisim.features.runs.cost_fit import CostFit, cost_fits, fit
 from tuisim.features.runs.view import RunsState, fit_lines, no_runs
 from tuisim.predict.leastsquares import condition, solve
 from tuisim.predict.machine import called, this_machine
-from tuisim.store.runs import Run, append
+from tuisim.store.runs import FILE, Run, append
 from tuisim.terminal.lines import Frame, text
 
 # ── least squares ──
@@ -256,8 +258,8 @@ def test_without_runs_it_says_how_to_make_some(data, capsys):
 
 def test_the_list_has_the_newest_runs_and_their_ratios_to_the_fit(data, capsys):
     keep(several() * 3)
-    with open(data / "runs.jsonl", "ab") as file:
-        file.write(b"broken\n")
+    with closing(sqlite3.connect(data / FILE)) as database, database:
+        database.execute("INSERT INTO runs (machine, run) VALUES ('machine', 'broken')")
     assert command() == 0
     shown = capsys.readouterr().out
     assert "numpy@1 on machine epyc-1a2b\n" in shown
@@ -294,8 +296,8 @@ class Refuse:
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
 from tuisim.features.runs.cost_fit import cost_fits
-from tuisim.store.runs import runs
-assert cost_fits(runs().runs) == ()
+from tuisim.store.runs import read
+assert cost_fits(read().runs) == ()
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3], timeout=60,
                    env={**os.environ, "TUISIM_HOME": ""})  # fmt: skip

@@ -19,7 +19,7 @@ from tuisim.features.runs.cost_fit import cost_fits
 from tuisim.features.runs.screen import RunsScreen
 from tuisim.features.runs.view import FIT_TAG, RUNS_TAG, SCATTER_TAG, RunsState, fit_lines, fit_places, run_lines, scatter_lines
 from tuisim.provenance import words
-from tuisim.store.runs import Kept, Run
+from tuisim.store.runs import Run, StoredRuns
 from tuisim.terminal.chart import LABEL, cell_of, overlay
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
 from tuisim.terminal.plot import Scale
@@ -29,7 +29,7 @@ from tuisim.tui.panel import Panel, ViewCanvas
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 PLAIN = [replace(one, backend="scalar", seconds=900 * one.seconds) for one in several()[:4]]
-FULL = Kept((*PLAIN, *noisy(0.4)))
+FULL = StoredRuns((*PLAIN, *noisy(0.4)))
 
 
 CONTEXT = PageContext(config=RunConfig(layers=(64, 32, 10)))
@@ -38,21 +38,21 @@ CONTEXT = PageContext(config=RunConfig(layers=(64, 32, 10)))
 class Shelf:
     """Stored runs, which can be added to or be unreadable."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: StoredRuns) -> None:
         self.kept = kept
         self.failure: str | None = None
 
-    def __call__(self) -> Kept:
+    def __call__(self) -> StoredRuns:
         if self.failure is not None:
             raise DataError(self.failure)
         return self.kept
 
     def add(self, *runs: Run) -> None:
-        self.kept = Kept((*self.kept.runs, *runs), self.kept.skipped)
+        self.kept = StoredRuns((*self.kept.runs, *runs), self.kept.skipped)
 
 
 @asynccontextmanager
-async def shown(kept: Kept, size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[RunsScreen, Pilot[None], Shelf]]:
+async def shown(kept: StoredRuns, size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[RunsScreen, Pilot[None], Shelf]]:
     shelf = Shelf(kept)
     app, screen = Shell(), RunsScreen(CONTEXT, shelf)
     async with app.run_test(size=size) as pilot:
@@ -72,7 +72,9 @@ def header(screen: RunsScreen) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("kept", [FULL, Kept((RUN,)), Kept(tuple(several()), 3)], ids=["two backends", "one run", "exact"])
+@pytest.mark.parametrize(
+    "kept", [FULL, StoredRuns((RUN,)), StoredRuns(tuple(several()), 3)], ids=["two backends", "one run", "exact"]
+)
 async def test_fit_points_and_runs_are_shown_at_every_size(size, kept):
     async with shown(kept, size) as (screen, _, _):
         for panel, tag in zip(screen.query(Panel), (FIT_TAG, SCATTER_TAG, RUNS_TAG), strict=True):
@@ -93,7 +95,7 @@ async def test_fit_points_and_runs_are_shown_at_every_size(size, kept):
 
 
 async def test_without_runs_it_says_how_to_make_some_and_begins_with_the_first():
-    async with shown(Kept()) as (screen, pilot, shelf):
+    async with shown(StoredRuns()) as (screen, pilot, shelf):
         assert "each `tuisim run 64-32-10 --epochs 20`" in drawn(screen, "fit")
         assert "no runs yet" in header(screen)
         shelf.add(*several())
@@ -104,7 +106,7 @@ async def test_without_runs_it_says_how_to_make_some_and_begins_with_the_first()
 
 
 async def test_a_run_that_ends_is_fitted_while_one_looks():
-    async with shown(Kept(tuple(several()))) as (screen, pilot, shelf):
+    async with shown(StoredRuns(tuple(several()))) as (screen, pilot, shelf):
         assert "worst" in drawn(screen, "fit")
         shelf.add(replace(several()[3], layers=(7, 7, 7), seconds=3 * several()[3].seconds))
         screen.tick()
@@ -129,7 +131,7 @@ async def test_the_newest_runs_backend_is_selected_until_another_is():
 
 
 async def test_the_keys_for_rows_are_offered_if_there_are_several():
-    async with shown(Kept(tuple(several()))) as (screen, pilot, shelf):
+    async with shown(StoredRuns(tuple(several()))) as (screen, pilot, shelf):
         assert "row" not in str(screen.query_one(KeyLine).render())
         shelf.add(*PLAIN)
         screen.tick()
@@ -152,7 +154,7 @@ async def test_unreadable_runs_are_reported_until_they_can_be_read():
 
 
 async def test_zoomed_it_has_every_run_and_escape_leads_out():
-    async with shown(Kept(tuple(noisy(0.4) * 9)), (80, 24)) as (screen, pilot, _):
+    async with shown(StoredRuns(tuple(noisy(0.4) * 9)), (80, 24)) as (screen, pilot, _):
         assert "older: 3 shows them" in drawn(screen, "list")
         await pilot.press("3")
         await pilot.pause()

@@ -18,8 +18,8 @@ import numpy as np
 
 from tuisim import units
 from tuisim.config.choices import ACTIVATIONS
-from tuisim.data.reading import writable
 from tuisim.errors import MemoryNeeded
+from tuisim.files import is_writable
 
 NULL = np.uint64(0)
 """A pointer to nothing, for a kernel: eight bytes of zero whatever a version of CuPy makes of `None`."""
@@ -43,7 +43,7 @@ def _has_folder() -> bool:
     """Tell if CuPy has a folder for compiled kernels. Without a home it would create one named `~` in the current folder."""
     named = os.environ.get("CUPY_CACHE_DIR")
     path = Path(named or os.path.expanduser("~/.cupy/kernel_cache"))
-    return (bool(named) or path.is_absolute()) and writable(path)
+    return (bool(named) or path.is_absolute()) and is_writable(path)
 
 
 class Card:

@@ -17,7 +17,7 @@ from numba import types
 
 from tuisim import files
 from tuisim.backends import gemm_dispatch as ways
-from tuisim.data.reading import writable
+from tuisim.files import is_writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Entry = Callable[..., int]
@@ -106,7 +106,7 @@ def _has_folder() -> bool:
 
     named = os.environ.get("NUMBA_CACHE_DIR")
     own = Path(cast(Any, appdirs).user_cache_dir())
-    return bool(named) or own.is_absolute() or writable(Path(__file__).parent / "__pycache__")
+    return bool(named) or own.is_absolute() or is_writable(Path(__file__).parent / "__pycache__")
 
 
 def _signature(dtype: str) -> Any:

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from tuisim.backends import Costs, OnDevice, get_backend, names
 from tuisim.config.choices import MAX_THREADS
-from tuisim.engine.position import Position
-from tuisim.engine.start import Start, place
+from tuisim.engine.initial_state import InitialState, place
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
 from tuisim.threads import usable_cores
 
@@ -87,7 +86,7 @@ class TimedEntry:
     Its constructor makes the first steps, and raises whatever the backend raises.
     """
 
-    def __init__(self, entry: BackendEntry, start: Start) -> None:
+    def __init__(self, entry: BackendEntry, start: InitialState) -> None:
         config = start.config
         assert config.threads is not None
         self.entry = entry
@@ -103,7 +102,7 @@ class TimedEntry:
         """One for every `stride` steps."""
         self.stride = 1
         self._pending: list[float] = []
-        self._position = Position(start.dataset.feed(start.batch), start.batch)
+        self._batches = start.dataset.batch_sampler(start.batch)
         self.costs: Costs | None = None
         """Transfer and launch costs; None on the host."""
         with self._counting_costs(), self.backend.threads(self.threads):
@@ -157,10 +156,10 @@ class TimedEntry:
         """Make steps and return their seconds, without generating and shuffling rows. Raises RunError if a loss is not finite."""
         spent = 0.0
         while steps > 0:
-            if self._position.block is None:
-                block = self._position.fetch()
+            if self._batches.block is None:
+                block = self._batches.fetch()
                 self._network.attach(block.X, block.Y)
-            segment = self._position.take(steps)
+            segment = self._batches.take(steps)
             step = self._network.step(segment.batch)
             begun = perf_counter()
             losses = step.run(segment.rows)

@@ -40,7 +40,7 @@ class TimeBreakdown:
             snapshot.seconds,
             _full(snapshot.examples_seen, snapshot.config.batch_size, snapshot.config.examples),
             validation_seconds=snapshot.validation_seconds,
-            probe_seconds=snapshot.probe_seconds,
+            probe_seconds=snapshot.instrumentation_seconds,
             paused_seconds=snapshot.wall_seconds - snapshot.training_seconds,
             data_seconds=_data(snapshot.phase_seconds, snapshot.step),
         )

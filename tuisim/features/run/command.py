@@ -112,7 +112,7 @@ class _ProgressLine:
         if self._progress is None or not isinstance(item, Snapshot):
             return
         left = f" · {units.duration(item.seconds_left)} left" if item.seconds_left is not None else ""
-        rate = item.rates.examples_per_second if item.rates is not None else None
+        rate = item.throughput.examples_per_second if item.throughput is not None else None
         speed = f" · {units.si(rate)} examples/s" if rate is not None else ""
         self._progress.update(
             self._task,

@@ -29,9 +29,9 @@ class Foretold:
         """Seconds to the end: as predicted, and once a rate is known at the pace measured, which is the prediction's own for
         what is left, scaled by measured over predicted."""
         whole = self.whole(snapshot)
-        if snapshot.state.ended or snapshot.pace is not None or whole is None:
+        if snapshot.state.ended or snapshot.speed_limit is not None or whole is None:
             return None
-        if snapshot.rates is not None and snapshot.seconds_left is not None:
+        if snapshot.throughput is not None and snapshot.seconds_left is not None:
             return snapshot.seconds_left
         if not self._whole:
             return None
@@ -47,16 +47,16 @@ class Foretold:
 
     def step_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
         """A step: predicted, and as it is."""
-        if snapshot.pace is not None:
+        if snapshot.speed_limit is not None:
             return []
         return [_line(self._step.likely, self._step_score(snapshot), " a step", _took(snapshot, "takes"), frame)]
 
     def run_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
         """The whole run: predicted, and what it comes to by the pace measured, or took."""
         band = self._prediction.wall_seconds if self._whole else None
-        if snapshot.pace is not None or snapshot.total_steps is None or band is None:
+        if snapshot.speed_limit is not None or snapshot.total_steps is None or band is None:
             return []
-        left = self.left(snapshot) if snapshot.rates is not None else None
+        left = self.left(snapshot) if snapshot.throughput is not None else None
         known = snapshot.state is State.COMPLETED or left is not None
         score = score_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
         return [_line(band.likely, score, " in all", _took(snapshot, "comes to"), frame)]
@@ -64,7 +64,7 @@ class Foretold:
     def outcome(self, snapshot: Snapshot) -> str:
         """How far off it was, in a sentence; empty where the run tells nothing of that."""
         tells = telling(
-            snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.pace is not None,
+            snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.speed_limit is not None,
             paused=not self._whole,
         )  # fmt: skip
         if tells.wall and (score := score_run(self._prediction, snapshot.wall_seconds)):
@@ -76,8 +76,8 @@ class Foretold:
     def _step_score(self, snapshot: Snapshot) -> Score | None:
         if snapshot.state.ended:
             return score_steps(self._prediction, snapshot.step, snapshot.seconds)
-        if snapshot.rates is not None:
-            return score_steps(self._prediction, 1, 1 / snapshot.rates.steps_per_second)
+        if snapshot.throughput is not None:
+            return score_steps(self._prediction, 1, 1 / snapshot.throughput.steps_per_second)
         return None
 
 

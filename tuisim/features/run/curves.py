@@ -57,7 +57,7 @@ def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> li
         Series(curves.steps, curves.losses, Tone.TRAINING),
         Series(curves.validation_steps, curves.validation_losses, Tone.VALIDATION, dashes=True),
     ]
-    marks = [(float(step), f"rate {rate:g} given") for step, rate in curves.rates[1:]]
+    marks = [(float(step), f"rate {rate:g} given") for step, rate in curves.learning_rates[1:]]
     return plot(series, frame.width, height, frame.chart_style, x_scale, y_scale, marks)
 
 

@@ -33,7 +33,7 @@ def scores(summary: Summary, foretold: Prediction | None) -> tuple[Score | None,
     if foretold is None:
         return None, None
     paused = summary.paused_seconds > 0
-    tells = telling(summary.ended, summary.steps, summary.seconds, paced=summary.paced, paused=paused)
+    tells = telling(summary.ended, summary.steps, summary.seconds, paced=summary.throttled, paused=paused)
     steps = score_steps(foretold, summary.steps, summary.seconds) if tells.steps else None
     return steps, score_run(foretold, summary.wall_seconds) if tells.wall else None
 

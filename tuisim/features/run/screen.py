@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
-from tuisim.engine.events import Ended, Event, PaceChanged, Paused, RunFailed, Snapshot, Started, State
+from tuisim.engine.events import Ended, Event, Paused, RunFailed, Snapshot, SpeedLimitChanged, Started, State
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import printable
 from tuisim.features.run.compared import Foretold
@@ -139,7 +139,7 @@ class RunScreen(PanelScreen):
         self._shown = snapshot
         if self._rate == snapshot.learning_rate:
             self._rate = None
-        if self._speed == (snapshot.pace,):
+        if self._speed == (snapshot.speed_limit,):
             self._speed = None
         if self._paused is (snapshot.state is State.PAUSED):
             self._paused = None
@@ -163,7 +163,7 @@ class RunScreen(PanelScreen):
                 self.notify(printable(event.message, 500), title=event.state.value, markup=False)
         elif isinstance(event, Paused) and self._throughput.foretold is not None:
             self._throughput.foretold.interrupt()
-        elif isinstance(event, PaceChanged) and event.pace is not None:
+        elif isinstance(event, SpeedLimitChanged) and event.speed_limit is not None:
             # What was predicted is a run at full speed.
             self._throughput.foretold = None
 
@@ -175,7 +175,7 @@ class RunScreen(PanelScreen):
 
     def _fail(self, event: RunFailed, message: str) -> None:
         self._failure = event
-        if event.lost:
+        if event.device_lost:
             self.notify("ctrl+n restarts tuisim, with this network in its form", title="the GPU is lost", timeout=30)
         self._header_view.failed = self._status_view.failed = message
         if self._shown is not None:
@@ -200,9 +200,9 @@ class RunScreen(PanelScreen):
         self._worker.control.step()
 
     def action_speed(self, direction: int) -> None:
-        pace = self._speed[0] if self._speed else self._shown.pace if self._shown else None
+        pace = self._speed[0] if self._speed else self._shown.speed_limit if self._shown else None
         self._speed = (next_pace(pace, direction),)
-        self._worker.control.set_pace(self._speed[0])
+        self._worker.control.set_speed_limit(self._speed[0])
 
     def action_rate(self, direction: int) -> None:
         rate = self._rate or (self._shown.learning_rate if self._shown else self._config.resolved().learning_rate)

@@ -44,7 +44,7 @@ class HeaderView:
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         config = snapshot.config if snapshot else self._config
-        rate = snapshot.rate_now if snapshot else config.learning_rate
+        rate = snapshot.current_learning_rate if snapshot else config.learning_rate
         key = (id(config), rate, snapshot.device if snapshot else None, frame)
         if self._made[0] != key:
             self._made = (key, _described(config, rate, snapshot, frame))
@@ -96,12 +96,12 @@ class StatusView:
         tone = STATES[snapshot.state][1]
         wide = 2 * (frame.width >= 100)
         examples = units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide)
-        pace_tone = Tone.WARNING if snapshot.pace is not None else Tone.TEXT
+        pace_tone = Tone.WARNING if snapshot.speed_limit is not None else Tone.TEXT
         pieces: list[Line] = [
             (("epoch ", Tone.DIM), (_of(snapshot.epoch, snapshot.config.epochs).rjust(6 + wide), Tone.TEXT)),
             (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
             (("examples ", Tone.DIM), (examples, Tone.TEXT), (" counted", Tone.DIM)),
-            ((Tagged(pace_words(snapshot.pace), Provenance.GIVEN), pace_tone), (" given", Tone.DIM)),
+            ((Tagged(pace_words(snapshot.speed_limit), Provenance.GIVEN), pace_tone), (" given", Tone.DIM)),
         ]
         if self.outcome and snapshot.state.ended:
             pieces.insert(

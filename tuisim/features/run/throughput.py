@@ -64,9 +64,9 @@ class ThroughputView:
 
 def _rates(snapshot: Snapshot, frame: Frame) -> list[Line]:
     width = frame.width
-    if snapshot.pace is not None:
+    if snapshot.speed_limit is not None:
         return [*wrap("paced: no throughput is claimed", width, Tone.WARNING)]
-    rates = snapshot.rates
+    rates = snapshot.throughput
     if rates is None:
         return _without_window(snapshot, frame)
     spread_: Line = ((f"± {100 * rates.spread:.0f} %".rjust(7), Tone.DIM),)
@@ -114,8 +114,8 @@ def _rate(value: float, unit: str, width: int) -> Line:
 
 
 def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    rates, peaks = snapshot.rates, snapshot.peaks
-    if snapshot.pace is not None or peaks is None:
+    rates, peaks = snapshot.throughput, snapshot.peaks
+    if snapshot.speed_limit is not None or peaks is None:
         return []
     room = frame.width - _column(frame.width) - 4
     rate = f"{units.si(peaks.flops_per_second)}FLOP/s"
@@ -135,8 +135,8 @@ def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
 
 def _above_peak(snapshot: Snapshot, width: int) -> list[Line]:
     """Explain a rate above the measured peak."""
-    rates, peaks = snapshot.rates, snapshot.peaks
-    if snapshot.pace is not None or rates is None or peaks is None:
+    rates, peaks = snapshot.throughput, snapshot.peaks
+    if snapshot.speed_limit is not None or rates is None or peaks is None:
         return []
     if not peaks.products.exceeded_by(rates.multiply_adds_per_second):
         return []
@@ -144,8 +144,8 @@ def _above_peak(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 def _history(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    history = snapshot.rate_history
-    if snapshot.pace is not None or len(history) < 2:
+    history = snapshot.throughput_history
+    if snapshot.speed_limit is not None or len(history) < 2:
         return []
     top = max(history)
     label = f"{units.si(top)} max".rjust(13) + " "
@@ -201,7 +201,7 @@ def _looking(snapshot: Snapshot, width: int) -> list[Line]:
     head = "validation" if width < _NARROW else "validation".rjust(_column(width))
     pieces: list[Line] = [
         ((head, Tone.DIM), (_of(snapshot.validation_seconds, snapshot), Tone.TEXT)),
-        (("probes", Tone.DIM), (_of(snapshot.probe_seconds, snapshot), Tone.TEXT)),
+        (("probes", Tone.DIM), (_of(snapshot.instrumentation_seconds, snapshot), Tone.TEXT)),
         (("of the time", Tone.DIM),),
     ]
     return spread(pieces, width, gap=2)[:1]

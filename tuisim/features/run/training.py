@@ -87,7 +87,7 @@ class Training:
 
     def _train(self) -> None:
         try:
-            self._outcome = self._trainer.run(self._show, self._control, probing=False)
+            self._outcome = self._trainer.run(self._show, self._control, instrumented=False)
         except BaseException as error:  # raised again where it is waited for
             self._outcome = error
         finally:

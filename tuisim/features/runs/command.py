@@ -32,7 +32,7 @@ def runs(
     """List past runs, and fit time = a + b·operations + c·bytes to them."""
     if backend is not None and (name := backend.partition("@")[0]) not in names():
         raise ConfigError([Mistake("backend", printable(backend), nearest(name, names()))])
-    kept = store.runs()
+    kept = store.read()
     fits = cost_fits([run for run in kept.runs if backend is None or backend in (run.backend, run.name)])
     if json_:
         document = {"fits": [fit.to_dict() for fit in fits], "skipped_lines": kept.skipped}

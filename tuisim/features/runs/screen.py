@@ -12,7 +12,8 @@ from tuisim.errors import DataError
 from tuisim.features.runs import view
 from tuisim.features.runs.cost_fit import cost_fits
 from tuisim.features.runs.view import RunsState
-from tuisim.store.runs import Kept, runs
+from tuisim.store import runs as store
+from tuisim.store.runs import StoredRuns
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
@@ -60,11 +61,11 @@ class RunsScreen(PanelScreen):
         Binding("escape,b", "back", "back", id="runs.back", key_display="esc", tooltip="Leave the zoom, or the page"),
     ]  # fmt: skip
 
-    def __init__(self, context: PageContext, read: Callable[[], Kept] = runs) -> None:
+    def __init__(self, context: PageContext, read: Callable[[], StoredRuns] = store.read) -> None:
         super().__init__()
         self.context = context
         self._read = read
-        self._kept: Kept | None = None
+        self._kept: StoredRuns | None = None
         self._selected: tuple[str, str] | None = None
         """Machine and backend; None for those of the newest run."""
         self.state = RunsState()

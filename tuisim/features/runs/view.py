@@ -13,7 +13,7 @@ from tuisim.errors import printable
 from tuisim.features.runs.cost_fit import Coefficient, CostFit, FittedRun
 from tuisim.predict.machine import called
 from tuisim.provenance import Provenance, Provenances
-from tuisim.store.folder import closed
+from tuisim.store.folder import unavailable_reason
 from tuisim.terminal.chart import Series, cell_of, overlay, plot, x_axis
 from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Span, Tone, fold, width_of, wrap
 from tuisim.terminal.plot import Scale
@@ -56,7 +56,7 @@ class RunsState:
 
 def no_runs() -> str:
     """Explain why there are no runs: how to make some, or why none can be kept."""
-    why = closed()
+    why = unavailable_reason()
     return f"no runs: {why}" if why else NO_RUNS
 
 

@@ -19,7 +19,7 @@ from tuisim import units
 from tuisim.accounting import count
 from tuisim.backends import computed_dtype, get_backend, known, names, precision_notes, probe
 from tuisim.config import RunConfig
-from tuisim.engine.start import start
+from tuisim.engine.initial_state import initial_state
 from tuisim.engine.step_time import least_seconds, spread
 from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.features.compare.entries import FIRST_STEPS, BackendEntry, TimedEntry, max_difference, warning
@@ -179,7 +179,7 @@ def compare(
 class _Race:
     def __init__(self, config: RunConfig, entered: Sequence[BackendEntry], seconds: float) -> None:
         self._begun, self._budget = perf_counter(), seconds
-        self._start = start(config.resolved())
+        self._start = initial_state(config.resolved())
         self._config = self._start.config
         self._ledger = count(self._config)
         self._entered = tuple(entered)

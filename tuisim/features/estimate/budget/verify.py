@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tuisim import units
 from tuisim.config import RunConfig
-from tuisim.data.source import row_bytes
+from tuisim.data.info import row_bytes
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
 from tuisim.predict.interval import Interval
@@ -111,7 +111,7 @@ def _trained(prediction: Prediction, seconds: float, control: Control) -> Summar
     timer.daemon = True
     timer.start()
     try:
-        return trainer.run(control=control, probing=False)
+        return trainer.run(control=control, instrumented=False)
     finally:
         timer.cancel()
 

@@ -17,8 +17,7 @@ from tuisim.cli.console import CommandConsole, note, styled
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
-from tuisim.data.info import KeptRows, is_file
-from tuisim.data.source import is_made_anew
+from tuisim.data.info import KeptRows, is_file, is_regenerated
 from tuisim.errors import DataError, ExitCode
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
@@ -128,7 +127,7 @@ def _print(found: Prediction, machine: str | None, console: Console) -> None:
 
 def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
     examples, epochs = found.ledger.examples, found.config.epochs
-    made = examples is not None and is_made_anew(found.config, examples)
+    made = examples is not None and is_regenerated(found.config, examples)
     return [
         ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),
         ("epoch", found.epoch, "" if examples is None else units.counted(examples, "example", MOST_DIGITS)),

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
 from tuisim.data import rng as chance
+from tuisim.engine.initial_state import Batch, InitialState, place, train
 from tuisim.engine.network import Network
-from tuisim.engine.start import Batch, Start, place, train
 
 SHADOWS = 8
 """Disturbed runs; they cost next to nothing beside the scalar one."""
@@ -89,7 +89,7 @@ class _Outcome:
             return np.abs(self.losses[:common] - other.losses[:common]), np.abs(self.parameters - other.parameters)
 
 
-def check(start: Start, steps: int, tell: Callable[[int, int], None]) -> BackendCheck:
+def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> BackendCheck:
     """`steps` steps on both backends; `tell(done, of)` is called after each of the scalar one.
 
     A run that explodes is compared only up to there: beyond, its rounding explodes as well. The scalar backend as the chosen one
@@ -144,12 +144,12 @@ def _outcome(
     return _Outcome(np.array(losses, np.float64), network.full.read("parameters").astype(np.float64))
 
 
-def _disturbance(start: Start) -> float:
+def _disturbance(start: InitialState) -> float:
     longest = max(*start.config.layers, start.batch)
     return FACTOR * math.sqrt(longest) * float(np.finfo(start.config.dtype).eps)
 
 
-def _tolerances(start: Start, batches: list[Batch], disturbance: float) -> tuple[float, float]:
+def _tolerances(start: InitialState, batches: list[Batch], disturbance: float) -> tuple[float, float]:
     """Of a parameter and of a loss: what the disturbed runs differ by at most, and one rounding of the value itself."""
     undisturbed = _outcome(start.network("numpy", "float64"), batches)
     least = np.zeros(start.config.parameter_count)

@@ -14,7 +14,7 @@ from typing import Any
 from tuisim.accounting import KINDS, Operations, count
 from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.backends.scalar import ScalarStep
-from tuisim.engine.start import Array, Start, one_step
+from tuisim.engine.initial_state import Array, InitialState, one_step
 from tuisim.errors import RunError
 from tuisim.program import Phase
 from tuisim.units import count as in_full
@@ -142,7 +142,7 @@ class CountCheck:
         return head | {"compared": self.compared, "batches": [one.to_dict() for one in self.batches]}
 
 
-def check(start: Start, tell: Callable[[int, int], None]) -> CountCheck:
+def check(start: InitialState, tell: Callable[[int, int], None]) -> CountCheck:
     """One full step on the run's first batch and one short step, where an epoch ends with one.
 
     `tell(done, of)` is called between them. Raises RunError where the first loss is not finite: there is no way back to count.
@@ -156,7 +156,7 @@ def check(start: Start, tell: Callable[[int, int], None]) -> CountCheck:
     return CountCheck(tuple(found))
 
 
-def _tallied(start: Start, X: Array, Y: Array) -> BatchCount:
+def _tallied(start: InitialState, X: Array, Y: Array) -> BatchCount:
     network = start.network("scalar")
     if not isfinite(one_step(network, X, Y)):
         raise RunError("the loss is not finite before the first update: scale the data down, or use another initializer")

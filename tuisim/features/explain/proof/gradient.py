@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.data import rng as chance
+from tuisim.engine.initial_state import InitialState, place
 from tuisim.engine.network import Network
-from tuisim.engine.start import Start, place
 
 EVERY = 5_000
 """Up to so many parameters each one is checked."""
@@ -88,7 +88,7 @@ class _Error:
 class _Slope:
     """The loss as a function of one parameter, the others held."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: InitialState) -> None:
         X, Y = start.batches(1)[0]
         X, Y = X[:MOST_EXAMPLES].astype(np.float64), Y[:MOST_EXAMPLES]
         Y = Y if Y.dtype.kind == "i" else Y.astype(np.float64)
@@ -166,7 +166,7 @@ class _Slope:
         return [self._evaluation.read(f"z{layer}") > 0 for layer in self._cornered]
 
 
-def check(start: Start, tell: Callable[[int, int], None]) -> GradientCheck:
+def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientCheck:
     """Compare the derivative of every parameter, or of those drawn; `tell(done, of)` is called now and then."""
     slope = _Slope(start)
     chosen = _chosen(start.config.layers, start.config.seed)

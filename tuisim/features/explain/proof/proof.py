@@ -14,7 +14,7 @@ from typing import Any
 
 from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
-from tuisim.engine.start import start
+from tuisim.engine.initial_state import initial_state
 from tuisim.features.explain.proof import backend as prove_backend
 from tuisim.features.explain.proof import cost as prove_cost
 from tuisim.features.explain.proof import count as prove_count
@@ -122,7 +122,7 @@ def prove(config: RunConfig, *, force: bool = False, tell: Tell = lambda progres
     cost = prove_cost.cost(config)
     if not force:
         prove_cost.check(config, cost)
-    begin = start(config, backend)
+    begin = initial_state(config, backend)
     found: list[Check] = []
 
     def report(name: str, done: int, of: int) -> None:

@@ -264,7 +264,7 @@ def one(outlook: Predictor, config: RunConfig) -> Scored:
         during.append(meter.read())
         looking[0] += perf_counter() - start
 
-    summary = trainer.run(look, Control(), probing=False)
+    summary = trainer.run(look, Control(), instrumented=False)
     if summary.ended is not State.COMPLETED or not summary.seconds > 0:
         raise RunError(f"ended as {summary.ended.value}: no whole run to score")
     during.append(meter.read())

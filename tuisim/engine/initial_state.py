@@ -1,7 +1,4 @@
-"""Where a proof starts: a run's own data, batches and first parameters, for any backend and dtype to begin alike.
-
-It trains networks over given batches and names places in them; what is compared is each check's own affair.
-"""
+"""The initial state of a run (data, batches, first parameters), from which networks of any backend and dtype start alike."""
 
 from __future__ import annotations
 
@@ -19,10 +16,8 @@ from tuisim import data
 from tuisim.backends import Backend, get_backend
 from tuisim.config import RunConfig
 from tuisim.data import Dataset
-from tuisim.engine import initializers as initial
-from tuisim.engine import memory_check as room
+from tuisim.engine import initializers, memory_check
 from tuisim.engine.network import Network, Parameters
-from tuisim.engine.position import Position
 
 Array = NDArray[Any]
 Batch = tuple[Array, Array]
@@ -30,7 +25,7 @@ Batch = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialState:
     """A resolved run before its first step."""
 
     config: RunConfig
@@ -44,36 +39,37 @@ class Start:
 
     @cached_property
     def rest(self) -> int:
-        """Examples of an epoch's short last batch; 0 where there is none."""
+        """Examples of an epoch's short last batch; 0 if there is none."""
         return self.dataset.examples % self.batch
 
     def batches(self, steps: int) -> list[Batch]:
-        """The run's first `steps` batches, in the run's order."""
-        position = Position(self.dataset.feed(self.batch), self.batch)
+        """Return the run's first `steps` batches, in the run's order."""
+        sampler = self.dataset.batch_sampler(self.batch)
         found: list[Batch] = []
         for _ in range(steps):
-            block = position.block or position.fetch()
-            rows = position.take(1).rows
+            block = sampler.block or sampler.fetch()
+            rows = sampler.take(1).rows
             found.append((block.X[rows], block.Y[rows]))
         return found
 
     def network(self, backend: str, dtype: str | None = None) -> Network:
-        """The network on `backend`, with the run's first parameters."""
+        """Return a network on `backend` with the run's first parameters."""
         config = replace(self.config, backend=backend, dtype=dtype or self.config.dtype)
         network = Network(config, get_backend(backend), self.batch)
         network.load(self.parameters)
         return network
 
 
-def start(config: RunConfig, backend: Backend | None = None) -> Start:
+def initial_state(config: RunConfig, backend: Backend | None = None) -> InitialState:
     """Load the data of a resolved `config` and draw its parameters. Raises DataError or MemoryNeeded.
 
-    What a network of it takes is asked before: of `backend`, else of this machine, where the rows and first parameters are.
+    The memory is checked first: that of `backend`, else this machine's, where the rows and the first parameters are.
     """
-    room.check(replace(config, backend="numpy") if backend is None else config, backend)
+    memory_check.check(replace(config, backend="numpy") if backend is None else config, backend)
     dataset = data.load(config)
-    # The schedule's length follows from the volume.
-    return Start(replace(config, examples=dataset.examples).resolved(), dataset, list(initial.parameters(config)))
+    # The length of the schedule follows from the volume.
+    config = replace(config, examples=dataset.examples).resolved()
+    return InitialState(config, dataset, list(initializers.parameters(config)))
 
 
 def train(
@@ -82,9 +78,9 @@ def train(
     before: Callable[[Network], None] = lambda network: None,
     after: Callable[[int], None] = lambda step: None,
 ) -> list[float]:
-    """One step on each of `batches`, with `before` and `after` called round each; the losses before their updates.
+    """Make one step on each of `batches`, with `before` and `after` called around each; return the losses.
 
-    Ends with the first loss that is not finite, whose update is not made.
+    Stops at the first loss that is not finite, whose update is not made.
     """
     losses: list[float] = []
     for step, (X, Y) in enumerate(batches, 1):
@@ -97,7 +93,7 @@ def train(
 
 
 def one_step(network: Network, X: Array, Y: Array) -> float:
-    """The loss of one step on these rows; infinite where Python's own functions overflow."""
+    """Make one step on these rows and return its loss; infinite if Python's own functions overflow."""
     bound = network.step(len(X))
     network.attach(X.astype(network.full.program.dtype), Y if Y.dtype.kind == "i" else Y.astype(network.full.program.dtype))
     try:
@@ -107,7 +103,7 @@ def one_step(network: Network, X: Array, Y: Array) -> float:
 
 
 def place(layers: Sequence[int], index: int) -> str:
-    """The name of the `index`-th parameter of the flat buffer: `layer 2, W[3,7]` (input, output) or `layer 2, b[7]`."""
+    """Return the name of the `index`-th parameter of the flat buffer: `layer 2, W[3,7]` (input, output) or `layer 2, b[7]`."""
     for layer, (inputs, outputs) in enumerate(pairwise(layers), 1):
         weights, size = inputs * outputs, (inputs + 1) * outputs
         if index < weights:
