@@ -212,7 +212,7 @@ def summary() -> Summary:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"paced": True}, {"paused_seconds": 0.5}, {"ended": State.DIVERGED}, {"ended": State.FAILED}, {"steps": 0},
+        {"throttled": True}, {"paused_seconds": 0.5}, {"ended": State.DIVERGED}, {"ended": State.FAILED}, {"steps": 0},
         {"seconds": 0.0},
     ],
     ids=str,
