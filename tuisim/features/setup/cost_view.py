@@ -13,7 +13,8 @@ from tuisim.terminal.columns import aligned, number, weight
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, wrap
 from tuisim.units import layers_text
 
-COLUMNS = (("multiply", 11), ("add", 11), ("act", 7), ("act′", 7), ("other", 8))
+COLUMNS = (("multiply", 11), ("add", 11), ("act", 7), ("act′", 7), ("other", 8), ("total", 12))
+"""Kinds of operations, and the cells for their numbers; the total is left out if there is no room."""
 PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
 MIN_WIDTH, MAX_WIDTH = 51, 76
@@ -83,9 +84,9 @@ def _headline(ledger: Ledger, unit: str) -> Line:
 def _phases(ledger: Ledger, examples: int, width: int) -> list[Line]:
     """Return the operations by phase and kind, per example if `examples` is the batch, per step if it is 1."""
     per = "step" if examples < ledger.batch else "example"
-    lines = [title(f"operations per {per}", width), _head(f"{'phase':<8}")]
+    lines = [title(f"operations per {per}", width), _head(f"{'phase':<8}", width)]
     cells = [_cells(ledger.per_step[phase], examples) for phase in PHASES]
-    for phase, figures in zip(PHASES, _figures(cells), strict=True):
+    for phase, figures in zip(PHASES, _figures(cells, width - 8), strict=True):
         tone = Tone.DIM if phase is Phase.LOSS else Tone.TEXT
         lines.append(((f"{phase.value:<8}", PHASE_TONES[phase.value]), (figures, tone)))
     if per == "step":
@@ -96,18 +97,23 @@ def _phases(ledger: Ledger, examples: int, width: int) -> list[Line]:
     return [*lines, ((f"        {with_loss} = {ledger.ratio_with_loss:.2f} × with the loss", Tone.DIM),)]
 
 
-def _head(first: str) -> Line:
-    return ((first + "".join(f"{name:>{wide}}" for name, wide in COLUMNS), Tone.DIM),)
+def _columns(width: int) -> Sequence[tuple[str, int]]:
+    return COLUMNS if sum(wide for _, wide in COLUMNS) <= width else COLUMNS[:-1]
+
+
+def _head(first: str, width: int) -> Line:
+    return ((first + "".join(f"{name:>{wide}}" for name, wide in _columns(width - len(first))), Tone.DIM),)
 
 
 def _cells(step: Operations, examples: int) -> tuple[int | float, ...]:
     other = step.divide + step.compare + step.exp + step.log + step.sqrt
-    return tuple(share(value, examples) for value in (step.multiply, step.add, step.activation, step.derivative, other))
+    values = (step.multiply, step.add, step.activation, step.derivative, other, step.total)
+    return tuple(share(value, examples) for value in values)
 
 
-def _figures(cells: Sequence[Sequence[int | float]]) -> list[str]:
+def _figures(cells: Sequence[Sequence[int | float]], width: int) -> list[str]:
     """Return the rows of a table of numbers, aligned by column."""
-    columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(COLUMNS)]
+    columns = [aligned([row[index] for row in cells], wide) for index, (_, wide) in enumerate(_columns(width))]
     return ["".join(figures) for figures in zip(*columns, strict=True)]
 
 
@@ -150,11 +156,11 @@ def _step(ledger: Ledger, width: int) -> list[Line]:
     rows = [row for row in ledger.rows if row.operations.total]
     formulas = width >= FORMULA_WIDTH
     words = f"one step by operation: batch B = {number(ledger.batch, 13)}, N inputs, M outputs, P parameters"
-    lines = [title(words if formulas else "one step by operation", width if formulas else 77)]
-    lines += [(*_head(f"{'layer':<6}{'operation':<27}"), ("   formula" if formulas else "", Tone.DIM))]
-    for row, figures in zip(rows, _figures([_cells(row.operations, 1) for row in rows]), strict=True):
+    lines = [title(words if formulas else "one step by operation", width if formulas else min(width, 89))]
+    lines += [(*_head(f"{'layer':<6}{'operation':<27}", width), ("   formula" if formulas else "", Tone.DIM))]
+    for row, figures in zip(rows, _figures([_cells(row.operations, 1) for row in rows], width - 33), strict=True):
         layer = "" if row.layer is None else str(row.layer)
-        beside = formulas and len(row.formula) <= width - 80
+        beside = formulas and len(row.formula) <= width - 92
         lines.append((
             (f"{layer:<6}", Tone.DIM), (f"{row.what:<27.26}", PHASE_TONES[row.phase.value]), (figures, Tone.TEXT),
             (f"   {row.formula}" if beside else "", Tone.DIM),
