@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from textual.widgets import Static
 
-from tests.features.explain.test_proof_screen import proving
 from tests.features.run.test_screen import running
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim import RunConfig, Trainer, count, units
@@ -25,8 +24,8 @@ from tuisim.features.explain.answer.answer import QUESTION, Answer, answer, clai
 from tuisim.features.explain.answer.view import page
 from tuisim.features.explain.conventions.screen import DialScreen
 from tuisim.features.explain.conventions.view import dial
-from tuisim.features.explain.proof import cost as prove_cost
-from tuisim.features.explain.proof.proof import Proof, prove
+from tuisim.features.explain.proof import proof
+from tuisim.features.explain.proof.proof import prove
 from tuisim.features.machine.doctor.doctor import diagnose
 from tuisim.features.run.status import HeaderView, StatusView
 from tuisim.features.setup.cost_view import column, count_page, folded
@@ -88,7 +87,7 @@ def _bench(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def _prove(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(prove_cost, "MOST_STEPS", 3)
+    monkeypatch.setattr(proof, "MAX_STEPS", 3)
     return prove(DEAR).to_dict()
 
 
@@ -171,25 +170,6 @@ def test_the_lines_round_the_panels_know_their_kinds(width):
     line = StatusView().lines(snapshot(DEAR), Frame(width, 1))[0]
     assert "given" in text(line)
     assert "examples" not in text(line) or "counted" in text(line)
-
-
-@pytest.fixture(scope="module")
-def proof() -> Proof:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prove_cost, "MOST_STEPS", 3)
-        return prove(replace(DEAR, schedule="constant", clip_norm=None))
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_every_panel_of_a_proof_says_what_its_numbers_are(size, proof):
-    async with proving({"proof": proof}, config=proof.config, size=size) as (screen, _, _):
-        for panel in screen.query(Panel):
-            kinds = panel.canvas._view.kinds
-            assert str(panel.border_subtitle) == words(kinds)
-            said(panel.canvas.lines, words(kinds))
-        status = screen.query_one("#proof-status", ViewCanvas)
-        assert is_of(status.lines, units.duration(proof.seconds), Provenance.MEASURED)
-        said(status.lines, "")
 
 
 @pytest.fixture(scope="module")

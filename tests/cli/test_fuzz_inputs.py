@@ -67,7 +67,7 @@ class Reached(BaseException):
 
 _FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
-    "run.Trainer.run", "answer.find_answer", "prove.run_proof", "profile.take_apart", "predict.here", "predict.outlook.of",
+    "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.take_apart", "predict.here", "predict.outlook.of",
     "project._projections", "project.climb", "budget.solve", "score.run_score", "bench.run_bench", "doctor.diagnose",
     "calibrate.cards.check_keeping",
 )  # fmt: skip

@@ -28,7 +28,7 @@ from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.engine import RunFailed
 from tuisim.features.explain.answer.screen import AnswerScreen
-from tuisim.features.explain.proof.screen import ProveScreen
+from tuisim.features.explain.proof.screen import ProofScreen
 from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
@@ -119,7 +119,7 @@ async def test_a_fault_in_drawing_ends_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("part", ["compose", "on_mount"])
 async def test_a_page_that_cannot_be_built_is_taken_away(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    monkeypatch.setattr(ProveScreen, part, broken)
+    monkeypatch.setattr(ProofScreen, part, broken)
     async with running() as (app, pilot, worker):
         await pilot.press("f2")
         await pilot.pause()
@@ -153,7 +153,7 @@ async def test_a_page_key_before_a_list_of_names_is_laid_out_does_nothing() -> N
 
 async def test_leaving_while_a_page_is_being_built_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as (app, _, _):
-        monkeypatch.setattr(ProveScreen, "on_mount", broken)
+        monkeypatch.setattr(ProofScreen, "on_mount", broken)
         app.action_page("prove")
         app.leave_soon(143)
     assert app.return_code == 143

@@ -38,7 +38,7 @@ class InitialState:
         return min(self.config.batch_size, self.dataset.examples)
 
     @cached_property
-    def rest(self) -> int:
+    def short_batch(self) -> int:
         """Examples of an epoch's short last batch; 0 if there is none."""
         return self.dataset.examples % self.batch
 
@@ -102,7 +102,7 @@ def one_step(network: Network, X: Array, Y: Array) -> float:
         return math.inf
 
 
-def place(layers: Sequence[int], index: int) -> str:
+def parameter_name(layers: Sequence[int], index: int) -> str:
     """Return the name of the `index`-th parameter of the flat buffer: `layer 2, W[3,7]` (input, output) or `layer 2, b[7]`."""
     for layer, (inputs, outputs) in enumerate(pairwise(layers), 1):
         weights, size = inputs * outputs, (inputs + 1) * outputs

@@ -64,7 +64,7 @@ PAGES = (
         help="See the seven claims of the answer, counted and measured",
     ),
     Page(
-        "proof", "Proof", "tuisim.features.explain.proof.screen:ProveScreen", parent="explain",
+        "proof", "Proof", "tuisim.features.explain.proof.screen:ProofScreen", parent="explain",
         help="Check the count, the gradient and the backend",
     ),
     Page(

@@ -70,7 +70,9 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.job is not None and self.job.is_waiting if action == "pause_run" else True
+        if action == "pause_run":
+            return self.job is not None and self.job.is_waiting
+        return super().check_action(action, parameters)
 
     def action_again(self) -> None:
         self.start()

@@ -10,7 +10,7 @@ from tuisim.features import Page
 from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
 from tuisim.tui.context import PageContext
 
-LEGACY = {"volume", "budget", "answer", "proof", "conventions"}
+LEGACY = {"volume", "budget", "answer", "conventions"}
 
 
 def make(page: Page, context: PageContext) -> Any:

@@ -1,4 +1,4 @@
-"""Proofs at the edges: the document, the command and the thread."""
+"""The proof's document, command and job."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tuisim.accounting import Operations
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.cli import main
 from tuisim.errors import ExitCode
-from tuisim.features.explain.proof import cost as prove_cost
-from tuisim.features.explain.proof.proof import Progress, prove
-from tuisim.features.explain.proof.worker import ProofWorker
+from tuisim.features.explain.proof import proof as proving
+from tuisim.features.explain.proof.proof import ProofProgress, prove
+from tuisim.features.explain.proof.screen import ProofScreen
 from tuisim.program import Kind
+from tuisim.tui.context import PageContext
 
 SMALL = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 
@@ -24,7 +25,7 @@ SMALL = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """As many steps whatever the machine."""
-    monkeypatch.setattr(prove_cost, "MOST_STEPS", 12)
+    monkeypatch.setattr(proving, "MAX_STEPS", 12)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,11 @@ def test_the_command_prints_the_table_and_ends_well(capsys):
     assert main(["prove", "5-4-3", "--examples", "30", "--batch-size", "8"]) == ExitCode.DONE
     out, err = capsys.readouterr()
     assert err == ""
-    assert re.search(r"forward +multiply +256 += +256 +✓ equal", out)
+    assert re.search(r"forward +predicted +256 .*\n +executed +256 ✓", out)
     assert out.count("✓ passed") == 3
     assert "one step of 6 examples" in out
-    assert "✓ proved in" in out
-    assert "every parameter" in out
+    assert "✓ proved" in out
+    assert "all 39" in out
 
 
 def test_the_command_says_what_failed_and_exits_with_1(capsys, monkeypatch):
@@ -61,9 +62,9 @@ def test_the_command_says_what_failed_and_exits_with_1(capsys, monkeypatch):
     monkeypatch.setitem(FORMULAS, Kind.SGD, wrong)
     assert main(["prove", "5-4-3", "--examples", "32", "--batch-size", "8"]) == ExitCode.CHECK_FAILED
     out, _ = capsys.readouterr()
-    assert re.search(r"update +multiply +41 +≠ +39 +✗ differs", out)
-    assert "layer 1, SGD, multiply: 25 in the ledger, 24 tallied" in out
-    assert "✗ not proved: count" in out
+    assert re.search(r"update +predicted +41 .*\n +executed +39 ✗", out)
+    assert "layer 1, SGD, multiply: 25 predicted, 24 executed" in out
+    assert "✗ not proved" in out
     assert main(["prove", "5-4-3", "--examples", "32", "--batch-size", "8", "--json"]) == ExitCode.CHECK_FAILED
     document = json.loads(capsys.readouterr().out)
     assert [check["passed"] for check in document["checks"]] == [False, True, True]
@@ -77,28 +78,35 @@ def test_the_command_refuses_in_one_line(capsys):
     assert "would take about" in err
 
 
-# ── the thread ──
+# ── the job ──
 
 
-def test_a_worker_brings_the_proof_and_its_progress():
-    worker = ProofWorker(SMALL)
-    worker.start()
-    assert worker.join(60)
-    assert worker.failure is None
-    assert worker.proof is not None
-    assert worker.proof.passed
-    assert worker.seconds >= worker.proof.seconds > 0
-    assert isinstance(worker.progress, Progress)
-    assert [check.name for check in worker.progress.finished] == ["count", "gradient"]
+def job_of(config: RunConfig):
+    """Return the page of `config` and its job, finished."""
+    screen = ProofScreen(PageContext(config=config))
+    job = screen.make_job()
+    job.start()
+    assert job.join(60)
+    return screen, job
 
 
-def test_a_worker_that_is_stopped_brings_nothing():
-    worker = ProofWorker(replace(SMALL, layers=(60, 40, 3)))
-    worker.stop()
-    worker.start()
-    assert worker.join(60)
-    assert worker.proof is None
-    assert worker.failure is None
+def test_a_job_has_progress_and_the_proof():
+    screen, job = job_of(SMALL)
+    state = screen.state(job)
+    assert state.proof is not None
+    assert state.proof.passed
+    assert job.seconds >= state.proof.seconds > 0
+    assert isinstance(job.progress, ProofProgress)
+    assert [check.name for check in job.progress.finished] == ["count", "gradient"]
+
+
+def test_a_cancelled_job_has_no_proof():
+    job = ProofScreen(PageContext(config=replace(SMALL, layers=(60, 40, 3)))).make_job()
+    job.cancel()
+    job.start()
+    assert job.join(60)
+    assert job.result is None
+    assert job.failure is None
 
 
 @pytest.mark.parametrize(
@@ -108,9 +116,8 @@ def test_a_worker_that_is_stopped_brings_nothing():
         (RunConfig(layers=(784, 4096, 1000), batch_size=1024), "would take about", True),
     ],
 )
-def test_a_worker_keeps_why_there_is_no_proof(config, words, refused):
-    worker = ProofWorker(config)
-    worker.start()
-    assert worker.join(60)
-    assert words in worker.failure
-    assert worker.refused is refused
+def test_a_failed_job_says_why(config, words, refused):
+    screen, job = job_of(config)
+    state = screen.state(job)
+    assert words in state.failure
+    assert state.is_refused is refused

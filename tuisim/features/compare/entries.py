@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tuisim.backends import Costs, OnDevice, get_backend, names
 from tuisim.config.choices import MAX_THREADS
-from tuisim.engine.initial_state import InitialState, place
+from tuisim.engine.initial_state import InitialState, parameter_name
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
 from tuisim.threads import usable_cores
 
@@ -190,6 +190,6 @@ def max_difference(ours: NDArray[Any], theirs: NDArray[Any], layers: Sequence[in
     """Return the largest difference of two flat parameter buffers, and where it is."""
     differences = np.abs(ours - theirs)
     if not np.isfinite(differences).all():
-        return math.nan, place(layers, int(np.flatnonzero(~np.isfinite(differences))[0]))
+        return math.nan, parameter_name(layers, int(np.flatnonzero(~np.isfinite(differences))[0]))
     at = int(differences.argmax())
-    return float(differences[at]), place(layers, at)
+    return float(differences[at]), parameter_name(layers, at)

@@ -1,15 +1,14 @@
-"""The backend, proved: its losses and parameters after some steps beside the scalar backend's, from the same start.
+"""The backend check: its losses and parameters after some steps compared with the scalar backend's, from the same start.
 
-It does not know how a backend computes. The scalar backend works in doubles whatever the dtype, so a difference is either a
-mistake or rounding, and how far rounding can lead is measured, not guessed. In a sum of K terms of a dtype with spacing ε the
-roundings add up like a walk of K steps, to about √K·ε of its terms; each is as if the numbers that went in had been so much
-different. So the same steps are made again in float64 with every parameter disturbed by up to FACTOR·√K·ε of itself before each
-step, K being the longest sum of the step (units of a layer, or the batch). Biases of the output are disturbed by as much of 1
-at least: the loss's gradient is rounded relative to probabilities or answers, however small the output. What comes out differs
-from the undisturbed run by what that much rounding does to this very network, optimizer and data: growing with the steps and
-with the parameters' magnitude, through an adaptive rule's division by nearly nothing, and across the corners of an activation.
-This is Monte Carlo arithmetic (Parker 1997) on a step's inputs. The tolerance is the largest such difference of SHADOWS
-disturbed runs, and one rounding of the largest parameter.
+The scalar backend computes in double precision, so a difference is either a mistake or rounding. How much rounding can cause is
+measured by Monte Carlo arithmetic (Parker 1997). In a sum of K terms of a dtype with spacing ε the rounding errors add up like
+a random walk, to about √K·ε of the terms, as if the inputs had been different by as much. So the same steps are repeated in
+float64, with every parameter perturbed by up to FACTOR·√K·ε of itself before each step; K is the longest sum of the step (units
+of a layer, or the batch). Output biases are perturbed by that share of at least 1, since the loss's gradient is rounded
+relative to probabilities or targets. The difference from the unperturbed run is the effect of that much rounding on this
+network, optimizer and data: it grows with the steps and the parameters' magnitude, in an adaptive optimizer's division by a
+small number, and at the kinks of an activation. The tolerance is the largest such difference of PERTURBED_RUNS runs, plus one
+rounding of the largest parameter.
 """
 
 from __future__ import annotations
@@ -24,46 +23,46 @@ from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
 from tuisim.data import rng as chance
-from tuisim.engine.initial_state import Batch, InitialState, place, train
+from tuisim.engine.initial_state import Batch, InitialState, parameter_name, train
 from tuisim.engine.network import Network
 
-SHADOWS = 8
-"""Disturbed runs; they cost next to nothing beside the scalar one."""
+PERTURBED_RUNS = 8
+"""They take little time compared with the scalar run."""
 FACTOR = 4.0
-"""Times the rounding to be expected: a margin, not a fit."""
+"""Times the expected rounding, as a margin."""
 EXPLOSION = 1e3
-"""A loss so many times the first one (or 1, if that is more) is an explosion."""
+"""A loss this many times the first one (at least 1) is an explosion."""
 _STREAM = 1_001
-"""Of chance; no run draws from it."""
+"""An rng stream that no run draws from."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class BackendCheck:
-    """The chosen backend beside the scalar one."""
+    """The chosen backend vs the scalar reference."""
 
     passed: bool
     worst: float | None
-    """The largest difference of a parameter; none where it is not finite."""
+    """The largest difference of a parameter; None if not finite."""
     where: str | None
-    """Its place; the step where the losses differ too much, if they do."""
+    """Its name; the step if the losses differ too much."""
     backend: str
     dtype: str
     steps: int
-    """Made by both, with finite losses."""
+    """Steps of both with finite losses."""
     examples: int
     tolerance: float | None
-    """The largest difference of a parameter that the dtype's rounding explains."""
+    """The largest difference of a parameter that rounding explains."""
     largest_parameter: float
     worst_loss: float | None
     """The largest difference of two losses."""
     loss_tolerance: float | None
     first_loss: float | None
     last_loss: float | None
-    """The scalar backend's, of the first step and of the last."""
-    disturbance: float
-    """The share of itself by which a parameter was disturbed before each step, to find the tolerance."""
+    """The scalar backend's, of the last step; `first_loss` is of the first."""
+    perturbation: float
+    """The share of itself by which a parameter was perturbed before each step, to find the tolerance."""
     name = "backend"
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,28 +71,28 @@ class BackendCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """Losses of the steps made, and the flat parameters after them."""
+    """The losses of all steps, and the flat parameters after them."""
 
     losses: Floats
     parameters: Floats
 
     @property
     def steps(self) -> int:
-        """With a finite loss."""
+        """The number of steps with a finite loss."""
         return int(np.isfinite(self.losses).sum())
 
     def difference(self, other: _Outcome) -> tuple[Floats, Floats]:
-        """Of the losses and of the parameters, element by element."""
+        """Return the differences of the losses and of the parameters, element by element."""
         common = min(len(self.losses), len(other.losses))
         with np.errstate(all="ignore"):
             return np.abs(self.losses[:common] - other.losses[:common]), np.abs(self.parameters - other.parameters)
 
 
 def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> BackendCheck:
-    """`steps` steps on both backends; `tell(done, of)` is called after each of the scalar one.
+    """Make `steps` steps on both backends; `tell(done, of)` is called after each scalar step.
 
-    A run that explodes is compared only up to there: beyond, its rounding explodes as well. The scalar backend as the chosen one
-    is compared with NumPy.
+    A run that explodes is compared up to that step: beyond, its rounding errors explode as well. If the scalar backend is the
+    chosen one, it is compared with NumPy.
     """
     backend = "numpy" if start.config.backend == "scalar" else start.config.backend
     batches = start.batches(steps)
@@ -104,20 +103,20 @@ def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> 
         return check(start, calm, tell)
     with get_backend(backend).threads(start.config.threads or 1):
         subject = _outcome(start.network(backend), batches)
-    disturbance = _disturbance(start)
-    tolerance, loss_tolerance = _tolerances(start, batches, disturbance)
+    perturbation = _perturbation(start)
+    tolerance, loss_tolerance = _tolerances(start, batches, perturbation)
     losses, parameters = subject.difference(reference)
     kept = losses[: min(subject.steps, reference.steps)]
     loss_step = int(kept.argmax()) + 1 if len(kept) else 1
     at = int(np.nan_to_num(parameters, nan=math.inf).argmax())
     worst, worst_loss = float(parameters[at]), float(kept.max()) if len(kept) else math.inf
-    where, fine = place(start.config.layers, at), worst <= tolerance
+    where, passed = parameter_name(start.config.layers, at), worst <= tolerance
     if subject.steps != reference.steps:
-        where, fine = f"step {min(subject.steps, reference.steps) + 1}: one loss is finite, the other is not", False
-    elif fine and not worst_loss <= loss_tolerance:
-        where, fine = f"loss of step {loss_step}", False
+        where, passed = f"step {min(subject.steps, reference.steps) + 1}: one loss is finite, the other is not", False
+    elif passed and not worst_loss <= loss_tolerance:
+        where, passed = f"loss of step {loss_step}", False
     return BackendCheck(
-        passed=fine,
+        passed=passed,
         worst=_finite(worst),
         where=where,
         backend=backend,
@@ -130,7 +129,7 @@ def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> 
         loss_tolerance=_finite(loss_tolerance),
         first_loss=_finite(float(reference.losses[0])),
         last_loss=_finite(float(reference.losses[max(reference.steps, 1) - 1])),
-        disturbance=disturbance,
+        perturbation=perturbation,
     )
 
 
@@ -144,35 +143,35 @@ def _outcome(
     return _Outcome(np.array(losses, np.float64), network.full.read("parameters").astype(np.float64))
 
 
-def _disturbance(start: InitialState) -> float:
+def _perturbation(start: InitialState) -> float:
     longest = max(*start.config.layers, start.batch)
     return FACTOR * math.sqrt(longest) * float(np.finfo(start.config.dtype).eps)
 
 
-def _tolerances(start: InitialState, batches: list[Batch], disturbance: float) -> tuple[float, float]:
-    """Of a parameter and of a loss: what the disturbed runs differ by at most, and one rounding of the value itself."""
-    undisturbed = _outcome(start.network("numpy", "float64"), batches)
-    least = np.zeros(start.config.parameter_count)
-    least[-start.config.layers[-1] :] = 1.0
+def _tolerances(start: InitialState, batches: list[Batch], perturbation: float) -> tuple[float, float]:
+    """Return the tolerances of a parameter and of a loss: the largest difference of the perturbed runs, plus rounding."""
+    exact = _outcome(start.network("numpy", "float64"), batches)
+    minimum = np.zeros(start.config.parameter_count)
+    minimum[-start.config.layers[-1] :] = 1.0
     losses, parameters = [0.0], [0.0]
-    for number in range(SHADOWS):
+    for number in range(PERTURBED_RUNS):
         rng = chance.generator(start.config.seed, _STREAM, number)
 
-        def disturb(network: Network, rng: np.random.Generator = rng) -> None:
+        def perturb(network: Network, rng: np.random.Generator = rng) -> None:
             values = network.full.read("parameters")
             network.full.write(
-                "parameters", values + rng.uniform(-disturbance, disturbance, values.size) * np.maximum(np.abs(values), least)
+                "parameters", values + rng.uniform(-perturbation, perturbation, values.size) * np.maximum(np.abs(values), minimum)
             )
 
-        shadow = _outcome(start.network("numpy", "float64"), batches, disturb)
-        loss_differences, parameter_differences = shadow.difference(undisturbed)
-        losses.append(float(loss_differences[: min(shadow.steps, undisturbed.steps)].max(initial=0.0)))
+        perturbed = _outcome(start.network("numpy", "float64"), batches, perturb)
+        loss_differences, parameter_differences = perturbed.difference(exact)
+        losses.append(float(loss_differences[: min(perturbed.steps, exact.steps)].max(initial=0.0)))
         parameters.append(float(parameter_differences.max()))
     rounding = float(np.finfo(start.config.dtype).eps)
-    largest_loss = float(np.abs(undisturbed.losses[: undisturbed.steps]).max(initial=1.0))
+    largest_loss = float(np.abs(exact.losses[: exact.steps]).max(initial=1.0))
     return (
-        max(parameters) + rounding * float(np.abs(undisturbed.parameters).max()),
-        max(losses) + disturbance * max(1.0, largest_loss),
+        max(parameters) + rounding * float(np.abs(exact.parameters).max()),
+        max(losses) + perturbation * max(1.0, largest_loss),
     )
 
 

@@ -1,6 +1,6 @@
-"""The count, proved: real examples go through the scalar backend, and what it tallies stands beside the ledger.
+"""The count check: the predicted count (the ledger) compared with the executed count (the tally of the scalar backend).
 
-It does not know the formulas: the ledger is the one users see, the tally is what plain Python has really done.
+The ledger comes from the formulas; the scalar backend adds up what plain Python executes for real examples.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tuisim.units import count as in_full
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One number twice: counted from the program, and tallied while it ran."""
+class CountCell:
+    """One predicted and one executed count."""
 
     phase: Phase
     kind: str
@@ -30,7 +30,7 @@ class Cell:
     ledger: int
     tally: int
     operation: str = ""
-    """The operation, by layer and in words; blank for a whole phase."""
+    """Layer and name of the operation; empty for a whole phase."""
 
     @property
     def passed(self) -> bool:
@@ -39,7 +39,7 @@ class Cell:
     @property
     def words(self) -> str:
         place = ", ".join(part for part in (self.phase.value, self.operation, self.kind) if part)
-        return f"{place}: {in_full(self.ledger)} in the ledger, {in_full(self.tally)} tallied"
+        return f"{place}: {in_full(self.ledger)} predicted, {in_full(self.tally)} executed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class OperationCount:
     def passed(self) -> bool:
         return self.ledger == self.tally
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[CountCell]:
+        """Return the counts of every kind."""
         name = self.what if self.layer is None else f"layer {self.layer}, {self.what}"
         return _cells(self.phase, self.ledger, self.tally, name)
 
@@ -67,30 +68,30 @@ class OperationCount:
 
 @dataclass(frozen=True)
 class BatchCount:
-    """One step of `batch` examples, counted and tallied."""
+    """The counts of one step of `batch` examples."""
 
     batch: int
     operations: tuple[OperationCount, ...]
     ledger: dict[Phase, Operations]
-    """By phase, as the ledger adds it up."""
+    """By phase."""
 
     @cached_property
     def tally(self) -> dict[Phase, Operations]:
-        """By phase."""
+        """The executed count by phase."""
         return {
             phase: sum((row.tally for row in self.operations if row.phase is phase), Operations()) for phase in COUNTED_PHASES
         }
 
     @cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """Phase × kind."""
+    def cells(self) -> tuple[CountCell, ...]:
+        """The counts of every phase and kind."""
         return tuple(cell for phase in COUNTED_PHASES for cell in _cells(phase, self.ledger[phase], self.tally[phase], ""))
 
     @property
-    def wrong(self) -> list[Cell]:
-        """Cells that differ: those of single operations where there are any, for they name the place."""
-        fine = [cell for row in self.operations for cell in row.cells() if not cell.passed]
-        return fine or [cell for cell in self.cells if not cell.passed]
+    def wrong(self) -> list[CountCell]:
+        """Cells that differ: those of single operations, if any, since they are more specific."""
+        single = [cell for row in self.operations for cell in row.cells() if not cell.passed]
+        return single or [cell for cell in self.cells if not cell.passed]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -105,14 +106,14 @@ class BatchCount:
 
 @dataclass(frozen=True)
 class CountCheck:
-    """Ledger against tally, cell by cell, for the full batch and the short last one."""
+    """Predicted and executed counts, cell by cell, for the full batch and the short last one."""
 
     batches: tuple[BatchCount, ...]
     name = "count"
 
     @cached_property
-    def wrong(self) -> tuple[tuple[int, Cell], ...]:
-        """(batch, cell) of all that differ."""
+    def wrong(self) -> tuple[tuple[int, CountCell], ...]:
+        """(batch, cell) of every difference."""
         return tuple((one.batch, cell) for one in self.batches for cell in one.wrong)
 
     @property
@@ -126,7 +127,7 @@ class CountCheck:
 
     @property
     def where(self) -> str | None:
-        """The cell that differs most."""
+        """The cell with the largest difference."""
         if not self.wrong:
             return None
         batch, cell = max(self.wrong, key=lambda item: abs(item[1].ledger - item[1].tally))
@@ -134,7 +135,7 @@ class CountCheck:
 
     @property
     def compared(self) -> int:
-        """Cells compared, of phases and of single operations."""
+        """The number of compared cells, of phases and of single operations."""
         return sum(len(one.cells) + len(KINDS) * len(one.operations) for one in self.batches)
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,20 +144,20 @@ class CountCheck:
 
 
 def check(start: InitialState, tell: Callable[[int, int], None]) -> CountCheck:
-    """One full step on the run's first batch and one short step, where an epoch ends with one.
+    """Count one full step on the run's first batch, and a short step if an epoch ends with one.
 
-    `tell(done, of)` is called between them. Raises RunError where the first loss is not finite: there is no way back to count.
+    `tell(done, of)` is called between them. Raises RunError if the first loss is not finite, since then no update is made.
     """
-    wanted = [start.batches(1)[0], *([start.dataset.sample(start.rest)] if start.rest else [])]
+    batches = [start.batches(1)[0], *([start.dataset.sample(start.short_batch)] if start.short_batch else [])]
     found: list[BatchCount] = []
-    for X, Y in wanted:
-        tell(len(found), len(wanted))
-        found.append(_tallied(start, X, Y))
-    tell(len(found), len(wanted))
+    for X, Y in batches:
+        tell(len(found), len(batches))
+        found.append(_count(start, X, Y))
+    tell(len(found), len(batches))
     return CountCheck(tuple(found))
 
 
-def _tallied(start: InitialState, X: Array, Y: Array) -> BatchCount:
+def _count(start: InitialState, X: Array, Y: Array) -> BatchCount:
     network = start.network("scalar")
     if not isfinite(one_step(network, X, Y)):
         raise RunError("the loss is not finite before the first update: scale the data down, or use another initializer")
@@ -170,6 +171,6 @@ def _tallied(start: InitialState, X: Array, Y: Array) -> BatchCount:
     return BatchCount(len(X), operations, ledger.per_step)
 
 
-def _cells(phase: Phase, ledger: Operations, tally: Operations, operation: str) -> list[Cell]:
+def _cells(phase: Phase, ledger: Operations, tally: Operations, operation: str) -> list[CountCell]:
     counted, tallied = ledger.as_dict(), tally.as_dict()
-    return [Cell(phase, kind, counted[kind], tallied[kind], operation) for kind in KINDS]
+    return [CountCell(phase, kind, counted[kind], tallied[kind], operation) for kind in KINDS]

@@ -1,7 +1,7 @@
-"""Proof: the count, the gradient and the backend of one configuration, each checked against something independent.
+"""The proof: the count, the gradient and the backend of one configuration, each compared with something independent.
 
-It decides the order and what is too long; how each thing is checked is in the modules beside it, and who watches is not
-its affair.
+Before it starts, the time of the scalar backend is predicted: its operations, times the seconds of one operation measured on
+a small network of the same kind.
 """
 
 from __future__ import annotations
@@ -12,21 +12,34 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
+from tuisim.accounting import count as count_operations
 from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine.initial_state import initial_state
-from tuisim.features.explain.proof import backend as prove_backend
-from tuisim.features.explain.proof import cost as prove_cost
-from tuisim.features.explain.proof import count as prove_count
-from tuisim.features.explain.proof import gradient as prove_gradient
+from tuisim.errors import RunError, printable
+from tuisim.features.explain.proof import backend, count, gradient
 from tuisim.features.explain.proof.backend import BackendCheck
 from tuisim.features.explain.proof.count import CountCheck
 from tuisim.features.explain.proof.gradient import GradientCheck
+from tuisim.program import build
 from tuisim.provenance import Provenance
+from tuisim.units import count as in_full
+from tuisim.units import duration, layers_text, si
 
 Check = CountCheck | GradientCheck | BackendCheck
 
 CHECKS = ("count", "gradient", "backend")
+LIMIT_SECONDS = 60.0
+"""A proof that would take the scalar backend longer is refused unless forced."""
+MIN_STEPS, MAX_STEPS = 3, 100
+"""Steps over which the backends are compared: three use an optimizer's state."""
+STEP_SECONDS = 2.0
+"""Time for these steps of the scalar backend."""
+_SAMPLE_SECONDS = 0.05
+_SAMPLE_WIDTH, _SAMPLE_BATCH = 32, 2
+"""Of the network whose operation is timed: its step is shorter than another thread's time slice."""
 
 MARKS: dict[str, Provenance] = {
     "layers[]": Provenance.GIVEN,
@@ -43,10 +56,10 @@ MARKS: dict[str, Provenance] = {
     "checks[].batches[].operations[].ledger.*": Provenance.COUNTED,
     "checks[].batches[].operations[].tally.*": Provenance.MEASURED,
     "checks[].analytic": Provenance.MEASURED,
-    "checks[].difference": Provenance.MEASURED,
+    "checks[].numerical": Provenance.MEASURED,
     "checks[].checked": Provenance.COUNTED,
     "checks[].parameters": Provenance.COUNTED,
-    "checks[].corners": Provenance.MEASURED,
+    "checks[].kinks": Provenance.MEASURED,
     "checks[].examples": Provenance.COUNTED,
     "checks[].step": Provenance.GIVEN,
     "checks[].steps": Provenance.COUNTED,
@@ -56,9 +69,9 @@ MARKS: dict[str, Provenance] = {
     "checks[].loss_tolerance": Provenance.MEASURED,
     "checks[].first_loss": Provenance.MEASURED,
     "checks[].last_loss": Provenance.MEASURED,
-    "checks[].disturbance": Provenance.GIVEN,
+    "checks[].perturbation": Provenance.GIVEN,
 }
-"""What kind of number stands at each path of `Proof.to_dict`; `*` is any key."""
+"""The provenance of each path of `Proof.to_dict`; `*` is any key."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +82,15 @@ class Proof:
     """As resolved; its examples are the real volume."""
     checks: tuple[Check, ...]
     seconds: float
-    """All of it took."""
     scalar_seconds: float
-    """What the scalar backend's part was expected to take."""
+    """The predicted part of the scalar backend."""
 
     @property
     def passed(self) -> bool:
         return all(check.passed for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document `tuisim prove --json` prints."""
+        """Return the document that `tuisim prove --json` prints."""
         return {
             "layers": list(self.config.layers),
             "batch": min(self.config.batch_size, self.config.examples or self.config.batch_size),
@@ -95,42 +107,113 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a proof is: the check at hand and its share, and the checks that have ended."""
+class ProofProgress:
+    """The current check with its progress, and the finished checks."""
 
     check: str
     done: int
     of: int
     finished: tuple[Check, ...]
     scalar_seconds: float
-    """What the scalar backend's part will take, projected."""
+    """The predicted time of the scalar backend."""
 
 
-Tell = Callable[[Progress], None]
+def prove(config: RunConfig, *, force: bool = False, tell: Callable[[ProofProgress], object] = lambda progress: None) -> Proof:
+    """Check the count, the gradient and the backend of `config`, on its own data and batches.
 
-
-def prove(config: RunConfig, *, force: bool = False, tell: Tell = lambda progress: None) -> Proof:
-    """Check what is counted, derived and computed for `config`, on its own data and batches.
-
-    `tell` is handed the progress now and then, on the calling thread; what it raises ends the proof. Raises TooLong (a RunError)
-    where the scalar backend would take longer than the limit and it is not forced; ConfigError, BackendError, DataError or
-    MemoryNeeded where the run could not be made.
+    `tell` is called with the progress; what it raises ends the proof. Raises TooLong (a RunError) if the scalar backend would
+    take longer than the limit and it is not forced; ConfigError, BackendError, DataError or MemoryNeeded as a run would.
     """
     begun = perf_counter()
     config = replace(config, backend=choose(config).name).resolved()
-    backend = get_backend(config.backend)
-    cost = prove_cost.cost(config)
+    chosen = get_backend(config.backend)
+    cost = predict_cost(config)
     if not force:
-        prove_cost.check(config, cost)
-    begin = initial_state(config, backend)
+        check_cost(config, cost)
+    begin = initial_state(config, chosen)
     found: list[Check] = []
 
     def report(name: str, done: int, of: int) -> None:
-        tell(Progress(name, done, of, tuple(found), cost.seconds))
+        tell(ProofProgress(name, done, of, tuple(found), cost.seconds))
 
     with get_backend("numpy").threads(config.threads or 1):
-        found.append(prove_count.check(begin, partial(report, "count")))
-        found.append(prove_gradient.check(begin, partial(report, "gradient")))
-        found.append(prove_backend.check(begin, cost.steps, partial(report, "backend")))
+        found.append(count.check(begin, partial(report, "count")))
+        found.append(gradient.check(begin, partial(report, "gradient")))
+        found.append(backend.check(begin, cost.steps, partial(report, "backend")))
     config = replace(config, examples=begin.dataset.examples)
     return Proof(config, tuple(found), perf_counter() - begun, cost.seconds)
+
+
+# ── the time of the scalar backend ──
+
+
+class TooLong(RunError):
+    """Raised if the scalar backend would take longer than the limit."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        """The predicted time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarCost:
+    """The operations of the scalar backend in a proof, and the time they take."""
+
+    operations: int
+    """Of one full step, with the loss."""
+    short_operations: int
+    """Of the epoch's short last step; 0 if there is none, or if that is known only after loading the data."""
+    seconds_per_operation: float
+
+    @property
+    def steps(self) -> int:
+        """The number of steps over which the backends are compared."""
+        affordable = STEP_SECONDS / (self.operations * self.seconds_per_operation)
+        return max(MIN_STEPS, min(MAX_STEPS, int(affordable)))
+
+    @property
+    def seconds(self) -> float:
+        """The time of a counted full step and short step, and of the compared steps."""
+        return (self.operations * (1 + self.steps) + self.short_operations) * self.seconds_per_operation
+
+
+def predict_cost(config: RunConfig) -> ScalarCost:
+    """Predict the scalar backend's part of a proof, in milliseconds for any size."""
+    ledger = count_operations(config)
+    rest = (ledger.examples or 0) % ledger.batch
+    short = count_operations(replace(config, batch_size=rest)).step_total.total if rest else 0
+    return ScalarCost(ledger.step_total.total, short, _seconds_per_operation(config))
+
+
+def check_cost(config: RunConfig, cost: ScalarCost) -> None:
+    """Raise TooLong above the limit."""
+    if cost.seconds > LIMIT_SECONDS:
+        raise TooLong(
+            f"layers = {printable(layers_text(config.layers))} at batch {in_full(config.batch_size)}: the scalar backend would "
+            f"take about {duration(cost.seconds)} ({1 + cost.steps} steps of {si(cost.operations)} operations, "
+            f"{duration(cost.seconds_per_operation)} each), the limit is {duration(LIMIT_SECONDS)}: "
+            "use a smaller network or batch, or force it (--force)",
+            cost.seconds,
+        )
+
+
+def _seconds_per_operation(config: RunConfig) -> float:
+    """Return the minimum over many steps of a narrow network with the same number of layers, loss and optimizer."""
+    layers = tuple(min(size, _SAMPLE_WIDTH) for size in config.layers)
+    small = replace(config, layers=layers, batch_size=min(config.batch_size, _SAMPLE_BATCH)).of_known_length()
+    program = build(small)
+    rng = np.random.default_rng(0)
+    step = get_backend("scalar").bind(program)
+    step.write("parameters", rng.standard_normal(small.parameter_count) / 10)
+    X = rng.standard_normal((program.batch, small.layers[0]))
+    classes = small.loss == "cross_entropy"
+    step.attach(X, np.zeros(program.batch, np.int64) if classes else np.zeros((program.batch, small.layers[-1])))
+    rows, seconds = np.arange(program.batch), list[float]()
+    with get_backend("scalar").threads(1):
+        begun = perf_counter()
+        while len(seconds) < 3 or perf_counter() - begun < _SAMPLE_SECONDS:
+            started = perf_counter()
+            step.run(rows)
+            seconds.append(perf_counter() - started)
+    return min(seconds) / count_operations(small).step_total.total

@@ -1,0 +1,180 @@
+"""The grid of predicted and executed counts, phase by kind, of one or two batches and of every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tuisim import units
+from tuisim.accounting import KINDS, Ledger
+from tuisim.accounting.ledger import COUNTED_PHASES
+from tuisim.features.explain.proof.count import BatchCount, CountCell, CountCheck
+from tuisim.terminal.lines import BLANK, PHASE_TONES, UNLIMITED, Frame, Line, Span, Tone, clip, width_of, wrap
+from tuisim.terminal.table import Column, fits, table
+
+_TITLES = {"activation": "act", "derivative": "act′", "sqrt": "√"}
+_OTHER = ("divide", "compare", "exp", "log", "sqrt")
+_ALL = tuple((_TITLES.get(kind, kind), (kind,)) for kind in KINDS)
+_FEW = (*((title, kinds) for title, kinds in _ALL if kinds[0] not in _OTHER), ("other", _OTHER))
+_NOTHING = "·"
+GUTTER, MIN_HALF = 4, 88
+"""Cells between two batches side by side, and the least for each."""
+MAX_WRONG = 20
+"""Differing cells that are listed; all are in the JSON document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A drawn cell: several kinds together pass only if each of them does."""
+
+    ledger: int
+    tally: int | None
+    """None until it is known."""
+    passed: bool
+
+
+Group = tuple[tuple[Span, ...], dict[str, _Pair]]
+"""The head of a row, and its cells by title."""
+
+
+def predicted_counts(ledger: Ledger) -> list[Group]:
+    """Return the phases of a step, without executed counts."""
+    per_step = ledger.per_step
+    return [
+        (_head(phase.value), _pairs({kind: (n, None) for kind, n in per_step[phase].as_dict().items()}))
+        for phase in COUNTED_PHASES
+    ]
+
+
+def verdict(check: CountCheck, width: int) -> list[Line]:
+    """Return whether the counts are equal, and the largest difference."""
+    steps = " and ".join(units.count(one.batch) for one in check.batches)
+    if check.passed:
+        words = f"  {units.count(check.compared)} cells of steps of {steps} examples: predicted count = executed count"
+        return [(("✓ passed", Tone.GOOD), (clip(words, width - 8), Tone.TEXT))]
+    more = len(check.wrong) - 1
+    words = f"{check.where}" + (f"; and {units.count(more)} more" if more else "")
+    largest = f"  max difference {units.count(check.worst)}"
+    return [(("✗ failed", Tone.BAD), (clip(largest, width - 8), Tone.TEXT)), *wrap(words, width, Tone.BAD)]
+
+
+def side_by_side(check: CountCheck, frame: Frame, below: int) -> list[Line]:
+    """Draw both batches if there is room, else the first one; then its operations if there is still room."""
+    half = replace(frame, width=(frame.width - GUTTER) // 2, height=frame.height - 1)
+    if len(check.batches) < 2 or half.width < MIN_HALF:
+        lines = count_grid(_phases(check.batches[0]), frame, below)
+    else:
+        left, right = (
+            [_heading(batch, number), *count_grid(_phases(batch), half, 0)] for number, batch in enumerate(check.batches)
+        )
+        wide = half.width + GUTTER
+        lines = [(*a, (" " * (wide - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+    more = [BLANK, *_operations(check.batches[0], frame)]
+    return [*lines, *more] if len(lines) + len(more) + below < frame.height else lines
+
+
+def all_counts(check: CountCheck, frame: Frame, operations: bool = True) -> list[Line]:
+    """Draw the phases and the `operations` of every batch, and list what differs."""
+    lines, unlimited = verdict(check, frame.width), replace(frame, height=UNLIMITED)
+    for batch, cell in check.wrong[:MAX_WRONG]:
+        lines += wrap(f"✗ batch {units.count(batch)}, {cell.words}", frame.width, Tone.BAD)
+    for number, batch_count in enumerate(check.batches):
+        grid = count_grid(_phases(batch_count), unlimited, 0)
+        lines += [BLANK, _heading(batch_count, number), *grid]
+        if operations:
+            lines += [BLANK, *_operations(batch_count, frame)]
+        else:
+            equal = sum(row.passed for row in batch_count.operations)
+            lines += [((f"{equal} of {len(batch_count.operations)} operations are equal in every kind", Tone.DIM),)]
+    return lines
+
+
+def count_grid(groups: Sequence[Group], frame: Frame, below: int, heads: Sequence[str] = ("phase",)) -> list[Line]:
+    """Draw predicted above executed counts if `frame` has room and `below` lines more, else one number for both.
+
+    Where the width is short, the rare kinds are added up.
+    """
+    tall = 2 * len(groups) + 1 + below <= frame.height and len(heads) == 1
+    for titles in (_ALL, _FEW):
+        shown = [title for title, _ in titles if any(pairs[title].ledger or pairs[title].tally for _, pairs in groups)]
+        for two in (True, False) if tall else (False,):
+            columns, rows = _two_rows(groups, shown, heads) if two else _one_row(groups, shown, heads)
+            if fits(columns, rows, frame.width):
+                return table(columns, rows, frame.width)
+    return table(columns, rows, frame.width)
+
+
+def _head(phase: str) -> tuple[Span, ...]:
+    return ((phase, PHASE_TONES[phase]),)
+
+
+def _pairs(cells: dict[str, tuple[int, int | None]]) -> dict[str, _Pair]:
+    """Return the cells by all titles."""
+    return {title: _sum([cells[kind] for kind in kinds]) for title, kinds in (*_ALL, *_FEW)}
+
+
+def _sum(cells: Sequence[tuple[int, int | None]]) -> _Pair:
+    tallies = [tally for _, tally in cells if tally is not None]
+    known = sum(tallies) if len(tallies) == len(cells) else None
+    return _Pair(sum(ledger for ledger, _ in cells), known, all(ledger == tally for ledger, tally in cells))
+
+
+def _both(cells: Iterable[CountCell]) -> dict[str, _Pair]:
+    return _pairs({cell.kind: (cell.ledger, cell.tally) for cell in cells})
+
+
+def _phases(batch: BatchCount) -> list[Group]:
+    return [(_head(phase.value), _both(cell for cell in batch.cells if cell.phase is phase)) for phase in COUNTED_PHASES]
+
+
+def _heading(batch: BatchCount, number: int) -> Line:
+    which = ", the short last one of an epoch" if number else ""
+    return ((f"one step of {units.count(batch.batch)} examples{which}", Tone.STRONG),)
+
+
+def _operations(batch: BatchCount, frame: Frame) -> list[Line]:
+    """Draw each operation that does anything, in the order they run."""
+    groups: list[Group] = [
+        (
+            (("" if row.layer is None else str(row.layer), Tone.TEXT), (clip(row.what, 24), PHASE_TONES[row.phase.value])),
+            _both(row.cells()),
+        )
+        for row in batch.operations
+        if row.ledger.total or row.tally.total
+    ]
+    return count_grid(groups, replace(frame, height=UNLIMITED), 0, ("layer", "operation"))
+
+
+def _two_rows(groups: Sequence[Group], shown: Sequence[str], heads: Sequence[str]) -> tuple[list[Column], list[list[Span]]]:
+    columns = [*(Column(head, right=False) for head in heads), Column("", right=False), *(Column(title) for title in shown)]
+    rows: list[list[Span]] = []
+    for head, pairs in groups:
+        blank = [("", Tone.TEXT) for _ in head]
+        rows.append([*head, ("predicted", Tone.DIM), *(_number(pairs[title]) for title in shown)])
+        rows.append([*blank, ("executed", Tone.DIM), *(_executed(pairs[title]) for title in shown)])
+    return columns, rows
+
+
+def _one_row(groups: Sequence[Group], shown: Sequence[str], heads: Sequence[str]) -> tuple[list[Column], list[list[Span]]]:
+    columns = [*(Column(head, right=False) for head in heads), *(Column(title) for title in shown)]
+    return columns, [[*head, *(_once(pairs[title]) for title in shown)] for head, pairs in groups]
+
+
+def _number(pair: _Pair) -> Span:
+    return (f"{units.count(pair.ledger)}  ", Tone.TEXT) if pair.ledger or pair.tally else (f"{_NOTHING}  ", Tone.DIM)
+
+
+def _executed(pair: _Pair) -> Span:
+    if pair.tally is None:
+        return "", Tone.DIM
+    if not (pair.ledger or pair.tally):
+        return f"{_NOTHING}  ", Tone.DIM
+    return (f"{units.count(pair.tally)} ✓", Tone.GOOD) if pair.passed else (f"{units.count(pair.tally)} ✗", Tone.BAD)
+
+
+def _once(pair: _Pair) -> Span:
+    if pair.tally is None or not (pair.ledger or pair.tally):
+        return _number(pair)
+    if pair.passed:
+        return f"{units.count(pair.ledger)} ✓", Tone.GOOD
+    return f"{units.count(pair.ledger)}≠{units.count(pair.tally)} ✗", Tone.BAD
