@@ -23,7 +23,7 @@ from tuisim.features.compare.crossover.sweep import crossover
 from tuisim.features.compare.entries import BackendEntry
 from tuisim.features.compare.race.race import compare
 from tuisim.features.explain.answer import elementwise
-from tuisim.features.explain.proof import cost as prove_cost
+from tuisim.features.explain.proof import proof
 from tuisim.features.machine.score import score
 from tuisim.features.profile import step_profile
 from tuisim.measure import machine_speed, peaks
@@ -36,7 +36,7 @@ from tuisim.predict.predictor import Predictor
 
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
-TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, step_profile, prove_cost)
+TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, step_profile, proof)
 """Modules that read the clock right before and after what they measure."""
 Seen = set[tuple[str, int | None]]
 
@@ -120,8 +120,8 @@ def test_element_times(seen, monkeypatch):
 def test_step_times_and_plain_pythons_price(seen):
     steptime.step_times(replace(CONFIG, examples=64))
     steptime._scalar_operation()
-    prove_cost.cost(replace(CONFIG, examples=64).resolved())
-    assert seen == {("benchmark_case", 3), ("benchmark_case", 1), ("cost", 1)}
+    proof.predict_cost(replace(CONFIG, examples=64).resolved())
+    assert seen == {("benchmark_case", 3), ("benchmark_case", 1), ("proof", 1)}
 
 
 def test_a_profile(seen, monkeypatch):
