@@ -1,4 +1,4 @@
-"""The table of errors: each function that a step computes, on each backend and dtype, against mpmath, in ulp.
+"""The error table: each function of a step on each backend and dtype, compared with mpmath, in ulp.
 
-`python -m tests.accuracy`, in the project's folder, prints it as Markdown; `test_accuracy.py` holds every cell to its bound.
+`python -m tests.accuracy`, in the project's folder, prints it as Markdown; `test_accuracy.py` checks each cell against its bound.
 """

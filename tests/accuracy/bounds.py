@@ -1,4 +1,4 @@
-"""The most that each cell may be wrong by, in ulp, close above what is measured, and the reason wherever that is over 4.
+"""Upper bounds of the errors in ulp, slightly above the measured ones, and the reason for each bound over 4.
 
 Columns are those of `running.CELLS`: scalar; NumPy, Numba and CuPy's kernels in float32 and float64.
 """

@@ -1,4 +1,4 @@
-"""The activations, the losses and the update rules in mpmath: textbook formulas in 160 bits."""
+"""Activations and losses in mpmath: textbook formulas in 160 bits."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ class Activation:
     """f and f′ of finite z, and both at −∞ and ∞."""
 
     value: Function
-    slope: Function
+    derivative: Function
     at_minus_infinity: tuple[float, float]
     at_infinity: tuple[float, float]
     scale: Function | None = None
-    """The scale that the slope's error is relative to, if it is larger than the slope."""
+    """The scale of the derivative's error, if larger than the derivative."""
     value_floor: float = 0.0
-    slope_floor: float = 0.0
+    derivative_floor: float = 0.0
     """Results below this, in smallest normal numbers, may lose their digits, down to 0."""
-    slope_of_nan: bool = True
-    """False where the slope is 0 or a constant by comparison; a value that is no number ends a step before its slope."""
+    derivative_of_nan: bool = True
+    """False if the derivative is a constant selected by comparison; a value of nan ends a step before its derivative."""
 
 
 _NORMAL, _GATED = 1.0, 4096.0
 _ONE, _ZERO = (lambda z: mpf(1)), (lambda z: mpf(0))
 
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(lambda z: max(z, mpf(0)), lambda z: mpf(z > 0), (0, 0), (mpmath.inf, 1), slope_of_nan=False),
+    "relu": Activation(lambda z: max(z, mpf(0)), lambda z: mpf(z > 0), (0, 0), (mpmath.inf, 1), derivative_of_nan=False),
     "leaky_relu": Activation(
         lambda z: z if z > 0 else SLOPE * z, lambda z: mpf(1) if z > 0 else SLOPE, (-mpmath.inf, 0.01), (mpmath.inf, 1),
-        slope_of_nan=False,
+        derivative_of_nan=False,
     ),
     "sigmoid": Activation(sigmoid, _bell, (0, 0), (1, 0), sigmoid, _NORMAL, _NORMAL),
     "tanh": Activation(_tanh, lambda z: 4 * _bell(2 * z), (-1, 0), (1, 0), _ONE),
@@ -80,7 +80,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "silu": Activation(
         lambda z: z * sigmoid(z), lambda z: sigmoid(z) + z * _bell(z), (0, 0), (mpmath.inf, 1), sigmoid, _GATED, _GATED
     ),
-    "softplus": Activation(softplus, sigmoid, (0, 0), (mpmath.inf, 1), slope_floor=_NORMAL),
+    "softplus": Activation(softplus, sigmoid, (0, 0), (mpmath.inf, 1), derivative_floor=_NORMAL),
     "elu": Activation(
         lambda z: z if z > 0 else (mpf(-1) if z < -_SATURATED else mpmath.expm1(z)), lambda z: exp(min(z, mpf(0))), (-1, 0),
         (mpmath.inf, 1),
@@ -88,13 +88,13 @@ ACTIVATIONS: dict[str, Activation] = {
 }  # fmt: skip
 
 
-def over(one: Activation, z: float, slope: bool) -> mpf:
-    """f(z), or f′(z), of any double."""
+def over(one: Activation, z: float, derivative: bool) -> mpf:
+    """Return f(z), or f′(z), of any double."""
     if math.isnan(z):
         return mpmath.nan
     if z in (mpmath.inf, -mpmath.inf):
-        return mpf((one.at_infinity if z > 0 else one.at_minus_infinity)[slope])
-    return (one.slope if slope else one.value)(mpf(z))
+        return mpf((one.at_infinity if z > 0 else one.at_minus_infinity)[derivative])
+    return (one.derivative if derivative else one.value)(mpf(z))
 
 
 def mse(a: float, t: float) -> mpf:

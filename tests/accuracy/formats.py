@@ -1,4 +1,4 @@
-"""The two dtypes: their points, from zero to not-a-number, and the distance of a result from the exact one in ulp."""
+"""The two dtypes: their test points, from zero to nan, and the error of a result in ulp."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FORMATS = {one.name: one for one in (FLOAT32, FLOAT64)}
 
 
 def finite(of: Format) -> np.ndarray[Any, np.dtype[Any]]:
-    """Numbers of either sign: zeros, subnormals, every size up to the largest, and many where functions are curved."""
+    """Return numbers of both signs: zeros, subnormals, all magnitudes, and many where functions are curved."""
     rng = np.random.default_rng(14)
     exponents = np.arange(of.lowest - of.digits + 1, of.highest + 1, 2 if of.digits == 24 else 12)
     sizes = np.ldexp(rng.uniform(1, 2, exponents.size), exponents)
@@ -52,15 +52,15 @@ def finite(of: Format) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def everything(of: Format) -> np.ndarray[Any, np.dtype[Any]]:
-    """The same, with both infinities and not-a-number."""
+    """Return the same with both infinities and nan."""
     return np.concatenate([finite(of), np.array([np.inf, -np.inf, np.nan], of.name)])
 
 
 class Exact:
-    """Exact values as sums of two doubles each, the small ones times 2⁶⁰⁰, so that nothing of either is lost."""
+    """Exact values, each as the sum of two doubles; small ones are multiplied by 2⁶⁰⁰, so that no digits are lost."""
 
     def __init__(self, values: Sequence[mpf], scale: Sequence[mpf] | None = None) -> None:
-        """Errors are in ulp of the value, or of `scale` where that is larger."""
+        """Errors are in ulp of the value, or of `scale` if that is larger."""
         sizes = values if scale is None else [max(abs(one), other) for one, other in zip(values, scale, strict=True)]
         self.raised = np.array([600 if abs(one) < mpf(2) ** -400 else 0 for one in values])
         raised = [mpmath.ldexp(one, int(by)) for one, by in zip(values, self.raised, strict=True)]
@@ -85,14 +85,14 @@ class Exact:
 
 
 def _exponent(value: mpf) -> int:
-    """⌊log₂ |value|⌋, far below any format for 0."""
+    """Return ⌊log₂ |value|⌋, and for 0 a value below any format."""
     _, mantissa, exponent, bits = value._mpf_
     return int(exponent + bits - 1) if mantissa else -10_000
 
 
 @dataclass(frozen=True)
 class Error:
-    """The worst error of a cell, and the input that has it."""
+    """The largest error of a cell, and its input."""
 
     ulps: float
     at: str
@@ -102,9 +102,9 @@ class Error:
 
 
 def worst(computed: Any, exact: Exact, inputs: Sequence[object], of: Format, floor: float = 0) -> Error:
-    """The largest error of `computed`.
+    """Return the largest error of `computed`.
 
-    Where the exact value is below `floor`, in smallest normal numbers, so may the computed one be, digits or none.
+    Exact values below `floor`, in smallest normal numbers, only need a computed value below it.
     """
     errors = exact.errors(computed, of, floor)
     place = int(np.argmax(errors))

@@ -1,4 +1,4 @@
-"""The rows of the table: what is computed, over which points, against what."""
+"""The rows of the table: functions, test points and exact values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tuisim import RunConfig
 from tuisim.program import Kind
 
 Make = Callable[..., Running]
-"""A step by dtype, batch, width and the config's other fields, on one backend."""
+"""Makes a step from dtype, batch, width and other fields of the configuration, on one backend."""
 _RATE = 0.01
 
 
 @dataclass(frozen=True)
 class Row:
-    """One function: its error in one cell."""
+    """One function; `error` returns its error in one cell."""
 
     name: str
     error: Callable[[Make, Format], Error]
@@ -40,34 +40,34 @@ def _points(dtype: str, within: float) -> Any:
 
 
 @cache
-def _activation_is(name: str, dtype: str, slope: bool, within: float) -> Exact:
+def _activation_is(name: str, dtype: str, derivative: bool, within: float) -> Exact:
     one, points = exact.ACTIVATIONS[name], _points(dtype, within).tolist()
-    if slope and not one.slope_of_nan:
+    if derivative and not one.derivative_of_nan:
         points = points[:-1]
-    values = [exact.over(one, z, slope) for z in points]
-    if one.scale is None or not slope:
+    values = [exact.over(one, z, derivative) for z in points]
+    if one.scale is None or not derivative:
         return Exact(values)
     return Exact(values, [one.scale(mpf(z)) if np.isfinite(z) else mpf(0) for z in points])
 
 
-def _activation(name: str, slope: bool, make: Make, of: Format, within: float = np.inf) -> Error:
+def _activation(name: str, derivative: bool, make: Make, of: Format, within: float = np.inf) -> Error:
     points, one = _points(of.name, within), exact.ACTIVATIONS[name]
     step = make(of.name, 1, points.size, output_activation=name, loss="mse")
     step.write("z1", points)
     step.do(Kind.ACTIVATION)
-    true = _activation_is(name, of.name, slope, within)
-    if not slope:
+    true = _activation_is(name, of.name, derivative, within)
+    if not derivative:
         return worst(step.read("a1"), true, points, of, one.value_floor)
     step.write("da1", 1.0)
     step.do(Kind.ACTIVATION_GRADIENT)
-    return worst(step.read("dz1").ravel()[: true.high.size], true, points, of, one.slope_floor)
+    return worst(step.read("dz1").ravel()[: true.high.size], true, points, of, one.derivative_floor)
 
 
 # ── losses ──
 
 
 def _sparse(of: Format) -> list[float]:
-    """Every eighth point: a loss is one number a call."""
+    """Return every eighth point: a loss is one number per call."""
     return finite(of)[::8].tolist()
 
 
@@ -82,7 +82,7 @@ def _one_by_one(make: Make, of: Format, loss: str, outputs: list[Any], targets: 
 
 
 def _gradient(make: Make, of: Format, loss: str, outputs: Any, targets: Any) -> Any:
-    """All rows, or one row of all numbers, in one call."""
+    """Return the gradient of all rows, or of one row of all numbers, in one call."""
     outputs = np.atleast_2d(outputs)
     step = make(of.name, *outputs.shape, loss=loss)
     step.write("z1", outputs)
@@ -113,7 +113,7 @@ def _mse_gradient(make: Make, of: Format) -> Error:
 
 @cache
 def _logits(dtype: str) -> list[tuple[float, float]]:
-    """Logit and target: classes, and two shares."""
+    """Return logits and targets: 0, 1 and two values between."""
     shares = np.array([0.0, 1.0, 0.25, 0.9], dtype).tolist()
     return [(z, shares[place % 4]) for place, z in enumerate(finite(FORMATS[dtype])[::7].tolist())]
 
@@ -135,7 +135,7 @@ def _binary_gradient(make: Make, of: Format) -> Error:
 
 @cache
 def _rows_of_logits(dtype: str) -> tuple[list[list[float]], list[int]]:
-    """Three logits whose differences are exact, or of which one is far beyond the others, and the class."""
+    """Return rows of three logits, with exact differences or one much larger than the others, and their classes."""
     rng = np.random.default_rng(4)
     grid = np.round(rng.uniform(-60, 60, (40, 3)) * 64) / 64
     near = np.round(rng.uniform(-3, 3, (40, 3)) * 64) / 64
@@ -167,10 +167,10 @@ def _cross_entropy_gradient(make: Make, of: Format) -> Error:
 
 
 def _update(optimizer: str, make: Make, of: Format) -> Error:
-    """The rule's state, and its step from that state: from parameters at 0, and from others.
+    """Return the error of the optimizer state, and of the step from parameters at 0 and others.
 
-    Errors are in ulp of the largest term. The state is compared with the exact one of the state before, the parameters with the
-    exact ones of the state that the backend has made.
+    Errors are in ulp of the largest term. The state is compared with the exact one from the previous state, the parameters
+    with the exact ones from the state that the backend has computed.
     """
     points = finite(of)[::5]
     points = points[np.abs(points) < 1e15]
@@ -204,7 +204,7 @@ def _update(optimizer: str, make: Make, of: Format) -> Error:
 
 
 def _of_terms(found: list[tuple[float, tuple[mpf, ...], float]], of: Format, floor: float) -> Error:
-    """The worst error of sums of terms, in ulp of the largest term."""
+    """Return the largest error of sums of terms, in ulp of the largest term."""
     if not found:
         return Error(0.0, "no state")
     values, terms, gradients = zip(*found, strict=True)
@@ -218,21 +218,21 @@ _AVERAGES: dict[str, Callable[..., Any]] = {
     "square_average": lambda rng, g: rng.random(g.size) * g.astype(float) ** 2,
     "second_moment": lambda rng, g: rng.random(g.size) * g.astype(float) ** 2,
 }
-"""Buffers of state, and values of them that suit a gradient."""
+"""State buffers, and values for them that suit a gradient."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The terms of each new state, by gradient and state before; those of the first step, by gradient and state after."""
+    """The terms of each new state from gradient and previous state; those of the first step from gradient and new state."""
 
     state: Callable[[mpf, list[mpf]], list[tuple[mpf, ...]]]
     step: Callable[[mpf, list[mpf]], tuple[mpf, ...]]
     floor: float = 1.0
-    """Steps below this may lose their digits: the rate times the gradient or moment is subnormal, which dividing by ε makes a
+    """Steps below this may lose their digits: learning rate times gradient or moment is subnormal, and dividing it by ε makes a
     normal number.
     """
     decay: float = 0.0
-    """Decay of the parameters, decoupled from the gradient."""
+    """Decoupled weight decay."""
 
 
 def _average(beta: float, old: mpf, value: mpf) -> tuple[mpf, ...]:

@@ -1,6 +1,6 @@
-"""One kind of operation of a bound step at a time, on each backend: the very calls that a step makes, over chosen buffers.
+"""Run one kind of operation of a bound step on each backend, by the calls of the step itself.
 
-A whole step cannot reach every point: it ends at a loss that is not finite, and a sum in a matrix product has no −0.
+A whole step cannot reach every point: it ends at a loss that is not finite, and matrix products have no −0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Bind = Callable[[Any], Any]
 
 
 class Running:
-    """A step of one layer, `batch` rows of `width` outputs each, which keeps subnormal numbers."""
+    """A step of one layer with `batch` rows of `width` outputs, which keeps subnormal numbers."""
 
     def __init__(self, backend: str, bind: Bind, dtype: str, batch: int, width: int, **config: Any) -> None:
         made = RunConfig(layers=(1, width), batch_size=batch, dtype=dtype, subnormals="keep", **config)
@@ -38,7 +38,7 @@ class Running:
         return self.step.read(name)
 
     def do(self, *kinds: Kind) -> float:
-        """Run the operations of these kinds; the loss as it is then."""
+        """Run the operations of these kinds and return the loss."""
         with np.errstate(all="ignore"):
             return float(self._do(self.step, kinds))
 
@@ -55,7 +55,7 @@ def _scalar(step: Any, kinds: tuple[Kind, ...]) -> float:
 
 
 def _numpy(step: Any, kinds: tuple[Kind, ...]) -> float:
-    for op, call in step._labelled:
+    for op, call in step._op_calls:
         if op.kind in kinds:
             call()
     return step._mean()
@@ -65,26 +65,26 @@ def _numba(step: Any, kinds: tuple[Kind, ...]) -> float:
     rows = np.zeros(step.program.batch, np.int64)
     for number, op in enumerate(step.program.ops):
         if op.kind in kinds:
-            step._call(step._span(number, number + 1, number + 1), rows)
+            step._call(step._span(number, number + 1), rows)
     return step._loss
 
 
 def _cupy(step: Any, kinds: tuple[Kind, ...]) -> float:
     # A bias and its activation are one launch, the second of the layer's two.
-    activation = [(Kind.ACTIVATION, call) for _, call in step._forward[1::2]]
-    others = [(op.kind, call) for op, call in (*step._loss_calls, *step._backward, *step._update)]
+    activation = [(Kind.ACTIVATION, call) for _, call in step._phases[Phase.FORWARD][1::2]]
+    others = [(op.kind, call) for op, call in step._calls(Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)]
 
-    def run(card: Any) -> float:
-        memory = step._memory
+    def run(gpu: Any) -> float:
+        buffers = step._buffers
         step._prepare(np.zeros(step.program.batch, np.int64), 1)
-        card.put(memory.common.step, int(kinds[0] in UPDATES))  # an update belongs to the step just counted
+        gpu.put(buffers.common.step, int(kinds[0] in UPDATES))  # an update belongs to the step just counted
         for kind, call in (*activation, *others):
             if kind in kinds:
                 call()
-        memory.stopped.fill(0)
-        return memory.results[:1].get()[0, 0]
+        buffers.stopped.fill(0)
+        return buffers.results[:1].get()[0, 0]
 
-    return step._device.do(run)
+    return step._thread.do(run)
 
 
 UPDATES = frozenset({
@@ -96,12 +96,12 @@ CELLS = (
     ("scalar", "float64"), ("numpy", "float32"), ("numpy", "float64"), ("numba", "float32"), ("numba", "float64"),
     ("cupy", "float32"), ("cupy", "float64"),
 )  # fmt: skip
-"""Backend and dtype of each column; the scalar backend has doubles whatever is asked for."""
+"""Backend and dtype of each column; the scalar backend computes in float64."""
 
 
 @contextmanager
 def bound() -> Iterator[dict[str, Bind]]:
-    """Yield a way to bind a program for each backend that can run here: CuPy's kernels run on the CPU, by the stand-in."""
+    """Yield a function that binds a program for each backend that works here; CuPy's kernels run on the CPU, by the stand-in."""
     found: dict[str, Bind] = {name: get_backend(name).bind for name in ("scalar", "numpy")}
     with suppress(ImportError):
         import numba  # noqa: F401

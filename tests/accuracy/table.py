@@ -1,4 +1,4 @@
-"""All cells, and the table as Markdown."""
+"""The error table as Markdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEADINGS = {"scalar": "scalar", "numpy": "NumPy", "numba": "Numba", "cupy": "Cu
 
 
 def errors(row: Row, binds: Mapping[str, Callable[[Any], Any]]) -> list[Error | None]:
-    """The errors of a row, None where a backend cannot run here."""
+    """Return the errors of a row, None if a backend cannot run here."""
     return [
         row.error(partial(Running, backend, binds[backend]), FORMATS[dtype]) if backend in binds else None
         for backend, dtype in CELLS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tuisim.backends import get_backend
-from tuisim.backends.labels import by_operation, clock_seconds
+from tuisim.backends.op_timing import clock_seconds, seconds_by_op
 from tuisim.config import RunConfig
 from tuisim.engine import initializers as initial
 from tuisim.engine.network import Network
@@ -68,7 +68,7 @@ def test_a_loss_that_is_no_number_has_no_times_and_leaves_the_parameters(backend
 def test_a_loop_without_the_processors_clock_times_each_operation_by_a_call(monkeypatch):
     from tuisim.backends.numba import bound
 
-    monkeypatch.setattr(bound, "ticking", False)
+    monkeypatch.setattr(bound, "has_tick_counter", False)
     ours, theirs = network(CASES[1], "numba"), network(CASES[1], "numba")
     loss, seconds = ours.full.run_by_operation(np.arange(4))
     assert [loss] == theirs.full.run(np.arange(4))
@@ -80,7 +80,7 @@ def test_an_update_in_one_pass_is_shared_by_parameters_and_what_is_not_named_tak
     program = build(CASES[0].resolved())
     first = next(op for op in program.ops if op.kind is Kind.SGD)
     dense = next(op for op in program.ops if op.kind is Kind.DENSE)
-    seconds = by_operation(program, {first: 1.0, dense: 0.25})
+    seconds = seconds_by_op(program, {first: 1.0, dense: 0.25})
     shares = {op.layer: spent for op, spent in zip(program.ops, seconds, strict=True) if op.phase is Phase.UPDATE}
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares[1] / shares[2] == pytest.approx((8 * 5) / (6 * 6))

@@ -301,12 +301,12 @@ def test_one_thread_speaks_to_the_card_whoever_asks(fake):
 
 
 def test_the_first_call_may_come_from_several_threads_at_once(fake):
-    device = import_module("tuisim.backends.cupy.device").Device()
+    device = import_module("tuisim.backends.cupy.gpu_thread").GpuThread()
     found, gate = [], threading.Barrier(4)
 
     def ask():
         gate.wait()
-        found.append(device.do(lambda card: card.name))
+        found.append(device.do(lambda gpu: gpu.name))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -374,7 +374,7 @@ def test_rows_are_copied_once_unless_they_may_be_written_to(fake):
 
 
 def test_more_steps_than_one_go_are_made_in_several(fake, monkeypatch):
-    monkeypatch.setattr(import_module("tuisim.backends.cupy.memory"), "MOST_STEPS", 4)
+    monkeypatch.setattr(import_module("tuisim.backends.cupy.buffers"), "MAX_STEPS", 4)
     alike(replace(BASE, optimizer="adam", schedule="step", schedule_steps=3), steps=11)
 
 
@@ -420,8 +420,8 @@ def test_what_does_not_fit_is_refused(fake):
 
 
 def test_every_kind_of_operation_has_its_kernel(fake):
-    launches, card = (import_module(f"tuisim.backends.cupy.{name}") for name in ("launches", "card"))
+    launches = import_module("tuisim.backends.cupy.launches")
     assert set(launches.KERNELS) == set(Kind)
-    source = (Path(card.__file__).parent / "step.cu").read_text(encoding="utf-8")
+    source = (Path(launches.__file__).parent / "step.cu").read_text(encoding="utf-8")
     functions = set(re.findall(r"(?:__global__ void|__device__ \w+) (\w+)\(", source))
-    assert {name for names in launches.KERNELS.values() for name in names} <= functions | {"product", "scalars"}
+    assert {name for names in launches.KERNELS.values() for name in names} <= functions | {"matmul", "scalars"}

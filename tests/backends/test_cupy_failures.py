@@ -16,7 +16,7 @@ import pytest
 from tests.support.gpu import BASE, data, emulated_gpu, network
 from tuisim import RunConfig, Trainer
 from tuisim.backends import choose, get_backend, registry
-from tuisim.backends.probing import Probe
+from tuisim.backends.registry import Probe
 from tuisim.cli import main
 from tuisim.engine import Worker
 from tuisim.engine.events import State
@@ -104,8 +104,8 @@ def test_a_lost_device_at_any_call_is_said_and_never_asked_again(fake, monkeypat
             assert words is not None
             assert "\n" not in words
             # Before the card is open nothing is lost yet.
-            assert "start tuisim again" in words or (n < 20 and words.startswith("backend cupy: the GPU cannot be opened: cuda"))
-            if "start tuisim again" in words:
+            assert "restart tuisim" in words or (n < 20 and words.startswith("backend cupy: the GPU cannot be opened: cuda"))
+            if "restart tuisim" in words:
                 asked = other.call_count
                 assert isinstance(whole_run(), DeviceLost)
                 with pytest.raises(DeviceLost):
@@ -254,7 +254,7 @@ def test_a_card_that_fails_in_the_middle_is_a_row_with_its_reason(fake):
     fake.fail_at(400, fake.device_error(700), sticky=True)
     found = compare(config, entries("cupy,numpy@1,scalar"), 0.3)
     assert [row.name for row in found.rows] == ["numpy@1", "scalar"]
-    assert "start tuisim again" in found.unavailable[0].reason
+    assert "restart tuisim" in found.unavailable[0].reason
 
 
 def test_data_of_its_own_reach_the_card_too(computing):
@@ -280,11 +280,11 @@ def test_a_card_that_cannot_be_opened_is_one_line_and_ends_nothing_else(fake, mo
 
 def test_a_card_that_hangs_while_it_is_opened_is_lost_after_a_while(fake, monkeypatch):
     gate, stream = threading.Event(), fake.module.cuda.Stream
-    devices = import_module("tuisim.backends.cupy.device")
-    monkeypatch.setattr(devices, "OPENING_SECONDS", 0.2)
+    devices = import_module("tuisim.backends.cupy.gpu_thread")
+    monkeypatch.setattr(devices, "OPEN_SECONDS", 0.2)
     monkeypatch.setattr(fake.module.cuda, "Stream", lambda *given, **more: gate.wait(30) and stream(*given, **more))
     for _ in range(2):
-        with pytest.raises(DeviceLost, match=r"did not answer within 0\.2 s; start tuisim again"):
+        with pytest.raises(DeviceLost, match=r"did not answer within 0\.2 s; restart tuisim"):
             Trainer(SMALL)
     gate.set()
 
@@ -295,7 +295,7 @@ def test_what_cupy_raises_besides_is_one_line_too(fake, monkeypatch):
     def full(*given, **more):
         raise OSError("No space\nleft on device")
 
-    monkeypatch.setattr(type(made.full._memory.order), "set", full)
+    monkeypatch.setattr(type(made.full._buffers.order), "set", full)
     with pytest.raises(RunError, match="the GPU refused: No space left on device"):
         made.full.run(np.arange(6))
     monkeypatch.undo()
@@ -307,13 +307,13 @@ def test_a_card_that_fails_while_it_is_timed_leaves_the_others_their_times(fake)
     # How many steps are timed depends on how long they take; what comes before the second of them does not.
     fake.fail_at(fake.call_count - before, fake.device_error(700), sticky=True)
     found = {step.backend: step for step in step_times(RunConfig(layers=(4, 3, 2), loss="mse", batch_size=2))}
-    assert "start tuisim again" in found["cupy"].reason
+    assert "restart tuisim" in found["cupy"].reason
     assert found["cupy"].seconds is None
     assert found["numpy"].seconds > 0
 
 
 def test_what_a_library_asks_of_its_thread_ends_nobody_else(fake):
-    device = import_module("tuisim.backends.cupy.device").device()
+    device = import_module("tuisim.backends.cupy.gpu_thread").gpu_thread()
 
     def leave(card):
         raise SystemExit("bye")

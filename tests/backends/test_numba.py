@@ -20,10 +20,8 @@ from tests.support.recorded import CASES, check_recorded, close
 pytest.importorskip("numba")
 
 from tuisim import RunConfig, Trainer
-from tuisim.backends import gemm_dispatch as ways
-from tuisim.backends import get_backend, numba
-from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, mkl, table
-from tuisim.backends.numba.step import RUNS as KINDS
+from tuisim.backends import gemm_dispatch, get_backend, numba
+from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, mkl, step, table
 from tuisim.backends.numba.table import KINDS as CODES
 from tuisim.backends.numpy.blas import blas
 from tuisim.config.choices import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
@@ -226,7 +224,9 @@ def test_relu_has_slope_zero_at_zero():
 
 
 def test_each_kind_of_operation_has_its_loop():
-    assert set(Kind) == KINDS
+    source = Path(step.__file__).read_text(encoding="utf-8")
+    assert all(f"== _{kind.name}" in source for kind in Kind)
+    assert all(getattr(step, f"_{kind.name}") == CODES[kind] for kind in Kind)
     assert len({int(code) for code in CODES.values()}) == len(Kind)
 
 
@@ -369,7 +369,7 @@ def test_others_run_while_steps_are_made():
 def test_phases_are_timed_without_a_clock_of_the_processors_too(monkeypatch):
     config = RunConfig(layers=(64, 64, 10), batch_size=32, optimizer="adam")
     one, other = beside(config, 64, "numba")
-    monkeypatch.setattr("tuisim.backends.numba.bound.ticking", False)
+    monkeypatch.setattr("tuisim.backends.numba.bound.has_tick_counter", False)
     for first in (0, 32):
         rows = np.arange(first, first + 32)
         loss, phases = one.full.run_timed(rows)
@@ -390,12 +390,12 @@ def test_narrow_products_are_the_products_and_touch_nothing_else(layers, batch, 
         layers=layers, batch_size=batch, loss="mse", hidden_activation="tanh", learning_rate=0.01, dtype=dtype, weight_decay=0.01
     )
     ours, theirs = beside(config, 3 * batch)
-    memory = ours.full._memory
-    used = np.zeros(memory.own.size, bool)
+    buffers = ours.full._buffers
+    used = np.zeros(buffers.own.size, bool)
     for name, buffer in ours.full.program.buffers.items():
-        if not buffer.integer and memory.views[name].base is not None and np.shares_memory(memory.views[name], memory.own):
-            used[memory.offsets[name] : memory.offsets[name] + buffer.size] = True
-    memory.own[~used] = np.nan  # what lies between the buffers, and is read along
+        if not buffer.integer and buffers.views[name].base is not None and np.shares_memory(buffers.views[name], buffers.own):
+            used[buffers.offsets[name] : buffers.offsets[name] + buffer.size] = True
+    buffers.own[~used] = np.nan  # what lies between the buffers, and is read along
     for network in (ours, theirs):
         network.full.run(np.arange(3 * batch))
     tolerance = {"rtol": 1e-9, "atol": 1e-13} if dtype == "float64" else {"rtol": 1e-4, "atol": 1e-6}
@@ -403,21 +403,22 @@ def test_narrow_products_are_the_products_and_touch_nothing_else(layers, batch, 
         np.testing.assert_allclose(ours.full.read(name), theirs.full.read(name), **tolerance)
     turned = max((n * m for n, m in pairwise(layers)), default=0)
     beyond = np.flatnonzero(~used)
-    behind = beyond[(beyond < memory.turned) | (beyond >= memory.turned + turned)]
-    assert np.isnan(memory.own[behind]).all(), "something was written where no buffer is"
+    behind = beyond[(beyond < buffers.transposed) | (beyond >= buffers.transposed + turned)]
+    assert np.isnan(buffers.own[behind]).all(), "something was written where no buffer is"
 
 
 # ── products by BLAS ──
 
+BLAS_MODULE = sys.modules["tuisim.backends.numpy.blas"]
 NO_BLAS = "NumPy has no BLAS here that compiled code knows how to call"
 callable_blas = pytest.mark.skipif(not gemm.address("float64"), reason=NO_BLAS)
 
 
 @pytest.fixture
 def all_by_blas(monkeypatch):
-    for kind in ways.BLAS_PAYS:
-        monkeypatch.setitem(ways.BLAS_PAYS, kind, 0)
-    monkeypatch.setattr(ways, "FEW_ROWS", 0)
+    for kind in gemm_dispatch.BLAS_MIN_PRODUCT:
+        monkeypatch.setitem(gemm_dispatch.BLAS_MIN_PRODUCT, kind, 0)
+    monkeypatch.setattr(gemm_dispatch, "BLAS_MIN_ROWS", 0)
 
 
 @callable_blas
@@ -458,42 +459,42 @@ def test_large_networks_are_compiled_too_and_say_who_multiplies():
 def test_a_gradient_of_many_weights_from_few_rows_is_written_once():
     wide = {"inputs": 400, "outputs": 400}
     few, many = (Op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, 1, (), (), batch, **wide) for batch in (8, 32))
-    assert not table.by_blas(few)
-    assert table.by_blas(many)
-    assert table.by_blas(replace(few, kind=Kind.DENSE))
+    assert not table.uses_blas(few)
+    assert table.uses_blas(many)
+    assert table.uses_blas(replace(few, kind=Kind.DENSE))
 
 
 @pytest.fixture
 def no_products():
-    gemm.product.cache_clear()
+    gemm.find_gemm.cache_clear()
     yield
-    gemm.product.cache_clear()
+    gemm.find_gemm.cache_clear()
 
 
 def test_a_library_that_cannot_be_called_is_not(monkeypatch, no_products):
     monkeypatch.setattr(gemm, "mkl", lambda: None)
-    monkeypatch.setattr(gemm, "pools", lambda: None)
+    monkeypatch.setattr(BLAS_MODULE, "pools", lambda: None)
     assert gemm.address("float32") == 0
-    gemm.product.cache_clear()
+    gemm.find_gemm.cache_clear()
     elsewhere = SimpleNamespace(info=lambda: [{"user_api": "blas", "filepath": "/nowhere/libblas.so"}, {"user_api": "openmp"}])
-    monkeypatch.setattr(gemm, "pools", lambda: elsewhere)
+    monkeypatch.setattr(BLAS_MODULE, "pools", lambda: elsewhere)
     assert gemm.address("float64") == 0
-    assert not gemm._right(lambda *arguments: None, "float32"), "what computes nothing is not trusted"
+    assert not gemm._is_correct(lambda *arguments: None, "float32"), "what computes nothing is not trusted"
 
 
 @callable_blas
-@pytest.mark.parametrize("wrong", ["turn a", "turn b", "beta"])
+@pytest.mark.parametrize("wrong", ["transpose a", "transpose b", "beta"])
 def test_a_product_that_is_wrong_in_one_way_is_not_trusted(wrong):
     (_, library), *_ = gemm._libraries()
     right = next(found for name in gemm._NAMES if (found := getattr(library, name.format("s"), None)) is not None)
 
-    def product(order, turn_a, turn_b, rows, columns, terms, alpha, a, lda, b, ldb, beta, c, ldc):
-        turn_a, lda = (gemm._AS_IS, terms) if wrong == "turn a" else (turn_a, lda)
-        turn_b, ldb = (gemm._AS_IS, columns) if wrong == "turn b" else (turn_b, ldb)
-        right(order, turn_a, turn_b, rows, columns, terms, alpha, a, lda, b, ldb, 0.0 if wrong == "beta" else beta, c, ldc)
+    def product(order, trans_a, trans_b, rows, columns, terms, alpha, a, lda, b, ldb, beta, c, ldc):
+        trans_a, lda = (gemm._NO_TRANSPOSE, terms) if wrong == "transpose a" else (trans_a, lda)
+        trans_b, ldb = (gemm._NO_TRANSPOSE, columns) if wrong == "transpose b" else (trans_b, ldb)
+        right(order, trans_a, trans_b, rows, columns, terms, alpha, a, lda, b, ldb, 0.0 if wrong == "beta" else beta, c, ldc)
 
-    assert gemm._right(right, "float32")
-    assert not gemm._right(product, "float32")
+    assert gemm._is_correct(right, "float32")
+    assert not gemm._is_correct(product, "float32")
 
 
 class FakeMkl:
@@ -520,8 +521,8 @@ def test_where_mkl_is_installed_it_multiplies_and_is_named_and_kept_to_its_threa
         pytest.skip("NumPy's BLAS has its products by another name")
     monkeypatch.setattr(gemm, "mkl", lambda: found)
     monkeypatch.setattr(mkl, "mkl", lambda: found)
-    gemm.product.cache_clear()
-    assert gemm.product("float64").library == "MKL 2026.0"
+    gemm.find_gemm.cache_clear()
+    assert gemm.find_gemm("float64").library == "MKL 2026.0"
     ours, theirs = beside(RunConfig(layers=(100, 60, 10), batch_size=32, dtype="float64"), 64)
     for network in (ours, theirs):
         network.full.run(np.arange(64))
@@ -558,7 +559,7 @@ def test_a_broken_mkl_is_none(monkeypatch, tmp_path):
 @pytest.fixture
 def small_limit(monkeypatch):
     """And no BLAS that compiled code could call."""
-    monkeypatch.setattr(numba, "LARGEST_PRODUCT", 100)
+    monkeypatch.setattr(numba, "LOOPS_MAX_PRODUCT", 100)
     monkeypatch.setattr(gemm, "address", lambda dtype: 0)
 
 
@@ -629,11 +630,11 @@ def test_nothing_is_imported_or_compiled_before_it_is_asked_for():
 def test_without_a_folder_for_its_cache_it_compiles_all_the_same():
     from numba import types
 
-    from tuisim.backends.numba.compiler import machine
+    from tuisim.backends.numba.compiler import compiler
 
     made = {}
     exec("def seven():\n    return 7", made)  # no file, so no place beside it
-    assert machine.compiled(made["seven"], types.int64())() == 7
+    assert compiler.compiled(made["seven"], types.int64())() == 7
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
@@ -641,8 +642,8 @@ def test_without_a_folder_for_its_cache_it_compiles_all_the_same():
 def test_what_is_no_file_in_the_folder_of_its_cache_is_not_waited_for(tmp_path, kind):
     (tmp_path / "made.py").write_text("def seven():\n    return 7\n")
     code = (
-        "import made; from numba import types; from tuisim.backends.numba.compiler import machine\n"
-        "assert machine.compiled(made.seven, types.int64())() == 7"
+        "import made; from numba import types; from tuisim.backends.numba.compiler import compiler\n"
+        "assert compiler.compiled(made.seven, types.int64())() == 7"
     )
     command = [sys.executable, "-c", code]
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}

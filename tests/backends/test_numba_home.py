@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tuisim.backends.cupy import card as cupy_card
+from tuisim.backends.cupy import gpu as cupy_gpu
 from tuisim.errors import DataError
 from tuisim.features.runs.view import no_runs
 from tuisim.files import is_writable
@@ -110,9 +110,9 @@ def test_compilers_make_no_folder_called_tilde(homeless, monkeypatch):
     monkeypatch.setattr(compiler, "is_writable", lambda _: False)  # the program's own folder is the system's
     known = os.path.isabs(os.path.expanduser("~"))
     assert compiler._has_folder() is known
-    assert cupy_card._has_folder() is (known and is_writable(Path.home()))
+    assert cupy_gpu._has_folder() is (known and is_writable(Path.home()))
     monkeypatch.setenv("CUPY_CACHE_DIR", str(homeless / "cupy"))
-    assert cupy_card._has_folder()
+    assert cupy_gpu._has_folder()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(homeless / "numba"))
     assert compiler._has_folder()
     assert list(homeless.iterdir()) == []

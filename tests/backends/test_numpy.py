@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.recorded import CASES, check_recorded
 from tuisim import RunConfig
 from tuisim.backends import get_backend
-from tuisim.backends.numpy.site import TILE
+from tuisim.backends.numpy.context import TILE
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
 from tuisim.engine import initializers as initial
 from tuisim.engine.network import Network

@@ -15,10 +15,21 @@ from typing import Any
 import pytest
 
 from tuisim import RunConfig, Trainer, count
-from tuisim.backends import AUTO, Choice, Probe, choose, get_backend, gpu_child, gpu_probe, known, names, probe, registry
-from tuisim.backends import child as children
-from tuisim.backends.gpu_verdict import cuda, judge
-from tuisim.backends.probing import Home, installed, look
+from tuisim.backends import (
+    AUTO,
+    BackendChoice,
+    Probe,
+    choose,
+    get_backend,
+    gpu_child,
+    gpu_probe,
+    names,
+    probe,
+    probe_if_loaded,
+    registry,
+)
+from tuisim.backends.gpu_probe import cuda_version, judge, parse_line
+from tuisim.backends.registry import BackendSpec, installed, probe_library
 from tuisim.errors import BackendError, ExitCode
 from tuisim.features.explain.proof.proof import prove
 
@@ -46,7 +57,7 @@ def test_nothing_is_imported_until_asked_for():
     code = """
 import json, sys
 from tuisim import backends
-asked = backends.names(), backends.known("numba"), backends.known("numpy")
+asked = backends.names(), backends.probe_if_loaded("numba"), backends.probe_if_loaded("numpy")
 loaded = lambda: sorted({"numpy", "numba", "cupy", "textual", "threadpoolctl"} & set(sys.modules))
 before = loaded()
 backends.get_backend("numpy")
@@ -84,7 +95,7 @@ def test_every_backend_that_works_is_the_one_it_says():
     [("nunba", "did you mean numba"), ("autp", "did you mean auto"), ("cuda", "one of"), ("\x1b[2J", "\\x1b")],
 )
 def test_a_name_that_is_none_is_told_the_right_ones(name, words):
-    for ask in (get_backend, known):
+    for ask in (get_backend, probe_if_loaded):
         with pytest.raises(BackendError) as caught:
             ask(name)
         assert words in str(caught.value)
@@ -105,7 +116,7 @@ def test_what_cannot_work_is_refused_with_reason_and_remedy(monkeypatch):
 
 def test_each_is_asked_once(monkeypatch):
     asked: list[str] = []
-    monkeypatch.setattr(registry, "look", lambda name, home: asked.append(name) or Probe(name, True))
+    monkeypatch.setattr(registry, "probe_library", lambda name, spec: asked.append(name) or Probe(name, True))
     assert probe("scalar") is probe("scalar")
     assert asked == ["scalar"]
 
@@ -113,25 +124,25 @@ def test_each_is_asked_once(monkeypatch):
 # ── one backend's library ──
 
 
-def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> Home:
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> BackendSpec:
     """A library of that source, and a backend that stands on it."""
     name = f"stand_in_{abs(hash(source))}"
     (tmp_path / f"{name}.py").write_text(source)
     (tmp_path / f"{name}_backend.py").write_text(f"import {name}\nclass It:\n    def device(self): return 'loops ×1'\n")
     monkeypatch.syspath_prepend(tmp_path)
-    return Home(f"{name}_backend", "It", name, "pip install it", "pip mend it")
+    return BackendSpec(f"{name}_backend", "It", name, "pip install it", "pip repair it")
 
 
 def test_a_library_that_is_not_there(tmp_path):
-    home = Home("tuisim.backends.absent", "It", "no_such_library_here", "pip install it", "pip mend it")
-    assert not installed(home)
-    found = look("it", home)
+    spec = BackendSpec("tuisim.backends.absent", "It", "no_such_library_here", "pip install it", "pip repair it")
+    assert not installed(spec)
+    found = probe_library("it", spec)
     assert found == Probe("it", False, None, "", "not installed", "pip install it")
     assert found.absent
 
 
 def test_a_library_that_works(monkeypatch, tmp_path):
-    assert look("it", library(monkeypatch, tmp_path, "x = 1")) == Probe("it", True, "", "loops ×1")
+    assert probe_library("it", library(monkeypatch, tmp_path, "x = 1")) == Probe("it", True, "", "loops ×1")
 
 
 @pytest.mark.parametrize(
@@ -147,34 +158,34 @@ def test_a_library_that_works(monkeypatch, tmp_path):
     ],
 )
 def test_a_library_that_breaks_on_import(monkeypatch, tmp_path, source, words):
-    found = look("it", library(monkeypatch, tmp_path, source))
+    found = probe_library("it", library(monkeypatch, tmp_path, source))
     assert not found.available
     assert not found.absent
     assert words in found.reason
     assert len(found.reason.splitlines()) == 1
     assert len(found.reason) <= 200
-    assert found.remedy == "pip mend it"
+    assert found.remedy == "pip repair it"
 
 
 def test_a_compiler_that_is_switched_off_is_no_backend(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    found = look("numba", library(monkeypatch, tmp_path, "y = 1"))
+    found = probe_library("numba", library(monkeypatch, tmp_path, "y = 1"))
     assert (found.available, found.reason, found.remedy) == (False, "NUMBA_DISABLE_JIT=1 is set", "unset NUMBA_DISABLE_JIT")
 
 
 def test_a_name_for_the_compiler_that_would_steer_a_terminal_is_no_backend(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CPU_NAME", "\x1b[31m")
-    found = look("numba", library(monkeypatch, tmp_path, "y = 1"))
+    found = probe_library("numba", library(monkeypatch, tmp_path, "y = 1"))
     assert (found.available, found.reason, found.remedy) == (False, "NUMBA_CPU_NAME=\\x1b[31m is set", "unset NUMBA_CPU_NAME")
 
 
 def test_what_is_known_without_importing(monkeypatch, tmp_path):
-    home = library(monkeypatch, tmp_path, "z = 1")
-    monkeypatch.setitem(registry._HOMES, "it", home)
-    assert known("it") is None
-    assert home.library not in sys.modules
+    spec = library(monkeypatch, tmp_path, "z = 1")
+    monkeypatch.setitem(registry._SPECS, "it", spec)
+    assert probe_if_loaded("it") is None
+    assert spec.library not in sys.modules
     assert probe("it").available
-    found = known("it")
+    found = probe_if_loaded("it")
     assert found is not None
     assert found.available
 
@@ -184,10 +195,10 @@ def test_what_is_known_without_importing(monkeypatch, tmp_path):
 
 def test_auto_says_what_it_chose_and_why(monkeypatch):
     numba_is(monkeypatch, reason="not installed", remedy="pip install it")
-    assert choose(SMALL) == Choice("numpy", "backend auto: numpy; numba not installed; pip install it")
+    assert choose(SMALL) == BackendChoice("numpy", "backend auto: numpy; numba not installed; pip install it")
     monkeypatch.setitem(registry._found, "numpy", Probe("numpy", False, "2.9", reason="broken"))
     assert choose(SMALL).name == "scalar"
-    assert choose(RunConfig(layers=(5, 3), backend="numba")) == Choice("numba", "")
+    assert choose(RunConfig(layers=(5, 3), backend="numba")) == BackendChoice("numba", "")
 
 
 def test_auto_leaves_large_networks_to_blas(monkeypatch):
@@ -195,9 +206,9 @@ def test_auto_leaves_large_networks_to_blas(monkeypatch):
     monkeypatch.setitem(sys.modules, "tuisim.backends.numba", SimpleNamespace(suits=lambda largest, dtype: largest <= 120))
     small = RunConfig(layers=(5, 4, 3), batch_size=6, backend=AUTO)
     assert choose(small).name == "numba"
-    assert "compiled" in choose(small).note
-    assert choose(replace(small, batch_size=7)) == Choice(
-        "numpy", "backend auto: numpy; numba's loops would take longer, for products as large as this network's"
+    assert "compiles" in choose(small).note
+    assert choose(replace(small, batch_size=7)) == BackendChoice(
+        "numpy", "backend auto: numpy; numba's loops would take longer for matrix products of this size"
     )
     assert choose(replace(small, batch_size=7, examples=6)).name == "numba"
 
@@ -279,7 +290,7 @@ def test_a_child_that_hangs_ends_at_the_limit():
     verdict = judge(found)
     assert not verdict.available
     assert verdict.version == "14.2.0"
-    assert verdict.reason == "no answer within 0.5 s, compiling and running a kernel"
+    assert verdict.reason == "no answer within 0.5 s while compiling and running a kernel"
     assert "nvidia-smi" in verdict.remedy
 
 
@@ -288,32 +299,31 @@ def test_a_child_that_crashes_is_named_by_its_signal():
     found = gpu_probe.ask(
         child('import os, signal; print(\'{"stage": "product"}\', flush=True); os.kill(os.getpid(), signal.SIGSEGV)')
     )
-    assert judge(found).reason == "crashed (SIGSEGV), computing a matrix product"
+    assert judge(found).reason == "crashed (SIGSEGV) while computing a matrix product"
 
 
 def test_a_child_that_says_nothing_or_far_too_much_is_survived():
     silent = judge(gpu_probe.ask(child("raise SystemExit(7)")))
-    assert silent.reason == "ended without an answer (exit code 7), starting Python"
+    assert silent.reason == "ended without an answer (exit code 7) while starting Python"
     loud = judge(gpu_probe.ask(child("print('[1]\\n{\\x22\\n\\x00' * 200_000)")))
-    assert loud.reason == "wrote without end, starting Python"
+    assert loud.reason == "too much output while starting Python"
 
 
 def test_a_child_that_writes_without_end_takes_no_memory_and_is_ended():
-    answer = children.ask(child("import sys\nwhile True: sys.stdout.write('{}' * 1_000)"), 60)
-    assert answer.flooded
-    assert not answer.hung
-    assert len(answer.text) == children.MAX_BYTES
+    output, end = gpu_probe.run(child("import sys\nwhile True: sys.stdout.write('{}' * 1_000)"), 60)
+    assert end == {"flooded": True}
+    assert len(output) == gpu_probe.MAX_BYTES
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no sleep there")
 def test_whoever_keeps_the_output_of_an_ended_child_open_holds_nobody_up():
-    answer = children.ask(["sh", "-c", "sleep 5 & echo here"], 60)
-    assert (answer.text.strip(), answer.code) == ("here", 0)
+    output, end = gpu_probe.run(["sh", "-c", "sleep 5 & echo here"], 60)
+    assert (output.strip(), end) == ("here", {"code": 0})
 
 
 def test_a_child_that_cannot_be_started():
     found = judge(gpu_probe.ask(["/no/such/program"]))
-    assert found.reason.startswith("no process could be started to ask")
+    assert found.reason.startswith("the probe process could not be started")
 
 
 def stub(tmp_path: Path, body: str, metadata: tuple[str, ...] = ("cupy-cuda13x",)) -> list[str]:
@@ -348,7 +358,7 @@ def test_a_cupy_that_works(tmp_path):
     found = gpu_probe.ask(stub(tmp_path, WORKING))
     assert judge(found) == Probe("cupy", True, "14.2.0", "NVIDIA H200")
     assert (found["free_bytes"], found["total_bytes"]) == (100, 200)
-    assert (cuda(found["driver"]), cuda(found["runtime"])) == ("13.1", "13.0")
+    assert (cuda_version(found["driver"]), cuda_version(found["runtime"])) == ("13.1", "13.0")
 
 
 def raising(where: str, error: str) -> str:
@@ -369,13 +379,13 @@ FAILURES = {
     ),
     "an old driver": (
         raising("runtime.getDeviceCount", INSUFFICIENT) + "runtime.driverGetVersion = lambda: 12040",
-        "the driver is made for CUDA 12.4, CuPy for CUDA 13.0",
-        "renew the driver, or pip install 'tuisim[cuda12]'",
+        "the driver supports CUDA 12.4, CuPy needs CUDA 13.0",
+        "update the driver, or pip install 'tuisim[cuda12]'",
     ),
     "a very old driver": (
         raising("runtime.getDeviceCount", INSUFFICIENT) + "runtime.driverGetVersion = lambda: 11040",
         "CUDA 11.4",
-        "renew the driver",
+        "update the driver",
     ),
     "no GPU": (
         raising("runtime.getDeviceCount", "CUDARuntimeError('cudaErrorNoDevice: no CUDA-capable device is detected')"),
@@ -384,7 +394,7 @@ FAILURES = {
     ),
     "no toolkit for kernels": (
         raising("ElementwiseKernel", "DynamicLibNotFoundError('Failure finding \"libnvrtc.so\"\\nmore')"),
-        "CUDA's libraries are missing, compiling and running a kernel",
+        "CUDA libraries are missing while compiling and running a kernel",
         "pip install 'tuisim[cuda13-ctk]'",
     ),
     "no headers": (
@@ -394,12 +404,16 @@ FAILURES = {
     ),
     "no toolkit for products": (
         raising("ones", "ImportError('libcublas.so.13: cannot open shared object file')"),
-        "CUDA's libraries are missing, computing a matrix product: libcublas.so.13",
+        "CUDA libraries are missing while computing a matrix product: libcublas.so.13",
         "pip install 'tuisim[cuda13-ctk]'",
     ),
     "a full GPU": (raising("ones", "OutOfMemoryError('Out of memory allocating 512 bytes')"), "no memory left", "nvidia-smi"),
-    "wrong arithmetic": (WORKING + "ElementwiseKernel = lambda *t: lambda x: 3 * x", "where 65280 is right", "driver"),
-    "another error": (raising("runtime.memGetInfo", "CUDARuntimeError('cudaErrorUnknown')"), "asking for its memory", "driver"),
+    "wrong arithmetic": (WORKING + "ElementwiseKernel = lambda *t: lambda x: 3 * x", "instead of 65280", "driver"),
+    "another error": (
+        raising("runtime.memGetInfo", "CUDARuntimeError('cudaErrorUnknown')"),
+        "while querying its memory",
+        "driver",
+    ),
     "a broken import": ("raise ImportError('\\n====\\nFailed to import CuPy.\\nlong text')", "Failed to import CuPy", "cuda13"),
 }
 
@@ -430,9 +444,9 @@ def test_what_is_no_fact_is_not_believed(tmp_path):
     verdict = judge(gpu_probe.ask(stub(tmp_path, body)))
     assert not verdict.available
     assert verdict.reason
-    assert gpu_probe._told('{"packages": 7, "version": [1], "driver": {}, "stage": "import"}') == {"stage": "import"}
-    assert gpu_probe._told("[" * 60_000) == {}
-    assert gpu_probe._told('{"packages": ["cupy-cuda13x"]}') == {"packages": ["cupy-cuda13x"]}
+    assert parse_line('{"packages": 7, "version": [1], "driver": {}, "stage": "import"}') == {"stage": "import"}
+    assert parse_line("[" * 60_000) == {}
+    assert parse_line('{"packages": ["cupy-cuda13x"]}') == {"packages": ["cupy-cuda13x"]}
 
 
 def test_a_folder_that_cupy_cannot_write_to_has_its_own_remedy():
@@ -442,13 +456,13 @@ def test_a_folder_that_cupy_cannot_write_to_has_its_own_remedy():
 
 def test_two_cupys_at_once_are_not_trusted(tmp_path):
     verdict = judge(gpu_probe.ask(stub(tmp_path, WORKING, ("cupy-cuda12x", "cupy-cuda13x"))))
-    assert verdict.reason == "two of its packages at once: cupy-cuda12x, cupy-cuda13x"
+    assert verdict.reason == "several of its packages are installed: cupy-cuda12x, cupy-cuda13x"
     assert verdict.remedy.startswith("pip uninstall cupy-cuda12x cupy-cuda13x")
 
 
 def test_the_probe_of_cupy_asks_once(monkeypatch):
     asked: list[int] = []
-    monkeypatch.setattr(registry, "installed", lambda home: True)
+    monkeypatch.setattr(registry, "installed", lambda spec: True)
     monkeypatch.setattr(gpu_probe, "ask", lambda: asked.append(1) or {"absent": True})
     assert probe("cupy").absent
     assert probe("cupy") is probe("cupy")

@@ -10,7 +10,7 @@ import pytest
 from tests.support.cuda_emulator import installed
 from tuisim import RunConfig, Trainer, count
 from tuisim.backends import registry, subnormals
-from tuisim.backends.probing import Probe
+from tuisim.backends.registry import Probe
 from tuisim.config.choices import HYPERPARAMETERS, SMALLEST_NORMAL
 from tuisim.errors import ConfigError
 from tuisim.features.compare.bench import bench
@@ -140,7 +140,7 @@ def test_the_ledger_has_a_comparison_for_each_number_of_the_optimizers_buffers()
 def test_the_ledger_says_in_which_form_adam_and_flushing_are_counted():
     assert count(config(optimizer="sgd")).notes == ()
     form, flushing = count(config(optimizer="adamw")).notes
-    assert "one division more per parameter: 23 more" in form
+    assert "one more division per parameter: 23 more" in form
     assert "comparison" in flushing
 
 

@@ -11,9 +11,8 @@ import pytest
 
 from tests.support.made_card import card, entry
 from tuisim.backends import get_backend, numpy
-from tuisim.backends.numpy.blas import _setter, limits
+from tuisim.backends.numpy.blas import Restore, _setter, thread_limit
 from tuisim.backends.numpy.blas import threads as blas_threads
-from tuisim.backends.thread_limit import Restore
 from tuisim.config import RunConfig
 from tuisim.engine import benchmark_case as subject
 from tuisim.engine import step_time as steptime
@@ -58,7 +57,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
         return look
 
-    monkeypatch.setattr(limits, "_put", put)
+    monkeypatch.setattr(thread_limit, "_set_count", put)
     for module in TIMED:
         monkeypatch.setattr(module, "perf_counter", watch(module.__name__.rpartition(".")[2], perf_counter))
     monkeypatch.setattr(calibrate, "FEW", 9)
@@ -148,7 +147,9 @@ def test_the_benchmark(seen, monkeypatch):
     monkeypatch.setattr(bench, "names", lambda: ("numpy", "scalar"))
     monkeypatch.setattr(bench.peers, "installed", dict)
     monkeypatch.setattr(
-        bench.Products, "steps", lambda self, count: (held.update(count for _, count in limits._wanted), steps(self, count))[1]
+        bench.Products,
+        "steps",
+        lambda self, count: (held.update(count for _, count in thread_limit._holders), steps(self, count))[1],
     )
     bench.bench(THREADS)
     assert held == {3}
@@ -159,7 +160,7 @@ def test_a_scored_run(seen, monkeypatch):
     held: set[int] = set()
     run = numpy.NumpyStep.run
     monkeypatch.setattr(
-        numpy.NumpyStep, "run", lambda self, rows: (held.update(count for _, count in limits._wanted), run(self, rows))[1]
+        numpy.NumpyStep, "run", lambda self, rows: (held.update(count for _, count in thread_limit._holders), run(self, rows))[1]
     )
     score.one(Predictor(card(entry("numpy", THREADS))), replace(CONFIG, examples=64).resolved())
     assert held == {3}
@@ -168,7 +169,7 @@ def test_a_scored_run(seen, monkeypatch):
 @pytest.mark.parametrize("name", ["numpy", "scalar"])
 def test_every_backend_limits_blas_which_makes_rows_beside_it(seen, name):
     with get_backend(name).threads(2):
-        assert [count for _, count in limits._wanted] == [2]
+        assert [count for _, count in thread_limit._holders] == [2]
 
 
 def test_a_limit_holds_whichever_thread_asks_for_it():
@@ -179,14 +180,14 @@ def test_a_limit_holds_whichever_thread_asks_for_it():
     before = blas_threads()
 
     def first() -> None:
-        with limits.hold(2):
+        with thread_limit.hold(2):
             ready.set()
             leave.wait(30)
 
     holder = Thread(target=first, daemon=True)
     holder.start()
     assert ready.wait(30)
-    with limits.hold(1):
+    with thread_limit.hold(1):
         assert blas_threads() == 1
     leave.set()
     holder.join(30)

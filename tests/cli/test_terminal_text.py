@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,6 @@ from tuisim.cli import main
 from tuisim.cli.console import CommandConsole, styled
 from tuisim.config import RunConfig
 from tuisim.errors import ExitCode, visible
-from tuisim.features.machine.doctor import gpu as doctor_gpu
 from tuisim.predict import profiles as cards
 from tuisim.predict.cost_model import UNDISTURBED
 from tuisim.store import document
@@ -187,12 +187,12 @@ def test_every_option_and_the_commands_name(said):
     said("bench", "--threads", TEXT, shown=None)
 
 
-def test_what_a_device_is_called(said, tmp_path, monkeypatch):
-    program = tmp_path / "nvidia-smi"
-    program.write_text(f"#!/bin/sh\nprintf '%s' '550.1, 1000, 500, {TEXT}'\n", encoding="utf-8", errors="replace")
-    program.chmod(0o755)
-    monkeypatch.setattr(doctor_gpu.shutil, "which", lambda _: str(program))
-    said("doctor", shown=None)
+def test_what_a_device_is_called(said, monkeypatch):
+    names = {"nvmlDeviceGetName": TEXT, "nvmlSystemGetDriverVersion": "550.1", "nvmlDeviceGetCount": 1, "nvmlInit": None}
+    names |= {"nvmlShutdown": None, "nvmlDeviceGetHandleByIndex": 0, "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=9, free=5)}
+    functions = {name: lambda *_, answer=answer: answer for name, answer in names.items()}
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(__spec__=object(), **functions))
+    said("doctor", shown="driver 550.1")
 
 
 def test_what_has_no_markup_prints_what_it_was_given(capsys):

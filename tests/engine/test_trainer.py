@@ -326,12 +326,12 @@ def test_a_batch_beyond_a_small_source_needs_no_more_memory(tmp_path):
 
 
 def test_the_newest_run_has_its_threads_whatever_order_runs_end_in():
-    from tuisim.backends.numpy.blas import limits, threads
+    from tuisim.backends.numpy.blas import thread_limit, threads
 
     if threads() is None:
         pytest.skip("nothing here tells BLAS's threads")
     before = threads()
-    old, new = limits.hold(1), limits.hold(1)
+    old, new = thread_limit.hold(1), thread_limit.hold(1)
     old.__enter__()
     new.__enter__()
     old.__exit__(None, None, None)

@@ -17,7 +17,7 @@ from tuisim import data
 from tuisim.accounting import count
 from tuisim.backends import get_backend, registry
 from tuisim.backends.numpy.blas import threads
-from tuisim.backends.probing import Probe
+from tuisim.backends.registry import Probe
 from tuisim.config import RunConfig
 from tuisim.data.info import synthetic_validation_rows
 from tuisim.engine import Trainer

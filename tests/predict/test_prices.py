@@ -242,11 +242,11 @@ def test_rows_that_are_gathered_are_the_datas_whatever_the_layers_are():
 
 def test_each_way_to_compute_a_product_has_a_price_of_its_own():
     program = build(RunConfig(layers=(784, 128, 30, 3), batch_size=4).resolved())
-    keys = {"numba": {"dense blas", "dense lanes", "dense narrow"}, "numpy": {"dense"}}
+    keys = {"numba": {"dense blas", "dense simd", "dense narrow"}, "numpy": {"dense"}}
     for backend, wanted in keys.items():
         assert {work.key for work, _ in works(program, backend) if work.kind is Kind.DENSE} == wanted
     back = {work.outputs: work.way for work, _ in works(program, "numba") if work.kind is Kind.INPUT_GRADIENT}
-    assert back == {30: "dots", 3: "turned"}
+    assert back == {30: "dots", 3: "transposed"}
     known = replace(made_prices(), backend="numba")
     narrow = {"dense narrow": Price({"call": 7e-6}), **known.kinds}
     work = next(work for work, _ in works(program, "numba") if work.key == "dense narrow")

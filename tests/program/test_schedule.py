@@ -26,7 +26,7 @@ def with_(**changes):
 def test_constant_is_one_and_does_not_move():
     schedule = Schedule("constant", None, 0)
     assert [schedule.factor(t) for t in (0, 10**9)] == [1.0, 1.0]
-    assert not schedule.moves
+    assert not schedule.varies
 
 
 def test_step_drops_to_a_tenth_every_so_many_steps():
@@ -45,7 +45,7 @@ def test_cosine_goes_from_one_over_a_half_to_nothing():
 def test_warm_up_is_a_straight_line_before_any_of_them():
     for name in ("constant", "step", "cosine"):
         schedule = Schedule(name, 20, 5)
-        assert schedule.moves
+        assert schedule.varies
         assert [schedule.factor(t) for t in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
     assert Schedule("cosine", 20, 5).factor(20) == 0.0
     assert Schedule("step", 20, 5).factor(24) == 1.0

@@ -7,7 +7,7 @@ import numpy as np
 
 from tuisim import RunConfig
 from tuisim.backends import get_backend, registry
-from tuisim.backends.probing import Probe
+from tuisim.backends.registry import Probe
 from tuisim.engine import initializers
 from tuisim.engine.network import Network
 

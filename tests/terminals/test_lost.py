@@ -14,7 +14,7 @@ from tuisim.engine import worker
 from tuisim.errors import DeviceLost
 
 def lost(*given):
-    raise DeviceLost("the GPU failed and this process can no longer use it (cudaErrorIllegalAddress); start tuisim again")
+    raise DeviceLost("the GPU failed and this process can no longer use it (cudaErrorIllegalAddress); restart tuisim to continue")
 
 worker.Trainer = lost
 from tuisim.__main__ import main

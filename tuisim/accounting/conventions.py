@@ -1,6 +1,6 @@
-"""Counts of the same network per example by other tools' formulas, checked against recorded runs of these tools.
+"""Counts of the same network per example by the formulas of other tools.
 
-The recordings are in the tests. It knows no tool but by its formula.
+The tests check them against recorded runs of these tools.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from enum import StrEnum
 
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.accounting.operations import KINDS, share
-from tuisim.program import Kind, Phase, StepProgram
+from tuisim.program import LOSS_KINDS, Kind, Phase, StepProgram
 
 
 class Share(StrEnum):
-    """How much of an entry of the full ledger a tool's number has in it."""
+    """How much of an entry of the ledger a tool counts."""
 
     COUNTED = "counted"
     PART = "in part or assumed"
-    """Only the biases of a sum, some of the activations, or a backward pass taken as a multiple of the forward one."""
+    """Only the biases of a sum, some of the activations, or a backward pass assumed to be a multiple of the forward pass."""
     NONE = "left out"
 
 
@@ -27,9 +27,8 @@ _MULTIPLY = {"multiply": Share.COUNTED}
 _BOTH = {"multiply": Share.COUNTED, "add": Share.COUNTED}
 _WITH_BIAS = {"multiply": Share.COUNTED, "add": Share.PART}
 _FUNCTION = {"activation": Share.COUNTED}
-_LOSSES = frozenset({Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY})
 _NOT_IN_NUMPY = frozenset({Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION, Kind.FLUSH_SUBNORMALS})
-"""In a step written in NumPy, what is computed once per step is Python's own numbers, and nothing is flushed."""
+"""A step written in NumPy computes these in Python, and flushes nothing."""
 
 
 def _all_but(left_out: frozenset[Kind]) -> dict[Kind, Mapping[str, Share]]:
@@ -37,7 +36,7 @@ def _all_but(left_out: frozenset[Kind]) -> dict[Kind, Mapping[str, Share]]:
 
 
 _PTFLOPS = {"relu": 2, "leaky_relu": 1, "gelu": 2, "silu": 1, "elu": 2}
-"""Per output of an activation's module; those whose module calls a function that ptflops counts too are counted twice."""
+"""Counts per output; ptflops counts an activation twice if its module calls a function that ptflops counts too."""
 _DEEPSPEED = dict.fromkeys(("relu", "leaky_relu", "gelu", "silu", "elu"), 1)
 _FLOPSCOPE = {
     "relu": (1, 1),
@@ -49,29 +48,29 @@ _FLOPSCOPE = {
     "softplus": (16, 19),
     "elu": (21, 21),
 }
-"""Per output, the activation and its derivative in NumPy's functions, with flopscope's weights: exp, log, tanh 16, where 4."""
+"""Counts per output of an activation and its derivative in NumPy, with flopscope's weights: exp, log, tanh 16, where 4."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """What one tool's number is of."""
+    """The counting convention of one tool."""
 
     key: str
     """Its name in `tools_per_example`."""
     name: str
     unit: str
-    """What the tool calls what it counts."""
+    """The tool's name for what it counts."""
     counts: str
     leaves_out: str
     entries: Mapping[Kind, Mapping[str, Share]] = field(default_factory=dict)
-    """By kind of operation and of scalar operation, what of the ledger is in the number."""
+    """The share of the ledger's entries that the tool counts, by kind of operation and of scalar operation."""
     assumes: frozenset[Phase] = frozenset()
-    """Phases it does not look at and takes as a multiple of another."""
+    """Phases that the tool assumes to be a multiple of another."""
     functions: Mapping[str, int] | None = None
-    """Count per output of each activation, 0 for those not named; None if every activation is counted."""
+    """Counts per output by activation, 0 for those not named; None if every activation is counted."""
 
     def share(self, phase: Phase, kind: Kind, scalar: str, activations: Iterable[str] = ()) -> Share:
-        """Return how much of the ledger's `scalar` operations of a kind is in the number; `activations` are its layers'."""
+        """Return how much of the ledger's `scalar` operations of a kind is counted; `activations` are those of the layers."""
         if phase in self.assumes:
             return Share.PART
         found = self.entries.get(kind, {}).get(scalar, Share.NONE)
@@ -84,7 +83,7 @@ class Convention:
 _BACKWARD = frozenset({Phase.BACKWARD})
 
 TUISIM = Convention(
-    "tuisim", "tuisim", "operations", "every operation of the step that runs", "the loss, given apart", _all_but(_LOSSES),
+    "tuisim", "tuisim", "operations", "every operation of the step that runs", "the loss, shown separately", _all_but(LOSS_KINDS),
 )  # fmt: skip
 CONVENTIONS = (
     Convention(
@@ -117,12 +116,12 @@ CONVENTIONS = (
     ),
     Convention(
         "deepspeed", "DeepSpeed", "FLOPs",
-        "forward, a multiply-add is two, relu, leaky_relu, gelu, silu, elu one; backward taken as twice that",
+        "forward, a multiply-add is two, relu, leaky_relu, gelu, silu, elu one; backward assumed to be twice that",
         "biases, other activations, update, the real backward",
         {Kind.DENSE: _BOTH, Kind.ACTIVATION: _FUNCTION}, _BACKWARD, _DEEPSPEED,
     ),
     Convention(
-        "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward, a multiply-add is two; backward taken as twice that",
+        "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward, a multiply-add is two; backward assumed to be twice that",
         "biases, activations, update, the real backward", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
     Convention(
@@ -132,17 +131,19 @@ CONVENTIONS = (
     Convention(
         "flopscope", "flopscope", "FLOPs",
         "forward, backward and update in NumPy at this batch; each operation inside an activation, exp, log, tanh as 16",
-        "the loss, what is computed once per step, flushing subnormals", _all_but(_LOSSES | _NOT_IN_NUMPY),
+        "the loss, what is computed once per step, flushing subnormals", _all_but(LOSS_KINDS | _NOT_IN_NUMPY),
     ),
     TUISIM,
 )  # fmt: skip
-"""In the order the dial turns through them, the full ledger last."""
+"""All conventions, in the order of the selector; the full ledger is last."""
 
 
 def tools_per_example(program: StepProgram) -> dict[str, int | float]:
-    """Operations per example as each public counter reports them (versions: fvcore 0.1.5, thop 0.1.1, torchinfo 1.8.0,
-    ptflops 0.7.5 with its `pytorch` backend, torch 2.14's FlopCounterMode, DeepSpeed 0.19.8, Epoch AI's 2:1, 6·N, and
-    flopscope 0.12.4 for the step in NumPy's float32). All but flopscope's are the same for every batch."""
+    """Return the operations per example that each tool reports; all but flopscope's are the same for every batch size.
+
+    Versions: fvcore 0.1.5, thop 0.1.1, torchinfo 1.8.0, ptflops 0.7.5 with its `pytorch` backend, torch 2.14's
+    FlopCounterMode, DeepSpeed 0.19.8, Epoch AI's 2:1, 6·N, and flopscope 0.12.4 for the step in NumPy's float32.
+    """
     pairs = list(zip(program.layers, program.layers[1:], strict=False))
     products = sum(n * m for n, m in pairs)
     inner = sum(n * m for n, m in pairs[1:])
@@ -150,11 +151,11 @@ def tools_per_example(program: StepProgram) -> dict[str, int | float]:
     return {
         "fvcore": products,  # one per multiply-add, no bias
         "thop": products,
-        "torchinfo": parameters,  # weights and biases alike
-        "ptflops": parameters + _of_activations(program, _PTFLOPS),
+        "torchinfo": parameters,  # one per weight and per bias
+        "ptflops": parameters + _count_activations(program, _PTFLOPS),
         "torch_forward": 2 * products,
         "torch_forward_backward": 2 * (2 * products + inner),  # no input gradient for the first layer
-        "deepspeed": 3 * (2 * products + _of_activations(program, _DEEPSPEED)),  # backward taken as twice the forward
+        "deepspeed": 3 * (2 * products + _count_activations(program, _DEEPSPEED)),  # backward assumed to be twice the forward
         "epoch_2_to_1": 3 * 2 * products,
         "six_n": 6 * parameters,
         "flopscope": _flopscope(program),
@@ -162,14 +163,14 @@ def tools_per_example(program: StepProgram) -> dict[str, int | float]:
     }
 
 
-def _of_activations(program: StepProgram, per_output: Mapping[str, int]) -> int:
-    """An activation's count for each output of the layers that have it."""
+def _count_activations(program: StepProgram, per_output: Mapping[str, int]) -> int:
+    """Return the count of all activations of one example."""
     return sum(size * per_output.get(name, 0) for size, name in zip(program.layers[1:], program.activations, strict=True))
 
 
 def _flopscope(program: StepProgram) -> int | float:
-    """The ledger's FLOPs and what its activations and derivatives are made of, of the batch over its examples."""
-    ops = [op for op in program.ops if op.kind not in _LOSSES | _NOT_IN_NUMPY]
+    """Return the ledger's FLOPs per example, plus those inside activations and derivatives."""
+    ops = [op for op in program.ops if op.kind not in LOSS_KINDS | _NOT_IN_NUMPY]
     arithmetic = sum(FORMULAS[op.kind].count(op).flops for op in ops)
-    inside = _of_activations(program, {name: sum(costs) for name, costs in _FLOPSCOPE.items()})
+    inside = _count_activations(program, {name: sum(costs) for name, costs in _FLOPSCOPE.items()})
     return share(arithmetic + program.batch * inside, program.batch)

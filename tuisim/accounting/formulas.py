@@ -1,7 +1,7 @@
-"""One formula per kind of operation: how many scalar operations it takes, as integers over B, N and M.
+"""Formulas for the number of scalar operations of each kind of operation, in B, N and M.
 
-The convention is DESIGN's: a sum of n terms is n − 1 additions, one more for a bias; a subtraction is an addition; an
-activation or derivative is one operation whatever is inside it. P = (N + 1)·M parameters.
+A sum of n terms is n − 1 additions, one more with a bias; a subtraction is an addition; an activation or derivative is
+one operation, whatever is inside it. P = (N + 1)·M parameters.
 """
 
 from __future__ import annotations
@@ -15,17 +15,13 @@ from tuisim.program import Kind, Op
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """What an operation of one kind costs."""
+    """The cost of one kind of operation."""
 
     what: str
     """The operation in words."""
     text: str
-    """The formula as shown beside its number."""
+    """The formula as it is displayed."""
     count: Callable[[Op], Operations]
-
-
-def _gather(op: Op) -> Operations:
-    return Operations()
 
 
 def _dense(op: Op) -> Operations:
@@ -38,15 +34,15 @@ def _activation(op: Op) -> Operations:
 
 
 def _mse(op: Op) -> Operations:
-    """(a − t): E; squares: E; their sum: E − 1; × 1/E: 1; the gradient × 2/E: E, for E = B·M."""
+    """Count (a − t): E; squares: E; their sum: E − 1; × 1/E: 1; the gradient × 2/E: E, for E = B·M."""
     elements = op.batch * op.outputs
     return Operations(multiply=elements + 1 + elements * op.learning, add=2 * elements - 1)
 
 
 def _cross_entropy(op: Op) -> Operations:
-    """Per row: largest of M, subtract it, exp, sum, log, minus the target's; mean over rows.
+    """Per row: the maximum of M, subtract it, exp, sum, log, subtract the target's logit; then the mean over rows.
 
-    log(1 + the others' sum) by `log1p` is counted as the addition and the logarithm that it stands for.
+    `log1p` of the sum of the others is counted as an addition and a logarithm.
     The gradient: 1 / (B·sum) per row (one multiplication, one division), M multiplications, minus 1/B at the target.
     """
     rows, elements = op.batch, op.batch * op.outputs
@@ -74,12 +70,12 @@ def _binary_cross_entropy(op: Op) -> Operations:
 
 
 def _correct_classes(op: Op) -> Operations:
-    """The place of the largest of M, and whether it is the target's; the rows that agree are added up."""
+    """Per row the argmax of M and a comparison with the target; the number of matches is summed."""
     return Operations(compare=op.batch * op.outputs, add=op.batch - 1)
 
 
 def _correct_outputs(op: Op) -> Operations:
-    """Output against 0, target against ½, one against the other; those that agree are added up."""
+    """Per output two thresholds and a comparison; the number of matches is summed."""
     elements = op.batch * op.outputs
     return Operations(compare=3 * elements, add=elements - 1)
 
@@ -107,26 +103,26 @@ def _per_parameter(**counts: int) -> Callable[[Op], Operations]:
 
 
 def _gradient_squares(op: Op) -> Operations:
-    """The squares of one layer added to those of the layers before: P terms, one addition fewer in the first layer."""
+    """Count the sum of P squares, added to that of the previous layers: one addition fewer in the first layer."""
     return Operations(multiply=op.parameters, add=op.parameters - (op.layer == 1))
 
 
 def _flush_subnormals(op: Op) -> Operations:
-    """Each number that the rule keeps is compared with the smallest normal one. Processors do it on the way, at no cost."""
+    """One comparison for each number of the optimizer state."""
     return Operations(compare=len(op.writes) * op.parameters)
 
 
 def _scalars(**counts: int) -> Callable[[Op], Operations]:
-    """The same few operations whatever the network's size."""
+    """Return a count that does not depend on the size of the network."""
     total = Operations(**counts)
     return lambda op: total
 
 
-# Bias corrections: β₁ᵗ and β₂ᵗ carried along (2 multiplications), 1 − each (2 additions), √ once, α·√ / (1 − β₁ᵗ), ε·√.
+# Bias correction: β₁ᵗ and β₂ᵗ as running products (2 multiplications), 1 − each (2 additions), √ once, α·√ / (1 − β₁ᵗ), ε·√.
 FORMULAS: dict[Kind, Formula] = {
-    Kind.GATHER: Formula("rows of the data", "", _gather),
+    Kind.GATHER: Formula("batch loading", "", lambda op: Operations()),
     Kind.DENSE: Formula("a·W + b", "× B·N·M  + B·N·M", _dense),
-    Kind.ACTIVATION: Formula("activations", "f B·M", _activation),
+    Kind.ACTIVATION: Formula("activations", "act B·M", _activation),
     Kind.MSE: Formula("mean squared error", "× 2·B·M+1  + 2·B·M−1", _mse),
     Kind.CROSS_ENTROPY: Formula(
         "softmax, cross-entropy", "× B·M+B+1  + 2·B·M+2·B−1  > B·(M−1)  exp B·M  log B  ÷ B", _cross_entropy
@@ -134,20 +130,20 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.BINARY_CROSS_ENTROPY: Formula(
         "sigmoid, cross-entropy", "× 2·B·M+1  + 5·B·M−1  > 3·B·M  exp B·M  log B·M  ÷ B·M", _binary_cross_entropy
     ),
-    Kind.CORRECT_CLASSES: Formula("rows right", "> B·M  + B−1", _correct_classes),
-    Kind.CORRECT_OUTPUTS: Formula("outputs right", "> 3·B·M  + B·M−1", _correct_outputs),
-    Kind.ACTIVATION_GRADIENT: Formula("through f", "× B·M  f′ B·M", _activation_gradient),
-    Kind.WEIGHT_GRADIENT: Formula("weights' gradient", "× B·N·M  + (B−1)·N·M", _weight_gradient),
-    Kind.BIAS_GRADIENT: Formula("biases' gradient", "+ (B−1)·M", _bias_gradient),
-    Kind.INPUT_GRADIENT: Formula("inputs' gradient", "× B·N·M  + B·N·(M−1)", _input_gradient),
-    Kind.GRADIENT_SQUARES: Formula("squares of the gradient", "× P  + P, P−1 in layer 1", _gradient_squares),
-    Kind.CLIP_FACTOR: Formula("norm and clip factor", "√ 1  + 1  ÷ 1  > 1", _scalars(sqrt=1, add=1, divide=1, compare=1)),
-    Kind.CLIP: Formula("clipping", "× P", _per_parameter(multiply=1)),
-    Kind.SCHEDULED_RATE: Formula("scheduled rate", "× 1", _scalars(multiply=1)),
+    Kind.CORRECT_CLASSES: Formula("correct rows", "> B·M  + B−1", _correct_classes),
+    Kind.CORRECT_OUTPUTS: Formula("correct outputs", "> 3·B·M  + B·M−1", _correct_outputs),
+    Kind.ACTIVATION_GRADIENT: Formula("activation backward", "× B·M  act′ B·M", _activation_gradient),
+    Kind.WEIGHT_GRADIENT: Formula("weight gradient", "× B·N·M  + (B−1)·N·M", _weight_gradient),
+    Kind.BIAS_GRADIENT: Formula("bias gradient", "+ (B−1)·M", _bias_gradient),
+    Kind.INPUT_GRADIENT: Formula("input gradient", "× B·N·M  + B·N·(M−1)", _input_gradient),
+    Kind.GRADIENT_SQUARES: Formula("squared gradient norm", "× P  + P, P−1 in layer 1", _gradient_squares),
+    Kind.CLIP_FACTOR: Formula("clip factor", "√ 1  + 1  ÷ 1  > 1", _scalars(sqrt=1, add=1, divide=1, compare=1)),
+    Kind.CLIP: Formula("gradient clipping", "× P", _per_parameter(multiply=1)),
+    Kind.SCHEDULED_RATE: Formula("scheduled learning rate", "× 1", _scalars(multiply=1)),
     Kind.DECAY_FACTOR: Formula("decay factor", "× 1  + 1", _scalars(multiply=1, add=1)),
     Kind.WEIGHT_DECAY: Formula("weight decay", "× P  + P", _per_parameter(multiply=1, add=1)),
-    Kind.BIAS_CORRECTION: Formula("bias corrections", "× 4  + 2  ÷ 1  √ 1", _scalars(multiply=4, add=2, divide=1, sqrt=1)),
-    Kind.DECOUPLED_DECAY: Formula("decoupled decay", "× P", _per_parameter(multiply=1)),
+    Kind.BIAS_CORRECTION: Formula("bias correction", "× 4  + 2  ÷ 1  √ 1", _scalars(multiply=4, add=2, divide=1, sqrt=1)),
+    Kind.DECOUPLED_DECAY: Formula("decoupled weight decay", "× P", _per_parameter(multiply=1)),
     Kind.SGD: Formula("SGD", "× P  + P", _per_parameter(multiply=1, add=1)),
     Kind.MOMENTUM: Formula("momentum", "× 2·P  + 2·P", _per_parameter(multiply=2, add=2)),
     Kind.NESTEROV: Formula("Nesterov momentum", "× 3·P  + 3·P", _per_parameter(multiply=3, add=3)),

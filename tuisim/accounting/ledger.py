@@ -1,12 +1,12 @@
-"""The ledger: what a network's training costs, by layer × phase × kind, per example, step, epoch and run.
+"""The ledger: predicted counts of a training step by layer, phase and kind, per example, step, epoch and run.
 
-Integer arithmetic over shapes, no arrays: any network is counted in milliseconds, also one no machine could train.
+It computes with integers and allocates no arrays, so a network of any size is counted in milliseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ COUNTED_PHASES = (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LedgerRow:
     """One operation of the step and its cost."""
 
     layer: int | None
@@ -36,13 +36,14 @@ class Row:
     bytes_written: int
 
     def to_dict(self) -> dict[str, Any]:
+        """Return an entry of `rows` of the JSON document."""
         head = {"layer": self.layer, "phase": self.phase.value, "operation": self.kind.value, "formula": self.formula}
         return head | self.operations.as_dict() | {"bytes_read": self.bytes_read, "bytes_written": self.bytes_written}
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes a bound training step holds, by what they are for."""
+class StepMemory:
+    """Bytes of the buffers of a bound training step, by role."""
 
     parameters: int
     gradients: int
@@ -52,53 +53,62 @@ class Memory:
 
     @property
     def total(self) -> int:
+        """All bytes."""
         return self.parameters + self.gradients + self.optimizer + self.activations + self.batch
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Counts of one configuration. `examples` is rows per epoch, none where only loading the data would tell."""
+    """Counts of one configuration."""
 
     config: RunConfig
     program: StepProgram
-    rows: tuple[Row, ...]
+    rows: tuple[LedgerRow, ...]
     examples: int | None
+    """Training rows per epoch; None if only loading the data would tell."""
 
     @property
     def layers(self) -> tuple[int, ...]:
+        """The layer sizes."""
         return self.config.layers
 
     @property
     def batch(self) -> int:
+        """Examples per step."""
         return self.program.batch
 
     @property
     def epochs(self) -> int | None:
+        """Epochs of the run; None if it trains until stopped."""
         return self.config.epochs
 
     @property
     def parameters(self) -> int:
+        """The number of weights and biases."""
         return self.config.parameter_count
 
     @cached_property
     def per_step(self) -> dict[Phase, Operations]:
+        """Counts of one step by phase."""
         return _by_phase(self.rows)
 
     @cached_property
     def step_total(self) -> Operations:
-        """One step, the loss included."""
+        """Counts of one step, with the loss."""
         return sum(self.per_step.values(), Operations())
 
     @cached_property
     def step_total_without_loss(self) -> Operations:
+        """Counts of one step, without the loss."""
         return sum((ops for phase, ops in self.per_step.items() if phase is not Phase.LOSS), Operations())
 
     @property
     def per_example(self) -> dict[Phase, dict[str, int | float]]:
+        """Counts per example by phase."""
         return {phase: ops.per(self.batch) for phase, ops in self.per_step.items()}
 
     def by_layer(self) -> list[tuple[int | None, Phase, Operations]]:
-        """Rows merged by layer and phase, in the order they run; layer none is the loss and what all layers share."""
+        """Return the counts by layer and phase, in execution order; the layer is None for the loss and shared operations."""
         merged: dict[tuple[int | None, Phase], Operations] = {}
         for row in self.rows:
             if row.phase is not Phase.DATA:
@@ -108,25 +118,27 @@ class Ledger:
 
     @property
     def naive(self) -> int:
-        """The question's guess per example: N·M multiplications forward, N·M derivatives backward, per layer."""
+        """The naive count per example: N·M multiplications forward and N·M derivatives backward per layer."""
         return 2 * sum(n * m for n, m in zip(self.layers, self.layers[1:], strict=False))
 
     @property
     def ratio_to_naive(self) -> float:
-        """Exact operations per example, the loss left out, over the guess."""
+        """Operations per example without the loss, over the naive count."""
         return self.step_total_without_loss.total / (self.naive * self.batch)
 
     @property
     def ratio_with_loss(self) -> float:
+        """Operations per example with the loss, over the naive count."""
         return self.step_total.total / (self.naive * self.batch)
 
     @property
     def steps_per_epoch(self) -> int | None:
+        """Steps of one epoch; None if the number of examples is not known."""
         return None if self.examples is None else -(-self.examples // self.config.batch_size)
 
     @cached_property
     def per_epoch(self) -> dict[Phase, Operations] | None:
-        """One epoch: its full steps, and the short last one by its own program."""
+        """Counts of one epoch by phase: its full steps, and a shorter last step if there is one."""
         if self.examples is None:
             return None
         full, rest = divmod(self.examples, self.config.batch_size)
@@ -138,14 +150,14 @@ class Ledger:
 
     @property
     def run(self) -> dict[Phase, Operations] | None:
-        """The whole run; none where its volume or its end is not known."""
+        """Counts of the whole run by phase; None if its examples or epochs are not known."""
         if self.per_epoch is None or self.epochs is None:
             return None
         return {phase: operations * self.epochs for phase, operations in self.per_epoch.items()}
 
     @property
     def bytes_per_step(self) -> int:
-        """Every operand of every operation once: what crosses to and from memory if no cache helped."""
+        """Bytes that all operations of a step read and write: the memory traffic without any cache."""
         return sum(row.bytes_read + row.bytes_written for row in self.rows)
 
     @property
@@ -154,11 +166,13 @@ class Ledger:
         return self.step_total.flops / self.bytes_per_step
 
     @cached_property
-    def memory(self) -> Memory:
-        return memory_of(self.program)
+    def memory(self) -> StepMemory:
+        """Bytes that a bound step holds."""
+        return program_memory(self.program)
 
     @cached_property
     def tools_per_example(self) -> dict[str, int | float]:
+        """Counts per example by the conventions of other tools."""
         return tools_per_example(self.program)
 
     def reported(self, convention: Convention) -> int | float:
@@ -169,20 +183,22 @@ class Ledger:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Each count that depends on the form of a rule, and the form that is counted."""
+        """Notes on counts that depend on how an update rule is written."""
         kinds = {row.kind for row in self.rows}
         found: list[str] = []
         if Kind.ADAM in kinds:
             found.append(
-                "Adam runs and is counted in the short form of Kingma & Ba (2015, section 2); PyTorch's form, with the same "
-                f"result, has one division more per parameter: {self.parameters:,} more a step"
+                "Adam is executed and counted in the short form of Kingma & Ba (2015, section 2); PyTorch's form has the same "
+                f"result and one more division per parameter: {self.parameters:,} more per step"
             )
         if Kind.FLUSH_SUBNORMALS in kinds:
-            found.append("flushing is counted as one comparison per number kept; processors do it while they compute, at no cost")
+            found.append(
+                "flushing subnormals is counted as one comparison per number of optimizer state; most processors do it for free"
+            )
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document `tuisim count --json` prints."""
+        """Return the document that `tuisim count --json` prints."""
         return {
             "layers": list(self.layers),
             "batch": self.batch,
@@ -208,14 +224,7 @@ class Ledger:
             "tools_per_example": self.tools_per_example,
             "bytes_per_step": self.bytes_per_step,
             "arithmetic_intensity": self.arithmetic_intensity,
-            "memory_bytes": {
-                "parameters": self.memory.parameters,
-                "gradients": self.memory.gradients,
-                "optimizer": self.memory.optimizer,
-                "activations": self.memory.activations,
-                "batch": self.memory.batch,
-                "total": self.memory.total,
-            },
+            "memory_bytes": asdict(self.memory) | {"total": self.memory.total},
             "notes": list(self.notes),
             "marks": _MARKS,
         }
@@ -228,47 +237,49 @@ _MARKS: dict[str, Provenance] = dict.fromkeys(("layers", "batch", "examples", "e
     ),
     Provenance.COUNTED,
 )  # fmt: skip
-"""A path marks everything beneath it."""
+"""Provenance by path; it applies to everything beneath the path."""
 
 
 def count(config: RunConfig) -> Ledger:
-    """The ledger of a configuration, in milliseconds whatever the size."""
+    """Return the ledger of a configuration."""
     program = full_step(config)
     return Ledger(config, program, tuple(_row(op, program) for op in program.ops), data.rows(config))
 
 
 def full_step(config: RunConfig) -> StepProgram:
-    """The program of a configuration's full steps: a batch larger than the volume is one short batch."""
+    """Return the program of a full step; a batch larger than the data set is cut to its size."""
     examples = data.rows(config)
     return build(config, config.batch_size if examples is None else min(config.batch_size, examples))
 
 
-def memory_of(program: StepProgram) -> Memory:
-    """What a bound step of `program` holds."""
+def program_memory(program: StepProgram) -> StepMemory:
+    """Return the bytes that a bound step of `program` holds, by role."""
     roles = dict.fromkeys(Role, 0)
     for name, buffer in program.buffers.items():
         if buffer.part_of is None:
             roles[buffer.role] += program.nbytes(name)
-    return Memory(roles[Role.PARAMETER], roles[Role.GRADIENT], roles[Role.OPTIMIZER], roles[Role.ACTIVATION], roles[Role.DATA])
+    return StepMemory(
+        roles[Role.PARAMETER], roles[Role.GRADIENT], roles[Role.OPTIMIZER], roles[Role.ACTIVATION], roles[Role.DATA]
+    )
 
 
 def step_operations(program: StepProgram) -> Operations:
-    """Everything one run of `program` does."""
+    """Return the counts of one execution of `program`, all operations together."""
     return sum((FORMULAS[op.kind].count(op) for op in program.ops), Operations())
 
 
-def _row(op: Op, program: StepProgram) -> Row:
+def _row(op: Op, program: StepProgram) -> LedgerRow:
     formula = FORMULAS[op.kind]
     written = sum(map(program.nbytes, op.writes))
     read = sum(map(program.nbytes, op.reads))
     if op.kind is Kind.GATHER:
-        read += written  # the rows come from the data, as long as what is written
+        read += written  # reads as many bytes from the data set
     elif op.kind is Kind.FLUSH_SUBNORMALS:
-        read = written = 0  # done to a number on its way to memory
-    return Row(op.layer, op.phase, op.kind, formula.what, formula.text, formula.count(op), read, written)
+        read = written = 0  # done while the update writes
+    return LedgerRow(op.layer, op.phase, op.kind, formula.what, formula.text, formula.count(op), read, written)
 
 
-def _by_phase(rows: Iterable[Row]) -> dict[Phase, Operations]:
+def _by_phase(rows: Iterable[LedgerRow]) -> dict[Phase, Operations]:
     phases = dict.fromkeys(COUNTED_PHASES, Operations())
     for row in rows:
         if row.phase in phases:

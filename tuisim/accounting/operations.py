@@ -1,4 +1,4 @@
-"""How many scalar operations of each kind: exact integers that add up and multiply."""
+"""Counts of scalar operations by kind: exact integers that can be added and multiplied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from operator import add, attrgetter
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """A tally. An activation or a derivative is one operation; what is inside it is not counted."""
+    """Counts by kind. An activation or a derivative is one operation; what is inside it is not counted."""
 
     multiply: int = 0
     add: int = 0
@@ -29,38 +29,39 @@ class Operations:
 
     @property
     def total(self) -> int:
-        """All kinds together."""
+        """The sum over all kinds."""
         return sum(_values(self))
 
     @property
     def flops(self) -> int:
-        """multiply + add + divide + sqrt: a count, not a rate."""
+        """The sum multiply + add + divide + sqrt: a count, not a rate."""
         return self.multiply + self.add + self.divide + self.sqrt
 
     @property
     def multiply_adds(self) -> int:
-        """multiply + add: the numerator of utilization."""
+        """The sum multiply + add, the numerator of utilization."""
         return self.multiply + self.add
 
     @property
     def other(self) -> int:
-        """What a narrow table shows as one column: divisions, comparisons, exponentials, logarithms, roots."""
+        """Divisions, comparisons, exponentials, logarithms and roots: one column of a narrow table."""
         return self.divide + self.compare + self.exp + self.log + self.sqrt
 
     def as_dict(self) -> dict[str, int]:
+        """Return the counts by kind."""
         return dict(zip(KINDS, _values(self), strict=True))
 
     def per(self, examples: int) -> dict[str, int | float]:
-        """Each kind over `examples`; whole where it divides evenly."""
+        """Return each count divided by `examples`, an integer where it divides evenly."""
         return {name: share(value, examples) for name, value in self.as_dict().items()}
 
 
 KINDS = tuple(field.name for field in fields(Operations))
-# dataclasses.astuple copies deeply, at thirty times the price, and a live view adds these up ten times a second.
+# dataclasses.astuple copies deeply and takes thirty times as long; a live view adds these up ten times a second.
 _values = attrgetter(*KINDS)
 
 
 def share(value: int, parts: int) -> int | float:
-    """value / parts, kept whole where it is."""
+    """Return value / parts, an integer where it divides evenly."""
     whole, rest = divmod(value, parts)
     return value / parts if rest else whole

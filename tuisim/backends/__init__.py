@@ -1,36 +1,36 @@
-"""What can run a step program: backends by name, none imported until asked for."""
+"""Backends: they execute a step program. They are known by name and imported when they are used."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuisim.backends.probing import Probe
 from tuisim.backends.registry import (
     AUTO,
-    Choice,
+    BackendChoice,
+    Probe,
     choose,
     computed_dtype,
     computes_with,
     get_backend,
     has_own_memory,
-    known,
     names,
     precision,
     precision_notes,
     probe,
+    probe_if_loaded,
 )
 
 if TYPE_CHECKING:
     from tuisim.backends.protocol import Backend, BoundStep, Costs, OnDevice, PhaseSeconds
 
 __all__ = [
-    "AUTO", "Backend", "BoundStep", "Choice", "Costs", "OnDevice", "PhaseSeconds", "Probe", "choose", "computed_dtype",
-    "computes_with", "get_backend", "has_own_memory", "known", "names", "precision", "precision_notes", "probe",
+    "AUTO", "Backend", "BackendChoice", "BoundStep", "Costs", "OnDevice", "PhaseSeconds", "Probe", "choose", "computed_dtype",
+    "computes_with", "get_backend", "has_own_memory", "names", "precision", "precision_notes", "probe", "probe_if_loaded",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    # The protocol speaks of arrays, and so imports NumPy; whoever only asks for names need not pay for that.
+    # The protocol imports NumPy, which asking for names does not need.
     if name in ("Backend", "BoundStep", "Costs", "OnDevice", "PhaseSeconds"):
         from tuisim.backends import protocol
 

@@ -1,17 +1,16 @@
-"""Which of several ways a backend takes to compute a product: for every way a price of its own.
+"""GEMM dispatch of the compiled backend: which matrix products go to BLAS, and which loops compute the others.
 
-The compiled backend chooses by these very rules. It imports nothing to compute with, so that a card of another machine can be
-read where that backend is not installed.
+The module imports nothing that computes, so that a machine profile can be read where Numba is not installed.
 """
 
 from __future__ import annotations
 
 from tuisim.program import Kind
 
-BLAS_PAYS = {Kind.DENSE: 30_000, Kind.INPUT_GRADIENT: 30_000, Kind.WEIGHT_GRADIENT: 5_000}
-"""B·N·M above which BLAS does a product: less is done by loops before BLAS has looked at its arguments.
+BLAS_MIN_PRODUCT = {Kind.DENSE: 30_000, Kind.INPUT_GRADIENT: 30_000, Kind.WEIGHT_GRADIENT: 5_000}
+"""B·N·M above which BLAS computes a product; below, loops finish before BLAS has checked its arguments.
 
-Measured on a Xeon with AVX-512, OpenBLAS, one thread; microseconds that BLAS takes more (+) or less (−) for one of them:
+Measured on a Xeon with AVX-512, OpenBLAS, one thread: microseconds per product by which BLAS is slower (+) or faster (−).
 
 | layers, batch | B·N·M | forward | weights | inputs |
 |---|---|---|---|---|
@@ -22,37 +21,38 @@ Measured on a Xeon with AVX-512, OpenBLAS, one thread; microseconds that BLAS ta
 | 512-512-512, 8 | 2,097,152 | −147 | +356 | −569 |
 | 512-512-512, 32 | 8,388,608 | −1,554 | −69 | −1,422 |
 """
-FEW_ROWS, MANY_WEIGHTS = 32, 100_000
-"""A gradient of so many weights from fewer rows is written more than computed, and BLAS writes it twice: zeros come first."""
-TURNING_PAYS = 8
-"""Rows of a batch. Measured for 30×30: a row takes 0.18 µs as dot products and 0.04 µs as a sum, turning W 0.5 µs."""
-LANES = {"float32": 8, "float64": 4}
-"""Numbers in one of the wide values that the loops work on."""
+BLAS_MIN_ROWS, MAX_WEIGHTS_OF_FEW_ROWS = 32, 100_000
+"""A gradient of more weights from fewer rows is limited by memory, and BLAS writes it twice: it first writes zeros."""
+TRANSPOSE_MIN_ROWS = 8
+"""Rows of a batch from which transposing W pays. For 30×30: a row takes 0.18 µs as dot products and 0.04 µs as a sum of rows,
+transposing 0.5 µs."""
+SIMD_WIDTH = {"float32": 8, "float64": 4}
+"""Numbers in one SIMD value of the loops."""
 
 
-def by_blas(kind: Kind, batch: int, inputs: int, outputs: int) -> bool:
-    """Whether the compiled backend leaves a product to BLAS, where it can be called."""
+def uses_blas(kind: Kind, batch: int, inputs: int, outputs: int) -> bool:
+    """Return True if BLAS computes the product, where it can be called."""
     weights = inputs * outputs
-    if kind is Kind.WEIGHT_GRADIENT and batch < FEW_ROWS and weights > MANY_WEIGHTS:
+    if kind is Kind.WEIGHT_GRADIENT and batch < BLAS_MIN_ROWS and weights > MAX_WEIGHTS_OF_FEW_ROWS:
         return False
-    return kind in BLAS_PAYS and batch * weights > BLAS_PAYS[kind]
+    return kind in BLAS_MIN_PRODUCT and batch * weights > BLAS_MIN_PRODUCT[kind]
 
 
-def turns(dtype: str, batch: int, outputs: int) -> bool:
-    """Whether the loops of an inputs' gradient write the weights the other way round first: rows too short for a value, too."""
-    return batch >= TURNING_PAYS or outputs < LANES[dtype]
+def transposes_weights(dtype: str, batch: int, outputs: int) -> bool:
+    """Return True if the loops of an input gradient transpose the weights first, also if rows are too short for SIMD."""
+    return batch >= TRANSPOSE_MIN_ROWS or outputs < SIMD_WIDTH[dtype]
 
 
-def way(backend: str, dtype: str, kind: Kind, batch: int, inputs: int, outputs: int) -> str:
-    """The way's name; nothing for a backend that has one way only, and for what is no product."""
-    if backend != "numba" or kind not in BLAS_PAYS:
+def gemm_kernel(backend: str, dtype: str, kind: Kind, batch: int, inputs: int, outputs: int) -> str:
+    """Return the name of the kernel; empty for a backend with only one, and for operations that are not matrix products."""
+    if backend != "numba" or kind not in BLAS_MIN_PRODUCT:
         return ""
-    if by_blas(kind, batch, inputs, outputs):
+    if uses_blas(kind, batch, inputs, outputs):
         return "blas"
-    turned = kind is Kind.INPUT_GRADIENT and turns(dtype, batch, outputs)
-    columns = inputs if turned else outputs
-    if columns < LANES[dtype]:
-        return "turned narrow" if turned else "narrow"
+    transposed = kind is Kind.INPUT_GRADIENT and transposes_weights(dtype, batch, outputs)
+    columns = inputs if transposed else outputs
+    if columns < SIMD_WIDTH[dtype]:
+        return "transposed narrow" if transposed else "narrow"
     if kind is Kind.INPUT_GRADIENT:
-        return "turned" if turned else "dots"
-    return "lanes"
+        return "transposed" if transposed else "dots"
+    return "simd"

@@ -1,7 +1,7 @@
-"""What a backend promises: bind a program to arrays once, then run it.
+"""The backend protocol: bind a program to arrays once, then run it.
 
-A backend decides how an operation is computed and may fuse neighbours; which operations there are, how many and in what
-order is the program's.
+A backend decides how an operation is computed and may fuse adjacent operations; the program determines which operations
+there are and in what order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PhaseSeconds = dict[Phase, float]
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What a device can do, measured on it."""
+    """Measured peak rates of a device."""
 
     flops_per_second: float
     """Multiplications and additions per second of a square matrix product."""
@@ -36,22 +36,22 @@ class Ceilings:
 
 
 def best_of(seconds: Sequence[float]) -> tuple[float, float]:
-    """Return the least of repeated times, and how far its rate is above the upper quartile of the rates, relative to that."""
+    """Return the minimum of repeated times, and how far its rate is above the upper quartile of the rates, relative to that."""
     least = min(seconds)
     return least, float(np.quantile(seconds, 0.25) / least) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What handing work to a device of its own has taken so far in this process, beside the steps themselves."""
+    """Overheads of a device so far in this process: data transfers and kernel launches."""
 
     transfer_seconds: float
-    """Copying rows of data there."""
+    """Copying data to the device."""
     transfer_bytes: int
     launch_seconds: float
-    """Of the host's time, handing over the steps' operations."""
+    """Host time of launching steps."""
     launched_steps: int
-    """Those whose handing over was timed."""
+    """Steps whose launches were timed."""
 
     def __add__(self, other: Costs) -> Costs:
         return self._each(other, 1)
@@ -69,81 +69,103 @@ class Costs:
 
     @property
     def launch_microseconds(self) -> float | None:
-        """Of the host's time, handing over one step; none before one was timed."""
+        """Host time of launching one step; None before one was timed."""
         return self.launch_seconds / self.launched_steps * 1e6 if self.launched_steps else None
 
 
 @runtime_checkable
 class OnDevice(Protocol):
-    """A backend whose arrays are in a memory of their own, beside the host's."""
+    """A backend whose arrays are in the memory of a device."""
 
     def free_bytes(self) -> int | None:
-        """Of that memory, what new arrays could take; none where it cannot be told."""
+        """Return the bytes available for new arrays; None if unknown."""
 
     def ceilings(self, dtype: str) -> Ceilings:
-        """What the device can do, measured on it."""
+        """Measure the peak rates of the device."""
 
     @property
     def costs(self) -> Costs:
-        """What handing things to it has taken so far."""
+        """The overheads so far."""
 
 
 class BoundStep(Protocol):
-    """A program with its arrays: parameters, gradients and optimizer state, shared with the steps bound to them."""
+    """A program bound to arrays. Parameters, gradients and optimizer state are shared with the steps bound to them."""
 
     @property
-    def program(self) -> StepProgram: ...
+    def program(self) -> StepProgram:
+        """The program that is bound."""
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """Take the rows of the steps to come from these: (n, inputs) of the program's dtype, and their targets."""
+        """Set the data set: inputs (n, inputs) in the program's dtype, and their targets."""
 
     def run(self, rows: Rows) -> list[float]:
-        """One training step per batch of `rows` (a whole number of batches); the loss of each, before its update.
+        """Run one training step per batch of `rows`, a whole number of batches; return each loss, taken before the update.
 
-        At a loss that is not finite it stops before that step's backward half: the list is then shorter and ends with it,
-        and the gradients are still those of the step before.
+        A loss that is not finite ends the run before the backward pass of that step: the list is then shorter and ends with
+        it, and the gradients are still those of the previous step.
         """
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
-        """One training step on one batch, phase by phase, with the seconds of each."""
+        """Run one training step on one batch; return its loss and the seconds of each phase, empty if the loss is not finite."""
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
-        """One training step on one batch, and the seconds of each operation of the program, in its order.
+        """Run one training step on one batch; return its loss and the seconds of each operation, in the program's order.
 
-        An operation that another's kernel does on the way takes 0. Where the loss is not finite there are no seconds.
+        An operation that is fused into another takes 0. The list is empty if the loss is not finite.
         """
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
-        """Mean loss and number right of one batch (none for mse), the parameters left as they are."""
+        """Return the mean loss and the number of correct predictions of one batch, None for mse. Parameters do not change."""
 
     def read(self, name: str) -> Array:
-        """A host copy of a buffer as it is now."""
+        """Return a host copy of a buffer."""
 
     def write(self, name: str, values: Array) -> None:
-        """Put host values of the buffer's shape into it."""
+        """Copy host values into a buffer."""
 
     def set_learning_rate(self, rate: float) -> None:
-        """The rate of the steps to come, of every step that shares these parameters."""
+        """Set the learning rate of all steps that share these parameters."""
 
     @property
     def flushed(self) -> int:
-        """Numbers of the optimizer's buffers set to 0 so far, by all steps that share them, since they decayed to subnormal ones.
+        """The count of optimizer state numbers flushed to 0 so far because they decayed to subnormal ones.
 
-        Two normal numbers whose sum is subnormal are flushed too, but not counted by every backend.
+        Not every backend counts a subnormal sum of two normal numbers, which is flushed too.
         """
 
 
 class Backend(Protocol):
-    """A way to compute: makes bound steps, and says what it runs on."""
+    """A backend: it binds programs to arrays and names the device it computes on."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name."""
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> BoundStep:
-        """Arrays for `program`, parameters zero; with `share`, its parameters, gradients, state and rate."""
+        """Allocate arrays for `program`, all zero; with `share`, use its parameters, gradients, state and learning rate."""
 
     def threads(self, count: int) -> AbstractContextManager[None]:
-        """Keep the backend to `count` threads inside."""
+        """Return a context that limits the backend to `count` threads."""
 
     def device(self) -> str:
-        """The library and hardware that do the work now, with the threads they really use where that is known."""
+        """Return the names of the library and hardware that compute, with their threads where known."""
+
+
+def check_data(program: StepProgram, inputs: Array, targets: Array) -> None:
+    """Raise ValueError or TypeError unless inputs and targets have the shapes and dtypes of the program's X and Y."""
+    x, y = program.buffers["X"], program.buffers["Y"]
+    if inputs.shape[1:] != x.shape[1:] or targets.shape[1:] != y.shape[1:]:
+        raise ValueError(f"rows of {inputs.shape[1:]} and {targets.shape[1:]} for buffers {x.shape} and {y.shape}")
+    dtypes = np.dtype(program.dtype), np.dtype("int64" if y.integer else program.dtype)
+    if (inputs.dtype, targets.dtype) != dtypes:
+        raise TypeError(f"rows of {inputs.dtype} and {targets.dtype} for buffers of {dtypes[0]} and {dtypes[1]}")
+    if len(inputs) != len(targets) or not len(inputs):
+        raise ValueError(f"{len(inputs):,} rows of inputs and {len(targets):,} of targets")
+
+
+def check_batches(program: StepProgram, rows: Rows, attached: bool) -> None:
+    """Raise RuntimeError without data, ValueError unless `rows` are a whole number of batches."""
+    if not attached:
+        raise RuntimeError("attach the data before running steps")
+    if len(rows) % program.batch:
+        raise ValueError(f"{len(rows)} rows are no whole number of batches of {program.batch}")

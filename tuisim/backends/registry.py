@@ -1,18 +1,20 @@
-"""Backends by name: which there are, which work here, and which is best for a network. Nothing is imported until asked for.
+"""Backends by name: which exist, which work here, and which is the best for a network.
 
-It knows where each one is; what it computes and how is the backend's own affair.
+No backend's library is imported before it is probed.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tuisim.backends.probing import Home, Probe, installed, look
-from tuisim.errors import BackendError, nearest, printable
+from tuisim.errors import BackendError, nearest, printable, said
 from tuisim.program import build
 
 if TYPE_CHECKING:
@@ -20,153 +22,251 @@ if TYPE_CHECKING:
     from tuisim.config import RunConfig
 
 AUTO = "auto"
-"""Asks for the best backend that works here for the network."""
+"""The name that selects the best backend that works here for the network."""
+_GPU_MIN_PRODUCT = 3_000_000
+"""B·N·M of the largest layer from which `auto` selects a GPU.
 
-_HOMES = {
-    "numpy": Home("tuisim.backends.numpy", "NumpyBackend", "numpy", "pip install numpy", "pip install --force-reinstall numpy"),
-    "scalar": Home("tuisim.backends.scalar", "ScalarBackend", None, threads=1, dtype="float64"),  # Python's own numbers
-    "numba": Home(
+An estimate; `tuisim crossover` measures it. Launching a step takes tens of launches of a few microseconds each, and on one core
+a step of this size takes half a millisecond.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The result of probing a backend."""
+
+    name: str
+    available: bool
+    version: str | None = None
+    """Version of its library; None if that is not installed, or if the backend needs none."""
+    device: str = ""
+    """The hardware or library that computes."""
+    reason: str = ""
+    """Why it does not work; empty if it does."""
+    remedy: str = ""
+    """What would fix that."""
+
+    @property
+    def absent(self) -> bool:
+        """True if the library is not installed, rather than broken."""
+        return not self.available and self.version is None
+
+    @property
+    def why_not(self) -> str:
+        """`reason; remedy`."""
+        return "; ".join(part for part in (self.reason, self.remedy) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """The module and class of a backend, and the library it needs."""
+
+    module: str
+    cls: str
+    library: str | None
+    """The library that must be importable."""
+    install: str = ""
+    """The command that installs the library."""
+    repair_hint: str = ""
+    """What may help if the library is installed and does not work."""
+    has_own_memory: bool = False
+    """True if it computes in the memory of a device."""
+    threads: int | None = None
+    """Its number of threads if that is fixed."""
+    dtype: str | None = None
+    """The dtype it computes in if that is fixed."""
+
+    def make(self) -> Backend:
+        """Return the backend; raises whatever its library raises."""
+        backend: Backend = getattr(import_module(self.module), self.cls)()
+        return backend
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChoice:
+    """The backend selected for a run."""
+
+    name: str
+    note: str
+    """The reason for the choice of `auto`; empty if the run names its backend."""
+
+
+_SPECS = {
+    "numpy": BackendSpec(
+        "tuisim.backends.numpy", "NumpyBackend", "numpy", "pip install numpy", "pip install --force-reinstall numpy"
+    ),
+    "scalar": BackendSpec("tuisim.backends.scalar", "ScalarBackend", None, threads=1, dtype="float64"),
+    "numba": BackendSpec(
         "tuisim.backends.numba",
         "NumbaBackend",
         "numba",
         "pip install 'tuisim[numba]'",
         "pip install --upgrade numba, or the NumPy that it asks for",
     ),
-    "cupy": Home("tuisim.backends.cupy", "CupyBackend", "cupy", own_memory=True),
+    "cupy": BackendSpec("tuisim.backends.cupy", "CupyBackend", "cupy", has_own_memory=True),
 }
-_WORTH_A_GPU = 3_000_000
-"""B·N·M of the largest layer from which `auto` takes a GPU where there is one.
-
-An estimate until `tuisim crossover` measures it on the machine at hand: handing a step over takes some tens of launches of a few
-microseconds each, and on one core a step of this size takes half a millisecond.
-"""
 _found: dict[str, Probe] = {}
-_looking: set[str] = set()
-"""Names that some thread is finding out about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The backend a run gets."""
-
-    name: str
-    note: str
-    """Which was chosen for `auto` and why; empty where the run itself names its backend."""
+_probing: set[str] = set()
+"""Names that some thread is probing now."""
 
 
 def names() -> tuple[str, ...]:
-    """The backends tuisim has, whether or not they work here."""
-    return tuple(_HOMES)
+    """Return the names of all backends, whether or not they work here."""
+    return tuple(_SPECS)
+
+
+def _spec(name: str) -> BackendSpec:
+    if name in _SPECS:
+        return _SPECS[name]
+    if name == AUTO:
+        raise BackendError("backend auto: it is chosen for a network; name one of " + ", ".join(_SPECS))
+    raise BackendError(f"backend {printable(name)}: {nearest(name, (*_SPECS, AUTO))}")
+
+
+# ── probing ──
 
 
 def probe(name: str) -> Probe:
-    """Whether the backend called `name` works here, found out once per process.
-
-    Raises BackendError for a name that is none.
-    """
+    """Find out if a backend works here, once per process. Raises BackendError for an unknown name."""
     if name not in _found:
-        _looking.add(name)
+        _probing.add(name)
         try:
-            home = _home(name)
-            _found[name] = _cupy(home) if name == "cupy" else look(name, home)
+            spec = _spec(name)
+            _found[name] = _probe_cupy(spec) if name == "cupy" else probe_library(name, spec)
         finally:
-            _looking.discard(name)
+            _probing.discard(name)
     return _found[name]
 
 
-def _cupy(home: Home) -> Probe:
-    """Asked of a process of its own: a driver may hang, or take the process with it."""
-    from tuisim.backends import gpu_probe, gpu_verdict
+def _probe_cupy(spec: BackendSpec) -> Probe:
+    """Probe in a separate process: a driver may hang or crash."""
+    from tuisim.backends import gpu_probe
 
-    return gpu_verdict.judge(gpu_probe.facts() if installed(home) else {"absent": True})
+    return gpu_probe.judge(gpu_probe.facts() if installed(spec) else {"absent": True})
 
 
-def known(name: str) -> Probe | None:
-    """What can be said of a backend without importing anything for it; none where `probe` would have to.
-
-    Raises BackendError for a name that is none.
-    """
-    home = _home(name)
-    if name not in _found and name in _looking:  # its library is half imported, and asking now would be to wait for it
+def probe_if_loaded(name: str) -> Probe | None:
+    """Return what `probe` says if that needs no import, else None. Raises BackendError for an unknown name."""
+    spec = _spec(name)
+    if name not in _found and name in _probing:  # another thread is importing its library
         return None
-    at_hand = name in _found or home.library is None or home.library in sys.modules or not installed(home)
-    return probe(name) if at_hand else None
+    loaded = name in _found or spec.library is None or spec.library in sys.modules or not installed(spec)
+    return probe(name) if loaded else None
+
+
+def probe_library(name: str, spec: BackendSpec) -> Probe:
+    """Import the library of a backend and construct the backend once; never raises."""
+    if not installed(spec):
+        return Probe(name, False, reason="not installed", remedy=spec.install)
+    version = _version(spec.library)
+    if (setting := _disabling_variable(name)) is not None:
+        return Probe(name, False, version, reason=f"{setting} is set", remedy=f"unset {setting.partition('=')[0]}")
+    try:
+        if spec.library is not None:
+            import_module(spec.library)
+        device = spec.make().device()
+    except Exception as error:  # a library built for another NumPy or Python may raise anything
+        message = said(str(error)) or "it does not say why"
+        reason = printable(f"cannot be imported: {message.rstrip('.')}", 200)
+        return Probe(name, False, version or "", reason=reason, remedy=spec.repair_hint)
+    return Probe(name, True, version, printable(device, 80))
+
+
+def installed(spec: BackendSpec) -> bool:
+    """Return True if the library of a backend is found, without importing it."""
+    if spec.library is None:
+        return True
+    try:
+        return importlib.util.find_spec(spec.library) is not None
+    except (ImportError, ValueError):  # blocked in sys.modules
+        return False
+
+
+def _version(library: str | None) -> str | None:
+    try:
+        return importlib.metadata.version(library) if library else None
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _disabling_variable(name: str) -> str | None:
+    """Return `NAME=value` of the environment variable that keeps a backend from working, if one is set."""
+    if name != "numba":
+        return None
+    off = [variable for variable in ("NUMBA_DISABLE_JIT",) if os.environ.get(variable, "") not in ("", "0")]
+    # LLVM writes these to the terminal unescaped.
+    off += [variable for variable in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES") if not os.environ.get(variable, "").isprintable()]
+    return f"{off[0]}={printable(os.environ[off[0]], 20)}" if off else None
+
+
+# ── properties ──
 
 
 def has_own_memory(name: str) -> bool:
-    """Whether it computes in the memory of a device and not the host's; told without importing anything for it.
+    """Return True if a backend computes in the memory of a device, without importing anything.
 
-    Of `auto`: whether there may be such a one for it to choose. Raises BackendError for a name that is none.
+    For `auto`: True if such a backend may be selected. Raises BackendError for an unknown name.
     """
     if name != AUTO:
-        return _home(name).own_memory
-    devices = (known(one) for one, home in _HOMES.items() if home.own_memory)
+        return _spec(name).has_own_memory
+    devices = (probe_if_loaded(one) for one, spec in _SPECS.items() if spec.has_own_memory)
     return any(found is None or found.available for found in devices)
 
 
 def computes_with(name: str, threads: int, dtype: str) -> tuple[int, str]:
-    """Threads and dtype that a backend really computes with where it is asked for these.
-
-    Raises BackendError for a name that is none.
-    """
-    home = _home(name)
-    return home.threads or threads, home.dtype or dtype
+    """Return the threads and dtype that a backend uses when asked for these. Raises BackendError for an unknown name."""
+    spec = _spec(name)
+    return spec.threads or threads, spec.dtype or dtype
 
 
 def computed_dtype(name: str, dtype: str) -> str:
-    """Return the dtype that a backend computes in when `dtype` is asked for; `dtype` for a name that is none."""
-    home = _HOMES.get(name)
-    return dtype if home is None or home.dtype is None else home.dtype
+    """Return the dtype that a backend computes in when asked for `dtype`; `dtype` itself for an unknown name."""
+    spec = _SPECS.get(name)
+    return dtype if spec is None or spec.dtype is None else spec.dtype
 
 
 def precision(name: str, dtype: str) -> str:
-    """Return `dtype` in words, with the one that the backend computes in where it is another."""
+    """Return `dtype` in words, with the dtype that the backend computes in if that differs."""
     computed = computed_dtype(name, dtype)
     return dtype if computed == dtype else f"{dtype}, computed in {computed}"
 
 
 def precision_notes(names: Iterable[str], dtype: str) -> tuple[str, ...]:
-    """Return a note for each backend among `names` that computes in another dtype than the one asked for."""
+    """Return a note for each backend among `names` that computes in another dtype than `dtype`."""
     others = [name for name in dict.fromkeys(names) if computed_dtype(name, dtype) != dtype]
     return tuple(f"backend {name}: computes in {computed_dtype(name, dtype)}, not in {dtype}" for name in others)
 
 
+# ── selection ──
+
+
 def get_backend(name: str) -> Backend:
-    """The backend called `name`. Raises BackendError where there is none, or where it cannot work here."""
-    home = _home(name)
+    """Return the backend called `name`. Raises BackendError if it is unknown or does not work here."""
+    spec = _spec(name)
     found = probe(name)
     if not found.available:
         raise BackendError(f"backend {name}: {found.why_not}")
-    backend: Backend = home.make()
-    return backend
+    return spec.make()
 
 
-def _home(name: str) -> Home:
-    if name in _HOMES:
-        return _HOMES[name]
-    if name == AUTO:
-        raise BackendError("backend auto: it is chosen for a network; name one of " + ", ".join(_HOMES))
-    raise BackendError(f"backend {printable(name)}: {nearest(name, (*_HOMES, AUTO))}")
+def choose(config: RunConfig) -> BackendChoice:
+    """Return the backend that `config` names, or for `auto` the best that works here for its network.
 
-
-def choose(config: RunConfig) -> Choice:
-    """The backend that `config` names, or for `auto` the best that works here for its network, with a note that says why.
-
-    Whether a backend that is named works is not asked.
+    A backend that is named is not probed.
     """
     if config.backend != AUTO:
-        return Choice(config.backend, "")
+        return BackendChoice(config.backend, "")
     batch = min(config.batch_size, config.examples or config.batch_size)
     largest = build(config, batch).largest_product
-    if largest >= _WORTH_A_GPU and (card := probe("cupy")).available:
-        return Choice("cupy", f"backend auto: cupy on {card.device}, for products as large as this network's")
-    compiled, vectors = probe("numba"), probe("numpy")
-    if compiled.available:
-        if import_module(_HOMES["numba"].module).suits(largest, config.dtype):
-            return Choice("numba", "backend auto: numba, whose steps are compiled")
-        why = "numba's loops would take longer, for products as large as this network's"
+    if largest >= _GPU_MIN_PRODUCT and (gpu := probe("cupy")).available:
+        return BackendChoice("cupy", f"backend auto: cupy on {gpu.device}, for matrix products of this size")
+    numba, numpy = probe("numba"), probe("numpy")
+    if numba.available:
+        if import_module(_SPECS["numba"].module).suits(largest, config.dtype):
+            return BackendChoice("numba", "backend auto: numba, which compiles the step")
+        why = "numba's loops would take longer for matrix products of this size"
     else:
-        why = f"numba {compiled.why_not}"
-    if vectors.available:
-        return Choice("numpy", f"backend auto: numpy; {why}")
-    return Choice("scalar", f"backend auto: scalar; numpy {vectors.why_not}; {why}")
+        why = f"numba {numba.why_not}"
+    if numpy.available:
+        return BackendChoice("numpy", f"backend auto: numpy; {why}")
+    return BackendChoice("scalar", f"backend auto: scalar; numpy {numpy.why_not}; {why}")

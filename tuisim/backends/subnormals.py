@@ -1,9 +1,9 @@
-"""Flush-to-zero: the processor writes 0 instead of a subnormal number, on the calling thread, while a step runs.
+"""Flush-to-zero: while a step runs, the processor writes 0 instead of subnormal numbers, on the calling thread.
 
 Many processors compute with subnormal numbers ten to a hundred times slower; PyTorch's `set_flush_denormal` and XLA switch the
 same bits. On x86-64 they are FTZ and DAZ of MXCSR (results and operands; Intel SDM vol. 1, 10.2.3), on 64-bit ARM FZ of FPCR.
-They are reached through C's floating-point environment; where that does not work `available()` is False and the kernels flush
-by comparison.
+They are set through C's floating-point environment; where that fails, `available()` is False and the kernels flush by
+comparison.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 
 from tuisim.config.choices import SMALLEST_NORMAL
 
-_ROOM = 512
-"""Bytes for a `fenv_t`, more than any of these systems has."""
+_FENV_BYTES = 512
+"""Bytes for a `fenv_t`, more than any of these systems needs."""
 _FTZ_DAZ = 0x8040
 _FZ = 1 << 24
 _DN_FLUSH, _MCW_DN, _SW_UNDERFLOW = 0x0100_0000, 0x0300_0000, 0x2
@@ -55,7 +55,7 @@ class _Fenv:
         self._get, self._set = library.fegetenv, library.fesetenv
         self.underflowed: Callable[[], int] = partial(library.fetestexcept, layout.underflow)
         self._layout = layout
-        words: Any = (ctypes.c_uint64 if layout.word == 8 else ctypes.c_uint32) * (_ROOM // layout.word)
+        words: Any = (ctypes.c_uint64 if layout.word == 8 else ctypes.c_uint32) * (_FENV_BYTES // layout.word)
         self._before, self._flushing = words(), words()
 
     def start(self) -> None:
@@ -92,7 +92,7 @@ Control = _Fenv | _Controlfp
 
 
 def _control() -> Control | None:
-    """Return what sets the bits on this system; None if nothing can."""
+    """Return the control for this system; None if there is none."""
     try:
         if sys.platform == "win32":
             return _Controlfp(ctypes.CDLL("ucrtbase"))
@@ -103,13 +103,13 @@ def _control() -> Control | None:
 
 
 def _library() -> Any:
-    """The C library with `fegetenv`: part of the process on macOS and musl, libm on glibc."""
+    """Return the C library with `fegetenv`: part of the process on macOS and musl, libm on glibc."""
     process = ctypes.CDLL(None)
     return process if hasattr(process, "fegetenv") else ctypes.CDLL("libm.so.6")
 
 
 def flushes(control: Control) -> bool:
-    """Return whether half of the smallest normal number is 0 between `start` and `restore`, and not after, in both dtypes."""
+    """Return True if half of the smallest normal number is 0 between `start` and `restore`, and not after, in both dtypes."""
     smallest = [np.array([SMALLEST_NORMAL[dtype]] * 16, dtype) for dtype in ("float32", "float64")]
     control.start()
     try:
@@ -122,19 +122,19 @@ def flushes(control: Control) -> bool:
 
 @cache
 def available() -> bool:
-    """Return whether the processor can be told to flush here; tried once."""
+    """Return True if the processor can flush here, tested once."""
     control = _control()
     return control is not None and flushes(control)
 
 
 class Flushing:
-    """A context in which the processor flushes on the calling thread, where `wanted` and available; it can be entered again.
+    """A reusable context in which the processor flushes on the calling thread, if `enabled` and available.
 
-    Other threads are not touched: those of a BLAS with several threads compute as they were started.
+    Other threads, such as those of BLAS, are not affected.
     """
 
-    def __init__(self, wanted: bool) -> None:
-        self._control = _control() if wanted and available() else None
+    def __init__(self, enabled: bool) -> None:
+        self._control = _control() if enabled and available() else None
 
     @property
     def underflowed(self) -> Callable[[], int] | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from tuisim.accounting import Memory, count, full_step, memory_of
+from tuisim.accounting import StepMemory, count, full_step, program_memory
 from tuisim.backends import Backend, OnDevice, has_own_memory
 from tuisim.config import RunConfig
 from tuisim.data.memory import available, limit
@@ -35,13 +35,13 @@ def required_bytes(config: RunConfig) -> int:
     widest = max(n * m for n, m in pairwise(config.layers))
     evaluation = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
     workspace = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
-    return step_memory(config, memory_of(full_step(config))).total + evaluation + workspace + _scratch_bytes(config)
+    return step_memory(config, program_memory(full_step(config))).total + evaluation + workspace + _scratch_bytes(config)
 
 
-def step_memory(config: RunConfig, counted: Memory) -> Memory:
+def step_memory(config: RunConfig, counted: StepMemory) -> StepMemory:
     """Return the memory of a step as the configuration's backend stores it, given the counted memory."""
     times = _value_bytes(config) // _itemsize(config)
-    return Memory(
+    return StepMemory(
         counted.parameters * times, counted.gradients * times, counted.optimizer * times, counted.activations * times,
         counted.batch * times,
     )  # fmt: skip

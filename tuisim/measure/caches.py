@@ -1,6 +1,6 @@
-"""The data caches of this processor, level by level, as the system describes them; empty where it does not say.
+"""The data caches of this processor by level, as the system describes them.
 
-Linux: sysfs. macOS: sysctl. Windows: GetLogicalProcessorInformationEx. The last two are tested with recorded answers only.
+Sources: sysfs (Linux), sysctl (macOS), GetLogicalProcessorInformationEx (Windows); the last two are tested with recordings only.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SYSFS = Path("/sys/devices/system/cpu")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _RELATION_CACHE = 2
 _UNIFIED, _DATA = 0, 2
-"""PROCESSOR_CACHE_TYPE of Windows, for the two kinds that hold data."""
+"""PROCESSOR_CACHE_TYPE of Windows, of caches that hold data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """One level: the size of one cache, and how many of them the processor has."""
+    """A cache level: the size of one cache, and the number of them."""
 
     level: int
     size: int
@@ -32,16 +32,17 @@ class Cache:
 
     @property
     def name(self) -> str:
+        """`L1` to `L3`."""
         return f"L{self.level}"
 
     def capacity(self, threads: int) -> int:
-        """Return the bytes that so many threads have at this level, each on a core of its own and with nobody else on it."""
+        """Return the bytes of this level for `threads` threads, each alone on a core."""
         return self.size * max(1, min(threads, self.instances))
 
 
 @cache
 def caches() -> tuple[Cache, ...]:
-    """The levels that hold data, innermost first."""
+    """Return the levels that hold data, innermost first; empty if unknown."""
     if sys.platform == "darwin":
         return mac(_sysctl())
     if sys.platform == "win32":
@@ -61,14 +62,14 @@ def linux(root: Path) -> tuple[Cache, ...]:
 
 
 def mac(ask: Callable[[str], int | None]) -> tuple[Cache, ...]:
-    """Ask sysctl: the performance cores where there are two kinds, all cores otherwise."""
+    """Read sysctl: the performance cores if there are two kinds, else all cores."""
     cores = ask("hw.physicalcpu") or 1
     fast = ask("hw.perflevel0.physicalcpu")
     found: list[tuple[int, int]] = []
     for level, name, per in ((1, "l1dcachesize", ""), (2, "l2cachesize", "cpusperl2"), (3, "l3cachesize", "cpusperl3")):
         size = (ask(f"hw.perflevel0.{name}") if fast else None) or ask(f"hw.{name}")
         if size:
-            # Without an answer an L3 is taken to be one for all cores, the others one for each.
+            # By default the L3 is shared by all cores, and the others belong to one core.
             sharing = (ask(f"hw.perflevel0.{per}") if per else None) or (cores if level == 3 else 1)
             found += [(level, size)] * max(1, (fast or cores) // sharing)
     return _levels(found)
@@ -90,7 +91,7 @@ def windows(answer: bytes) -> tuple[Cache, ...]:
 
 
 def _levels(found: Iterable[tuple[int, int]]) -> tuple[Cache, ...]:
-    """One Cache for each level, from the (level, size) of every cache."""
+    """Return one Cache per level from the (level, size) of every cache."""
     sizes: dict[int, list[int]] = {}
     for level, size in found:
         sizes.setdefault(level, []).append(size)
@@ -105,7 +106,7 @@ def _read(path: Path) -> str:
 
 
 def _bytes(text: str) -> int:
-    """`32K` as bytes; 0 where it is no size."""
+    """Parse `32K` to bytes; 0 if it is not a size."""
     number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
     return int(number) * unit if number.isdecimal() else 0
 

@@ -19,12 +19,12 @@ class Ceiling:
     kernel: str
     """The measured kernel: `NumPy copy`."""
     threads: int | None
-    """None on a device of its own."""
+    """None on a GPU."""
     dtype: str
     level: str = ""
-    """L1 to L3 or DRAM; blank for arithmetic, and for a memory whose caches are not known."""
+    """L1 to L3 or DRAM; empty for arithmetic, and if the caches are unknown."""
     holds: int | None = None
-    """Bytes that those threads have at that level; None if unlimited."""
+    """Bytes of that level for these threads; None if unlimited."""
 
     @property
     def conditions(self) -> str:
@@ -33,13 +33,15 @@ class Ceiling:
         return f"{self.kernel}{threads}, {self.dtype}, ± {100 * self.spread:.0f} %"
 
     def share(self, rate: float) -> float:
+        """Return `rate` as a share of the ceiling."""
         return rate / self.per_second
 
     def exceeded_by(self, rate: float) -> bool:
-        """Return whether a rate is above the ceiling beyond its spread."""
+        """Return True if a rate is above the ceiling by more than its spread."""
         return rate > self.per_second * (1 + self.spread)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of the ceiling."""
         return {
             "level": self.level or None,
             "holds_bytes": self.holds,
@@ -52,17 +54,17 @@ class Ceiling:
 
 
 ABOVE = "▲"
-"""Stands beside a share that is above its ceiling beyond the measured spread."""
+"""Marks a share above its ceiling by more than the spread."""
 
 
 def share_text(share: float | None, above: bool, digits: int = 1) -> str:
-    """Write a share of a ceiling, marked if it is above."""
+    """Format a share of a ceiling, marked if it is above."""
     return units.percent(share, digits) + (f" {ABOVE}" if above else "")
 
 
 def above_words(ceiling: Ceiling, name: str) -> str:
-    """Explain a rate above `ceiling`, as far as anything is known about it."""
+    """Explain a rate above `ceiling`."""
     return (
         f"above {name}, which was measured at another moment ({ceiling.conditions}): "
-        "the machine is faster now, or this kernel is faster"
+        "the machine is faster now, or this kernel is faster than the measured one"
     )

@@ -1,7 +1,4 @@
-"""What a study was measured on, for its document: processor, Python, NumPy and the BLAS beneath it.
-
-It does not know what was measured.
-"""
+"""The environment of a measurement, for its JSON document: processor, Python, NumPy and BLAS."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from tuisim.measure import processor
 
 
 def environment() -> dict[str, Any]:
-    """Names and versions as words; none of it is a number to compare."""
+    """Return names and versions."""
     return {
         "processor": processor.name(),
         "python": platform.python_version(),

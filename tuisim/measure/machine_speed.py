@@ -13,7 +13,7 @@ from time import perf_counter, sleep
 
 import numpy as np
 
-from tuisim.backends.numpy.blas import limits
+from tuisim.backends.numpy.blas import thread_limit
 from tuisim.errors import ClockError
 
 SIDE, ELEMENTS = 64, 8_192
@@ -112,7 +112,7 @@ class SpeedMeter:
 
     def read(self) -> SpeedSample:
         """One more reading, in two milliseconds, on one thread whatever limit is in force."""
-        with limits.hold(1):
+        with thread_limit.hold(1):
             for _ in range(HEAVIES):
                 np.dot(self._heavy, self._heavy, self._heavy_out)
             self.readings.append(SpeedSample(_seconds(self._calls), _seconds(self._work)))

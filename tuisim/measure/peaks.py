@@ -1,7 +1,4 @@
-"""The ceilings of what computes, measured: a matrix product and a memory copy, with the library or the card that did them named.
-
-A utilization without its denominator says nothing; this is the denominator. It knows nothing of networks.
-"""
+"""Measured ceilings of a processor or GPU: a square matrix product and a memory copy, the denominators of utilization."""
 
 from __future__ import annotations
 
@@ -13,17 +10,17 @@ from functools import cache
 import numpy as np
 
 from tuisim.backends import Backend, OnDevice, computes_with
-from tuisim.backends.numpy.blas import Blas, blas, limits
+from tuisim.backends.numpy.blas import Blas, blas, thread_limit
 from tuisim.backends.protocol import Ceilings, best_of
 from tuisim.measure.caches import caches
 from tuisim.measure.ceiling import Ceiling
 
 MATRICES = (96, 384, 768)
-"""Sides of the square products: one that a core's caches hold, one that ends before a busy system interrupts, one for threads."""
+"""Sides of the square matrices: one for the caches of a core, one too short to be interrupted, one for several threads."""
 COPY_BYTES, MAX_COPY_BYTES = 64 << 20, 512 << 20
-"""Bytes copied: at least so many, and as many as the last-level cache holds, up to the second."""
+"""Limits of the bytes copied, within which it is the size of the last-level cache."""
 BUDGET = 0.25
-"""Seconds given to the products and to the copy; the best of the repeats counts, since a ceiling is what the machine can do."""
+"""Seconds for the products and for the copy; the best of the repeats counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +34,14 @@ class Peaks:
     bytes_per_second: float
     """Bytes read and written per second by a large copy."""
     blas: Blas | None
-    """The library; none where a device of its own computed."""
+    """The library; None on a GPU."""
     device: str = ""
-    """That device."""
+    """The GPU; empty on a processor."""
     flops_spread: float = 0.0
     """The relative spread, as in `Ceiling.spread`; 0 if not known."""
     bytes_spread: float = 0.0
     level: str = ""
-    """The level of memory that `bytes_per_second` is of; blank for a large copy."""
+    """The memory level of `bytes_per_second`; empty for a large copy."""
 
     @property
     def products(self) -> Ceiling:
@@ -54,7 +51,7 @@ class Peaks:
 
     @property
     def copies(self) -> Ceiling:
-        """The ceiling of large copies; NumPy makes one on one thread."""
+        """The ceiling of large copies, which NumPy makes on one thread."""
         if self.device:
             return Ceiling(self.bytes_per_second, self.bytes_spread, "copy on the device", None, "float64")
         return Ceiling(self.bytes_per_second, self.bytes_spread, "NumPy copy", 1, "float64", self.level)
@@ -65,7 +62,7 @@ _on_devices: dict[tuple[str, str], Ceilings] = {}
 
 
 def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
-    """Of what `backend` computes on: the GPU where it has one, else this machine's processor at so many threads."""
+    """Return the ceilings of the device of `backend`: a GPU, or this processor with `threads` threads."""
     if not isinstance(backend, OnDevice):
         threads, dtype = computes_with(backend.name, threads, dtype)
         return peaks(dtype, threads)
@@ -80,7 +77,7 @@ def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
 @cache
 def peaks(dtype: str, threads: int) -> Peaks:
     """Measure once per dtype and thread count."""
-    with limits.hold(threads):  # the backend's own limit need not be BLAS's
+    with thread_limit.hold(threads):  # the limit of the backend may not be that of BLAS
         flops, matrix_spread = max(_products(dtype, side) for side in MATRICES)
     copied, copy_spread = _copies()
     return Peaks(
@@ -113,12 +110,12 @@ def _copies() -> tuple[float, float]:
 
 
 def copy_bytes() -> int:
-    """Return the bytes of a copy that no cache holds."""
+    """Return the bytes of a copy that exceeds the caches."""
     return min(max(COPY_BYTES, *(one.size for one in caches())), MAX_COPY_BYTES)
 
 
 def _best(call: Callable[[], object], budget: float) -> tuple[float, float]:
-    """Return the least seconds of one call within the `budget`, after one to warm up, and the relative spread of all."""
+    """Return the minimum seconds of a call within `budget` seconds, after a warm-up, and the relative spread."""
     call()
     taken: list[float] = []
     until = time.perf_counter() + budget

@@ -1,7 +1,4 @@
-"""The processor this runs on and what of it and of the memory a process may use; blank where the system does not say.
-
-It asks the system alone: no library that computes, and nothing is measured by running it.
-"""
+"""The processor and main memory, and how much of them a process may use, as the system describes them."""
 
 from __future__ import annotations
 
@@ -28,41 +25,42 @@ LEVELS: dict[str, frozenset[str]] = {
     "AVX2": frozenset({"avx", "avx2", "fma"}),
     "AVX-512": frozenset({"avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"}),
 }
-"""Vector instructions of x86 processors, least first, by the flags they need: of AVX-512 those that BLAS kernels use."""
+"""SIMD instruction sets of x86 processors in ascending order, by the flags they need; of AVX-512 those that BLAS kernels use."""
 _CPUINFO = Path("/proc/cpuinfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What computes, without a GPU."""
+    """The processor; what is unknown is None."""
 
     name: str
     architecture: str
     instructions: str | None
-    """The highest of LEVELS it has; none where that is not known, and on other architectures."""
+    """The highest of LEVELS that it supports; None if unknown, and on other architectures."""
     logical_cores: int | None
     physical_cores: int | None
     usable_cores: int
-    """Those this process may run on (its affinity)."""
+    """Cores in the affinity of this process."""
     quota: float | None
-    """Cores' worth of time a container may use; none where there is no limit or nothing says so."""
+    """The CPU quota of a container in cores; None if there is no limit."""
     caches: tuple[Cache, ...]
-    """Those that hold data, innermost first; empty if the system does not tell."""
+    """Data caches, innermost first; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MainMemory:
     """Bytes of main memory."""
 
     total_bytes: int | None
     available_bytes: int | None
-    """To be had without swapping."""
+    """Available without swapping."""
     limit_bytes: int | None
-    """What a container may use; none where there is no limit or nothing says so."""
+    """The memory limit of a container; None if there is none."""
 
 
 def processor() -> Processor:
+    """Return the description of this processor."""
     return Processor(
         name=name(),
         architecture=platform.machine(),
@@ -76,12 +74,13 @@ def processor() -> Processor:
 
 
 def name() -> str:
-    """The processor's name where the system keeps it, else its architecture; no other program is asked."""
-    told = platform.processor() if sys.platform == "win32" else ""  # elsewhere `uname` would be run, whatever that is
-    return _cpuinfo("model name") or told or platform.machine()
+    """Return the name of the processor, or its architecture if unknown. No other program is run."""
+    reported = platform.processor() if sys.platform == "win32" else ""  # elsewhere it would run `uname`
+    return _cpuinfo("model name") or reported or platform.machine()
 
 
-def memory() -> Memory:
+def memory() -> MainMemory:
+    """Return the bytes of main memory."""
     try:
         import psutil
     except ImportError:
@@ -89,32 +88,32 @@ def memory() -> Memory:
     else:
         total, available = (int(getattr(psutil.virtual_memory(), key)) for key in ("total", "available"))
     limit = _number(_CGROUP / "memory.max") or _number(_CGROUP / "memory" / "memory.limit_in_bytes")
-    # Version 1 writes a number beyond every memory where there is no limit.
-    return Memory(total, available, limit if limit and (total is None or limit < total) else None)
+    # Control groups of version 1 have a huge number if there is no limit.
+    return MainMemory(total, available, limit if limit and (total is None or limit < total) else None)
 
 
 def level(found: Collection[str]) -> str | None:
-    """The highest of LEVELS whose flags are all there."""
+    """Return the highest of LEVELS whose flags are all in `found`."""
     names = [name for name, needed in LEVELS.items() if needed <= set(found)]
     return names[-1] if names else None
 
 
 @cache
 def flags() -> frozenset[str]:
-    """The processor's features as the system lists them, or else as NumPy found them; empty where nothing tells."""
+    """Return the features of the processor as listed by the system, or else by NumPy; empty if unknown."""
     listed = _cpuinfo("flags")
     return frozenset(listed.split()) if listed else _flags_of_numpy()
 
 
 def _flags_of_numpy() -> frozenset[str]:
-    if os.environ.get("NPY_DISABLE_CPU_FEATURES"):  # what is disabled is reported as not there
+    if os.environ.get("NPY_DISABLE_CPU_FEATURES"):  # NumPy reports disabled features as missing
         return frozenset()
     try:
         features: Any = getattr(import_module("numpy._core._multiarray_umath"), "__cpu_features__", {})
     except ImportError:
         return frozenset()
     names = {_NUMPY_NAMES.get(name, name.lower()) for name, there in features.items() if there}
-    # One name there for the whole group that Skylake-X brought.
+    # NumPy has one name for the features of Skylake-X.
     return frozenset(names | LEVELS["AVX-512"] if "avx512_skx" in names else names)
 
 
@@ -122,7 +121,7 @@ _NUMPY_NAMES = {"SSE3": "pni", "SSE41": "sse4_1", "SSE42": "sse4_2", "FMA3": "fm
 
 
 def _cpuinfo(key: str) -> str:
-    """The first line of that name in the system's list of processors."""
+    """Return the first value of `key` in /proc/cpuinfo; empty if there is none."""
     try:
         with _CPUINFO.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
@@ -144,7 +143,7 @@ def _physical() -> int | None:
 
 
 def _quota() -> float | None:
-    """Control groups of version 2 (`200000 100000`, or `max`) or 1."""
+    """Read the quota of control groups, of version 2 (`200000 100000`, or `max`) or 1."""
     try:
         time, period = (_CGROUP / "cpu.max").read_text(encoding="utf-8").split()
         return int(time) / int(period)
@@ -161,7 +160,7 @@ def _number(path: Path) -> int | None:
 
 
 def _pages(name: str) -> int | None:
-    """Bytes of as many pages as the system configuration names; none where there is no such thing."""
+    """Return the bytes of the pages that the system configuration names; None if there is no such entry."""
     try:
         return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

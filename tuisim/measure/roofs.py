@@ -1,4 +1,4 @@
-"""Memory ceilings per cache level: NumPy's copy and add over working sets between the sizes of one level and the next.
+"""Memory ceilings per cache level: NumPy's copy and add over working sets that fit one level and not the one before.
 
 After the cache-aware roofline model of Ilic, Pratas & Sousa (2014). The faster of the two counts: an add in place reads
 twice what it writes, and from DRAM it reaches almost twice the rate of a copy.
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from tuisim import threads as limits
+from tuisim import threads as system
 from tuisim.backends import Backend, OnDevice, computes_with
 from tuisim.backends.protocol import best_of
 from tuisim.errors import ClockError, RunError
@@ -27,21 +27,21 @@ from tuisim.measure.ceiling import Ceiling
 from tuisim.measure.peaks import MAX_COPY_BYTES, copy_bytes
 
 SECONDS = 0.04
-"""Given to each kernel at each level."""
+"""Time of each kernel at each level."""
 MIN_ROUNDS = 5
 LINE, PAGE = 64, 4096
 """Bytes of a cache line and of a page."""
 CALL_BYTES, MAX_PASSES = 16 << 20, 64
-"""A call goes over its working set until it has moved so many bytes, at most so often."""
+"""A call repeats its working set until it has moved so many bytes, at most so many times."""
 PIECE_BYTES = 8 << 20
-"""The most of each array in one call: short enough to end before a busy system interrupts it."""
+"""Limit of the bytes of an array in one call, too short to be interrupted."""
 DTYPE = "float32"
 KERNEL = "NumPy copy and add"
 DRAM = "DRAM"
 
 Floats = NDArray[np.float32]
 Sweep = Callable[[int, int], tuple[float, float]]
-"""From threads and bytes of each one's working set to bytes per second of all, and the relative spread."""
+"""Takes threads and bytes of the working set of each; returns bytes per second of all, and the relative spread."""
 
 
 def roofs_of(backend: Backend, threads: int) -> tuple[Ceiling, ...]:
@@ -84,7 +84,7 @@ def sweep(threads: int, working_set: int) -> tuple[float, float]:
 
 Call = Callable[[], object]
 Kernel = Callable[[Floats, Floats], tuple[Call, int]]
-"""From rows of two arrays to a call that goes over all of them, and the bytes it reads and writes."""
+"""Takes rows of two arrays; returns a call over all of them, and the bytes it reads and writes."""
 
 
 def _copy(source: Floats, target: Floats) -> tuple[Call, int]:
@@ -92,7 +92,7 @@ def _copy(source: Floats, target: Floats) -> tuple[Call, int]:
 
 
 def _add(source: Floats, target: Floats) -> tuple[Call, int]:
-    """Add rows to the target's first row. With several, the first one is copied there."""
+    """Sum rows in the first row of the target, or add one row in place."""
     if len(source) == 1:
         return partial(np.add, source, target, out=target), 3 * source.nbytes
     return partial(np.add.reduce, source, axis=0, out=target[0]), 3 * source.nbytes - source[0].nbytes
@@ -100,14 +100,14 @@ def _add(source: Floats, target: Floats) -> tuple[Call, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """One kernel over one working set."""
+    """A kernel bound to a working set."""
 
     calls: tuple[Call, ...]
-    """In turn: each goes several times over the working set, or over a piece of one that is large."""
+    """Called in turn; each goes several times over the working set, or once over a piece of a large one."""
     empty: Call
-    """The same over one cache line a row: what calling takes."""
+    """The same call over one cache line per row, to measure the call overhead."""
     moved: int
-    """Bytes that each call moves more than the empty one."""
+    """Bytes that a call moves more than the empty one."""
 
 
 def _timed(kernel: Kernel, working_set: int) -> _Timed:
@@ -121,7 +121,7 @@ def _timed(kernel: Kernel, working_set: int) -> _Timed:
     length = min(size, PIECE_BYTES // LINE) * _LINE
 
     def rows(at: int, length: int) -> Floats:
-        """Rows of an array, each a cache line further: many passes in one call, at the cost of one call."""
+        """Return rows of an array, each one cache line further: many passes in one call."""
         return as_strided(room[at:], (passes, length), (LINE, room.itemsize))
 
     starts = range(0, size * _LINE - length + 1, length)
@@ -135,7 +135,7 @@ _LINE = LINE // np.dtype(DTYPE).itemsize
 
 
 def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, float]:
-    """Return the best rate of all threads together, and the relative spread; they begin each round at the same time."""
+    """Return the best total rate of the threads, which begin each round together, and the relative spread."""
     bound = [_timed(kernel, working_set) for _ in range(threads)]
     taken: list[list[tuple[float, float]]] = [[] for _ in bound]
     barrier, until, done = Barrier(threads), perf_counter() + SECONDS, Event()
@@ -159,9 +159,9 @@ def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, fl
     others = [Thread(target=work, args=(number,), daemon=True) for number in range(1, threads)]
     try:
         for other in others:
-            limits.start(other)
+            system.start(other)
     except RunError:
-        barrier.abort()  # the first ones wait there
+        barrier.abort()  # releases those that have started
         raise
     work(0)
     for other in others:
@@ -170,10 +170,10 @@ def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, fl
 
 
 def _rate(taken: list[list[tuple[float, float]]], moved: int) -> tuple[float, float]:
-    """Return the best rate of the rounds and their spread, without the cost of calling. Raises ClockError."""
-    calling = min(empty for rounds in taken for empty, _ in rounds)
+    """Return the best rate of the rounds and their spread, without call overhead. Raises ClockError."""
+    overhead = min(empty for rounds in taken for empty, _ in rounds)
     # The first round fills the caches.
-    seconds = [fmean(full for _, full in together) - calling for together in list(zip(*taken, strict=True))[1:]]
+    seconds = [fmean(full for _, full in together) - overhead for together in list(zip(*taken, strict=True))[1:]]
     known = [one for one in seconds if one > 0]
     if not known:
         raise ClockError

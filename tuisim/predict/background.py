@@ -143,7 +143,7 @@ class BackgroundPredictor(Background):
     def _state(self, config: RunConfig) -> PredictionState:
         news = self._news
         trouble = self.failure or news.trouble
-        if config.backend == backends.AUTO and any(backends.known(name) is None for name in backends.names()):
+        if config.backend == backends.AUTO and any(backends.probe_if_loaded(name) is None for name in backends.names()):
             return PredictionState(None, news.measuring, "finding out which backends work here")
         if not news.read:
             return PredictionState(None, None, trouble)
@@ -201,7 +201,7 @@ class BackgroundPredictor(Background):
 
     def _choose(self) -> None:
         """Ask every backend, which may take seconds, so that `auto` can be answered for at once."""
-        if any(backends.known(name) is None for name in backends.names()):
+        if any(backends.probe_if_loaded(name) is None for name in backends.names()):
             for name in backends.names():
                 backends.probe(name)
             self._publish(self._news.trouble)

@@ -145,7 +145,7 @@ class Predictor:
 
 def _same_device(entry: ProfileEntry) -> None:
     """Raises BackendError where an entry is of another GPU than the one that is here, as far as that is known already."""
-    found = backends.known(entry.backend) if backends.has_own_memory(entry.backend) else None
+    found = backends.probe_if_loaded(entry.backend) if backends.has_own_memory(entry.backend) else None
     name, measured = (device.partition(",")[0] for device in ("" if found is None else found.device, entry.device))
     if name not in ("", measured):
         raise BackendError(

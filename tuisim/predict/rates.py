@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuisim.backends.gemm_dispatch import way
+from tuisim.backends.gemm_dispatch import gemm_kernel
 from tuisim.predict.profile import ProfileEntry
 from tuisim.predict.work import Work
 from tuisim.program import Kind
@@ -70,6 +70,6 @@ def _each(entry: ProfileEntry, work: Work, count: int) -> float | None:
 
 
 def _rate(entry: ProfileEntry, batch: int, inputs: int, outputs: int) -> float | None:
-    taken = way(entry.backend, entry.dtype, Kind.DENSE, batch, inputs, outputs)
+    taken = gemm_kernel(entry.backend, entry.dtype, Kind.DENSE, batch, inputs, outputs)
     seconds = _seconds(entry, Work(Kind.DENSE, None, batch, inputs, outputs, 0, 0.0, taken))
     return None if seconds is None else 2 * batch * inputs * outputs / seconds

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.backends.gemm_dispatch import way
+from tuisim.backends.gemm_dispatch import gemm_kernel
 from tuisim.program import Kind, Op, Phase, StepProgram
 
 NEAR, FAR = 2.0**19, 2.0**24
@@ -61,7 +61,7 @@ def _work(ops: Sequence[Op], program: StepProgram, backend: str, out: float) -> 
     if first.kind is Kind.GATHER:  # of whole rows: those of the data, whatever the layers are
         inputs, outputs = (program.buffers[name].size // first.batch for name in first.writes)
     parameters = sum(op.parameters for op in ops) if first.phase is Phase.UPDATE else 0
-    taken = way(backend, program.dtype, first.kind, first.batch, inputs, outputs)
+    taken = gemm_kernel(backend, program.dtype, first.kind, first.batch, inputs, outputs)
     return Work(first.kind, first.function, first.batch, inputs, outputs, parameters, out, taken)
 
 

@@ -1,6 +1,6 @@
-"""From a configuration to the step program: which operations, in which order, over which buffers.
+"""Build the step program of a configuration: its operations in order, and their buffers.
 
-It makes no arrays, so a program of any size costs milliseconds, and it does not know how an operation is computed.
+No arrays are allocated, so a program of any size is built in milliseconds.
 """
 
 from __future__ import annotations
@@ -11,25 +11,15 @@ from types import MappingProxyType
 
 from tuisim.config import RunConfig
 from tuisim.config.choices import HYPERPARAMETERS
-from tuisim.program.ops import Buffer, Kind, Op, Phase, Role
+from tuisim.program.ops import OPTIMIZER_STATE, Buffer, Kind, Op, Phase, Role
 from tuisim.program.schedule import Schedule, schedule_of
-
-_STATE = {
-    "sgd": (),
-    "momentum": ("velocity",),
-    "nesterov": ("velocity",),
-    "rmsprop": ("square_average",),
-    "adam": ("first_moment", "second_moment"),
-    "adamw": ("first_moment", "second_moment"),
-}
-"""The flat buffers each update rule carries, as long as the parameters."""
 
 
 @dataclass(frozen=True)
 class StepProgram:
-    """One step of `batch` examples: immutable, shared by counting, running, timing and drawing.
+    """One step of `batch` examples, immutable: what is counted, run, timed and drawn.
 
-    With `learning` it is a training step; without, the evaluation program (forward, loss, number right).
+    With `learning` it is a training step; without, the evaluation program (forward, loss, number correct).
     """
 
     layers: tuple[int, ...]
@@ -37,13 +27,13 @@ class StepProgram:
     loss: str
     optimizer: str
     hyperparameters: Mapping[str, float]
-    """Those the optimizer reads, by the names of RunConfig's fields."""
+    """The hyperparameters the optimizer reads, by their field names in RunConfig."""
     weight_decay: float
     clip_norm: float | None
     schedule: Schedule
     dtype: str
     flushes: bool
-    """Subnormal numbers of the optimizer's buffers become 0."""
+    """True if subnormal numbers in the optimizer state become 0."""
     batch: int
     learning: bool
     ops: tuple[Op, ...]
@@ -51,27 +41,28 @@ class StepProgram:
 
     @property
     def itemsize(self) -> int:
+        """Bytes of one number of the dtype."""
         return 8 if self.dtype == "float64" else 4
 
     @property
     def largest_product(self) -> int:
-        """Multiplications of the largest layer's product: B·N·M."""
+        """Multiplications of the largest layer's forward product, B·N·M."""
         return max(op.batch * op.inputs * op.outputs for op in self.ops if op.kind is Kind.DENSE)
 
     def nbytes(self, name: str) -> int:
-        """Bytes of one buffer."""
+        """Return the bytes of one buffer."""
         buffer = self.buffers[name]
         return buffer.size * (8 if buffer.integer else self.itemsize)
 
     def layer_output(self, layer: int) -> str:
-        """The buffer that leaves `layer` (0: the batch itself)."""
+        """Return the name of the output buffer of `layer` (0: the batch)."""
         if layer == 0:
             return "X"
         return f"z{layer}" if self.activations[layer - 1] == "identity" else f"a{layer}"
 
 
 def build(config: RunConfig, batch: int | None = None, *, learning: bool = True) -> StepProgram:
-    """The program of one step of `batch` examples (the config's batch size unless said)."""
+    """Return the program of one step of `batch` examples, by default of the configured batch size."""
     return _Builder(config, config.batch_size if batch is None else batch, learning).program()
 
 
@@ -120,7 +111,7 @@ class _Builder:
         return name
 
     def _lay_out_parameters(self) -> None:
-        """Parameters, gradients and optimizer state: one flat buffer each, with per-layer parts in one order."""
+        """Add one flat buffer each for parameters, gradients and optimizer state, with per-layer parts in the same order."""
         total = self.config.parameter_count
         flats = [("parameters", "theta", Role.PARAMETER)]
         if self.learning:
@@ -129,7 +120,7 @@ class _Builder:
                 flats.append(("clipped_gradients", "clipped", Role.GRADIENT))
             elif self._decays_gradient:
                 flats.append(("decayed_gradients", "decayed", Role.GRADIENT))
-            flats += [(name, name, Role.OPTIMIZER) for name in _STATE[self.config.optimizer]]
+            flats += [(name, name, Role.OPTIMIZER) for name in OPTIMIZER_STATE[self.config.optimizer]]
         for flat, part, role in flats:
             self._buffer(flat, total, role=role)
             offset = 0
@@ -204,9 +195,9 @@ class _Builder:
             writes += (gradient,)
         self._op(Kind(self.config.loss), Phase.LOSS, None, (output, "Y"), writes)
         if not self.learning and self.config.loss != "mse":
-            right = Kind.CORRECT_CLASSES if self.config.loss == "cross_entropy" else Kind.CORRECT_OUTPUTS
+            correct_kind = Kind.CORRECT_CLASSES if self.config.loss == "cross_entropy" else Kind.CORRECT_OUTPUTS
             correct = self._buffer("correct", role=Role.RESULT, integer=True)
-            self._op(right, Phase.LOSS, None, (output, "Y"), (correct,))
+            self._op(correct_kind, Phase.LOSS, None, (output, "Y"), (correct,))
 
     def _backward(self, layer: int) -> None:
         n, m = self._sizes(layer)
@@ -218,15 +209,15 @@ class _Builder:
         self._op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, layer, (self._output(layer - 1), dz), (f"gW{layer}",))
         self._op(Kind.BIAS_GRADIENT, Phase.BACKWARD, layer, (dz,), (f"gb{layer}",))
         if layer > 1:
-            below = self._buffer(self._output_gradient(layer - 1), self.batch, n, role=Role.ACTIVATION)
-            self._op(Kind.INPUT_GRADIENT, Phase.BACKWARD, layer, (dz, f"W{layer}"), (below,))
+            previous = self._buffer(self._output_gradient(layer - 1), self.batch, n, role=Role.ACTIVATION)
+            self._op(Kind.INPUT_GRADIENT, Phase.BACKWARD, layer, (dz, f"W{layer}"), (previous,))
 
     def _update(self) -> None:
-        """What the whole network shares first, then each layer through the rule."""
+        """Add the operations on the whole network, then the update of each layer."""
         optimizer = self.config.optimizer
         if self._clips:
             self._norm()
-        if self.schedule.moves:
+        if self.schedule.varies:
             self._op(Kind.SCHEDULED_RATE, Phase.UPDATE, None, (), ())
             if self._decouples_decay:
                 self._op(Kind.DECAY_FACTOR, Phase.UPDATE, None, (), ())
@@ -243,14 +234,14 @@ class _Builder:
                 gradient = decayed
             if self._decouples_decay:
                 self._op(Kind.DECOUPLED_DECAY, Phase.UPDATE, layer, (theta,), (theta,))
-            state = tuple(f"{name}{layer}" for name in _STATE[optimizer])
+            state = tuple(f"{name}{layer}" for name in OPTIMIZER_STATE[optimizer])
             kind = Kind.ADAM if optimizer == "adamw" else Kind(optimizer)
             self._op(kind, Phase.UPDATE, layer, (theta, gradient, *state), (theta, *state))
             if state and self.config.subnormals == "flush":
                 self._op(Kind.FLUSH_SUBNORMALS, Phase.UPDATE, layer, state, state)
 
     def _norm(self) -> None:
-        """The squared norm, summed layer by layer, and the factor that follows from it."""
+        """Add the squared gradient norm, summed layer by layer, and the clip factor."""
         squares = self._buffer("squares", role=Role.RESULT)
         for layer in range(1, self.depth + 1):
             reads = (f"g{layer}",) if layer == 1 else (f"g{layer}", squares)

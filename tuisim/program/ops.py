@@ -1,7 +1,7 @@
-"""The words of a step program: the kinds of operation, the phases they belong to, and the buffers they work on.
+"""The parts of a step program: kinds of operation, phases, and buffers.
 
 Shapes are (batch, features) for activations and (inputs, outputs) for weights; layers count from 1, input side first.
-Nothing here computes: a backend makes each kind run, accounting gives each kind its formula.
+Backends execute each kind of operation; accounting has a formula for each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """The parts of a step, in the order they run."""
+    """The phases of a step, in the order they run."""
 
     DATA = "data"
     FORWARD = "forward"
@@ -22,14 +22,14 @@ class Phase(StrEnum):
 
 
 class Kind(StrEnum):
-    """Every kind of operation a program may hold. B is the batch, N the inputs, M the outputs of the layer."""
+    """The kinds of operation. B is the batch size, N the inputs and M the outputs of the layer; t are targets."""
 
     GATHER = "gather"
-    """X, Y = rows of the data, by their indexes."""
+    """X, Y = the batch's rows of the data set, by index."""
     DENSE = "dense"
     """z = a·W + b."""
     ACTIVATION = "activation"
-    """a = f(z), element by element."""
+    """a = f(z), elementwise."""
     MSE = "mse"
     """L = Σ(a − t)² / (B·M); with learning also ∂L/∂a = 2(a − t) / (B·M)."""
     CROSS_ENTROPY = "cross_entropy"
@@ -37,9 +37,9 @@ class Kind(StrEnum):
     BINARY_CROSS_ENTROPY = "binary_cross_entropy"
     """L = Σ (log(1 + exp z) − z·t) / (B·M) on logits; with learning also ∂L/∂z = (σ(z) − t) / (B·M)."""
     CORRECT_CLASSES = "correct_classes"
-    """How many rows have their largest output at the target class; evaluation only."""
+    """The number of rows whose largest output is the target class; evaluation only."""
     CORRECT_OUTPUTS = "correct_outputs"
-    """How many outputs are on the target's side of logit 0; evaluation only."""
+    """The number of outputs on the target's side of logit 0; evaluation only."""
     ACTIVATION_GRADIENT = "activation_gradient"
     """∂L/∂z = ∂L/∂a ⊙ f′(z)."""
     WEIGHT_GRADIENT = "weight_gradient"
@@ -47,23 +47,23 @@ class Kind(StrEnum):
     BIAS_GRADIENT = "bias_gradient"
     """∂L/∂b = ∂L/∂z summed over the batch."""
     INPUT_GRADIENT = "input_gradient"
-    """∂L/∂a of the layer below = ∂L/∂z·Wᵀ."""
+    """∂L/∂a of the previous layer = ∂L/∂z·Wᵀ."""
     GRADIENT_SQUARES = "gradient_squares"
     """s ← s + Σg², layer by layer: the squared norm of the whole gradient."""
     CLIP_FACTOR = "clip_factor"
-    """c = min(1, clip_norm / (√s + 10⁻⁶)): Pascanu, Mikolov & Bengio (2013), with PyTorch's guard against a zero."""
+    """c = min(1, clip_norm / (√s + 10⁻⁶)): Pascanu, Mikolov & Bengio (2013), with PyTorch's epsilon."""
     CLIP = "clip"
-    """g ← c·g, into a buffer of its own, so that the loss's gradient stays readable."""
+    """g ← c·g, written to a separate buffer, so that the gradient of the loss can still be read."""
     WEIGHT_DECAY = "weight_decay"
-    """g ← g + λθ, into a buffer of its own as well, or into that of the clipped gradient."""
+    """g ← g + λθ, written to a separate buffer, or to that of the clipped gradient."""
     SCHEDULED_RATE = "scheduled_rate"
-    """α = α₀·fₜ, with fₜ the schedule's factor of this step, known before the run."""
+    """α = α₀·fₜ, with fₜ the schedule's factor for this step."""
     DECAY_FACTOR = "decay_factor"
-    """1 − αλ, AdamW's, anew where the rate follows a schedule."""
+    """1 − αλ of AdamW, recomputed in each step if the learning rate follows a schedule."""
     BIAS_CORRECTION = "bias_correction"
-    """Adam's two scalars of a step: β₁ᵗ and β₂ᵗ carried along, α√(1−β₂ᵗ)/(1−β₁ᵗ) and ε√(1−β₂ᵗ)."""
+    """Adam's two scalars of a step, α√(1−β₂ᵗ)/(1−β₁ᵗ) and ε√(1−β₂ᵗ), from running products β₁ᵗ and β₂ᵗ."""
     DECOUPLED_DECAY = "decoupled_decay"
-    """θ ← θ·(1 − αλ), AdamW's."""
+    """θ ← θ·(1 − αλ) (AdamW)."""
     SGD = "sgd"
     """θ ← θ − αg."""
     MOMENTUM = "momentum"
@@ -75,32 +75,53 @@ class Kind(StrEnum):
     ADAM = "adam"
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − αₜm / (√v + εₜ): Kingma & Ba (2015), end of section 2."""
     FLUSH_SUBNORMALS = "flush_subnormals"
-    """x ← 0 where |x| < the smallest normal number of the dtype, for what the rule before it has written to its own buffers."""
+    """x ← 0 where |x| < the smallest normal number of the dtype, in the optimizer state that the update has just written."""
 
+
+LOSS_KINDS = frozenset({Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY})
+
+OPTIMIZER_STATE: dict[str, tuple[str, ...]] = {
+    "sgd": (),
+    "momentum": ("velocity",),
+    "nesterov": ("velocity",),
+    "rmsprop": ("square_average",),
+    "adam": ("first_moment", "second_moment"),
+    "adamw": ("first_moment", "second_moment"),
+}
+"""The state buffers of each optimizer, each as long as the parameters."""
 
 CLIP_EPSILON = 1e-6
 """Added to the norm before dividing by it, as PyTorch does."""
 
+LEAKY_SLOPE = 0.01
+"""Maas et al. (2013)."""
+GELU_SCALE, GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
+"""gelu(z) = z·σ(2u) with u = GELU_SCALE·(z + GELU_CUBIC·z³): the tanh form of Hendrycks & Gimpel (2016)."""
+
 
 class Role(StrEnum):
-    """What a buffer is for; memory is added up by role."""
+    """The purpose of a buffer; memory is added up by role."""
 
     DATA = "data"
-    """A batch: its rows' indexes, inputs and targets."""
+    """A batch: row indexes, inputs and targets."""
     PARAMETER = "parameter"
     GRADIENT = "gradient"
-    """Of the parameters."""
+    """Gradients of the parameters."""
     OPTIMIZER = "optimizer"
-    """What an update rule carries from step to step."""
+    """State of the optimizer."""
     ACTIVATION = "activation"
     """z, a and their gradients."""
     RESULT = "result"
-    """What the step reports: the loss, the number right."""
+    """Results of the step: the loss, the number of correct predictions."""
+
+
+SHARED_ROLES = (Role.PARAMETER, Role.GRADIENT, Role.OPTIMIZER)
+"""Roles of the buffers that all steps bound to one network share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A named array. One that is part of another begins `offset` elements into it and takes no memory of its own."""
+    """A named array. If it is `part_of` another buffer it begins `offset` elements into it and takes no memory of its own."""
 
     name: str
     shape: tuple[int, ...]
@@ -112,28 +133,29 @@ class Buffer:
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation: what it does, where it belongs, what it reads and writes, and the three sizes its cost depends on."""
+    """One operation: its kind, its place in the network, the buffers it reads and writes, and the sizes its cost depends on."""
 
     kind: Kind
     phase: Phase
     layer: int | None
-    """The layer of weights it belongs to; none for the batch, the loss and what the whole network shares."""
+    """The layer, from 1; None for batch loading, the loss and operations on the whole network."""
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     batch: int
     inputs: int
     outputs: int
     function: str | None = None
-    """The activation's name, for the two kinds that apply one."""
+    """The name of the activation, for the two kinds that apply one."""
     learning: bool = True
-    """Whether a loss hands back its gradient too."""
+    """True in a training step, where the loss also computes its gradient."""
 
     @property
     def parameters(self) -> int:
-        """(N + 1)·M: what an update of this layer touches."""
+        """(N + 1)·M, the parameters of the layer."""
         return (self.inputs + 1) * self.outputs

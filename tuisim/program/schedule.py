@@ -1,7 +1,4 @@
-"""How the learning rate moves over a run: a factor for every step, known before the first.
-
-Pure arithmetic on step numbers; the rate itself, which a person may change as the run goes, is not its to know.
-"""
+"""The learning-rate schedule: a factor for every step, which multiplies the learning rate."""
 
 from __future__ import annotations
 
@@ -11,33 +8,33 @@ from dataclasses import dataclass
 from tuisim.config import RunConfig
 
 STEP_FACTOR = 0.1
-"""What `step` multiplies the rate by at each drop: ten times smaller, as in He et al. (2016), section 3.4."""
+"""The factor of each drop of the `step` schedule (He et al., 2016, section 3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The rate of step t (from 0) is the configured one times `factor(t)`.
+    """A schedule: the learning rate of step t (from 0) is the set one times `factor(t)`.
 
     With w warm-up steps and t′ = t − w:
 
-    warm-up, t < w: (t + 1) / w, a straight line up to 1 (Goyal et al., 2017, section 2.2);
+    warm-up, t < w: (t + 1) / w (Goyal et al., 2017, section 2.2);
     constant: 1;
-    step: 0.1^⌊t′ / n⌋ (dropped to a tenth every n steps);
+    step: 0.1^⌊t′ / n⌋;
     cosine: ½·(1 + cos(π·t′ / (n − w))), and 0 from step n on (Loshchilov & Hutter, 2017, equation 5, without restarts).
     """
 
     name: str
     steps: int | None
-    """n: steps between drops, or the whole length of the cosine; none where neither was given nor follows from the run."""
+    """n: steps between drops, or the length of the cosine; None if not given and not known from the run."""
     warmup: int
 
     @property
-    def moves(self) -> bool:
-        """Whether the factor is ever anything but 1."""
+    def varies(self) -> bool:
+        """True if the factor is not always 1."""
         return self.name != "constant" or self.warmup > 0
 
     def factor(self, step: int) -> float:
-        """The share of the configured rate that step number `step` (from 0) gets. Raises ValueError without a length."""
+        """Return the factor of step number `step`, from 0. Raises ValueError if the schedule needs a length and has none."""
         if step < self.warmup:
             return (step + 1) / self.warmup
         after = step - self.warmup
@@ -52,5 +49,5 @@ class Schedule:
 
 
 def schedule_of(config: RunConfig) -> Schedule:
-    """The schedule of a run; its length as far as the configuration says."""
+    """Return the schedule of a run; its length is None if the configuration does not determine it."""
     return Schedule(config.schedule, config.resolved().schedule_steps, config.warmup_steps)

@@ -473,7 +473,7 @@ def test_the_pairs_worth_a_sweep(monkeypatch):
 
 def test_availability_is_asked_without_importing(monkeypatch):
     found = {"numba": None, "numpy": type("Probe", (), {"available": True}), "cupy": type("Probe", (), {"available": False})}
-    monkeypatch.setattr(sweeping, "known", found.__getitem__)
+    monkeypatch.setattr(sweeping, "probe_if_loaded", found.__getitem__)
     assert [sweeping.may_be_available(name) for name in found] == [True, True, False]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tuisim import RunConfig, Trainer, count
 from tuisim.backends import names, probe
 from tuisim.backends.numpy import NumpyBackend, NumpyStep
-from tuisim.backends.probing import Probe
+from tuisim.backends.registry import Probe
 from tuisim.cli import main
 from tuisim.engine.initial_state import initial_state
 from tuisim.engine.job import Cancelled, Job
@@ -313,7 +313,7 @@ def test_all_entries_are_every_backend_and_all_cores():
 
 def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
     found = {"cupy": Probe("cupy", False, None, "", "not installed", "pip install it")}
-    monkeypatch.setattr(comparing, "known", found.get)
+    monkeypatch.setattr(comparing, "probe_if_loaded", found.get)
     assert [entry.backend for entry in all_entries(1)] == [name for name in names() if name != "cupy"]
     found["cupy"] = Probe("cupy", False, "14.2.0", "", "no NVIDIA driver", "install it")
     assert BackendEntry("cupy", None) in all_entries(1), "a broken one is listed with its reason"

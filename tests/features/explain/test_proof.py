@@ -121,7 +121,7 @@ def test_a_wrong_formula_fails_the_count_and_names_the_cell(monkeypatch):
     found = by_name(prove(SMALL))
     assert not found["count"].passed
     assert found["count"].worst == 4
-    assert found["count"].where == "batch 8, backward, layer 1, biases' gradient, add: 32 predicted, 28 executed"
+    assert found["count"].where == "batch 8, backward, layer 1, bias gradient, add: 32 predicted, 28 executed"
     assert found["gradient"].passed
     assert found["backend"].passed
 

@@ -41,7 +41,7 @@ def wrong(proof):
     """The same with one cell, one derivative and one parameter off."""
     count, gradient, backend = proof.checks
     full, short = count.batches
-    row = next(one for one in full.operations if one.what == "weights' gradient")
+    row = next(one for one in full.operations if one.what == "weight gradient")
     off = replace(row, tally=row.tally + Operations(add=1))
     operations = tuple(off if one is row else one for one in full.operations)
     count = CountCheck((BatchCount(full.batch, operations, full.ledger), short))
@@ -77,7 +77,7 @@ async def test_a_large_screen_shows_the_short_batch_and_every_operation(proof):
     async with proving(ScriptedJob(result=proof), size=(200, 60)) as (screen, _):
         picture = shown(screen)
     assert "one step of 6 examples, the short last one of an epoch" in picture
-    assert "biases' gradient" in picture
+    assert "bias gradient" in picture
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -86,7 +86,7 @@ async def test_a_failed_check_shows_where(wrong, size):
         picture = shown(screen)
     assert "✗ not proved" in picture
     assert picture.count("✗ failed") == 3
-    for words in ("at layer 2, W[1,2]", "at layer 1, b[3]", "weights' gradient"):
+    for words in ("at layer 2, W[1,2]", "at layer 1, b[3]", "weight gradient"):
         assert words in picture
     assert "predicted, " in picture
     assert "executed" in picture

@@ -7,37 +7,40 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from threading import Event
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tuisim.backends import Probe, names, registry
 from tuisim.backends.numpy.blas import Blas
-from tuisim.cli.console import CommandConsole
+from tuisim.cli.console import CommandConsole, print_lines
 from tuisim.features.machine.doctor import command
-from tuisim.features.machine.doctor import extras as doctor_extras
+from tuisim.features.machine.doctor import doctor as reports
 from tuisim.features.machine.doctor import gpu as doctor_gpu
-from tuisim.features.machine.doctor.blas import judge
-from tuisim.features.machine.doctor.doctor import CupyReport, Report, diagnose
-from tuisim.features.machine.doctor.extras import Extra, Package
-from tuisim.features.machine.doctor.gpu import Device, Driver
+from tuisim.features.machine.doctor.doctor import CupyReport, DoctorReport, Extra, Package, diagnose, judge
+from tuisim.features.machine.doctor.gpu import GpuDriver, GpuInfo
+from tuisim.features.machine.doctor.view import lines
 from tuisim.measure import processor as processors
 from tuisim.measure.caches import Cache
-from tuisim.measure.processor import LEVELS, Memory, level
+from tuisim.measure.processor import LEVELS, MainMemory, level
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report() -> DoctorReport:
     return diagnose()
 
 
-def shown(report: Report, width: int = 80) -> str:
-    """What the command would print."""
+def shown(report: DoctorReport, width: int = 80) -> str:
+    """Return what the command prints."""
     console = CommandConsole(width=width, color_system=None)
     with console.capture() as captured:
-        command._print(report, console)
+        print_lines(lines(report, width), console)
     return captured.get()
 
 
@@ -106,20 +109,20 @@ def test_what_is_broken_says_so_with_its_remedy(report):
     assert "✗ 0.61 does not work: cannot be imported: Numba needs NumPy 2.3 or less." in text
     assert "→ pip install --upgrade numba" in text
     text = shown(replace(report, backends=(*report.backends[:2], absent), auto=("numpy", "numpy")), 120)
-    assert "auto       ✓ takes numpy\n" in text
+    assert "auto       ✓ selects numpy\n" in text
     assert "numba      – not installed" in text
     assert "→ pip install 'tuisim[numba]'" in text
 
 
 def test_a_gpu_that_works_is_shown(report):
-    driver = Driver("580.65.06", (Device("NVIDIA H200", 140 << 30, 139 << 30),))
+    driver = GpuDriver("580.65.06", (GpuInfo("NVIDIA H200", 140 << 30, 139 << 30),))
     cupy = CupyReport(Probe("cupy", True, "14.2.0", "NVIDIA H200"), "13.1", "13.0", 140 << 30, 139 << 30)
     found = replace(report, driver=driver, cupy=cupy, backends=(*report.backends[:2], cupy.probe), auto=("numba", "cupy"))
     text = shown(found, 160)
     assert "GPU        ✓ NVIDIA H200, 140 GiB, 139 GiB free, driver 580.65.06" in text
     assert "CuPy       ✓ 14.2.0 (CUDA 13.0) works on NVIDIA H200, 139 GiB free" in text
     assert "cupy       ✓ works: NVIDIA H200 (cupy 14.2.0)" in text
-    assert "auto       ✓ takes numba for small networks, cupy for large ones" in text
+    assert "auto       ✓ selects numba for small networks, cupy for large ones" in text
     assert found.to_dict()["gpu"]["devices"] == [{"name": "NVIDIA H200", "total_bytes": 140 << 30, "free_bytes": 139 << 30}]
 
 
@@ -133,11 +136,11 @@ def test_where_numpy_is_broken_the_report_is_made_all_the_same(monkeypatch):
 
 def test_limits_of_a_container_are_said(report):
     processor = replace(report.processor, logical_cores=8, usable_cores=2, physical_cores=4, quota=1.5)
-    text = shown(replace(report, processor=processor, memory=Memory(8 << 30, 3 << 30, 2 << 30)), 160)
-    assert "2 usable of 8 (4 physical); this process's affinity leaves out the others; a container's quota gives 1.5" in text
-    assert "3.0 GiB available, 8.0 GiB in all, a container's limit of 2.0 GiB" in text
+    text = shown(replace(report, processor=processor, memory=MainMemory(8 << 30, 3 << 30, 2 << 30)), 160)
+    assert "2 usable of 8 (4 physical); the affinity of this process excludes the others; container quota 1.5" in text
+    assert "3.0 GiB available, 8.0 GiB in total, container limit 2.0 GiB" in text
     unknown = replace(report.processor, logical_cores=None, physical_cores=None, quota=None, instructions=None)
-    text = shown(replace(report, processor=unknown, memory=Memory(None, None, None)))
+    text = shown(replace(report, processor=unknown, memory=MainMemory(None, None, None)))
     assert "not known here" in text
     assert "None" not in text
 
@@ -176,7 +179,7 @@ def test_the_variable_that_causes_it_is_the_one_this_library_heeds(monkeypatch, 
     assert judge(Blas("MKL 2024", None, None), "AVX-512").cause == "MKL_ENABLE_INSTRUCTIONS=AVX2"
     text = shown(replace(report, blas=caused), 160)
     assert "✗ OpenBLAS 0.3.31, kernel Haswell for AVX2, below the" in text
-    assert "chosen by OPENBLAS_CORETYPE=Haswell" in text
+    assert "selected by OPENBLAS_CORETYPE=Haswell" in text
     assert "→ unset OPENBLAS_CORETYPE" in text
 
 
@@ -277,7 +280,7 @@ def test_a_system_that_lists_nothing_leaves_blanks(monkeypatch, tmp_path):
     found = processors.processor()
     assert (found.instructions, found.physical_cores, found.quota) == (None, None, None)
     assert found.usable_cores >= 1
-    assert processors.memory() == Memory(None, None, None)
+    assert processors.memory() == MainMemory(None, None, None)
 
 
 @pytest.mark.usefixtures("own_flags")
@@ -296,45 +299,65 @@ def test_numpy_tells_the_instructions_where_the_system_does_not(monkeypatch, tmp
 # ── the driver ──
 
 
-def nvidia_smi(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    """An nvidia-smi of that Python source."""
-    monkeypatch.setattr(doctor_gpu.shutil, "which", lambda name: sys.executable)
-    ask = doctor_gpu.child.ask
+class NVMLError(Exception):
+    pass
 
-    def start(command: list[str], seconds: float, **options: Any) -> Any:
-        assert command[1].startswith("--query-gpu=")
-        return ask([command[0], "-c", source], seconds, **options)
 
-    monkeypatch.setattr(doctor_gpu.child, "ask", start)
+class NVMLError_LibraryNotFound(NVMLError):
+    pass
+
+
+def nvml(monkeypatch: pytest.MonkeyPatch, memory: Any = None, **functions: Any) -> None:
+    """Install a module `pynvml` with one GPU, and `functions` in place of its own."""
+
+    def fail(*_: Any) -> Any:
+        raise NVMLError("Not Supported")
+
+    module = ModuleType("pynvml")
+    module.__spec__ = ModuleSpec("pynvml", None)
+    answers: dict[str, Any] = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlSystemGetDriverVersion": lambda: "580.65.06",
+        "nvmlDeviceGetCount": lambda: 1,
+        "nvmlDeviceGetHandleByIndex": lambda number: number,
+        "nvmlDeviceGetName": lambda handle: "NVIDIA H200",
+        "nvmlDeviceGetMemoryInfo": fail if memory is None else lambda handle: memory,
+        "NVMLError": NVMLError,
+    }
+    vars(module).update(answers | functions)
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
 
 
 def test_gpus_and_driver_are_read(monkeypatch):
-    nvidia_smi(monkeypatch, "print('580.65.06, 143771, 143000, NVIDIA H200\\n580.65.06, [N/A], [N/A], NVIDIA GB10, a comma')")
-    assert doctor_gpu.driver() == Driver(
-        "580.65.06",
-        (Device("NVIDIA H200", 143771 << 20, 143000 << 20), Device("NVIDIA GB10, a comma", None, None)),
-    )
+    nvml(monkeypatch, memory=SimpleNamespace(total=140 << 30, free=139 << 30))
+    assert doctor_gpu.driver() == GpuDriver("580.65.06", (GpuInfo("NVIDIA H200", 140 << 30, 139 << 30),))
+
+
+def test_a_gpu_without_its_own_memory_and_a_library_that_returns_bytes(monkeypatch):
+    nvml(monkeypatch, nvmlDeviceGetName=lambda handle: b"NVIDIA GB10\x1b", nvmlSystemGetDriverVersion=lambda: b"580")
+    assert doctor_gpu.driver() == GpuDriver("580", (GpuInfo("NVIDIA GB10\\x1b", None, None),))
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"),
+    ("functions", "reason"),
     [
-        ("import time; time.sleep(60)", "no answer within 5 s"),
-        ("import sys\nwhile True: sys.stdout.write('580.65.06, 143771, 143000, NVIDIA H200\\n')", "wrote without end"),
-        ("import sys\nwhile True: sys.stderr.write('x')", "wrote without end"),
-        ("raise SystemExit('no such option')", "failed (1): no such option"),
-        (
-            "print('Failed to initialize NVML: Driver/library version mismatch'); raise SystemExit(18)",
-            "(18): Failed to initialize NVML",
-        ),
-        ("raise SystemExit(9)", "failed (9)"),
-        ("print('No devices were found')", "lists no GPU"),
-        ("pass", "lists no GPU"),
+        ({"nvmlInit": lambda: Event().wait(60)}, "no answer within 0.2 s"),
+        ({"nvmlInit": failing(NVMLError("Driver/library version mismatch"))}, "failed: Driver/library version mismatch"),
+        ({"nvmlDeviceGetCount": lambda: 0}, "lists no GPU"),
+        ({"nvmlDeviceGetCount": failing(OSError("no such\nfunction"))}, "failed: no such"),
     ],
 )
-def test_a_driver_that_does_not_answer_is_one_line(monkeypatch, source, reason):
-    nvidia_smi(monkeypatch, source)
-    found = doctor_gpu.driver(limit=5)
+def test_a_driver_that_does_not_answer_is_one_line(monkeypatch, functions, reason):
+    nvml(monkeypatch, **functions)
+    found = doctor_gpu.driver(limit=0.2)
     assert found.version is None
     assert not found.absent
     assert reason in found.reason
@@ -342,17 +365,22 @@ def test_a_driver_that_does_not_answer_is_one_line(monkeypatch, source, reason):
     assert found.remedy
 
 
-def test_a_machine_without_nvidia_smi(monkeypatch):
-    monkeypatch.setattr(doctor_gpu.shutil, "which", lambda name: None)
-    assert doctor_gpu.driver().absent
+def test_a_machine_without_a_driver_or_without_the_library_to_ask_it(monkeypatch):
+    nvml(monkeypatch, nvmlInit=failing(NVMLError_LibraryNotFound("NVML Shared Library Not Found")))
+    found = doctor_gpu.driver()
+    assert (found.absent, found.reason) == (True, "no NVIDIA driver")
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    found = doctor_gpu.driver()
+    assert found.absent
+    assert "pip install nvidia-ml-py" in found.remedy
 
 
 # ── extras ──
 
 
 def test_extras_are_read_from_the_metadata_as_installers_write_them(monkeypatch):
-    monkeypatch.setattr(doctor_extras, "_installed", {"nvidia-ml-py": "13.1", "pytest": "9.0"}.get)
-    found = doctor_extras.read(
+    monkeypatch.setattr(reports, "_installed", {"nvidia-ml-py": "13.1", "pytest": "9.0"}.get)
+    found = reports.parse_extras(
         ["cuda12-ctk", "test", "empty"],
         [
             "numpy<3,>=2.0",
@@ -371,11 +399,11 @@ def test_extras_are_read_from_the_metadata_as_installers_write_them(monkeypatch)
 
 
 def test_a_tuisim_that_is_not_installed_has_no_extras(report):
-    assert doctor_extras.extras("no-such-distribution-here") == ()
-    assert "not installed here" in shown(replace(report, extras=()))
+    assert reports.extras("no-such-distribution-here") == ()
+    assert "tuisim is not installed" in shown(replace(report, extras=()))
 
 
 def test_the_report_hears_what_is_asked():
     heard: list[str] = []
     diagnose(heard.append)
-    assert "asking for a GPU" in heard
+    assert "looking for a GPU" in heard

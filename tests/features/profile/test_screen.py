@@ -191,7 +191,7 @@ def test_a_narrow_panel_keeps_the_layer_and_says_what_it_leaves_out():
 def test_many_operations_go_with_the_cursor():
     many = operations(80, 14, step=DEEP, selected=len(DEEP.operations) - 1)
     assert any(line.startswith("›") and "flush" in line for line in many)
-    assert not any("rows of the data" in line for line in many)
+    assert not any("batch loading" in line for line in many)
 
 
 def test_the_selection_stays_among_the_operations():

@@ -16,7 +16,7 @@ from textual.widgets import Button, Static
 
 from tuisim import data
 from tuisim.backends import Probe, names, registry
-from tuisim.backends.probing import Home
+from tuisim.backends.registry import BackendSpec
 from tuisim.config import RunConfig
 from tuisim.config.choices import HYPERPARAMETERS
 from tuisim.config.values import from_texts, to_texts
@@ -159,7 +159,7 @@ async def test_a_backend_that_has_to_be_imported_is_probed_aside(
 ) -> None:
     go, asked = threading.Event(), list[str]()
 
-    def look(name: str, home: Home) -> Probe:
+    def look(name: str, home: BackendSpec) -> Probe:
         asked.append(name)
         monkeypatch.setitem(sys.modules, home.library or "", registry)  # as while it is being imported
         go.wait(10)
@@ -167,7 +167,7 @@ async def test_a_backend_that_has_to_be_imported_is_probed_aside(
 
     async with setup() as (app, pilot):
         monkeypatch.setattr(registry, "look", look)
-        monkeypatch.setitem(registry._HOMES, "numba", Home("", "", "library_not_yet_imported"))
+        monkeypatch.setitem(registry._SPECS, "numba", BackendSpec("", "", "library_not_yet_imported"))
         monkeypatch.setattr(registry, "installed", lambda home: True)
         await put(app, pilot, backend="numba")
         await retype(app, pilot, "seed", "7")

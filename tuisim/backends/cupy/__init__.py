@@ -1,17 +1,16 @@
-"""The CuPy backend: data, parameters and batches on an NVIDIA GPU, matrix products by cuBLAS, everything else by own kernels.
+"""The CuPy backend: data, parameters and batches on an NVIDIA GPU, matrix products by cuBLAS, the rest by kernels of our own.
 
-Importing it imports nothing of CuPy's; the first bound step, or the first question about the card, opens the device.
+CuPy is imported and the device opened by the first bound step or the first question about the GPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from tuisim.backends.cupy.bound import CupyStep
 from tuisim.backends.cupy.ceilings import ceilings
-from tuisim.backends.cupy.device import device
-from tuisim.backends.numpy.blas import limits
+from tuisim.backends.cupy.gpu_thread import gpu_thread
+from tuisim.backends.numpy.blas import thread_limit
 from tuisim.backends.protocol import BoundStep, Ceilings, Costs
 from tuisim.program import StepProgram
 
@@ -19,46 +18,44 @@ __all__ = ["CupyBackend", "CupyStep"]
 
 
 class CupyBackend:
-    """One GPU, the first that CUDA shows; every call to it comes from one thread."""
+    """One GPU, the first that CUDA lists; all calls to it are made on one thread."""
 
     name = "cupy"
 
     def __init__(self) -> None:
-        self._device = device()
+        self._thread = gpu_thread()
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> CupyStep:
-        """Arrays on the GPU; the first call in a process opens it and compiles the kernels.
+        """Return a bound step; see `Backend.bind`. The first call opens the GPU and compiles the kernels.
 
-        Raises MemoryNeeded where they have no room there, DeviceLost where the GPU failed earlier in this process.
+        Raises MemoryNeeded if the GPU has too little memory, DeviceLost if it failed earlier in this process.
         """
         if share is not None and not isinstance(share, CupyStep):
             raise TypeError("a CuPy step can only share a CuPy step's arrays")
-        return CupyStep(program, self._device, share)
+        return CupyStep(program, self._thread, share)
 
-    @contextmanager
-    def threads(self, count: int) -> Iterator[None]:
-        """The steps are the GPU's, and one thread launches them; BLAS, which makes rows on the host, is kept to `count`."""
-        with limits.hold(count):
-            yield
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        """Limit BLAS, which generates data on the host, to `count` threads."""
+        return thread_limit.hold(count)
 
     def device(self) -> str:
-        """Card, CuPy and CUDA: `NVIDIA H200, CuPy 14.2.0, CUDA 13.0`."""
-        return self._device.do(lambda card: card.label)
+        """Return GPU, CuPy and CUDA: `NVIDIA H200, CuPy 14.2.0, CUDA 13.0`."""
+        return self._thread.do(lambda gpu: gpu.label)
 
     def free_bytes(self) -> int | None:
-        """Of the GPU's memory, what new arrays could take."""
-        return self._device.do(lambda card: card.free_bytes())
+        """Return the bytes of GPU memory available for new arrays."""
+        return self._thread.do(lambda gpu: gpu.free_bytes())
 
     def ceilings(self, dtype: str) -> Ceilings:
-        """What the card can do, measured on it: a matrix product and a copy."""
-        return self._device.do(lambda card: ceilings(card, dtype))
+        """Measure the peak rates of the GPU by a matrix product and a copy."""
+        return self._thread.do(lambda gpu: ceilings(gpu, dtype))
 
     @property
     def compile_seconds(self) -> float | None:
-        """Seconds this process has spent compiling kernels, or loading them from CuPy's cache; none before the first."""
-        return self._device.compile_seconds
+        """Seconds spent compiling kernels or loading them from CuPy's cache; None before the first."""
+        return self._thread.compile_seconds
 
     @property
     def costs(self) -> Costs:
-        """What handing things to the GPU has taken in this process so far."""
-        return self._device.costs()
+        """The overheads so far in this process."""
+        return self._thread.costs()

@@ -1,7 +1,7 @@
-"""A step program bound to the GPU: launches made once, handed over step after step with no look at what came of them.
+"""A step program bound to the GPU: launches are prepared once, and whole chunks of steps are launched without waiting.
 
-The host waits once for each chunk, to read the losses. At a loss that is not finite the device itself leaves gradients and
-parameters as they are for the rest of the chunk; which step that was is seen in the losses.
+The host waits once per chunk, to read the losses. After a loss that is not finite, kernels leave gradients and parameters
+unchanged for the rest of the chunk; the losses tell which step it was.
 """
 
 from __future__ import annotations
@@ -14,193 +14,189 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.backends.checks import check_batches, check_data
-from tuisim.backends.cupy.card import Card
-from tuisim.backends.cupy.device import Device
+from tuisim.backends.cupy.buffers import CupyBuffers
+from tuisim.backends.cupy.gpu import Gpu
+from tuisim.backends.cupy.gpu_thread import GpuThread
 from tuisim.backends.cupy.launches import Launches
-from tuisim.backends.cupy.memory import Memory
-from tuisim.backends.cupy.scalars import Scalars
-from tuisim.backends.labels import Labelled, by_operation
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.backends.cupy.scalars import CupyScalars
+from tuisim.backends.op_timing import OpCall, seconds_by_op
+from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_batches, check_data
 from tuisim.program import Op, Phase, StepProgram
 
-FEW_LAUNCHES = 512
-"""So many fit into the driver's queue with room to spare."""
+TIMED_LAUNCHES = 512
+"""The queue of the driver holds more launches than these."""
 
 
 class CupyStep:
-    """`program` ready to run; see BoundStep for what each method promises. Any thread may call; the device's own does it."""
+    """A bound step; see BoundStep for its methods. Any thread may call them; they are executed on the GPU's thread."""
 
-    def __init__(self, program: StepProgram, device: Device, share: CupyStep | None = None) -> None:
+    def __init__(self, program: StepProgram, thread: GpuThread, share: CupyStep | None = None) -> None:
         self.program = program
-        self._device = device
-        self._scalars: Scalars = Scalars(program) if share is None else share._scalars
+        self._thread = thread
+        self._scalars: CupyScalars = CupyScalars(program) if share is None else share._scalars
         self._uploaded = (-1, 0)
-        """Which of the scalars lie on the device: their version and how many."""
+        """The scalars on the GPU: their version and number of steps."""
         self._loss = 0.0
-        self._data: list[Labelled] = []
         self._attached: tuple[Any, Any] | None = None
-        device.do(lambda card: self._bind(card, share))
+        thread.do(lambda gpu: self._bind(gpu, share))
 
-    def _bind(self, card: Card, share: CupyStep | None) -> None:
+    def _bind(self, gpu: Gpu, share: CupyStep | None) -> None:
         program = self.program
-        self._memory: Memory = Memory(card, program, None if share is None else share._memory)
-        self._launches = launches = Launches(card, program, self._memory)
-        self._forward, self._loss_calls = launches.forward(), launches.loss()
-        self._backward = launches.backward() if program.learning else []
-        self._update = launches.update() if program.learning else []
+        self._buffers: CupyBuffers = CupyBuffers(gpu, program, None if share is None else share._buffers)
+        self._launches = launches = Launches(gpu, program, self._buffers)
+        self._phases: dict[Phase, list[OpCall]] = {
+            Phase.DATA: [],
+            Phase.FORWARD: launches.forward(),
+            Phase.LOSS: launches.loss(),
+            Phase.BACKWARD: launches.backward() if program.learning else [],
+            Phase.UPDATE: launches.update() if program.learning else [],
+        }
+
+    def _calls(self, *phases: Phase) -> list[OpCall]:
+        return [call for phase in phases for call in self._phases[phase]]
 
     # ── data ──
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """As the protocol says; rows that may be written to are copied to the device each time, others once."""
+        """Set the data set. Writable arrays are copied to the GPU each time, others once."""
         check_data(self.program, inputs, targets)
-        self._device.do(lambda card: self._attach(card, inputs, targets))
+        self._thread.do(lambda gpu: self._attach(gpu, inputs, targets))
 
-    def _attach(self, card: Card, inputs: Array, targets: Array) -> None:
-        placed = self._memory.common.placed
-        if not placed.has(inputs, targets):
-            self._data, self._attached = [], None  # the rows of before may have to make room
-        arrays = placed.place(card, inputs), placed.place(card, targets)
+    def _attach(self, gpu: Gpu, inputs: Array, targets: Array) -> None:
+        uploads = self._buffers.common.uploads
+        if not uploads.has(inputs, targets):
+            self._phases[Phase.DATA], self._attached = [], None  # may free the previous rows
+        arrays = uploads.upload(gpu, inputs), uploads.upload(gpu, targets)
         if self._attached is None or any(new is not old for new, old in zip(arrays, self._attached, strict=True)):
-            self._data, self._attached = self._launches.data(*arrays), arrays
+            self._phases[Phase.DATA], self._attached = self._launches.data(*arrays), arrays
 
     # ── running ──
 
     def run(self, rows: Rows) -> list[float]:
+        """Run steps; see `BoundStep.run`."""
         self._check(rows)
-        return self._device.do(lambda card: self._run(card, rows))
+        return self._thread.do(lambda gpu: self._run(gpu, rows))
 
     def _check(self, rows: Rows) -> None:
         check_batches(self.program, rows, self._attached is not None)
 
-    def _run(self, card: Card, rows: Rows) -> list[float]:
+    def _run(self, gpu: Gpu, rows: Rows) -> list[float]:
         found: list[float] = []
-        piece = self._memory.steps * self.program.batch
-        for first in range(0, len(rows), piece):
-            found += self._run_piece(card, rows[first : first + piece])
+        chunk = self._buffers.steps * self.program.batch
+        for first in range(0, len(rows), chunk):
+            found += self._run_chunk(gpu, rows[first : first + chunk])
             if not math.isfinite(found[-1]):
                 break
         return found
 
-    def _run_piece(self, card: Card, rows: Rows) -> list[float]:
-        """At most so many steps as there is room for on the device."""
+    def _run_chunk(self, gpu: Gpu, rows: Rows) -> list[float]:
         steps = len(rows) // self.program.batch
         self._prepare(rows, steps)
-        step = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
-        # The first ones alone are timed: once so much is waiting, handing more over is waiting for the device.
-        timed = max(1, min(steps, FEW_LAUNCHES // len(step)))
-        begun = perf_counter()
-        _hand_over(step, timed)
-        self._device.launched(timed, perf_counter() - begun)
-        _hand_over(step, steps - timed)
-        losses: list[float] = self._memory.results[:steps].get()[:, 0].tolist()
-        return self._settle(card, losses)
+        step = self._calls(*Phase)
+        # Only the first steps are timed: once the queue is full, launching waits for the GPU.
+        timed = max(1, min(steps, TIMED_LAUNCHES // len(step)))
+        begin = perf_counter()
+        _launch(step, timed)
+        self._thread.add_launches(timed, perf_counter() - begin)
+        _launch(step, steps - timed)
+        losses: list[float] = self._buffers.results[:steps].get()[:, 0].tolist()
+        return self._settle(gpu, losses)
 
     def _prepare(self, rows: Rows, steps: int) -> None:
-        """Everything the device needs to know of the steps to come."""
-        memory = self._memory
-        memory.order[: len(rows)].set(np.ascontiguousarray(rows, np.int64))
-        memory.common.step.fill(0)
+        """Copy the row order and the scalars of the next steps to the GPU."""
+        buffers = self._buffers
+        buffers.order[: len(rows)].set(np.ascontiguousarray(rows, np.int64))
+        buffers.common.step.fill(0)
         if self.program.learning:
-            version = self._scalars.version  # before the numbers: another thread may set a new rate any time
+            version = self._scalars.version  # read first: another thread may set a new learning rate at any time
             if self._uploaded[0] != version or self._uploaded[1] < steps:
-                with np.errstate(over="ignore"):  # what is beyond the dtype becomes inf, and the run says that it diverged
+                with np.errstate(over="ignore"):  # beyond the dtype they become inf, and the run reports divergence
                     values = self._scalars.ahead(steps).astype(self.program.dtype)
-                memory.scalars[:steps].set(values)
+                buffers.scalars[:steps].set(values)
                 self._uploaded = version, steps
 
-    def _settle(self, card: Card, losses: list[float]) -> list[float]:
-        """The losses up to the first that is no number, with the activations of that step as they were."""
-        made = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), None)
-        self._scalars.made(len(losses) if made is None else made)
-        if made is not None:
-            losses = losses[: made + 1]
-            stopped, step = self._memory.stopped, self._memory.common.step
-            stopped.fill(0)
-            card.put(step, made)
-            _hand_over([*self._data, *self._forward, *self._loss_calls], 1)
-            stopped.fill(0)
-            card.wait()
+    def _settle(self, gpu: Gpu, losses: list[float]) -> list[float]:
+        """Return the losses up to the first that is not finite; restore the activations of that step."""
+        stop = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        self._scalars.advance(len(losses) if stop is None else stop)
+        if stop is not None:
+            losses = losses[: stop + 1]
+            self._buffers.stopped.fill(0)
+            gpu.put(self._buffers.common.step, stop)
+            _launch(self._calls(Phase.DATA, Phase.FORWARD, Phase.LOSS), 1)
+            self._buffers.stopped.fill(0)
+            gpu.wait()
         self._loss = losses[-1]
         return losses
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
-        """As the protocol says; the seconds are by the device's clock."""
+        """Run and time one step by the clock of the GPU; see `BoundStep.run_timed`."""
         self._check(rows)
-        return self._device.do(lambda card: self._run_timed(card, rows))
-
-    def _run_timed(self, card: Card, rows: Rows) -> tuple[float, PhaseSeconds]:
-        phases = {
-            Phase.DATA: self._data,
-            Phase.FORWARD: self._forward,
-            Phase.LOSS: self._loss_calls,
-            Phase.BACKWARD: self._backward,
-            Phase.UPDATE: self._update,
-        }
-        loss, seconds = self._marked(card, rows, list(phases.values()))
-        return loss, dict(zip(phases, seconds, strict=bool(seconds)))
+        loss, seconds = self._thread.do(lambda gpu: self._time(gpu, rows, list(self._phases.values())))
+        return loss, dict(zip(self._phases, seconds, strict=bool(seconds)))
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
-        """As the protocol says; the seconds are by the device's clock."""
+        """Run and time one step by the clock of the GPU; see `BoundStep.run_by_operation`."""
         self._check(rows)
-        return self._device.do(lambda card: self._run_by_operation(card, rows))
-
-    def _run_by_operation(self, card: Card, rows: Rows) -> tuple[float, list[float]]:
-        step = [*self._data, *self._forward, *self._loss_calls, *self._backward, *self._update]
-        loss, seconds = self._marked(card, rows, [[one] for one in step])
+        step = self._calls(*Phase)
+        loss, seconds = self._thread.do(lambda gpu: self._time(gpu, rows, [[call] for call in step]))
         if not seconds:
             return loss, []
         found: dict[Op, float] = {}
         for (op, _), spent in zip(step, seconds, strict=True):
             found[op] = found.get(op, 0.0) + spent
-        return loss, by_operation(self.program, found)
+        return loss, seconds_by_op(self.program, found)
 
-    def _marked(self, card: Card, rows: Rows, groups: Sequence[Sequence[Labelled]]) -> tuple[float, list[float]]:
-        """One step handed over group by group: its loss, and the seconds of each group, none where the loss is not finite."""
+    def _time(self, gpu: Gpu, rows: Rows, groups: Sequence[Sequence[OpCall]]) -> tuple[float, list[float]]:
+        """Run one step; return its loss and the seconds of each group of calls, empty if the loss is not finite."""
         self._prepare(rows, 1)
-        marks = card.marks_for(len(groups) + 1)
-        marks[0].record()
-        for group, mark in zip(groups, marks[1:], strict=True):
-            _hand_over(group, 1)
-            mark.record()
-        (loss,) = self._settle(card, self._memory.results[:1].get()[:, 0].tolist())
-        return loss, [card.seconds_between(*ends) for ends in pairwise(marks)] if math.isfinite(loss) else []
+        events = gpu.events_for(len(groups) + 1)
+        events[0].record()
+        for group, event in zip(groups, events[1:], strict=True):
+            _launch(group, 1)
+            event.record()
+        (loss,) = self._settle(gpu, self._buffers.results[:1].get()[:, 0].tolist())
+        return loss, [gpu.seconds_between(*ends) for ends in pairwise(events)] if math.isfinite(loss) else []
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        """Evaluate one batch; see `BoundStep.evaluate`."""
         self._check(rows)
-        return self._device.do(lambda card: self._evaluate(rows))
+        return self._thread.do(lambda gpu: self._evaluate(rows))
 
     def _evaluate(self, rows: Rows) -> tuple[float, int | None]:
         self._prepare(rows, 1)
-        _hand_over([*self._data, *self._forward, *self._loss_calls], 1)
-        loss, right = self._memory.results[0].get().tolist()
-        self._memory.stopped.fill(0)
+        _launch(self._calls(Phase.DATA, Phase.FORWARD, Phase.LOSS), 1)
+        loss, correct = self._buffers.results[0].get().tolist()
+        self._buffers.stopped.fill(0)
         self._loss = loss
-        return loss, None if self.program.loss == "mse" else int(right)
+        return loss, None if self.program.loss == "mse" else int(correct)
 
     # ── buffers ──
 
     def read(self, name: str) -> Array:
+        """Return a host copy of a buffer."""
         if name == "loss":
             return np.array(self._loss)
-        found: Array = self._device.do(lambda card: self._memory.arrays[name].get())
+        found: Array = self._thread.do(lambda gpu: self._buffers.arrays[name].get())
         return found
 
     def write(self, name: str, values: Array) -> None:
-        array = self._memory.arrays[name]
+        """Copy host values into a buffer."""
+        array = self._buffers.arrays[name]
         host = np.ascontiguousarray(np.broadcast_to(values, array.shape), array.dtype)
-        self._device.do(lambda card: array.set(host))
+        self._thread.do(lambda gpu: array.set(host))
 
     def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of all steps that share these parameters."""
         self._scalars.set_learning_rate(rate)
 
     @property
     def flushed(self) -> int:
-        return self._device.do(lambda card: int(self._memory.common.lost.get().sum()))
+        """The count of optimizer state numbers flushed to 0."""
+        return self._thread.do(lambda gpu: int(self._buffers.common.flushed.get().sum()))
 
 
-def _hand_over(step: Sequence[Labelled], times: int) -> None:
+def _launch(step: Sequence[OpCall], times: int) -> None:
     for _ in range(times):
         for _, call in step:
             call()

@@ -1,7 +1,7 @@
-"""From a program's operations to ready-made launches and products, phase by phase.
+"""Prepared launches of kernels and matrix products for each phase of a program.
 
-Neighbours are fused: a bias with its activation, an activation's gradient with its biases' sums, a whole update with its
-clipping and decay. Each kernel's formula is in `step.cu`.
+Adjacent operations are fused: a bias with its activation, an activation gradient with the sums of the bias gradient, a whole
+update with clipping and decay. The kernels are in `step.cu`.
 """
 
 from __future__ import annotations
@@ -10,65 +10,66 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tuisim.backends.cupy.card import FUNCTION_CODES, NULL, THREADS, WAVES, Call, Card, DeviceArray
-from tuisim.backends.cupy.memory import Memory
-from tuisim.backends.labels import Labelled
+from tuisim.backends.cupy.buffers import CupyBuffers
+from tuisim.backends.cupy.gpu import FUNCTION_CODES, NULL, THREADS, WAVES, Call, DeviceArray, Gpu
+from tuisim.backends.op_timing import OpCall
 from tuisim.config.choices import SMALLEST_NORMAL
-from tuisim.program import CLIP_EPSILON, Kind, Op, StepProgram
+from tuisim.program import CLIP_EPSILON, LOSS_KINDS, OPTIMIZER_STATE, Kind, Op, StepProgram
 
 WARP, TILE_ROWS = 32, 8
 """As in `step.cu`."""
 TILE = (WARP, TILE_ROWS)
 WARPS = (WARP, 4)
-"""A loss has a warp for each row, four to a block."""
-MOST_Y = 65_535
-"""Blocks in a grid's second direction."""
-MOST_SHARES = 64
-"""Of the batch in a bias gradient: one thread adds them up."""
+"""Block of a loss kernel: one warp per row, four rows."""
+MAX_Y = 65_535
+"""Limit of the second dimension of a grid."""
+MAX_PARTS = 64
+"""Parts of the batch in a bias gradient; one thread adds up their sums."""
 NORM_BLOCKS = 128
-"""Shares of the squared norm; a fixed number, so that the sum does not depend on the card."""
+"""Blocks of the squared gradient norm; a fixed number, so that the sum does not depend on the GPU."""
 
 
 class Launches:
-    """What one bound step hands to the device, in order."""
+    """The launches of one bound step, in order."""
 
-    def __init__(self, card: Card, program: StepProgram, memory: Memory) -> None:
+    def __init__(self, gpu: Gpu, program: StepProgram, buffers: CupyBuffers) -> None:
         missing = {op.kind for op in program.ops} - set(KERNELS)
         if missing:
             raise TypeError(f"no kernel for {', '.join(sorted(missing))}")
-        self._card, self._program, self._memory = card, program, memory
-        self._arrays, self._common = memory.arrays, memory.common
-        self._stopped = memory.stopped
-        self._shares = _Shares(card, program)
+        self._gpu, self._program, self._buffers = gpu, program, buffers
+        self._arrays, self._common = buffers.arrays, buffers.common
+        self._stopped = buffers.stopped
+        self._bias_sums = _BiasSums(gpu, program)
 
     def _launch(self, name: str, grid: tuple[int, ...], block: tuple[int, ...], *args: object) -> Call:
-        return self._card.kernel(name, self._program.dtype, grid, block, *args)
+        return self._gpu.kernel(name, self._program.dtype, grid, block, *args)
 
     def _ops(self, *kinds: Kind) -> list[Op]:
         return [op for op in self._program.ops if op.kind in kinds]
 
     # ── data ──
 
-    def data(self, inputs: DeviceArray, targets: DeviceArray) -> list[Labelled]:
-        """The step's rows of these, which lie on the device."""
-        batch, common, order = self._program.batch, self._common, self._memory.order
-        where = np.int64(len(inputs)), order, common.step, self._stopped
+    def data(self, inputs: DeviceArray, targets: DeviceArray) -> list[OpCall]:
+        """Return the launches that load the batch from arrays on the device."""
+        batch, common, order = self._program.batch, self._common, self._buffers.order
+        source_args = np.int64(len(inputs)), order, common.step, self._stopped
 
-        def rows_of(source: DeviceArray, name: str) -> Call:
+        def gather_rows(source: DeviceArray, name: str) -> Call:
             out = self._arrays[name]
             if out.ndim == 1:
-                return self._launch("gather_classes", (_blocks(batch, THREADS),), (THREADS,), source, *where, out, batch)
+                return self._launch("gather_classes", (_blocks(batch, THREADS),), (THREADS,), source, *source_args, out, batch)
             width = out.shape[1]
-            grid = (min(_blocks(width, THREADS), 64), min(batch, MOST_Y))
-            return self._launch("gather", grid, (min(THREADS, _up(width, WARP)),), source, *where, out, batch, width)
+            grid = (min(_blocks(width, THREADS), 64), min(batch, MAX_Y))
+            return self._launch("gather", grid, (min(THREADS, _up(width, WARP)),), source, *source_args, out, batch, width)
 
         gather = self._program.ops[0]
-        return [(gather, rows_of(inputs, "X")), (gather, rows_of(targets, "Y"))]
+        return [(gather, gather_rows(inputs, "X")), (gather, gather_rows(targets, "Y"))]
 
     # ── forward ──
 
-    def forward(self) -> list[Labelled]:
-        calls: list[Labelled] = []
+    def forward(self) -> list[OpCall]:
+        """Return the launches of the forward pass."""
+        calls: list[OpCall] = []
         activations = {op.layer: op for op in self._ops(Kind.ACTIVATION)}
         for op in self._ops(Kind.DENSE):
             a, weights, bias = (self._arrays[name] for name in op.reads)
@@ -76,29 +77,30 @@ class Launches:
             activation = activations.get(op.layer)
             out = NULL if activation is None else self._arrays[activation.writes[0]]
             biased = self._launch(
-                "bias_activation", _tiles(op, self._rows_at_once(op)), TILE, z, bias, out, self._stopped, op.batch, op.outputs,
+                "bias_activation", _tiles(op, self._row_blocks(op)), TILE, z, bias, out, self._stopped, op.batch, op.outputs,
                 _code(activation),
             )  # fmt: skip
-            calls += [(op, self._card.product(a, weights, z, self._common.one, self._common.zero)), (op, biased)]
+            calls += [(op, self._gpu.matmul(a, weights, z, self._common.one, self._common.zero)), (op, biased)]
         return calls
 
-    def _rows_at_once(self, op: Op) -> int:
-        """Blocks down the rows: enough for the card, and no more than there are rows."""
-        wanted = _blocks(WAVES * self._card.processors, _blocks(op.outputs, WARP))
-        return min(wanted, _blocks(op.batch, TILE_ROWS), MOST_Y)
+    def _row_blocks(self, op: Op) -> int:
+        """Return the blocks over the rows: enough for the GPU, and not more than there are rows."""
+        enough = _blocks(WAVES * self._gpu.processors, _blocks(op.outputs, WARP))
+        return min(enough, _blocks(op.batch, TILE_ROWS), MAX_Y)
 
     # ── loss ──
 
-    def loss(self) -> list[Labelled]:
-        (op,) = self._ops(Kind.CROSS_ENTROPY, Kind.MSE, Kind.BINARY_CROSS_ENTROPY)
-        memory, output, target = self._memory, *(self._arrays[name] for name in op.reads)
+    def loss(self) -> list[OpCall]:
+        """Return the launches of the loss."""
+        (op,) = self._ops(*LOSS_KINDS)
+        buffers, output, target = self._buffers, *(self._arrays[name] for name in op.reads)
         gradient = self._arrays[op.writes[1]] if op.learning else NULL
-        rights = NULL if op.learning or op.kind is Kind.MSE else memory.row_right
-        sums = (memory.row_loss,) if op.kind is Kind.MSE else (memory.row_loss, rights)
+        rights = NULL if op.learning or op.kind is Kind.MSE else buffers.row_correct
+        sums = (buffers.row_loss,) if op.kind is Kind.MSE else (buffers.row_loss, rights)
         terms = op.batch * (1 if op.kind is Kind.CROSS_ENTROPY else op.outputs)
         grid = (_blocks(op.batch, WARPS[1]),)
         finish = self._launch(
-            "finish_loss", (1,), (THREADS,), memory.row_loss, rights, op.batch, 1.0 / terms, memory.results, self._common.step,
+            "finish_loss", (1,), (THREADS,), buffers.row_loss, rights, op.batch, 1.0 / terms, buffers.results, self._common.step,
             self._stopped,
         )  # fmt: skip
         rows = self._launch(op.kind.value, grid, WARPS, output, target, *sums, gradient, self._stopped, op.batch, op.outputs)
@@ -106,50 +108,48 @@ class Launches:
 
     # ── backward ──
 
-    def backward(self) -> list[Labelled]:
+    def backward(self) -> list[OpCall]:
+        """Return the launches of the backward pass."""
         gradients = {op.layer: op for op in self._ops(Kind.ACTIVATION_GRADIENT)}
         inputs = {op.layer: op for op in self._ops(Kind.INPUT_GRADIENT)}
         biases = {op.layer: op for op in self._ops(Kind.BIAS_GRADIENT)}
-        calls: list[Labelled] = []
+        calls: list[OpCall] = []
         for op in self._ops(Kind.WEIGHT_GRADIENT):
             a, dz = (self._arrays[name] for name in op.reads)
             calls += [
                 (gradients.get(op.layer, biases[op.layer]), self._activation_gradient(op, gradients.get(op.layer), a, dz)),
-                # Added to the gradient before once the run has stopped, when what is added is nothing.
-                (op, self._card.product(a, dz, self._arrays[op.writes[0]], self._common.one, self._stopped, transposed="a")),
+                # After a stop the product is 0 and is added to the previous gradient.
+                (op, self._gpu.matmul(a, dz, self._arrays[op.writes[0]], self._common.one, self._stopped, transposed="a")),
             ]
             if op.layer in inputs:
-                below = inputs[op.layer]
-                weights, out = self._arrays[below.reads[1]], self._arrays[below.writes[0]]
-                product = self._card.product(dz, weights, out, self._common.one, self._common.zero, transposed="b")
-                calls.append((below, product))
+                input_op = inputs[op.layer]
+                weights, out = self._arrays[input_op.reads[1]], self._arrays[input_op.writes[0]]
+                product = self._gpu.matmul(dz, weights, out, self._common.one, self._common.zero, transposed="b")
+                calls.append((input_op, product))
         if self._program.learning:
             calls.append((biases[1], self._bias_gradients()))
         return calls
 
-    def _activation_gradient(self, layer: Op, op: Op | None, below: DeviceArray, dz: DeviceArray) -> Call:
-        """Also where there is no activation: the biases' sums are made in the same pass."""
+    def _activation_gradient(self, layer: Op, op: Op | None, a_before: DeviceArray, dz: DeviceArray) -> Call:
+        """Also launched without an activation: the same kernel computes the sums of the bias gradient."""
         da, z, a = (dz, dz, dz) if op is None else (self._arrays[name] for name in op.reads)
         assert layer.layer is not None
         return self._launch(
-            "activation_gradient", _tiles(layer, self._shares.counts[layer.layer]), TILE, da, z, a, dz,
-            self._shares.of(layer.layer), self._stopped, layer.batch, layer.outputs, _code(op), below,
-            below.size,
+            "activation_gradient", _tiles(layer, self._bias_sums.parts[layer.layer]), TILE, da, z, a, dz,
+            self._bias_sums.of(layer.layer), self._stopped, layer.batch, layer.outputs, _code(op), a_before, a_before.size,
         )  # fmt: skip
 
     def _bias_gradients(self) -> Call:
         widest = max(self._program.layers[1:])
         grid = (_blocks(widest, THREADS), len(self._program.layers) - 1)
-        shares = self._shares
-        return self._launch(
-            "bias_gradients", grid, (THREADS,), shares.sums, shares.table, self._arrays["gradients"], self._stopped
-        )
+        sums, table = self._bias_sums.sums, self._bias_sums.table
+        return self._launch("bias_gradients", grid, (THREADS,), sums, table, self._arrays["gradients"], self._stopped)
 
     # ── update ──
 
-    def update(self) -> list[Labelled]:
-        """Every update operation in one pass over the flat parameters; the norm, where it is asked for, before it."""
-        calls: list[Labelled] = []
+    def update(self) -> list[OpCall]:
+        """Return the launches of the update: one pass over the flat parameters, after the gradient norm if it is clipped."""
+        calls: list[OpCall] = []
         factor: object = NULL
         if self._program.clip_norm is not None:
             factor = self._arrays["clip_factor"]
@@ -157,13 +157,13 @@ class Launches:
         rule = next(op for op in self._program.ops if op.kind.value in RULES)
         return [*calls, (rule, self._rule(factor))]
 
-    def _clipping(self, limit: float) -> list[Labelled]:
+    def _clipping(self, limit: float) -> list[OpCall]:
         gradients = self._arrays["gradients"]
-        shares = self._card.zeros(NORM_BLOCKS, "float64")
+        sums = self._gpu.zeros(NORM_BLOCKS, "float64")
         squares, factor = self._ops(Kind.GRADIENT_SQUARES)[0], self._ops(Kind.CLIP_FACTOR)[0]
-        norm = self._launch("gradient_squares", (NORM_BLOCKS,), (THREADS,), gradients, gradients.size, shares, self._stopped)
+        norm = self._launch("gradient_squares", (NORM_BLOCKS,), (THREADS,), gradients, gradients.size, sums, self._stopped)
         clip = self._launch(
-            "clip_factor", (1,), (THREADS,), shares, np.int32(NORM_BLOCKS), float(limit), CLIP_EPSILON, self._arrays["squares"],
+            "clip_factor", (1,), (THREADS,), sums, np.int32(NORM_BLOCKS), float(limit), CLIP_EPSILON, self._arrays["squares"],
             self._arrays["clip_factor"], self._stopped,
         )  # fmt: skip
         return [(squares, norm), (factor, clip)]
@@ -175,64 +175,64 @@ class Launches:
         decay = real(0.0 if decoupled else program.weight_decay)
         hyper = program.hyperparameters
         theta, gradients = self._arrays["parameters"], self._arrays["gradients"]
-        scalars = self._memory.scalars, common.step, self._stopped, theta.size
-        name, state, fixed = _RULES[program.optimizer]
+        scalars = self._buffers.scalars, common.step, self._stopped, theta.size
+        state = OPTIMIZER_STATE[program.optimizer]
+        name, constants = _RULES[program.optimizer]
         return self._launch(
-            name, (min(_blocks(theta.size, THREADS), WAVES * self._card.processors),), (THREADS,), theta, gradients,
-            *(self._arrays[part] for part in state), factor, decay, *fixed(hyper, real, decoupled and program.weight_decay > 0),
-            *((real(SMALLEST_NORMAL[program.dtype] if program.flushes else 0.0), common.lost) if state else ()), *scalars,
+            name, (min(_blocks(theta.size, THREADS), WAVES * self._gpu.processors),), (THREADS,), theta, gradients,
+            *(self._arrays[part] for part in state), factor, decay,
+            *constants(hyper, real, decoupled and program.weight_decay > 0),
+            *((real(SMALLEST_NORMAL[program.dtype] if program.flushes else 0.0), common.flushed) if state else ()), *scalars,
         )  # fmt: skip
 
 
-class _Shares:
-    """Where the sums of each layer's bias gradient lie before they are added up: so many shares of the batch for each layer."""
+class _BiasSums:
+    """The partial sums of the bias gradient: for each layer those of some parts of the batch."""
 
-    def __init__(self, card: Card, program: StepProgram) -> None:
-        self.counts: dict[int, int] = {}
+    def __init__(self, gpu: Gpu, program: StepProgram) -> None:
+        self.parts: dict[int, int] = {}
         self._places: dict[int, tuple[int, int]] = {}
         begin, table = 0, []
         for op in program.ops:
             if op.kind is Kind.WEIGHT_GRADIENT:
                 assert op.layer is not None
-                wanted = _blocks(2 * card.processors, _blocks(op.outputs, WARP))
-                count = max(1, min(wanted, _blocks(op.batch, 4 * TILE_ROWS), MOST_SHARES))
-                self.counts[op.layer] = count
+                enough = _blocks(2 * gpu.processors, _blocks(op.outputs, WARP))
+                count = max(1, min(enough, _blocks(op.batch, 4 * TILE_ROWS), MAX_PARTS))
+                self.parts[op.layer] = count
                 self._places[op.layer] = begin, begin + count * op.outputs
                 table += [begin, count, op.outputs, program.buffers[f"gb{op.layer}"].offset]
                 begin += count * op.outputs
-        self.sums = card.zeros(max(begin, 1), program.dtype)
-        self.table = card.zeros(max(len(table), 1), "int64")
+        self.sums = gpu.zeros(max(begin, 1), program.dtype)
+        self.table = gpu.zeros(max(len(table), 1), "int64")
         if table:
             self.table.set(np.array(table, np.int64))
 
     def of(self, layer: int) -> DeviceArray:
+        """Return the sums of one layer."""
         begin, end = self._places[layer]
         return self.sums[begin:end]
 
 
-_Fixed = Callable[[Mapping[str, float], Callable[[float], object], bool], tuple[object, ...]]
-_RULES: dict[str, tuple[str, tuple[str, ...], _Fixed]] = {
-    "sgd": ("sgd", (), lambda hyper, real, decoupled: ()),
-    "momentum": ("momentum", ("velocity",), lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(0))),
-    "nesterov": ("momentum", ("velocity",), lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(1))),
+_Constants = Callable[[Mapping[str, float], Callable[[float], object], bool], tuple[object, ...]]
+
+
+def _adam_constants(hyper: Mapping[str, float], real: Callable[[float], object], decoupled: bool) -> tuple[object, ...]:
+    betas = (real(value) for beta in ("beta1", "beta2") for value in (hyper[beta], 1 - hyper[beta]))
+    return np.int32(decoupled), *betas
+
+
+_RULES: dict[str, tuple[str, _Constants]] = {
+    "sgd": ("sgd", lambda hyper, real, decoupled: ()),
+    "momentum": ("momentum", lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(0))),
+    "nesterov": ("momentum", lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(1))),
     "rmsprop": (
         "rmsprop",
-        ("square_average",),
         lambda hyper, real, decoupled: (real(hyper["rmsprop_decay"]), real(1 - hyper["rmsprop_decay"]), real(hyper["epsilon"])),
     ),
-    **dict.fromkeys(
-        ("adam", "adamw"),
-        (
-            "adam",
-            ("first_moment", "second_moment"),
-            lambda hyper, real, decoupled: (
-                np.int32(decoupled),
-                *(real(value) for beta in ("beta1", "beta2") for value in (hyper[beta], 1 - hyper[beta])),
-            ),
-        ),
-    ),
+    "adam": ("adam", _adam_constants),
+    "adamw": ("adam", _adam_constants),
 }
-"""By optimizer: its kernel, the state it carries, and its numbers that never change."""
+"""The kernel of each optimizer, and its constants."""
 
 
 def _code(op: Op | None) -> np.int32:
@@ -240,7 +240,7 @@ def _code(op: Op | None) -> np.int32:
 
 
 def _tiles(op: Op, down: int) -> tuple[int, int]:
-    """Blocks across the columns and down the rows."""
+    """Return the blocks over columns and rows."""
     return _blocks(op.outputs, WARP), down
 
 
@@ -253,11 +253,11 @@ def _up(count: int, to: int) -> int:
 
 
 RULES = frozenset({"sgd", "momentum", "nesterov", "rmsprop", "adam"})
-"""Kinds of operation that end an update. The rest of an update is fused into them."""
+"""Kinds of operation that are update rules; their kernels also execute the rest of the update."""
 
 KERNELS: dict[Kind, tuple[str, ...]] = {
     Kind.GATHER: ("gather", "gather_classes"),
-    Kind.DENSE: ("product", "bias_activation"),
+    Kind.DENSE: ("matmul", "bias_activation"),
     Kind.ACTIVATION: ("bias_activation",),
     Kind.MSE: ("mse", "finish_loss"),
     Kind.CROSS_ENTROPY: ("cross_entropy", "finish_loss"),
@@ -265,9 +265,9 @@ KERNELS: dict[Kind, tuple[str, ...]] = {
     Kind.CORRECT_CLASSES: ("cross_entropy", "finish_loss"),
     Kind.CORRECT_OUTPUTS: ("binary_cross_entropy", "finish_loss"),
     Kind.ACTIVATION_GRADIENT: ("activation_gradient",),
-    Kind.WEIGHT_GRADIENT: ("product",),
+    Kind.WEIGHT_GRADIENT: ("matmul",),
     Kind.BIAS_GRADIENT: ("activation_gradient", "bias_gradients"),
-    Kind.INPUT_GRADIENT: ("product",),
+    Kind.INPUT_GRADIENT: ("matmul",),
     Kind.GRADIENT_SQUARES: ("gradient_squares",),
     Kind.CLIP_FACTOR: ("clip_factor",),
     Kind.CLIP: ("followed",),
@@ -283,4 +283,4 @@ KERNELS: dict[Kind, tuple[str, ...]] = {
     Kind.ADAM: ("adam",),
     Kind.FLUSH_SUBNORMALS: ("written",),
 }
-"""Every kind of operation and what does it: functions of `step.cu`, a `product` of cuBLAS, or the host's `scalars`."""
+"""The kernels of each kind of operation: functions of `step.cu`, `matmul` of cuBLAS, or `scalars` computed on the host."""

@@ -1,7 +1,4 @@
-"""The numbers of an update that change from step to step, worked out ahead on the host, in double precision, for a whole chunk.
-
-The steps made and Adam's powers move on only by what was really done.
-"""
+"""The scalars of an update that change from step to step, computed on the host for a whole chunk in double precision."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ RATE, DECAY_FACTOR, ADAM_RATE, ADAM_EPSILON = range(4)
 """As in `step.cu`."""
 
 
-class Scalars:
-    """Shared by all steps of a network."""
+class CupyScalars:
+    """The scalars of all steps of a network."""
 
     def __init__(self, program: StepProgram) -> None:
         self._schedule, self._decay = program.schedule, program.weight_decay
@@ -24,28 +21,29 @@ class Scalars:
         self._betas = (hyper["beta1"], hyper["beta2"]) if "beta1" in hyper else None
         self._epsilon = hyper.get("epsilon", 0.0)
         self._powers = (1.0, 1.0)
-        self._made = 0
+        self._steps = 0
         self._given = LEARNING_RATES[program.optimizer]
         self.version = 0
-        """Of the numbers that `ahead` gives; while it stays, those of the last time still hold."""
+        """Changes whenever the values of `ahead` change."""
 
     @property
     def _constant(self) -> bool:
-        return self._betas is None and not self._schedule.moves
+        return self._betas is None and not self._schedule.varies
 
     def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of the next steps."""
         self._given = rate
         self.version += 1
 
     def ahead(self, steps: int) -> NDArray[np.float64]:
-        """(steps, 4): α, 1 − αλ, αₜ = α√(1−β₂ᵗ)/(1−β₁ᵗ) and εₜ = ε√(1−β₂ᵗ) of the steps to come.
+        """Return α, 1 − αλ, αₜ = α√(1−β₂ᵗ)/(1−β₁ᵗ) and εₜ = ε√(1−β₂ᵗ) of the next steps: (steps, 4).
 
-        Raises ValueError where the schedule has no length to go by.
+        Raises ValueError if the schedule needs a length and has none.
         """
-        made = self._made
+        begin = self._steps
         factors = (
-            np.array([self._schedule.factor(step) for step in range(made, made + steps)])
-            if self._schedule.moves
+            np.array([self._schedule.factor(step) for step in range(begin, begin + steps)])
+            if self._schedule.varies
             else np.ones(steps)
         )
         found = np.zeros((steps, 4))
@@ -59,9 +57,9 @@ class Scalars:
                 found[:, ADAM_EPSILON] = self._epsilon * root
         return found
 
-    def made(self, steps: int) -> None:
-        """So many updates were done."""
-        self._made += steps
+    def advance(self, steps: int) -> None:
+        """Record the updates that have been executed."""
+        self._steps += steps
         if self._betas is not None and steps:
             first, second = self._powers_ahead(steps)
             self._powers = float(first[-1]), float(second[-1])
@@ -69,14 +67,14 @@ class Scalars:
             self.version += 1
 
     def _powers_ahead(self, steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """β₁ᵗ and β₂ᵗ, each step's from the one before, as the other backends carry them along."""
+        """Return β₁ᵗ and β₂ᵗ of the next steps, as running products like those of the other backends."""
         assert self._betas is not None
         (first, second), (beta1, beta2) = self._powers, self._betas
         return _powers(first, beta1, steps), _powers(second, beta2, steps)
 
 
 def _powers(power: float, beta: float, steps: int) -> NDArray[np.float64]:
-    """power·β, power·β², …, each from the one before."""
+    """Return power·β, power·β², …, as a running product."""
     factors = np.full(steps + 1, beta)
     factors[0] = power
     found: NDArray[np.float64] = np.multiply.accumulate(factors)[1:]

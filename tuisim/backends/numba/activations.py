@@ -1,8 +1,7 @@
-"""The nine activations as compiled loops: each its value and, beside it, its derivative.
+"""The activations and their derivatives as compiled loops over `size` numbers of an array at given offsets.
 
-Both work on `size` numbers of one array at given offsets. Formulas are those of PyTorch's documentation; what is not
-simple arithmetic is computed in double precision and rounded once. Identity has no operation at all. The slopes of sigmoid
-and tanh are a(1 − a) and 1 − a², like PyTorch's: right to the rounding of a.
+The formulas are those of PyTorch's documentation; functions other than arithmetic are computed in double precision and
+rounded once. The derivatives of sigmoid and tanh are a(1 − a) and 1 − a² as in PyTorch, accurate to the rounding of a.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 
 from tuisim.backends.numba.compiler import kernel
 from tuisim.backends.numba.elementary import exp, expm1, log1p, sigmoid, tanh
+from tuisim.program.ops import GELU_CUBIC, GELU_SCALE, LEAKY_SLOPE
 
 RELU, LEAKY_RELU, SIGMOID, TANH, GELU, SILU, SOFTPLUS, ELU = (np.uint64(code) for code in range(1, 9))
 CODES = {
@@ -21,23 +21,22 @@ CODES = {
     "softplus": SOFTPLUS, "elu": ELU,
 }  # fmt: skip
 
-SLOPE = 0.01
-C, K = 2 * math.sqrt(2 / math.pi), 0.044715
+C = 2 * GELU_SCALE
 FAR = 800.0
-"""|z| and |2u| from which on σ is 0 or 1 to the last digit; nothing grows beyond it, so that there is no 0·∞."""
+"""From here on σ is 0 or 1 in float64; arguments are clamped there to avoid 0·∞."""
 
 
 @kernel
 def activate(function: int, p: Any, size: int, z: int, a: int) -> None:
-    """a = f(z)."""
+    """Compute a = f(z)."""
     real = p.dtype.type
     if function == RELU:
         zero = real(0)
         for j in range(size):
             value = p[z + j]
-            p[a + j] = zero if value <= zero else value  # so that not a number stays none
+            p[a + j] = zero if value <= zero else value  # nan stays nan
     elif function == LEAKY_RELU:
-        zero, slope = real(0), real(SLOPE)
+        zero, slope = real(0), real(LEAKY_SLOPE)
         for j in range(size):
             value = p[z + j]
             p[a + j] = value if value > zero else slope * value
@@ -74,22 +73,22 @@ def gate(x: float, y: float) -> float:
 
 @kernel
 def gelu_gate(x: float) -> float:
-    """2u = C(x + Kx³): ½(1 + tanh u) is σ(2u), whose digits do not cancel for x < 0."""
-    return C * x * (1.0 + K * x * x)
+    """2u for ½(1 + tanh u) = σ(2u), which does not cancel for x < 0."""
+    return C * x * (1.0 + GELU_CUBIC * x * x)
 
 
 @kernel
 def near(x: float) -> float:
-    """|x|, not beyond FAR."""
+    """|x|, clamped at FAR."""
     size = abs(x)
     return FAR if size > FAR else size
 
 
 @kernel
-def gate_slope(x: float, y: float, steepness: float) -> float:
-    """The derivative of x·σ(y) by x, s + x·s(1 − s)·y′, from x, |y| and |x|·y′; y has x's sign.
+def gate_derivative(x: float, y: float, steepness: float) -> float:
+    """Return the derivative of x·σ(y) by x, s + x·s(1 − s)·y′, from x, |y| and |x|·y′; y has the sign of x.
 
-    With e = exp(−|y|) nothing overflows or cancels. A clamp on both sides of x would keep this out of the processor's lanes.
+    With e = exp(−|y|) nothing overflows or cancels. Clamping x on both sides would keep the loop from using SIMD.
     """
     e = exp(-y)
     s = 1.0 / (1.0 + e)
@@ -97,27 +96,29 @@ def gate_slope(x: float, y: float, steepness: float) -> float:
 
 
 @kernel
-def gelu_slope(x: float) -> float:
+def gelu_derivative(x: float) -> float:
+    """Return the derivative of gelu."""
     size = near(x)
-    return gate_slope(x, gelu_gate(size), size * C * (1.0 + 3.0 * K * size * size))
+    return gate_derivative(x, gelu_gate(size), size * C * (1.0 + 3.0 * GELU_CUBIC * size * size))
 
 
 @kernel
-def silu_slope(x: float) -> float:
+def silu_derivative(x: float) -> float:
+    """Return the derivative of silu."""
     size = near(x)
-    return gate_slope(x, size, size)
+    return gate_derivative(x, size, size)
 
 
 @kernel
 def gradient(function: int, p: Any, size: int, g: int, z: int, a: int, d: int) -> None:
-    """d = g ⊙ f′(z), from a = f(z) where that is enough."""
+    """Compute d = g ⊙ f′(z), using a = f(z) where that is enough."""
     real = p.dtype.type
     if function == RELU:
         zero = real(0)
         for j in range(size):
             p[d + j] = p[g + j] if p[a + j] > zero else zero
     elif function == LEAKY_RELU:
-        zero, slope = real(0), real(SLOPE)
+        zero, slope = real(0), real(LEAKY_SLOPE)
         for j in range(size):
             value = p[g + j]
             p[d + j] = value if p[z + j] > zero else slope * value
@@ -133,10 +134,10 @@ def gradient(function: int, p: Any, size: int, g: int, z: int, a: int, d: int) -
             p[d + j] = p[g + j] * (one - value * value)
     elif function == GELU:
         for j in range(size):
-            p[d + j] = p[g + j] * real(gelu_slope(np.float64(p[z + j])))
+            p[d + j] = p[g + j] * real(gelu_derivative(np.float64(p[z + j])))
     elif function == SILU:
         for j in range(size):
-            p[d + j] = p[g + j] * real(silu_slope(np.float64(p[z + j])))
+            p[d + j] = p[g + j] * real(silu_derivative(np.float64(p[z + j])))
     elif function == SOFTPLUS:
         for j in range(size):
             p[d + j] = p[g + j] * real(sigmoid(np.float64(p[z + j])))

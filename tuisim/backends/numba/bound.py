@@ -1,93 +1,88 @@
 """A step program bound to compiled loops: flat arrays, a table of operations, and one call for many steps.
 
-Python is in it once per call, not once per step, and the interpreter is free for others meanwhile.
+The compiled code runs without the interpreter's lock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends.checks import check_batches, check_data
 from tuisim.backends.numba import updates
-from tuisim.backends.numba.clock import rate, ticking
-from tuisim.backends.numba.compiler import machine
-from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, RUNS, SPAN, make
-from tuisim.backends.numba.table import PHASE, PHASES, Memory, constants, table
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.backends.numba.clock import has_tick_counter, rate
+from tuisim.backends.numba.compiler import compiler
+from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, SPAN, make
+from tuisim.backends.numba.table import PHASE, PHASES, CompiledBuffers, constants, table
+from tuisim.backends.numpy import NumpyStep
+from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_batches, check_data
 from tuisim.backends.subnormals import Flushing
 from tuisim.config.choices import LEARNING_RATES
-from tuisim.program import Phase, StepProgram
+from tuisim.program import Phase, Role, StepProgram
 
 Span = NDArray[np.uint64]
 _UNTIMED: Span = np.zeros(0, np.uint64)
 
 
 class CompiledStep:
-    """`program` ready to run; see BoundStep for what each method promises."""
+    """A bound step; see BoundStep for its methods."""
 
     note: str | None = None
-    """Where a step is not done by compiled loops it says so here."""
+    """Explains a step that compiled loops do not compute."""
 
     def __init__(self, program: StepProgram, share: CompiledStep | None = None) -> None:
         self.program = program
-        missing = {op.kind for op in program.ops} - RUNS
-        if missing:
-            raise TypeError(f"no compiled loop for {', '.join(sorted(missing))}")
-        self._entry = machine.entry(program.dtype, make)
+        self._entry = compiler.entry(program.dtype, make)
         rate.begin()
-        self._memory: Memory = Memory(program, share._memory if share is not None else None)
-        self._table, self._constants = table(program, self._memory), constants(program)
+        self._buffers: CompiledBuffers = CompiledBuffers(program, share._buffers if share is not None else None)
+        self._table, self._constants = table(program, self._buffers), constants(program)
         self._scalars: NDArray[np.float64] = np.zeros(updates.SCALARS) if share is None else share._scalars
         if share is None:
             self._scalars[[updates.POWER1, updates.POWER2]] = 1.0
             self.set_learning_rate(LEARNING_RATES[program.optimizer])
-        self._phases = {phase: self._phase(phase) for phase in Phase}
-        self._whole = self._span(0, self._phases[Phase.LOSS][END].item(), len(program.ops))
-        self._nothing = self._span(0, 0, 0)
+        phases = [op.phase for op in program.ops]
+        # The operations of a phase are adjacent; the loss is checked after them.
+        ends = {phase: (phases.index(phase), phases.index(phase) + phases.count(phase)) for phase in Phase if phase in phases}
+        self._phases = {phase: self._span(*ends.get(phase, (0, 0))) for phase in Phase}
+        self._whole = self._span(0, len(program.ops), ends[Phase.LOSS][1])
         self._data: tuple[Array, Array, Array] | None = None
         self._flushing = Flushing(program.flushes)
 
-    def _span(self, begin: int, middle: int, end: int) -> Span:
+    def _span(self, begin: int, end: int, middle: int | None = None) -> Span:
+        """Return the span of some operations; the loss is checked before operation `middle`, by default at the end."""
         span = np.zeros(SPAN, np.uint64)
-        span[[BEGIN, MIDDLE, END, LOSS]] = begin, middle, end, self._memory.offsets["loss"]
+        span[[BEGIN, MIDDLE, END, LOSS]] = begin, end if middle is None else middle, end, self._buffers.offsets["loss"]
         return span
 
-    def _phase(self, phase: Phase) -> Span:
-        """The operations of one phase, which lie together; the loss is looked at after them."""
-        numbers = [number for number, op in enumerate(self.program.ops) if op.phase is phase]
-        end = numbers[-1] + 1 if numbers else 0
-        return self._span(end - len(numbers), end, end)
-
     def attach(self, inputs: Array, targets: Array) -> None:
-        """As the protocol says; rows that do not lie one after another in memory are copied so that they do."""
+        """Set the data set; rows that are not contiguous are copied."""
         check_data(self.program, inputs, targets)
-        x = self._memory.views["X"]
         if targets.ndim == 1:
-            self._data = _fixed(inputs), _fixed(np.zeros((0, 0), x.dtype)), _fixed(targets)
+            self._data = _fixed(inputs), _fixed(np.zeros((0, 0), inputs.dtype)), _fixed(targets)
         else:
             self._data = _fixed(inputs), _fixed(targets), _fixed(np.zeros(0, np.int64))
 
     def run(self, rows: Rows) -> list[float]:
+        """Run steps; see `BoundStep.run`."""
         self._check_schedule(len(rows) // self.program.batch)
         return self._call(self._whole, rows)
 
     def _check_schedule(self, steps: int) -> None:
-        """Raises ValueError where the schedule has no length to go by, as the schedule itself does."""
-        if self.program.schedule.moves and steps:
+        """Raise ValueError if the schedule needs a length and has none."""
+        if self.program.schedule.varies and steps:
             self.program.schedule.factor(int(self._scalars[updates.STEPS]) + steps - 1)
 
     def _call(self, span: Span, rows: Rows, times: Span = _UNTIMED, operations: Span | None = None) -> list[float]:
         check_batches(self.program, rows, self._data is not None)
         assert self._data is not None
-        memory, losses = self._memory, np.empty(len(rows) // self.program.batch)
+        buffers, losses = self._buffers, np.empty(len(rows) // self.program.batch)
         order = _fixed(np.asarray(rows, np.int64))
         table = self._table if operations is None else operations
         with self._flushing:
             made = self._entry(
-                table, span, memory.own, memory.shared, memory.integers, self._scalars, self._constants,
+                table, span, buffers.own, buffers.shared, buffers.integers, self._scalars, self._constants,
                 *self._data, order, losses, times,
             )  # fmt: skip
         if made < 0:
@@ -96,45 +91,38 @@ class CompiledStep:
         return found
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
+        """Run and time one step; see `BoundStep.run_timed`."""
         self._check_schedule(1)
-        if ticking:
+        if has_tick_counter:
             times = np.zeros(len(PHASES), np.uint64)
             (loss,) = self._call(self._whole, rows, times)
-            tick = rate.seconds()
-            seconds = {phase: ticks * tick for phase, ticks in zip(PHASES, times.tolist(), strict=True)}
+            seconds = [ticks * rate.seconds() for ticks in times.tolist()] if np.isfinite(loss) else []
         else:
-            loss, seconds = self._timed_by_calls(rows)
-        return loss, seconds if np.isfinite(loss) else {}
+            loss, seconds = self._time_calls(self._phases.items(), rows)
+        return loss, dict(zip(PHASES, seconds, strict=bool(seconds)))
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        """Run and time one step; see `BoundStep.run_by_operation`."""
         self._check_schedule(1)
-        if not ticking:
-            return self._operations_by_calls(rows)
-        # Times are added up by the table's column of phases: here each operation is a phase of its own.
+        if not has_tick_counter:
+            spans = [(op.phase, self._span(number, number + 1)) for number, op in enumerate(self.program.ops)]
+            return self._time_calls(spans, rows)
+        # Ticks are added up by the phase column of the table: here each operation is a phase of its own.
         table, times = self._table.copy(), np.zeros(len(self._table), np.uint64)
         table[:, PHASE] = np.arange(len(table))
         (loss,) = self._call(self._whole, rows, times, table)
         tick = rate.seconds()
         return loss, [ticks * tick for ticks in times.tolist()] if np.isfinite(loss) else []
 
-    def _operations_by_calls(self, rows: Rows) -> tuple[float, list[float]]:
-        """As `_timed_by_calls`, for each operation."""
-        crossing = min(self._seconds(self._nothing, rows) for _ in range(3))
+    def _time_calls(self, spans: Iterable[tuple[Phase, Span]], rows: Rows) -> tuple[float, list[float]]:
+        """Time one call per span, without the time of an empty call, which may exceed that of a small phase."""
+        empty = self._span(0, 0)
+        overhead = min(self._seconds(empty, rows) for _ in range(3))
         seconds: list[float] = []
-        for number, op in enumerate(self.program.ops):
-            if op.phase is Phase.BACKWARD and not np.isfinite(self._loss):
-                return self._loss, []
-            seconds.append(max(self._seconds(self._span(number, number + 1, number + 1), rows) - crossing, 0.0))
-        return self._loss, seconds
-
-    def _timed_by_calls(self, rows: Rows) -> tuple[float, PhaseSeconds]:
-        """A call per phase; since crossing into compiled code takes longer than a small phase, an empty one is taken off."""
-        crossing = min(self._seconds(self._nothing, rows) for _ in range(3))
-        seconds: PhaseSeconds = {}
-        for phase, span in self._phases.items():
+        for phase, span in spans:
             if phase is Phase.BACKWARD and not np.isfinite(self._loss):
-                break
-            seconds[phase] = max(self._seconds(span, rows) - crossing, 0.0)
+                return self._loss, []
+            seconds.append(max(self._seconds(span, rows) - overhead, 0.0))
         return self._loss, seconds
 
     def _seconds(self, span: Span, rows: Rows) -> float:
@@ -143,31 +131,81 @@ class CompiledStep:
         return perf_counter() - start
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        """Evaluate one batch; see `BoundStep.evaluate`."""
         (loss,) = self._call(self._whole, rows)
-        correct = self._memory.views.get("correct")
+        correct = self._buffers.views.get("correct")
         return loss, None if correct is None else int(correct)
 
     def read(self, name: str) -> Array:
-        return self._memory.views[name].copy()
+        """Return a copy of a buffer."""
+        return self._buffers.views[name].copy()
 
     def write(self, name: str, values: Array) -> None:
-        self._memory.views[name][...] = values
+        """Copy values into a buffer."""
+        self._buffers.views[name][...] = values
 
     def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of all steps that share these parameters."""
         self._scalars[[updates.GIVEN, updates.RATE]] = rate
         self._scalars[updates.DECAY_FACTOR] = 1.0 - rate * self.program.weight_decay
 
     @property
     def flushed(self) -> int:
+        """The count of optimizer state numbers flushed to 0."""
         return int(self._scalars[updates.FLUSHED])
 
     @property
     def _loss(self) -> float:
-        return float(self._memory.views["loss"])
+        return float(self._buffers.views["loss"])
 
 
 def _fixed(values: Array) -> Array:
-    """`values` in one piece and read-only, so that every call has the types that were compiled for."""
+    """Return `values` contiguous and read-only: the types that the step was compiled for."""
     fixed = np.require(values, requirements=["C", "A"]).view()
     fixed.flags.writeable = False
     return fixed
+
+
+class BlasStep(NumpyStep):
+    """A step of the NumPy backend, where compiled loops would take longer.
+
+    A training step shares the arrays of other such steps; an evaluation of a compiled step copies its parameters each time.
+    """
+
+    note: str | None = "BLAS computes matrix products of this size, through NumPy: compiled loops would take longer"
+
+    def __init__(self, program: StepProgram, share: BlasStep | CompiledStep | None = None) -> None:
+        self._compiled = share if isinstance(share, CompiledStep) else None
+        if self._compiled is not None and program.learning:
+            raise TypeError("a training step on BLAS cannot share a compiled step's arrays")
+        super().__init__(program, share if isinstance(share, BlasStep) else None)
+
+    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        """Evaluate one batch; see `BoundStep.evaluate`."""
+        if self._compiled is not None:
+            super().write("parameters", self._compiled.read("parameters"))
+        return super().evaluate(rows)
+
+    def read(self, name: str) -> Array:
+        """Return a copy of a buffer."""
+        owner = self._owner(name)
+        return super().read(name) if owner is None else owner.read(name)
+
+    def write(self, name: str, values: Array) -> None:
+        """Copy values into a buffer."""
+        owner = self._owner(name)
+        if owner is None:
+            super().write(name, values)
+        else:
+            owner.write(name, values)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of all steps that share these parameters."""
+        if self._compiled is None:
+            super().set_learning_rate(rate)
+        else:
+            self._compiled.set_learning_rate(rate)
+
+    def _owner(self, name: str) -> CompiledStep | None:
+        """Return the compiled step that a buffer belongs to, if it does."""
+        return self._compiled if self.program.buffers[name].role is Role.PARAMETER else None

@@ -1,7 +1,6 @@
-"""The processor's own clock, readable inside compiled code, where a phase may be shorter than a call from Python.
+"""The tick counter of x86 processors, read inside compiled code, where a phase may be shorter than a call from Python.
 
-What is timed with it is not known here. Only x86 has one that any program may read by one instruction; elsewhere it stays
-at 0, and `ticking` says so.
+On other processors it stays at 0, and `has_tick_counter` is False.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tuisim.backends.numba.compiler import machine
+from tuisim.backends.numba.compiler import compiler
 
-ticking: bool = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
-"""Whether the clock moves."""
+has_tick_counter: bool = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
 def _ticks(typing_context: Any) -> tuple[Any, Any]:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
-        if not ticking:
+        if not has_tick_counter:
             return ir.Constant(word, 0)
         return builder.call(builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(word, ())), ())
 
@@ -32,7 +30,7 @@ def _ticks(typing_context: Any) -> tuple[Any, Any]:
 
 
 ticks: Any = intrinsic(_ticks)
-"""The clock's reading, a whole number that grows at a steady rate; for compiled code."""
+"""ticks(): the counter, which grows at a constant rate; for compiled code."""
 
 
 def _read() -> int:
@@ -40,24 +38,24 @@ def _read() -> int:
     return reading
 
 
-class Rate:
-    """Seconds per tick, from both clocks read at two moments: the longer between them, the better."""
+class TickRate:
+    """Seconds per tick, from reading both clocks at two times; the longer between them, the more accurate."""
 
     def __init__(self) -> None:
         self._read: Callable[[], int] | None = None
         self._start = 0.0, 0
 
     def begin(self) -> None:
-        """The first moment; later calls change nothing."""
+        """Read both clocks for the first time; later calls do nothing."""
         if self._read is None:
-            self._read = machine.compiled(_read, types.uint64())
+            self._read = compiler.compiled(_read, types.uint64())
             self._start = perf_counter(), self._read()
 
     def seconds(self) -> float:
-        """Seconds per tick, as found from the first moment to now."""
+        """Return the seconds per tick between the first reading and now."""
         assert self._read is not None
         start, first = self._start
         return (perf_counter() - start) / max(self._read() - first, 1)
 
 
-rate = Rate()
+rate = TickRate()

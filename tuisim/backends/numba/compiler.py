@@ -1,6 +1,6 @@
-"""How functions become machine code: Numba's options in one place, and how long compiling has taken so far.
+"""Compilation with Numba: its options, the entry function of each dtype, and the seconds spent compiling.
 
-What the functions compute is not its to know. Nothing is compiled until a bound step asks for the whole step's function.
+Nothing is compiled before the first bound step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numba
 from numba import types
 
 from tuisim import files
-from tuisim.backends import gemm_dispatch as ways
+from tuisim.backends import gemm_dispatch
 from tuisim.files import is_writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,88 +25,88 @@ Entry = Callable[..., int]
 VERSION: str = numba.__version__
 _njit: Any = numba.njit
 
-_PRODUCT_FLAGS = {"reassoc", "contract", "nsz"}
-"""Sums may be cut into lanes and a·b + c be rounded once. Never `nnan` or `ninf`: what is not finite must be found."""
+_REDUCTION_FLAGS = {"reassoc", "contract", "nsz"}
+"""Sums may be vectorized and a·b + c rounded once. Never `nnan` or `ninf`: values that are not finite must be detected."""
 
-_CACHED = (".nbi", ".nbc")
-"""Suffixes of the files in Numba's cache: indexes and machine code."""
+_CACHE_SUFFIXES = (".nbi", ".nbc")
+"""Files of Numba's cache: indexes and machine code."""
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
-"""Kernels are called from compiled code alone: wrappers for Python would take half of the compile time. No array is made
-there, so none need be counted: counting took 70 ns per operation."""
+"""Kernels are called from compiled code only: wrappers for Python would take half of the compile time. They allocate no arrays,
+so reference counting is off; it took 70 ns per operation."""
 
 
 def kernel(function: Function) -> Function:
-    """Compile as part of its caller; a·b + c may be rounded once, everything else is as written."""
+    """Compile a function for callers in compiled code; a·b + c may be rounded once."""
     return cast(Function, _njit(error_model="numpy", fastmath={"contract"}, **_INNER)(function))
 
 
-def product(function: Function) -> Function:
-    """The same with sums in any order, which is what lets a dot product use the processor's lanes."""
-    return cast(Function, _njit(error_model="numpy", fastmath=_PRODUCT_FLAGS, **_INNER)(function))
+def reduction_kernel(function: Function) -> Function:
+    """Compile a kernel whose sums may be reordered, so that dot products use SIMD."""
+    return cast(Function, _njit(error_model="numpy", fastmath=_REDUCTION_FLAGS, **_INNER)(function))
 
 
-def block(function: Function) -> Function:
-    """A kernel put wherever it is called: the innermost blocks, which handing over their arguments would double."""
+def inline_kernel(function: Function) -> Function:
+    """Compile a kernel that LLVM inlines: passing its arguments would double the time of an innermost block."""
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True, **_INNER}
     return cast(Function, _njit(**options)(function))
 
 
-def inlined(function: Function) -> Function:
-    """Part of its caller's own text: what is only cut out of a long function need not be compiled twice."""
+def inline_source(function: Function) -> Function:
+    """Inline a function into the source of its caller, so that a part of a long function is not compiled twice."""
     return cast(Function, _njit(inline="always", _nrt=False)(function))
 
 
 def stamp() -> int:
-    """A number that changes with any source of this package, and with the rules of which way is taken.
+    """Return a number that changes with any source file of this package and of GEMM dispatch.
 
-    Numba knows a cached function by its own file, code and closure, and would go on using it when only a kernel it calls
-    in another file has changed; this number is put into its closure.
+    Numba identifies a cached function by its own file, code and closure, and would use it although a kernel in another file
+    has changed; this number is part of its closure.
     """
     digest = hashlib.sha256()
-    for source in (Path(ways.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
+    for source in (Path(gemm_dispatch.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(source.read_bytes())
     return int.from_bytes(digest.digest()[:4], "little") | 1
 
 
-class Machine:
-    """What has been compiled in this process, and how long that took."""
+class Compiler:
+    """The functions compiled in this process, and the time that took."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self.seconds: float | None = None
-        """Spent compiling, or loading what an earlier process compiled; none before the first."""
+        """Seconds spent compiling or loading from Numba's cache; None before the first time."""
 
     def entry(self, dtype: str, make: Callable[[int], Callable[..., Any]]) -> Entry:
-        """`make(stamp)` compiled for `dtype`, when first asked for, and kept."""
+        """Return `make(stamp)` compiled for `dtype`, once per process."""
         if dtype not in self._entries:
             self._entries[dtype] = self.compiled(make(stamp()), _signature(dtype))
         return self._entries[dtype]
 
     def compiled(self, function: Callable[..., Any], signature: Any) -> Entry:
-        """Machine code that Python can call, kept on disk for the next process where there is a folder for it."""
+        """Compile a function that Python can call, cached on disk if there is a folder for it."""
         options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
         start = perf_counter()
         try:
             if not _has_folder():
-                raise NotImplementedError  # Numba would make one where nobody looks for it
+                raise NotImplementedError  # Numba would create one in an unexpected place
             made = _njit(cache=True, **options)(function)
-            if not files.all_regular(made.stats.cache_path, _CACHED):
+            if not files.all_regular(made.stats.cache_path, _CACHE_SUFFIXES):
                 raise NotImplementedError  # Numba would wait for a pipe
             made.compile(signature)
             made.disable_compile()
-        except Exception:  # no folder to keep it in, a full disk, a file torn in whatever way
+        except Exception:  # no cache folder, a full disk, a damaged file
             made = _njit([signature], **options)(function)
         self.seconds = (self.seconds or 0.0) + perf_counter() - start
         return cast(Entry, made)
 
 
 def _has_folder() -> bool:
-    """Tell if Numba has a folder for compiled code. Without a home it would create one named `~` in the current folder."""
+    """Return True if Numba has a cache folder. Without a home it would create one named `~` in the current folder."""
     from numba.misc import appdirs
 
     named = os.environ.get("NUMBA_CACHE_DIR")
-    own = Path(cast(Any, appdirs).user_cache_dir())
-    return bool(named) or own.is_absolute() or is_writable(Path(__file__).parent / "__pycache__")
+    user = Path(cast(Any, appdirs).user_cache_dir())
+    return bool(named) or user.is_absolute() or is_writable(Path(__file__).parent / "__pycache__")
 
 
 def _signature(dtype: str) -> Any:
@@ -132,4 +132,4 @@ def _signature(dtype: str) -> Any:
     )
 
 
-machine = Machine()
+compiler = Compiler()

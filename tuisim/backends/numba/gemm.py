@@ -1,7 +1,4 @@
-"""Matrix products by MKL or by the BLAS that NumPy has loaded, called from compiled code: no interpreter between two of them.
-
-It finds the library's own function and calls it by its address; what is multiplied is not known here.
-"""
+"""GEMM of MKL or of the BLAS that NumPy has loaded, called from compiled code by the address of the function."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import product as product_of
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,87 +15,85 @@ from numba import types
 from numba.extending import intrinsic
 
 from tuisim.backends.numba.mkl import mkl
-from tuisim.backends.numpy.blas import blas, pools, threads
+from tuisim.backends.numpy.blas import blas, blas_pools, threads
 
 _NAMES = ("cblas_{}gemm_64", "scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
-"""MKL's with 64-bit sizes; OpenBLAS's as NumPy's own wheels have it, and by itself. Under other names the sizes are not known."""
-_ROW_MAJOR, _AS_IS, _TURNED = 101, 111, 112
-"""CBLAS's."""
-_TRIED = (37, 41, 53)
-"""Rows, columns and terms of the products tried: odd, and more than a kernel's block."""
+"""The functions with 64-bit sizes: MKL's, OpenBLAS's in NumPy's wheels, and OpenBLAS's. Other names may have other sizes."""
+_ROW_MAJOR, _NO_TRANSPOSE, _TRANSPOSE = 101, 111, 112
+"""Constants of CBLAS."""
+_TEST_SIZES = (37, 41, 53)
+"""Rows, columns and terms of the test products: odd, and larger than the block of a kernel."""
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """A library's product of matrices of one dtype."""
+class GemmFunction:
+    """The GEMM function of a library for one dtype."""
 
     address: int
-    """0 where there is none that we know how to call, or where it computes nonsense."""
+    """0 if there is none that can be called, or if its results are wrong."""
     library: str
-    """Whose it is."""
+    """The name of the library."""
 
 
 @cache
-def product(dtype: str) -> Product:
-    """MKL's where that is installed, else that of the BLAS that NumPy has loaded."""
+def find_gemm(dtype: str) -> GemmFunction:
+    """Return the function of MKL if that is installed, else that of the BLAS that NumPy has loaded."""
     for name, library in _libraries():
         for symbol in _NAMES:
             function = getattr(library, symbol.format("d" if dtype == "float64" else "s"), None)
-            if function is not None and _right(function, dtype):
-                return Product(ctypes.cast(function, ctypes.c_void_p).value or 0, name)
-    return Product(0, "")
+            if function is not None and _is_correct(function, dtype):
+                return GemmFunction(ctypes.cast(function, ctypes.c_void_p).value or 0, name)
+    return GemmFunction(0, "")
 
 
 def address(dtype: str) -> int:
-    """Of `product`."""
-    return product(dtype).address
+    """Return the address of `find_gemm(dtype)`."""
+    return find_gemm(dtype).address
 
 
-def product_threads(library: str) -> int | None:
-    """How many threads the library of that name uses now; none where that cannot be told."""
+def library_threads(library: str) -> int | None:
+    """Return the current number of threads of the library of that name; None if unknown."""
     found = mkl()
     return found.threads if found is not None and found.name == library else threads()
 
 
 def _libraries() -> Iterator[tuple[str, Any]]:
-    """Each with its name, the one that is to be taken first."""
+    """Yield names and libraries, the preferred one first."""
     found = mkl()
     if found is not None:
         yield found.name, found.library
-    controller = pools()
-    for pool in controller.info() if controller is not None else ():
-        # In a process where others have loaded a BLAS of their own, NumPy's is the one that it names.
-        if pool.get("user_api") == "blas" and pool.get("filepath"):
-            try:
-                yield str(blas()), ctypes.CDLL(pool["filepath"])  # loaded already
-            except OSError:
-                continue
+    for pool in blas_pools():
+        try:
+            yield str(blas()), ctypes.CDLL(pool["filepath"])  # already loaded
+        except (OSError, KeyError):
+            continue
 
 
-def _right(function: Any, dtype: str) -> bool:
-    """Whether it is what its name says: products of whole numbers, either factor turned or not, beside NumPy's."""
+def _is_correct(function: Any, dtype: str) -> bool:
+    """Return True if products of integers equal NumPy's, with either factor transposed or not."""
     real, size = (ctypes.c_double if dtype == "float64" else ctypes.c_float), ctypes.c_int64
     flags, sizes = [ctypes.c_int] * 3, [size] * 3
     function.restype = None
     function.argtypes = [*flags, *sizes, real, ctypes.c_void_p, size, ctypes.c_void_p, size, real, ctypes.c_void_p, size]
     rng = np.random.default_rng(0)
-    a, b = (rng.integers(-4, 5, shape).astype(dtype) for shape in ((_TRIED[0], _TRIED[2]), (_TRIED[2], _TRIED[1])))
-    wanted = a @ b
-    for turn_a, turn_b, beta in product_of((False, True), (False, True), (0.0, 1.0)):
-        left, right = (np.ascontiguousarray(one.T if turn else one) for one, turn in ((a, turn_a), (b, turn_b)))
-        c = np.full_like(wanted, 1.0 if beta else np.nan)  # what is in it must not be read where beta is 0
-        turns = [_TURNED if turn else _AS_IS for turn in (turn_a, turn_b)]
+    rows, columns, terms = _TEST_SIZES
+    a, b = (rng.integers(-4, 5, shape).astype(dtype) for shape in ((rows, terms), (terms, columns)))
+    expected = a @ b
+    for *transposed, beta in product((False, True), (False, True), (0.0, 1.0)):
+        left, right = (np.ascontiguousarray(one.T if flag else one) for one, flag in zip((a, b), transposed, strict=True))
+        c = np.full_like(expected, 1.0 if beta else np.nan)  # must not be read if beta is 0
+        flags_ab = [_TRANSPOSE if flag else _NO_TRANSPOSE for flag in transposed]
         function(
-            _ROW_MAJOR, *turns, *_TRIED, 1.0, left.ctypes.data, left.shape[1], right.ctypes.data, right.shape[1], beta,
+            _ROW_MAJOR, *flags_ab, *_TEST_SIZES, 1.0, left.ctypes.data, left.shape[1], right.ctypes.data, right.shape[1], beta,
             c.ctypes.data, c.shape[1],
         )  # fmt: skip
-        if not np.array_equal(c, wanted + beta):
+        if not np.array_equal(c, expected + beta):
             return False
     return True
 
 
 def _gemm(
-    typing_context: Any, function: Any, turn_a: Any, turn_b: Any, rows: Any, columns: Any, terms: Any, a: Any, a_at: Any,
+    typing_context: Any, function: Any, trans_a: Any, trans_b: Any, rows: Any, columns: Any, terms: Any, a: Any, a_at: Any,
     b: Any, b_at: Any, beta: Any, c: Any, c_at: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
     real = c.dtype
@@ -110,8 +105,8 @@ def _gemm(
 
 
 def _code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """out ← a·b + beta·out over rows that lie one after another, each as long as it is wide."""
-    function, turn_a, turn_b, rows, columns, terms, *_ = arguments
+    """Generate the call c ← op(a)·op(b) + beta·c of contiguous row-major matrices."""
+    function, trans_a, trans_b, rows, columns, terms, *_ = arguments
     real = context.get_value_type(signature.args[10])
     flag, size, pointer = ir.IntType(32), ir.IntType(64), real.as_pointer()
 
@@ -119,25 +114,25 @@ def _code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = context.make_array(signature.args[array])(context, builder, arguments[array])
         return builder.gep(view.data, [arguments[array + 1]])
 
-    def turned(yes: Any) -> Any:
-        return builder.select(yes, ir.Constant(flag, _TURNED), ir.Constant(flag, _AS_IS))
+    def cblas_flag(trans: Any) -> Any:
+        return builder.select(trans, ir.Constant(flag, _TRANSPOSE), ir.Constant(flag, _NO_TRANSPOSE))
 
-    a_width, b_width = builder.select(turn_a, rows, terms), builder.select(turn_b, terms, columns)
+    a_width, b_width = builder.select(trans_a, rows, terms), builder.select(trans_b, terms, columns)
     type_ = ir.FunctionType(
         ir.VoidType(),
         [flag, flag, flag, size, size, size, real, pointer, size, pointer, size, real, pointer, size],
     )
     call = builder.inttoptr(function, type_.as_pointer())
     builder.call(call, [
-        ir.Constant(flag, _ROW_MAJOR), turned(turn_a), turned(turn_b), rows, columns, terms, ir.Constant(real, 1.0),
+        ir.Constant(flag, _ROW_MAJOR), cblas_flag(trans_a), cblas_flag(trans_b), rows, columns, terms, ir.Constant(real, 1.0),
         begin(6), a_width, begin(8), b_width, arguments[10], begin(11), columns,
     ])  # fmt: skip
     return context.get_dummy_value()
 
 
 gemm: Any = intrinsic(_gemm)
-"""gemm(function, turn_a, turn_b, rows, columns, terms, a, a_at, b, b_at, beta, c, c_at): for compiled code.
+"""gemm(function, trans_a, trans_b, rows, columns, terms, a, a_at, b, b_at, beta, c, c_at): for compiled code.
 
 c[c_at:] ← op(a[a_at:])·op(b[b_at:]) + beta·c[c_at:], of flat arrays; op(a) is (rows, terms) and op(b) (terms, columns), each
-lying the other way round where it is to be turned. `function` is an `address` of c's dtype.
+stored transposed if its flag is set. `function` is the `address` for the dtype of c.
 """

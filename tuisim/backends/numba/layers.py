@@ -1,7 +1,7 @@
-"""The layers' products over flat arrays: forward, and the three parts of the way back.
+"""Matrix products of the layers over flat arrays: the forward pass, and the gradients of the backward pass.
 
-`p` holds what is the step's own (a batch, activations and their gradients), `s` what steps share (parameters and their
-gradients); every buffer is an offset. How a product is cut into blocks is not known here.
+`p` holds the step's own buffers (the batch, activations and their gradients), `s` the shared ones (parameters and their
+gradients); every buffer is an offset.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.backends import gemm_dispatch as ways
-from tuisim.backends.numba.compiler import kernel, product
+from tuisim.backends import gemm_dispatch
+from tuisim.backends.numba.compiler import kernel, reduction_kernel
 from tuisim.backends.numba.gemm import gemm
-from tuisim.backends.numba.products import ONE, ZERO, combine, dots, transpose
-from tuisim.backends.numba.simd import count
+from tuisim.backends.numba.matmul import ONE, ZERO, dot_products, matmul, transpose
+from tuisim.backends.numba.simd import simd_width
 
-TURNING_PAYS: Any = np.uint64(ways.TURNING_PAYS)
+TRANSPOSE_MIN_ROWS: Any = np.uint64(gemm_dispatch.TRANSPOSE_MIN_ROWS)
 
 
 @kernel
 def dense(p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
-    """z = x·W + b: each row of z is b and a sum of W's rows."""
-    combine(p, x, n, ONE, batch, n, s, w, m, p, z, s, b, ONE)
+    """Compute z = x·W + b: each row of z is b plus a weighted sum of the rows of W."""
+    matmul(p, x, n, ONE, batch, n, s, w, m, p, z, s, b, ONE)
 
 
 @kernel
 def dense_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
-    """The same: z is b in every row, and the product is added to it."""
+    """Compute z = x·W + b by BLAS, which adds the product to rows of b."""
     for i in range(batch):
         row = z + i * m
         for j in range(m):
@@ -37,23 +37,25 @@ def dense_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int,
 
 @kernel
 def weight_gradient_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int, d: int, g: int) -> None:
+    """Compute gW = xᵀ·d by BLAS."""
     gemm(call, True, False, n, m, batch, p, x, p, d, p.dtype.type(0), s, g)
 
 
 @kernel
 def input_gradient_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int) -> None:
+    """Compute out = d·Wᵀ by BLAS."""
     gemm(call, False, True, batch, n, m, p, d, s, w, p.dtype.type(0), p, out)
 
 
 @kernel
 def weight_gradient(p: Any, s: Any, batch: int, n: int, m: int, x: int, d: int, g: int) -> None:
-    """gW = xᵀ·d: each row of gW is a sum of d's rows."""
-    combine(p, x, ONE, n, n, batch, p, d, m, s, g, s, ZERO, ZERO)
+    """Compute gW = xᵀ·d: each row of gW is a weighted sum of the rows of d."""
+    matmul(p, x, ONE, n, n, batch, p, d, m, s, g, s, ZERO, ZERO)
 
 
-@product
+@reduction_kernel
 def bias_gradient(p: Any, s: Any, batch: int, m: int, d: int, g: int) -> None:
-    """gb = the rows of d added up."""
+    """Compute gb = the sum of the rows of d."""
     for j in range(m):
         s[g + j] = p[d + j]
     for i in range(ONE, batch):
@@ -63,10 +65,10 @@ def bias_gradient(p: Any, s: Any, batch: int, m: int, d: int, g: int) -> None:
 
 
 @kernel
-def input_gradient(p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int, turned: int) -> None:
-    """d·Wᵀ: products of d's rows with W's rows, or sums of Wᵀ's rows where it pays to write Wᵀ at `turned` first."""
-    if batch < TURNING_PAYS and m >= count(p):
-        dots(p, d, batch, s, w, n, m, p, out)
+def input_gradient(p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int, scratch: int) -> None:
+    """Compute out = d·Wᵀ by dot products of rows, or by weighted sums of the rows of Wᵀ, which is written to `scratch`."""
+    if batch < TRANSPOSE_MIN_ROWS and m >= simd_width(p):
+        dot_products(p, d, batch, s, w, n, m, p, out)
     else:
-        transpose(s, w, n, m, p, turned)
-        combine(p, d, m, ONE, batch, m, p, turned, n, p, out, p, ZERO, ZERO)
+        transpose(s, w, n, m, p, scratch)
+        matmul(p, d, m, ONE, batch, m, p, scratch, n, p, out, p, ZERO, ZERO)

@@ -1,7 +1,4 @@
-"""Intel's MKL, where its package is installed: another library of matrix products, on many processors quicker than NumPy's own.
-
-It finds the library, names it and keeps it to so many threads; what is multiplied is not known here.
-"""
+"""Intel's MKL, if its package is installed: its name, its functions and a limit on its threads."""
 
 from __future__ import annotations
 
@@ -13,13 +10,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from tuisim.backends.thread_limit import Limit, Restore
+from tuisim.backends.numpy.blas import Restore, ThreadLimit
 
 _FILE = re.compile(r"(lib)?mkl_rt(\.\d+)?\.(so(\.\d+)?|dll|dylib)")
-"""The one library of MKL's that brings the others."""
+"""The library of MKL that loads the others."""
 _NEEDED = ("MKL_Get_Max_Threads", "MKL_Set_Num_Threads", "cblas_sgemm_64", "cblas_dgemm_64")
-_MOST = 256
-"""Characters of its own description of itself."""
+_MAX_VERSION_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -32,13 +28,13 @@ class Mkl:
 
     @property
     def threads(self) -> int:
-        """As many as it uses now."""
+        """The current number of threads."""
         return int(self.library.MKL_Get_Max_Threads())
 
 
 @cache
 def mkl() -> Mkl | None:
-    """The library; none where its package is not installed or does not work here."""
+    """Return the library; None if its package is not installed or does not work here."""
     try:
         files = list(importlib.metadata.distribution("mkl").files or ())
     except Exception:  # not installed, or its list of files is damaged
@@ -50,29 +46,29 @@ def mkl() -> Mkl | None:
                 for name in _NEEDED:
                     getattr(library, name)
                 return Mkl(library, f"MKL {_version(library)}".rstrip())
-            except (OSError, AttributeError):  # made for another system, or not the library that its name says
+            except (OSError, AttributeError):  # built for another system, or another library of that name
                 continue
     return None
 
 
 def _version(library: Any) -> str:
-    words = ctypes.create_string_buffer(_MOST)
-    library.mkl_get_version_string(words, _MOST)
+    words = ctypes.create_string_buffer(_MAX_VERSION_BYTES)
+    library.mkl_get_version_string(words, _MAX_VERSION_BYTES)
     found = re.search(r"Version (\d+(?:\.\d+)*)", words.value.decode(errors="replace"))
     return found[1] if found else ""
 
 
-def _put(count: int) -> Restore:
+def _set_count(count: int) -> Restore:
     found = mkl()
     assert found is not None
-    before, put = found.threads, found.library.MKL_Set_Num_Threads
-    put(count)
-    return partial(put, before)
+    before, set_threads = found.threads, found.library.MKL_Set_Num_Threads
+    set_threads(count)
+    return partial(set_threads, before)
 
 
-_limit = Limit(_put)
+_limit = ThreadLimit(_set_count)
 
 
 def hold(count: int) -> AbstractContextManager[None]:
-    """Keep MKL, where there is one, to so many threads inside."""
+    """Limit MKL, if there is one, to `count` threads."""
     return _limit.hold(count) if mkl() is not None else nullcontext()

@@ -1,7 +1,6 @@
-"""Several neighbours of an array as one value: what one of the processor's wide instructions works on.
+"""A SIMD type for Numba: adjacent numbers of an array as one value.
 
-Numba has no such type, so this gives it one: 32 bytes, 8 numbers of float32 or 4 of float64, which LLVM turns into what the
-processor has, twice half of them if need be. What is computed with them is not known here.
+It has 32 bytes, 8 numbers of float32 or 4 of float64; LLVM maps it to the registers of the processor.
 """
 
 from __future__ import annotations
@@ -13,36 +12,37 @@ from numba import types
 from numba.extending import intrinsic, models, register_model
 
 _BYTES = 32
-# Only some versions of Numba tell their types; so they are the same for all.
+# Only some versions of Numba have type annotations; Any suits all.
 _Type: Any = types.Type
 _PrimitiveModel: Any = models.PrimitiveModel
 
 
-class Lanes(_Type):  # type: ignore[misc]
-    """The type of such a value, by the type of its numbers."""
+class SimdType(_Type):  # type: ignore[misc]
+    """The Numba type of a SIMD value of numbers of the type `real`."""
 
     def __init__(self, real: Any) -> None:
         self.real = real
-        super().__init__(name=f"Lanes({real})")
+        super().__init__(name=f"SimdType({real})")
 
     @property
-    def count(self) -> int:
+    def width(self) -> int:
+        """Numbers in one value."""
         return int(_BYTES * 8 // self.real.bitwidth)
 
 
-@register_model(Lanes)
+@register_model(SimdType)
 class _Model(_PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Lanes) -> None:
-        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.real).get_value_type(), kind.count))
+    def __init__(self, manager: Any, kind: SimdType) -> None:
+        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.real).get_value_type(), kind.width))
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, kind: Lanes) -> Any:
+def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, kind: SimdType) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), context.get_value_type(kind).as_pointer())
 
 
 def _load(typing_context: Any, array: Any, index: Any) -> Any:
-    kind = Lanes(array.dtype)
+    kind = SimdType(array.dtype)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         where = _address(context, builder, array, arguments[0], arguments[1], kind)
@@ -53,28 +53,28 @@ def _load(typing_context: Any, array: Any, index: Any) -> Any:
     return kind(array, types.uint64), code
 
 
-def _store(typing_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+def _store(typing_context: Any, array: Any, index: Any, simd: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        where = _address(context, builder, array, arguments[0], arguments[1], lanes)
+        where = _address(context, builder, array, arguments[0], arguments[1], simd)
         builder.store(arguments[2], where).align = array.dtype.bitwidth // 8
         return context.get_dummy_value()
 
-    return types.void(array, types.uint64, lanes), code
+    return types.void(array, types.uint64, simd), code
 
 
-def _spread(typing_context: Any, number: Any) -> Any:
-    kind = Lanes(number)
+def _broadcast(typing_context: Any, number: Any) -> Any:
+    kind = SimdType(number)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector = context.get_value_type(kind)
         first = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), kind.width), [0] * kind.width)
         return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), everywhere)
 
     return kind(number), code
 
 
-def _add_product(typing_context: Any, total: Any, one: Any, other: Any) -> Any:
+def _multiply_add(typing_context: Any, total: Any, one: Any, other: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         flags = ("contract",)
         return builder.fadd(builder.fmul(arguments[1], arguments[2], flags=flags), arguments[0], flags=flags)
@@ -82,10 +82,10 @@ def _add_product(typing_context: Any, total: Any, one: Any, other: Any) -> Any:
     return total(total, total, total), code
 
 
-def _add_up(typing_context: Any, lanes: Any) -> Any:
+def _reduce_add(typing_context: Any, simd: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # Halves upon halves: the same order on every processor.
-        value, wide = arguments[0], lanes.count
+        # By halves: the same order on every processor.
+        value, wide = arguments[0], simd.width
         while wide > 1:
             wide //= 2
             low, high = (
@@ -95,50 +95,50 @@ def _add_up(typing_context: Any, lanes: Any) -> Any:
             value = builder.fadd(low, high)
         return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
-    return lanes.real(lanes), code
+    return simd.real(simd), code
 
 
-def _pick(typing_context: Any, lanes: Any, index: Any) -> Any:
+def _extract(typing_context: Any, simd: Any, index: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
 
-    return lanes.real(lanes, types.uint64), code
+    return simd.real(simd, types.uint64), code
 
 
-def _only_last(typing_context: Any, lanes: Any, wanted: Any) -> Any:
+def _keep_last(typing_context: Any, simd: Any, number: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
-        vector = ir.VectorType(word, lanes.count)
-        from_end = ir.Constant(vector, list(range(lanes.count, 0, -1)))
+        vector = ir.VectorType(word, simd.width)
+        from_end = ir.Constant(vector, list(range(simd.width, 0, -1)))
         one = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[1], ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), simd.width), [0] * simd.width)
         limit = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), everywhere)
-        zeros = ir.Constant(context.get_value_type(lanes), [0.0] * lanes.count)
+        zeros = ir.Constant(context.get_value_type(simd), [0.0] * simd.width)
         return builder.select(builder.icmp_unsigned("<=", from_end, limit), arguments[0], zeros)
 
-    return lanes(lanes, types.uint64), code
+    return simd(simd, types.uint64), code
 
 
-def _count(typing_context: Any, array: Any) -> Any:
+def _simd_width(typing_context: Any, array: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return context.get_constant(types.uint64, Lanes(array.dtype).count)
+        return context.get_constant(types.uint64, SimdType(array.dtype).width)
 
     return types.uint64(array), code
 
 
 load: Any = intrinsic(_load)
-"""load(array, index): the neighbours from `index` on, wherever that lies."""
+"""load(array, index): the numbers from `index` on, which need not be aligned."""
 store: Any = intrinsic(_store)
-"""store(array, index, lanes)."""
-spread: Any = intrinsic(_spread)
-"""spread(number): that number everywhere."""
-add_product: Any = intrinsic(_add_product)
-"""add_product(total, a, b): total + a·b, rounded once where the processor can."""
-add_up: Any = intrinsic(_add_up)
-"""add_up(lanes): the sum of its numbers."""
-pick: Any = intrinsic(_pick)
-"""pick(lanes, index): that one of its numbers."""
-only_last: Any = intrinsic(_only_last)
-"""only_last(lanes, n): the last n of its numbers, the others 0."""
-count: Any = intrinsic(_count)
-"""count(array): how many of its numbers are one value."""
+"""store(array, index, value)."""
+broadcast: Any = intrinsic(_broadcast)
+"""broadcast(number): a value of equal numbers."""
+multiply_add: Any = intrinsic(_multiply_add)
+"""multiply_add(total, a, b): total + a·b, rounded once if the processor can."""
+reduce_add: Any = intrinsic(_reduce_add)
+"""reduce_add(value): the sum of its numbers."""
+extract: Any = intrinsic(_extract)
+"""extract(value, index): one of its numbers."""
+keep_last: Any = intrinsic(_keep_last)
+"""keep_last(value, n): its last n numbers, the others 0."""
+simd_width: Any = intrinsic(_simd_width)
+"""simd_width(array): numbers of the array's dtype in one value."""

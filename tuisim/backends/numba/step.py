@@ -1,7 +1,4 @@
-"""The whole step as one compiled function: it walks a table of operations, for as many batches as it is given rows.
-
-It knows each kind of operation by its code and calls its loops; networks, names and shapes are the table's.
-"""
+"""The step as one compiled function, which executes a table of operations for each batch of rows."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ import numpy as np
 
 from tuisim.backends.numba import activations, layers, losses, updates
 from tuisim.backends.numba.clock import ticks
-from tuisim.backends.numba.compiler import inlined, kernel
-from tuisim.backends.numba.products import ONE, ZERO
+from tuisim.backends.numba.compiler import inline_source, kernel
+from tuisim.backends.numba.matmul import ONE, ZERO
 from tuisim.backends.numba.table import (
     BATCH,
     CALL,
@@ -32,26 +29,22 @@ from tuisim.backends.numba.table import (
 from tuisim.program import Kind
 
 BEGIN, MIDDLE, END, LOSS, SPAN = range(5)
-"""Places in `span`: first operation, the one before which the loss is looked at, the one to end before, the loss's offset."""
+"""Indexes in `span`: the first operation, the one before which the loss is checked, the end, the offset of the loss."""
 
 _READ1, _READ2, _READ3, _WRITE1 = READ + 1, READ + 2, READ + 3, WRITE + 1
 
-_GATHER, _DENSE, _ACTIVATION = KINDS[Kind.GATHER], KINDS[Kind.DENSE], KINDS[Kind.ACTIVATION]
-_MSE, _CROSS_ENTROPY, _BINARY = KINDS[Kind.MSE], KINDS[Kind.CROSS_ENTROPY], KINDS[Kind.BINARY_CROSS_ENTROPY]
-_CORRECT_CLASSES, _CORRECT_OUTPUTS = KINDS[Kind.CORRECT_CLASSES], KINDS[Kind.CORRECT_OUTPUTS]
-_ACTIVATION_GRADIENT, _WEIGHT_GRADIENT = KINDS[Kind.ACTIVATION_GRADIENT], KINDS[Kind.WEIGHT_GRADIENT]
-_BIAS_GRADIENT, _INPUT_GRADIENT = KINDS[Kind.BIAS_GRADIENT], KINDS[Kind.INPUT_GRADIENT]
-_GRADIENT_SQUARES, _CLIP_FACTOR, _CLIP = KINDS[Kind.GRADIENT_SQUARES], KINDS[Kind.CLIP_FACTOR], KINDS[Kind.CLIP]
-_WEIGHT_DECAY, _SCHEDULED_RATE = KINDS[Kind.WEIGHT_DECAY], KINDS[Kind.SCHEDULED_RATE]
-_DECAY_FACTOR, _BIAS_CORRECTION = KINDS[Kind.DECAY_FACTOR], KINDS[Kind.BIAS_CORRECTION]
-_DECOUPLED_DECAY, _SGD, _MOMENTUM = KINDS[Kind.DECOUPLED_DECAY], KINDS[Kind.SGD], KINDS[Kind.MOMENTUM]
-_FLUSH_SUBNORMALS = KINDS[Kind.FLUSH_SUBNORMALS]
-_NESTEROV, _RMSPROP, _ADAM = KINDS[Kind.NESTEROV], KINDS[Kind.RMSPROP], KINDS[Kind.ADAM]
+(
+    _GATHER, _DENSE, _ACTIVATION, _MSE, _CROSS_ENTROPY, _BINARY_CROSS_ENTROPY, _CORRECT_CLASSES, _CORRECT_OUTPUTS,
+    _ACTIVATION_GRADIENT, _WEIGHT_GRADIENT, _BIAS_GRADIENT, _INPUT_GRADIENT, _GRADIENT_SQUARES, _CLIP_FACTOR, _CLIP,
+    _WEIGHT_DECAY, _SCHEDULED_RATE, _DECAY_FACTOR, _BIAS_CORRECTION, _DECOUPLED_DECAY, _SGD, _MOMENTUM, _NESTEROV, _RMSPROP,
+    _ADAM, _FLUSH_SUBNORMALS,
+) = (KINDS[kind] for kind in Kind)  # fmt: skip
+"""The codes, in the order of Kind."""
 
 
 @kernel
 def _place(row: int, rows: int) -> Any:
-    """A row's number as an offset that stays inside the data."""
+    """Clip a row number to the data set."""
     if row < 0:
         return ZERO
     return np.uint64(rows - 1 if row >= rows else row)
@@ -61,7 +54,7 @@ def _place(row: int, rows: int) -> Any:
 def gather(
     table: Any, number: Any, p: Any, integers: Any, inputs: Any, targets: Any, classes: Any, rows: Any, first: int
 ) -> None:
-    """X, Y = rows of the data; targets are class numbers where there are any."""
+    """Load the batch; targets are class numbers if `classes` is not empty."""
     batch, width = table[number, BATCH], np.uint64(inputs.shape[1])
     numbers, x, y = table[number, READ], table[number, WRITE], table[number, _WRITE1]
     for i in range(batch):
@@ -78,9 +71,9 @@ def gather(
                 p[y + i * outputs + j] = targets[place, j]
 
 
-@inlined
+@inline_source
 def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
-    """The operations of the forward half, the loss and the backward half; False for any other."""
+    """Execute an operation of the forward pass, the loss or the backward pass; return False for any other."""
     kind, batch, n, m = table[number, KIND], table[number, BATCH], table[number, INPUTS], table[number, OUTPUTS]
     r0, r1, r2, w0 = table[number, READ], table[number, _READ1], table[number, _READ2], table[number, WRITE]
     call = table[number, CALL]
@@ -106,7 +99,7 @@ def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
         losses.mse(p, batch * m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
     elif kind == _CROSS_ENTROPY:
         losses.cross_entropy(p, integers, batch, m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
-    elif kind == _BINARY:
+    elif kind == _BINARY_CROSS_ENTROPY:
         losses.binary_cross_entropy(p, batch * m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
     elif kind == _CORRECT_CLASSES:
         losses.correct_classes(p, integers, batch, m, r0, r1, w0)
@@ -117,9 +110,9 @@ def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
     return True
 
 
-@inlined
+@inline_source
 def update(table: Any, number: Any, p: Any, s: Any, scalars: Any, constants: Any) -> bool:
-    """The operations of the update; False for any other."""
+    """Execute an operation of the update; return False for any other."""
     kind, size = table[number, KIND], table[number, PARAMETERS]
     r0, r1, r2, r3, w0 = (
         table[number, READ],
@@ -155,22 +148,22 @@ def update(table: Any, number: Any, p: Any, s: Any, scalars: Any, constants: Any
     elif kind == _BIAS_CORRECTION:
         updates.bias_correction(scalars, constants)
     elif kind == _FLUSH_SUBNORMALS:
-        pass  # the rule before it did it on the way
+        pass  # done by the rule before it
     else:
         return False
     return True
 
 
 def make(stamp: int) -> Callable[..., Any]:
-    """The function to compile. `stamp` is never 0; it is here for the cache's sake, see `compiler.stamp`."""
+    """Return the function to compile. `stamp` is never 0; see `compiler.stamp`."""
 
     def steps(
         table: Any, span: Any, p: Any, s: Any, integers: Any, scalars: Any, constants: Any,
         inputs: Any, targets: Any, classes: Any, rows: Any, found: Any, times: Any,
     ) -> Any:  # fmt: skip
-        """The operations of `span` for each batch of `rows`; losses go to `found`. How many batches, or −1 − kind.
+        """Execute the operations of `span` for each batch of `rows`; return the number of batches, or −1 − kind if unknown.
 
-        `times`, unless it is empty, gets the clock's ticks of each phase.
+        Losses are written to `found`, ticks of each phase to `times` unless that is empty.
         """
         begin, middle, end, loss = span[BEGIN], span[MIDDLE], span[END], span[LOSS]
         for step in range(found.size):
@@ -192,12 +185,3 @@ def make(stamp: int) -> Callable[..., Any]:
         return found.size if stamp else 0
 
     return steps
-
-
-RUNS = frozenset({
-    Kind.GATHER, Kind.DENSE, Kind.ACTIVATION, Kind.ACTIVATION_GRADIENT, Kind.WEIGHT_GRADIENT, Kind.BIAS_GRADIENT,
-    Kind.INPUT_GRADIENT, Kind.MSE, Kind.CROSS_ENTROPY, Kind.BINARY_CROSS_ENTROPY, Kind.CORRECT_CLASSES, Kind.CORRECT_OUTPUTS,
-    Kind.SGD, Kind.MOMENTUM, Kind.NESTEROV, Kind.RMSPROP, Kind.ADAM, Kind.GRADIENT_SQUARES, Kind.CLIP_FACTOR, Kind.CLIP,
-    Kind.WEIGHT_DECAY, Kind.DECOUPLED_DECAY, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION, Kind.FLUSH_SUBNORMALS,
-})  # fmt: skip
-"""Every kind of operation the compiled step can run."""

@@ -1,7 +1,7 @@
-"""The update rules as compiled loops over one layer's parameters, and the few numbers all layers share.
+"""The update rules as compiled loops over the parameters of one layer, and the scalars of an update.
 
-`scalars` is carried from step to step and shared by the steps of a network; `constants` is the program's. Both are double
-precision; a loop over parameters gets each number once, rounded to the program's dtype.
+`scalars` change from step to step and are shared by the steps of a network; `constants` belong to the program. Both are in
+double precision and rounded to the program's dtype once per loop.
 """
 
 from __future__ import annotations
@@ -11,27 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from tuisim.backends.numba.compiler import block, kernel, product
-from tuisim.backends.numba.products import ONE, ZERO
-from tuisim.backends.numba.simd import add_product, count, load, spread, store
+from tuisim.backends.numba.compiler import inline_kernel, kernel, reduction_kernel
+from tuisim.backends.numba.matmul import ONE, ZERO
+from tuisim.backends.numba.simd import broadcast, load, multiply_add, simd_width, store
 
 GIVEN, RATE, DECAY_FACTOR, POWER1, POWER2, ADAM_RATE, ADAM_EPSILON, STEPS, FLUSHED, SQUARES, SCALARS = range(11)
-"""Places in `scalars`: the rate as set, the rate of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates made, numbers flushed, the
-squared norm of the gradient; and how many places."""
+"""Indexes in `scalars`: the learning rate as set, that of the step, 1 − αλ, β₁ᵗ, β₂ᵗ, αₜ, εₜ, updates so far, numbers flushed,
+the squared gradient norm; and the length."""
 WEIGHT_DECAY, CLIP_NORM, CLIP_EPSILON, BETA1, BETA2, EPSILON, SCHEDULE, LENGTH, WARMUP, STEP_FACTOR, FLUSH_BELOW, CONSTANTS = (
     range(12)
 )
-"""Places in `constants`. BETA1 holds μ and ρ too, for the rules that have those. What is below FLUSH_BELOW becomes 0."""
+"""Indexes in `constants`. BETA1 is μ or ρ for the rules that have those. Values below FLUSH_BELOW become 0."""
 CONSTANT, STEP, COSINE = range(3)
 """Schedules."""
 
 
-@product
+@reduction_kernel
 def gradient_squares(p: Any, s: Any, scalars: Any, size: int, operands: int, g: int, squares: int) -> None:
-    """s ← Σg² of the first layer, s ← s + Σg² of the others, which read s as well.
-
-    In double precision: in float32 the square of 1e20 would be inf.
-    """
+    """Compute s ← Σg² in the first layer, s ← s + Σg² in the others, in double precision: in float32 1e20² is inf."""
     total = 0.0 if operands == ONE else scalars[SQUARES]
     for j in range(size):
         total += np.float64(s[g + j]) * np.float64(s[g + j])
@@ -41,12 +38,14 @@ def gradient_squares(p: Any, s: Any, scalars: Any, size: int, operands: int, g: 
 
 @kernel
 def clip_factor(p: Any, scalars: Any, constants: Any, factor: int) -> None:
+    """Compute the clip factor."""
     scale = constants[CLIP_NORM] / (math.sqrt(scalars[SQUARES]) + constants[CLIP_EPSILON])
-    p[factor] = p.dtype.type(1.0 if scale > 1.0 else scale)  # what is no number stays none
+    p[factor] = p.dtype.type(1.0 if scale > 1.0 else scale)  # nan stays nan
 
 
 @kernel
 def clip(p: Any, s: Any, size: int, g: int, factor: int, out: int) -> None:
+    """Scale the gradient."""
     scale = p[factor]
     for j in range(size):
         s[out + j] = s[g + j] * scale
@@ -54,18 +53,19 @@ def clip(p: Any, s: Any, size: int, g: int, factor: int, out: int) -> None:
 
 @kernel
 def weight_decay(s: Any, constants: Any, size: int, g: int, theta: int, out: int) -> None:
-    decay, wide = s.dtype.type(constants[WEIGHT_DECAY]), count(s)
-    # By hand, since where `out` is `g` the compiler takes one number at a time: eight times as long.
-    decays, whole = spread(decay), size - size % wide
+    """Add the weight decay to the gradient."""
+    decay, wide = s.dtype.type(constants[WEIGHT_DECAY]), simd_width(s)
+    # Explicit SIMD: where `out` is `g` the compiler would take one number at a time, eight times as long.
+    decays, whole = broadcast(decay), size - size % wide
     for j in range(ZERO, whole, wide):
-        store(s, out + j, add_product(load(s, g + j), decays, load(s, theta + j)))
+        store(s, out + j, multiply_add(load(s, g + j), decays, load(s, theta + j)))
     for j in range(whole, size):
         s[out + j] = s[g + j] + decay * s[theta + j]
 
 
 @kernel
 def factor_of(step: float, constants: Any) -> Any:
-    """The schedule's share of the rate at this step; the formulas are those of `program.schedule`."""
+    """Return the factor of the schedule; the formulas are those of `program.Schedule`."""
     warmup, length = constants[WARMUP], constants[LENGTH]
     if step < warmup:
         return (step + 1.0) / warmup
@@ -80,17 +80,20 @@ def factor_of(step: float, constants: Any) -> Any:
 
 @kernel
 def scheduled_rate(scalars: Any, constants: Any) -> None:
+    """Set the learning rate of the step."""
     scalars[RATE] = scalars[GIVEN] * factor_of(scalars[STEPS], constants)
     scalars[STEPS] += 1.0
 
 
 @kernel
 def decay_factor(scalars: Any, constants: Any) -> None:
+    """Compute 1 − αλ."""
     scalars[DECAY_FACTOR] = 1.0 - scalars[RATE] * constants[WEIGHT_DECAY]
 
 
 @kernel
 def bias_correction(scalars: Any, constants: Any) -> None:
+    """Compute the scalars of Adam."""
     scalars[POWER1] *= constants[BETA1]
     scalars[POWER2] *= constants[BETA2]
     root = math.sqrt(1.0 - scalars[POWER2])
@@ -100,6 +103,7 @@ def bias_correction(scalars: Any, constants: Any) -> None:
 
 @kernel
 def decoupled_decay(s: Any, scalars: Any, size: int, theta: int) -> None:
+    """Decay the parameters."""
     factor = s.dtype.type(scalars[DECAY_FACTOR])
     for j in range(size):
         s[theta + j] *= factor
@@ -107,25 +111,27 @@ def decoupled_decay(s: Any, scalars: Any, size: int, theta: int) -> None:
 
 @kernel
 def sgd(s: Any, scalars: Any, size: int, theta: int, g: int) -> None:
+    """Update by SGD."""
     rate = s.dtype.type(scalars[RATE])
     for j in range(size):
         s[theta + j] -= rate * s[g + j]
 
 
-@block
+@inline_kernel
 def flushed(value: Any, smallest: Any) -> Any:
-    """`value`, or 0 where it is subnormal."""
+    """Return `value`, or 0 if it is subnormal."""
     return value - value if abs(value) < smallest else value
 
 
-@block
+@inline_kernel
 def was_flushed(value: Any, old: Any, kept: Any, smallest: Any) -> int:
-    """1 where a number of the optimizer's became 0 because what it kept of `old` was subnormal."""
+    """Return 1 if the optimizer state became 0 because what it kept of `old` was subnormal."""
     return 1 if (value == 0.0) & (old != 0.0) & (abs(kept) < smallest) else 0
 
 
 @kernel
 def momentum(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
+    """Update by SGD with momentum."""
     real, lost = s.dtype.type, 0
     rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
     for j in range(size):
@@ -139,6 +145,7 @@ def momentum(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int
 
 @kernel
 def nesterov(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
+    """Update by SGD with Nesterov momentum."""
     real, lost = s.dtype.type, 0
     rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
     for j in range(size):
@@ -152,6 +159,7 @@ def nesterov(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int
 
 @kernel
 def rmsprop(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, squares: int) -> None:
+    """Update by RMSprop."""
     real, lost = s.dtype.type, 0
     rate, epsilon, smallest = real(scalars[RATE]), real(constants[EPSILON]), real(constants[FLUSH_BELOW])
     decay, rest = real(constants[BETA1]), real(1.0 - constants[BETA1])
@@ -166,6 +174,7 @@ def rmsprop(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int,
 
 @kernel
 def adam(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, first: int, second: int) -> None:
+    """Update by Adam."""
     real, lost = s.dtype.type, 0
     rate, epsilon, smallest = real(scalars[ADAM_RATE]), real(scalars[ADAM_EPSILON]), real(constants[FLUSH_BELOW])
     beta1, rest1 = real(constants[BETA1]), real(1.0 - constants[BETA1])

@@ -1,40 +1,40 @@
-"""Which BLAS NumPy has loaded: its library, its kernel, what pinned it, and how to keep it to so many threads.
+"""The BLAS that NumPy has loaded: its library and kernel, and a limit on its threads.
 
-All of it is threadpoolctl's to say; where that is absent the answers are blank and the threads stay as they are.
+threadpoolctl tells all of it; without it the answers are empty and the threads do not change.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import numpy as np
 
 from tuisim import threads as system
-from tuisim.backends.thread_limit import Limit, Restore
 from tuisim.errors import RunError, printable
 
-SLOWING = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
-"""Environment variables that pin a kernel, and so may keep it below what the processor has."""
+PINNING_VARIABLES = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
+"""Environment variables that select a kernel, possibly a slower one than the processor supports."""
 
 _LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS"}
 
 
 @dataclass(frozen=True, slots=True)
 class Blas:
-    """The library behind the matrix products."""
+    """The library that computes matrix products."""
 
     library: str | None
-    """`OpenBLAS 0.3.31`; none where it cannot be told."""
+    """`OpenBLAS 0.3.31`; None if unknown."""
     kernel: str | None
-    """The processor its kernels were written for: `SkylakeX`, `Haswell`."""
+    """The processor that its kernel was written for: `SkylakeX`, `Haswell`."""
     pinned_by: str | None
-    """`NAME=value` of an environment variable that chose the kernel."""
+    """`NAME=value` of an environment variable that selects the kernel."""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.library, self.kernel) if part) or "BLAS"
@@ -42,7 +42,7 @@ class Blas:
 
 @cache
 def pools() -> Any:
-    """threadpoolctl's controller of the loaded libraries, looked for once (1.4 ms); none without threadpoolctl."""
+    """Return threadpoolctl's controller of the loaded libraries, created once (1.4 ms); None without threadpoolctl."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -50,66 +50,102 @@ def pools() -> Any:
     return ThreadpoolController()
 
 
-@cache
-def blas() -> Blas:
-    pinned = next((f"{name}={printable(os.environ[name])}" for name in SLOWING if os.environ.get(name)), None)
+def blas_pools() -> Iterator[dict[str, Any]]:
+    """Yield threadpoolctl's description of each BLAS that is loaded."""
     controller = pools()
     for pool in controller.info() if controller is not None else ():
         if pool.get("user_api") == "blas":
-            library = _LIBRARIES.get(pool["internal_api"], pool["internal_api"])
-            version = ".".join((pool.get("version") or "").split(".")[:3])
-            return Blas(f"{library} {version}".rstrip(), pool.get("architecture"), pinned)
-    return Blas(_built_with(), None, pinned)
+            yield pool
 
 
-def _built_with() -> str | None:
-    """The BLAS NumPy says it was built with, where threadpoolctl knows none: Apple's Accelerate."""
+@cache
+def blas() -> Blas:
+    """Return the BLAS that NumPy uses."""
+    pinned = next((f"{name}={printable(os.environ[name])}" for name in PINNING_VARIABLES if os.environ.get(name)), None)
+    for pool in blas_pools():
+        library = _LIBRARIES.get(pool["internal_api"], pool["internal_api"])
+        version = ".".join((pool.get("version") or "").split(".")[:3])
+        return Blas(f"{library} {version}".rstrip(), pool.get("architecture"), pinned)
+    # NumPy's own build information, for libraries that threadpoolctl does not know, such as Apple's Accelerate.
     config: Any = np.show_config(mode="dicts")
     name = config.get("Build Dependencies", {}).get("blas", {}).get("name")
-    return None if not name else "Accelerate" if name.lower() == "accelerate" else str(name)
+    return Blas(None if not name else "Accelerate" if name.lower() == "accelerate" else str(name), None, pinned)
 
 
 def threads() -> int | None:
-    """How many threads BLAS uses now; none where that cannot be told."""
-    controller = pools()
-    for pool in controller.info() if controller is not None else ():
-        if pool.get("user_api") == "blas":
-            return int(pool["num_threads"])
-    return None
+    """Return the current number of BLAS threads; None if unknown."""
+    return next((int(pool["num_threads"]) for pool in blas_pools()), None)
 
 
-class _Setter:
-    """The one thread that sets BLAS's thread count, whichever thread asks.
+# ── limiting the threads ──
 
-    OpenBLAS 0.3.31 leaves the count to the first thread that set it, for as long as that thread lives; other threads' calls have
-    no effect.
+Restore = Callable[[], object]
+
+
+class ThreadLimit:
+    """A thread count of the whole process with several holders: the count of the newest holder applies.
+
+    `set_count(n)` sets it and returns a function that restores the previous state. Holders may leave in any order.
+    """
+
+    def __init__(self, set_count: Callable[[int], Restore]) -> None:
+        self._set_count = set_count
+        self._lock = Lock()
+        self._holders: list[tuple[object, int]] = []
+        self._restore: Restore | None = None
+        """Restores the state before the first holder."""
+
+    @contextmanager
+    def hold(self, count: int) -> Iterator[None]:
+        """Limit to `count` threads inside the context."""
+        token = object()
+        with self._lock:
+            restore = self._set_count(count)
+            if not self._holders:
+                self._restore = restore
+            self._holders.append((token, count))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders = [(held, held_count) for held, held_count in self._holders if held is not token]
+                if self._holders:
+                    self._set_count(self._holders[-1][1])
+                elif self._restore is not None:
+                    self._restore()
+
+
+class _SetterThread:
+    """The one thread that sets the thread count of BLAS, on behalf of all others.
+
+    OpenBLAS 0.3.31 obeys only the first thread that set the count, for as long as that thread lives.
     """
 
     def __init__(self) -> None:
         self._thread: Thread | None = None
-        self._asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def do(self, call: Callable[[], object]) -> Any:
-        """Return what `call` returns on that thread; raise what it raises. One caller at a time."""
-        if self._thread is None or not self._thread.is_alive():  # a fork leaves it behind
-            self._asked = SimpleQueue()
-            thread = Thread(target=self._run, args=(self._asked,), name="tuisim-blas-threads", daemon=True)
+        """Return what `call` returns on that thread, or raise what it raises. One caller at a time."""
+        if self._thread is None or not self._thread.is_alive():  # a forked process does not have it
+            self._queue = SimpleQueue()
+            thread = Thread(target=self._run, args=(self._queue,), name="tuisim-blas-threads", daemon=True)
             try:
                 system.start(thread)
             except RunError:
-                return call()  # where no thread can start there are no others that could ask
+                return call()  # if no thread can start, there are no other callers
             self._thread = thread
         outcome: list[Any] = []
         done = Event()
 
-        def ask() -> None:
+        def job() -> None:
             try:
                 outcome.append((call(), None))
-            except BaseException as error:  # raised again where it is waited for
+            except BaseException as error:  # raised again in the caller
                 outcome.append((None, error))
             done.set()
 
-        self._asked.put(ask)
+        self._queue.put(job)
         done.wait()
         found, error = outcome[0]
         if error is not None:
@@ -117,20 +153,20 @@ class _Setter:
         return found
 
     @staticmethod
-    def _run(asked: SimpleQueue[Callable[[], None]]) -> None:
+    def _run(queue: SimpleQueue[Callable[[], None]]) -> None:
         while True:
-            asked.get()()
+            queue.get()()
 
 
-_setter = _Setter()
+_setter = _SetterThread()
 
 
-def _put(count: int) -> Restore:
-    """Limit every BLAS that is loaded; without threadpoolctl it stays as it is. Raises RunError."""
+def _set_count(count: int) -> Restore:
+    """Limit every loaded BLAS; without threadpoolctl, do nothing. Raises RunError."""
     if system.allowed is not None:
         if count > system.allowed:  # OpenBLAS would wait for threads that never start
             raise RunError(f"threads = {count}: this user may start no more threads (ulimit -u): use 1")
-        return lambda: None  # it was loaded with that count, and no thread can be started to set it
+        return lambda: None  # BLAS was loaded with that count, and no thread can be started to set another
     controller = pools()
     if controller is None:
         return lambda: None
@@ -138,5 +174,5 @@ def _put(count: int) -> Restore:
     return lambda: _setter.do(limiter.restore_original_limits)
 
 
-limits = Limit(_put)
-"""BLAS has one thread count per process; whoever wants another asks here."""
+thread_limit = ThreadLimit(_set_count)
+"""The limit on the BLAS threads of this process."""

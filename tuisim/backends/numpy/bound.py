@@ -1,7 +1,7 @@
-"""A step program bound to NumPy arrays: every buffer made once, every call ready, the step a loop over them.
+"""A step program bound to NumPy arrays: buffers are allocated and calls prepared once, and a step is a loop over the calls.
 
-Parameters, gradients and optimizer state are one flat array each, so an update is one pass, and the per-layer names are
-views into them. Nothing is allocated while steps run.
+Parameters, gradients and optimizer state are one flat array each, so that an update is one pass; the buffers of the layers
+are views of them. Nothing is allocated while steps run.
 """
 
 from __future__ import annotations
@@ -13,49 +13,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends.checks import check_data
-from tuisim.backends.labels import Call, Labelled, by_operation, calls, timed
 from tuisim.backends.numpy import layers, losses, updates
-from tuisim.backends.numpy.site import Scalars, Site
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows
-from tuisim.program import Kind, Phase, Role, StepProgram
-
-_SHARED = (Role.PARAMETER, Role.GRADIENT, Role.OPTIMIZER)
+from tuisim.backends.numpy.context import KernelContext, NumpyScalars
+from tuisim.backends.op_timing import Call, OpCall, seconds_by_op, time_calls
+from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_data
+from tuisim.program import SHARED_ROLES, Kind, Phase, StepProgram
 
 
 class NumpyStep:
-    """`program` ready to run; see BoundStep for what each method promises."""
+    """A bound step; see BoundStep for its methods."""
 
     def __init__(self, program: StepProgram, share: NumpyStep | None = None) -> None:
         self.program = program
         self._arrays = _allocate(program, share)
-        self._scalars: Scalars = share._scalars if share is not None else Scalars(program)
-        site = Site(program, self._arrays, self._scalars)
-        self._flushing = site.flushing
-        self._total = site.total
-        self._labelled: list[Labelled] = []
-        """All but the gathering, in order."""
-        self._forward = self._calls(layers.forward(site))
-        self._loss = self._calls(losses.calls(site))
-        self._backward = self._calls(layers.backward(site)) if program.learning else []
-        self._update = self._calls(updates.calls(site)) if program.learning else []
+        self._scalars: NumpyScalars = share._scalars if share is not None else NumpyScalars(program)
+        ctx = KernelContext(program, self._arrays, self._scalars)
+        self._flushing = ctx.flushing
+        self._total = ctx.total
+        self._op_calls: list[OpCall] = []
+        """All calls but those that load the batch, in order."""
+        self._forward = self._calls(layers.forward(ctx))
+        self._loss = self._calls(losses.calls(ctx))
+        self._backward = self._calls(layers.backward(ctx)) if program.learning else []
+        self._update = self._calls(updates.calls(ctx)) if program.learning else []
         self._before = [*self._forward, *self._loss]
         self._after = [*self._backward, *self._update]
-        # A loss kernel leaves the sum over its terms, in double precision; the mean is one multiplication on the way out.
+        # A loss kernel computes the sum over its terms in double precision; the mean is one multiplication.
         self._loss_scale = 1.0 / (program.batch * (1 if program.loss == "cross_entropy" else program.layers[-1]))
         self._gather = self._no_data
 
-    def _calls(self, labelled: list[Labelled]) -> list[Call]:
-        self._labelled += labelled
-        return calls(labelled)
+    def _calls(self, op_calls: list[OpCall]) -> list[Call]:
+        self._op_calls += op_calls
+        return [call for _, call in op_calls]
 
     def attach(self, inputs: Array, targets: Array) -> None:
+        """Set the data set."""
         check_data(self.program, inputs, targets)
         x, y = self._arrays["X"], self._arrays["Y"]
         take_inputs, take_targets = inputs.take, targets.take
 
         def gather(rows: Rows) -> None:
-            # mode "clip" writes straight into the buffer; "raise" would go through a copy of it.
+            # mode "clip" writes directly to the buffer; "raise" makes a copy first.
             take_inputs(rows, 0, x, "clip")
             take_targets(rows, 0, y, "clip")
 
@@ -66,6 +64,7 @@ class NumpyStep:
         raise RuntimeError("attach the data before running steps")
 
     def run(self, rows: Rows) -> list[float]:
+        """Run steps; see `BoundStep.run`."""
         batch, gather, before, after = self.program.batch, self._gather, self._before, self._after
         mean = self._mean
         found: list[float] = []
@@ -76,13 +75,14 @@ class NumpyStep:
                     call()
                 loss = mean()
                 found.append(loss)
-                if loss - loss != 0.0:  # inf or nan, for the price of one subtraction
+                if loss - loss != 0.0:  # inf or nan, at the cost of one subtraction
                     break
                 for call in after:
                     call()
         return found
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
+        """Run and time one step; see `BoundStep.run_timed`."""
         with np.errstate(all="ignore"), self._flushing:
             start = perf_counter()
             self._gather(rows)
@@ -107,16 +107,18 @@ class NumpyStep:
         }
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        """Run and time one step; see `BoundStep.run_by_operation`."""
         gather, before = self.program.ops[0], len(self._before)
         with np.errstate(all="ignore"), self._flushing:
-            seconds = timed([(gather, lambda: self._gather(rows)), *self._labelled[:before]])
+            seconds = time_calls([(gather, lambda: self._gather(rows)), *self._op_calls[:before]])
             loss = self._mean()
             if loss - loss != 0.0:
                 return loss, []
-            seconds |= timed(self._labelled[before:])
-        return loss, by_operation(self.program, seconds)
+            seconds |= time_calls(self._op_calls[before:])
+        return loss, seconds_by_op(self.program, seconds)
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        """Evaluate one batch; see `BoundStep.evaluate`."""
         with np.errstate(all="ignore"), self._flushing:
             self._gather(rows)
             _all(self._before)
@@ -125,23 +127,27 @@ class NumpyStep:
         return loss, None if correct is None else int(correct)
 
     def _mean(self) -> float:
-        """The loss, rounded to the program's dtype, so that what lies beyond it is inf and found."""
+        """Return the loss rounded to the program's dtype, so that values beyond it are inf and detected."""
         loss = self._arrays["loss"]
         loss[...] = self._total.item() * self._loss_scale
         mean: float = loss.item()
         return mean
 
     def read(self, name: str) -> Array:
+        """Return a copy of a buffer."""
         return self._arrays[name].copy()
 
     def write(self, name: str, values: Array) -> None:
+        """Copy values into a buffer."""
         self._arrays[name][...] = values
 
     def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of all steps that share these parameters."""
         self._scalars.set_learning_rate(rate)
 
     @property
     def flushed(self) -> int:
+        """The count of optimizer state numbers flushed to 0."""
         return self._scalars.flushed
 
 
@@ -151,19 +157,19 @@ def _all(calls: list[Call]) -> None:
 
 
 def _allocate(program: StepProgram, share: NumpyStep | None) -> dict[str, NDArray[Any]]:
-    """Every buffer of the program; the parts of a flat one are views of it."""
+    """Return an array for every buffer of the program; parts of a flat buffer are views of it."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, buffer in program.buffers.items():
         if buffer.part_of is not None:
             flat = arrays[buffer.part_of]
             arrays[name] = flat[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
-        elif share is not None and buffer.role in _SHARED:
+        elif share is not None and buffer.role in SHARED_ROLES:
             arrays[name] = share._arrays[name]
         else:
-            # Zeros, not empty: a buffer that nothing has written yet must not hold somebody's old numbers.
+            # Zeros, not empty: a buffer can be read before it is written.
             arrays[name] = np.zeros(buffer.shape, np.int64 if buffer.integer else program.dtype)
     return arrays
 
 
 KERNELS: dict[Kind, Callable[..., list[Call]]] = layers.KERNELS | losses.KERNELS | updates.KERNELS
-"""Every kind of operation this backend can run, but gathering, which is `attach`'s."""
+"""The kernels of this backend, of all kinds but GATHER, which `attach` prepares."""

@@ -1,7 +1,7 @@
-"""The layers' kernels: products, biases and activations forward, and the four parts of the way back.
+"""Kernels of the layers: matrix products, biases and activations of the forward pass, and the backward pass.
 
-Transposed operands are views, which BLAS takes as flags; a layer's bias and activation go over it tile by tile, so that
-the second pass finds the first one's results in cache.
+Transposed operands are views, which BLAS takes as flags. Bias and activation are applied tile by tile, so that the second
+pass finds the results of the first in cache.
 """
 
 from __future__ import annotations
@@ -11,86 +11,88 @@ from functools import partial
 
 import numpy as np
 
-from tuisim.backends.labels import Call, Labelled
 from tuisim.backends.numpy.activations import ACTIVATIONS
-from tuisim.backends.numpy.site import Array, Site, tiles
+from tuisim.backends.numpy.context import KernelContext, tiles
+from tuisim.backends.op_timing import Call, OpCall
+from tuisim.backends.protocol import Array
 from tuisim.program import Kind, Op, Phase
 
 
-def forward(site: Site) -> list[Labelled]:
-    """Every forward operation, each activation fused with the bias before it."""
-    calls: list[Labelled] = []
-    ops = site.ops(Phase.FORWARD)
+def forward(ctx: KernelContext) -> list[OpCall]:
+    """Return the calls of the forward pass, each activation fused with the bias before it."""
+    calls: list[OpCall] = []
+    ops = ctx.ops(Phase.FORWARD)
     for op, follower in zip(ops, (*ops[1:], None), strict=True):
         if op.kind is Kind.DENSE:
             fused = follower if follower is not None and follower.kind is Kind.ACTIVATION else None
-            calls += _dense(site, op, fused)
+            calls += _dense_calls(ctx, op, fused)
     return calls
 
 
-def backward(site: Site) -> list[Labelled]:
-    return [(op, call) for op in site.ops(Phase.BACKWARD) for call in KERNELS[op.kind](site, op)]
+def backward(ctx: KernelContext) -> list[OpCall]:
+    """Return the calls of the backward pass."""
+    return [(op, call) for op in ctx.ops(Phase.BACKWARD) for call in KERNELS[op.kind](ctx, op)]
 
 
-def dense(site: Site, op: Op) -> list[Call]:
-    """z = a·W + b."""
-    return [call for _, call in _dense(site, op, None)]
+def _dense(ctx: KernelContext, op: Op) -> list[Call]:
+    """Compute z = a·W + b."""
+    return [call for _, call in _dense_calls(ctx, op, None)]
 
 
-def _dense(site: Site, op: Op, activation: Op | None) -> list[Labelled]:
-    """z = a·W + b, and f(z) after it where an activation follows."""
-    inputs, weights, bias = (site.arrays[name] for name in op.reads)
-    z = site.arrays[op.writes[0]]
-    # One row wants a bias of its own shape: broadcasting one dimension costs twice as much.
+def _dense_calls(ctx: KernelContext, op: Op, activation: Op | None) -> list[OpCall]:
+    """Compute z = a·W + b, and a = f(z) if an activation follows."""
+    inputs, weights, bias = (ctx.arrays[name] for name in op.reads)
+    z = ctx.arrays[op.writes[0]]
+    # For one row the bias gets the same shape: broadcasting takes twice as long.
     bias = bias.reshape(1, -1) if op.batch == 1 else bias
-    calls: list[Labelled] = [(op, partial(np.dot, inputs, weights, z))]
+    calls: list[OpCall] = [(op, partial(np.dot, inputs, weights, z))]
     for rows in tiles(op.batch, op.outputs):
         calls.append((op, partial(np.add, z[rows], bias, z[rows])))
         if activation is not None:
-            calls += [(activation, call) for call in activate(site, activation, rows)]
+            calls += [(activation, call) for call in _activate(ctx, activation, rows)]
     return calls
 
 
-def activate(site: Site, op: Op, rows: slice | None = None) -> list[Call]:
-    """a = f(z), for all rows or a tile of them."""
+def _activate(ctx: KernelContext, op: Op, rows: slice | None = None) -> list[Call]:
+    """Compute a = f(z), for all rows or one tile."""
     rows = slice(None) if rows is None else rows
-    z, a = site.arrays[op.reads[0]][rows], site.arrays[op.writes[0]][rows]
+    z, a = ctx.arrays[op.reads[0]][rows], ctx.arrays[op.writes[0]][rows]
     assert op.function is not None
-    return ACTIVATIONS[op.function].forward(site, z, a)
+    return ACTIVATIONS[op.function].forward(ctx, z, a)
 
 
-def activation_gradient(site: Site, op: Op) -> list[Call]:
+def _activation_gradient(ctx: KernelContext, op: Op) -> list[Call]:
     assert op.function is not None
     make = ACTIVATIONS[op.function].gradient
-    gradient, z, a = (site.arrays[name] for name in op.reads)
-    out = site.arrays[op.writes[0]]
-    return [call for rows in tiles(op.batch, op.outputs) for call in make(site, gradient[rows], z[rows], a[rows], out[rows])]
+    gradient, z, a = (ctx.arrays[name] for name in op.reads)
+    out = ctx.arrays[op.writes[0]]
+    return [call for rows in tiles(op.batch, op.outputs) for call in make(ctx, gradient[rows], z[rows], a[rows], out[rows])]
 
 
-def weight_gradient(site: Site, op: Op) -> list[Call]:
-    inputs, delta = (site.arrays[name] for name in op.reads)
-    return [partial(np.dot, inputs.T, delta, site.arrays[op.writes[0]])]
+def _weight_gradient(ctx: KernelContext, op: Op) -> list[Call]:
+    inputs, delta = (ctx.arrays[name] for name in op.reads)
+    return [partial(np.dot, inputs.T, delta, ctx.arrays[op.writes[0]])]
 
 
-def bias_gradient(site: Site, op: Op) -> list[Call]:
-    delta, out = site.arrays[op.reads[0]], site.arrays[op.writes[0]]
+def _bias_gradient(ctx: KernelContext, op: Op) -> list[Call]:
+    delta, out = ctx.arrays[op.reads[0]], ctx.arrays[op.writes[0]]
     if op.batch == 1:
         return [partial(np.copyto, out, delta[0])]
-    # A product with ones adds the rows up in BLAS, at half the time of `add.reduce`.
-    ones: Array = np.ones(op.batch, site.program.dtype)
+    # A product with ones sums the rows in BLAS, in half the time of `add.reduce`.
+    ones: Array = np.ones(op.batch, ctx.program.dtype)
     return [partial(np.dot, ones, delta, out)]
 
 
-def input_gradient(site: Site, op: Op) -> list[Call]:
-    delta, weights = (site.arrays[name] for name in op.reads)
-    return [partial(np.dot, delta, weights.T, site.arrays[op.writes[0]])]
+def _input_gradient(ctx: KernelContext, op: Op) -> list[Call]:
+    delta, weights = (ctx.arrays[name] for name in op.reads)
+    return [partial(np.dot, delta, weights.T, ctx.arrays[op.writes[0]])]
 
 
-KERNELS: dict[Kind, Callable[[Site, Op], list[Call]]] = {
-    Kind.DENSE: dense,
-    Kind.ACTIVATION: activate,
-    Kind.ACTIVATION_GRADIENT: activation_gradient,
-    Kind.WEIGHT_GRADIENT: weight_gradient,
-    Kind.BIAS_GRADIENT: bias_gradient,
-    Kind.INPUT_GRADIENT: input_gradient,
+KERNELS: dict[Kind, Callable[[KernelContext, Op], list[Call]]] = {
+    Kind.DENSE: _dense,
+    Kind.ACTIVATION: _activate,
+    Kind.ACTIVATION_GRADIENT: _activation_gradient,
+    Kind.WEIGHT_GRADIENT: _weight_gradient,
+    Kind.BIAS_GRADIENT: _bias_gradient,
+    Kind.INPUT_GRADIENT: _input_gradient,
 }

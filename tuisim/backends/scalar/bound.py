@@ -1,6 +1,6 @@
-"""A step program bound to Python lists and run operation by operation, with a tally for each of them.
+"""A step program bound to Python lists and executed operation by operation, with a tally for each.
 
-Nothing is fused and nothing is skipped: the loop is over the program's own list.
+Nothing is fused and nothing is skipped.
 """
 
 from __future__ import annotations
@@ -12,30 +12,29 @@ import numpy as np
 
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows
 from tuisim.backends.scalar import kernels, updates
-from tuisim.backends.scalar.memory import Memory
-from tuisim.backends.scalar.tally import Tally
+from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
 from tuisim.program import Kind, Op, Phase, StepProgram
 
 KERNELS = kernels.KERNELS | updates.KERNELS
-"""Every kind of operation this backend can run, but gathering, which copies and computes nothing."""
-
-_BEFORE = (Phase.FORWARD, Phase.LOSS)
+"""The kernels of this backend, of all kinds but GATHER, which computes nothing."""
 
 
 class ScalarStep:
-    """`program` ready to run; see BoundStep for what each method promises. Values are doubles whatever the dtype."""
+    """A bound step; see BoundStep for its methods. Values are doubles whatever the dtype."""
 
     def __init__(self, program: StepProgram, share: ScalarStep | None = None) -> None:
         self.program = program
-        self._memory: Memory = Memory(program, share._memory if share is not None else None)
+        self._buffers: ScalarBuffers = ScalarBuffers(program, share._buffers if share is not None else None)
         self._data: tuple[Array, Array] | None = None
-        self.tallies: tuple[Tally, ...] = tuple(Tally() for _ in program.ops)
-        """What each operation of the program has done so far, in the program's order."""
+        self.tallies: tuple[ScalarTally, ...] = tuple(ScalarTally() for _ in program.ops)
+        """The operations executed so far, for each operation of the program in its order."""
 
     def attach(self, inputs: Array, targets: Array) -> None:
+        """Set the data set."""
         self._data = inputs, targets
 
     def run(self, rows: Rows) -> list[float]:
+        """Run steps; see `BoundStep.run`."""
         losses: list[float] = []
         for first in range(0, len(rows), self.program.batch):
             losses.append(self._forward(rows[first : first + self.program.batch]))
@@ -45,6 +44,7 @@ class ScalarStep:
         return losses
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
+        """Run and time one step; see `BoundStep.run_timed`."""
         start = perf_counter()
         self._gather(rows)
         seconds = {Phase.DATA: perf_counter() - start}
@@ -57,6 +57,7 @@ class ScalarStep:
         return self._loss, seconds
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
+        """Run and time one step; see `BoundStep.run_by_operation`."""
         seconds: list[float] = []
         for op, tally in zip(self.program.ops, self.tallies, strict=True):
             if op.phase is Phase.BACKWARD and not math.isfinite(self._loss):
@@ -70,32 +71,37 @@ class ScalarStep:
         return self._loss, seconds
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+        """Evaluate one batch; see `BoundStep.evaluate`."""
         loss = self._forward(rows)
-        return loss, int(self._memory.get("correct")[0]) if "correct" in self._memory.views else None
+        return loss, int(self._buffers.get("correct")[0]) if "correct" in self._buffers.views else None
 
     def read(self, name: str) -> Array:
+        """Return a copy of a buffer."""
         buffer = self.program.buffers[name]
-        return np.array(self._memory.get(name), np.int64 if buffer.integer else np.float64).reshape(buffer.shape)
+        return np.array(self._buffers.get(name), np.int64 if buffer.integer else np.float64).reshape(buffer.shape)
 
     def write(self, name: str, values: Array) -> None:
-        self._memory.put(name, [float(value) for value in np.ravel(values)])
+        """Copy values into a buffer."""
+        self._buffers.put(name, [float(value) for value in np.ravel(values)])
 
     def set_learning_rate(self, rate: float) -> None:
-        scalars = self._memory.scalars
+        """Set the learning rate of all steps that share these parameters."""
+        scalars = self._buffers.scalars
         scalars.given = scalars.rate = rate
         scalars.decay_factor = 1 - rate * scalars.weight_decay
 
     @property
     def flushed(self) -> int:
-        return self._memory.scalars.flushed
+        """The count of optimizer state numbers flushed to 0."""
+        return self._buffers.scalars.flushed
 
     @property
     def _loss(self) -> float:
-        return self._memory.get("loss")[0]
+        return self._buffers.get("loss")[0]
 
     def _forward(self, rows: Rows) -> float:
         self._gather(rows)
-        self._do(*_BEFORE)
+        self._do(Phase.FORWARD, Phase.LOSS)
         return self._loss
 
     def _gather(self, rows: Rows) -> None:
@@ -110,5 +116,5 @@ class ScalarStep:
             if op.phase in phases and op.kind is not Kind.GATHER:
                 self._one(op, tally)
 
-    def _one(self, op: Op, tally: Tally) -> None:
-        KERNELS[op.kind](op, self._memory, tally)
+    def _one(self, op: Op, tally: ScalarTally) -> None:
+        KERNELS[op.kind](op, self._buffers, tally)

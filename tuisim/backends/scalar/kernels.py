@@ -1,7 +1,6 @@
-"""Every kind of operation in plain Python loops, one line of arithmetic and one of tallying at a time.
+"""Kernels in plain Python loops: after each line of arithmetic, a line that tallies it.
 
-Written to be checked by eye against the ledger's formulas, not to be fast. Each kernel reads the buffers its operation
-names, writes the ones it names, and adds to the tally what it has just done.
+They are written to be compared with the formulas of the ledger, not to be fast.
 """
 
 from __future__ import annotations
@@ -10,15 +9,14 @@ import math
 from collections.abc import Callable
 
 from tuisim.backends.scalar.activations import ACTIVATIONS
-from tuisim.backends.scalar.memory import Memory
-from tuisim.backends.scalar.tally import Tally
+from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
 from tuisim.program import Kind, Op
 
-Kernel = Callable[[Op, Memory, Tally], None]
+Kernel = Callable[[Op, ScalarBuffers, ScalarTally], None]
 
 
-def _dot(xs: list[float], ys: list[float], tally: Tally) -> float:
-    """Σ x·y: as many products as there are terms, one addition less."""
+def _dot(xs: list[float], ys: list[float], tally: ScalarTally) -> float:
+    """Return Σ x·y: one multiplication per term, one addition fewer."""
     pairs = zip(xs, ys, strict=True)
     x, y = next(pairs)
     total = x * y
@@ -32,8 +30,8 @@ def _dot(xs: list[float], ys: list[float], tally: Tally) -> float:
     return total
 
 
-def _sum(xs: list[float], tally: Tally) -> float:
-    """Σ x: one addition less than there are terms."""
+def _sum(xs: list[float], tally: ScalarTally) -> float:
+    """Return Σ x: one addition fewer than there are terms."""
     terms = iter(xs)
     total, additions = next(terms), 0
     for x in terms:
@@ -51,56 +49,56 @@ def _columns(values: list[float], width: int) -> list[list[float]]:
     return [values[first::width] for first in range(width)]
 
 
-def dense(op: Op, memory: Memory, tally: Tally) -> None:
-    inputs, weights, bias = (memory.get(name) for name in op.reads)
+def _dense(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    inputs, weights, bias = (buffers.get(name) for name in op.reads)
     columns, out = _columns(weights, op.outputs), []
     for row in _rows(inputs, op.inputs):
         for column, b in zip(columns, bias, strict=True):
             out.append(_dot(row, column, tally) + b)
             tally.add += 1
-    memory.put(op.writes[0], out)
+    buffers.put(op.writes[0], out)
 
 
-def activation(op: Op, memory: Memory, tally: Tally) -> None:
+def _activation(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     assert op.function is not None
     f, out = ACTIVATIONS[op.function].value, []
-    for z in memory.get(op.reads[0]):
+    for z in buffers.get(op.reads[0]):
         out.append(f(z))
         tally.activation += 1
-    memory.put(op.writes[0], out)
+    buffers.put(op.writes[0], out)
 
 
-def activation_gradient(op: Op, memory: Memory, tally: Tally) -> None:
+def _activation_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     assert op.function is not None
-    slope, out = ACTIVATIONS[op.function].slope, []
-    for g, z in zip(memory.get(op.reads[0]), memory.get(op.reads[1]), strict=True):
-        d = slope(z)
+    derivative, out = ACTIVATIONS[op.function].derivative, []
+    for g, z in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
+        d = derivative(z)
         tally.derivative += 1
         out.append(g * d)
         tally.multiply += 1
-    memory.put(op.writes[0], out)
+    buffers.put(op.writes[0], out)
 
 
-def weight_gradient(op: Op, memory: Memory, tally: Tally) -> None:
-    inputs, delta = _columns(memory.get(op.reads[0]), op.inputs), _columns(memory.get(op.reads[1]), op.outputs)
-    memory.put(op.writes[0], [_dot(x, d, tally) for x in inputs for d in delta])
+def _weight_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    inputs, delta = _columns(buffers.get(op.reads[0]), op.inputs), _columns(buffers.get(op.reads[1]), op.outputs)
+    buffers.put(op.writes[0], [_dot(x, d, tally) for x in inputs for d in delta])
 
 
-def bias_gradient(op: Op, memory: Memory, tally: Tally) -> None:
-    memory.put(op.writes[0], [_sum(d, tally) for d in _columns(memory.get(op.reads[0]), op.outputs)])
+def _bias_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    buffers.put(op.writes[0], [_sum(d, tally) for d in _columns(buffers.get(op.reads[0]), op.outputs)])
 
 
-def input_gradient(op: Op, memory: Memory, tally: Tally) -> None:
-    delta, weights = _rows(memory.get(op.reads[0]), op.outputs), _rows(memory.get(op.reads[1]), op.outputs)
-    memory.put(op.writes[0], [_dot(d, w, tally) for d in delta for w in weights])
+def _input_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    delta, weights = _rows(buffers.get(op.reads[0]), op.outputs), _rows(buffers.get(op.reads[1]), op.outputs)
+    buffers.put(op.writes[0], [_dot(d, w, tally) for d in delta for w in weights])
 
 
 # ── losses ──
 
 
-def mse(op: Op, memory: Memory, tally: Tally) -> None:
+def _mse(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     elements, gradient, squares = op.batch * op.outputs, [], []
-    for a, t in zip(memory.get(op.reads[0]), memory.get(op.reads[1]), strict=True):
+    for a, t in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
         difference = a - t
         tally.add += 1
         squares.append(difference * difference)
@@ -108,15 +106,15 @@ def mse(op: Op, memory: Memory, tally: Tally) -> None:
         if op.learning:
             gradient.append(difference * (2 / elements))  # 2/E is a constant of the program
             tally.multiply += 1
-    memory.put("loss", [_sum(squares, tally) * (1 / elements)])
+    buffers.put("loss", [_sum(squares, tally) * (1 / elements)])
     tally.multiply += 1
     if op.learning:
-        memory.put(op.writes[1], gradient)
+        buffers.put(op.writes[1], gradient)
 
 
-def cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
+def _cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     terms, gradient = [], []
-    for row, target in zip(_rows(memory.get(op.reads[0]), op.outputs), memory.get(op.reads[1]), strict=True):
+    for row, target in zip(_rows(buffers.get(op.reads[0]), op.outputs), buffers.get(op.reads[1]), strict=True):
         best = 0
         for place in range(1, op.outputs):
             best = place if row[place] > row[best] else best
@@ -127,7 +125,7 @@ def cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
             tally.add += 1
             exps.append(math.exp(shifted[-1]))
             tally.exp += 1
-        # The largest output's exp is 1: the others' sum keeps the digits that adding it to 1 would lose.
+        # The exp of the largest output is 1: the sum of the others keeps the digits that adding 1 would lose.
         others = exps[:best] + exps[best + 1 :]
         rest, total = 0.0, 1.0
         if others:
@@ -141,78 +139,78 @@ def cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
             scale = 1 / (total * op.batch)
             tally.multiply += 1
             tally.divide += 1
-            slopes = []
+            row_gradient = []
             for e in exps:
-                slopes.append(e * scale)
+                row_gradient.append(e * scale)
                 tally.multiply += 1
-            slopes[int(target)] -= 1 / op.batch
+            row_gradient[int(target)] -= 1 / op.batch
             tally.add += 1
-            gradient += slopes
-    memory.put("loss", [_sum(terms, tally) * (1 / op.batch)])
+            gradient += row_gradient
+    buffers.put("loss", [_sum(terms, tally) * (1 / op.batch)])
     tally.multiply += 1
     if op.learning:
-        memory.put(op.writes[1], gradient)
+        buffers.put(op.writes[1], gradient)
 
 
-def binary_cross_entropy(op: Op, memory: Memory, tally: Tally) -> None:
+def _binary_cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     elements, terms, gradient = op.batch * op.outputs, [], []
-    for z, t in zip(memory.get(op.reads[0]), memory.get(op.reads[1]), strict=True):
+    for z, t in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
         e = math.exp(-(z if z > 0 else -z))
         tally.compare += 1
         tally.exp += 1
         above = z if z > 0 else 0.0
         tally.compare += 1
-        product, one_more = z * t, 1 + e
+        product, one_plus_e = z * t, 1 + e
         tally.multiply += 1
         tally.add += 1
         terms.append(above - product + math.log1p(e))  # counted as the addition above and a logarithm
         tally.log += 1
         tally.add += 2
         if op.learning:
-            s = (1.0 if z >= 0 else e) / one_more
+            s = (1.0 if z >= 0 else e) / one_plus_e
             tally.compare += 1
             tally.divide += 1
             gradient.append((s - t) * (1 / elements))
             tally.add += 1
             tally.multiply += 1
-    memory.put("loss", [_sum(terms, tally) * (1 / elements)])
+    buffers.put("loss", [_sum(terms, tally) * (1 / elements)])
     tally.multiply += 1
     if op.learning:
-        memory.put(op.writes[1], gradient)
+        buffers.put(op.writes[1], gradient)
 
 
-def correct_classes(op: Op, memory: Memory, tally: Tally) -> None:
-    right = []
-    for row, target in zip(_rows(memory.get(op.reads[0]), op.outputs), memory.get(op.reads[1]), strict=True):
+def _correct_classes(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    correct = []
+    for row, target in zip(_rows(buffers.get(op.reads[0]), op.outputs), buffers.get(op.reads[1]), strict=True):
         best = 0
         for place in range(1, op.outputs):
             best = place if row[place] > row[best] else best
             tally.compare += 1
-        right.append(1.0 if best == target else 0.0)
+        correct.append(1.0 if best == target else 0.0)
         tally.compare += 1
-    memory.put("correct", [_sum(right, tally)])
+    buffers.put("correct", [_sum(correct, tally)])
 
 
-def correct_outputs(op: Op, memory: Memory, tally: Tally) -> None:
-    right = []
-    for z, t in zip(memory.get(op.reads[0]), memory.get(op.reads[1]), strict=True):
-        above, wanted = z > 0, t > 0.5
+def _correct_outputs(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    correct = []
+    for z, t in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
+        predicted, expected = z > 0, t > 0.5
         tally.compare += 2
-        right.append(1.0 if above == wanted else 0.0)
+        correct.append(1.0 if predicted == expected else 0.0)
         tally.compare += 1
-    memory.put("correct", [_sum(right, tally)])
+    buffers.put("correct", [_sum(correct, tally)])
 
 
 KERNELS: dict[Kind, Kernel] = {
-    Kind.DENSE: dense,
-    Kind.ACTIVATION: activation,
-    Kind.ACTIVATION_GRADIENT: activation_gradient,
-    Kind.WEIGHT_GRADIENT: weight_gradient,
-    Kind.BIAS_GRADIENT: bias_gradient,
-    Kind.INPUT_GRADIENT: input_gradient,
-    Kind.MSE: mse,
-    Kind.CROSS_ENTROPY: cross_entropy,
-    Kind.BINARY_CROSS_ENTROPY: binary_cross_entropy,
-    Kind.CORRECT_CLASSES: correct_classes,
-    Kind.CORRECT_OUTPUTS: correct_outputs,
+    Kind.DENSE: _dense,
+    Kind.ACTIVATION: _activation,
+    Kind.ACTIVATION_GRADIENT: _activation_gradient,
+    Kind.WEIGHT_GRADIENT: _weight_gradient,
+    Kind.BIAS_GRADIENT: _bias_gradient,
+    Kind.INPUT_GRADIENT: _input_gradient,
+    Kind.MSE: _mse,
+    Kind.CROSS_ENTROPY: _cross_entropy,
+    Kind.BINARY_CROSS_ENTROPY: _binary_cross_entropy,
+    Kind.CORRECT_CLASSES: _correct_classes,
+    Kind.CORRECT_OUTPUTS: _correct_outputs,
 }

@@ -1,7 +1,7 @@
-"""The update rules on one parameter at a time, tallied like everything else.
+"""Kernels of the update rules, one parameter at a time, with a tally.
 
-The constants of a rule (1 − β, μ, λ, the schedule's factors) are the program's and cost nothing per step; what changes with
-the step is computed in `scheduled_rate`, `decay_factor` and `bias_correction` and tallied there.
+The constants of a rule (1 − β, μ, λ, the factors of the schedule) cost nothing per step; scalars that change with the step
+are computed and tallied in `scheduled_rate`, `decay_factor` and `bias_correction`.
 """
 
 from __future__ import annotations
@@ -9,65 +9,64 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
 from tuisim.backends.scalar.kernels import Kernel
-from tuisim.backends.scalar.memory import Memory
-from tuisim.backends.scalar.tally import Tally
 from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, Kind, Op
 
 
-def gradient_squares(op: Op, memory: Memory, tally: Tally) -> None:
-    gradient, *before = (memory.get(name) for name in op.reads)
+def _gradient_squares(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    gradient, *before = (buffers.get(name) for name in op.reads)
     total = before[0][0] if before else None
     for g in gradient:
         square = g * g
         tally.multiply += 1
         if total is None:
-            total = square  # the first term of all is added to nothing
+            total = square  # the first term needs no addition
         else:
             total += square
             tally.add += 1
     assert total is not None
-    memory.put(op.writes[0], [total])
+    buffers.put(op.writes[0], [total])
 
 
-def clip_factor(op: Op, memory: Memory, tally: Tally) -> None:
-    limit = memory.program.clip_norm
+def _clip_factor(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    limit = buffers.program.clip_norm
     assert limit is not None
-    norm = math.sqrt(memory.get(op.reads[0])[0]) + CLIP_EPSILON
+    norm = math.sqrt(buffers.get(op.reads[0])[0]) + CLIP_EPSILON
     tally.sqrt += 1
     tally.add += 1
     scale = limit / norm
     tally.divide += 1
-    memory.put(op.writes[0], [1.0 if scale > 1.0 else scale])
+    buffers.put(op.writes[0], [1.0 if scale > 1.0 else scale])
     tally.compare += 1
 
 
-def clip(op: Op, memory: Memory, tally: Tally) -> None:
-    gradient, factor = (memory.get(name) for name in op.reads)
+def _clip(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    gradient, factor = (buffers.get(name) for name in op.reads)
     out = []
     for g in gradient:
         out.append(g * factor[0])
         tally.multiply += 1
-    memory.put(op.writes[0], out)
+    buffers.put(op.writes[0], out)
 
 
-def scheduled_rate(op: Op, memory: Memory, tally: Tally) -> None:
-    scalars = memory.scalars
-    scalars.rate = scalars.given * memory.program.schedule.factor(scalars.steps)
+def _scheduled_rate(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    scalars = buffers.scalars
+    scalars.rate = scalars.given * buffers.program.schedule.factor(scalars.steps)
     tally.multiply += 1
     scalars.steps += 1
 
 
-def decay_factor(op: Op, memory: Memory, tally: Tally) -> None:
-    scalars = memory.scalars
+def _decay_factor(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    scalars = buffers.scalars
     scalars.decay_factor = 1 - scalars.rate * scalars.weight_decay
     tally.multiply += 1
     tally.add += 1
 
 
-def bias_correction(op: Op, memory: Memory, tally: Tally) -> None:
-    scalars, hyper = memory.scalars, memory.program.hyperparameters
+def _bias_correction(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    scalars, hyper = buffers.scalars, buffers.program.hyperparameters
     scalars.powers[0] *= hyper["beta1"]
     scalars.powers[1] *= hyper["beta2"]
     tally.multiply += 2
@@ -82,58 +81,58 @@ def bias_correction(op: Op, memory: Memory, tally: Tally) -> None:
     tally.multiply += 1
 
 
-def weight_decay(op: Op, memory: Memory, tally: Tally) -> None:
-    decay, out = memory.scalars.weight_decay, []
-    for g, theta in zip(*(memory.get(name) for name in op.reads), strict=True):
+def _weight_decay(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    decay, out = buffers.scalars.weight_decay, []
+    for g, theta in zip(*(buffers.get(name) for name in op.reads), strict=True):
         out.append(g + decay * theta)
         tally.multiply += 1
         tally.add += 1
-    memory.put(op.writes[0], out)
+    buffers.put(op.writes[0], out)
 
 
-def decoupled_decay(op: Op, memory: Memory, tally: Tally) -> None:
-    factor, out = memory.scalars.decay_factor, []
-    for theta in memory.get(op.reads[0]):
+def _decoupled_decay(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    factor, out = buffers.scalars.decay_factor, []
+    for theta in buffers.get(op.reads[0]):
         out.append(theta * factor)
         tally.multiply += 1
-    memory.put(op.writes[0], out)
+    buffers.put(op.writes[0], out)
 
 
-def _each(op: Op, memory: Memory) -> list[tuple[float, ...]]:
-    """(θ, g, state…) of each parameter of the layer."""
-    return list(zip(*(memory.get(name) for name in op.reads), strict=True))
+def _load(op: Op, buffers: ScalarBuffers) -> list[tuple[float, ...]]:
+    """Return (θ, g, state…) of each parameter of the layer."""
+    return list(zip(*(buffers.get(name) for name in op.reads), strict=True))
 
 
-def _keep(op: Op, memory: Memory, updated: Sequence[tuple[float, ...]]) -> None:
-    """(θ, state…) of each parameter back into the buffers."""
+def _store(op: Op, buffers: ScalarBuffers, updated: Sequence[tuple[float, ...]]) -> None:
+    """Write (θ, state…) of each parameter to the buffers."""
     for name, values in zip(op.writes, zip(*updated, strict=True), strict=True):
-        memory.put(name, list(values))
+        buffers.put(name, list(values))
 
 
-def sgd(op: Op, memory: Memory, tally: Tally) -> None:
-    rate, updated = memory.scalars.rate, []
-    for theta, g in _each(op, memory):
+def _sgd(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    rate, updated = buffers.scalars.rate, []
+    for theta, g in _load(op, buffers):
         updated.append((theta - rate * g,))
         tally.multiply += 1
         tally.add += 1
-    _keep(op, memory, updated)
+    _store(op, buffers, updated)
 
 
-def momentum(op: Op, memory: Memory, tally: Tally) -> None:
-    rate, mu, updated = memory.scalars.rate, memory.program.hyperparameters["momentum"], []
-    for theta, g, v in _each(op, memory):
+def _momentum(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    rate, mu, updated = buffers.scalars.rate, buffers.program.hyperparameters["momentum"], []
+    for theta, g, v in _load(op, buffers):
         velocity = mu * v + g
         tally.multiply += 1
         tally.add += 1
         updated.append((theta - rate * velocity, velocity))
         tally.multiply += 1
         tally.add += 1
-    _keep(op, memory, updated)
+    _store(op, buffers, updated)
 
 
-def nesterov(op: Op, memory: Memory, tally: Tally) -> None:
-    rate, mu, updated = memory.scalars.rate, memory.program.hyperparameters["momentum"], []
-    for theta, g, v in _each(op, memory):
+def _nesterov(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    rate, mu, updated = buffers.scalars.rate, buffers.program.hyperparameters["momentum"], []
+    for theta, g, v in _load(op, buffers):
         velocity = mu * v + g
         tally.multiply += 1
         tally.add += 1
@@ -143,12 +142,12 @@ def nesterov(op: Op, memory: Memory, tally: Tally) -> None:
         updated.append((theta - rate * ahead, velocity))
         tally.multiply += 1
         tally.add += 1
-    _keep(op, memory, updated)
+    _store(op, buffers, updated)
 
 
-def rmsprop(op: Op, memory: Memory, tally: Tally) -> None:
-    hyper, rate, updated = memory.program.hyperparameters, memory.scalars.rate, []
-    for theta, g, s in _each(op, memory):
+def _rmsprop(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    hyper, rate, updated = buffers.program.hyperparameters, buffers.scalars.rate, []
+    for theta, g, s in _load(op, buffers):
         square = hyper["rmsprop_decay"] * s + (1 - hyper["rmsprop_decay"]) * g * g
         tally.multiply += 3
         tally.add += 1
@@ -159,12 +158,12 @@ def rmsprop(op: Op, memory: Memory, tally: Tally) -> None:
         tally.multiply += 1
         tally.divide += 1
         tally.add += 1
-    _keep(op, memory, updated)
+    _store(op, buffers, updated)
 
 
-def adam(op: Op, memory: Memory, tally: Tally) -> None:
-    scalars, hyper, updated = memory.scalars, memory.program.hyperparameters, []
-    for theta, g, m, v in _each(op, memory):
+def _adam(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    scalars, hyper, updated = buffers.scalars, buffers.program.hyperparameters, []
+    for theta, g, m, v in _load(op, buffers):
         first = hyper["beta1"] * m + (1 - hyper["beta1"]) * g
         tally.multiply += 2
         tally.add += 1
@@ -178,34 +177,34 @@ def adam(op: Op, memory: Memory, tally: Tally) -> None:
         tally.multiply += 1
         tally.divide += 1
         tally.add += 1
-    _keep(op, memory, updated)
+    _store(op, buffers, updated)
 
 
-def flush_subnormals(op: Op, memory: Memory, tally: Tally) -> None:
-    smallest = SMALLEST_NORMAL[memory.program.dtype]
+def _flush_subnormals(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+    smallest = SMALLEST_NORMAL[buffers.program.dtype]
     for name in op.writes:
         out = []
-        for value in memory.get(name):
+        for value in buffers.get(name):
             subnormal = abs(value) < smallest
             tally.compare += 1
             out.append(0.0 if subnormal else value)
-            memory.scalars.flushed += subnormal and value != 0
-        memory.put(name, out)
+            buffers.scalars.flushed += subnormal and value != 0
+        buffers.put(name, out)
 
 
 KERNELS: dict[Kind, Kernel] = {
-    Kind.GRADIENT_SQUARES: gradient_squares,
-    Kind.CLIP_FACTOR: clip_factor,
-    Kind.CLIP: clip,
-    Kind.SCHEDULED_RATE: scheduled_rate,
-    Kind.DECAY_FACTOR: decay_factor,
-    Kind.BIAS_CORRECTION: bias_correction,
-    Kind.WEIGHT_DECAY: weight_decay,
-    Kind.DECOUPLED_DECAY: decoupled_decay,
-    Kind.SGD: sgd,
-    Kind.MOMENTUM: momentum,
-    Kind.NESTEROV: nesterov,
-    Kind.RMSPROP: rmsprop,
-    Kind.ADAM: adam,
-    Kind.FLUSH_SUBNORMALS: flush_subnormals,
+    Kind.GRADIENT_SQUARES: _gradient_squares,
+    Kind.CLIP_FACTOR: _clip_factor,
+    Kind.CLIP: _clip,
+    Kind.SCHEDULED_RATE: _scheduled_rate,
+    Kind.DECAY_FACTOR: _decay_factor,
+    Kind.BIAS_CORRECTION: _bias_correction,
+    Kind.WEIGHT_DECAY: _weight_decay,
+    Kind.DECOUPLED_DECAY: _decoupled_decay,
+    Kind.SGD: _sgd,
+    Kind.MOMENTUM: _momentum,
+    Kind.NESTEROV: _nesterov,
+    Kind.RMSPROP: _rmsprop,
+    Kind.ADAM: _adam,
+    Kind.FLUSH_SUBNORMALS: _flush_subnormals,
 }

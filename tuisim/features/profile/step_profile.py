@@ -14,7 +14,7 @@ from typing import Any
 
 from tuisim import units
 from tuisim.accounting import count
-from tuisim.accounting.ledger import Row
+from tuisim.accounting.ledger import LedgerRow
 from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import BenchmarkCase
@@ -45,7 +45,7 @@ class OperationTime:
     """Counts and time of one operation of the step. A rate is None if the time is 0."""
 
     op: Op
-    row: Row
+    row: LedgerRow
     seconds: float
     """The median; 0 if another operation's kernel includes it."""
     spread: float

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tuisim import units
 from tuisim.accounting import Ledger
-from tuisim.accounting.ledger import Row
+from tuisim.accounting.ledger import LedgerRow
 from tuisim.accounting.operations import share
 from tuisim.engine.events import Snapshot
 from tuisim.features.run.operations_table import counted_table
@@ -71,7 +71,7 @@ class OperationsView:
                 break
         return table(heads, chosen, width)
 
-    def _operation(self, row: Row) -> list[Span]:
+    def _operation(self, row: LedgerRow) -> list[Span]:
         n, moved = row.operations, row.bytes_read + row.bytes_written
         per_example = units.short_count(share(n.total, self._ledger.batch), 14)
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuisim import units
-from tuisim.accounting import Ledger, Memory, Operations
+from tuisim.accounting import Ledger, Operations, StepMemory
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM
 from tuisim.accounting.operations import share
 from tuisim.program import Phase
@@ -24,7 +24,7 @@ MAX_ROWS = 24
 """Operations of a step that the setup page lists."""
 
 
-def column(ledger: Ledger, memory: Memory, width: int) -> list[Line]:
+def column(ledger: Ledger, memory: StepMemory, width: int) -> list[Line]:
     """Return operations, volume and memory below each other, and the operations one by one if there is room for them."""
     narrow = min(max(MIN_WIDTH, width), MAX_WIDTH)
     parts = [_phases(ledger, ledger.batch, narrow), _volume(ledger, narrow), _memory(ledger, memory, narrow)]
@@ -135,7 +135,7 @@ def _total(phases: dict[Phase, Operations] | None) -> int | None:
     return None if phases is None else sum(operations.total for operations in phases.values())
 
 
-def _memory(ledger: Ledger, memory: Memory, width: int) -> list[Line]:
+def _memory(ledger: Ledger, memory: StepMemory, width: int) -> list[Line]:
     rows = [
         ("parameters", number(ledger.parameters, 20), weight(memory.parameters)),
         ("gradients", "one per parameter", weight(memory.gradients)),

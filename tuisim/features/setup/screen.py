@@ -333,7 +333,7 @@ def _obstacle(name: str) -> str | None:
     if name == backends.AUTO:
         return ""
     try:
-        found = backends.known(name)
+        found = backends.probe_if_loaded(name)
     except BackendError as error:
         return str(error)
     return None if found is None else found.why_not

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend, known, names, precision_notes, probe
+from tuisim.backends import get_backend, names, precision_notes, probe, probe_if_loaded
 from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import least_seconds
@@ -303,7 +303,7 @@ def is_available(name: str) -> bool:
 
 def may_be_available(name: str) -> bool:
     """Return the same without importing anything: True if it is not known yet."""
-    found = known(name)
+    found = probe_if_loaded(name)
     return found is None or found.available
 
 

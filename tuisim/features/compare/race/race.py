@@ -17,7 +17,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.accounting import count
-from tuisim.backends import computed_dtype, get_backend, known, names, precision_notes, probe
+from tuisim.backends import computed_dtype, get_backend, names, precision_notes, probe, probe_if_loaded
 from tuisim.config import RunConfig
 from tuisim.engine.initial_state import initial_state
 from tuisim.engine.step_time import least_seconds, spread
@@ -158,7 +158,7 @@ Tell = Callable[[tuple[Standing, ...]], object]
 def all_entries(cores: int | None = None) -> tuple[BackendEntry, ...]:
     """Return every installed backend, and NumPy on every core if there are several."""
     cores = usable_cores() if cores is None else cores
-    installed = [name for name in names() if (found := known(name)) is None or not found.absent]
+    installed = [name for name in names() if (found := probe_if_loaded(name)) is None or not found.absent]
     entered = [BackendEntry(name, 1 if name == "numpy" else None) for name in installed]
     return tuple([*entered, BackendEntry("numpy", cores)] if cores > 1 else entered)
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from tuisim.backends import get_backend
 from tuisim.backends.numpy.activations import ACTIVATIONS
-from tuisim.backends.numpy.site import Call, Scalars, Site, tiles
+from tuisim.backends.numpy.context import KernelContext, NumpyScalars, tiles
+from tuisim.backends.op_timing import Call
 from tuisim.config import RunConfig
 from tuisim.engine.step_time import Wanted, spread
 from tuisim.program import build
@@ -72,10 +73,10 @@ def _subjects(elements: int) -> dict[str, list[Call]]:
     a = np.zeros_like(z)
     cut = list(tiles(*shape))
     program = build(RunConfig(layers=(WIDTH, WIDTH)), 1)
-    site = Site(program, {}, Scalars(program))
+    ctx = KernelContext(program, {}, NumpyScalars(program))
     subjects: dict[str, list[Call]] = {MULTIPLY: [partial(np.multiply, z[rows], w[rows], a[rows]) for rows in cut]}
     for name, function in ACTIVATIONS.items():
-        subjects[name] = [call for rows in cut for call in function.forward(site, z[rows], a[rows])]
+        subjects[name] = [call for rows in cut for call in function.forward(ctx, z[rows], a[rows])]
     return subjects
 
 

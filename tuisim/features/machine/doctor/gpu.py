@@ -1,26 +1,27 @@
-"""The GPUs and the driver that nvidia-smi shows, asked with a time limit.
+"""The NVIDIA driver and its GPUs, asked by NVML with a time limit.
 
-It knows neither CUDA's libraries nor CuPy: a GPU that is listed may still be of no use to them.
+A GPU that is listed may still be unusable for CUDA's libraries or CuPy.
 """
 
 from __future__ import annotations
 
-import shutil
+import importlib.util
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 
-from tuisim.backends import child
-from tuisim.errors import printable
+from tuisim import threads
+from tuisim.errors import RunError, printable
 
 LIMIT_SECONDS = 10.0
 """A driver that wakes a GPU takes a few."""
-_MEBIBYTE = 1 << 20
-_ABSENT = "install NVIDIA's driver if there is an NVIDIA GPU; it brings nvidia-smi"
-_BROKEN = "restart the machine, or install the driver again"
+_INSTALL = "if there is an NVIDIA GPU, install NVIDIA's driver"
+_REPAIR = "restart the machine, or install the driver again"
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """One GPU; memory in bytes, none where it is not told."""
+class GpuInfo:
+    """One GPU; memory in bytes, None if unknown."""
 
     name: str
     total_bytes: int | None
@@ -28,47 +29,64 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
-    """What nvidia-smi says, or why it says nothing."""
+class GpuDriver:
+    """The driver and its GPUs, or why they are unknown."""
 
     version: str | None
-    devices: tuple[Device, ...] = ()
+    devices: tuple[GpuInfo, ...] = ()
     reason: str = ""
     remedy: str = ""
     absent: bool = False
-    """There is no nvidia-smi at all."""
+    """True if there is no driver, or no nvidia-ml-py to ask it."""
 
 
-def driver(limit: float = LIMIT_SECONDS) -> Driver:
-    """Ask; never raises."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return Driver(None, reason="no nvidia-smi, so no NVIDIA driver that could be asked", remedy=_ABSENT, absent=True)
-    query = [program, "--query-gpu=driver_version,memory.total,memory.free,name", "--format=csv,noheader,nounits"]
+def driver(limit: float = LIMIT_SECONDS) -> GpuDriver:
+    """Ask the driver for at most `limit` seconds; never raises."""
     try:
-        answer = child.ask(query, limit, stderr=True)
-    except OSError as error:
-        return Driver(None, reason=f"nvidia-smi cannot be started: {error.strerror or error}", remedy=_BROKEN)
-    if answer.flooded:
-        return Driver(None, reason="nvidia-smi wrote without end", remedy=_BROKEN)
-    if answer.hung:
-        return Driver(None, reason=f"nvidia-smi gave no answer within {limit:g} s", remedy=_BROKEN)
-    if answer.code:
-        said = next((line.strip() for line in (answer.text + answer.errors).splitlines() if line.strip()), "")
-        reason = f"nvidia-smi failed ({answer.code}): {printable(said, 160)}"
-        return Driver(None, reason=reason, remedy=_BROKEN)
-    return _read(answer.text)
+        installed = importlib.util.find_spec("pynvml") is not None
+    except ValueError:  # blocked in sys.modules
+        installed = False
+    if not installed:
+        remedy = "if there is an NVIDIA GPU: pip install nvidia-ml-py"
+        return GpuDriver(None, reason="not known: nvidia-ml-py is not installed", remedy=remedy, absent=True)
+    found: list[GpuDriver] = []
+    thread = Thread(target=lambda: found.append(_ask()), name="tuisim-nvml", daemon=True)
+    try:
+        threads.start(thread)
+    except RunError as error:
+        return GpuDriver(None, reason=str(error))
+    thread.join(limit)
+    return found[0] if found else GpuDriver(None, reason=f"the NVIDIA driver gave no answer within {limit:g} s", remedy=_REPAIR)
 
 
-def _read(text: str) -> Driver:
-    """The lines of its answer: driver, total and free memory in MiB, name."""
-    rows = [[cell.strip() for cell in line.split(",", 3)] for line in text.splitlines() if line.count(",") >= 3]
-    if not rows:
-        return Driver(None, reason="nvidia-smi lists no GPU", remedy="see that one is fitted and switched on")
-    devices = tuple(Device(printable(name), _bytes(total), _bytes(free)) for _, total, free, name in rows)
-    return Driver(printable(rows[0][0], 20), devices)
+def _ask() -> GpuDriver:
+    try:
+        import pynvml as nvml
+
+        nvml.nvmlInit()
+        try:
+            count = nvml.nvmlDeviceGetCount()
+            if not count:
+                return GpuDriver(None, reason="the NVIDIA driver lists no GPU", remedy="check that one is installed and powered")
+            devices = tuple(_device(nvml, number) for number in range(count))
+            return GpuDriver(printable(_text(nvml.nvmlSystemGetDriverVersion()), 20), devices)
+        finally:
+            nvml.nvmlShutdown()
+    except Exception as error:  # a driver, or another version of the library, may raise anything
+        if type(error).__name__ == "NVMLError_LibraryNotFound":
+            return GpuDriver(None, reason="no NVIDIA driver", remedy=_INSTALL, absent=True)
+        return GpuDriver(None, reason=f"the NVIDIA driver failed: {printable(str(error), 160)}", remedy=_REPAIR)
 
 
-def _bytes(mebibytes: str) -> int | None:
-    """None for `[N/A]`, as where a GPU has the machine's own memory."""
-    return int(mebibytes) * _MEBIBYTE if mebibytes.isdecimal() else None
+def _device(nvml: Any, number: int) -> GpuInfo:
+    handle = nvml.nvmlDeviceGetHandleByIndex(number)
+    name = printable(_text(nvml.nvmlDeviceGetName(handle)))
+    try:
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    except nvml.NVMLError:  # a GPU that shares the memory of the machine
+        return GpuInfo(name, None, None)
+    return GpuInfo(name, int(memory.total), int(memory.free))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

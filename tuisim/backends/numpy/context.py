@@ -1,38 +1,35 @@
-"""Where kernels are made: the arrays of one bound step, its constants and its scratch space.
+"""The context in which kernels are created: the arrays of a bound step, constants and scratch space.
 
-Large element-wise work is cut into tiles of rows that stay in a core's own cache while several passes go over them.
+Large elementwise work is split into tiles of rows that stay in a core's own cache over several passes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tuisim.backends.op_timing import Call
+from tuisim.backends.protocol import Array
 from tuisim.backends.subnormals import Flushing
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Op, Phase, StepProgram
-
-Array = NDArray[Any]
-Call = Callable[[], object]
 
 TILE = 32_768
 """Elements of a tile: 128 KiB of float32. Measured: two passes over 1 MB take 0.14 ms in such tiles and 0.18 ms whole."""
 
 
-class Scalars:
-    """The numbers of an update that change from step to step, as 0-d arrays that ready-made calls hold on to."""
+class NumpyScalars:
+    """The scalars of an update that change from step to step, as 0-d arrays that prepared calls refer to."""
 
     def __init__(self, program: StepProgram) -> None:
         self._hyper = program.hyperparameters
         self._weight_decay = program.weight_decay
         self.learning_rate = np.zeros((), program.dtype)
         self.decay_factor = np.zeros((), program.dtype)
-        """1 − αλ, AdamW's."""
+        """1 − αλ of AdamW."""
         self.adam_rate = np.zeros((), program.dtype)
         self.adam_epsilon = np.zeros((), program.dtype)
         self._powers = [1.0, 1.0]
@@ -40,26 +37,27 @@ class Scalars:
         self._steps = 0
         self._given = self._rate = 0.0
         self.flushed = 0
-        """Numbers of the optimizer's buffers set to 0 so far because they became subnormal."""
+        """Numbers of the optimizer state flushed to 0 so far because they became subnormal."""
         self.set_learning_rate(LEARNING_RATES[program.optimizer])
 
     def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate that the schedule multiplies."""
         self._given = rate
-        self._take(rate)
+        self._set(rate)
 
     def follow_schedule(self) -> None:
-        """The rate of the step at hand, where it follows a schedule."""
-        self._take(self._given * self._schedule.factor(self._steps))
+        """Set the learning rate of the next step by the schedule."""
+        self._set(self._given * self._schedule.factor(self._steps))
         self._steps += 1
 
-    def _take(self, rate: float) -> None:
+    def _set(self, rate: float) -> None:
         self._rate = rate
-        with np.errstate(over="ignore"):  # what is beyond the dtype becomes inf, and the run says that it diverged
+        with np.errstate(over="ignore"):  # beyond the dtype it becomes inf, and the run reports divergence
             self.learning_rate[...] = rate
             self.decay_factor[...] = 1.0 - rate * self._weight_decay
 
     def correct_bias(self) -> None:
-        """Adam's corrections of the step at hand, in double precision: αₜ = α√(1−β₂ᵗ)/(1−β₁ᵗ), εₜ = ε√(1−β₂ᵗ)."""
+        """Compute Adam's scalars of the next step in double precision: αₜ = α√(1−β₂ᵗ)/(1−β₁ᵗ), εₜ = ε√(1−β₂ᵗ)."""
         powers, hyper = self._powers, self._hyper
         powers[0] *= hyper["beta1"]
         powers[1] *= hyper["beta2"]
@@ -68,77 +66,73 @@ class Scalars:
         self.adam_epsilon[...] = hyper["epsilon"] * root
 
 
-class Site:
-    """What a kernel maker needs of one bound step."""
+class KernelContext:
+    """Arrays, scalars, constants and scratch space of one bound step."""
 
-    def __init__(self, program: StepProgram, arrays: dict[str, Array], scalars: Scalars) -> None:
+    def __init__(self, program: StepProgram, arrays: dict[str, Array], scalars: NumpyScalars) -> None:
         self.program = program
         self.flushing = Flushing(program.flushes)
         self.arrays = arrays
         self.scalars = scalars
         self.squares: Array = np.zeros(())
-        """The squared norm of the gradient, in double precision: in float32 that of 1e20 would be inf."""
+        """The squared gradient norm, in double precision: in float32 that of 1e20 would be inf."""
         self.total: Array = np.zeros(())
-        """The sum of the loss's terms."""
+        """The sum of the terms of the loss, in double precision."""
         self._constants: dict[float, Array] = {}
         self._scratch: dict[tuple[tuple[int, ...], str, int], Array] = {}
         self._filled: dict[tuple[tuple[int, ...], float], Array] = {}
 
     def ops(self, phase: Phase) -> tuple[Op, ...]:
+        """Return the operations of one phase."""
         return tuple(op for op in self.program.ops if op.phase is phase)
 
     def constant(self, value: float) -> Array:
-        """`value` as a 0-d array of the program's dtype: as quick as an array operand, with no conversion per call."""
+        """Return `value` as a 0-d array of the program's dtype, which needs no conversion per call."""
         if value not in self._constants:
             self._constants[value] = np.array(value, self.program.dtype)
         return self._constants[value]
 
     def scratch(self, shape: tuple[int, ...], dtype: str | None = None, slot: int = 0) -> Array:
-        """Space that any kernel may write over; one per shape, dtype and slot."""
+        """Return an array that any kernel may overwrite, one per shape, dtype and slot."""
         key = (shape, dtype or self.program.dtype, slot)
         if key not in self._scratch:
             self._scratch[key] = np.zeros(key[0], key[1])
         return self._scratch[key]
 
     def filled(self, shape: tuple[int, ...], value: float) -> Array:
-        """`value` everywhere, for `maximum` and `minimum`, which take three times as long with a 0-d operand."""
+        """Return an array filled with `value`, for `maximum` and `minimum`, which take three times as long with a 0-d operand."""
         if (shape, value) not in self._filled:
             self._filled[shape, value] = np.full(shape, value, self.program.dtype)
         return self._filled[shape, value]
 
-    @property
-    def bits(self) -> str:
-        """The signed integer as wide as the program's dtype."""
-        return "int64" if self.program.dtype == "float64" else "int32"
-
 
 def tiles(rows: int, width: int) -> Iterator[slice]:
-    """Slices of rows with at most TILE elements each, at least one row."""
+    """Yield slices of rows with at most TILE elements each, and at least one row."""
     step = max(1, TILE // width)
     for first in range(0, rows, step):
         yield slice(first, min(rows, first + step))
 
 
-def sum_up(site: Site, values: Array, out: Array, squared: bool = False) -> list[Call]:
-    """Σ of the flat `values`, or of their squares, in double precision, into the double `out`.
+def sum_up(ctx: KernelContext, values: Array, out: Array, squared: bool = False) -> list[Call]:
+    """Write Σ of the flat `values`, or of their squares, to `out`, in double precision.
 
-    A product with ones in BLAS takes half the time of `add.reduce`, with the copy into doubles that it needs.
+    A dot product with ones takes half the time of `add.reduce`, including the conversion to float64.
     """
     parts = list(tiles(values.size, 1))
     sums = np.zeros(len(parts))
     made: list[Call] = []
     for place, part in enumerate(parts):
         into = out if len(parts) == 1 else sums[place, ...]
-        wide, widening = widened(site, values[part])
+        wide, widening = widened(ctx, values[part])
         made += [*widening, partial(np.dot, wide, wide if squared else np.ones(wide.size), into)]
     if len(parts) > 1:
         made.append(partial(np.add.reduce, sums, 0, None, out))
     return made
 
 
-def widened(site: Site, values: Array) -> tuple[Array, list[Call]]:
-    """`values` as doubles, and the copy that this takes."""
+def widened(ctx: KernelContext, values: Array) -> tuple[Array, list[Call]]:
+    """Return `values` as float64, and the calls that convert them."""
     if values.dtype == np.float64:
         return values, []
-    wide = site.scratch(values.shape, "float64")
+    wide = ctx.scratch(values.shape, "float64")
     return wide, [partial(np.copyto, wide, values)]
