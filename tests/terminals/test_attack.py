@@ -47,7 +47,7 @@ def test_a_stop_before_the_terminal_is_taken_leaves_it_alone(name: str) -> None:
     assert stop_at(200, name) == ""
 
 
-@pytest.mark.parametrize(("key", "name"), [("f10", "SIGTERM"), ("?", "ctrl+q"), ("f9", "SIGHUP")])
+@pytest.mark.parametrize(("key", "name"), [("f7", "SIGTERM"), ("?", "ctrl+q"), ("f9", "SIGHUP")])
 def test_a_stop_while_a_page_opens(key: str, name: str) -> None:
     assert stop_at(random.Random(key).uniform(0, 40), name, key) == ""
 

@@ -30,10 +30,10 @@ def test_a_lost_gpu_ends_the_run_and_a_new_process_goes_on():
         terminal.wait_for("64-32-10")
         terminal.press("ctrl+r")
         terminal.wait_for("the GPU is lost")
-        terminal.wait_for("ctrl+n starts tuisim anew")
+        terminal.wait_for("ctrl+n restarts tuisim")
         terminal.press("ctrl+n")
         terminal.wait_for(lambda text: "64-32-10" in text and "ctrl+n" not in text and "start" in text.splitlines()[-1])
         terminal.press("ctrl+r")  # the new process is whole
         terminal.wait_for("● training")
-        terminal.press("q")
+        terminal.press("ctrl+q")
         assert terminal.wait_end(10) == 0

@@ -119,7 +119,7 @@ def test_a_signal_ends_it_with_the_terminal_as_it_was(terminal: Any, number: int
     assert one.restored
 
 
-@pytest.mark.parametrize(("keys", "code"), [(b"q", 0), (b"\t\x11", 0), (b"\x03", 130)])
+@pytest.mark.parametrize(("keys", "code"), [(b"\x11", 0), (b"\t\x11", 0), (b"\x03", 130)])
 def test_keys_end_it_with_the_terminal_as_it_was(terminal: Any, keys: bytes, code: int) -> None:
     one = terminal()
     one.send(keys)
@@ -127,7 +127,7 @@ def test_keys_end_it_with_the_terminal_as_it_was(terminal: Any, keys: bytes, cod
     assert one.restored
 
 
-@pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (b"q", 0), (b"\x03", 130)])
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (b"\x11", 0), (b"\x03", 130)])
 def test_a_run_in_full_training_does_not_keep_it(terminal: Any, end: int | bytes, code: int) -> None:
     one = terminal()
     one.send(b"\x12")

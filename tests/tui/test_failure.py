@@ -28,7 +28,6 @@ from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.engine import RunFailed
 from tuisim.features.explain.answer.screen import AnswerScreen
-from tuisim.features.explain.proof.screen import ProofScreen
 from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
@@ -78,9 +77,9 @@ def broken(*_: object) -> NoReturn:
 async def test_a_fault_in_a_key_leaves_the_run_and_the_screen_as_they_are(
     monkeypatch: pytest.MonkeyPatch, own_folder: Path
 ) -> None:
-    monkeypatch.setattr(RunScreen, "action_marker", broken)
+    monkeypatch.setattr(RunScreen, "action_chart_style", broken)
     async with running() as (app, pilot, worker):
-        await pilot.press("m")
+        await pilot.press("c")
         await pilot.pause()
         assert forgiven(app) == "KeyError(0)"
         assert worker.stopped_for is None
@@ -89,14 +88,14 @@ async def test_a_fault_in_a_key_leaves_the_run_and_the_screen_as_they_are(
         assert "in broken" in (own_folder / "tuisim.log").read_text()
         await pilot.press("space")  # the screen still listens
         assert [name for name, *_ in worker.control.calls] == ["pause"]
-        await pilot.press("q")
+        await pilot.press("ctrl+q")
         await pilot.pause()
         assert app.return_code == 0
         assert app.failure is None
 
 
 async def test_a_fault_at_every_tick_is_told_and_logged_once(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
-    monkeypatch.setattr(RunScreen, "_paint", broken)
+    monkeypatch.setattr(RunScreen, "_take", broken)
     async with running() as (app, pilot, worker):
         for _ in range(4):
             await pilot.pause(0.1)
@@ -112,16 +111,16 @@ async def test_a_fault_in_drawing_ends_nothing(monkeypatch: pytest.MonkeyPatch) 
         await pilot.pause(0.2)
         assert forgiven(app) == "KeyError(0)"
         assert worker.stopped_for is None
-        await pilot.press("q")
+        await pilot.press("ctrl+q")
         await pilot.pause()
         assert app.return_code == 0
 
 
 @pytest.mark.parametrize("part", ["compose", "on_mount"])
 async def test_a_page_that_cannot_be_built_is_taken_away(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    monkeypatch.setattr(ProofScreen, part, broken)
+    monkeypatch.setattr(AnswerScreen, part, broken)
     async with running() as (app, pilot, worker):
-        await pilot.press("f2")
+        await pilot.press("f9")
         await pilot.pause()
         await pilot.pause()
         assert forgiven(app) == "KeyError(0)"
@@ -153,8 +152,8 @@ async def test_a_page_key_before_a_list_of_names_is_laid_out_does_nothing() -> N
 
 async def test_leaving_while_a_page_is_being_built_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as (app, _, _):
-        monkeypatch.setattr(ProofScreen, "on_mount", broken)
-        app.action_page("prove")
+        monkeypatch.setattr(AnswerScreen, "on_mount", broken)
+        app.action_page("explain")
         app.leave_soon(143)
     assert app.return_code == 143
     assert app.failure is None
@@ -226,7 +225,7 @@ def test_what_the_driver_uses_of_textual_is_there() -> None:
 
 async def test_a_screen_that_is_not_in_front_is_not_dismissed() -> None:
     async with running() as (app, pilot, worker):
-        await pilot.press("f2")
+        await pilot.press("f9")
         await pilot.pause()
         page = app.screen
         page.dismiss(None)
@@ -236,7 +235,7 @@ async def test_a_screen_that_is_not_in_front_is_not_dismissed() -> None:
         assert worker.stopped_for is None
 
 
-@pytest.mark.parametrize("key", ["f1", "f2", "f3", "f4", "f6", "f7", "f8", "f9", "f10", "f12"])
+@pytest.mark.parametrize("key", ["f1", "f6", "f7", "f8", "f9", "f12"])
 async def test_a_callback_of_a_page_that_was_left_is_not_called(
     monkeypatch: pytest.MonkeyPatch, own_folder: Path, key: str
 ) -> None:
@@ -266,7 +265,7 @@ async def test_a_callback_of_a_page_that_was_left_is_not_called(
 
 async def test_a_page_that_was_left_takes_no_edits(own_folder: Path) -> None:
     async with running() as (app, pilot, _):
-        await pilot.press("f3")
+        await pilot.press("f9")
         await pilot.pause()
         page = app.screen
         assert isinstance(page, AnswerScreen)
@@ -326,4 +325,4 @@ async def test_a_screen_takes_no_size_but_the_terminals() -> None:
         await pilot.pause()
         assert app.screen.size == (120, 36)
         await pilot.resize_terminal(80, 24)
-        assert [screen.size for screen in app.screen_stack[1:]] == [(80, 24)] * 2
+        assert [screen.size for screen in app.screen_stack[1:]] == [(80, 24)]

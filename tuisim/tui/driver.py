@@ -1,7 +1,4 @@
-"""A terminal driver that outlives what is sent to it: bad input, floods, and stop and continue signals at any moment.
-
-It does not know what the input means. What it uses of Textual's Linux driver is listed in `textual_compat`.
-"""
+"""A terminal driver that survives bad input, floods of input, and stop and continue signals at any moment."""
 
 from __future__ import annotations
 
@@ -20,10 +17,10 @@ from textual.events import InputEvent, Key, Paste
 from textual.message import Message
 
 from tuisim.tui.intake import Intake
-from tuisim.tui.textual_compat import QUIT_KEY, Guard
+from tuisim.tui.textual_compat import QUIT_KEY, Guard, linux_driver
 
 MAX_INPUT_ERRORS = 10_000
-"""Unreadable bursts after which the terminal is taken for broken and the app ends."""
+"""Unreadable bursts of input after which the app ends: the terminal is broken."""
 MAX_WAITING = 1_000
 """Keys, mouse events and pastes that may wait to be handled; more are dropped, except the quit key."""
 
@@ -33,13 +30,13 @@ def _quits(message: Message) -> bool:
 
 
 def terminal_driver() -> type[Driver] | None:
-    """The driver to use here; None for Textual's choice (Windows, a browser, one named by TEXTUAL_DRIVER)."""
+    """Return the driver to use; None for Textual's choice (Windows, a browser, one named by TEXTUAL_DRIVER)."""
     if sys.platform == "win32" or constants.DRIVER is not None:
         return None
-    from textual.drivers.linux_driver import LinuxDriver
+    base = linux_driver()
 
-    class SafeDriver(LinuxDriver):
-        """Reads within bounds, goes on after input that cannot be read, and stops and continues on the event loop."""
+    class SafeDriver(base):  # type: ignore[misc,valid-type]
+        """Reads within bounds, survives input that cannot be read, and stops and continues on the event loop."""
 
         def __init__(self, app: Any, **options: Any) -> None:
             super().__init__(app, **options)
@@ -53,7 +50,7 @@ def terminal_driver() -> type[Driver] | None:
 
         # ── input ──
 
-        def _run_input_thread(self) -> None:
+        def read_terminal(self) -> None:
             errors = 0
             while not self.exit_event.is_set():
                 try:
@@ -61,12 +58,12 @@ def terminal_driver() -> type[Driver] | None:
                     return
                 except OSError as error:
                     # The terminal itself is gone; reading again would only spin.
-                    self._app.call_later(self._app.panic, f"the terminal cannot be read: {error.strerror or error}")
+                    self.textual_app.call_later(self.textual_app.panic, f"the terminal cannot be read: {error.strerror or error}")
                     return
                 except Exception as error:
                     errors += 1
                     if errors >= MAX_INPUT_ERRORS:
-                        self._app.call_later(self._app.panic, f"the terminal sends nothing readable: {error}")
+                        self.textual_app.call_later(self.textual_app.panic, f"the terminal sends nothing readable: {error}")
                         return
 
         def run_input_thread(self) -> None:
@@ -84,12 +81,12 @@ def terminal_driver() -> type[Driver] | None:
                     else:
                         self._dispatch(intake.tick(monotonic()))
                     if intake.unreadable >= MAX_INPUT_ERRORS:
-                        self._app.call_later(self._app.panic, "the terminal sends nothing readable")
+                        self.textual_app.call_later(self.textual_app.panic, "the terminal sends nothing readable")
                         return
 
         def _dispatch(self, messages: list[Message]) -> None:
-            if isinstance(self._app, Guard) and any(map(_quits, messages)):
-                self._app.quit_soon()  # what was sent before it is not waited for
+            if isinstance(self.textual_app, Guard) and any(map(_quits, messages)):
+                self.textual_app.quit_soon()  # what was sent before it is not waited for
             for message in messages:
                 if isinstance(message, InputEvent | Paste):
                     if len(self._waiting) >= MAX_WAITING and not _quits(message):
@@ -101,17 +98,17 @@ def terminal_driver() -> type[Driver] | None:
 
         def _stop_signalled(self, *_: object) -> None:
             self._stop_asked = True
-            self._loop.call_soon_threadsafe(self._stop)
+            self.event_loop.call_soon_threadsafe(self._stop)
 
         def _continue_signalled(self, *_: object) -> None:
             self._stop_asked = False  # as the system does it: a continue signal cancels a stop that has not happened yet
-            self._loop.call_soon_threadsafe(self._continue)
+            self.event_loop.call_soon_threadsafe(self._continue)
 
         def _stop(self) -> None:
             """Leave the terminal and stop the process, unless it was continued meanwhile."""
             if not self._stop_asked:
                 return
-            if self._runs and self._auto_restart and not self._suspended:
+            if self.is_full_screen and not self._suspended:
                 self._suspended = True
                 self.suspend_application_mode()
             if self._stop_asked:
@@ -119,21 +116,15 @@ def terminal_driver() -> type[Driver] | None:
                 os.kill(os.getpid(), signal.SIGSTOP)
 
         def _continue(self) -> None:
-            """Take the terminal again; whoever stopped the process without a word may have changed it meanwhile."""
-            if not (self._runs and self._auto_restart):
+            """Take the terminal again; it may have been changed while the process was stopped."""
+            if not self.is_full_screen:
                 return
             if not self._suspended:
                 self.suspend_application_mode()
-            self._must_signal_resume = True
-            self.resume_application_mode()
+            self.resume()
             # In the background the terminal is not to be had; the next continue signal tries again.
-            self._suspended = self._key_thread is None or not self._key_thread.is_alive()
+            self._suspended = not self.is_reading
             if not self._suspended:
-                self._app.refresh(layout=True)
-
-        @property
-        def _runs(self) -> bool:
-            """Between the start and the end of the full screen."""
-            return self._app.is_running and self._writer_thread is not None
+                self.textual_app.refresh(layout=True)
 
     return SafeDriver

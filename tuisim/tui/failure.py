@@ -1,7 +1,7 @@
-"""An app that outlives the faults of its widgets, and ends on one at its start with one readable line.
+"""An app that survives faults of its widgets, and ends with one readable line on a fault at its start.
 
-A fault after the first screen stands is written to a log, told in a notice, and the page is drawn again; whatever trains
-goes on. TUISIM_DEBUG=1 ends the app with the traceback instead. It knows nothing of what went wrong.
+A fault after the first screen is shown is logged, a notice says so, and the page is drawn again; a run in progress goes on.
+TUISIM_DEBUG=1 ends the app with the traceback instead.
 """
 
 from __future__ import annotations
@@ -22,31 +22,29 @@ from tuisim.store import log
 from tuisim.tui.textual_compat import Guard, active_message_pump, adapt
 
 MAX_LOGGED = 50
-"""Different faults of one process that are written to the log; one that repeats is written once."""
+"""Different faults of one process that are logged; one that repeats is logged once."""
 
 
 class FailingQuietly(Guard):
-    """An app that survives faults once a screen is shown, keeps the one that ends it, and prints none of Textual's tracebacks."""
+    """An app that survives faults once a screen is shown, and prints none of Textual's tracebacks."""
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class)
         adapt()
-        self.failure: Exception | None = None
-        """The exception that ended the app, if any."""
+        self.prints_tracebacks = debugging()
         self._recorded: set[tuple[object, ...]] = set()
 
     def survives(self, error: Exception) -> bool:
         if self.exiting:
-            # Screens that are closed while they are being built miss what they have not got yet.
+            # A screen that is closed while it is being built misses widgets that it does not have yet.
             self._record(error)
             return True
         failed = active_message_pump.get(None)
         if isinstance(error, NoMatches) and failed is not None and self.was_left(failed):
-            return True  # Textual's own pages and widgets look for what they have not got any more, too
+            return True  # Textual's own screens and widgets look for widgets that are gone, too
         if debugging() or not any(screen.is_mounted for screen in self._screens):
             return False
-        if self.is_headless and self._exception is None:
-            self._exception = error  # a test that did not mean it fails
+        self.fail_test(error)
         where = self._record(error)
         if where:
             words = f"everything else goes on; {where}"
@@ -58,7 +56,7 @@ class FailingQuietly(Guard):
 
     @property
     def _screens(self) -> list[Screen[Any]]:
-        """Ours; Textual's own empty one lies beneath them."""
+        """The screens of this app; Textual's own empty one lies beneath them."""
         try:
             return self.screen_stack[1:]
         except (KeyError, ScreenError):  # there is not even that yet
@@ -75,19 +73,12 @@ class FailingQuietly(Guard):
             return False
 
     def _abandon(self, screen: Screen[Any]) -> None:
-        """Take a page away that could not be built; nothing on it would answer a key."""
+        """Take away a page that could not be built; nothing on it would answer a key."""
         if self.screen is screen and len(self._screens) > 1:
             self.pop_screen()
 
-    def _handle_exception(self, error: Exception) -> None:
-        if self.survives(error):
-            return
-        if self.failure is None:
-            self.failure = error
-        super()._handle_exception(error)
-
     def _record(self, error: Exception) -> str:
-        """Write `error` to the log; where to find it in words, empty for one that is known already."""
+        """Log `error` and return words that say where to find it; empty for one that was logged before."""
         place = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:]]
         kind = (type(error), *place)
         if kind in self._recorded or len(self._recorded) >= MAX_LOGGED:
@@ -95,22 +86,9 @@ class FailingQuietly(Guard):
         self._recorded.add(kind)
         return log.record_words(error, "a part of a page failed")
 
-    def _fatal_error(self) -> None:
-        # Textual would format a traceback with every local variable here, which nobody asked to see.
-        if debugging():
-            super()._fatal_error()
-        else:
-            self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        if debugging():
-            super()._print_error_renderables()
-        else:
-            self._exit_renderables.clear()
-
 
 def failure_line(failure: Exception | None) -> str:
-    """What to tell on the terminal, in one line."""
+    """Return the line that the terminal shows after the app has failed."""
     if failure is None:
         return "tuisim: the terminal could not be read any longer"
     if isinstance(failure, TuisimError):

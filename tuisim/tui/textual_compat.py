@@ -1,4 +1,4 @@
-"""Private parts of Textual that the app depends on, in one place.
+"""Private parts of Textual that the app depends on, all of them in this file.
 
 Written for Textual 8.2; a test names each symbol, so that a version that renames one is noticed.
 
@@ -24,6 +24,7 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -42,7 +43,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
 
-__all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "adapt"]
+__all__ = ["QUIT_KEY", "Guard", "XTermParser", "active_message_pump", "adapt", "linux_driver"]
 
 QUIT_KEY = "ctrl+q"
 
@@ -51,22 +52,51 @@ class Guard(App[None]):
     """An app that is asked what to do with a fault in one of its widgets before Textual ends it."""
 
     deaf = False
-    """Set once quitting was asked for: input that is still waiting, and what widgets say of it, is dropped."""
+    """Set once quitting was asked for: input that still waits, and messages that widgets post about it, are dropped."""
+    failure: Exception | None = None
+    """The exception that ended the app, if any."""
+    prints_tracebacks = False
+    """True if Textual may print a traceback, with every local variable, when the app fails."""
 
     def quit_soon(self) -> None:
-        """End; called from the thread that reads the terminal as soon as the quit key is read."""
+        """Quit; called from the thread that reads the terminal as soon as the quit key is read."""
 
     def was_left(self, pump: MessagePump) -> bool:
-        """Tell if the screen of `pump` has left the app."""
+        """Return True if the screen of `pump` has left the app."""
         return False
 
     def survives(self, error: Exception) -> bool:
-        """Take note of `error` and return whether the app goes on."""
+        """Take note of `error` and return True if the app goes on."""
         return False
 
     @property
     def exiting(self) -> bool:
+        """True once the app was asked to end."""
         return self._exit
+
+    def fail_test(self, error: Exception) -> None:
+        """Raise `error` at the end of `run_test`, so that a test which did not expect it fails."""
+        if self.is_headless and self._exception is None:
+            self._exception = error
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.survives(error):
+            return
+        if self.failure is None:
+            self.failure = error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        if self.prints_tracebacks:
+            super()._fatal_error()
+        else:
+            self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        if self.prints_tracebacks:
+            super()._print_error_renderables()
+        else:
+            self._exit_renderables.clear()
 
 
 _dispatch_message = MessagePump._dispatch_message
@@ -152,3 +182,45 @@ def adapt() -> None:
     screens.get_widget_and_offset_at = _widget_that_is_there
     styles: Any = StylesCache
     styles.get_inner_outer = staticmethod(_inner_outer_of_colors)
+
+
+def linux_driver() -> type[Any]:
+    """Return Textual's Linux driver with names for what `driver` uses of it. Only to be called where there is one."""
+    from textual.drivers.linux_driver import LinuxDriver
+
+    class NamedLinuxDriver(LinuxDriver):
+        """The Linux driver, its parts under public names."""
+
+        @property
+        def textual_app(self) -> App[Any]:
+            """The app it belongs to."""
+            return self._app
+
+        @property
+        def event_loop(self) -> asyncio.AbstractEventLoop:
+            """The event loop of the app."""
+            return self._loop
+
+        @property
+        def is_reading(self) -> bool:
+            """True while the thread that reads the terminal is alive."""
+            return self._key_thread is not None and self._key_thread.is_alive()
+
+        @property
+        def is_full_screen(self) -> bool:
+            """True between the start and the end of the full screen, unless it must not be restored after a stop."""
+            return self._app.is_running and self._writer_thread is not None and self._auto_restart
+
+        def resume(self) -> None:
+            """Take the terminal again and post Textual's resume signal."""
+            self._must_signal_resume = True
+            self.resume_application_mode()
+
+        def read_terminal(self) -> None:
+            """Read the terminal until the driver stops; runs on a thread of its own."""
+            super()._run_input_thread()
+
+        def _run_input_thread(self) -> None:
+            self.read_terminal()
+
+    return NamedLinuxDriver
