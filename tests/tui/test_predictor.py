@@ -24,7 +24,7 @@ from tuisim.config import RunConfig
 from tuisim.config.values import to_texts
 from tuisim.errors import RunError
 from tuisim.features.estimate.budget.screen import BudgetScreen
-from tuisim.features.estimate.volume.screen import ProjectScreen
+from tuisim.features.estimate.volume.screen import VolumeScreen
 from tuisim.features.setup.edits import Change, Edits, change
 from tuisim.features.setup.prediction_view import change_line, column, folded, machine_words
 from tuisim.features.setup.screen import SetupLedger, SetupPrediction, SetupScreen
@@ -596,7 +596,7 @@ async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(key
             await pilot.press(key)
             await pilot.pause()
         page = app.screen
-        assert isinstance(page, ProjectScreen | BudgetScreen)
+        assert isinstance(page, VolumeScreen | BudgetScreen)
         end = time.monotonic() + 20
         while "numpy@1" not in (shown := "\n".join(text(line) for panel in page._panels for line in panel.canvas.lines)) and (
             "units a hidden layer" not in shown
@@ -618,7 +618,7 @@ async def test_a_page_over_a_run_promises_nothing() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("f5", "f9")
         await pilot.pause()
-        assert isinstance(app.screen, ProjectScreen)
+        assert isinstance(app.screen, VolumeScreen)
         if made[0].current is None:  # else it was measured in the moment before
             assert made[0]._attended is None
             app.screen._forget()

@@ -51,8 +51,12 @@ PAGES = (
     ),
     Page("estimate", "Estimate", key="f8", help="Estimate training times"),
     Page(
-        "volume", "Any volume", "tuisim.features.estimate.volume.screen:ProjectScreen", parent="estimate",
-        help="Estimate the time for any number of examples, beside known networks",
+        "volume", "Any volume", "tuisim.features.estimate.volume.screen:VolumeScreen", parent="estimate",
+        help="Estimate the time for any number of examples",
+    ),
+    Page(
+        "known", "Known networks", "tuisim.features.estimate.known.screen:KnownNetworksScreen", parent="estimate",
+        help="Compare with the time to train published networks on this machine",
     ),
     Page(
         "budget", "Budget", "tuisim.features.estimate.budget.screen:BudgetScreen", parent="estimate",
@@ -90,7 +94,12 @@ COMMANDS = (
         "profile", COMPARE, "tuisim.features.profile.command:profile", "Time the operations of one step, and find their limits"
     ),
     Command("predict", PREDICT, "tuisim.features.estimate.predict.command:predict", "Predict the time and memory of a run"),
-    Command("project", PREDICT, "tuisim.features.estimate.volume.command:project", "Estimate the time for any volume of data"),
+    Command(
+        "project",
+        PREDICT,
+        "tuisim.features.estimate.volume.command:project",
+        "Estimate the time for any volume, or known networks",
+    ),
     Command(
         "budget", PREDICT, "tuisim.features.estimate.budget.command:budget", "Find the largest run that fits a time or a memory"
     ),

@@ -64,6 +64,7 @@ class Priced:
     """Seconds of the steps of one, the short last one and the shuffling among them; none as well."""
     reason: str = ""
     """Why they are not known."""
+    backend: str = ""
 
 
 @dataclass
@@ -132,9 +133,9 @@ class Predictor:
             label = f"{entry.label} {self.name}".rstrip()
             try:
                 one = self.predict(chosen, making=False)
-                found.append(Priced(label, machine, bool(self.name), one.step, one.epoch))
+                found.append(Priced(label, machine, bool(self.name), one.step, one.epoch, backend=entry.backend))
             except BackendError as error:
-                found.append(Priced(label, machine, bool(self.name), None, None, str(error)))
+                found.append(Priced(label, machine, bool(self.name), None, None, str(error), entry.backend))
         return found
 
     @property

@@ -7,10 +7,10 @@ from typing import Any
 
 from tuisim.errors import DataError
 from tuisim.features import Page
-from tuisim.predict.predictor import Predictor, best_rate, here, missing, priced
+from tuisim.predict.predictor import Predictor, here, missing
 from tuisim.tui.context import PageContext
 
-LEGACY = {"volume", "budget", "answer", "conventions"}
+LEGACY = {"budget", "answer", "conventions"}
 
 
 def make(page: Page, context: PageContext) -> Any:
@@ -37,9 +37,6 @@ def make(page: Page, context: PageContext) -> Any:
             raise DataError(why())
         return predictor.current
 
-    if page.name == "volume":
-        now = lambda: None if predictor is None else predictor.current  # noqa: E731
-        return screen(config, lambda asked: priced(asked, now()), best_rate, why, stamp)  # type: ignore[no-untyped-call]
     if page.name == "budget":
         return screen(
             config, context.use, outlook, lambda: f"{lease.holder} is at work" * bool(lease.holder), lambda: None, news=stamp

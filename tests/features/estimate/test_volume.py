@@ -1,4 +1,4 @@
-"""Projections of any volume, the ladder at a rate, and the command that prints them."""
+"""Time estimates for any volume, projections of known networks, and the command that prints them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from tests.support.made_card import card
 from tests.test_provenance import unmarked
 from tuisim import RunConfig, count
 from tuisim.errors import ConfigError
+from tuisim.features.estimate.known.networks import KNOWN_NETWORKS
+from tuisim.features.estimate.known.projection import project_known
+from tuisim.features.estimate.volume.command import _document
 from tuisim.features.estimate.volume.command import project as command
+from tuisim.features.estimate.volume.estimate import EPOCHS, VOLUMES, estimate
 from tuisim.predict import predictor as outlook
 from tuisim.predict import profiles as cards
 from tuisim.predict.cost_model import UNDISTURBED
 from tuisim.predict.interval import Interval
-from tuisim.predict.known_networks import LADDER
 from tuisim.predict.machine import this_machine
 from tuisim.predict.predictor import Priced, Rate
-from tuisim.predict.project import EPOCHS, VOLUMES, climb, document, project
 from tuisim.provenance import Provenance
 
 CONFIG = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0, epochs=10)
@@ -35,20 +37,20 @@ def price(config: RunConfig, own: outlook.Predictor | None = None) -> Sequence[P
     assert config.examples is not None
     step, epoch = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples)
     return (
-        Priced("numpy@1", "this one", False, step, epoch),
-        Priced("cupy", "this one", False, None, None, "no NVIDIA driver"),
-        Priced("numpy@1", "that [other] one", True, step.times(2), epoch.times(2)),
+        Priced("numpy@1", "this one", False, step, epoch, backend="numpy"),
+        Priced("cupy", "this one", False, None, None, "no NVIDIA driver", "cupy"),
+        Priced("numpy@1", "that [other] one", True, step.times(2), epoch.times(2), backend="numpy"),
     )
 
 
-# ── bands ──
+# ── intervals ──
 
 
-def test_a_band_is_multiplied_end_by_end():
+def test_an_interval_is_multiplied_end_by_end():
     assert Interval(1, 2, 4).times(3) == Interval(3, 6, 12)
 
 
-def test_a_band_beyond_every_float_is_infinite_and_null_in_a_document():
+def test_an_interval_beyond_every_float_is_infinite_and_null_in_a_document():
     beyond = Interval(0.0, 1.0, 2.0).times(10**400)
     assert beyond == Interval(0.0, math.inf, math.inf)
     assert beyond.to_dict() == {"low": 0.0, "likely": None, "high": None}
@@ -65,26 +67,26 @@ def test_a_price_is_asked_of_the_volumes_own_batches():
         asked.append((count(config).batch, config.batch_size))
         return price(config)
 
-    project(replace(CONFIG, dataset="teacher", examples=100, batch_size=5_000), counting, examples=12_000)
+    estimate(replace(CONFIG, dataset="teacher", examples=100, batch_size=5_000), counting, examples=12_000)
     assert asked == [(5_000, 5_000)]
-    project(replace(CONFIG, dataset="teacher", batch_size=5_000), counting, examples=100)
+    estimate(replace(CONFIG, dataset="teacher", batch_size=5_000), counting, examples=100)
     assert asked[1:] == [(100, 100)]
 
 
 def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
     long = replace(CONFIG, schedule="cosine", warmup_steps=1_000, examples=None)
     assert (
-        project(long, price, examples=32, epochs=1).rows[0].seconds
-        == project(CONFIG, price, examples=32, epochs=1).rows[0].seconds
+        estimate(long, price, examples=32, epochs=1).rows[0].seconds
+        == estimate(CONFIG, price, examples=32, epochs=1).rows[0].seconds
     )
 
 
-def test_a_projection_is_what_a_prediction_says_of_all_steps(monkeypatch):
+def test_an_estimate_equals_the_prediction_of_all_steps(monkeypatch):
     """The short last step and the shuffling are in both."""
     monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: UNDISTURBED)
     own = outlook.Predictor(card())
     for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
-        (row,) = project(config, own.priced).rows
+        (row,) = estimate(config, own.priced).rows
         assert row.seconds is not None
         predicted = own.predict(config).seconds
         assert predicted is not None
@@ -94,7 +96,7 @@ def test_a_projection_is_what_a_prediction_says_of_all_steps(monkeypatch):
 
 
 def test_a_run_is_its_epochs():
-    found = project(CONFIG, price)
+    found = estimate(CONFIG, price)
     assert (found.examples, found.epochs, found.volume) == (1_797, 10, "the digits")
     assert (found.batch, found.steps_per_epoch) == (32, 57)
     seconds = found.rows[0].seconds
@@ -105,20 +107,20 @@ def test_a_run_is_its_epochs():
 
 
 def test_a_batch_larger_than_the_volume_is_one_short_batch():
-    found = project(replace(CONFIG, batch_size=5_000), price)
+    found = estimate(replace(CONFIG, batch_size=5_000), price)
     assert (found.batch, found.steps_per_epoch) == (1_797, 1)
     assert found.rows[0].seconds is not None
     assert found.rows[0].seconds.likely == pytest.approx(2e-6 * 17_970)
 
 
 def test_operations_are_those_of_the_ledger():
-    naive = project(replace(CONFIG, batch_size=1, layers=(30, 30, 30), output_activation="relu", loss="mse"), price, 7, 2)
+    naive = estimate(replace(CONFIG, batch_size=1, layers=(30, 30, 30), output_activation="relu", loss="mse"), price, 7, 2)
     assert naive.operations == 14 * naive.operations_per_example
     assert naive.operations_per_example > 11_070, "and the loss"
 
 
 def test_what_has_no_price_has_no_time_and_says_why():
-    _, absent, foreign = project(CONFIG, price).rows
+    _, absent, foreign = estimate(CONFIG, price).rows
     assert absent.seconds is None
     assert absent.reason == "no NVIDIA driver"
     assert foreign.foreign
@@ -127,10 +129,10 @@ def test_what_has_no_price_has_no_time_and_says_why():
 
 def test_volume_and_epochs_must_be_known():
     with pytest.raises(ConfigError, match=r"(?s)examples: say how many.*epochs = none"):
-        project(replace(CONFIG, dataset="some.csv", epochs=None), price)
-    assert project(replace(CONFIG, dataset="some.csv", epochs=None), price, 10, 1).examples == 10
+        estimate(replace(CONFIG, dataset="some.csv", epochs=None), price)
+    assert estimate(replace(CONFIG, dataset="some.csv", epochs=None), price, 10, 1).examples == 10
     endless = replace(CONFIG, epochs=None, schedule="cosine", schedule_steps=100, warmup_steps=10)
-    assert project(endless, price, epochs=1).epochs == 1
+    assert estimate(endless, price, epochs=1).epochs == 1
 
 
 @pytest.mark.parametrize("epochs", [1, 10**30])
@@ -138,45 +140,47 @@ def test_volume_and_epochs_must_be_known():
 def test_nothing_is_too_large(examples, epochs):
     vast = replace(CONFIG, layers=(10**6, 10**6, 10), batch_size=10**6)
     assert vast.parameter_count > 10**12
-    found = project(vast, price, examples, epochs)
+    found = estimate(vast, price, examples, epochs)
     assert found.rows[0].seconds is not None
     assert found.rows[0].seconds.likely == pytest.approx(2e-6 * examples * epochs)
-    beyond = project(vast, lambda _: [Priced("x", "", False, Interval(1, 1, 1), Interval(1e300, 1e300, 1e300))], examples, epochs)
-    json.dumps(document([beyond], climb(RATE, examples, epochs)), allow_nan=False)
+    beyond = estimate(
+        vast, lambda _: [Priced("x", "", False, Interval(1, 1, 1), Interval(1e300, 1e300, 1e300))], examples, epochs
+    )
+    json.dumps(_document((beyond,), project_known(RATE, examples, epochs)), allow_nan=False)
 
 
 def test_volumes_go_from_the_digits_over_imagenet_to_beyond():
-    assert [volume.examples for volume in VOLUMES] == [1_797, 60_000, 1_281_167, 10**9, 10**12]
+    assert list(VOLUMES.values()) == [1_797, 60_000, 1_281_167, 10**9, 10**12]
     assert 90 in EPOCHS
 
 
-# ── the ladder ──
+# ── known networks ──
 
 
-def test_the_ladder_takes_its_operations_over_the_rate():
-    found = climb(RATE)
-    for rung, known in zip(found.rungs, LADDER, strict=True):
-        assert rung.known is known
+def test_known_networks_take_their_operations_over_the_rate():
+    found = project_known(RATE)
+    for row, known in zip(found.rows, KNOWN_NETWORKS, strict=True):
+        assert row.network is known
         if known.name == "GPT-2":
-            assert (rung.seen, rung.operations, rung.seconds) == (None, None, None)
+            assert (row.seen, row.operations, row.seconds) == (None, None, None)
         else:
-            assert rung.seconds is not None
-            assert rung.seconds == pytest.approx(6 * known.forward * (rung.seen or 0) / 1e9)
+            assert row.seconds is not None
+            assert row.seconds == pytest.approx(6 * known.forward * (row.seen or 0) / 1e9)
     assert "a lower bound" in found.assumption
     assert "1.00 GFLOP/s by numpy@1" in found.assumption
 
 
-def test_the_ladder_at_a_chosen_volume():
-    found = climb(RATE, 1_000, 2)
-    assert {rung.seen for rung in found.rungs} == {2_000}
-    assert climb(RATE, 10**300, 10**300).rungs[0].seconds is None, "beyond every float"
+def test_known_networks_at_a_given_volume():
+    found = project_known(RATE, 1_000, 2)
+    assert {row.seen for row in found.rows} == {2_000}
+    assert project_known(RATE, 10**300, 10**300).rows[0].seconds is None, "beyond every float"
 
 
 @pytest.mark.parametrize("rate", [None, Rate(0.0, "nobody"), Rate(math.nan, "nobody")])
 def test_without_a_rate_there_is_no_time(rate):
-    found = climb(rate)
-    assert {rung.seconds for rung in found.rungs} == {None}
-    assert found.rungs[0].operations is not None
+    found = project_known(rate)
+    assert {row.seconds for row in found.rows} == {None}
+    assert found.rows[0].operations is not None
 
 
 # ── documents and the command ──
@@ -185,11 +189,11 @@ def test_without_a_rate_there_is_no_time(rate):
 @pytest.mark.parametrize("rate", [RATE, None])
 @pytest.mark.parametrize("projected", [True, False])
 def test_every_number_of_the_document_is_marked(rate, projected):
-    found = document([project(CONFIG, price), project(CONFIG, price, 10)] if projected else [], climb(rate, 5))
+    found = _document((estimate(CONFIG, price), estimate(CONFIG, price, 10)) if projected else (), project_known(rate, 5))
     found = json.loads(json.dumps(found, allow_nan=False))
     assert unmarked(found) == set()
     assert set(found["marks"].values()) <= set(Provenance)
-    assert unmarked(json.loads(json.dumps(document([project(CONFIG, price)], None)))) == set()
+    assert unmarked(json.loads(json.dumps(_document((estimate(CONFIG, price),), None)))) == set()
 
 
 @pytest.fixture
@@ -205,7 +209,7 @@ def printed(capsys: pytest.CaptureFixture[str], **given: object) -> str:
 
 
 @pytest.mark.usefixtures("_machine")
-def test_one_volume_has_its_band_and_its_operations(capsys, tmp_path):
+def test_one_volume_has_its_interval_and_its_operations(capsys, tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('layers = "64-32-10"\nexamples = 60000\nepochs = 90\n')
     out = printed(capsys, config=str(file))
@@ -221,7 +225,7 @@ def test_one_volume_has_its_band_and_its_operations(capsys, tmp_path):
     assert "ImageNet" not in out
     found = json.loads(printed(capsys, config=str(file), json_=True))
     assert found["projections"][0]["rows"][0]["seconds"] == pytest.approx({"low": 5.4, "likely": 10.8, "high": 21.6})
-    assert found["ladder"] is None
+    assert found["known_networks"] is None
 
 
 @pytest.mark.usefixtures("_machine")
@@ -240,15 +244,15 @@ def test_without_a_volume_there_are_all_of_them(capsys):
 
 
 @pytest.mark.usefixtures("_machine")
-def test_the_ladder_alone_and_as_json(capsys):
-    out = printed(capsys, ladder=True)
-    assert all(known.name in out for known in LADDER)
+def test_known_networks_alone_and_as_json(capsys):
+    out = printed(capsys, known=True)
+    assert all(known.name in out for known in KNOWN_NETWORKS)
     assert "9.96 million years" in out, "GPT-3 at 1 GFLOP/s"
     assert "a lower bound" in out
-    found = json.loads(printed(capsys, ladder=True, json_=True))
+    found = json.loads(printed(capsys, known=True, json_=True))
     assert found["projections"] == []
-    assert "Brown et al. 2020" in found["ladder"]["rows"][7]["sources"]["training"]
-    assert found["marks"]["ladder.rows[].seconds"] == "projected"
+    assert "Brown et al. 2020" in found["known_networks"]["rows"][7]["sources"]["training"]
+    assert found["marks"]["known_networks.rows[].seconds"] == "projected"
 
 
 @pytest.mark.usefixtures("_machine")
@@ -259,7 +263,7 @@ def test_a_mistake_is_named():
         command("64-32-10", options=_options(epochs="none"))
     for text in ("0", "many", "1e99"):
         with pytest.raises(ConfigError, match="examples"):
-            command(ladder=True, options=_options(examples=text))
+            command(known=True, options=_options(examples=text))
 
 
 def _options(**given: str) -> object:
@@ -277,18 +281,18 @@ def test_volumes_are_written_as_people_write_them(capsys):
     assert json.loads(capsys.readouterr().out)["projections"][0]["examples"] == 10**15
 
 
-def test_a_card_that_does_not_hold_is_named(capsys):
+def test_an_outdated_machine_profile_is_named(capsys):
     cards.keep(card(machine=replace(this_machine(), numpy="1.0.0")))
     assert command("64-32-10") == 0
     out, err = capsys.readouterr()
     assert "nothing has been measured" not in out
     assert "likely" not in out, "no table without rows"
     assert err.startswith("tuisim: the machine card no longer holds (numpy was 1.0.0")
-    assert command(ladder=True) == 0
+    assert command(known=True) == 0
     assert "no rate of this machine is known" in capsys.readouterr().out
 
 
-def test_without_a_card_it_says_so(capsys):
+def test_without_a_machine_profile_it_says_so(capsys):
     assert command("64-32-10") == 0
     out, err = capsys.readouterr()
     assert "nothing has been measured here yet" in out

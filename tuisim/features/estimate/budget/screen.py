@@ -23,8 +23,8 @@ from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
 from tuisim.features.estimate.budget.view import NAMES, AnswersView, AnswerView, BudgetHeader, Sheet, SheetView
 from tuisim.features.estimate.budget.worker import BudgetWorker, VerificationWorker
+from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS
 from tuisim.predict.predictor import here
-from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.provenance import words
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine

@@ -17,8 +17,8 @@ from tuisim.errors import printable
 from tuisim.features.estimate.budget.budget import Answer, Limit
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
+from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS
 from tuisim.predict.interval import Interval
-from tuisim.predict.project import ASSUMED_EPOCHS
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Tone, clip, ends, fold, spread, width_of, wrap
 from tuisim.terminal.table import Column, Row, fits, table

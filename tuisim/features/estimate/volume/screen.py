@@ -1,192 +1,229 @@
-"""The hours-or-days screen: how long a network would train at any volume and number of epochs, and the ladder of known ones.
-
-It turns the dials and passes scenes on; it draws nothing and reckons nothing. What a step costs is asked of `price`.
-"""
+"""The page Any volume, and what it shares with Known networks: inputs for examples and epochs, and a selected row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from tuisim import data
-from tuisim.config import RunConfig
+from tuisim.config import Field
 from tuisim.errors import TuisimError
-from tuisim.features.estimate.volume.operations_view import OperationsBehindView
-from tuisim.features.estimate.volume.view import PictureView, ProjectHeader, Scene, SceneView
-from tuisim.predict.predictor import Rate, missing
-from tuisim.predict.project import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, climb, project
-from tuisim.provenance import words
+from tuisim.features.estimate.volume import view
+from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS, EPOCHS, VOLUMES, estimate, estimate_volumes
+from tuisim.features.estimate.volume.view import VolumeState
+from tuisim.predict import predictor as prices
+from tuisim.predict.predictor import Priced
+from tuisim.tui.context import PageContext
+from tuisim.tui.form.inputs import InputLine
+from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 
 LOOK_SECONDS = 0.25
-"""Between two looks for news."""
-_WIDTHS = [(0, "-narrow"), (100, "-normal")]
-_HEIGHTS = [(0, "-low"), (32, "-tall")]
-_ROW, _VOLUME, _EPOCHS = (Binding.Group(name, compact=True) for name in ("row", "examples", "epochs"))
+"""Seconds between two looks whether the prices have changed."""
+WIDTHS = [(0, "-narrow"), (100, "-normal")]
+HEIGHTS = [(0, "-low"), (32, "-tall")]
+_ROW = Binding.Group("row", compact=True)
 
 
-@dataclass(slots=True)
-class Dial:
-    """Numbers to step through; none is whatever is somebody's own."""
+class TimesScreen(PanelScreen):
+    """A page about examples, epochs, a selected row, and prices that may change. Subclasses make the state."""
 
-    steps: tuple[int | None, ...]
-    at: int = 0
-
-    @property
-    def value(self) -> int | None:
-        return self.steps[self.at]
-
-    def turn(self, by: int) -> None:
-        """As far as it goes."""
-        self.at = min(max(self.at + by, 0), len(self.steps) - 1)
-
-
-def dial(own: int, steps: tuple[int, ...]) -> Dial:
-    """All steps with one's own number among them, which it begins at."""
-    found = tuple(sorted({*steps, own}))
-    return Dial(found, found.index(own))
-
-
-class ProjectScreen(PanelScreen):
-    """One network and the ladder. `price` must answer in milliseconds; what it or `rate` cannot know, they say as TuisimError.
-
-    `missing` says why there is no price at all; `news` is another thing once they may answer otherwise.
-    """
-
-    TITLE = "hours or days"
-    RECKONS = True
-    HELP = (
-        "How long this network would train at any volume of data and number of epochs, on each backend that has been measured: "
-        "from low to high with the likely time between. The ladder has known networks, published, at the best rate shown here."
-    )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
-    CSS = """
-    ProjectScreen { layout: grid; grid-size: 1 4; grid-rows: 1 1fr 8 1; }
-    #project-header { background: $panel; }
-    ProjectScreen KeyLine { dock: none; }
-    ProjectScreen.-narrow Panel { padding: 0; }
-    ProjectScreen.-ladder.-tall { grid-rows: 1 1fr 14 1; }
-    ProjectScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; }
-    ProjectScreen.-zoomed Panel { display: none; }
-    ProjectScreen.-zoomed Panel.-zoomed { display: block; }
-    """
+    AUTO_FOCUS = ""  # the times are read first; `e` edits
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "ladder", "ladder", id="project.ladder", tooltip="The ladder of known networks, or this network"),
+        Binding("e", "edit", "edit", id="times.edit", tooltip="Edit the number of examples and epochs"),
         *(
-            Binding(key, f"turn({name!r}, {by})", f"{name} {what}", id=f"project.{name}_{what}", key_display=shown, group=group,
-                    priority=key in ("left", "right"), tooltip=f"{what.capitalize()} {name}")
-            for key, shown, name, by, what, group in (
-                ("left", "←", "examples", -1, "fewer", _VOLUME), ("right", "→", "examples", 1, "more", _VOLUME),
-                ("left_square_bracket", "[", "epochs", -1, "fewer", _EPOCHS),
-                ("right_square_bracket", "]", "epochs", 1, "more", _EPOCHS),
-            )
-        ),
-        *(
-            Binding(key, f"row({by})", f"row {key}", id=f"project.{key}", key_display=shown, group=_ROW, priority=True,
+            Binding(key, f"row({by})", f"row {key}", id=f"times.{key}", key_display=shown, group=_ROW, priority=True,
                     tooltip=f"The row {'above' if by < 0 else 'below'}")
             for key, shown, by in (("up", "↑", -1), ("down", "↓", 1))
         ),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"project.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("times", "operations"), 1)
-        ),
-        Binding("escape,b", "back", "back", id="project.back", key_display="esc", tooltip="Out of the zoom, or back"),
+        Binding("escape,b", "back", "back", id="times.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
     ]  # fmt: skip
 
-    def __init__(
-        self,
-        config: RunConfig,
-        price: Price,
-        rate: Callable[[], Rate | None],
-        missing: Callable[[], str] = missing,
-        news: Callable[[], object] = lambda: None,
-    ) -> None:
+    def __init__(self, context: PageContext, fields: tuple[Field, ...], values: Mapping[str, int | None]) -> None:
         super().__init__()
-        self._config, self._missing, self._news = config, missing, news
-        self._asked = price, rate
+        self.context = context
+        self.selected = 0
+        self.values, self._mistake = dict(values), ""
+        self._inputs = InputLine("", fields, values)
         self._known: object = None
-        self._forget()
-        volumes = tuple(volume.examples for volume in VOLUMES)
-        self._dials = {
-            False: {
-                "examples": dial(data.rows(config) or volumes[0], volumes),
-                "epochs": dial(config.epochs or ASSUMED_EPOCHS, EPOCHS),
-            },
-            True: {"examples": Dial((None, *volumes)), "epochs": Dial((None, *EPOCHS))},
-        }
-        self._chosen = {False: 0, True: 0}
-        self.on_ladder = False
-        self._header = ProjectHeader(config)
-        self._line = ViewCanvas(self._header, id="project-header")
-        self._views = (PictureView(), OperationsBehindView())
-        self._panels = (
-            Panel(1, "hours or days", self._views[0], id="project-times", numbers=True, turn=None),
-            Panel(2, "the operations behind", self._views[1], id="project-operations", numbers=True, turn=None),
-        )
-        self.scene = Scene()
 
-    def _forget(self) -> None:
-        """Ask anew; turning a dial asks for the same batch again and again."""
-        self._known = self._news()
-        price, rate = self._asked
-        self._price, self._rate = cache(price), cache(rate)
+    def make_state(self) -> Any:
+        """Return the state for the values and the selected row. May raise TuisimError."""
+        raise NotImplementedError
+
+    def failed_state(self, why: str) -> Any:
+        """Return the state that shows a mistake or a failure."""
+        raise NotImplementedError
+
+    def forget_prices(self) -> None:
+        """Drop what was computed with the prices before; they have changed."""
+
+    def compose(self) -> ComposeResult:
+        yield self._line
+        yield self._inputs
+        yield from self._panels
+        yield KeyLine()
 
     def on_mount(self) -> None:
-        self._show()
-        self.every(LOOK_SECONDS, self._look_again)
+        self._known = self._stamp()
+        self.update()
+        self.every(LOOK_SECONDS, self.tick)
 
-    def _look_again(self) -> None:
-        if self._news() != self._known:
-            self._forget()
-            self._show()
+    def _stamp(self) -> object:
+        return None if self.context.predictor is None else self.context.predictor.stamp
 
-    def _look(self) -> Scene:
-        dials, chosen = self._dials[self.on_ladder], self._chosen[self.on_ladder]
-        examples, epochs = dials["examples"].value, dials["epochs"].value
+    def tick(self) -> None:
+        """Update the page if the prices have changed."""
+        if self._stamp() != self._known:
+            self._known = self._stamp()
+            self.forget_prices()
+            self.update()
+
+    def update(self) -> None:
+        """Show the state for the values and the selected row."""
         try:
-            if self.on_ladder:
-                return Scene(climb=climb(self._rate(), examples, epochs), chosen=chosen)
-            found = project(self._config, self._price, examples, epochs)
-            return Scene(found, chosen=chosen, missing="" if found.rows else self._missing())
+            self.state = self.failed_state(self._mistake) if self._mistake else self.make_state()
         except TuisimError as error:
-            return Scene(failure=str(error))
+            self.state = self.failed_state(str(error))
+        self.show(self.state)
 
-    def _show(self) -> None:
-        self.scene = self._look()
-        readers: tuple[SceneView, ...] = (self._header, *self._views)
-        for reader in readers:
-            reader.scene = self.scene
-        self._line.draw()
-        for panel, view in zip(self._panels, self._views, strict=True):
-            panel.border_subtitle = words(view.kinds)
-            if panel.display:
-                panel.canvas.draw()
+    @on(InputLine.Edited)
+    def _edited(self, message: InputLine.Edited) -> None:
+        self._mistake = message.mistake
+        if message.values is not None:
+            self.values = message.values
+        self.update()
 
     @on(Panel.RowClicked)
     def _clicked(self, message: Panel.RowClicked) -> None:
-        self._chosen[self.on_ladder] = message.row
-        self._show()
+        self.selected = message.row
+        self.update()
 
-    def action_ladder(self) -> None:
-        self.on_ladder = not self.on_ladder
-        self.set_class(self.on_ladder, "-ladder")
-        self._show()
-
-    def action_turn(self, name: str, by: int) -> None:
-        self._dials[self.on_ladder][name].turn(by)
-        self._show()
+    def action_edit(self) -> None:
+        self._inputs.edit("examples")
 
     def action_row(self, by: int) -> None:
-        """The next row; where the operations have the screen it scrolls."""
-        if self._panels[1].canvas.zoomed and self._panels[1].canvas.scrolls:
-            self._panels[1].scroll_relative(y=by, animate=False)
+        """Select another row; in an input, step through common values; a zoomed panel scrolls."""
+        if isinstance(self.focused, Input):
+            self.step(self.focused, by)
             return
-        self._chosen[self.on_ladder] = min(max(self.scene.chosen + by, 0), max(self.scene.rows - 1, 0))
-        self._show()
+        zoomed = next((panel for panel in self._panels if panel.canvas.zoomed and panel.canvas.scrolls), None)
+        if zoomed is not None:
+            zoomed.scroll_relative(y=by, animate=False)
+            return
+        self.selected = min(max(self.selected + by, 0), max(self.row_count - 1, 0))
+        self.update()
+
+    @property
+    def row_count(self) -> int:
+        raise NotImplementedError
+
+    def step(self, entry: Input, by: int) -> None:
+        """Put the next common value into an input."""
+        name = (entry.id or "").removeprefix("input-")
+        steps = tuple(VOLUMES.values()) if name == "examples" else EPOCHS
+        now = self.values[name]
+        smaller = [value for value in steps if now is not None and value < now]
+        larger = [value for value in steps if now is None or value > now]
+        if by > 0 and larger:
+            entry.value = str(larger[0])
+        elif by < 0:
+            entry.value = str(smaller[-1]) if smaller else entry.value if now is None else self.smallest(name)
+
+    def smallest(self, name: str) -> str:
+        """Return the text below the smallest common value."""
+        return str(self.values[name])
+
+    def action_back(self) -> None:
+        """Leave the input, the zoom, or the page."""
+        if isinstance(self.focused, Input):
+            self.set_focus(None)
+        else:
+            super().action_back()
+
+
+class VolumeScreen(TimesScreen):
+    """The time of one network for any volume of data, on each backend that was measured."""
+
+    TITLE = "time estimate"
+    HELP = (
+        "The time to train this network on any number of examples and epochs, on each backend that was measured: low, high and "
+        "the estimate between. The table has the estimates for common volumes; a click chooses one."
+    )
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    CSS = """
+    VolumeScreen { layout: grid; grid-size: 1 6; grid-rows: 1 auto 1fr 6 9 1; }
+    #volume-header { background: $panel; }
+    VolumeScreen KeyLine { dock: none; }
+    VolumeScreen.-narrow Panel { padding: 0; }
+    VolumeScreen.-low { grid-size: 1 5; grid-rows: 1 auto 1fr 7 1; }
+    VolumeScreen.-low #volume-volumes { display: none; }
+    VolumeScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
+    VolumeScreen.-zoomed Panel { display: none; }
+    VolumeScreen.-zoomed Panel.-zoomed, VolumeScreen.-zoomed #volume-volumes.-zoomed { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"volume.zoom_{n}", tooltip=f"Only the {what}, or all")
+        for n, what in enumerate(("times", "computation", "volumes"), 1)
+    ]
+
+    def __init__(self, context: PageContext) -> None:
+        config = context.config
+        examples = data.rows(config) or next(iter(VOLUMES.values()))
+        epochs = config.epochs or ASSUMED_EPOCHS
+        fields = (
+            Field("", "", "Training examples per epoch.", name="examples", type=int, minimum=1, default=examples),
+            Field("", "", "Passes over the training examples.", name="epochs", type=int, minimum=1, default=epochs),
+        )
+        super().__init__(context, fields, {"examples": examples, "epochs": epochs})
+        self._price: Callable[..., list[Priced]] = cache(self._priced)
+        self._line = ViewCanvas(view.header, id="volume-header")
+        self._panels = (
+            Panel(1, "time by backend", view.times, id="volume-times", tag=view.TIMES_TAG, rows=view.time_row_places),
+            Panel(2, "how it is computed", view.how, id="volume-how", tag=view.HOW_TAG),
+            Panel(3, "time by volume", view.volume_lines, id="volume-volumes", tag=view.VOLUMES_TAG, rows=view.volume_places),
+        )
+        self.state = VolumeState(config)
+
+    def _priced(self, config: Any) -> list[Priced]:
+        predictor = self.context.predictor
+        return prices.priced(config, None if predictor is None else predictor.current)
+
+    def forget_prices(self) -> None:
+        self._price = cache(self._priced)
+
+    def make_state(self) -> VolumeState:
+        config, epochs = self.context.config, self.values["epochs"]
+        found = estimate(config, self._price, self.values["examples"], epochs)
+        volumes = estimate_volumes(config, self._price, epochs) if found.rows else ()
+        is_assumed = config.epochs is None and epochs == ASSUMED_EPOCHS
+        return VolumeState(
+            config, found, volumes, self.selected, missing="" if found.rows else self._missing(), is_assumed=is_assumed
+        )
+
+    def failed_state(self, why: str) -> VolumeState:
+        return VolumeState(self.context.config, failure=why)
+
+    def _missing(self) -> str:
+        predictor = self.context.predictor
+        return (predictor.state(self.context.config).why_not if predictor is not None else "") or prices.missing()
+
+    @property
+    def row_count(self) -> int:
+        return len(self.state.rows)
+
+    @on(Panel.RowClicked)
+    def _clicked(self, message: Panel.RowClicked) -> None:
+        if message.panel is self._panels[2]:
+            message.stop()
+            self.query_one("#input-examples", Input).value = str(self.state.volumes[message.row].examples)
+        else:
+            super()._clicked(message)

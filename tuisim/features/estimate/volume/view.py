@@ -1,7 +1,4 @@
-"""What the hours-or-days screen shows: each row's time on one axis, and above it what was chosen.
-
-It draws a projection or the ladder; it reckons neither.
-"""
+"""The page Any volume as lines: the time on each backend, how it is computed, and the times of other volumes."""
 
 from __future__ import annotations
 
@@ -9,215 +6,207 @@ import math
 from dataclasses import dataclass
 
 from tuisim import units
+from tuisim.backends import precision_notes
 from tuisim.config import RunConfig
-from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
-from tuisim.predict.interval import Interval
-from tuisim.predict.known_networks import Known
-from tuisim.predict.project import ASSUMED_EPOCHS, Climb, Projected, Projection, Rung
+from tuisim.features.estimate.times import TimeRow, figure, interval_words, time_lines, time_places
+from tuisim.features.estimate.volume.estimate import BackendEstimate, TimeEstimate
 from tuisim.provenance import Provenance, Provenances
-from tuisim.terminal.lines import Frame, Line, Span, Tone, clip, ends, width_of, wrap
-from tuisim.terminal.text import network_words
-from tuisim.terminal.timeline import axis, ruler, track
-from tuisim.tui.panel import Rowed
+from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, fold, spread, wrap
+from tuisim.terminal.table import Column, drop_columns, fits, table, visible_rows
+from tuisim.terminal.text import network_subjects, page_header
 
-LEAST_TRACK = 16
-MOST_GAP = 5
-"""Lines from one row of the picture to the next where there is room."""
-GAP = 2
+TIMES_TAG: Provenances = (("", Provenance.PROJECTED),)
+HOW_TAG: Provenances = (("", Provenance.COUNTED), ("examples and epochs", Provenance.GIVEN), ("times", Provenance.PROJECTED))
+VOLUMES_TAG: Provenances = (("", Provenance.PROJECTED), ("operations", Provenance.COUNTED))
+TITLES = ("backend", "estimate", "low to high")
+MAX_DIGITS = 11
+"""Characters of a count; a longer one is rounded."""
+STEPS_ALONE = "time of the steps alone: generating or reading the rows is not included"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What is looked at: a network on its backends, or the ladder."""
+class VolumeState:
+    """The time estimates of a network for the volume in front and for others, and the selected backend."""
 
-    projection: Projection | None = None
-    climb: Climb | None = None
-    """Where this is given it is the ladder."""
-    chosen: int = 0
-    """The row."""
-    failure: str | None = None
+    config: RunConfig
+    estimate: TimeEstimate | None = None
+    volumes: tuple[TimeEstimate, ...] = ()
+    selected: int = 0
+    failure: str = ""
     missing: str = ""
-    """Why there are no rows."""
+    """The reason why there are no prices."""
+    is_assumed: bool = False
+    """True if the epochs are assumed."""
 
     @property
-    def rows(self) -> int:
-        return len(self.climb.rungs if self.climb else self.projection.rows if self.projection else ())
+    def rows(self) -> tuple[BackendEstimate, ...]:
+        one = self.estimate or next(iter(self.volumes), None)
+        return one.rows if one else ()
 
 
-class SceneView:
-    """A panel about a scene; the screen hands it each new one."""
-
-    @property
-    def kinds(self) -> Provenances:
-        return (("", Provenance.GIVEN),)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scene = Scene()
-
-    def nothing(self, frame: Frame) -> list[Line]:
-        if self.scene.failure is not None:
-            return wrap(printable(self.scene.failure, 500), frame.width, Tone.BAD)
-        return wrap(self.scene.missing, frame.width, Tone.DIM)
-
-
-# ── the picture ──
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row before it has its cells."""
-
-    name: str
-    words: str
-    asides: tuple[str, ...]
-    """Shown where there is room."""
-    stretch: Interval | None
-    why: str
-    """There is none."""
-
-
-class PictureView(SceneView, Rowed):
-    """One row for each backend, or each network of the ladder, on one axis of time."""
-
-    @property
-    def kinds(self) -> Provenances:
-        times = (("", Provenance.PROJECTED),)
-        return (*times, ("years and parameters", Provenance.PUBLISHED)) if self.scene.climb else times
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        rows, self.places = self._rows(), ()
-        if not rows:
-            return self.nothing(frame)
-        headed = frame.height >= len(rows) + 3
-        heading, *left = self._left(rows, frame.width, headed)
-        wide = max(map(width_of, left)) + GAP
-        room = frame.width - wide
-        if room < LEAST_TRACK:
-            self.places = window = self._window(len(left), frame.height)
-            return [left[i] for i in window]
-        above = [heading] if headed else []
-        values = [end for row in rows if row.stretch for end in (row.stretch.low, row.stretch.high)]
-        along = axis(values, room)
-        height = frame.height - 2 - len(above)
-        step = max(1, min(MOST_GAP, height // len(rows)))
-        window = self._window(len(rows), height)
-        self.places = [*[None] * len(above), *(i for i in window for _ in range(step))]
-        drawn: list[Line] = above
-        for i in window:
-            row, tone, bound = rows[i], Tone.ACCENT if i == self.scene.chosen else Tone.AREA, self.scene.climb is not None
-            picture: Line = (
-                ((clip(row.why, room), Tone.DIM),) if row.why else track(along, row.stretch, frame.chart_style, tone, bound)
-            )
-            drawn.append((*left[i], (" " * (wide - width_of(left[i])), Tone.TEXT), *picture))
-            drawn += [((" " * wide, Tone.TEXT), *track(along, None, frame.chart_style, Tone.FAINT))] * (step - 1)
-        return [*drawn, *(((" " * wide, Tone.TEXT), *line) for line in ruler(along, frame.chart_style))]
-
-    def _window(self, rows: int, height: int) -> range:
-        """As many rows as fit, the chosen one among them."""
-        shown = max(1, min(rows, height))
-        first = min(max(0, self.scene.chosen - shown // 2), rows - shown)
-        return range(first, first + shown)
-
-    def _rows(self) -> list[_Row]:
-        if self.scene.climb:
-            return [_rung_row(rung, self.scene.climb) for rung in self.scene.climb.rungs]
-        return [_backend_row(row) for row in self.scene.projection.rows] if self.scene.projection else []
-
-    def _left(self, rows: list[_Row], width: int, headed: bool) -> list[Line]:
-        """A heading, then names, words and, under a heading, as many asides as leave the picture half of the width."""
-        titles = ("network", "at least", "parameters", "year") if self.scene.climb else ("backend", "likely", "from and to")
-        names = min(max(len(titles[0]), *(len(row.name) for row in rows)), max(8, width // 3))
-        words = max(len(titles[1]), *(len(row.words) for row in rows))
-        columns = [max(len(title), *(len(row.asides[i]) for row in rows)) for i, title in enumerate(titles[2:]) if headed]
-        while columns and 2 + names + GAP + words + sum(columns) + GAP * len(columns) > width // 2:
-            columns.pop()
-        over = (f"{title:>{size}}" for title, size in zip(titles[1:], (words, *columns), strict=False))
-        lines: list[Line] = [((f"  {titles[0]:<{names}}{' ' * GAP}" + (" " * GAP).join(over), Tone.DIM),)]
-        for i, row in enumerate(rows):
-            chosen = i == self.scene.chosen
-            spans: list[Span] = [
-                ("▸ " if chosen else "  ", Tone.ACCENT),
-                (f"{clip(row.name, names):<{names}}", Tone.STRONG if chosen else Tone.TEXT),
-                (" " * GAP + f"{row.words:>{words}}", Tone.STRONG),
-            ]
-            spans += [
-                (" " * GAP + f"{aside:>{size}}", Tone.DIM) for aside, size in zip(row.asides, columns, strict=False) if size
-            ]
-            lines.append(tuple(spans))
+def page(state: VolumeState, frame: Frame) -> list[Line]:
+    """Return the header, and the times of all volumes, or of the one in front and how they are computed."""
+    lines = [*header(state, frame), BLANK, *(volume_lines(state, frame) if state.volumes else times(state, frame))]
+    one = state.estimate
+    if one is None:
         return lines
+    lines += [BLANK, *_operations(one, 0, frame.width), BLANK]
+    for row in range(len(one.rows)):
+        lines += [*_machine(one, row, frame.width), *_steps(one, row, frame.width)]
+    return [*lines, BLANK, *_notes(state, frame.width)]
 
 
-def _backend_row(row: Projected) -> _Row:
-    band = row.seconds
-    known = band is not None and math.isfinite(band.high)
-    why = "" if known else row.reason or "not known"
-    return _Row(row.label, units.duration(band.likely) if band else "", (reach(band),), _stretch(band), printable(why, 200))
+def header(state: VolumeState, frame: Frame) -> list[Line]:
+    """Return the network, its configuration, and the volume."""
+    config, one = state.config.resolved(), state.estimate or next(iter(state.volumes), None)
+    words = ""
+    if one is not None:
+        words = units.counted(one.epochs, "epoch", 9) + " assumed" * state.is_assumed
+        if state.estimate is not None:
+            words = f"{units.short_count(one.examples, 9)}{' examples' * (frame.width >= 72)} × {words}"
+    details = f"{config.optimizer} · batch {units.count(config.batch_size)} · {config.dtype}"
+    parameters = f"{details} · {units.count(config.parameter_count)} parameters"
+    return [page_header("time estimate", network_subjects(config), [parameters, details], ((words, Tone.STRONG),), frame.width)]
 
 
-def _rung_row(rung: Rung, climb: Climb) -> _Row:
-    known, seconds = rung.known, rung.seconds
-    why = "" if seconds is not None else _unpublished(known, climb) if rung.seen is None else "not known"
-    stretch = None if seconds is None else Interval(seconds, seconds, seconds)
-    asides = (units.si(known.parameters), str(known.year))
-    return _Row(known.name, units.duration(seconds), asides, stretch, why)
+# ── the time on each backend ──
 
 
-def _unpublished(known: Known, climb: Climb) -> str:
-    """What is missing for how many examples it would see."""
-    if climb.examples is None and climb.epochs is None:
-        return "training length not published"
-    return "epochs not published" if climb.epochs is None and known.epochs is None else "examples not published"
+def times(state: VolumeState, frame: Frame) -> list[Line]:
+    """Return one row for each backend on one axis of time."""
+    if state.failure:
+        return wrap(printable(state.failure, 500), frame.width, Tone.BAD)
+    if not state.rows:
+        return wrap(state.missing, frame.width, Tone.DIM)
+    return time_lines(TITLES, [_time_row(row) for row in state.rows], state.selected, frame)
 
 
-def _stretch(band: Interval | None) -> Interval | None:
-    return band if band and math.isfinite(band.high) else None
+def time_row_places(state: VolumeState, frame: Frame) -> list[int | None]:
+    """Return the backend on each line."""
+    return time_places(len(state.rows), state.selected, frame) if state.rows and not state.failure else []
 
 
-def reach(band: Interval | None) -> str:
-    """The ends of a band, in words."""
-    return f"{units.duration(band.low)} to {units.duration(band.high)}" if band and math.isfinite(band.high) else ""
+def _time_row(row: BackendEstimate) -> TimeRow:
+    seconds = row.seconds if row.seconds is not None and math.isfinite(row.seconds.high) else None
+    reason = "" if seconds else printable(row.reason or "not known", 200)
+    return TimeRow(
+        row.label, units.duration(row.seconds.likely if row.seconds else None), (interval_words(seconds),), seconds, reason
+    )
 
 
-# ── the line above ──
+# ── how it is computed ──
 
 
-class ProjectHeader(SceneView):
-    """Which network or the ladder, at which volume and epochs."""
+def how(state: VolumeState, frame: Frame) -> list[Line]:
+    """Return how the selected backend's time is computed: operations, steps and the time of a step."""
+    if state.estimate is None or state.selected >= len(state.rows):
+        return []
+    parts = (_machine, _operations, _steps)
+    blocks = [Block(i, part(state.estimate, state.selected, frame.width)) for i, part in enumerate(parts)]
+    if frame.zoomed:
+        return [line for block in blocks for line in block.lines]
+    return fold(blocks, frame.height)
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__()
-        self.config = config.resolved()
 
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        scene, width = self.scene, frame.width - 1
-        right: Line = ((self._volume(width >= 72), Tone.STRONG),)
-        name: Line = ((" tuisim  ", Tone.ACCENT), ("hours or days  ", Tone.TEXT))
-        room = max(1, width - width_of(name) - width_of(right) - 2)
-        if scene.climb:
-            what = next((words for words in ("the ladder of known networks", "the ladder") if len(words) <= room), "")
-        else:
-            names = network_words(self.config)
-            what = next((words for words in names[:2] if len(words) <= min(room, 48)), clip(names[2], room))
-        left: Line = (*name, (what, Tone.STRONG))
-        more = f" · {self.config.optimizer} · batch {units.count(self.config.batch_size)} · {self.config.dtype}"
-        if not scene.climb and width_of(left) + len(more) + width_of(right) + 2 < width:
-            left = (*left, (more, Tone.TEXT))
-        return [ends(left, right, width)]
+def _machine(one: TimeEstimate, selected: int, width: int) -> list[Line]:
+    row = one.rows[selected]
+    machine = printable(f"as on {row.machine}, another machine" if row.foreign else row.machine, 200)
+    return spread([((row.label, Tone.STRONG), (f"  {clip(machine, max(1, width - len(row.label) - 2))}", Tone.DIM))], width)
 
-    def _volume(self, roomy: bool) -> str:
-        scene = self.scene
-        if scene.climb:
-            examples, epochs = scene.climb.examples, scene.climb.epochs
-            if examples is None and epochs is None:
-                return "as each was trained"
-        elif scene.projection:
-            examples, epochs = scene.projection.examples, scene.projection.epochs
-        else:
-            return ""
-        assumed = not scene.climb and self.config.epochs is None and epochs == ASSUMED_EPOCHS
-        volume = "its own examples" if examples is None else units.short_count(examples, 9) + " examples" * roomy
-        if epochs is None:
-            return f"{volume} × its own epochs"
-        return f"{volume} × {units.counted(epochs, 'epoch', 9)}{' assumed' * assumed}"
+
+def _operations(one: TimeEstimate, _: int, width: int) -> list[Line]:
+    pieces = [
+        figure(units.short_count(one.operations_per_example, MAX_DIGITS), "operations per example"),
+        figure(f"× {units.short_count(one.examples, MAX_DIGITS)}", "examples"),
+        figure(f"× {units.counted(one.epochs, 'epoch', MAX_DIGITS)}"),
+        figure(f"= {units.si(one.operations)}", "operations", Tone.ACCENT),
+    ]
+    return spread(pieces, width, gap=1)
+
+
+def _steps(one: TimeEstimate, selected: int, width: int) -> list[Line]:
+    row = one.rows[selected]
+    if row.seconds is None or row.step is None:
+        return wrap(printable(row.reason or "not known", 300), width, Tone.WARNING)
+    rest = one.examples % one.batch
+    steps = f"steps of {units.short_count(one.batch)} per epoch" + (f", the last of {units.short_count(rest)}" if rest else "")
+    pieces = [
+        figure(units.short_count(one.steps_per_epoch, MAX_DIGITS), steps),
+        figure(f"× {units.counted(one.epochs, 'epoch', MAX_DIGITS)}"),
+        figure(f"× {units.duration(row.step.likely)}", f"per step ({interval_words(row.step)}), and shuffling"),
+        figure(f"= {units.duration(row.seconds.likely)}", f"({interval_words(row.seconds)})", Tone.ACCENT),
+    ]
+    return spread(pieces, width, gap=1)
+
+
+# ── other volumes ──
+
+
+def volume_lines(state: VolumeState, frame: Frame) -> list[Line]:
+    """Return one row for each volume, with the estimate of each backend; without room only some backends."""
+    lines: list[Line] = []
+    if state.volumes:
+        for columns in _chunks(state, frame.width)[: None if frame.zoomed else 1]:
+            heading, *rows = _volume_table(state, columns, frame.width)
+            lines += [*([BLANK] if lines else []), heading, *(rows[i] for i in _visible_volumes(state, frame))]
+    if frame.zoomed or not state.volumes:
+        lines += [*([BLANK] if lines else []), *_notes(state, frame.width)]
+    return lines
+
+
+def volume_places(state: VolumeState, frame: Frame) -> list[int | None]:
+    """Return the volume on each line."""
+    return [None, *_visible_volumes(state, frame)] if state.volumes else []
+
+
+def _visible_volumes(state: VolumeState, frame: Frame) -> range:
+    at = next((i for i, one in enumerate(state.volumes) if state.estimate and one.examples == state.estimate.examples), 0)
+    return visible_rows(len(state.volumes), frame.height - 1, at)
+
+
+def _chunks(state: VolumeState, width: int) -> list[list[int]]:
+    """Divide the backends that have a price into tables that fit, the selected backend first."""
+    places = [i for i, row in enumerate(state.rows) if row.step is not None]
+    places.sort(key=lambda i: i != state.selected if state.estimate is not None else False)
+    chunks: list[list[int]] = [[]]
+    for i in places:
+        columns, rows = _volume_cells(state, [*chunks[-1], i])
+        if chunks[-1] and not fits(columns, rows, width, 2):
+            chunks.append([])
+        chunks[-1].append(i)
+    return chunks
+
+
+def _volume_cells(state: VolumeState, backends: list[int]) -> tuple[list[Column], list[list[Span]]]:
+    columns = [
+        Column("examples"),
+        Column("", right=False),
+        Column("operations"),
+        *(Column(state.rows[i].label) for i in backends),
+    ]
+    rows: list[list[Span]] = []
+    for one in state.volumes:
+        tone = Tone.ACCENT if state.estimate and one.examples == state.estimate.examples else Tone.TEXT
+        cells: list[Span] = [
+            (units.short_count(one.examples, 13), tone),
+            (one.volume, Tone.DIM),
+            (units.si(one.operations), Tone.TEXT),
+        ]
+        seconds = [one.rows[i].seconds for i in backends]
+        rows.append([*cells, *((units.duration(found.likely) if found else "", Tone.STRONG) for found in seconds)])
+    return columns, rows
+
+
+def _volume_table(state: VolumeState, backends: list[int], width: int) -> list[Line]:
+    return table(*drop_columns(*_volume_cells(state, backends), ("", "operations"), width), width)
+
+
+def _notes(state: VolumeState, width: int) -> list[Line]:
+    """Return reasons for missing prices, the machines of foreign ones, and reservations."""
+    if not state.rows:
+        return wrap(state.missing, width, Tone.DIM)
+    notes = [f"{row.label}: {printable(row.reason or 'not known', 300)}" for row in state.rows if row.step is None]
+    notes += [f"{row.label}: as on {printable(row.machine, 200)}" for row in state.rows if row.foreign and row.step]
+    notes += [f"note: {words}" for words in precision_notes((row.backend for row in state.rows), state.config.dtype)]
+    return [line for words in (*notes, STEPS_ALONE) for line in wrap(words, width, Tone.DIM)]

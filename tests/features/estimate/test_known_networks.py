@@ -1,23 +1,23 @@
-"""The ladder of known networks: its figures agree with what their papers say of the whole."""
+"""The known networks: their figures agree with the totals that papers state."""
 
 from __future__ import annotations
 
 import pytest
 
-from tuisim.predict.known_networks import LADDER, Known
+from tuisim.features.estimate.known.networks import KNOWN_NETWORKS, KnownNetwork
 
-BY_NAME = {known.name: known for known in LADDER}
+BY_NAME = {known.name: known for known in KNOWN_NETWORKS}
 
 
 def test_ten_networks_from_the_oldest_to_the_newest():
-    assert len(LADDER) == len(BY_NAME) == 10
-    assert [known.year for known in LADDER] == sorted(known.year for known in LADDER)
+    assert len(KNOWN_NETWORKS) == len(BY_NAME) == 10
+    assert [known.year for known in KNOWN_NETWORKS] == sorted(known.year for known in KNOWN_NETWORKS)
     for name in ("LeNet-5", "AlexNet", "VGG-16", "ResNet-50", "BERT-base", "GPT-2", "GPT-3"):
         assert name in BY_NAME
 
 
-@pytest.mark.parametrize("known", LADDER, ids=lambda known: known.name)
-def test_every_figure_has_a_source_and_what_is_derived_says_so(known: Known) -> None:
+@pytest.mark.parametrize("known", KNOWN_NETWORKS, ids=lambda known: known.name)
+def test_every_figure_has_a_source_and_derived_ones_say_so(known: KnownNetwork) -> None:
     for source in (known.parameters_source, known.forward_source, known.training_source):
         assert any(str(year) in source for year in range(1989, 2025)) or "not published" in source
     if known.forward % 10_000 or known.forward == known.parameters:
@@ -37,7 +37,7 @@ def test_every_figure_has_a_source_and_what_is_derived_says_so(known: Known) -> 
         ("VGG-16", 0.098 * 8.64e19, 0.5),
     ],
 )
-def test_operations_of_the_whole_training_agree_with_what_is_published(name, flops, within):
+def test_total_operations_agree_with_published_ones(name, flops, within):
     known = BY_NAME[name]
     seen = known.trained_on()
     assert seen is not None
@@ -56,7 +56,7 @@ def test_training_is_three_forward_passes_of_two_operations_each():
     assert BY_NAME["LeNet-5"].operations == 6 * 340_908
 
 
-def test_volume_and_epochs_are_as_published_where_they_are_not_given():
+def test_volume_and_epochs_are_by_default_as_published():
     lenet, gpt2, gpt3, bert = (BY_NAME[name] for name in ("LeNet-5", "GPT-2", "GPT-3", "BERT-base"))
     assert lenet.trained_on() == 60_000 * 20
     assert lenet.trained_on(epochs=1) == 60_000

@@ -1,0 +1,67 @@
+"""The page Known networks: a lower bound of the time to train published networks on this machine."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tuisim.config import Field
+from tuisim.features.estimate.known import view
+from tuisim.features.estimate.known.networks import KNOWN_NETWORKS
+from tuisim.features.estimate.known.projection import project_known
+from tuisim.features.estimate.known.view import KnownState
+from tuisim.features.estimate.volume.screen import HEIGHTS, WIDTHS, TimesScreen
+from tuisim.predict import predictor as prices
+from tuisim.tui.context import PageContext
+from tuisim.tui.panel import Panel, ViewCanvas
+
+INPUTS = (
+    Field("", "", "Training examples per epoch.", name="examples", type=int, minimum=1, none="as published"),
+    Field("", "", "Passes over the training examples.", name="epochs", type=int, minimum=1, none="as published"),
+)
+
+
+class KnownNetworksScreen(TimesScreen):
+    """The known networks at the best rate that was measured on this machine."""
+
+    TITLE = "known networks"
+    HELP = (
+        "Ten published networks, at the best rate that a step has shown on this machine: a lower bound of their training time, "
+        "for the published number of examples and epochs or for those that you type."
+    )
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    CSS = """
+    KnownNetworksScreen { layout: grid; grid-size: 1 5; grid-rows: 1 auto 1fr 7 1; }
+    #known-header { background: $panel; }
+    KnownNetworksScreen KeyLine { dock: none; }
+    KnownNetworksScreen.-narrow Panel { padding: 0; }
+    KnownNetworksScreen.-tall { grid-rows: 1 auto 1fr 14 1; }
+    KnownNetworksScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
+    KnownNetworksScreen.-zoomed Panel { display: none; }
+    KnownNetworksScreen.-zoomed Panel.-zoomed { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"known.zoom_{n}", tooltip=f"Only the {what}, or all")
+        for n, what in enumerate(("times", "computation"), 1)
+    ]
+    row_count = len(KNOWN_NETWORKS)
+
+    def __init__(self, context: PageContext) -> None:
+        super().__init__(context, INPUTS, {"examples": None, "epochs": None})
+        self._line = ViewCanvas(view.header, id="known-header")
+        self._panels = (
+            Panel(1, "time by network", view.times, id="known-times", tag=view.TIMES_TAG, rows=view.time_row_places),
+            Panel(2, "how it is computed", view.how, id="known-how", tag=view.HOW_TAG),
+        )
+        self.state = KnownState()
+
+    def make_state(self) -> KnownState:
+        return KnownState(project_known(prices.best_rate(), self.values["examples"], self.values["epochs"]), self.selected)
+
+    def failed_state(self, why: str) -> KnownState:
+        return KnownState(failure=why)
+
+    def smallest(self, name: str) -> str:
+        return ""

@@ -1,0 +1,132 @@
+"""Time estimates of one network for any volume of data. Only numbers: nothing is allocated, whatever the size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tuisim import data
+from tuisim.accounting import count
+from tuisim.accounting.operations import share
+from tuisim.config import RunConfig
+from tuisim.errors import ConfigError, Mistake
+from tuisim.predict.interval import Interval
+from tuisim.predict.predictor import Priced
+from tuisim.provenance import Provenance
+
+VOLUMES = {"the digits": 1_797, "Fashion-MNIST": 60_000, "ImageNet": 1_281_167, "a billion": 10**9, "a trillion": 10**12}
+"""Named numbers of examples, from what this program ships to what only language models are trained on."""
+EPOCHS = (1, 10, 90, 1_000)
+"""Numbers of epochs to choose from; 90 is usual for ImageNet."""
+ASSUMED_EPOCHS = 10
+"""The epochs of a run until stopped, for estimates that need an end."""
+Price = Callable[[RunConfig], Sequence[Priced]]
+"""Return the price of a configuration on every backend that was measured; its batch is no larger than its volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEstimate:
+    """The time of a whole run on one backend."""
+
+    label: str
+    """Backend and threads: `numpy@1`."""
+    backend: str
+    machine: str
+    foreign: bool
+    """True if the price is from another machine's profile."""
+    step: Interval | None
+    """Seconds of a full step."""
+    seconds: Interval | None
+    """Seconds of all steps; None if those of a step are not known."""
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "backend": self.label, "machine": self.machine, "foreign": self.foreign,
+            "step_seconds": self.step and self.step.to_dict(), "seconds": self.seconds and self.seconds.to_dict(),
+            "reason": self.reason,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TimeEstimate:
+    """A network at one volume and number of epochs, on each backend that has a price."""
+
+    config: RunConfig
+    volume: str
+    """The volume's name; empty if it has none."""
+    examples: int
+    epochs: int
+    operations: int
+    """The total operations, with the loss."""
+    rows: tuple[BackendEstimate, ...]
+
+    @property
+    def batch(self) -> int:
+        """The size of a full batch; a batch larger than the volume is one short batch."""
+        return min(self.config.batch_size, self.examples)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.examples // self.batch)
+
+    @property
+    def operations_per_example(self) -> int | float:
+        """The operations of one example; a fraction if steps share their update unevenly."""
+        return share(self.operations, self.examples * self.epochs)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "volume": self.volume, "examples": self.examples, "epochs": self.epochs, "batch": self.batch,
+            "steps_per_epoch": self.steps_per_epoch,
+            "operations": {"per_example": self.operations_per_example, "total": self.operations},
+            "rows": [row.to_dict() for row in self.rows],
+        }  # fmt: skip
+
+
+def estimate(config: RunConfig, price: Price, examples: int | None = None, epochs: int | None = None) -> TimeEstimate:
+    """Estimate the training time of `config`; volume and epochs are by default the configuration's own.
+
+    The time to generate or read the rows is not included. Raises ConfigError if volume or epochs are neither given nor known.
+    """
+    volume = data.rows(config) if examples is None else examples
+    times = config.epochs if epochs is None else epochs
+    mistakes = [Mistake("examples", None, "say how many: only reading the file would tell")] if volume is None else []
+    mistakes += [Mistake("epochs", "none", "say how many: a run without an end has no length")] if times is None else []
+    if volume is None or times is None:
+        raise ConfigError(mistakes)
+    # A schedule takes its operations at any volume; the length of the configuration's own schedule does not matter.
+    config = config.of_known_length()
+    sized = replace(config, examples=volume, epochs=times)
+    operations = sum(phase.total for phase in (count(sized).run or {}).values())
+    rows = tuple(
+        BackendEstimate(
+            one.label, one.backend, one.machine, one.foreign, one.step, one.epoch and one.epoch.times(times), one.reason
+        )
+        for one in price(replace(config, batch_size=min(config.batch_size, volume), examples=volume))
+    )
+    name = next((name for name, rows_ in VOLUMES.items() if rows_ == volume), "")
+    return TimeEstimate(sized, name, volume, times, operations, rows)
+
+
+def estimate_volumes(config: RunConfig, price: Price, epochs: int | None = None) -> tuple[TimeEstimate, ...]:
+    """Estimate the time for the data's own volume and for every named one."""
+    own = data.rows(config)
+    volumes = sorted({*VOLUMES.values(), *([own] if own is not None else [])})
+    return tuple(estimate(config, price, volume, epochs) for volume in volumes)
+
+
+def document(estimates: Sequence[TimeEstimate]) -> tuple[dict[str, Any], dict[str, Provenance]]:
+    """Return the estimates of one network as a document, and the provenance of its numbers; there may be no estimates."""
+    if not estimates:
+        return {"config": None, "parameters": None, "projections": []}, {}
+    config = estimates[0].config  # volume and epochs are each estimate's own
+    found = {
+        "config": config.to_dict() | {"examples": None, "epochs": None}, "parameters": config.parameter_count,
+        "projections": [one.to_dict() for one in estimates],
+    }  # fmt: skip
+    given, counted = ("examples", "epochs", "batch"), ("steps_per_epoch", "operations")
+    marks = {"config": Provenance.GIVEN, "parameters": Provenance.COUNTED, "projections[].rows[]": Provenance.PROJECTED}
+    marks |= {f"projections[].{name}": Provenance.GIVEN for name in given}
+    return found, marks | {f"projections[].{name}": Provenance.COUNTED for name in counted}
