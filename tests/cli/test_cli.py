@@ -155,7 +155,9 @@ def test_version_and_help():
     assert tuisim("--version").stdout.strip() == "0.1.0"
     shown = tuisim("run", "--help").stdout
     assert "--hidden-activation" in shown
-    assert "One name for all hidden layers" in shown  # the text under the field
+    assert "Activation after each hidden layer" in shown
+    assert "[sgd | momentum" in shown
+    assert "(default: 0.1)" in shown
 
 
 def test_no_color_is_obeyed():

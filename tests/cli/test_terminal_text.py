@@ -100,7 +100,7 @@ def test_a_profiles_file_name(text, said, home):
 
 def test_this_machines_profile(said, home, monkeypatch):
     here = replace(cards.this_machine(), processor=visible(TEXT))
-    for module in ("cards", "machine", "record"):
+    for module in ("profiles", "machine", "record"):
         monkeypatch.setattr(f"tuisim.predict.{module}.this_machine", lambda: here)
     monkeypatch.setattr("tuisim.predict.predictor.measure_slowdown", lambda _: UNDISTURBED)
     cards.keep(card(entry("numpy", 1), machine=here))
@@ -228,7 +228,9 @@ async def test_pages_and_notices_of_the_app(home):
     async with app.run_test(size=(140, 40), notifications=True) as pilot:
         await pilot.pause()
         assert steers(seen(app)) == []
-        for key in ("f9", "f12"):
+        app.setup.fill(RunConfig(layers=(5, 4, 3)))
+        await pilot.pause()
+        for key in ("f8", "f12"):
             await pilot.press(key)
             await pilot.pause()
             text = seen(app)
