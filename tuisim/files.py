@@ -25,7 +25,7 @@ class NotRegular(OSError):
 
 def descriptor(path: str | Path, flags: int = os.O_RDONLY) -> int:
     """Open the regular file at `path`, links followed; O_CREAT may create it. Raises NotRegular, OSError, ValueError."""
-    check_regular(path)  # opening a device may already do something
+    check_regular(path)  # opening a device may have effects
     file = os.open(path, flags | _NEVER_WAIT, 0o666)
     try:
         _check(os.fstat(file))  # it may have been replaced meanwhile
@@ -35,10 +35,10 @@ def descriptor(path: str | Path, flags: int = os.O_RDONLY) -> int:
     return file
 
 
-def contents(path: str | Path, most: int) -> bytes:
-    """Return the first `most` bytes of the regular file at `path`. Raises as `descriptor` does."""
+def contents(path: str | Path, max_bytes: int) -> bytes:
+    """Return the first `max_bytes` bytes of the regular file at `path`. Raises as `descriptor` does."""
     with open(descriptor(path), "rb") as file:
-        return file.read(most)
+        return file.read(max_bytes)
 
 
 def all_regular(folder: str | Path, suffixes: tuple[str, ...]) -> bool:

@@ -1,7 +1,4 @@
-"""Numbers as people read them: thousands, SI prefixes, bytes, durations; and counts, layer sizes and limits as people type them.
-
-It knows nothing of what the numbers mean.
-"""
+"""Numbers as text and back: thousands, SI prefixes, bytes, durations, layer sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 MAX_COUNT = 10**30
-"""Counting is integer arithmetic and has no natural limit; this one keeps a typing slip from filling the screen."""
+"""The largest count that is accepted: a mistyped number does not fill the screen."""
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _SMALL = ("", "m", "µ", "n", "p", "f")
@@ -25,14 +22,14 @@ _SIZES = {"b": 1} | {
     for power, letter in enumerate("kmgtpe", 1)
     for i, base in (("", 1000), ("i", 1024))
 }  # fmt: skip
-# Possessive: what looks like a power is one, and never a unit before another number.
+# Possessive quantifiers: `1e5` is a power, never the number 1 with a unit.
 _NUMBER = r"([0-9][0-9_,]*+(?:\.[0-9]*+)?+|\.[0-9]++)(e[+-]?[0-9]{1,4})?+"
 _GROUPED = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 _AMOUNT = rf"{_NUMBER}\s*([a-zµ]*)"
 
 
 def count(value: int | float | None) -> str:
-    """An exact count with thousands separators; a fraction keeps at most two decimals; blank when unknown."""
+    """Write an exact count with thousands separators, a fraction with two decimals; empty if unknown."""
     if value is None or not math.isfinite(value):
         return ""
     if isinstance(value, int) or float(value).is_integer():
@@ -41,13 +38,13 @@ def count(value: int | float | None) -> str:
 
 
 def si(value: float | None, unit: str = "", digits: int = 3) -> str:
-    """`value` to `digits` significant figures with an SI prefix: `14.6 G`, `920 m`, `0`; blank when unknown."""
+    """Write `value` to `digits` significant figures with an SI prefix: `14.6 G`, `920 m`, `0`; empty if unknown."""
     if value is None or not math.isfinite(value):
         return ""
     if value == 0:
         return f"0 {unit}".rstrip()
     magnitude = abs(value)
-    # Rounding first, so that 999.96 becomes 1.00 k and not 1000.
+    # Rounded first, so that 999.96 becomes 1.00 k and not 1000.
     exponent = math.floor(math.log10(float(f"{float(magnitude):.{digits - 1}e}")))
     group = max(-len(_SMALL) + 1, min(exponent // 3, len(_PREFIXES) - 1))
     if exponent // 3 != group:  # beyond the last prefix, or below
@@ -60,19 +57,19 @@ def si(value: float | None, unit: str = "", digits: int = 3) -> str:
 
 
 def short_count(value: int | float | None, width: int = 9) -> str:
-    """`count` where it fits in `width` characters, else the SI form."""
+    """Write a count in full if it fits in `width` characters, else with an SI prefix."""
     text = count(value)
     return text if len(text) <= width else si(value)
 
 
 def counted(number: int, what: str, width: int | None = None) -> str:
-    """`1 run`, `12 runs`; the figure in at most `width` characters where that is given."""
+    """Write a number of things: `1 run`, `12 runs`; the figure in at most `width` characters if that is given."""
     figure_ = count(number) if width is None else short_count(number, width)
     return f"{figure_} {what}{'s' * (number != 1)}"
 
 
 def size(bytes_: float | None) -> str:
-    """A number of bytes in binary units: `9.6 KiB`, `1.4 GiB`; blank when unknown."""
+    """Write a number of bytes in binary units: `9.6 KiB`, `1.4 GiB`; empty if unknown."""
     if bytes_ is None:
         return ""
     value = float(bytes_)
@@ -94,7 +91,7 @@ def exact_size(bytes_: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in the unit a person feels: `13.1 µs`, `2 min 05 s`, `3 h 12 min`, `4.2 days`, `3.10 million years`."""
+    """Write a length of time: `13.1 µs`, `2 min 05 s`, `3 h 12 min`, `4.2 days`, `3.10 million years`; empty if unknown."""
     if seconds is None or not math.isfinite(seconds):
         return ""
     if seconds < 60:
@@ -117,7 +114,7 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Elapsed time as `00:12` or `1:02:03`."""
+    """Write elapsed time: `00:12` or `1:02:03`."""
     whole = int(seconds)
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
@@ -125,12 +122,12 @@ def clock(seconds: float) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share of one as a percentage; blank when unknown."""
+    """Write a share of one as a percentage; empty if unknown."""
     return "" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f} %"
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A measured real number in a few characters: `0.0312`, `1.2e-05`, `12.3`; blank when unknown."""
+    """Write a measured real number in a few characters: `0.0312`, `1.2e-05`, `12.3`; empty if unknown."""
     if value is None:
         return ""
     if math.isnan(value):
@@ -147,10 +144,7 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def parse_count(text: str) -> int:
-    """A whole number as people write it: `10000`, `10_000`, `10,000`, `1e6`, `2.5e3`.
-
-    Raises ValueError with a readable reason when it is not one.
-    """
+    """Read a whole number: `10000`, `10_000`, `10,000`, `1e6`, `2.5e3`. Raises ValueError with a readable reason."""
     try:
         value = Decimal(_plain(text.strip()))
     except InvalidOperation:
@@ -165,10 +159,7 @@ def parse_count(text: str) -> int:
 
 
 def parse_share(text: str) -> float:
-    """Return the real number that `text` is, or says in percent: `0.2`, `1e-3`, `20 %`.
-
-    Raises ValueError with a readable reason if it is none.
-    """
+    """Read a real number, also in percent: `0.2`, `1e-3`, `20 %`. Raises ValueError with a readable reason."""
     try:
         return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
     except ValueError:
@@ -176,13 +167,13 @@ def parse_share(text: str) -> float:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a length of time as people write it: `600`, `10min`, `2h`, `1.5 days`, `2 h 30 min`; above 0.
+    """Read a length of time above 0 in seconds: `600`, `10min`, `2h`, `1.5 days`, `2 h 30 min`.
 
-    Raises ValueError with a readable reason when it is not one.
+    Raises ValueError with a readable reason.
     """
     remedy = "not a length of time; write 600, 10min, 2h or 3d"
     written = text.strip().lower().replace("μ", "µ")
-    # Of several amounts each has its unit.
+    # Several amounts need a unit each.
     if not re.fullmatch(rf"{_AMOUNT}|(?:{_NUMBER}\s*[a-zµ]+\s*)+", written):
         raise ValueError("must be more than 0" if re.fullmatch(rf"-\s*{_AMOUNT}", written) else remedy)
     seconds = 0.0
@@ -191,13 +182,13 @@ def parse_duration(text: str) -> float:
         if factor is None:
             raise ValueError(remedy)
         seconds += float(_plain(digits) + power) * factor
-    return float(_above_nothing(seconds))
+    return float(_above_zero(seconds))
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size as people write it: `500MB`, `2GiB`, `1e9`; kB are 1000 bytes and KiB 1024. Above 0.
+    """Read a size above 0 in bytes: `500MB`, `2GiB`, `1e9`; a kB is 1000 bytes and a KiB 1024.
 
-    Raises ValueError with a readable reason when it is not one.
+    Raises ValueError with a readable reason.
     """
     remedy = "not a size; write 500MB, 2GiB or a number of bytes"
     written = text.strip().lower()
@@ -208,20 +199,20 @@ def parse_size(text: str) -> int:
     if (unit or "b") not in _SIZES:
         raise ValueError(remedy)
     value = Decimal(_plain(digits) + power)
-    _above_nothing(value)
+    _above_zero(value)
     whole = int(value * _SIZES[unit or "b"])
-    return int(_above_nothing(whole))
+    return int(_above_zero(whole))
 
 
 def _plain(number: str) -> str:
-    """Without what groups its digits. Raises ValueError where a comma does not, or no more than may: 2,5 is no 25."""
+    """Return a number without thousands separators. Raises ValueError if a comma is none: 2,5 is not 25."""
     if "," in number and not re.fullmatch(_GROUPED, number):
         raise ValueError("a comma groups thousands, as in 10,000; write 2.5 for two and a half")
     return number.replace("_", "").replace(",", "")
 
 
-def _above_nothing(value: float | Decimal) -> float | Decimal:
-    """The value itself. Raises ValueError where it is nothing, or more than is counted."""
+def _above_zero(value: float | Decimal) -> float | Decimal:
+    """Return `value`. Raises ValueError if it is not above 0, or above MAX_COUNT."""
     if value <= 0:
         raise ValueError("must be more than 0")
     if value > float(MAX_COUNT):
@@ -230,7 +221,7 @@ def _above_nothing(value: float | Decimal) -> float | Decimal:
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
-    """`64-32-10` as sizes. Raises ValueError where a part is not a whole number."""
+    """Read layer sizes: `64-32-10`. Raises ValueError if a part is not a whole number."""
     parts = text.strip().replace("×", "-").replace("x", "-").replace("–", "-").split("-")
     try:
         if max(map(len, parts)) > len(str(MAX_COUNT)):
@@ -242,4 +233,5 @@ def parse_layers(text: str) -> tuple[int, ...]:
 
 
 def layers_text(layers: Sequence[int]) -> str:
+    """Write layer sizes with dashes."""
     return "-".join(map(str, layers))

@@ -327,7 +327,7 @@ def _normal_epsilon(config: RunConfig) -> str:
 
 
 def _long_enough(config: RunConfig) -> str:
-    """A schedule needs a length, and a cosine one that is longer than its warm-up."""
+    """Require a length of a schedule, and of a cosine one that is longer than the warm-up."""
     steps, warmup = config.schedule_steps, config.warmup_steps
     if steps is not None:
         too_short = config.schedule == "cosine" and steps <= warmup
