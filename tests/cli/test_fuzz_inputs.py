@@ -67,7 +67,7 @@ class Reached(BaseException):
 
 _FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
-    "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.take_apart", "predict.here", "predict.outlook.of",
+    "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.here", "predict.outlook.of",
     "project._projections", "project.climb", "budget.solve", "score.run_score", "bench.run_bench", "doctor.diagnose",
     "calibrate.cards.check_keeping",
 )  # fmt: skip
@@ -154,6 +154,7 @@ OWN = {
     "compare": ("backends", "seconds"), "crossover": ("backends", "seconds", "widths", "batches"),
     "calibrate": ("backends", "threads", "dtypes", "export", "import", "name"), "predict": ("as",),
     "budget": ("seconds", "memory", "as"), "score": ("backends",), "bench": ("threads",), "runs": ("backend",),
+    "manual": ("page",),
 }  # fmt: skip
 WITH_A_NETWORK = ("run", "count", "answer", "prove", "compare", "crossover", "profile", "predict", "project", "budget")
 OF_A_RUN = (*(field.name for field in fields(Options)), "config")
