@@ -1,4 +1,4 @@
-"""The ledger against brute-force counts and against what other tools printed."""
+"""The ledger compared with brute-force counts and with the output of other tools."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def test_every_row_equals_the_brute_force_count(case):
 
 
 @pytest.mark.parametrize("case", ORACLE, ids=lambda case: f"{case['layers']} b{case['batch']} {case['output']}")
-def test_the_other_tools_as_recorded(case):
+def test_counts_of_other_tools_equal_their_recordings(case):
     tools = count(case_config(case)).tools_per_example
     assert {name: tools[name] for name in case["tools_per_example"]} == case["tools_per_example"]
 
@@ -47,7 +47,7 @@ def activated(case, **options):
 
 
 @pytest.mark.parametrize("case", TOOLS["cases"], ids=lambda case: f"{case['layers']} {','.join(case['activations'])}")
-def test_the_other_tools_for_every_activation(case):
+def test_counts_of_other_tools_for_every_activation(case):
     tools = count(activated(case, loss="mse")).tools_per_example
     assert {name: tools[name] for name in case["tools_per_example"]} == case["tools_per_example"]
 
@@ -58,8 +58,8 @@ def flopscope_config(case):
 
 
 @pytest.mark.parametrize("case", FLOPSCOPE["cases"], ids=lambda case: f"{case['layers']} b{case['batch']} {case['optimizer']}")
-def test_flopscope_as_recorded(case):
-    """Its number, and the ledger's arithmetic phase by phase wherever both count the same thing."""
+def test_flopscope_counts_equal_the_recording(case):
+    """Compare its number, and the ledger's arithmetic by phase where both count the same."""
     ledger, counted = count(flopscope_config(case)), {phase: sum(ops.values()) for phase, ops in case["flops"].items()}
     if case.get("form") == "pytorch":
         counted["update"] -= ledger.parameters  # a division more than the short form of Adam that is run and counted
@@ -96,7 +96,7 @@ def test_losses_as_flopscope_counts_them(case):
     assert found["getitem"] == (4 * rows if classes else 0)
 
 
-def test_flopscope_of_the_question():
+def test_flopscope_of_the_30_30_30_network():
     flops = FLOPSCOPE["cases"][0]["flops"]
     forward, update = sum(flops["forward"].values()), sum(flops["update"].values())
     difference = flops["loss"]["subtract"]  # a − t, which the loss and its gradient share
@@ -104,7 +104,7 @@ def test_flopscope_of_the_question():
     assert (forward, backward, update) == (3_660, 3_750, 3_720)
 
 
-def test_the_question():
+def test_the_30_30_30_network():
     ledger = count(RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1, epochs=3, examples=100))
     assert ledger.step_total_without_loss.total == 11_070
     assert ledger.naive == 3_600
@@ -135,20 +135,20 @@ def test_a_short_last_batch_is_its_own_program():
     assert count(config).steps_per_epoch == 3
 
 
-def test_a_batch_larger_than_the_volume_is_one_short_batch():
+def test_a_batch_larger_than_the_data_set_is_cut_to_its_size():
     config = RunConfig(layers=(4, 3, 2), examples=10, batch_size=64, dataset="teacher")
     assert count(config).batch == 10
     assert sum(count(config).per_epoch.values(), Operations()) == count(config).step_total
 
 
-def test_until_stopped_and_unknown_volumes_are_blank():
+def test_unknown_epochs_and_examples_have_no_totals():
     assert count(RunConfig(layers=(4, 2), epochs=None)).run is None
     ledger = count(RunConfig(layers=(4, 2), dataset="somewhere/rows.csv"))
     assert ledger.per_epoch is None
     assert ledger.to_dict()["run"] is None
 
 
-def test_any_size_is_counted_without_making_arrays():
+def test_networks_of_any_size_are_counted_without_arrays():
     ledger = count(RunConfig(layers=(10**6,) * 65, batch_size=10**6, examples=10**15))
     assert ledger.parameters == 64 * (10**6 + 1) * 10**6
     assert ledger.per_step[Phase.FORWARD].multiply == 64 * 10**18
@@ -172,7 +172,7 @@ def test_bytes_and_memory_of_a_small_network():
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_number_of_the_document_is_marked(loss, optimizer):
+def test_every_number_of_the_document_has_a_provenance(loss, optimizer):
     document = count(RunConfig(layers=(4, 3, 2), loss=loss, optimizer=optimizer, weight_decay=0.1)).to_dict()
     marked = {path.split(".")[0].removesuffix("[]") for path in document["marks"]}
     assert marked == set(document) - {"marks"}

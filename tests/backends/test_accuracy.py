@@ -1,4 +1,4 @@
-"""Every function that a step computes is right to its bound, on every backend and dtype, over the whole range of the format."""
+"""The accuracy of every function of a step on every backend and dtype, over the whole range of the format."""
 
 import math
 from pathlib import Path
@@ -27,7 +27,7 @@ def _binds():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_each_function_is_right_to_its_bound(row, binds):
+def test_each_function_is_accurate_to_its_bound(row, binds):
     found = zip(CELLS, errors(row, binds), BOUNDS[row.name], strict=True)
     wrong = [f"{' '.join(cell)}: {error}, bound {most}" for cell, error, most in found if error is not None and error.ulps > most]
     assert not wrong
@@ -35,8 +35,8 @@ def test_each_function_is_right_to_its_bound(row, binds):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("backend", "dtype"), CELLS)
-def test_many_small_terms_beside_a_large_one_all_count(backend, dtype, loss, binds):
-    """A float32 sum would lose them: each is below half a unit in the last place of the large one."""
+def test_many_small_terms_added_to_a_large_one_are_not_lost(backend, dtype, loss, binds):
+    """A float32 sum would lose them: each is below half an ulp of the large one."""
     if backend not in binds:
         pytest.skip(f"{backend} is not installed")
     rows = 4_000

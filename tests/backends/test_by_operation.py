@@ -1,4 +1,4 @@
-"""A step timed operation by operation: the same step, and a time for each operation of the program."""
+"""A step timed by operation: the same results, and a time for each operation of the program."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def network(config: RunConfig, backend: str) -> Network:
 
 @pytest.mark.parametrize("config", CASES, ids=["sgd", "adamw", "clipped"])
 @pytest.mark.parametrize("backend", ["numpy", "scalar", "numba"])
-def test_it_is_the_step_that_run_makes(config, backend):
+def test_a_step_timed_by_operation_equals_a_plain_step(config, backend):
     ours, theirs = network(config, backend), network(config, backend)
     rows = np.arange(config.batch_size)
     loss, seconds = ours.full.run_by_operation(rows)
@@ -55,7 +55,7 @@ def test_every_operation_that_computes_takes_time(backend):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "scalar", "numba"])
-def test_a_loss_that_is_no_number_has_no_times_and_leaves_the_parameters(backend):
+def test_a_loss_that_is_not_finite_has_no_times_and_keeps_the_parameters(backend):
     ours = network(CASES[0], backend)
     ours.full.write("b3", np.full(3, np.inf))
     before = ours.full.read("parameters")
@@ -65,7 +65,7 @@ def test_a_loss_that_is_no_number_has_no_times_and_leaves_the_parameters(backend
     np.testing.assert_array_equal(ours.full.read("parameters"), before)
 
 
-def test_a_loop_without_the_processors_clock_times_each_operation_by_a_call(monkeypatch):
+def test_without_a_tick_counter_each_operation_is_timed_by_a_call(monkeypatch):
     from tuisim.backends.numba import bound
 
     monkeypatch.setattr(bound, "has_tick_counter", False)
@@ -76,7 +76,7 @@ def test_a_loop_without_the_processors_clock_times_each_operation_by_a_call(monk
     assert len(seconds) == len(ours.full.program.ops)
 
 
-def test_an_update_in_one_pass_is_shared_by_parameters_and_what_is_not_named_takes_no_time():
+def test_the_time_of_a_fused_update_is_divided_by_parameters():
     program = build(CASES[0].resolved())
     first = next(op for op in program.ops if op.kind is Kind.SGD)
     dense = next(op for op in program.ops if op.kind is Kind.DENSE)

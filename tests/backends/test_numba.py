@@ -1,4 +1,4 @@
-"""The Numba step: against plain Python, NumPy and PyTorch's recorded runs, and what a call of many steps promises."""
+"""The Numba backend, compared with plain Python, NumPy and recorded runs of PyTorch."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.backends.test_scalar import bound, configs
 from tests.support.recorded import CASES, check_recorded, close
+from tests.support.scalar_steps import bound, configs
 
 pytest.importorskip("numba")
 
@@ -45,7 +45,7 @@ def network_and_data(config, rows, backend="numba", seed=0):
 
 
 def beside(config, rows, backend="numpy"):
-    """The same network twice: compiled, and by another backend."""
+    """Return the same network on Numba and on another backend."""
     return network_and_data(config, rows)[0], network_and_data(config, rows, backend)[0]
 
 
@@ -54,7 +54,7 @@ def beside(config, rows, backend="numpy"):
 
 @settings(max_examples=80, deadline=None)
 @given(configs(), st.integers(1, 4))
-def test_plain_python_computes_the_same(config, steps):
+def test_results_equal_those_of_the_scalar_backend(config, steps):
     scalar = bound(config, rows=steps * config.batch_size)
     compiled = NumbaBackend().bind(build(config))
     compiled.write("parameters", scalar.read("parameters"))
@@ -74,8 +74,8 @@ def test_plain_python_computes_the_same(config, steps):
     batch=st.integers(1, 20),
     dtype=st.sampled_from(["float32", "float64"]),
 )
-def test_products_of_any_shape_are_blass(layers, batch, dtype):
-    """Whole blocks of rows and columns, what is left of them, and layers narrower than any block."""
+def test_matrix_products_of_any_shape_equal_those_of_blas(layers, batch, dtype):
+    """Blocks of rows and columns, their remainders, and layers narrower than a block."""
     config = RunConfig(layers=layers, hidden_activation="tanh", loss="mse", batch_size=batch, dtype=dtype, learning_rate=0.01)
     ours, theirs = beside(config, 2 * batch)
     rows = np.arange(2 * batch)
@@ -94,8 +94,8 @@ def test_recorded_runs(number):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_activations_over_their_whole_range(activation, dtype):
-    """Value and derivative where they are tiny, huge, at a corner, and no number at all."""
+def test_activations_over_the_whole_range(activation, dtype):
+    """Value and derivative of tiny and huge numbers, at kinks, and of nan."""
     points = [0.0, -0.0, 1e-30, -1e-30, 1e-9, -1e-9, 1e30, -1e30, np.inf, -np.inf, np.nan]
     z = np.concatenate([np.linspace(-40, 40, 4001), np.geomspace(1e-8, 1e3, 200), -np.geomspace(1e-8, 1e3, 200), points])
     config = RunConfig(layers=(1, 1, 1), hidden_activation=activation, loss="mse", batch_size=len(z), dtype=dtype)
@@ -127,8 +127,8 @@ def test_no_activation_hides_a_nan(activation):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("place", [0, 1, 8])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_no_loss_hides_what_is_not_finite(loss, place, value):
-    """One output of nine that is no number, or infinitely far on the wrong side of its target."""
+def test_no_loss_hides_inf_or_nan(loss, place, value):
+    """One output of nine is nan, or infinite with the wrong sign."""
     network, _, y = network_and_data(RunConfig(layers=(2, 9), loss=loss, batch_size=1), 1)
     bias = np.zeros(9)
     bias[place] = value
@@ -144,8 +144,8 @@ def test_no_loss_hides_what_is_not_finite(loss, place, value):
 @pytest.mark.parametrize(
     ("name", "low", "high"), [("exp", -700, 700), ("expm1", -50, 0), ("log1p", 0, 1), ("sigmoid", -700, 700), ("tanh", -25, 25)]
 )
-def test_elementary_functions_are_right_to_a_few_last_places(name, low, high):
-    """Beside NumPy's own in its widest precision, over the range and close to 0."""
+def test_elementary_functions_are_accurate_to_a_few_ulp(name, low, high):
+    """Compare with NumPy's functions in its widest precision, over the range and close to 0."""
     import numba as compiler
 
     from tuisim.backends.numba import elementary
@@ -171,8 +171,8 @@ def test_elementary_functions_are_right_to_a_few_last_places(name, low, high):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("batch", [1, 3, 8, 33])
-def test_float32_is_numpys_to_its_precision(optimizer, loss, batch):
-    """Layers wide enough for whole lanes and what is left of them."""
+def test_float32_results_equal_numpys_to_its_precision(optimizer, loss, batch):
+    """Layers wide enough for whole SIMD values and remainders."""
     config = RunConfig(
         layers=(37, 41, 10), hidden_activation="gelu", loss=loss, optimizer=optimizer, batch_size=batch, weight_decay=0.01,
         clip_norm=0.5, schedule="cosine", schedule_steps=9, warmup_steps=2, learning_rate=0.01,
@@ -186,7 +186,7 @@ def test_float32_is_numpys_to_its_precision(optimizer, loss, batch):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("rows", [1, 23, 600])
-def test_evaluation_is_numpys(loss, rows):
+def test_evaluation_equals_numpys(loss, rows):
     config = RunConfig(layers=(6, 9, 4), loss=loss, batch_size=5, dtype="float64")
     (ours, X, y), (theirs, _, _) = network_and_data(config, rows), network_and_data(config, rows, "numpy")
     before = ours.full.read("parameters")
@@ -211,7 +211,7 @@ def test_extreme_logits_stay_finite():
         assert np.isfinite(network.full.read("gradients")).all()
 
 
-def test_relu_has_slope_zero_at_zero():
+def test_relu_has_derivative_zero_at_zero():
     config = RunConfig(layers=(1, 2), output_activation="relu", loss="mse", batch_size=1)
     network, _, _ = network_and_data(config, 1)
     network.full.write("W1", np.array([[0.0, -0.0]]))
@@ -223,14 +223,14 @@ def test_relu_has_slope_zero_at_zero():
 # ── what a step promises ──
 
 
-def test_each_kind_of_operation_has_its_loop():
+def test_each_kind_of_operation_has_a_compiled_loop():
     source = Path(step.__file__).read_text(encoding="utf-8")
     assert all(f"== _{kind.name}" in source for kind in Kind)
     assert all(getattr(step, f"_{kind.name}") == CODES[kind] for kind in Kind)
     assert len({int(code) for code in CODES.values()}) == len(Kind)
 
 
-def test_many_steps_in_one_call_are_the_steps_one_by_one_to_the_bit():
+def test_many_steps_in_one_call_equal_single_steps_bit_for_bit():
     config = RunConfig(
         layers=(7, 6, 3), hidden_activation="silu", optimizer="adam", schedule="step", schedule_steps=3, batch_size=4
     )
@@ -245,7 +245,7 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one_to_the_bit():
         assert network.full.read("parameters").tobytes() == one.full.read("parameters").tobytes()
 
 
-def test_a_loss_that_is_not_finite_stops_before_its_way_back():
+def test_a_loss_that_is_not_finite_stops_before_the_backward_pass():
     config = RunConfig(layers=(3, 4, 2), loss="mse", optimizer="momentum", batch_size=2)
     network, X, _ = network_and_data(config, 12)
     X[8, 0] = np.inf
@@ -260,7 +260,7 @@ def test_a_loss_that_is_not_finite_stops_before_its_way_back():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_short_batch_shares_parameters_state_rate_and_counters(optimizer):
+def test_a_short_batch_shares_parameters_state_learning_rate_and_counters(optimizer):
     config = RunConfig(
         layers=(5, 4, 3), optimizer=optimizer, batch_size=4, weight_decay=0.1, clip_norm=0.2, schedule="cosine", schedule_steps=8,
         dtype="float64", learning_rate=0.05,
@@ -294,7 +294,7 @@ def test_buffers_are_copies_and_can_be_written():
         np.testing.assert_array_equal(step.read(name), wanted)
 
 
-def test_data_of_another_kind_are_refused_and_of_another_layout_are_not():
+def test_data_of_another_dtype_or_shape_are_refused_and_other_layouts_accepted():
     network, X, y = network_and_data(RunConfig(layers=(3, 2), batch_size=2), 4)
     with pytest.raises(TypeError, match="float64"):
         network.full.attach(X.astype("float64"), y)
@@ -311,8 +311,8 @@ def test_data_of_another_kind_are_refused_and_of_another_layout_are_not():
     assert network.full.run(np.arange(2, dtype=np.int32)) == loss
 
 
-def test_rows_and_classes_beyond_the_data_read_nothing_else():
-    """As with NumPy's `take` in its clipping mode: the nearest row or class there is."""
+def test_row_and_class_numbers_are_clipped_to_the_data():
+    """Like NumPy's `take` in mode `clip`: the nearest row or class is used."""
     network, X, y = network_and_data(RunConfig(layers=(3, 2), batch_size=2), 4)
     y[:] = [-5, 99, 0, 10**12]
     assert np.isfinite(network.full.run(np.array([-7, 10**9]))[0])
@@ -331,7 +331,7 @@ def test_misuse_is_refused():
         step.run(np.arange(3))
 
 
-def test_a_schedule_without_a_length_is_refused_where_it_needs_one():
+def test_a_schedule_that_needs_a_length_and_has_none_is_refused():
     config = RunConfig(layers=(3, 2), batch_size=1, schedule="cosine", warmup_steps=2, examples=None)
     step = NumbaBackend().bind(build(config))
     step.attach(np.ones((4, 3), "float32"), np.zeros(4, np.int64))
@@ -340,8 +340,8 @@ def test_a_schedule_without_a_length_is_refused_where_it_needs_one():
         step.run(np.arange(1))
 
 
-def test_others_run_while_steps_are_made():
-    """Another Python thread counts during one long call; without the interpreter's lock released it could not."""
+def test_other_threads_run_during_a_call():
+    """Another Python thread counts during a long call, which is possible only if the call releases the interpreter's lock."""
     network, _, _ = network_and_data(RunConfig(layers=(64, 64, 10), batch_size=32), 32)
     rows = np.tile(np.arange(32), 2_000)
     count, begun, done = 0, threading.Event(), threading.Event()
@@ -366,7 +366,7 @@ def test_others_run_while_steps_are_made():
     assert count > 5
 
 
-def test_phases_are_timed_without_a_clock_of_the_processors_too(monkeypatch):
+def test_phases_are_timed_without_a_tick_counter(monkeypatch):
     config = RunConfig(layers=(64, 64, 10), batch_size=32, optimizer="adam")
     one, other = beside(config, 64, "numba")
     monkeypatch.setattr("tuisim.backends.numba.bound.has_tick_counter", False)
@@ -385,7 +385,7 @@ def test_phases_are_timed_without_a_clock_of_the_processors_too(monkeypatch):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch", [1, 3, 4, 9])
 @pytest.mark.parametrize("layers", [(1, 1, 1), (9, 5, 3, 2), (6, 7, 40, 4), (2, 16, 2), (70, 3, 8, 1)], ids=str)
-def test_narrow_products_are_the_products_and_touch_nothing_else(layers, batch, dtype):
+def test_narrow_products_are_correct_and_write_only_their_buffers(layers, batch, dtype):
     config = RunConfig(
         layers=layers, batch_size=batch, loss="mse", hidden_activation="tanh", learning_rate=0.01, dtype=dtype, weight_decay=0.01
     )
@@ -424,7 +424,7 @@ def all_by_blas(monkeypatch):
 @callable_blas
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("layers", "batch"), [((1, 1), 1), ((3, 5, 2), 1), ((17, 4, 9, 3), 7), ((64, 33, 10), 32)], ids=str)
-def test_products_by_blas_are_the_products(all_by_blas, layers, batch, dtype):
+def test_products_by_blas_are_correct(all_by_blas, layers, batch, dtype):
     config = RunConfig(layers=layers, batch_size=batch, loss="mse", hidden_activation="tanh", learning_rate=0.01, dtype=dtype)
     ours, theirs = beside(config, 3 * batch)
     assert (ours.full._table[:, table.CALL] != 0).sum() == 3 * (len(layers) - 1) - 1
@@ -443,7 +443,7 @@ def test_recorded_runs_by_blas(all_by_blas, number):
 
 
 @callable_blas
-def test_large_networks_are_compiled_too_and_say_who_multiplies():
+def test_large_networks_are_compiled_and_name_the_blas():
     config = RunConfig(layers=(300, 300, 10), batch_size=64)
     ours, theirs = beside(config, 128)
     assert isinstance(ours.full, CompiledStep)
@@ -456,7 +456,7 @@ def test_large_networks_are_compiled_too_and_say_who_multiplies():
     np.testing.assert_allclose(ours.full.read("parameters"), theirs.full.read("parameters"), rtol=1e-4, atol=1e-6)
 
 
-def test_a_gradient_of_many_weights_from_few_rows_is_written_once():
+def test_a_gradient_of_many_weights_from_few_rows_does_not_use_blas():
     wide = {"inputs": 400, "outputs": 400}
     few, many = (Op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, 1, (), (), batch, **wide) for batch in (8, 32))
     assert not table.uses_blas(few)
@@ -471,7 +471,7 @@ def no_products():
     gemm.find_gemm.cache_clear()
 
 
-def test_a_library_that_cannot_be_called_is_not(monkeypatch, no_products):
+def test_a_library_that_cannot_be_called_is_not_used(monkeypatch, no_products):
     monkeypatch.setattr(gemm, "mkl", lambda: None)
     monkeypatch.setattr(BLAS_MODULE, "pools", lambda: None)
     assert gemm.address("float32") == 0
@@ -484,7 +484,7 @@ def test_a_library_that_cannot_be_called_is_not(monkeypatch, no_products):
 
 @callable_blas
 @pytest.mark.parametrize("wrong", ["transpose a", "transpose b", "beta"])
-def test_a_product_that_is_wrong_in_one_way_is_not_trusted(wrong):
+def test_a_gemm_function_with_wrong_results_is_not_used(wrong):
     (_, library), *_ = gemm._libraries()
     right = next(found for name in gemm._NAMES if (found := getattr(library, name.format("s"), None)) is not None)
 
@@ -498,7 +498,7 @@ def test_a_product_that_is_wrong_in_one_way_is_not_trusted(wrong):
 
 
 class FakeMkl:
-    """A library with MKL's functions, whose products are NumPy's own BLAS's."""
+    """A library with MKL's functions, which calls NumPy's BLAS."""
 
     def __init__(self, threads=5):
         self.threads = [threads]
@@ -515,7 +515,7 @@ class FakeMkl:
 
 
 @callable_blas
-def test_where_mkl_is_installed_it_multiplies_and_is_named_and_kept_to_its_threads(monkeypatch, no_products):
+def test_an_installed_mkl_is_used_named_and_limited(monkeypatch, no_products):
     found = mkl.Mkl(FakeMkl(), "MKL 2026.0")
     if found.library.cblas_dgemm_64 is None:
         pytest.skip("NumPy's BLAS has its products by another name")
@@ -532,7 +532,7 @@ def test_where_mkl_is_installed_it_multiplies_and_is_named_and_kept_to_its_threa
     assert found.library.threads == [5, 3, 2, 3, 5]
 
 
-def test_a_broken_mkl_is_none(monkeypatch, tmp_path):
+def test_a_broken_mkl_is_ignored(monkeypatch, tmp_path):
     for files in ((), ("lib/libmkl_rt.so.3",), ("lib/libmkl_core.so.3",)):
         listed = [SimpleNamespace(name=file.split("/")[-1], locate=lambda file=file: tmp_path / file) for file in files]
         monkeypatch.setattr(mkl.importlib.metadata, "distribution", lambda name, listed=listed: SimpleNamespace(files=listed))
@@ -558,12 +558,12 @@ def test_a_broken_mkl_is_none(monkeypatch, tmp_path):
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    """And no BLAS that compiled code could call."""
+    """Set a low limit for loops, and no BLAS that compiled code can call."""
     monkeypatch.setattr(numba, "LOOPS_MAX_PRODUCT", 100)
     monkeypatch.setattr(gemm, "address", lambda dtype: 0)
 
 
-def test_a_large_network_goes_to_blas_with_all_its_steps(small_limit):
+def test_a_large_network_uses_numpys_steps_where_blas_cannot_be_called(small_limit):
     config = RunConfig(layers=(8, 6, 3), batch_size=4, optimizer="adam", dtype="float64")
     ours, theirs = beside(config, 11)
     assert isinstance(ours.full, BlasStep)
@@ -579,7 +579,7 @@ def test_a_large_network_goes_to_blas_with_all_its_steps(small_limit):
     assert ours.step(1).read("parameters").tobytes() == ours.full.read("parameters").tobytes()
 
 
-def test_a_large_evaluation_beside_a_compiled_step_has_its_parameters(small_limit):
+def test_a_large_evaluation_uses_the_parameters_of_a_compiled_step(small_limit):
     config = RunConfig(layers=(8, 6, 3), batch_size=2, dtype="float64")
     ours, theirs = beside(config, 40)
     assert isinstance(ours.full, CompiledStep)
@@ -604,12 +604,12 @@ def test_it_trains_like_any_backend():
     assert summary.validation_accuracy is not None
 
 
-def test_divergence_is_found_here_too():
+def test_divergence_is_detected():
     config = RunConfig(layers=(2, 6, 2), dataset="moons", examples=60, loss="mse", learning_rate=1e30, backend="numba")
     assert Trainer(config).run().ended == "diverged"
 
 
-def test_compiling_is_told_apart():
+def test_compile_time_is_reported():
     backend = NumbaBackend()
     backend.bind(build(RunConfig(layers=(2, 2))))
     first = backend.compile_seconds
@@ -618,7 +618,7 @@ def test_compiling_is_told_apart():
     assert backend.compile_seconds == first, "one compilation serves every network"
 
 
-def test_nothing_is_imported_or_compiled_before_it_is_asked_for():
+def test_nothing_is_imported_or_compiled_before_it_is_used():
     code = (
         "import sys, tuisim.backends; assert 'numba' not in sys.modules\n"
         "tuisim.backends.get_backend('numpy'); assert 'numba' not in sys.modules\n"
@@ -627,7 +627,7 @@ def test_nothing_is_imported_or_compiled_before_it_is_asked_for():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=60)
 
 
-def test_without_a_folder_for_its_cache_it_compiles_all_the_same():
+def test_it_compiles_without_a_cache_folder():
     from numba import types
 
     from tuisim.backends.numba.compiler import compiler
@@ -639,7 +639,7 @@ def test_without_a_folder_for_its_cache_it_compiles_all_the_same():
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
 @pytest.mark.parametrize("kind", ["pipe", "device", "loop"])
-def test_what_is_no_file_in_the_folder_of_its_cache_is_not_waited_for(tmp_path, kind):
+def test_a_pipe_or_device_in_the_cache_folder_does_not_block(tmp_path, kind):
     (tmp_path / "made.py").write_text("def seven():\n    return 7\n")
     code = (
         "import made; from numba import types; from tuisim.backends.numba.compiler import compiler\n"
@@ -659,7 +659,7 @@ def test_what_is_no_file_in_the_folder_of_its_cache_is_not_waited_for(tmp_path, 
     subprocess.run(command, check=True, env=environment, timeout=60)
 
 
-def test_what_was_compiled_from_other_sources_is_not_used(monkeypatch, tmp_path):
+def test_code_compiled_from_other_sources_is_not_used(monkeypatch, tmp_path):
     from tuisim.backends.numba import compiler
 
     for name in ("compiler.py", "updates.py"):

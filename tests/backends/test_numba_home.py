@@ -1,4 +1,4 @@
-"""Starts without a home folder: training needs none, nothing is written where it does not belong, and one line says why."""
+"""Starting without a home folder: training works, nothing is written elsewhere, and one line explains it."""
 
 import os
 import subprocess
@@ -102,8 +102,8 @@ def test_training_needs_no_home_and_leaves_nothing_behind(home, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_compilers_make_no_folder_called_tilde(homeless, monkeypatch):
-    """They would keep their code below `~` of the folder that the program is started in."""
+def test_compilers_create_no_folder_called_tilde(homeless, monkeypatch):
+    """They would keep compiled code in a folder `~` of the current folder."""
     compiler = pytest.importorskip("tuisim.backends.numba.compiler")
     for name in ("NUMBA_CACHE_DIR", "CUPY_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)

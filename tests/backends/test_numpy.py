@@ -1,4 +1,4 @@
-"""The NumPy step: against PyTorch's recorded runs, against central differences, and without allocating."""
+"""The NumPy backend, compared with recorded runs of PyTorch and with central differences; it allocates nothing per step."""
 
 import tracemalloc
 
@@ -48,7 +48,7 @@ def network_and_data(config, rows, seed=0):
     batch=st.integers(1, 5),
     seed=st.integers(0, 10**6),
 )
-def test_gradients_are_the_central_differences(layers, hidden, output, loss, batch, seed):
+def test_gradients_equal_central_differences(layers, hidden, output, loss, batch, seed):
     config = RunConfig(
         layers=layers, hidden_activation=hidden, output_activation=output, loss=loss, batch_size=batch, dtype="float64", seed=seed
     )
@@ -100,8 +100,8 @@ def test_no_array_is_allocated_per_step(optimizer, loss):
     assert after - before < 4_096  # two losses and the list they are in
 
 
-def test_large_layers_are_tiled_and_the_same():
-    """A layer of several tiles equals the same rows one by one."""
+def test_tiled_layers_equal_single_rows():
+    """A layer of several tiles has the same results as its rows one by one."""
     config = RunConfig(layers=(3, TILE // 4, 2), hidden_activation="relu", batch_size=11, dtype="float64")
     network, _, _ = network_and_data(config, 11)
     whole = network.full.run(np.arange(11))[0]
@@ -118,7 +118,7 @@ def test_large_layers_are_tiled_and_the_same():
     np.testing.assert_allclose(gradient, np.mean(parts, axis=0), rtol=1e-9, atol=1e-15)
 
 
-def test_timed_and_untimed_steps_are_the_same():
+def test_timed_steps_equal_plain_steps():
     config = RunConfig(layers=(6, 5, 3), batch_size=4)
     one, _, _ = network_and_data(config, 8)
     other, _, _ = network_and_data(config, 8)
@@ -145,7 +145,7 @@ def test_a_loss_that_is_not_finite_stops_before_its_update():
     assert network.full.read("parameters").tobytes() == before.tobytes()
 
 
-def test_evaluation_leaves_the_parameters_and_counts_what_is_right():
+def test_evaluation_keeps_the_parameters_and_counts_correct_predictions():
     config = RunConfig(layers=(4, 3), batch_size=5, dtype="float64")
     network, X, y = network_and_data(config, 23)
     before = network.full.read("parameters")
@@ -174,7 +174,7 @@ def test_extreme_logits_stay_finite():
         assert np.isfinite(network.full.read("gradients")).all()
 
 
-def test_relu_hides_no_nan_and_has_slope_zero_at_zero():
+def test_relu_passes_nan_and_has_derivative_zero_at_zero():
     config = RunConfig(layers=(1, 2), hidden_activation="relu", output_activation="relu", loss="mse", batch_size=1)
     network, X, _ = network_and_data(config, 1)
     network.full.write("W1", np.array([[0.0, -0.0]]))
@@ -185,7 +185,7 @@ def test_relu_hides_no_nan_and_has_slope_zero_at_zero():
     assert np.isnan(network.full.run(np.array([0]))[0])
 
 
-def test_data_of_another_kind_are_refused():
+def test_data_of_another_dtype_or_shape_are_refused():
     network, X, y = network_and_data(RunConfig(layers=(3, 2), batch_size=2), 4)
     with pytest.raises(TypeError, match="float64"):
         network.full.attach(X.astype("float64"), y)
@@ -193,6 +193,6 @@ def test_data_of_another_kind_are_refused():
         network.full.attach(X[:, :2], y)
 
 
-def test_an_unknown_backend_is_named_with_the_nearest():
+def test_an_unknown_backend_suggests_the_nearest_name():
     with pytest.raises(BackendError, match="did you mean numpy"):
         get_backend("nunpy")

@@ -12,7 +12,7 @@ NUMBA = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not inst
 NETWORKS = recorded()
 
 
-def test_the_record_has_every_kind_of_network():
+def test_the_recording_has_every_kind_of_network():
     configs = [network.config for network in recorded()]
     assert len(configs) == 500
     for field, names in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
@@ -28,8 +28,8 @@ def test_the_record_has_every_kind_of_network():
         assert sum(name in config for config in configs) > 10
 
 
-def test_rounding_excuses_few():
-    """A network may be further than 1e-9 from the record only if PyTorch's own doubles are as far from the exact run."""
+def test_few_networks_have_a_larger_tolerance():
+    """A network may differ by more than 1e-9 from the recording only if PyTorch's doubles differ as much from the exact run."""
     assert sum(network.allowed > TOLERANCE for network in recorded()) <= 3
 
 

@@ -1,4 +1,4 @@
-"""Backends by name: what works here, what does not and why, and which one `auto` comes to."""
+"""Backends by name: probing, reasons and remedies, and the choice of `auto`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def nothing_found_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def numba_is(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
-    """As if that had been found out."""
+    """Set the result of probing Numba."""
     found = Probe("numba", **({"available": False} | changes))
     monkeypatch.setitem(registry._found, "numba", found)
 
@@ -53,7 +53,7 @@ def numba_is(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
 # ── by name ──
 
 
-def test_nothing_is_imported_until_asked_for():
+def test_nothing_is_imported_before_it_is_used():
     code = """
 import json, sys
 from tuisim import backends
@@ -79,7 +79,7 @@ def test_counting_imports_no_backend():
     assert result.stdout.strip() == "[]"
 
 
-def test_every_backend_that_works_is_the_one_it_says():
+def test_every_working_backend_has_its_name_and_device():
     assert set(names()) == {"numpy", "scalar", "numba", "cupy"}
     working = [name for name in names() if probe(name).available]
     assert {"numpy", "scalar"} <= set(working)
@@ -94,7 +94,7 @@ def test_every_backend_that_works_is_the_one_it_says():
     ("name", "words"),
     [("nunba", "did you mean numba"), ("autp", "did you mean auto"), ("cuda", "one of"), ("\x1b[2J", "\\x1b")],
 )
-def test_a_name_that_is_none_is_told_the_right_ones(name, words):
+def test_an_unknown_name_lists_the_valid_ones(name, words):
     for ask in (get_backend, probe_if_loaded):
         with pytest.raises(BackendError) as caught:
             ask(name)
@@ -103,7 +103,7 @@ def test_a_name_that_is_none_is_told_the_right_ones(name, words):
         assert caught.value.exit_code is ExitCode.NO_BACKEND
 
 
-def test_what_cannot_work_is_refused_with_reason_and_remedy(monkeypatch):
+def test_an_unavailable_backend_is_refused_with_reason_and_remedy(monkeypatch):
     numba_is(monkeypatch, reason="not installed", remedy="pip install 'tuisim[numba]'")
     with pytest.raises(BackendError, match=r"^backend numba: not installed; pip install 'tuisim\[numba\]'$"):
         get_backend("numba")
@@ -114,7 +114,7 @@ def test_what_cannot_work_is_refused_with_reason_and_remedy(monkeypatch):
     assert count(RunConfig(layers=(5, 3), backend="numba")).parameters == 18
 
 
-def test_each_is_asked_once(monkeypatch):
+def test_each_backend_is_probed_once(monkeypatch):
     asked: list[str] = []
     monkeypatch.setattr(registry, "probe_library", lambda name, spec: asked.append(name) or Probe(name, True))
     assert probe("scalar") is probe("scalar")
@@ -125,7 +125,7 @@ def test_each_is_asked_once(monkeypatch):
 
 
 def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> BackendSpec:
-    """A library of that source, and a backend that stands on it."""
+    """Return the spec of a backend that needs a library of that source."""
     name = f"stand_in_{abs(hash(source))}"
     (tmp_path / f"{name}.py").write_text(source)
     (tmp_path / f"{name}_backend.py").write_text(f"import {name}\nclass It:\n    def device(self): return 'loops ×1'\n")
@@ -133,7 +133,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> Bac
     return BackendSpec(f"{name}_backend", "It", name, "pip install it", "pip repair it")
 
 
-def test_a_library_that_is_not_there(tmp_path):
+def test_a_library_that_is_not_installed(tmp_path):
     spec = BackendSpec("tuisim.backends.absent", "It", "no_such_library_here", "pip install it", "pip repair it")
     assert not installed(spec)
     found = probe_library("it", spec)
@@ -167,19 +167,19 @@ def test_a_library_that_breaks_on_import(monkeypatch, tmp_path, source, words):
     assert found.remedy == "pip repair it"
 
 
-def test_a_compiler_that_is_switched_off_is_no_backend(monkeypatch, tmp_path):
+def test_a_disabled_compiler_is_unavailable(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     found = probe_library("numba", library(monkeypatch, tmp_path, "y = 1"))
     assert (found.available, found.reason, found.remedy) == (False, "NUMBA_DISABLE_JIT=1 is set", "unset NUMBA_DISABLE_JIT")
 
 
-def test_a_name_for_the_compiler_that_would_steer_a_terminal_is_no_backend(monkeypatch, tmp_path):
+def test_a_cpu_name_with_control_codes_makes_numba_unavailable(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CPU_NAME", "\x1b[31m")
     found = probe_library("numba", library(monkeypatch, tmp_path, "y = 1"))
     assert (found.available, found.reason, found.remedy) == (False, "NUMBA_CPU_NAME=\\x1b[31m is set", "unset NUMBA_CPU_NAME")
 
 
-def test_what_is_known_without_importing(monkeypatch, tmp_path):
+def test_probing_without_importing(monkeypatch, tmp_path):
     spec = library(monkeypatch, tmp_path, "z = 1")
     monkeypatch.setitem(registry._SPECS, "it", spec)
     assert probe_if_loaded("it") is None
@@ -193,7 +193,7 @@ def test_what_is_known_without_importing(monkeypatch, tmp_path):
 # ── auto ──
 
 
-def test_auto_says_what_it_chose_and_why(monkeypatch):
+def test_auto_explains_its_choice(monkeypatch):
     numba_is(monkeypatch, reason="not installed", remedy="pip install it")
     assert choose(SMALL) == BackendChoice("numpy", "backend auto: numpy; numba not installed; pip install it")
     monkeypatch.setitem(registry._found, "numpy", Probe("numpy", False, "2.9", reason="broken"))
@@ -213,7 +213,7 @@ def test_auto_leaves_large_networks_to_blas(monkeypatch):
     assert choose(replace(small, batch_size=7, examples=6)).name == "numba"
 
 
-def test_auto_takes_the_limit_that_the_backend_itself_has():
+def test_auto_uses_the_limit_of_the_backend():
     if not probe("numba").available:
         pytest.skip(f"numba: {probe('numba').why_not}")
     from tuisim.backends.numba import gemm
@@ -227,7 +227,7 @@ def test_auto_takes_the_limit_that_the_backend_itself_has():
     assert any("backend auto: numba" in note for note in summary.notes)
 
 
-def test_a_run_on_auto_records_the_backend_it_had(monkeypatch):
+def test_a_run_on_auto_records_its_backend(monkeypatch):
     numba_is(monkeypatch, reason="not installed", remedy="pip install it")
     told: list[Any] = []
     trainer = Trainer(SMALL)
@@ -240,7 +240,7 @@ def test_a_run_on_auto_records_the_backend_it_had(monkeypatch):
     assert not any("backend auto" in note for note in Trainer(RunConfig(layers=(5, 3), examples=20)).notes)
 
 
-def test_a_proof_on_auto_is_of_the_backend_it_comes_to(monkeypatch):
+def test_a_proof_on_auto_checks_the_chosen_backend(monkeypatch):
     numba_is(monkeypatch, reason="not installed")
     assert prove(RunConfig(layers=(3, 2), examples=8, backend=AUTO, threads=1)).config.backend == "numpy"
 
@@ -262,14 +262,14 @@ def tuisim(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("name", "words"), [("numba", ("backend numba: ", "; ")), ("cupy", ("backend cupy: ", "; "))])
 @pytest.mark.parametrize("command", ["run", "prove"])
-def test_a_backend_that_cannot_work_ends_with_3_and_one_line(command, name, words):
+def test_an_unavailable_backend_exits_with_3_and_one_line(command, name, words):
     result = tuisim(command, "5-4-3", "--backend", name)
     assert (result.returncode, result.stdout) == (ExitCode.NO_BACKEND, "")
     assert len(result.stderr.splitlines()) == 1
     assert all(word in result.stderr for word in words)
 
 
-def test_auto_on_the_command_line_says_what_it_came_to():
+def test_auto_on_the_command_line_explains_its_choice():
     result = tuisim("run", "5-4-3", "--backend", "auto", "--examples", "40", "--epochs", "1", "--json")
     document = json.loads(result.stdout)
     assert (document["backend"], document["config"]["backend"]) == ("numpy", "numpy")
@@ -283,7 +283,7 @@ def child(source: str) -> list[str]:
     return [sys.executable, "-c", source]
 
 
-def test_a_child_that_hangs_ends_at_the_limit():
+def test_a_process_that_hangs_ends_at_the_limit():
     found = gpu_probe.ask(
         child('import time; print(\'{"stage": "kernel", "version": "14.2.0"}\', flush=True); time.sleep(600)'), limit=0.5
     )
@@ -295,39 +295,39 @@ def test_a_child_that_hangs_ends_at_the_limit():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_a_child_that_crashes_is_named_by_its_signal():
+def test_a_process_that_crashes_is_explained_by_its_signal():
     found = gpu_probe.ask(
         child('import os, signal; print(\'{"stage": "product"}\', flush=True); os.kill(os.getpid(), signal.SIGSEGV)')
     )
     assert judge(found).reason == "crashed (SIGSEGV) while computing a matrix product"
 
 
-def test_a_child_that_says_nothing_or_far_too_much_is_survived():
+def test_a_process_without_output_or_with_too_much():
     silent = judge(gpu_probe.ask(child("raise SystemExit(7)")))
     assert silent.reason == "ended without an answer (exit code 7) while starting Python"
     loud = judge(gpu_probe.ask(child("print('[1]\\n{\\x22\\n\\x00' * 200_000)")))
     assert loud.reason == "too much output while starting Python"
 
 
-def test_a_child_that_writes_without_end_takes_no_memory_and_is_ended():
+def test_a_process_that_writes_without_end_is_killed():
     output, end = gpu_probe.run(child("import sys\nwhile True: sys.stdout.write('{}' * 1_000)"), 60)
     assert end == {"flooded": True}
     assert len(output) == gpu_probe.MAX_BYTES
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no sleep there")
-def test_whoever_keeps_the_output_of_an_ended_child_open_holds_nobody_up():
+def test_a_grandchild_that_keeps_the_output_open_does_not_block():
     output, end = gpu_probe.run(["sh", "-c", "sleep 5 & echo here"], 60)
     assert (output.strip(), end) == ("here", {"code": 0})
 
 
-def test_a_child_that_cannot_be_started():
+def test_a_process_that_cannot_be_started():
     found = judge(gpu_probe.ask(["/no/such/program"]))
     assert found.reason.startswith("the probe process could not be started")
 
 
 def stub(tmp_path: Path, body: str, metadata: tuple[str, ...] = ("cupy-cuda13x",)) -> list[str]:
-    """The real child, with a CuPy of that source."""
+    """Return the command of the real script, with a CuPy of that source."""
     (tmp_path / "cupy.py").write_text(body)
     for name in metadata:
         folder = tmp_path / f"{name.replace('-', '_')}-14.2.0.dist-info"
@@ -362,7 +362,7 @@ def test_a_cupy_that_works(tmp_path):
 
 
 def raising(where: str, error: str) -> str:
-    """The working one, but `where` raises `error`."""
+    """Return the source of the working CuPy, but `where` raises `error`."""
     return WORKING + (
         "class CUDARuntimeError(RuntimeError): pass\nclass DynamicLibNotFoundError(RuntimeError): pass\n"
         "class OutOfMemoryError(MemoryError): pass\nclass CompileException(Exception): pass\n"
@@ -419,7 +419,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-def test_a_cupy_that_fails_is_one_line_with_a_remedy(tmp_path, monkeypatch, case):
+def test_a_failing_cupy_is_explained_in_one_line(tmp_path, monkeypatch, case):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     body, reason, remedy = FAILURES[case]
     verdict = judge(gpu_probe.ask(stub(tmp_path, body)))
@@ -431,13 +431,13 @@ def test_a_cupy_that_fails_is_one_line_with_a_remedy(tmp_path, monkeypatch, case
     assert ("pip install" in verdict.remedy) == ("pip install" in remedy or "cuda13" in remedy)
 
 
-def test_a_gpu_hidden_by_a_variable_is_told_by_it(monkeypatch):
+def test_a_gpu_hidden_by_a_variable(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     verdict = judge({"stage": "device", "driver": 13010, "error": "CUDARuntimeError", "message": "cudaErrorNoDevice: none"})
     assert verdict.remedy == "unset CUDA_VISIBLE_DEVICES, which is '-1'"
 
 
-def test_what_is_no_fact_is_not_believed(tmp_path):
+def test_output_that_is_not_a_fact_is_ignored(tmp_path):
     body = (
         'import os, sys\nos.write(1, b\'{"packages": 7, "version": [1], "driver": {}}\\n[2]\\n\')\nraise ImportError(\'broken\')'
     )
@@ -449,18 +449,18 @@ def test_what_is_no_fact_is_not_believed(tmp_path):
     assert parse_line('{"packages": ["cupy-cuda13x"]}') == {"packages": ["cupy-cuda13x"]}
 
 
-def test_a_folder_that_cupy_cannot_write_to_has_its_own_remedy():
+def test_a_cache_folder_that_cannot_be_written_to():
     found = judge({"stage": "import", "packages": ["cupy-cuda13x"], "error": "PermissionError", "message": "[Errno 13] '/x'"})
     assert "CUPY_CACHE_DIR" in found.remedy
 
 
-def test_two_cupys_at_once_are_not_trusted(tmp_path):
+def test_two_packages_of_cupy_are_refused(tmp_path):
     verdict = judge(gpu_probe.ask(stub(tmp_path, WORKING, ("cupy-cuda12x", "cupy-cuda13x"))))
     assert verdict.reason == "several of its packages are installed: cupy-cuda12x, cupy-cuda13x"
     assert verdict.remedy.startswith("pip uninstall cupy-cuda12x cupy-cuda13x")
 
 
-def test_the_probe_of_cupy_asks_once(monkeypatch):
+def test_cupy_is_probed_once(monkeypatch):
     asked: list[int] = []
     monkeypatch.setattr(registry, "installed", lambda spec: True)
     monkeypatch.setattr(gpu_probe, "ask", lambda: asked.append(1) or {"absent": True})

@@ -1,4 +1,4 @@
-"""The scalar backend: its tally is the ledger, and its numbers are PyTorch's and NumPy's."""
+"""The scalar backend: its tally equals the ledger, and its results those of PyTorch and NumPy."""
 
 import numpy as np
 import pytest
@@ -6,55 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.recorded import CASES, check_recorded
+from tests.support.scalar_steps import bound, configs
 from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS
 from tuisim.backends import get_backend, precision
 from tuisim.backends.scalar.bound import KERNELS
-from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
-from tuisim.engine import initializers as initial
 from tuisim.features.setup.prediction_view import summary
 from tuisim.program import Kind, build
 
 
-def bound(config, learning=True, rows=None):
-    rng = np.random.default_rng(config.seed)
-    step = get_backend("scalar").bind(build(config, learning=learning))
-    for layer, (W, b) in enumerate(initial.parameters(config), 1):
-        step.write(f"W{layer}", W)
-        step.write(f"b{layer}", b)
-    rows = rows or config.batch_size
-    X = rng.standard_normal((rows, config.layers[0]))
-    if config.loss == "cross_entropy":
-        step.attach(X, rng.integers(0, config.layers[-1], rows))
-    else:
-        step.attach(X, rng.integers(0, 2, (rows, config.layers[-1])).astype(float))
-    return step
-
-
-@st.composite
-def configs(draw):
-    layers = draw(st.lists(st.integers(1, 5), min_size=2, max_size=5))
-    return RunConfig(
-        layers=layers,
-        hidden_activation=draw(st.lists(st.sampled_from(ACTIVATIONS), min_size=len(layers) - 2, max_size=len(layers) - 2)),
-        output_activation=draw(st.sampled_from(ACTIVATIONS)),
-        loss=draw(st.sampled_from(LOSSES)),
-        optimizer=draw(st.sampled_from(OPTIMIZERS)),
-        weight_decay=draw(st.sampled_from([0.0, 0.01])),
-        clip_norm=draw(st.sampled_from([None, 0.1, 100.0])),
-        schedule=draw(st.sampled_from(SCHEDULES)),
-        schedule_steps=4,
-        warmup_steps=draw(st.integers(0, 2)),
-        batch_size=draw(st.integers(1, 5)),
-        learning_rate=0.01,
-        dtype="float64",
-        seed=draw(st.integers(0, 10**6)),
-    )
-
-
 @settings(max_examples=300, deadline=None)
 @given(configs(), st.booleans(), st.integers(1, 3))
-def test_the_tally_is_the_ledger_operation_by_operation(config, learning, steps):
+def test_the_tally_equals_the_ledger_for_each_operation(config, learning, steps):
     step = bound(config, learning)
     rows = np.arange(config.batch_size)
     for _ in range(steps):
@@ -66,7 +29,7 @@ def test_the_tally_is_the_ledger_operation_by_operation(config, learning, steps)
 
 @settings(max_examples=100, deadline=None)
 @given(configs())
-def test_numpy_computes_the_same(config):
+def test_results_equal_those_of_numpy(config):
     scalar = bound(config, rows=3 * config.batch_size)
     vectors = get_backend("numpy").bind(build(config))
     vectors.write("parameters", scalar.read("parameters"))
@@ -95,20 +58,20 @@ def test_it_trains_like_any_backend():
     assert summary.validation_accuracy is not None
 
 
-def test_divergence_is_found_here_too():
+def test_divergence_is_detected():
     config = RunConfig(layers=(2, 6, 2), dataset="moons", examples=60, loss="mse", learning_rate=1e30, backend="scalar")
     assert Trainer(config).run().ended == "diverged"
 
 
 @pytest.mark.parametrize(("dtype", "said"), [("float32", True), ("float64", False)])
-def test_a_run_says_that_it_computes_in_doubles(dtype, said):
+def test_a_run_notes_that_it_computes_in_float64(dtype, said):
     config = RunConfig(layers=(3, 2), backend="scalar", dtype=dtype, epochs=1, examples=20, validation=0)
     document = Trainer(config).run().to_dict()
     assert ("backend scalar: computes in float64, not in float32" in document["notes"]) is said
     assert "float64" in document["device"]
 
 
-def test_headings_say_the_dtype_that_is_computed_in():
+def test_headings_name_the_computed_dtype():
     assert precision("scalar", "float32") == "float32, computed in float64"
     assert [precision(name, "float32") for name in ("numpy", "numba", "cupy", "auto", "of another version")] == ["float32"] * 5
     assert precision("scalar", "float64") == "float64"

@@ -1,4 +1,4 @@
-"""Subnormal numbers in the optimizer's buffers: 0 by default on every backend, counted, and kept only if asked for."""
+"""Subnormal numbers in the optimizer state: flushed and counted by default on every backend, or kept."""
 
 import threading
 from dataclasses import replace
@@ -33,7 +33,7 @@ def config(**changes) -> RunConfig:
 
 
 def dead_network(run: RunConfig) -> Trainer:
-    """A trainer whose units are all dead, with numbers just above the smallest normal one among its optimizer's."""
+    """Return a trainer whose units are all dead, with optimizer state just above the smallest normal number."""
     parameters = [(np.zeros((n, m)), np.full(m, -1.0)) for n, m in pairwise(run.layers)]
     trainer = Trainer(replace(run, output_activation="relu"), (np.zeros((8, 4)), np.zeros((8, 2))), parameters)
     full = trainer._session.network.full
@@ -45,7 +45,7 @@ def dead_network(run: RunConfig) -> Trainer:
 
 
 def decaying(run: RunConfig) -> int:
-    """Count those numbers that fall below the smallest normal one in STEPS steps."""
+    """Return how many numbers fall below the smallest normal one in STEPS steps."""
     each = (config().parameter_count - 1) // 4 + ((config().parameter_count - 1) % 4 == 3)
     hyper = {"velocity": run.momentum, "square_average": run.rmsprop_decay, "first_moment": run.beta1, "second_moment": run.beta2}
     return sum(each for name in BUFFERS[run.optimizer] if 1.0005 * hyper[name] ** STEPS < 1)
@@ -75,7 +75,7 @@ CASES = [(optimizer, dtype, rule) for optimizer in BUFFERS for dtype in SMALLEST
 
 @pytest.mark.parametrize("backend", ["numpy", "scalar", "numba"])
 @pytest.mark.parametrize(("optimizer", "dtype", "rule"), CASES)
-def test_what_decays_below_the_smallest_normal_number_is_flushed_and_counted_or_kept(backend, optimizer, dtype, rule):
+def test_subnormal_state_is_flushed_and_counted_or_kept(backend, optimizer, dtype, rule):
     check(config(backend=backend, optimizer=optimizer, dtype=dtype, subnormals=rule))
 
 
@@ -88,7 +88,7 @@ def test_the_gpu_kernels_flush_and_count_alike(optimizer, dtype, rule, monkeypat
 
 @pytest.mark.parametrize("optimizer", BUFFERS)
 @pytest.mark.parametrize("dtype", SMALLEST_NORMAL)
-def test_numpy_flushes_by_comparison_where_the_processor_cannot(optimizer, dtype, monkeypatch):
+def test_numpy_flushes_by_comparison_if_the_processor_cannot(optimizer, dtype, monkeypatch):
     monkeypatch.setattr(subnormals, "available", lambda: False)
     check(config(optimizer=optimizer, dtype=dtype))
 
@@ -103,7 +103,7 @@ def test_a_run_flushes_as_single_steps_do(backend):
 
 
 @pytest.mark.parametrize("rule", ["flush", "keep"])
-def test_an_optimizer_without_buffers_has_nothing_to_flush(rule):
+def test_an_optimizer_without_state_has_nothing_to_flush(rule):
     summary = Trainer(config(optimizer="sgd", subnormals=rule, epochs=1), data=(np.ones((8, 4)), np.ones((8, 2)))).run()
     assert (summary.flushed, summary.subnormal) == (None, None)
 
@@ -127,7 +127,7 @@ def test_flushing_changes_no_bit_of_a_run_without_subnormal_numbers(available, m
 # ── the ledger ──
 
 
-def test_the_ledger_has_a_comparison_for_each_number_of_the_optimizers_buffers():
+def test_the_ledger_counts_a_comparison_per_number_of_optimizer_state():
     for optimizer in HYPERPARAMETERS:
         flushed, kept = (count(config(optimizer=optimizer, subnormals=rule)) for rule in ("flush", "keep"))
         more = flushed.per_step[Phase.UPDATE].compare - kept.per_step[Phase.UPDATE].compare
@@ -137,14 +137,14 @@ def test_the_ledger_has_a_comparison_for_each_number_of_the_optimizers_buffers()
         assert not any(op.kind is Kind.FLUSH_SUBNORMALS for op in kept.program.ops)
 
 
-def test_the_ledger_says_in_which_form_adam_and_flushing_are_counted():
+def test_the_ledger_notes_how_adam_and_flushing_are_counted():
     assert count(config(optimizer="sgd")).notes == ()
     form, flushing = count(config(optimizer="adamw")).notes
     assert "one more division per parameter: 23 more" in form
     assert "comparison" in flushing
 
 
-def test_the_rule_is_one_of_two():
+def test_subnormals_is_flush_or_keep():
     with pytest.raises(ConfigError, match="flush"):
         config(subnormals="sometimes")
     assert not build(config(subnormals="keep")).flushes
@@ -159,7 +159,7 @@ def half_of_the_smallest(dtype: str) -> float:
 
 @pytest.mark.skipif(not subnormals.available(), reason="this processor or C library cannot be told to flush")
 @pytest.mark.parametrize("dtype", SMALLEST_NORMAL)
-def test_the_processor_flushes_inside_the_context_alone(dtype):
+def test_the_processor_flushes_only_inside_the_context(dtype):
     flushing = subnormals.Flushing(True)
     for _ in range(2):
         with flushing:
@@ -173,7 +173,7 @@ def test_the_processor_flushes_inside_the_context_alone(dtype):
 
 
 @pytest.mark.skipif(not subnormals.available(), reason="this processor or C library cannot be told to flush")
-def test_other_threads_are_left_as_they_are():
+def test_other_threads_are_not_affected():
     inside, checked, found = threading.Event(), threading.Event(), []
 
     def other() -> None:
@@ -190,7 +190,7 @@ def test_other_threads_are_left_as_they_are():
     assert found[0] > 0
 
 
-def test_callers_get_their_floating_point_mode_back_after_steps_and_runs():
+def test_the_floating_point_mode_is_restored_after_steps_and_runs():
     for backend in ("numpy", "numba"):
         trainer = dead_network(config(backend=backend, epochs=1))
         trainer.step()
@@ -261,7 +261,7 @@ def test_windows_sets_the_denormal_control_and_restores_it():
     assert Library.word == before
 
 
-def test_a_control_that_changes_nothing_is_not_used():
+def test_a_control_without_effect_is_not_used():
     assert not subnormals.flushes(subnormals._Fenv(FakeLibrary(8), subnormals.LAYOUTS["linux", "x86_64"]))
 
 
@@ -272,7 +272,7 @@ def test_an_unknown_system_has_no_control(system, monkeypatch):
     assert subnormals._control() is None
 
 
-def test_calibrations_comparisons_and_benchmarks_measure_under_the_rule():
+def test_calibrations_comparisons_and_benchmarks_flush_as_configured():
     measured = [*design.networks("numpy", "float32", 1, 12, 10**5), *bench.CASES]
     assert {build(one, 1).flushes for one in measured} == {True}
     rule = {op.kind for one in measured for op in build(one, 1).ops}

@@ -1,4 +1,4 @@
-"""Every measurement runs under the thread limit that its figures are of: a scripted limit is read at each look at the clock."""
+"""Every measurement runs under its thread limit: a scripted limit is recorded whenever the clock is read."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from tuisim.predict.predictor import Predictor
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
 TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, step_profile, proof)
-"""Modules that read the clock right before and after what they measure."""
+"""Modules that read the clock before and after a measurement."""
 Seen = set[tuple[str, int | None]]
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """(module, limit in force) of each look at the clock; None is BLAS's own count."""
+    """Return (module, current limit) of each reading of the clock; None is the default count of BLAS."""
     found: Seen = set()
     now: list[int | None] = [None]
 
@@ -80,7 +80,7 @@ def test_a_calibration_measures_all_of_an_entry_under_its_threads(seen):
 
 
 def test_run_costs_measured_for_plain_python_are_of_its_threads(seen):
-    """They are NumPy's, which has as many threads as BLAS likes unless it is limited."""
+    """NumPy measures them, with all threads of BLAS unless they are limited."""
     calibrate.calibrate([ProfileKey("scalar", 1, "float64")], quick=True)
     assert seen == {("benchmark_case", 1), ("sample", 1), ("run_costs", 1), ("machine_speed", 1)}
 
@@ -167,13 +167,13 @@ def test_a_scored_run(seen, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["numpy", "scalar"])
-def test_every_backend_limits_blas_which_makes_rows_beside_it(seen, name):
+def test_every_backend_limits_blas(seen, name):
     with get_backend(name).threads(2):
         assert [count for _, count in thread_limit._holders] == [2]
 
 
-def test_a_limit_holds_whichever_thread_asks_for_it():
-    """OpenBLAS leaves its thread count to the first thread that set it, for as long as that lives."""
+def test_a_limit_applies_whichever_thread_sets_it():
+    """OpenBLAS obeys only the first thread that set its count, for as long as that thread lives."""
     if blas_threads() is None:
         pytest.skip("threadpoolctl knows no BLAS here")
     ready, leave = Event(), Event()
@@ -194,7 +194,7 @@ def test_a_limit_holds_whichever_thread_asks_for_it():
     assert blas_threads() == before
 
 
-def test_what_setting_a_limit_raises_reaches_who_asked():
+def test_an_exception_while_setting_a_limit_reaches_the_caller():
     def fail() -> None:
         raise ValueError("no such count")
 

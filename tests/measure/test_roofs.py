@@ -1,4 +1,4 @@
-"""Roofs per cache level: sizes as the systems tell them, ceilings from scripted sweeps, and real sweeps on this machine."""
+"""Roofs per cache level: sizes as systems describe them, ceilings from scripted sweeps, and sweeps of this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PEAKS = Peaks("float32", 1, 100e9, 20e9, None, flops_spread=0.02, bytes_spread=0
 
 
 def sysfs(root: Path, *found: tuple[int, int, str, str, str]) -> Path:
-    """A tree with (cpu, level, type, size, shared_cpu_list)."""
+    """Create a folder tree of (cpu, level, type, size, shared_cpu_list)."""
     for number, (cpu, level, kind, size, shared) in enumerate(found):
         folder = root / f"cpu{cpu}" / "cache" / f"index{number}"
         folder.mkdir(parents=True)
@@ -33,7 +33,7 @@ def sysfs(root: Path, *found: tuple[int, int, str, str, str]) -> Path:
     return root
 
 
-def test_linux_lists_each_cache_once_and_no_instructions(tmp_path):
+def test_linux_lists_each_data_cache_once(tmp_path):
     root = sysfs(
         tmp_path,
         *((cpu, 1, "Data", "48K", str(cpu)) for cpu in (0, 1)), (0, 1, "Instruction", "64K", "0"),
@@ -42,13 +42,13 @@ def test_linux_lists_each_cache_once_and_no_instructions(tmp_path):
     assert linux(root) == (Cache(1, 48 << 10, 2), Cache(2, 2 << 20, 2), Cache(3, 36 << 20, 1))
 
 
-def test_what_linux_does_not_say_is_left_out(tmp_path):
+def test_caches_that_linux_does_not_describe_are_left_out(tmp_path):
     assert linux(tmp_path / "nowhere") == ()
     root = sysfs(tmp_path, (0, 1, "Data", "32K", ""), (0, 2, "Unified", "", "0"), (0, 3, "Unified", "lots", "0"))
     assert linux(root) == (Cache(1, 32 << 10, 1),)
 
 
-def test_macos_tells_of_its_performance_cores():
+def test_macos_describes_the_performance_cores():
     silicon = {
         "hw.physicalcpu": 8, "hw.perflevel0.physicalcpu": 4, "hw.l1dcachesize": 65_536, "hw.perflevel0.l1dcachesize": 131_072,
         "hw.perflevel0.l2cachesize": 12 << 20, "hw.perflevel0.cpusperl2": 4, "hw.l2cachesize": 4 << 20,
@@ -73,7 +73,7 @@ def test_windows_lists_records():
     assert windows(struct.pack("<II", 9, 0) + answer) == (), "a record without a length ends the list"
 
 
-def test_threads_have_as_many_caches_as_there_are():
+def test_the_capacity_for_threads_is_limited_by_the_number_of_caches():
     assert [KNOWN[0].capacity(threads) for threads in (1, 4, 100)] == [32 << 10, 128 << 10, 256 << 10]
     assert KNOWN[2].capacity(4) == 32 << 20
 
@@ -81,7 +81,7 @@ def test_threads_have_as_many_caches_as_there_are():
 # ── ceilings ──
 
 
-def test_dram_is_swept_beyond_the_caches_of_all_threads_together():
+def test_the_working_set_of_dram_exceeds_the_caches_of_all_threads():
     asked: list[int] = []
 
     def measure(threads: int, working_set: int) -> tuple[float, float]:
@@ -94,7 +94,7 @@ def test_dram_is_swept_beyond_the_caches_of_all_threads_together():
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_each_level_is_swept_between_its_size_and_that_of_the_level_before(threads):
+def test_the_working_set_of_a_level_is_between_its_size_and_that_of_the_previous_level(threads):
     asked: list[tuple[int, int]] = []
 
     def measure(threads: int, working_set: int) -> tuple[float, float]:
@@ -118,7 +118,7 @@ def test_without_sizes_there_are_no_roofs(monkeypatch):
     assert roofs.level_roofs((), 2, roofs.sweep) == ()
 
 
-def test_roofs_are_of_one_thread_and_of_as_many_as_products_use(monkeypatch):
+def test_roofs_are_measured_for_one_thread_and_for_those_of_products(monkeypatch):
     monkeypatch.setattr(roofs, "memory_roofs", lambda threads: (Ceiling(1.0, 0.0, "", threads, ""),))
     assert [one.threads for one in roofs.roofs_of(get_backend("numpy"), 1)] == [1]
     assert [one.threads for one in roofs.roofs_of(get_backend("numpy"), 3)] == [1, 3]
@@ -127,7 +127,7 @@ def test_roofs_are_of_one_thread_and_of_as_many_as_products_use(monkeypatch):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("working_set", [4 << 10, 16 << 10, 3 << 20])
-def test_a_real_sweep_has_a_rate_and_a_spread(threads, working_set, monkeypatch):
+def test_a_sweep_returns_a_rate_and_a_spread(threads, working_set, monkeypatch):
     monkeypatch.setattr(roofs, "SECONDS", 0.001)
     rate, spread = roofs.sweep(threads, working_set)
     assert rate > 1e6
@@ -158,13 +158,13 @@ def test_a_sweep_stays_within_its_working_set_and_counts_what_it_moves(kernel, w
         call()
 
 
-def test_the_caches_of_this_machine_grow_outwards():
+def test_caches_grow_by_level():
     found = caches()
     assert [one.level for one in found] == sorted({one.level for one in found})
     assert all(one.size > 1024 and one.instances >= 1 for one in found)
 
 
-def test_a_ceiling_is_exceeded_beyond_its_spread():
+def test_a_ceiling_is_exceeded_only_beyond_its_spread():
     ceiling = PEAKS.products
     assert not ceiling.exceeded_by(101e9)
     assert ceiling.exceeded_by(103e9)

@@ -1,4 +1,4 @@
-"""The step program: its operations in order, its buffers, its two halves."""
+"""The step program: its operations, their order, and its buffers."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def kinds(program, phase=None):
     return [op.kind for op in program.ops if phase in (None, op.phase)]
 
 
-def test_operations_in_the_order_they_run():
+def test_operations_are_in_execution_order():
     program = build(RunConfig(layers=(4, 3, 2), loss="mse"))
     assert kinds(program) == [
         Kind.GATHER, Kind.DENSE, Kind.ACTIVATION, Kind.DENSE, Kind.MSE,
@@ -23,7 +23,7 @@ def test_operations_in_the_order_they_run():
     assert [op.phase for op in program.ops] == sorted((op.phase for op in program.ops), key=list(Phase).index)
 
 
-def test_what_is_read_was_written_before():
+def test_buffers_are_written_before_they_are_read():
     program = build(RunConfig(layers=(4, 3, 3, 2), hidden_activation=("relu", "identity"), optimizer="adamw", weight_decay=0.1))
     known = {name for name, buffer in program.buffers.items() if buffer.role in ("parameter", "optimizer")} | {"rows"}
     for op in program.ops:
@@ -32,7 +32,7 @@ def test_what_is_read_was_written_before():
         assert known <= set(program.buffers)
 
 
-def test_the_evaluation_program_has_no_way_back():
+def test_the_evaluation_program_has_no_backward_pass():
     program = build(RunConfig(layers=(4, 3, 2)), 7, learning=False)
     assert kinds(program)[-2:] == [Kind.CROSS_ENTROPY, Kind.CORRECT_CLASSES]
     assert not any(op.phase in (Phase.BACKWARD, Phase.UPDATE) for op in program.ops)
@@ -57,7 +57,7 @@ def test_parts_cover_their_flat_buffer_without_overlap():
     assert program.buffers["b2"].offset + 3 == 39
 
 
-def test_a_program_cannot_be_changed():
+def test_a_program_is_immutable():
     program = build(RunConfig(layers=(4, 2)))
     with pytest.raises(AttributeError):
         program.ops[0].batch = 3

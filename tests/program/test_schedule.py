@@ -1,4 +1,4 @@
-"""Rate schedules and gradient clipping: the formulas by hand, and whole runs against code that shares nothing with ours."""
+"""Learning-rate schedules and gradient clipping: the formulas, and whole runs compared with independent code."""
 
 import math
 
@@ -23,18 +23,18 @@ def with_(**changes):
 # ── the factors ──
 
 
-def test_constant_is_one_and_does_not_move():
+def test_the_constant_factor_is_one():
     schedule = Schedule("constant", None, 0)
     assert [schedule.factor(t) for t in (0, 10**9)] == [1.0, 1.0]
     assert not schedule.varies
 
 
-def test_step_drops_to_a_tenth_every_so_many_steps():
+def test_the_step_schedule_drops_to_a_tenth():
     schedule = Schedule("step", 4, 0)
     assert [schedule.factor(t) for t in (0, 3, 4, 7, 8)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
-def test_cosine_goes_from_one_over_a_half_to_nothing():
+def test_the_cosine_falls_from_one_to_zero():
     schedule = Schedule("cosine", 100, 0)
     assert schedule.factor(0) == 1.0
     assert schedule.factor(50) == pytest.approx(0.5)
@@ -42,7 +42,7 @@ def test_cosine_goes_from_one_over_a_half_to_nothing():
     assert [schedule.factor(t) for t in (100, 101, 10**9)] == [0.0, 0.0, 0.0]
 
 
-def test_warm_up_is_a_straight_line_before_any_of_them():
+def test_warm_up_is_linear_for_every_schedule():
     for name in ("constant", "step", "cosine"):
         schedule = Schedule(name, 20, 5)
         assert schedule.varies
@@ -53,14 +53,14 @@ def test_warm_up_is_a_straight_line_before_any_of_them():
 
 
 @given(st.sampled_from(["constant", "step", "cosine"]), st.integers(1, 1000), st.integers(0, 50), st.integers(0, 5000))
-def test_a_factor_is_a_share(name, steps, warmup, t):
+def test_factors_are_between_zero_and_one(name, steps, warmup, t):
     schedule = Schedule(name, steps + warmup, warmup)
     assert 0.0 <= schedule.factor(t) <= 1.0
     if t >= warmup:
         assert schedule.factor(t + 1) <= schedule.factor(t)
 
 
-def test_without_a_length_there_is_no_factor_but_in_the_warm_up():
+def test_a_schedule_without_a_length_has_factors_only_in_the_warm_up():
     schedule = schedule_of(with_(schedule="cosine", examples=None, warmup_steps=2))
     assert schedule.factor(1) == 1.0
     with pytest.raises(ValueError, match="needs its number of steps"):
@@ -89,7 +89,7 @@ def test_the_length_follows_from_the_run():
         ("clip_norm", {"clip_norm": 1e39, "dtype": "float32"}),
     ],
 )
-def test_what_cannot_be_is_said_at_its_field(field, changes):
+def test_invalid_values_are_reported_by_field(field, changes):
     with pytest.raises(ConfigError) as found:
         with_(**changes)
     assert field in [mistake.field for mistake in found.value.mistakes]
@@ -151,7 +151,7 @@ def test_clipping_comes_before_decay_and_both_keep_the_gradient_readable():
         np.testing.assert_allclose(W, before - (0.05 / (norm + 1e-6) * g + 0.5 * before), rtol=1e-12)
 
 
-def test_a_limit_that_is_never_reached_changes_no_bit():
+def test_a_clip_norm_that_is_never_reached_changes_nothing():
     free, limited = Trainer(SMALL), Trainer(with_(clip_norm=1e6))
     assert free.run().loss == limited.run().loss
     for (W, b), (V, c) in zip(free.parameters(), limited.parameters(), strict=True):
@@ -159,8 +159,8 @@ def test_a_limit_that_is_never_reached_changes_no_bit():
         np.testing.assert_array_equal(b, c)
 
 
-def test_in_large_networks_the_norm_is_of_all_blocks_together():
-    """The flat parameters are worked on in blocks; the norm must be known before the first of them is changed."""
+def test_the_gradient_norm_includes_all_blocks_of_a_large_network():
+    """Updates go block by block; the norm must be known before the first block is updated."""
     config = RunConfig(
         layers=(200, 300, 10), examples=64, batch_size=64, epochs=None, validation=0, clip_norm=0.01, weight_decay=0.1,
         optimizer="momentum", learning_rate=0.5, dtype="float64",
@@ -175,7 +175,7 @@ def test_in_large_networks_the_norm_is_of_all_blocks_together():
     np.testing.assert_allclose(after, expected, rtol=1e-11, atol=1e-15)
 
 
-def test_a_rate_changed_by_hand_is_what_the_schedule_scales():
+def test_the_schedule_scales_a_learning_rate_set_during_the_run():
     trainer = Trainer(with_(schedule="step", schedule_steps=2, learning_rate=0.1))
     for _ in range(2):
         trainer.step()
@@ -188,7 +188,7 @@ def test_a_rate_changed_by_hand_is_what_the_schedule_scales():
 # ── what it costs ──
 
 
-def test_what_clipping_and_schedules_cost():
+def test_the_count_of_clipping_and_schedules():
     plain, dear = count(SMALL), count(with_(clip_norm=1.0, schedule="cosine", warmup_steps=1))
     parameters = SMALL.parameter_count
     more = {kind: getattr(dear.step_total, kind) - getattr(plain.step_total, kind) for kind in plain.step_total.as_dict()}
@@ -202,8 +202,8 @@ def test_what_clipping_and_schedules_cost():
     assert Kind.SCHEDULED_RATE not in [op.kind for op in build(SMALL).ops]
 
 
-def test_a_cosine_that_ends_before_its_warm_up_is_refused_by_its_field():
-    """As it is typed: epochs `3` on the way to `30` is 96 steps, and a hundred of them are to warm up."""
+def test_a_cosine_shorter_than_its_warm_up_is_refused_by_field():
+    """While `30` epochs are typed, `3` epochs are 96 steps, fewer than the 100 of the warm-up."""
     given = {"layers": (64, 32, 10), "schedule": "cosine", "warmup_steps": 100, "examples": 1_000}
     with pytest.raises(ConfigError, match=r"schedule_steps: fewer warm-up steps than the 96 of the whole run"):
         RunConfig(**given, epochs=3)
@@ -211,7 +211,7 @@ def test_a_cosine_that_ends_before_its_warm_up_is_refused_by_its_field():
 
 
 @pytest.mark.parametrize("backend", ["numpy", "scalar", "numba"])
-def test_a_gradient_whose_square_is_beyond_float32_is_clipped_and_not_lost(backend):
+def test_a_gradient_whose_square_overflows_float32_is_clipped(backend):
     config = RunConfig(layers=(2, 1), loss="mse", batch_size=1, clip_norm=1.0, learning_rate=0.5, backend=backend, validation=0)
     trainer = Trainer(config, (np.full((1, 2), 1e10), np.zeros((1, 1))), [(np.full((2, 1), 1.0), np.zeros(1))])
     trainer.step()  # ∂L/∂W = 2·(2e10)·1e10 = 4e20, whose square float32 does not hold

@@ -1,8 +1,8 @@
-"""500 random networks that PyTorch trained in float64, and the check that a backend trains them alike.
+"""500 random networks trained by PyTorch in float64, and the comparison of a backend with them.
 
-The record, `oracle/random_networks.npz`, holds each network's configuration, its losses and its final parameters; data and
-initial parameters are drawn again from the network's number. `oracle/record_random_networks.py` wrote it. It needs nothing but
-NumPy and tuisim, so that it runs wherever a backend does; tuisim is imported only where it is used, for the recorder's sake.
+`oracle/random_networks.npz`, written by `oracle/record_random_networks.py`, holds the configuration, losses and final parameters
+of each network; data and initial parameters are drawn again from its number. The module needs only NumPy and tuisim, so that it
+runs wherever a backend does; the recorder imports it without tuisim.
 """
 
 import json
@@ -16,18 +16,18 @@ import numpy as np
 RECORD = Path(__file__).parents[1] / "oracle" / "random_networks.npz"
 TOLERANCE = 1e-9
 ROUNDING = 3
-"""A run whose reference is moved by rounding alone may be off by so many times that, where it is more than TOLERANCE."""
+"""The tolerance of a run is this multiple of the rounding error of its reference, if that is more than TOLERANCE."""
 
 
 def uniform(rng, *shape):
-    """Doubles from -1 to 1."""
+    """Return doubles from −1 to 1."""
     return 2.0 * rng.random(shape) - 1.0
 
 
 def draw(number, layers, loss, examples):
-    """(X, y, [(W, b)]) of network `number`: the same doubles with every version of NumPy, because `random` of PCG64 is stable."""
+    """Return (X, y, [(W, b)]) of network `number`, the same with every version of NumPy, since `random` of PCG64 is stable."""
     rng = np.random.Generator(np.random.PCG64(number))
-    gain, scale = 2.0 ** rng.integers(-1, 2), 2.0 ** rng.integers(-2, 5)  # far out on the activations in some networks
+    gain, scale = 2.0 ** rng.integers(-1, 2), 2.0 ** rng.integers(-2, 5)  # some networks reach saturated activations
     parameters = [(gain * uniform(rng, n, m) * np.sqrt(3.0 / n), 0.5 * uniform(rng, m)) for n, m in pairwise(layers)]
     X = scale * uniform(rng, examples, layers[0])
     if loss == "cross_entropy":
@@ -38,18 +38,18 @@ def draw(number, layers, loss, examples):
 
 @dataclass(frozen=True)
 class Recorded:
-    """One network's run."""
+    """The recorded run of one network."""
 
     number: int
     config: dict
-    """RunConfig's fields; hyperparameters only where they are not the defaults."""
+    """Fields of RunConfig; hyperparameters only if they are not the defaults."""
     examples: int
     steps: int
     losses: np.ndarray
     final: np.ndarray
-    """Every parameter after the last step: W, then b, layer by layer."""
+    """All parameters after the last step: W, then b, layer by layer."""
     moved: float
-    """Distance that rounding alone takes the reference: from one ulp at its start, and from the same run with 40 digits."""
+    """The rounding error of the reference: its change by one ulp at the start, and its distance from a run with 40 digits."""
 
     @property
     def allowed(self):
@@ -58,7 +58,7 @@ class Recorded:
 
 @cache
 def recorded():
-    """All networks of the record."""
+    """Return all recorded networks."""
     with np.load(RECORD, allow_pickle=False) as record:
         cases = json.loads(str(record["cases"]))
         losses, final, moved = record["losses"], record["final"], record["moved"]
@@ -76,7 +76,7 @@ def flat(parameters):
 
 
 def difference(layers, losses, final, of_losses, of_final):
-    """The largest difference of a run to its reference, each over the largest magnitude of its kind.
+    """Return the largest difference of a run from its reference, relative to the largest magnitude of its kind.
 
     A kind is one weight matrix, one bias vector, or the losses of all steps.
     """
@@ -86,7 +86,7 @@ def difference(layers, losses, final, of_losses, of_final):
 
 
 def difference_on(network, backend, *, stepwise=True):
-    """Return how far `backend` ends from the record, by steps or in one run (the losses are then left out)."""
+    """Return the difference of `backend` from the recording, by steps or in one run, which leaves out the losses."""
     from tuisim import RunConfig, Trainer
 
     config = RunConfig(**network.config, dtype="float64", shuffle=False, validation=0, backend=backend, threads=1)

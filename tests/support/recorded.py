@@ -1,6 +1,6 @@
-"""PyTorch's recorded runs, and the check that a backend repeats one: its losses, first gradients and final parameters.
+"""Recorded runs of PyTorch, and the comparison of a backend with them: losses, first gradients and final parameters.
 
-It needs nothing but NumPy and tuisim, so that it runs wherever a backend does.
+The module needs only NumPy and tuisim, so that it runs wherever a backend does.
 """
 
 import json
@@ -15,6 +15,7 @@ CASES = sorted({int(name.split("_")[0].removeprefix("case")) for name in RUNS})
 
 
 def recorded(number):
+    """Return configuration, steps and initial parameters of a recorded run."""
     about = json.loads(str(RUNS[f"case{number}_config"]))
     config = RunConfig(
         layers=about["layers"], hidden_activation=about["activations"], output_activation=about["output"], loss=about["loss"],
@@ -31,7 +32,7 @@ def close(ours, theirs):
 
 
 def check_recorded(number, backend):
-    """Losses, first gradients and final parameters of a recorded run, on `backend`."""
+    """Compare a run on `backend` with a recorded one."""
     config, steps, parameters = recorded(number)
     config = RunConfig(**(config.to_dict() | {"backend": backend}))
     trainer = Trainer(config, data=(RUNS[f"case{number}_X"], RUNS[f"case{number}_Y"]), parameters=parameters)

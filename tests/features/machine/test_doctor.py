@@ -1,4 +1,4 @@
-"""The doctor: a report of this machine, and of machines that lack, limit or break something."""
+"""The doctor: the report of this machine, and of machines where something is missing, limited or broken."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_prints_a_report_and_ends_well_whatever_lacks():
+def test_the_command_prints_a_report_and_exits_with_0():
     result = run()
     assert (result.returncode, result.stderr) == (0, "")
     for words in ("Python", "BLAS", "cores", "memory", "GPU", "CuPy", "backends", "extras", "all numbers measured"):
@@ -61,7 +61,7 @@ def test_the_command_prints_a_report_and_ends_well_whatever_lacks():
     assert all(line == line.rstrip() for line in result.stdout.splitlines())
 
 
-def test_the_document_has_what_is_promised():
+def test_the_document_has_the_promised_keys():
     result = run("--json")
     assert (result.returncode, result.stderr) == (0, "")
     document = json.loads(result.stdout)
@@ -94,13 +94,13 @@ print([one["name"] for one in document["backends"] if one["available"]])
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
-def test_every_line_fits_and_has_a_sign_and_words(report, width):
+def test_every_line_fits_the_width(report, width):
     lines = shown(report, width).splitlines()
     assert max(map(len, lines)) <= width
     assert sum(line.count("✓") + line.count("✗") + line.count("–") for line in lines) >= 12
 
 
-def test_what_is_broken_says_so_with_its_remedy(report):
+def test_a_broken_backend_is_shown_with_its_remedy(report):
     broken = Probe(
         "numba", False, "0.61", "", "cannot be imported: Numba needs NumPy 2.3 or less.", "pip install --upgrade numba"
     )
@@ -126,7 +126,7 @@ def test_a_gpu_that_works_is_shown(report):
     assert found.to_dict()["gpu"]["devices"] == [{"name": "NVIDIA H200", "total_bytes": 140 << 30, "free_bytes": 139 << 30}]
 
 
-def test_where_numpy_is_broken_the_report_is_made_all_the_same(monkeypatch):
+def test_the_report_is_made_without_a_working_numpy(monkeypatch):
     monkeypatch.setattr(registry, "_found", {"numpy": Probe("numpy", False, "2.9", "", "cannot be imported: x", "pip install y")})
     found = diagnose()
     assert found.blas is None
@@ -134,7 +134,7 @@ def test_where_numpy_is_broken_the_report_is_made_all_the_same(monkeypatch):
     assert "NumPy      ✗ cannot be imported: x" in shown(found)
 
 
-def test_limits_of_a_container_are_said(report):
+def test_limits_of_a_container_are_shown(report):
     processor = replace(report.processor, logical_cores=8, usable_cores=2, physical_cores=4, quota=1.5)
     text = shown(replace(report, processor=processor, memory=MainMemory(8 << 30, 3 << 30, 2 << 30)), 160)
     assert "2 usable of 8 (4 physical); the affinity of this process excludes the others; container quota 1.5" in text
@@ -162,11 +162,11 @@ def test_limits_of_a_container_are_said(report):
         (None, "AVX2", None),
     ],
 )
-def test_a_kernel_is_held_against_the_processor_where_both_are_known(kernel, has, below):
+def test_a_kernel_is_compared_with_the_processor_if_both_are_known(kernel, has, below):
     assert judge(Blas("OpenBLAS 0.3.31", kernel, None), has).below is below
 
 
-def test_the_variable_that_causes_it_is_the_one_this_library_heeds(monkeypatch, report):
+def test_the_cause_is_the_variable_that_this_library_reads(monkeypatch, report):
     for name in ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "BLIS_ARCH_TYPE"):
         monkeypatch.delenv(name, raising=False)
     by_itself = judge(Blas("OpenBLAS 0.3.31", "Haswell", None), "AVX-512")
@@ -183,7 +183,7 @@ def test_the_variable_that_causes_it_is_the_one_this_library_heeds(monkeypatch, 
     assert "→ unset OPENBLAS_CORETYPE" in text
 
 
-def test_a_variable_really_lowers_the_kernel_and_is_found():
+def test_a_variable_that_selects_a_slower_kernel_is_found():
     if processors.processor().instructions not in ("AVX2", "AVX-512"):
         pytest.skip("no processor with AVX2, so none to hold back")
     code = "import json, tuisim.features.machine.doctor.doctor as d; print(json.dumps(d.diagnose().to_dict()))"
@@ -201,7 +201,7 @@ def test_a_variable_really_lowers_the_kernel_and_is_found():
     assert document["environment"]["variables"]["OPENBLAS_CORETYPE"] == "Sandybridge"
 
 
-def test_instructions_are_the_highest_whose_flags_are_all_there():
+def test_instructions_are_the_highest_level_with_all_flags():
     assert level(LEVELS["AVX2"]) == "AVX2"
     assert level(LEVELS["AVX2"] | {"avx512f"}) == "AVX2"  # a processor that BLAS has no AVX-512 kernel for
     assert level(LEVELS["AVX2"] | LEVELS["AVX-512"]) == "AVX-512"
@@ -213,15 +213,15 @@ def test_instructions_are_the_highest_whose_flags_are_all_there():
 
 
 def system(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> None:
-    """A machine whose system folder and list of processors are these."""
+    """Set the control groups and the list of processors of the system."""
     for name, text in files.items():
         (folder / name.replace("_", ".")).write_text(text)
     monkeypatch.setattr(processors, "_CPUINFO", folder / "cpuinfo")
     monkeypatch.setattr(processors, "_CGROUP", folder)
 
 
-def test_the_system_is_named_without_asking_another_program(monkeypatch, capsys):
-    """Python would run `uname`, and wait for whatever is called so."""
+def test_the_processor_is_named_without_running_another_program(monkeypatch, capsys):
+    """Python would run a program called `uname`."""
 
     def asked(*arguments, **options):
         raise AssertionError(arguments)
@@ -243,7 +243,7 @@ def own_flags():
     processors.flags.cache_clear()
 
 
-def test_the_caches_are_listed_or_said_to_be_unknown(monkeypatch, capsys):
+def test_caches_are_listed_or_unknown(monkeypatch, capsys):
     for known, words in (((Cache(1, 48 << 10, 2), Cache(3, 6 << 20, 1)), "L1 48.0 KiB × 2, L3 6.0 MiB"), ((), "sizes not known")):
         monkeypatch.setattr(processors, "caches", lambda known=known: known)
         command.doctor()
@@ -252,7 +252,7 @@ def test_the_caches_are_listed_or_said_to_be_unknown(monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("own_flags")
-def test_a_container_of_either_kind_has_its_limits_read(monkeypatch, tmp_path):
+def test_limits_of_both_versions_of_control_groups_are_read(monkeypatch, tmp_path):
     listed = "model name\t: A Processor\nflags\t\t: sse2 avx avx2 fma\n"
     system(monkeypatch, tmp_path, cpuinfo=listed, cpu_max="150000 100000\n", memory_max=f"{1 << 20}\n")
     found = processors.processor()
@@ -272,7 +272,7 @@ def test_a_container_of_either_kind_has_its_limits_read(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("own_flags")
-def test_a_system_that_lists_nothing_leaves_blanks(monkeypatch, tmp_path):
+def test_a_system_that_lists_nothing(monkeypatch, tmp_path):
     system(monkeypatch, tmp_path)
     monkeypatch.setitem(sys.modules, "psutil", None)
     monkeypatch.setattr(processors, "_flags_of_numpy", frozenset)
@@ -284,7 +284,7 @@ def test_a_system_that_lists_nothing_leaves_blanks(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("own_flags")
-def test_numpy_tells_the_instructions_where_the_system_does_not(monkeypatch, tmp_path):
+def test_instructions_from_numpy_if_the_system_lists_none(monkeypatch, tmp_path):
     listed = processors.processor().instructions
     if listed is None:
         pytest.skip("the system lists no x86 instructions to compare with")
@@ -365,7 +365,7 @@ def test_a_driver_that_does_not_answer_is_one_line(monkeypatch, functions, reaso
     assert found.remedy
 
 
-def test_a_machine_without_a_driver_or_without_the_library_to_ask_it(monkeypatch):
+def test_a_machine_without_a_driver_or_without_nvidia_ml_py(monkeypatch):
     nvml(monkeypatch, nvmlInit=failing(NVMLError_LibraryNotFound("NVML Shared Library Not Found")))
     found = doctor_gpu.driver()
     assert (found.absent, found.reason) == (True, "no NVIDIA driver")
@@ -378,7 +378,7 @@ def test_a_machine_without_a_driver_or_without_the_library_to_ask_it(monkeypatch
 # ── extras ──
 
 
-def test_extras_are_read_from_the_metadata_as_installers_write_them(monkeypatch):
+def test_extras_are_parsed_from_the_metadata(monkeypatch):
     monkeypatch.setattr(reports, "_installed", {"nvidia-ml-py": "13.1", "pytest": "9.0"}.get)
     found = reports.parse_extras(
         ["cuda12-ctk", "test", "empty"],
@@ -398,12 +398,12 @@ def test_extras_are_read_from_the_metadata_as_installers_write_them(monkeypatch)
     assert found[0].missing == ("cupy-cuda12x",)
 
 
-def test_a_tuisim_that_is_not_installed_has_no_extras(report):
+def test_without_an_installed_tuisim_there_are_no_extras(report):
     assert reports.extras("no-such-distribution-here") == ()
     assert "tuisim is not installed" in shown(replace(report, extras=()))
 
 
-def test_the_report_hears_what_is_asked():
+def test_progress_is_reported():
     heard: list[str] = []
     diagnose(heard.append)
     assert "looking for a GPU" in heard

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import cache
-from queue import SimpleQueue
-from threading import Lock, Thread, get_ident
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from tuisim import threads
 from tuisim.backends.cupy.failures import translate
 from tuisim.backends.cupy.gpu import Gpu
+from tuisim.backends.owner_thread import OwnerThread
 from tuisim.backends.protocol import Costs
 from tuisim.errors import DeviceLost, TuisimError
 
@@ -25,50 +23,6 @@ OPEN_SECONDS = 60.0
 """Time for the driver to wake and CuPy to be imported; a slow disk may take half of it."""
 EXIT_SECONDS = 2.0
 """Time to finish the current job when the program ends."""
-
-
-class OwnerThread:
-    """A daemon thread that executes jobs one after another. A driver that hangs cannot keep the program from ending."""
-
-    def __init__(self, name: str) -> None:
-        self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
-        self._thread = Thread(target=self._serve, name=name, daemon=True)
-        self._starting = Lock()
-
-    def do(self, call: Callable[[], Result], seconds: float | None = None) -> Result:
-        """Return the result of `call` on the thread, or raise what it raises. On the thread itself, just call it.
-
-        Raises TimeoutError after `seconds`; the thread goes on with the call.
-        """
-        if get_ident() == self._thread.ident:
-            return call()
-        with self._starting:
-            if self._thread.ident is None:
-                threads.start(self._thread)
-                atexit.register(self._finish)
-        future: Future[Result] = Future()
-        self._jobs.put((call, future))
-        try:
-            return future.result(seconds)
-        finally:
-            del future  # avoids a reference cycle with the exception
-
-    def _finish(self) -> None:
-        """Wait for the current job: the program should not end in the middle of a call to the driver."""
-        future: Future[None] = Future()
-        self._jobs.put((lambda: None, future))
-        wait([future], EXIT_SECONDS)
-
-    def _serve(self) -> None:
-        while True:
-            call, future = self._jobs.get()
-            try:
-                future.set_result(call())
-            except Exception as error:  # raised in the caller
-                future.set_exception(error)
-            except BaseException as error:  # a library's SystemExit must not end the caller
-                future.set_exception(RuntimeError(f"a library asked to end the program: {error}".rstrip(": ")))
-            del call, future  # keeps nothing alive until the next job
 
 
 class GpuThread:
@@ -97,9 +51,15 @@ class GpuThread:
         """Open the device. A driver that worked in the probe's process may still hang in this one."""
         try:
             self._owner.do(lambda: self._try(lambda gpu: None), OPEN_SECONDS)
+            atexit.register(self._finish)
         except TimeoutError:
             self._lost = DeviceLost(f"the GPU did not answer within {OPEN_SECONDS:g} s; restart tuisim to continue")
             raise DeviceLost(str(self._lost)) from None
+
+    def _finish(self) -> None:
+        """Wait for the current call: the program should not end in the middle of a call to the driver."""
+        with suppress(TimeoutError):
+            self._owner.do(lambda: None, EXIT_SECONDS)
 
     def _try(self, call: Callable[[Gpu], Result]) -> Result:
         if self._lost is not None:

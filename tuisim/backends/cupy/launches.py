@@ -33,9 +33,6 @@ class Launches:
     """The launches of one bound step, in order."""
 
     def __init__(self, gpu: Gpu, program: StepProgram, buffers: CupyBuffers) -> None:
-        missing = {op.kind for op in program.ops} - set(KERNELS)
-        if missing:
-            raise TypeError(f"no kernel for {', '.join(sorted(missing))}")
         self._gpu, self._program, self._buffers = gpu, program, buffers
         self._arrays, self._common = buffers.arrays, buffers.common
         self._stopped = buffers.stopped
@@ -254,33 +251,3 @@ def _up(count: int, to: int) -> int:
 
 RULES = frozenset({"sgd", "momentum", "nesterov", "rmsprop", "adam"})
 """Kinds of operation that are update rules; their kernels also execute the rest of the update."""
-
-KERNELS: dict[Kind, tuple[str, ...]] = {
-    Kind.GATHER: ("gather", "gather_classes"),
-    Kind.DENSE: ("matmul", "bias_activation"),
-    Kind.ACTIVATION: ("bias_activation",),
-    Kind.MSE: ("mse", "finish_loss"),
-    Kind.CROSS_ENTROPY: ("cross_entropy", "finish_loss"),
-    Kind.BINARY_CROSS_ENTROPY: ("binary_cross_entropy", "finish_loss"),
-    Kind.CORRECT_CLASSES: ("cross_entropy", "finish_loss"),
-    Kind.CORRECT_OUTPUTS: ("binary_cross_entropy", "finish_loss"),
-    Kind.ACTIVATION_GRADIENT: ("activation_gradient",),
-    Kind.WEIGHT_GRADIENT: ("matmul",),
-    Kind.BIAS_GRADIENT: ("activation_gradient", "bias_gradients"),
-    Kind.INPUT_GRADIENT: ("matmul",),
-    Kind.GRADIENT_SQUARES: ("gradient_squares",),
-    Kind.CLIP_FACTOR: ("clip_factor",),
-    Kind.CLIP: ("followed",),
-    Kind.WEIGHT_DECAY: ("followed",),
-    Kind.SCHEDULED_RATE: ("scalars",),
-    Kind.DECAY_FACTOR: ("scalars",),
-    Kind.BIAS_CORRECTION: ("scalars",),
-    Kind.DECOUPLED_DECAY: ("adam",),
-    Kind.SGD: ("sgd",),
-    Kind.MOMENTUM: ("momentum",),
-    Kind.NESTEROV: ("momentum",),
-    Kind.RMSPROP: ("rmsprop",),
-    Kind.ADAM: ("adam",),
-    Kind.FLUSH_SUBNORMALS: ("written",),
-}
-"""The kernels of each kind of operation: functions of `step.cu`, `matmul` of cuBLAS, or `scalars` computed on the host."""

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from tuisim import threads as system
+from tuisim.backends.owner_thread import OwnerThread
 from tuisim.errors import RunError, printable
 
 PINNING_VARIABLES = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES")
@@ -115,50 +115,8 @@ class ThreadLimit:
                     self._restore()
 
 
-class _SetterThread:
-    """The one thread that sets the thread count of BLAS, on behalf of all others.
-
-    OpenBLAS 0.3.31 obeys only the first thread that set the count, for as long as that thread lives.
-    """
-
-    def __init__(self) -> None:
-        self._thread: Thread | None = None
-        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-
-    def do(self, call: Callable[[], object]) -> Any:
-        """Return what `call` returns on that thread, or raise what it raises. One caller at a time."""
-        if self._thread is None or not self._thread.is_alive():  # a forked process does not have it
-            self._queue = SimpleQueue()
-            thread = Thread(target=self._run, args=(self._queue,), name="tuisim-blas-threads", daemon=True)
-            try:
-                system.start(thread)
-            except RunError:
-                return call()  # if no thread can start, there are no other callers
-            self._thread = thread
-        outcome: list[Any] = []
-        done = Event()
-
-        def job() -> None:
-            try:
-                outcome.append((call(), None))
-            except BaseException as error:  # raised again in the caller
-                outcome.append((None, error))
-            done.set()
-
-        self._queue.put(job)
-        done.wait()
-        found, error = outcome[0]
-        if error is not None:
-            raise error
-        return found
-
-    @staticmethod
-    def _run(queue: SimpleQueue[Callable[[], None]]) -> None:
-        while True:
-            queue.get()()
-
-
-_setter = _SetterThread()
+_setter = OwnerThread("tuisim-blas-threads")
+"""Sets the thread count of BLAS: OpenBLAS 0.3.31 obeys only the first thread that set it, for as long as that thread lives."""
 
 
 def _set_count(count: int) -> Restore:
@@ -170,8 +128,16 @@ def _set_count(count: int) -> Restore:
     controller = pools()
     if controller is None:
         return lambda: None
-    limiter = _setter.do(lambda: controller.limit(limits=count, user_api="blas"))
-    return lambda: _setter.do(limiter.restore_original_limits)
+    limiter = _on_setter(lambda: controller.limit(limits=count, user_api="blas"))
+    return lambda: _on_setter(limiter.restore_original_limits)
+
+
+def _on_setter(call: Callable[[], object]) -> Any:
+    try:
+        _setter.start()
+    except RunError:
+        return call()  # if no thread can start, there are no other callers
+    return _setter.do(call)
 
 
 thread_limit = ThreadLimit(_set_count)
