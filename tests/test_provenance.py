@@ -9,21 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.widgets import Static
 
 from tests.features.run.test_screen import running
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim import RunConfig, Trainer, count, units
-from tuisim.accounting.conventions import CONVENTIONS
 from tuisim.engine.events import State
 from tuisim.features.compare.bench import bench
 from tuisim.features.compare.crossover.sweep import crossover
 from tuisim.features.compare.entries import entries
 from tuisim.features.compare.race.race import compare
-from tuisim.features.explain.answer.answer import QUESTION, Answer, answer, claims
-from tuisim.features.explain.answer.view import page
-from tuisim.features.explain.conventions.screen import DialScreen
-from tuisim.features.explain.conventions.view import dial
+from tuisim.features.explain.answer.answer import QUESTION, Answer, answer
+from tuisim.features.explain.answer.claims import claims
+from tuisim.features.explain.answer.view import claim_lines
 from tuisim.features.explain.proof import proof
 from tuisim.features.explain.proof.proof import prove
 from tuisim.features.machine.doctor.doctor import diagnose
@@ -180,17 +177,9 @@ def answered() -> Answer:
 @pytest.mark.parametrize("width", [70, 118, 160])
 def test_every_claim_of_the_answer_says_what_its_numbers_are(width, answered):
     for claim in claims(QUESTION, answered.measured):
-        drawn = " ".join(text(line) for line in page([claim], width))
-        shown = {figure.mark for figure in claim.table.figures().values() if figure.text and figure.text in drawn}
+        drawn = " ".join(text(line) for line in claim_lines([claim], width))
+        shown = {figure.provenance for figure in claim.table.figures().values() if figure.text and figure.text in drawn}
         assert {mark for mark in shown if mark not in drawn} == set(), claim.id
-
-
-async def test_the_dial_says_that_all_of_it_is_counted():
-    assert all(dial(count(DEAR), at, 118, 34) for at in range(len(CONVENTIONS)))
-    async with running(ScriptedWorker([snapshot()])) as (screen, pilot):
-        await screen.app.push_screen(DialScreen(DEAR))
-        await pilot.pause()
-        assert "all counted" in str(screen.app.screen.query_one("#dial-title", Static).content)
 
 
 def test_every_part_of_the_ledger_says_that_it_is_counted():

@@ -72,7 +72,7 @@ PAGES = (
         help="Check the count, the gradient and the backend",
     ),
     Page(
-        "conventions", "Conventions", "tuisim.features.explain.conventions.screen:DialScreen", parent="explain",
+        "conventions", "Conventions", "tuisim.features.explain.conventions.screen:ConventionsScreen", parent="explain",
         help="Count this network by the conventions of other tools",
     ),
     Page("runs", "Runs", "tuisim.features.runs.screen:RunsScreen", "f12", help="See past runs and the cost fit over them"),

@@ -10,7 +10,7 @@ from tuisim.features import Page
 from tuisim.predict.predictor import Predictor, here, missing
 from tuisim.tui.context import PageContext
 
-LEGACY = {"budget", "answer", "conventions"}
+LEGACY = {"budget"}
 
 
 def make(page: Page, context: PageContext) -> Any:
@@ -20,9 +20,6 @@ def make(page: Page, context: PageContext) -> Any:
     if page.name not in LEGACY:
         return screen(context)
     config, predictor, lease = context.config, context.predictor, context.lease
-    busy = lambda: lease.holder == "training"  # noqa: E731
-    if page.name == "answer":
-        return screen(config, busy, context.pause_run)
 
     def why() -> str:
         return (predictor.state(config).why_not if predictor is not None else "") or missing()

@@ -1,11 +1,10 @@
-"""The answer's claims: what is counted is exact, what is measured is marked, and what cannot be said is blank."""
+"""The answer's claims: counted figures are exact, measured ones are marked, and unknown ones are empty."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,12 +19,11 @@ from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.engine import benchmark_case as subject
 from tuisim.engine.step_time import StepTime, step_times
-from tuisim.errors import RunError
 from tuisim.features.explain.answer import elementwise
-from tuisim.features.explain.answer.answer import QUESTION, Answer, Claim, Measured, answer, claims, measure
+from tuisim.features.explain.answer.answer import QUESTION, Answer, answer, measure
+from tuisim.features.explain.answer.claims import Claim, Measured, claims
 from tuisim.features.explain.answer.command import _chosen
 from tuisim.features.explain.answer.elementwise import CACHED, LARGE, ElementTime
-from tuisim.features.explain.answer.worker import Measuring
 from tuisim.program import Kind, Phase
 from tuisim.provenance import Provenance
 
@@ -47,7 +45,7 @@ def by_id(config: RunConfig, measured: Measured = Measured()) -> dict[str, Claim
     return {claim.id: claim for claim in claims(config, measured)}
 
 
-def test_the_question_as_counted() -> None:
+def test_the_counted_figures_of_the_question() -> None:
     found = by_id(QUESTION)
     assert list(found) == ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]
     first = values(found["S1"])
@@ -66,7 +64,7 @@ def test_the_question_as_counted() -> None:
     )
 
 
-def test_what_is_not_measured_is_blank() -> None:
+def test_figures_that_are_not_measured_are_empty() -> None:
     found = by_id(QUESTION)
     for name in ("S3", "S6"):
         assert found[name].verdict == ""
@@ -77,7 +75,7 @@ def test_what_is_not_measured_is_blank() -> None:
     assert values(unknown)["epoch.operations"] is None
 
 
-def test_everything_follows_layers_and_batch() -> None:
+def test_figures_follow_layers_and_batch() -> None:
     found = by_id(replace(QUESTION, batch_size=32))
     assert found["S7"].holds is False
     assert "2.57 × at batch 32, less than claimed" in found["S7"].verdict
@@ -98,7 +96,7 @@ def test_everything_follows_layers_and_batch() -> None:
         RunConfig(layers=(4, 3, 2), hidden_activation=("tanh",), optimizer="adamw", weight_decay=0.1, epochs=None),
     ],
 )
-def test_any_network_can_be_asked_about(config: RunConfig) -> None:
+def test_any_network_has_claims(config: RunConfig) -> None:
     for claim in claims(config):
         assert claim.holds is not None or claim.id in ("S3", "S6")
 
@@ -110,7 +108,7 @@ def test_verdicts_follow_the_measurements() -> None:
     assert trivial["S3"].holds
     assert values(trivial["S4"])["epoch.seconds_numpy"] == pytest.approx(0.2)
     assert "epoch.seconds_scalar" not in values(trivial["S4"]), "no time, no column"
-    assert trivial["S4"].figures["epoch.seconds_numpy"].mark is Provenance.PROJECTED
+    assert trivial["S4"].figures["epoch.seconds_numpy"].provenance is Provenance.PROJECTED
     assert by_id(QUESTION, Measured(steps=(slow,)))["S3"].holds is False
     assert by_id(replace(QUESTION, batch_size=32), Measured(steps=(slow,)))["S3"].holds
     assert by_id(QUESTION, Measured(steps=(left_out,)))["S3"].holds is None
@@ -120,14 +118,14 @@ def test_verdicts_follow_the_measurements() -> None:
         assert by_id(QUESTION, Measured(functions=tuple(times)))["S6"].holds is holds
 
 
-def test_a_name_means_one_kind_in_every_claim(answered: Answer) -> None:
+def test_a_name_has_one_provenance_in_every_claim(answered: Answer) -> None:
     claimed: dict[str, Provenance] = {}
     for claim in answered.claims:
         for name, figure in claim.figures.items():
-            assert claimed.setdefault(name, figure.mark) is figure.mark, name
+            assert claimed.setdefault(name, figure.provenance) is figure.provenance, name
 
 
-def test_the_measured_answer_is_whole(answered: Answer) -> None:
+def test_the_measured_answer_is_complete(answered: Answer) -> None:
     steps = {step.backend: step for step in answered.measured.steps}
     assert {"numpy", "scalar"} <= set(steps)
     assert all(step.seconds and step.seconds > 0 for step in (steps["numpy"], steps["scalar"]))
@@ -137,17 +135,17 @@ def test_the_measured_answer_is_whole(answered: Answer) -> None:
     assert all(claim.verdict for claim in answered.claims)
 
 
-def at_hand(steps: tuple[StepTime, ...]) -> list[StepTime]:
-    """Of the backends that are here; the others have one word."""
+def available(steps: tuple[StepTime, ...]) -> list[StepTime]:
+    """Return the times of the available backends; the others have a reason."""
     assert all(step.reason == probe(step.backend).reason for step in steps if probe(step.backend).absent)
     return [step for step in steps if probe(step.backend).available]
 
 
-def test_what_would_take_too_long_is_left_out_and_says_so() -> None:
+def test_a_step_that_would_take_too_long_is_left_out() -> None:
     config = RunConfig(layers=(10**6, 10**6, 10), batch_size=64)
-    assert all(step.seconds is None and "would take" in step.reason for step in at_hand(step_times(config)))
+    assert all(step.seconds is None and "would take" in step.reason for step in available(step_times(config)))
     found = by_id(config, Measured(steps=step_times(config)))["S3"]
-    assert found.verdict == "nothing here could run the step"
+    assert found.verdict == "no backend could run the step"
     assert found.holds is None
 
 
@@ -157,41 +155,15 @@ def test_any_loss_and_rate_can_be_timed(loss: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "BUDGET", 0.01)
         patch.setattr(subject, "ROUND_SECONDS", 0.001)
-        assert all(step.seconds for step in at_hand(step_times(config))), loss
+        assert all(step.seconds for step in available(step_times(config))), loss
 
 
-def test_nothing_is_measured_for_nobody() -> None:
+def test_nothing_is_measured_if_it_is_not_wanted() -> None:
     assert list(measure(QUESTION, wanted=lambda: False)) == []
     assert elementwise.element_times(1, lambda: False) == ()
 
 
-def test_a_measurement_waits_for_the_one_before_and_tells_its_failure() -> None:
-    go, order = threading.Event(), list[str]()
-
-    def first(config: RunConfig, known: Measured, wanted: Any) -> Iterator[Measured]:
-        go.wait(5)
-        order.append("first")
-        yield Measured(steps=(StepTime("numpy", seconds=1.0),))
-
-    def second(config: RunConfig, known: Measured, wanted: Any) -> Iterator[Measured]:
-        order.append("second")
-        raise RunError("no room\x1b[31m")
-        yield
-
-    one = Measuring(QUESTION, Measured(), method=first)
-    two = Measuring(QUESTION, Measured(), one, second)
-    one.start()
-    two.start()
-    one.stop()
-    go.set()
-    two.join(5)
-    assert order == ["first", "second"]
-    assert one.found == Measured()
-    assert "no room" in two.failure
-    assert "\x1b" not in two.failure
-
-
-def test_without_layers_it_is_the_question_and_what_is_asked_goes_over_it() -> None:
+def test_options_override_the_question() -> None:
     assert _chosen(None, NOTHING_GIVEN, None) == QUESTION
     changed = _chosen("8-4-2", Options(batch_size="1e2", loss="cross_entropy"), None)
     assert changed == replace(QUESTION, layers=(8, 4, 2), batch_size=100, loss="cross_entropy")
@@ -208,7 +180,7 @@ def test_the_command_prints_data_on_stdout() -> None:
     assert "layers[1] is 0" in wrong.stderr
 
 
-def test_the_dial_has_every_tool_and_words_for_each() -> None:
+def test_the_conventions_have_every_tool() -> None:
     numbers = count(QUESTION).tools_per_example
     assert {convention.key for convention in CONVENTIONS} == {*numbers, "tuisim"} - {"parameters"}
     assert CONVENTIONS[-1] is TUISIM
@@ -225,7 +197,7 @@ def test_a_tool_shows_which_activations_are_in_its_number() -> None:
 
 
 @pytest.mark.parametrize("key", ["fvcore", "thop", "torch_forward", "flopscope", "tuisim"])
-def test_what_is_bright_on_the_dial_adds_up_to_the_number(key: str) -> None:
+def test_what_a_convention_includes_adds_up_to_its_number(key: str) -> None:
     ledger = count(QUESTION)
     convention = next(one for one in CONVENTIONS if one.key == key)
     bright = sum(

@@ -1,4 +1,4 @@
-"""The answer page and the convention dial as a person meets them, over a setup or a run that goes on beneath."""
+"""The answer and the conventions page, over a setup or a run that goes on beneath."""
 
 from __future__ import annotations
 
@@ -9,30 +9,25 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
 
-from tests.support.scripted import ScriptedWorker, snapshot
+from tests.support.job import ScriptedJob, scripted_page, shown
+from tests.support.shell import Shell
 from tuisim import units
 from tuisim.accounting import count
 from tuisim.accounting.conventions import CONVENTIONS
 from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.config.presets import PRESETS
-from tuisim.engine import RunFailed, State
 from tuisim.engine.step_time import StepTime
-from tuisim.features.explain.answer.answer import Measured, claims
+from tuisim.features.explain.answer import screen as answer_screen
+from tuisim.features.explain.answer.claims import Measured, claims
 from tuisim.features.explain.answer.elementwise import CACHED, LARGE, ElementTime
 from tuisim.features.explain.answer.screen import AnswerScreen
-from tuisim.features.explain.answer.view import page
-from tuisim.features.explain.conventions.screen import DialScreen
-from tuisim.features.explain.conventions.view import dial
-from tuisim.features.run.screen import RunScreen
-from tuisim.features.setup.screen import SetupScreen
-from tuisim.terminal.lines import text, width_of
-from tuisim.tui import navigation as pages
-from tuisim.tui.app import TuisimApp
-from tuisim.tui.canvas import Canvas
-from tuisim.tui.form.form import SetupForm
+from tuisim.features.explain.answer.view import claim_lines
+from tuisim.features.explain.conventions.screen import ConventionsScreen
+from tuisim.features.explain.conventions.view import ConventionsState, convention_lines
+from tuisim.terminal.lines import Frame, text, width_of
+from tuisim.tui.context import PageContext
 
 QUESTION = PRESETS[0].config
 STEPS = (StepTime("numpy", "some BLAS ×1", 1.4e-5, 1e-6), StepTime("scalar", "plain Python ×1", 4.7e-3, 2e-4))
@@ -41,20 +36,8 @@ FUNCTIONS = tuple(
 )
 
 
-class Worker(ScriptedWorker):
-    """A scripted run in the state it is told to be in."""
-
-    failure: RunFailed | None = None
-
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__([snapshot(config.resolved()), snapshot(config.resolved(), state=State.PAUSED)])
-
-    def join(self, timeout: float | None = None) -> bool:
-        return True
-
-
 class Method:
-    """Measures nothing and says so at once; keeps what it was asked."""
+    """Replaces the measurement: yields scripted figures at once, and records its arguments."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[RunConfig, Measured]] = []
@@ -68,36 +51,23 @@ class Method:
 @pytest.fixture
 def method(monkeypatch: pytest.MonkeyPatch) -> Method:
     scripted = Method()
-    monkeypatch.setattr(
-        pages, "AnswerScreen", type("Scripted", (AnswerScreen,), {"__init__": _with(scripted), "__module__": __name__})
-    )
-    monkeypatch.setattr(pages, "PAGES", (*pages.PAGES, pages.AnswerScreen))
+    monkeypatch.setattr(answer_screen, "measure", scripted)
+    monkeypatch.setattr(answer_screen, "EDIT_DELAY", 0.05)
     return scripted
 
 
-def _with(scripted: Method) -> Any:
-    def init(self: AnswerScreen, config: RunConfig, busy: Any = lambda: False, hush: Any = lambda: None) -> None:
-        AnswerScreen.__init__(self, config, busy, hush, scripted)
-
-    return init
-
-
 @asynccontextmanager
-async def running(size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[TuisimApp, Pilot[None], list[Worker]]]:
-    made: list[Worker] = []
-
-    def make(config: RunConfig) -> Worker:
-        made.append(Worker(config))
-        return made[-1]
-
-    app = TuisimApp(worker_factory=make)
+async def answering(size: tuple[int, int] = (80, 24), **context: Any) -> AsyncIterator[tuple[AnswerScreen, Pilot[None]]]:
+    screen = AnswerScreen(PageContext(config=QUESTION, **context))
+    app = Shell()
     async with app.run_test(size=size) as pilot:
+        await app.push_screen(screen)
         await pilot.pause()
-        yield app, pilot, made
+        yield screen, pilot
 
 
-def shown(app: TuisimApp) -> str:
-    return "\n".join(text(line) for line in app.screen.query_one(Canvas).lines)
+def drawn(screen: Any) -> str:
+    return "\n".join(text(line) for line in screen._panels[0].canvas.lines)
 
 
 async def until(pilot: Pilot[None], condition: Any) -> None:
@@ -105,119 +75,103 @@ async def until(pilot: Pilot[None], condition: Any) -> None:
         if condition():
             return
         await pilot.pause(0.05)
-    raise AssertionError("it never came to be")
+    raise AssertionError("the condition never became true")
 
 
 async def test_the_page_counts_at_once_measures_and_follows_the_inputs(method: Method) -> None:
-    async with running() as (app, pilot, _):
-        await pilot.press("f3")
-        await pilot.pause()
-        assert isinstance(app.screen, AnswerScreen)
-        assert "1,860 derivatives" in shown(app)
-        await until(pilot, lambda: "plain Python" in shown(app) and "used here" in shown(app))
-        assert "under a millisecond with numpy" in shown(app)
+    async with answering() as (screen, pilot):
+        assert "1,860 derivatives" in drawn(screen)
+        await until(pilot, lambda: "plain Python" in drawn(screen) and "used here" in drawn(screen))
+        assert "under a millisecond with numpy" in drawn(screen)
+        await until(pilot, lambda: "counted and" in shown(screen))
         await pilot.press("e", "ctrl+u", *"8", "minus", "4")
-        await until(pilot, lambda: "8 → 4" in shown(app))
-        await until(pilot, lambda: len(method.asked) == 2 and "plain Python" in shown(app))
+        await until(pilot, lambda: "8 → 4" in drawn(screen))
+        await until(pilot, lambda: len(method.asked) == 2 and "plain Python" in drawn(screen))
         config, known = method.asked[1]
         assert config.layers == (8, 4)
         assert known == Measured(functions=FUNCTIONS)
         await pilot.press("tab", "ctrl+u", "3", "2")
-        await until(pilot, lambda: "at batch 32" in shown(app))
-        await pilot.press("escape", "escape")
-        await pilot.pause()
-        assert isinstance(app.screen, SetupScreen)
-        assert app.screen.query_one(SetupForm).field("layers").control.text == "30-30-30"
-
-
-async def test_a_mistake_is_said_beneath_and_the_page_stays(method: Method) -> None:
-    async with running() as (app, pilot, _):
-        await pilot.press("f3")
-        await pilot.pause()
-        mistake = app.screen.query_one("InputLine .mistake", Static)
-        for keys, words in ((("e", "ctrl+u", "7"), "give at least inputs and outputs"), (("minus", "2"), "")):
-            await pilot.press(*keys)
-            await pilot.pause()
-            assert mistake.display == bool(words)
-            assert words in str(mistake.content)
-        await pilot.press("tab", "ctrl+u", "x")
-        await pilot.pause()
-        assert "batch size: not a number" in str(mistake.content)
-        assert "7 → 2" in shown(app)
-
-
-async def test_a_run_goes_on_beneath_and_nothing_is_timed_beside_it(method: Method) -> None:
-    async with running() as (app, pilot, workers):
-        await pilot.press("ctrl+r")
-        await pilot.pause()
-        for key, kind in (("f4", DialScreen), ("f3", AnswerScreen)):
-            await pilot.press(key)
-            await pilot.pause(0.15)
-            assert isinstance(app.screen, kind)
-            assert len([screen for screen in app.screen_stack if isinstance(screen, RunScreen)]) == 1
-        assert workers[0].stopped_for is None
-        assert workers[0].control.calls == []
-        assert method.asked == []
-        assert "not measured yet" in shown(app)
-        await pilot.press("m")
-        assert [call[0] for call in workers[0].control.calls] == ["pause"]
-        workers[0].advance()
-        await until(pilot, lambda: "plain Python" in shown(app))
+        await until(pilot, lambda: "at batch 32" in drawn(screen))
+        await pilot.press("escape")
+        assert screen.app.screen is screen
+        app = screen.app
         await pilot.press("escape")
         await pilot.pause()
-        assert isinstance(app.screen, RunScreen)
-        assert workers[0].stopped_for is None
+        assert app.screen is not screen
 
 
-async def test_a_form_that_is_wrong_has_no_page() -> None:
-    async with running() as (app, pilot, _):
-        app.screen.query_one(SetupForm).field("layers").control.value = "7"
+async def test_a_mistake_is_shown_and_the_page_stays(method: Method) -> None:
+    async with answering() as (screen, pilot):
+        await pilot.press("e", "ctrl+u", "7")
         await pilot.pause()
-        await pilot.press("f4")
+        assert "give at least inputs and outputs" in shown(screen)
+        await pilot.press("minus", "2")
+        await until(pilot, lambda: "7 → 2" in drawn(screen))
+        assert "✗" not in shown(screen).splitlines()[1]
+        await pilot.press("tab", "ctrl+u", "x")
         await pilot.pause()
-        assert isinstance(app.screen, SetupScreen)
-        assert any("mend" in toast.message for toast in app._notifications)
+        assert "not a number" in shown(screen)
+        assert "7 → 2" in drawn(screen)
 
 
-async def test_the_dial_turns_round_and_every_tool_has_a_number() -> None:
-    async with running() as (app, pilot, _):
-        form = app.screen.query_one(SetupForm)
-        form.field("output_activation").control.value = "tanh"
+async def test_it_waits_for_a_run_and_m_pauses_it() -> None:
+    paused = []
+    screen = AnswerScreen(PageContext(config=QUESTION, pause_run=lambda: paused.append(True)))
+    job = ScriptedJob(is_waiting=True)
+    async with scripted_page(screen, job) as (_, pilot):
+        assert "m pauses it" in shown(screen)
+        assert "not measured yet" in drawn(screen)
+        await pilot.press("m")
+        assert paused == [True]
+        job.is_waiting, job.progress = False, Measured(STEPS)
+        screen.tick()
         await pilot.pause()
-        await pilot.press("f4")
+        assert "plain Python" in drawn(screen)
+        assert "timing activations" in shown(screen)
+
+
+async def test_again_measures_everything_and_cancels_the_job_before() -> None:
+    screen = AnswerScreen(PageContext(config=QUESTION))
+    first, second = ScriptedJob(progress=Measured(STEPS, FUNCTIONS), result=Measured(STEPS, FUNCTIONS)), ScriptedJob()
+    async with scripted_page(screen, first, second) as (_, pilot):
+        assert "counted and measured" in shown(screen)
+        await pilot.press("R")
+        await until(pilot, lambda: second.is_started)
+        assert first.is_cancelled
+        assert screen._known == Measured()
+        assert "plain Python" not in drawn(screen)
+
+
+async def test_the_page_takes_the_lease_of_its_context() -> None:
+    screen = AnswerScreen(PageContext(config=QUESTION))
+    assert screen.make_job()._lease is screen.context.lease
+
+
+async def test_every_convention_is_shown_in_turn() -> None:
+    config = replace(QUESTION, output_activation="tanh")
+    screen, app = ConventionsScreen(PageContext(config=config)), Shell()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(screen)
         await pilot.pause()
-        assert isinstance(app.screen, DialScreen)
-        assert "◂ fvcore ▸" in shown(app)
-        ledger = count(replace(QUESTION, output_activation="tanh"))
+        assert "▸ fvcore ◂" in drawn(screen)
+        assert "all numbers counted" in shown(screen)
+        ledger = count(config)
         for convention in CONVENTIONS:
-            assert app.screen.convention is convention
-            assert convention.leaves_out.split(",")[0] in shown(app)
-            assert f"{units.count(ledger.reported(convention))} {convention.unit}" in shown(app)
-            await pilot.press("space")
+            assert screen.state.convention is convention
+            assert convention.leaves_out.split(",")[0] in drawn(screen)
+            assert f"{units.count(ledger.reported(convention))} {convention.unit}" in drawn(screen)
+            await pilot.press("down")
             await pilot.pause()
-        assert app.screen.at == 0
-        await pilot.press("left")
-        assert app.screen.convention.key == "tuisim"
-
-
-async def test_keys_and_palette_offer_the_pages_and_a_preset_leaves_them(method: Method) -> None:
-    async with running() as (app, pilot, _):
-        titles = {command.title: command for command in app.get_system_commands(app.screen)}
-        assert {"Proof", "Answer", "Conventions"} <= set(titles)
-        titles["Conventions"].callback()
+        assert screen.state.at == 0
+        await pilot.press("up")
+        assert screen.state.convention.key == "tuisim"
+        await pilot.press("home")
+        assert screen.state.at == 0
+        await pilot.press("end")
+        assert screen.state.convention.key == "tuisim"
+        await pilot.press("escape")
         await pilot.pause()
-        assert isinstance(app.screen, DialScreen)
-        assert {"f2", "f3", "f4"} <= set(app.screen.active_bindings)
-        titles["Preset: digits"].callback()
-        await pilot.pause()
-        assert isinstance(app.screen, SetupScreen)
-        field = app.screen.query_one(SetupForm).field("layers").control
-        assert field.text == "64-32-10"
-        field.focus()
-        await pilot.press("f3")
-        await pilot.pause()
-        assert isinstance(app.screen, AnswerScreen)
-        assert field.text == "64-32-10"
+        assert app.screen is not screen
 
 
 WHOLE = Measured(STEPS, FUNCTIONS)
@@ -226,7 +180,7 @@ WHOLE = Measured(STEPS, FUNCTIONS)
 @pytest.mark.parametrize("width", [56, 76, 116, 196])
 @pytest.mark.parametrize("layers", [(30, 30, 30), (5,) * 65, (10**6, 10**6, 10**6)])
 def test_the_page_fits_its_width(layers: tuple[int, ...], width: int) -> None:
-    lines = page(claims(RunConfig(layers=layers), WHOLE), width)
+    lines = claim_lines(claims(RunConfig(layers=layers), WHOLE), width)
     assert max(map(width_of, lines)) <= width
     whole = "\n".join(map(text, lines))
     assert all(f"S{number}" in whole for number in range(1, 8))
@@ -235,10 +189,10 @@ def test_the_page_fits_its_width(layers: tuple[int, ...], width: int) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(56, 16), (76, 20), (116, 32), (196, 56)])
 @pytest.mark.parametrize("layers", [(30, 30, 30), (5,) * 65, (10**6, 10**6, 10**6)])
-def test_the_dial_fits_its_room(layers: tuple[int, ...], width: int, height: int) -> None:
+def test_the_conventions_fit_their_frame(layers: tuple[int, ...], width: int, height: int) -> None:
     ledger = count(RunConfig(layers=layers, optimizer="adamw", weight_decay=0.1, hidden_activation="gelu"))
     for at in range(len(CONVENTIONS)):
-        lines = dial(ledger, at, width, height)
+        lines = convention_lines(ConventionsState(ledger, at), Frame(width, height))
         assert max(map(width_of, lines)) <= width, [text(line) for line in lines if width_of(line) > width]
         assert len(lines) <= height
         assert CONVENTIONS[at].name.removeprefix("FlopCounterMode ") in "\n".join(map(text, lines))

@@ -1,7 +1,4 @@
-"""The answer to the question, point by point, for one network on this machine: what is counted, then what is measured.
-
-It puts claims, figures and marks together; how they are shown is the two faces' to say.
-"""
+"""The answer to the question, claim by claim, for one network on this machine."""
 
 from __future__ import annotations
 
@@ -21,25 +18,23 @@ from tuisim.measure import processor
 from tuisim.provenance import Provenance
 from tuisim.units import layers_text
 
-__all__ = ["QUESTION", "Answer", "Claim", "Measured", "answer", "claims", "measure"]
-
 QUESTION = PRESETS[0].config
-"""The network the question was about."""
+"""The network of the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All claims for one configuration, and what they were measured on."""
+    """All claims for one configuration."""
 
     config: RunConfig
     claims: tuple[Claim, ...]
     measured: Measured
 
     def to_dict(self) -> dict[str, Any]:
-        """The document `tuisim answer --json` prints; `figures` are nested by the parts of their dotted names."""
+        """Return the document that `tuisim answer --json` prints; `figures` are nested by the parts of their dotted names."""
         marks = {"config": Provenance.GIVEN}
         for claim in self.claims:
-            marks |= {f"claims[].figures.{name}": figure.mark for name, figure in claim.figures.items()}
+            marks |= {f"claims[].figures.{name}": figure.provenance for name, figure in claim.figures.items()}
         return {
             "config": self.config.to_dict(),
             "claims": [_plain(claim) for claim in self.claims],
@@ -56,8 +51,8 @@ class Answer:
         }
 
 
-def answer(config: RunConfig = QUESTION, tell: Callable[[str], None] = lambda line: None) -> Answer:
-    """Count and measure all seven claims for `config`; `tell` hears what is at work. A few seconds."""
+def answer(config: RunConfig = QUESTION, tell: Callable[[str], object] = lambda line: None) -> Answer:
+    """Count and measure all seven claims for `config` in a few seconds; `tell` is given messages about the progress."""
     config, measured = config.resolved(), Measured()
     tell(f"counting {layers_text(config.layers)} batch {config.batch_size:,}, then timing its step on each backend")
     for measured in measure(config):
@@ -67,7 +62,7 @@ def answer(config: RunConfig = QUESTION, tell: Callable[[str], None] = lambda li
 
 
 def measure(config: RunConfig, known: Measured = Measured(), wanted: Wanted = lambda: True) -> Iterator[Measured]:  # noqa: B008
-    """What is known after each measurement that `known` lacks; none any more once nobody wants it."""
+    """Yield the measured figures after each measurement that `known` lacks; stop once it is not wanted any more."""
     config = config.resolved()
     assert config.threads is not None
     if not known.steps and wanted():

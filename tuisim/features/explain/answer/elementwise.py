@@ -1,7 +1,6 @@
-"""What one application of an activation costs against one multiplication: per element, in cache and from memory.
+"""The time of an activation relative to a multiplication, per element, in cache and from memory.
 
-The kernels are those of the NumPy backend's step, tile by tile as it runs them, float32 into arrays made before. It knows no
-network.
+The kernels are those of the NumPy backend, tile by tile as in a step, float32 into preallocated arrays.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from tuisim.engine.step_time import Wanted, spread
 from tuisim.program import build
 
 CACHED = 16_384
-"""Elements that stay in a core's own cache: 64 KiB an array, enough that the call itself weighs little."""
+"""Elements that stay in a core's cache: 64 KiB per array, enough to make the call overhead small."""
 LARGE = 4_194_304
-"""Elements that do not: 16 MiB an array."""
+"""Elements that do not: 16 MiB per array."""
 WIDTH = 512
-"""Units of the arrays' rows."""
+"""Elements of a row."""
 ROUNDS = {CACHED: 15, LARGE: 5}
 ROUND_SECONDS = 0.001
-"""A function works about so long in each round, or one pass where that takes longer."""
+"""Time of a function in each round; a single pass if that takes longer."""
 MULTIPLY = "multiply"
 
 
@@ -45,15 +44,15 @@ class ElementTime:
     """Per element, the median of the rounds."""
     spread: float
     ratio: float
-    """Over that of the multiplication right before it, the median; 1 for the multiplication itself."""
+    """Relative to the multiplication timed right before, the median; 1 for the multiplication itself."""
 
 
 def element_times(threads: int, wanted: Wanted = lambda: True) -> tuple[ElementTime, ...]:
-    """Every activation and the multiplication, at both sizes; nothing once nobody wants it any longer."""
+    """Time every activation and the multiplication at both sizes; return nothing if it is not wanted any more."""
     found: list[ElementTime] = []
     with get_backend("numpy").threads(threads), np.errstate(all="ignore"):
         for elements in (CACHED, LARGE):
-            rounds = _rounds(_subjects(elements), elements, wanted)
+            rounds = _rounds(_calls(elements), elements, wanted)
             if rounds is None:
                 return ()
             products = [product for pairs in rounds.values() for product, _ in pairs]
@@ -65,8 +64,8 @@ def element_times(threads: int, wanted: Wanted = lambda: True) -> tuple[ElementT
     return tuple(found)
 
 
-def _subjects(elements: int) -> dict[str, list[Call]]:
-    """Ready-made calls of each function over the same arrays."""
+def _calls(elements: int) -> dict[str, list[Call]]:
+    """Return the bound calls of each function over the same arrays."""
     rng = np.random.default_rng(0)
     shape = elements // WIDTH, WIDTH
     z, w = (rng.standard_normal(shape, np.float32) for _ in range(2))
@@ -74,38 +73,38 @@ def _subjects(elements: int) -> dict[str, list[Call]]:
     cut = list(tiles(*shape))
     program = build(RunConfig(layers=(WIDTH, WIDTH)), 1)
     ctx = KernelContext(program, {}, NumpyScalars(program))
-    subjects: dict[str, list[Call]] = {MULTIPLY: [partial(np.multiply, z[rows], w[rows], a[rows]) for rows in cut]}
+    functions: dict[str, list[Call]] = {MULTIPLY: [partial(np.multiply, z[rows], w[rows], a[rows]) for rows in cut]}
     for name, function in ACTIVATIONS.items():
-        subjects[name] = [call for rows in cut for call in function.forward(ctx, z[rows], a[rows])]
-    return subjects
+        functions[name] = [call for rows in cut for call in function.forward(ctx, z[rows], a[rows])]
+    return functions
 
 
-def _rounds(subjects: dict[str, list[Call]], elements: int, wanted: Wanted) -> dict[str, list[tuple[float, float]]] | None:
-    """Seconds per element of a multiplication and, right after it, of each function, round by round."""
-    passes = {name: _passes(calls) for name, calls in subjects.items()}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in subjects if name != MULTIPLY}
+def _rounds(functions: dict[str, list[Call]], elements: int, wanted: Wanted) -> dict[str, list[tuple[float, float]]] | None:
+    """Return the seconds per element of a multiplication and, right after it, of each function, round by round."""
+    passes = {name: _passes(calls) for name, calls in functions.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in functions if name != MULTIPLY}
     for _ in range(ROUNDS[elements]):
         for name, found in times.items():
             if not wanted():
                 return None
-            product, own = (_timed(subjects[one], passes[one]) / elements for one in (MULTIPLY, name))
+            product, own = (_timed(functions[one], passes[one]) / elements for one in (MULTIPLY, name))
             found.append((product, own))
     return times
 
 
 def _timed(calls: list[Call], passes: int) -> float:
-    """Seconds of one pass."""
+    """Return the seconds of one pass."""
     start = perf_counter()
-    _again(calls, passes)
+    _repeat(calls, passes)
     return (perf_counter() - start) / passes
 
 
 def _passes(calls: list[Call]) -> int:
-    _again(calls, 1)
+    _repeat(calls, 1)
     return max(1, round(ROUND_SECONDS / _timed(calls, 1)))
 
 
-def _again(calls: list[Callable[[], object]], times: int) -> None:
+def _repeat(calls: list[Callable[[], object]], times: int) -> None:
     for _ in range(times):
         for call in calls:
             call()

@@ -1,11 +1,7 @@
-"""Numbers with the kind they are of, and tables of them: what a study finds, before anything is drawn or printed.
-
-It knows how a number is written; it does not know what any number means.
-"""
+"""Figures with their provenance, and tables of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tuisim import units
@@ -14,18 +10,18 @@ from tuisim.provenance import Provenance
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number; none where it is not known."""
+    """One number; None if unknown."""
 
     value: int | float | None
-    mark: Provenance
+    provenance: Provenance
     unit: str = ""
-    """`s`, `×`, `op/s`; nothing for a count."""
+    """`s`, `×`, `op/s`; empty for a count."""
     how: str = ""
     """The formula that gave it, with its numbers: `30·30`."""
 
     @property
     def text(self) -> str:
-        """As a person reads it; blank where unknown."""
+        """The number as written; empty if unknown."""
         if self.value is None:
             return ""
         if self.unit == "s":
@@ -38,39 +34,39 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """What the figures beneath are of."""
+class FigureColumn:
+    """A heading."""
 
     key: str
     """Its part of a figure's dotted name."""
     title: str
     aside: bool = False
-    """Left out first where room is short."""
+    """True if it is left out first when there is no room."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Figures of one thing, one for each column; none where a column does not hold for it."""
+class FigureRow:
+    """One figure for each column; None if a column does not apply."""
 
     key: str
     label: str
     figures: tuple[Figure | None, ...]
     note: str = ""
     stressed: bool = False
-    """What the table is about: a sum, or the case at hand."""
+    """True for a total, and for the network or batch of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FigureTable:
     """Figures by row and column."""
 
     of: str
-    """What the rows are."""
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    """The heading of the rows."""
+    columns: tuple[FigureColumn, ...]
+    rows: tuple[FigureRow, ...]
 
     def figures(self) -> dict[str, Figure]:
-        """By dotted name, `row.column`."""
+        """Return the figures by dotted name, `row.column`."""
         return {
             f"{row.key}.{column.key}": figure
             for row in self.rows
@@ -78,16 +74,13 @@ class Table:
             if figure is not None
         }
 
-    def marks(self) -> list[str]:
-        """The kinds in each column, as words."""
-        return [_words(row.figures[i] for row in self.rows) for i in range(len(self.columns))]
+    def provenances(self) -> list[str]:
+        """Return the provenance of each column, in words."""
+        columns = ([row.figures[i] for row in self.rows] for i in range(len(self.columns)))
+        return [", ".join(dict.fromkeys(one.provenance.value for one in column if one is not None)) for column in columns]
 
     @property
-    def mark(self) -> str:
-        """The one kind that all figures are of; empty where they differ, or there are none."""
-        kinds = set(self.marks())
-        return kinds.pop() if len(kinds) == 1 else ""
-
-
-def _words(figures: Iterable[Figure | None]) -> str:
-    return ", ".join(dict.fromkeys(figure.mark.value for figure in figures if figure is not None))
+    def provenance(self) -> str:
+        """The provenance of all figures; empty if they differ, or if there are none."""
+        found = set(self.provenances())
+        return found.pop() if len(found) == 1 else ""

@@ -1,29 +1,49 @@
-"""The answer's claims as lines: each with its table, its kind of numbers and its verdict, in one column or two.
-
-It draws claims and knows none: words and figures come finished.
-"""
+"""The answer as lines: each claim with its table, provenance and verdict, in one column or two."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from tuisim import units
-from tuisim.features.explain.answer.answer import Claim
-from tuisim.features.explain.answer.figures import Figure, Row
-from tuisim.terminal.lines import BLANK, Line, Span, Tone, clip, width_of, wrap
+from tuisim.config import RunConfig
+from tuisim.features.explain.answer.claims import Claim, Measured, claims
+from tuisim.features.explain.answer.figures import Figure, FigureRow
+from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, width_of, wrap
 from tuisim.terminal.table import Column, fits, table
+from tuisim.terminal.text import network_subjects, page_header
 
 TWO_COLUMNS = 164
-"""Cells from which on claims stand side by side."""
+"""Cells from which on claims are side by side."""
 GUTTER = 4
 INDENT = 4
-MOST_ROWS = 9
-"""Rows of a table; of more, those in the middle are left out, and how many is said."""
+MAX_ROWS = 9
+"""Rows of a table; of more, those in the middle are replaced by their number."""
 VERDICTS = {True: ("✓ holds", Tone.GOOD), False: ("✗ does not hold", Tone.WARNING), None: ("~ in part", Tone.TEXT)}
 
 
-def page(claims: Sequence[Claim], width: int) -> list[Line]:
-    """All claims for a page of `width` cells."""
+@dataclass(frozen=True, slots=True)
+class AnswerState:
+    """The configuration, and what has been measured so far."""
+
+    config: RunConfig
+    measured: Measured = field(default_factory=Measured)
+
+
+def page(state: AnswerState, frame: Frame) -> list[Line]:
+    """Return the header and all claims."""
+    config = state.config.resolved()
+    details = f"{config.loss} · {config.optimizer} · batch {units.count(config.batch_size)}"
+    return [page_header("answer", network_subjects(config), [details], (), frame.width), BLANK, *answer_lines(state, frame)]
+
+
+def answer_lines(state: AnswerState, frame: Frame) -> list[Line]:
+    """Return all claims for the configuration."""
+    return claim_lines(claims(state.config, state.measured), frame.width)
+
+
+def claim_lines(claims: Sequence[Claim], width: int) -> list[Line]:
+    """Return claims with their figures and verdicts, in `width` cells."""
     if width < TWO_COLUMNS:
         return [line for claim in claims for line in (*_claim(claim, width), BLANK)]
     half = (width - GUTTER) // 2
@@ -39,7 +59,7 @@ def _claim(claim: Claim, width: int) -> list[Line]:
     margin: Span = (" " * INDENT, Tone.TEXT)
     tag = _tag(claim)
     room = width - INDENT - width_of(tag) - 2
-    # Where the tag would leave too little, it goes to a line of its own.
+    # If the tag leaves too little room, it gets a line of its own.
     beside = room >= 34
     said = wrap(claim.claim, room if beside else width - INDENT, Tone.STRONG)
     lines: list[Line] = [((f"{claim.id:<{INDENT}}", Tone.ACCENT), *said[0])]
@@ -57,12 +77,12 @@ def _claim(claim: Claim, width: int) -> list[Line]:
 def _tag(claim: Claim) -> Line:
     if not claim.verdict:
         return (("not measured yet", Tone.DIM),)
-    kind: Line = ((f"{claim.table.mark}  ", Tone.DIM),) if claim.table.mark else ()
+    kind: Line = ((f"{claim.table.provenance}  ", Tone.DIM),) if claim.table.provenance else ()
     return (*kind, VERDICTS[claim.holds])
 
 
 def _figures(claim: Claim, width: int) -> list[Line]:
-    """The most of the table that fits: formulas and remarks go first, then lesser columns, exact numbers, the last columns."""
+    """Return as much of the table as fits: formulas and remarks are left out first, then minor columns, digits, last columns."""
     if not claim.table.rows:
         return []
     for formulas, notes, aside, exact in (
@@ -82,21 +102,21 @@ def _cells(claim: Claim, formulas: bool, notes: bool, aside: bool, exact: bool) 
     columns = [Column(claim.table.of, right=False), *(Column(claim.table.columns[i].title) for i in shown)]
     rows = [_row(row, shown, formulas, exact) for row in claim.table.rows]
     remarks = [row.note for row in claim.table.rows]
-    if not claim.table.mark:
-        marks = claim.table.marks()
+    if not claim.table.provenance:
+        marks = claim.table.provenances()
         rows.insert(0, [("", Tone.DIM), *((marks[i], Tone.DIM) for i in shown)])
         remarks.insert(0, "")
     if notes and any(remarks):
         columns.append(Column("", right=False))
         rows = [[*row, (note, Tone.DIM)] for row, note in zip(rows, remarks, strict=True)]
-    if len(rows) > MOST_ROWS + 2:
-        left_out = len(rows) - MOST_ROWS
+    if len(rows) > MAX_ROWS + 2:
+        left_out = len(rows) - MAX_ROWS
         gap: list[Span] = [(f"… {left_out:,} more", Tone.DIM), *([("", Tone.DIM)] * (len(columns) - 1))]
-        rows = [*rows[: MOST_ROWS // 2], gap, *rows[-(MOST_ROWS - MOST_ROWS // 2) :]]
+        rows = [*rows[: MAX_ROWS // 2], gap, *rows[-(MAX_ROWS - MAX_ROWS // 2) :]]
     return columns, rows
 
 
-def _row(row: Row, shown: Sequence[int], formulas: bool, exact: bool) -> list[Span]:
+def _row(row: FigureRow, shown: Sequence[int], formulas: bool, exact: bool) -> list[Span]:
     tone = Tone.STRONG if row.stressed else Tone.TEXT
     return [(clip(row.label, 40), tone), *(_cell(row.figures[i], formulas, exact, tone) for i in shown)]
 

@@ -1,7 +1,4 @@
-"""One network as one tool would report it: the dial, its number, what is in it and what is not, and all tools side by side.
-
-It draws conventions over a ledger and knows none of either.
-"""
+"""One network as other tools count it: a tool's number, what it includes and leaves out, and all tools side by side."""
 
 from __future__ import annotations
 
@@ -12,24 +9,25 @@ from tuisim.accounting import Ledger, Operations
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share
 from tuisim.accounting.operations import share
 from tuisim.program import Kind, Phase
-from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Line, Span, Tone, fold, spread, wrap
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Frame, Line, Span, Tone, fold, spread, wrap
 from tuisim.terminal.plot import bar, large
 from tuisim.terminal.table import Column, fits, table
+from tuisim.terminal.text import network_subjects, page_header
 
 _LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.DIM)}
 _SCALARS = ("multiply", "add", "activation", "derivative")
-_TITLES = ("multiply", "add", "f", "f′", "other")
+_TITLES = ("multiply", "add", "act", "act′", "other")
 LABEL = 12
 EXACT, SHORT = 11, 6
-"""Characters of a count, where there is room for it whole and where there is not."""
+"""Characters of a count in full, and of a rounded one."""
 OTHER_LINES = 26
-"""Lines of the page beside the ledger where nothing is folded away."""
-LEAST_BAR, MOST_BAR = 10, 72
+"""Lines of the page without the ledger."""
+MIN_BAR, MAX_BAR = 10, 72
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """One operation of the step, of one layer or of all together."""
+class _Operation:
+    """One kind of operation of a phase, of one layer or of all."""
 
     phase: Phase
     kind: Kind
@@ -38,9 +36,27 @@ class _Entry:
     operations: Operations
 
 
-def dial(ledger: Ledger, at: int, width: int, height: int) -> list[Line]:
-    """The page for the convention at place `at`, folded to `height` lines."""
-    convention = CONVENTIONS[at]
+@dataclass(frozen=True, slots=True)
+class ConventionsState:
+    """A ledger, and the index of the selected convention."""
+
+    ledger: Ledger
+    at: int = 0
+
+    @property
+    def convention(self) -> Convention:
+        return CONVENTIONS[self.at]
+
+
+def header(state: ConventionsState, frame: Frame) -> list[Line]:
+    config = state.ledger.config
+    details = f"batch {units.count(config.batch_size)} · all numbers counted"
+    return [page_header("conventions", network_subjects(config), [details], (), frame.width)]
+
+
+def convention_lines(state: ConventionsState, frame: Frame) -> list[Line]:
+    """Return the number of the selected convention and what it includes, folded to the height of the frame."""
+    ledger, at, convention, width, height = state.ledger, state.at, state.convention, frame.width, frame.height
     full = ledger.reported(TUISIM)
     blocks = [
         Block(0, _names(at, width)),
@@ -57,19 +73,19 @@ def dial(ledger: Ledger, at: int, width: int, height: int) -> list[Line]:
 
 
 def _names(at: int, width: int) -> list[Line]:
-    """The dial itself: every name in its place, the chosen one bright between arrows."""
+    """Return all names, the selected one bright between arrows."""
     pieces: list[Line] = []
     for i, convention in enumerate(CONVENTIONS):
-        chosen = i == at
+        selected = i == at
         name = convention.name.removeprefix("FlopCounterMode ")
-        pieces.append(((f"◂ {name} ▸", Tone.ACCENT),) if chosen else ((f"  {name} ", Tone.DIM),))
+        pieces.append(((f"▸ {name} ◂", Tone.ACCENT),) if selected else ((f"  {name} ", Tone.DIM),))
     return spread(pieces, width, gap=0)
 
 
 def _number(ledger: Ledger, convention: Convention, full: float, width: int, height: int) -> list[Line]:
     value = ledger.reported(convention)
     text = units.short_count(value, 19)
-    of = f"{convention.unit} an example" + (" at this batch" if convention is TUISIM else "")
+    of = f"{convention.unit} per example" + (" at this batch" if convention is TUISIM else "")
     ratio: Line = (
         (f"{value / full:.2f} ×", Tone.STRONG), (f" the full ledger's {units.short_count(full, 19)}", Tone.DIM),
     )  # fmt: skip
@@ -89,30 +105,30 @@ def _words(convention: Convention, width: int) -> list[Line]:
 
 
 def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> list[Line]:
-    """The full ledger, what the tool has of it bright and the rest dim; layer by layer where there is room."""
+    """Return the full ledger, bright what the tool includes; layer by layer if there is room."""
     counted = [row for row in ledger.rows if row.operations.total]
     apart = len(counted) + 2 <= height
-    merged: dict[tuple[Phase, Kind, str], _Entry] = {}
+    merged: dict[tuple[Phase, Kind, str], _Operation] = {}
     for row in counted:
         layer = "" if row.layer is None or not apart else str(row.layer)
         before = merged.get((row.phase, row.kind, layer))
         total = row.operations + (before.operations if before else Operations())
-        merged[row.phase, row.kind, layer] = _Entry(row.phase, row.kind, layer, row.what, total)
+        merged[row.phase, row.kind, layer] = _Operation(row.phase, row.kind, layer, row.what, total)
     entries = list(merged.values())
-    heads = ("", "phase", *(("layer",) if apart else ()), "an example")
+    heads = ("", "phase", *(("layer",) if apart else ()), "per example")
     columns = [Column(head, right=False) for head in heads]
     columns += [Column(title) for title in _TITLES]
     for digits in (EXACT, SHORT):
         rows = [_entry(entry, convention, ledger, apart, digits) for entry in entries]
         if fits(columns, rows, width):
             break
-    if not fits(columns, rows, width):  # the operations' names say their phase
+    if not fits(columns, rows, width):  # the operations' names imply their phase
         columns, rows = [columns[0], *columns[2:]], [[row[0], *row[2:]] for row in rows]
     legend: list[Line] = [((f"{mark} ", tone), (kind.value, Tone.DIM)) for kind, (mark, tone) in _LOOKS.items()]
     return [*table(columns, rows, width), *spread(legend, width)]
 
 
-def _entry(entry: _Entry, convention: Convention, ledger: Ledger, apart: bool, digits: int) -> list[Span]:
+def _entry(entry: _Operation, convention: Convention, ledger: Ledger, apart: bool, digits: int) -> list[Span]:
     n, every = entry.operations, ledger.program.activations
     activations = (every[int(entry.layer) - 1],) if entry.layer else every
     counts = {scalar: getattr(n, scalar) for scalar in _SCALARS}
@@ -136,19 +152,19 @@ def _entry(entry: _Entry, convention: Convention, ledger: Ledger, apart: bool, d
 
 
 def _all(ledger: Ledger, at: int, full: float, width: int) -> list[Line]:
-    """Every tool's number beside its bar, on one scale."""
+    """Return every tool's number with a bar, on one scale."""
     values = [ledger.reported(convention) for convention in CONVENTIONS]
     texts = [units.short_count(value, 15) for value in values]
     names = max(len(convention.name) for convention in CONVENTIONS)
     figures = max(map(len, texts))
-    room = min(MOST_BAR, width - names - figures - 14)
+    room = min(MAX_BAR, width - names - figures - 14)
     most = max(values)
     lines: list[Line] = []
     for i, (convention, value, text) in enumerate(zip(CONVENTIONS, values, texts, strict=True)):
         tone = Tone.ACCENT if i == at else Tone.TEXT if convention is TUISIM else Tone.DIM
         ratio = f"{value / full:.2f} ×"
         line: Line = ((f"{convention.name:<{names}}  {text:>{figures}}  {ratio:>8}", tone),)
-        if room >= LEAST_BAR:
+        if room >= MIN_BAR:
             filled = bar(value / most, room, ChartStyle.BLOCK)[0]
             line = (*line, ("  ", Tone.TEXT), (filled, tone))
         lines.append(line)
