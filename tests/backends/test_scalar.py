@@ -11,7 +11,6 @@ from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS
 from tuisim.backends import get_backend, precision
 from tuisim.backends.scalar.bound import KERNELS
-from tuisim.features.setup.prediction_view import summary
 from tuisim.program import Kind, build
 
 
@@ -75,4 +74,3 @@ def test_headings_name_the_computed_dtype():
     assert precision("scalar", "float32") == "float32, computed in float64"
     assert [precision(name, "float32") for name in ("numpy", "numba", "cupy", "auto", "of another version")] == ["float32"] * 5
     assert precision("scalar", "float64") == "float64"
-    assert summary(RunConfig(layers=(3, 2), backend="scalar"), 100)[-1].startswith("float32, computed in float64 · scalar")

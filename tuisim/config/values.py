@@ -23,6 +23,10 @@ class Reading:
     """The run, or one that costs as much; None while a field that the counts depend on is wrong."""
     mistakes: tuple[Mistake, ...] = ()
 
+    def with_mistake(self, field: str, value: object, remedy: str) -> Reading:
+        """Return the same reading with one more mistake, which does not change what can be counted."""
+        return Reading(None, self.countable, (*self.mistakes, Mistake(field, value, remedy)))
+
 
 def from_mapping(values: Mapping[str, Any], source: str = "configuration") -> RunConfig:
     """Return the configuration that plain values or texts mean. Raises ConfigError with every mistake, unknown names too."""

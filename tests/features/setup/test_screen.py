@@ -166,7 +166,7 @@ async def test_a_backend_that_has_to_be_imported_is_probed_aside(
         return Probe(name, False, "0.61", "", "cannot be imported: a newer NumPy", "pip install --upgrade numba")
 
     async with setup() as (app, pilot):
-        monkeypatch.setattr(registry, "look", look)
+        monkeypatch.setattr(registry, "probe_library", look)
         monkeypatch.setitem(registry._SPECS, "numba", BackendSpec("", "", "library_not_yet_imported"))
         monkeypatch.setattr(registry, "installed", lambda home: True)
         await put(app, pilot, backend="numba")

@@ -1,4 +1,4 @@
-"""The predicted time and memory of a run as lines, and the run in a few words, before it runs."""
+"""The predicted time and memory of a run as lines, before it runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import math
 
 from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
-from tuisim.backends import precision
-from tuisim.config import RunConfig
-from tuisim.errors import printable
 from tuisim.features.setup.cost_view import MAX_WIDTH, MIN_WIDTH, title
 from tuisim.features.setup.edits import Change
 from tuisim.measure.machine_speed import QUIET
@@ -16,9 +13,8 @@ from tuisim.predict.background import SOON, Measuring, PredictionState
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.program import Op
-from tuisim.terminal.columns import number, weight
+from tuisim.terminal.columns import weight
 from tuisim.terminal.lines import PHASE_TONES, Line, Span, Tone, width_of, wrap
-from tuisim.units import layers_text
 
 ROWS, FOLDED_ROWS = 8, 2
 """Lines that are always taken, so that nothing around them moves."""
@@ -205,32 +201,3 @@ def _progress(measuring: Measuring, width: int) -> Line:
         return (words, Tone.TEXT), key
     full = round(bar * measuring.done / measuring.of)
     return (f"{words}  ", Tone.TEXT), ("━" * full, Tone.ACCENT), ("─" * (bar - full), Tone.FAINT), key
-
-
-# ── the run in words ──
-
-
-def summary(config: RunConfig, examples: int | None) -> tuple[str, ...]:
-    """Return the run in four lines: network, training, data and machine."""
-    resolved = config.resolved()
-    names = " ".join(dict.fromkeys(config.activations))
-    volume = f"{number(examples, 13)} examples per epoch" if examples is not None else "all examples of the file"
-    validation = f", {resolved.validation:.3g} validation" if resolved.validation else ""
-    ending = "until stopped" if resolved.epochs is None else f"{number(resolved.epochs, 13)} epoch{'s' * (resolved.epochs != 1)}"
-    schedule = f" {resolved.schedule}" if resolved.schedule != "constant" else ""
-    rule = f"{resolved.optimizer} {resolved.learning_rate:g}{schedule}"
-    return (
-        f"{_shape(config)} {names} · {resolved.initializer}",
-        f"{resolved.loss} · {rule} · batch {number(resolved.batch_size, 13)} · {ending}",
-        f"{printable(resolved.dataset, 40)}: {volume}{validation}",
-        f"{precision(resolved.backend, resolved.dtype)} · {resolved.backend}@{resolved.threads} · seed {resolved.seed}",
-    )
-
-
-def _shape(config: RunConfig) -> str:
-    """Return the sizes with dashes, or the first, the number of the hidden ones, and the last."""
-    text = layers_text(config.layers)
-    if len(text) <= 30:
-        return text
-    first, *hidden, last = config.layers
-    return f"{number(first, 9)} … {len(hidden)} hidden … {number(last, 9)}"

@@ -20,10 +20,9 @@ from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS, Preset
 from tuisim.config.values import Reading, from_texts, to_texts
 from tuisim.engine import memory_check
-from tuisim.errors import BackendError, MemoryNeeded, Mistake, TuisimError
+from tuisim.errors import BackendError, MemoryNeeded, TuisimError
 from tuisim.features.setup import cost_view, prediction_view
 from tuisim.features.setup.edits import Change, Edits
-from tuisim.features.setup.prediction_view import summary
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.columns import number, weight
@@ -38,10 +37,8 @@ from tuisim.units import layers_text
 
 LEDGER_WIDTH = 110
 """Cells from which on the ledger is beside the form."""
-ASK_SECONDS = 0.2
-"""Between two checks whether a backend has been probed."""
 LOOK_SECONDS = 0.2
-"""Between two checks whether a prediction may have changed."""
+"""Between two checks whether the backend has been probed or a prediction may have changed."""
 LIGHT = 100
 """Operations of a step that are predicted at every key; more of them when the typing pauses."""
 PAUSE_SECONDS = 0.15
@@ -138,15 +135,14 @@ class SetupScreen(PageScreen[None]):
             preset.name: reason for preset in presets if (reason := data.available(preset.config.resolved_dataset)) is not None
         }
         self._reading = Reading(None, None)
-        self._asking: Thread | None = None
-        self._again: Timer | None = None
+        self._prober: Thread | None = None
+        self._unknown_backend = ""
         self._predictor = predictor
         self._edits = Edits()
         self._stamp: object = None
         self._prediction: Prediction | None = None
         self._later: Timer | None = None
         self._in_front = True
-        self.set_class(predictor is not None, "-foreseen")
 
     def compose(self) -> ComposeResult:
         yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
@@ -157,7 +153,6 @@ class SetupScreen(PageScreen[None]):
                     yield SetupLedger(id="ledger")
                 if self._predictor is not None:
                     yield SetupPrediction(id="forecast")
-                yield Static(id="setup-summary", markup=False)
                 with Vertical(id="setup-start"):
                     yield Button("start training  ^r", id="start", compact=True)
                     yield Static(id="setup-why", markup=False)
@@ -166,8 +161,7 @@ class SetupScreen(PageScreen[None]):
     def on_mount(self) -> None:
         self.fill(self._first)
         self.query_one(PresetBar).focus()
-        if self._predictor is not None:
-            self.every(LOOK_SECONDS, self._look)
+        self.every(LOOK_SECONDS, self._look)
 
     def on_resize(self) -> None:
         shown = self.query_one(SetupLedger)
@@ -233,6 +227,8 @@ class SetupScreen(PageScreen[None]):
             self._later = self.after(PAUSE_SECONDS, self._predict)
 
     def _look(self) -> None:
+        if self._unknown_backend and _obstacle(self._unknown_backend) is not None:
+            self._read()
         if self._predictor is not None and self._in_front and self._predictor.stamp != self._stamp:
             self._predict()
 
@@ -255,23 +251,12 @@ class SetupScreen(PageScreen[None]):
     def _with_backend(self, reading: Reading, name: str) -> Reading:
         """Return the reading with a mistake if the backend is known not to work here."""
         obstacle = _obstacle(name)
-        if obstacle is None:
-            self._ask(name)
-        if not obstacle:
-            return reading
-        return Reading(None, reading.countable, (*reading.mistakes, Mistake("backend", name, obstacle)))
-
-    def _ask(self, name: str) -> None:
-        """Probe a backend on a thread, and read the form again: importing a compiler takes a second."""
-        if self._asking is None or not self._asking.is_alive():
-            self._asking = Thread(target=backends.probe, args=(name,), name="tuisim-probing", daemon=True)
-            self._asking.start()
-        if self._again is None:
-            self._again = self.after(ASK_SECONDS, self._asked)
-
-    def _asked(self) -> None:
-        self._again = None
-        self._read()
+        self._unknown_backend = name if obstacle is None else ""
+        if obstacle is None and (self._prober is None or not self._prober.is_alive()):
+            # On a thread: importing a compiler takes a second.
+            self._prober = Thread(target=backends.probe, args=(name,), name="tuisim-probing", daemon=True)
+            self._prober.start()
+        return reading.with_mistake("backend", name, obstacle) if obstacle else reading
 
     def _show_start(self, ledger: Ledger | None) -> None:
         config, wrong = self._reading.config, [one.declared.label for one in self.query_one(SetupForm).fields if one.mistake]
@@ -287,8 +272,6 @@ class SetupScreen(PageScreen[None]):
         said = self.query_one("#setup-why", Static)
         said.update(why)
         said.set_class(bool(wrong), "-wrong")
-        lines = summary(config, ledger.examples if ledger else None) if config else ()
-        self.query_one("#setup-summary", Static).update("\n".join(lines))
 
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:
@@ -312,14 +295,10 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
         obstacle = data.available(reading.countable.resolved_dataset) or data.misfit(reading.countable)
         memory_check.check(replace(reading.countable, batch_size=ledger.batch))
     except MemoryNeeded as error:
-        mistakes = (*reading.mistakes, Mistake("layers", layers_text(reading.countable.layers), str(error)))
-        return Reading(None, reading.countable, mistakes), ledger
+        return reading.with_mistake("layers", layers_text(reading.countable.layers), str(error)), ledger
     except TuisimError as error:
         ledger, obstacle = None, str(error)
-    if obstacle is None:
-        return reading, ledger
-    mistakes = (*reading.mistakes, Mistake("dataset", reading.countable.dataset, obstacle))
-    return Reading(None, reading.countable, mistakes), ledger
+    return reading.with_mistake("dataset", reading.countable.dataset, obstacle) if obstacle else reading, ledger
 
 
 def _predictable(reading: Reading) -> RunConfig | None:
