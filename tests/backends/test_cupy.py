@@ -1,6 +1,6 @@
-"""The CuPy backend: on a GPU where there is one, and everywhere on a stand-in that runs the very kernels and checks each access.
+"""The CuPy backend on an emulated GPU, which runs the very kernels and checks each access, and on a real one if there is one.
 
-What needs a card is named so, and `python -m tests.gpu` runs it there; what injects failures has only the stand-in.
+`python -m tests.gpu` runs the tests named `on_a_gpu` on a real one.
 """
 
 import os
@@ -24,15 +24,15 @@ from tuisim.predict import run_costs as runcosts
 from tuisim.program import Kind, build
 
 
-@pytest.fixture(params=["standin", "gpu"])
-def card(request, monkeypatch):
-    """A card to compute on: the stand-in, or the real one where it works."""
+@pytest.fixture(params=["emulated", "real"])
+def gpu(request, monkeypatch):
+    """A GPU to compute on: the emulated one, or the real one where it works."""
     demanded = bool(os.environ.get("TUISIM_GPU"))
-    if request.param == "standin":
+    if request.param == "emulated":
         if demanded:
-            pytest.skip("a real card was asked for")
-        with emulated_gpu(monkeypatch) as fake:
-            yield fake
+            pytest.skip("a real GPU was asked for")
+        with emulated_gpu(monkeypatch) as device:
+            yield device
         return
     found = probe("cupy")
     if not found.available:
@@ -41,9 +41,9 @@ def card(request, monkeypatch):
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    with emulated_gpu(monkeypatch) as standin:
-        yield standin
+def emulated(monkeypatch):
+    with emulated_gpu(monkeypatch) as device:
+        yield device
 
 
 def close(ours, theirs, rtol=1e-10):
@@ -51,7 +51,7 @@ def close(ours, theirs, rtol=1e-10):
 
 
 def alike(config, steps=6, rows=40, rtol=1e-10):
-    """The same steps on NumPy and on the card: losses, gradients, parameters and what the optimizer carries."""
+    """Compare the same steps on NumPy and on the GPU: losses, gradients, parameters and the optimizer's state."""
     ours, theirs = (network(config, rows, backend) for backend in ("cupy", "numpy"))
     order = np.random.default_rng(1).permutation(np.arange(steps * config.batch_size) % rows)
     close(ours.full.run(order), theirs.full.run(order), rtol)
@@ -67,7 +67,7 @@ def alike(config, steps=6, rows=40, rtol=1e-10):
 @pytest.mark.parametrize(
     ("optimizer", "buffer"), [("momentum", "velocity"), ("rmsprop", "square_average"), ("adam", "first_moment")]
 )
-def test_subnormal_numbers_are_flushed_and_counted_on_a_card_as_on_numpy(card, optimizer, buffer):
+def test_subnormals_are_flushed_and_counted_as_on_numpy_on_a_gpu(gpu, optimizer, buffer):
     config = replace(BASE, optimizer=optimizer, hidden_activation="relu", output_activation="relu", loss="mse")
     made = [network(config, backend=backend) for backend in ("cupy", "numpy")]
     values = np.full(config.parameter_count, np.finfo(config.dtype).tiny * 1.0005)
@@ -82,13 +82,13 @@ def test_subnormal_numbers_are_flushed_and_counted_on_a_card_as_on_numpy(card, o
 
 
 @pytest.mark.parametrize("number", CASES)
-def test_recorded_runs_on_a_card(card, number):
+def test_recorded_runs_on_a_gpu(gpu, number):
     check_recorded(number, "cupy")
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activations_and_losses_on_a_card(card, activation, loss):
+def test_activations_and_losses_on_a_gpu(gpu, activation, loss):
     alike(replace(BASE, hidden_activation=activation, output_activation=activation, loss=loss, learning_rate=0.05))
 
 
@@ -103,7 +103,7 @@ MORE = (
 
 @pytest.mark.parametrize("more", MORE, ids=str)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_optimizers_on_a_card(card, optimizer, more):
+def test_optimizers_on_a_gpu(gpu, optimizer, more):
     alike(replace(BASE, optimizer=optimizer, **more))
 
 
@@ -111,12 +111,12 @@ def test_optimizers_on_a_card(card, optimizer, more):
     ("layers", "batch"), [((3, 2), 1), ((40, 70, 33), 130), ((1, 1, 1), 3), ((9, 65, 2, 31, 6), 37), ((300, 2), 2)], ids=str
 )
 @pytest.mark.parametrize("loss", LOSSES)
-def test_shapes_that_fill_no_tile_on_a_card(card, layers, batch, loss):
+def test_shapes_that_do_not_fill_a_tile_on_a_gpu(gpu, layers, batch, loss):
     alike(RunConfig(layers=layers, batch_size=batch, loss=loss, dtype="float64", learning_rate=0.05), steps=3, rows=2 * batch)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_single_precision_is_near_double_on_a_card(card, loss):
+def test_single_precision_is_near_double_on_a_gpu(gpu, loss):
     config = replace(BASE, loss=loss, dtype="float32", hidden_activation="gelu")
     ours, theirs = network(config), network(replace(config, dtype="float64"), backend="numpy")
     order = np.arange(36)
@@ -126,7 +126,7 @@ def test_single_precision_is_near_double_on_a_card(card, loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("rows", [1, 5, 33])
-def test_evaluation_on_a_card(card, loss, rows):
+def test_evaluation_on_a_gpu(gpu, loss, rows):
     config = replace(BASE, loss=loss).resolved()
     X, y = data(config, 40, seed=3)
     X[7] = X[7, 0]  # and some rows with ties
@@ -139,14 +139,14 @@ def test_evaluation_on_a_card(card, loss, rows):
     assert accuracy_a == accuracy_b
 
 
-def test_of_equal_outputs_the_first_is_the_answer_on_a_card(card):
+def test_the_first_of_equal_outputs_is_the_predicted_class_on_a_gpu(gpu):
     config = replace(BASE, layers=(3, 40), output_activation="relu").resolved()
     made = network(config, values=(np.ones((8, 3)), np.array([0, 1, 2, 39, 0, 0, 5, 0])))
     made.full.write("parameters", -np.ones_like(made.full.read("parameters")))  # every output 0
     assert made.evaluate(np.ones((8, 3)), np.array([0, 1, 2, 39, 0, 0, 5, 0])) == (pytest.approx(np.log(40)), 4 / 8)
 
 
-def test_a_run_repeats_bit_for_bit_on_a_card(card):
+def test_a_run_repeats_bit_for_bit_on_a_gpu(gpu):
     found = []
     for _ in range(2):
         trainer = Trainer(replace(BASE, layers=(64, 32, 10), backend="cupy", optimizer="adam", epochs=1, examples=200))
@@ -155,7 +155,7 @@ def test_a_run_repeats_bit_for_bit_on_a_card(card):
     assert (found[0] == found[1]).all()
 
 
-def test_the_rate_changes_between_chunks_and_adam_counts_on_on_a_card(card):
+def test_a_changed_learning_rate_keeps_the_step_count_of_adam_on_a_gpu(gpu):
     ours, theirs = alike(replace(BASE, optimizer="adamw", weight_decay=0.1))
     for made in (ours, theirs):
         made.set_learning_rate(0.02)
@@ -167,13 +167,13 @@ def test_the_rate_changes_between_chunks_and_adam_counts_on_on_a_card(card):
 # ── what it costs ──
 
 
-def test_a_calibration_of_a_card_has_what_handing_work_over_costs(card, monkeypatch):
+def test_a_calibration_measures_copies_and_launches_on_a_gpu(gpu, monkeypatch):
     monkeypatch.setattr(calibrate, "FEW", 4)
     monkeypatch.setattr(calibrate, "MANY", 4)
     monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 300)
     for name, value in (("SHORT_EPOCHS", 2), ("LONG_EPOCHS", 1), ("FEW", 64), ("MANY", 64), ("RUNS", 1)):
         monkeypatch.setattr(runcosts, name, value)
-    (entry,) = calibrate.calibrate([calibrate.Job("cupy", 1, "float32")]).entries
+    (entry,) = calibrate.calibrate([calibrate.ProfileKey("cupy", 1, "float32")]).entries
     assert entry.copy_rate > 0
     assert entry.launch > 0
     assert "activation relu" not in entry.prices.kinds, "done on the way of the product before it"
@@ -183,7 +183,7 @@ def test_a_calibration_of_a_card_has_what_handing_work_over_costs(card, monkeypa
 # ── one step at a time ──
 
 
-def test_operations_are_timed_and_a_step_so_timed_is_a_step_on_a_card(card):
+def test_a_step_timed_by_operation_trains_like_any_other_on_a_gpu(gpu):
     ours, theirs = (network(BASE, backend=backend) for backend in ("cupy", "numpy"))
     loss, seconds = ours.full.run_by_operation(np.arange(6))
     close([loss], theirs.full.run(np.arange(6)))
@@ -194,7 +194,7 @@ def test_operations_are_timed_and_a_step_so_timed_is_a_step_on_a_card(card):
     assert sum(seconds) > 0
 
 
-def test_phases_are_timed_and_a_timed_step_is_a_step_on_a_card(card):
+def test_a_step_timed_by_phase_trains_like_any_other_on_a_gpu(gpu):
     ours, theirs = (network(BASE, backend=backend) for backend in ("cupy", "numpy"))
     loss, phases = ours.full.run_timed(np.arange(6))
     assert loss == pytest.approx(theirs.full.run(np.arange(6))[0], rel=1e-12)
@@ -203,7 +203,7 @@ def test_phases_are_timed_and_a_timed_step_is_a_step_on_a_card(card):
     assert all(seconds >= 0 for seconds in phases.values())
 
 
-def test_gradients_and_short_batches_through_the_trainer_on_a_card(card):
+def test_gradients_and_short_batches_through_the_trainer_on_a_gpu(gpu):
     config = replace(BASE, validation=0, examples=20, epochs=2, shuffle=False)
     trainers = [Trainer(replace(config, backend=name), data=data(BASE, 20)) for name in ("cupy", "numpy")]
     for _ in range(5):  # three full batches and one of two
@@ -217,8 +217,8 @@ def test_gradients_and_short_batches_through_the_trainer_on_a_card(card):
 # ── a loss that is no number ──
 
 
-def test_a_stopped_run_is_left_as_the_step_left_it_on_a_card(card):
-    """In the middle of a chunk: the gradient and the parameters of the step before, the activations of the one at hand."""
+def test_a_diverged_run_keeps_the_state_of_its_last_good_step_on_a_gpu(gpu):
+    """It stops within a chunk: with the gradient and the parameters of the step before, and the activations of the last step."""
     for activation in ("relu", "identity"):
         config = replace(BASE, hidden_activation=activation, loss="mse", learning_rate=1e40, epochs=1)
         ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
@@ -238,8 +238,8 @@ def test_a_stopped_run_is_left_as_the_step_left_it_on_a_card(card):
 
 @pytest.mark.parametrize("rate", [1e20, 1e30, 1e38])
 @pytest.mark.parametrize("layers", [(5, 7, 4), (5, 7, 6, 4)], ids=str)
-def test_what_is_not_finite_in_one_layer_spoils_no_gradient_on_a_card(card, layers, rate):
-    """The layer below may hold inf where the loss fails; 0·inf would be no number."""
+def test_infinite_activations_of_one_layer_do_not_spoil_gradients_on_a_gpu(gpu, layers, rate):
+    """The layer below may hold inf where the loss fails, and 0·inf is NaN."""
     config = replace(BASE, layers=layers, dtype="float32", loss="mse", learning_rate=rate)
     ours, theirs = (network(config, backend=backend) for backend in ("cupy", "numpy"))
     losses, wanted = (one.full.run(np.arange(36)) for one in (ours, theirs))
@@ -251,7 +251,7 @@ def test_what_is_not_finite_in_one_layer_spoils_no_gradient_on_a_card(card, laye
     np.testing.assert_allclose(*again, rtol=1e-4)
 
 
-def test_data_that_are_not_finite_stop_a_run_alike_on_a_card(card):
+def test_data_that_are_not_finite_stop_a_run_as_on_numpy_on_a_gpu(gpu):
     config = replace(BASE, loss="mse").resolved()
     X, y = data(config, 40)
     X[13, 2] = np.inf
@@ -264,7 +264,7 @@ def test_data_that_are_not_finite_stop_a_run_alike_on_a_card(card):
     close(ours.full.run(np.arange(18, 36)), theirs.full.run(np.arange(18, 36)))
 
 
-def test_a_diverging_run_ends_as_one_on_a_card(card):
+def test_a_diverging_run_ends_as_diverged_on_a_gpu(gpu):
     summary = Trainer(replace(BASE, layers=(64, 32, 10), loss="mse", backend="cupy", learning_rate=1e30, epochs=3)).run()
     assert summary.to_dict()["ended"] == "diverged"
     assert "became non-finite at step" in summary.to_dict()["message"]
@@ -273,22 +273,22 @@ def test_a_diverging_run_ends_as_one_on_a_card(card):
 # ── what the host does meanwhile ──
 
 
-def test_in_a_chunk_nothing_waits_and_nothing_is_allocated(fake):
+def test_a_chunk_neither_synchronizes_nor_allocates(emulated):
     made = network(BASE)
     made.full.run(np.arange(36))
     waits, calls = [], []
     for steps in (2, 6):
-        before, first = fake.synchronisations, len(fake.calls)
+        before, first = emulated.synchronisations, len(emulated.calls)
         made.full.run(np.arange(6 * steps))
-        waits.append(fake.synchronisations - before)
-        calls.append(fake.calls[first:])
+        waits.append(emulated.synchronisations - before)
+        calls.append(emulated.calls[first:])
     assert waits == [1, 1], "the losses are read once, however many steps there are"
     assert not {"zeros", "empty", "RawModule", "get_function"} & {name for found in calls for name in found}
     kernels = [name for name in calls[1] if name.startswith("launch") or name.endswith("gemm")]
     assert len(kernels) == 6 * len(kernels[: kernels.index("launch:sgd") + 1])
 
 
-def test_one_thread_speaks_to_the_card_whoever_asks(fake):
+def test_one_thread_makes_all_calls_to_the_gpu(emulated):
     made = network(BASE)
     others = [threading.Thread(target=lambda: made.full.run(np.arange(12))) for _ in range(3)]
     for thread in others:
@@ -296,11 +296,11 @@ def test_one_thread_speaks_to_the_card_whoever_asks(fake):
     for thread in others:
         thread.join()
     made.parameters()
-    assert len(fake.threads) == 1
-    assert threading.get_ident() not in fake.threads
+    assert len(emulated.threads) == 1
+    assert threading.get_ident() not in emulated.threads
 
 
-def test_the_first_call_may_come_from_several_threads_at_once(fake):
+def test_several_threads_may_make_the_first_call_at_once(emulated):
     device = import_module("tuisim.backends.cupy.gpu_thread").GpuThread()
     found, gate = [], threading.Barrier(4)
 
@@ -313,11 +313,11 @@ def test_the_first_call_may_come_from_several_threads_at_once(fake):
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == ["Stand-in GPU"] * 4
-    assert len(fake.threads) == 1
+    assert found == ["Emulated GPU"] * 4
+    assert len(emulated.threads) == 1
 
 
-def test_a_rate_set_while_numbers_are_worked_out_is_not_lost(fake, monkeypatch):
+def test_a_learning_rate_set_during_a_chunk_is_not_lost(emulated, monkeypatch):
     made, wanted = network(BASE), network(BASE, backend="numpy")
     scalars = made.full._scalars
     ahead = scalars.ahead
@@ -337,8 +337,8 @@ def test_a_rate_set_while_numbers_are_worked_out_is_not_lost(fake, monkeypatch):
     close(made.full.read("parameters"), wanted.full.read("parameters"))
 
 
-def test_old_rows_make_room_for_new_ones(monkeypatch):
-    with emulated_gpu(monkeypatch, 4 << 20) as fake:
+def test_older_data_on_the_gpu_are_freed_for_new_ones(monkeypatch):
+    with emulated_gpu(monkeypatch, 4 << 20) as emulated:
         config = replace(BASE, layers=(100, 4, 3)).resolved()
         made = network(config, rows=12)
         for seed in range(6):  # 0.8 MB each
@@ -347,10 +347,10 @@ def test_old_rows_make_room_for_new_ones(monkeypatch):
                 array.flags.writeable = False
             made.attach(X, y)
             assert len(made.full.run(np.arange(12))) == 2
-        assert fake.pool.used_bytes() < 4 << 20
+        assert emulated.pool.used_bytes() < 4 << 20
 
 
-def test_rows_are_copied_once_unless_they_may_be_written_to(fake):
+def test_data_are_copied_once_unless_they_are_writable(emulated):
     config = replace(BASE, loss="mse").resolved()
     X, y = data(config, 40)
     made = network(config, values=(X, y))
@@ -358,9 +358,9 @@ def test_rows_are_copied_once_unless_they_may_be_written_to(fake):
         array.flags.writeable = False
     counts = []
     for _ in range(3):
-        before = fake.calls.count("set")
+        before = emulated.calls.count("set")
         made.evaluation(X, y, 6)
-        counts.append(fake.calls.count("set") - before)
+        counts.append(emulated.calls.count("set") - before)
     assert counts == [2, 0, 0]
     costs = get_backend("cupy").costs
     assert costs.transfer_bytes == 2 * (X.nbytes + y.nbytes)
@@ -373,12 +373,12 @@ def test_rows_are_copied_once_unless_they_may_be_written_to(fake):
     assert step.evaluate(np.arange(6)) != first
 
 
-def test_more_steps_than_one_go_are_made_in_several(fake, monkeypatch):
+def test_more_steps_than_one_chunk_holds_run_in_several(emulated, monkeypatch):
     monkeypatch.setattr(import_module("tuisim.backends.cupy.buffers"), "MAX_STEPS", 4)
     alike(replace(BASE, optimizer="adam", schedule="step", schedule_steps=3), steps=11)
 
 
-def test_costs_and_ceilings_are_measured_on_a_card(card):
+def test_costs_and_peak_rates_are_measured_on_a_gpu(gpu):
     from tuisim.measure import peaks
 
     backend = get_backend("cupy")
@@ -401,7 +401,7 @@ def test_costs_and_ceilings_are_measured_on_a_card(card):
 # ── the protocol's mistakes ──
 
 
-def test_what_does_not_fit_is_refused(fake):
+def test_data_that_do_not_match_the_program_are_refused(emulated):
     made = Network(BASE.resolved(), get_backend("cupy"), 6)
     with pytest.raises(RuntimeError, match="attach the data"):
         made.full.run(np.arange(6))
@@ -450,7 +450,7 @@ KERNELS: dict[Kind, tuple[str, ...]] = {
 """The kernels of each kind of operation: functions of `step.cu`, `matmul` of cuBLAS, or `scalars` computed on the host."""
 
 
-def test_every_kind_of_operation_has_its_kernel(fake):
+def test_every_kind_of_operation_has_a_kernel(emulated):
     launches = import_module("tuisim.backends.cupy.launches")
     assert set(KERNELS) == set(Kind)
     source = (Path(launches.__file__).parent / "step.cu").read_text(encoding="utf-8")

@@ -82,7 +82,7 @@ def test_subnormal_state_is_flushed_and_counted_or_kept(backend, optimizer, dtyp
 @pytest.mark.parametrize(("optimizer", "dtype", "rule"), CASES)
 def test_the_gpu_kernels_flush_and_count_alike(optimizer, dtype, rule, monkeypatch):
     with installed():
-        monkeypatch.setitem(registry._found, "cupy", Probe("cupy", True, "14.2.0", "Stand-in GPU"))
+        monkeypatch.setitem(registry._found, "cupy", Probe("cupy", True, "14.2.0", "Emulated GPU"))
         check(config(backend="cupy", optimizer=optimizer, dtype=dtype, subnormals=rule))
 
 

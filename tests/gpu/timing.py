@@ -1,6 +1,6 @@
-"""Step times of several subjects on one card, in turn, each round so many steps that waiting at its end does not count.
+"""Time the steps of several subjects on one GPU in turn, after comparing what they compute.
 
-It compares what they computed before it times them; who they are is not its concern.
+A round has so many steps that the wait for the GPU at its end does not count.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ from tuisim.features.compare.bench.cases import Case, Subject, flat
 
 ROUND_SECONDS = 0.1
 ROUNDS = 9
-FEW_STEPS = 5
-"""After so many, parameters are compared with the reference's."""
+COMPARED_STEPS = 5
+"""Steps after which the parameters are compared with the reference's."""
 
 
-def timed(case: Case, field: Mapping[str, Callable[[Case], Subject]], reference: str) -> list[dict[str, Any]]:
-    """A row for each: µs a step with its spread, and how far its parameters are from the reference's, over their way."""
-    subjects: dict[str, Subject] = {}
+def timed(case: Case, subjects: Mapping[str, Callable[[Case], Subject]], reference: str) -> list[dict[str, Any]]:
+    """Return a row for each subject: µs per step with the spread, and the difference of its parameters from the reference's.
+
+    The difference is relative to how far the reference's parameters have moved.
+    """
+    ready: dict[str, Subject] = {}
     rows: dict[str, dict[str, Any]] = {}
-    for name, make in field.items():
+    for name, make in subjects.items():
         row: dict[str, Any] = {"subject": name}
         rows[name] = row
         try:
-            begun = perf_counter()
+            start = perf_counter()
             subject = make(case)
-            subject.steps(FEW_STEPS)
-            row["set_up_seconds"] = perf_counter() - begun
-            row["relative_difference"] = _difference(subject, subjects.get(reference, subject), case)
-            subjects[name] = subject
-        except Exception as error:  # whoever cannot is a row with the reason
+            subject.steps(COMPARED_STEPS)
+            row["set_up_seconds"] = perf_counter() - start
+            row["relative_difference"] = _difference(subject, ready.get(reference, subject), case)
+            ready[name] = subject
+        except Exception as error:  # a subject that fails is a row with the reason
             row["reason"] = f"{type(error).__name__}: {error}"[:300]
-    times = _rounds(subjects)
+    times = _rounds(ready)
     for name, seconds in times.items():
         rows[name] |= {"microseconds_per_step": median(seconds) * 1e6, "spread": spread(seconds) * 1e6, "rounds": len(seconds)}
     own = rows[reference].get("microseconds_per_step")
@@ -55,23 +58,23 @@ def _difference(subject: Subject, reference: Subject, case: Case) -> float | Non
 
 
 def _rounds(subjects: Mapping[str, Subject]) -> dict[str, list[float]]:
-    steps = {name: _many(subject) for name, subject in subjects.items()}
+    steps = {name: _steps_per_round(subject) for name, subject in subjects.items()}
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(ROUNDS):
         for name in subjects if number % 2 else reversed(subjects):
-            begun = perf_counter()
+            start = perf_counter()
             subjects[name].steps(steps[name])
-            times[name].append((perf_counter() - begun) / steps[name])
+            times[name].append((perf_counter() - start) / steps[name])
     return times
 
 
-def _many(subject: Subject) -> int:
-    """Steps for about one round, after as many to warm up."""
+def _steps_per_round(subject: Subject) -> int:
+    """Return the number of steps that take about ROUND_SECONDS, after warming up with about as many."""
     steps = 1
     while True:
-        begun = perf_counter()
+        start = perf_counter()
         subject.steps(steps)
-        seconds = perf_counter() - begun
+        seconds = perf_counter() - start
         if seconds >= ROUND_SECONDS / 2:
             return max(1, round(steps * ROUND_SECONDS / seconds))
         steps *= 4

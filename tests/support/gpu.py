@@ -19,10 +19,10 @@ def emulated_gpu(monkeypatch, total_bytes=64 << 20, runs_kernels=True):
     """Install the emulated GPU as the only one; a few blocks sum the squared gradient, which 128 would do slowly."""
     from tests.support.cuda_emulator import installed
 
-    with installed(total_bytes, runs_kernels=runs_kernels) as fake:
+    with installed(total_bytes, runs_kernels=runs_kernels) as gpu:
         monkeypatch.setattr(import_module("tuisim.backends.cupy.launches"), "NORM_BLOCKS", 3)
-        monkeypatch.setattr(registry, "_found", registry._found | {"cupy": Probe("cupy", True, "14.2.0", "Stand-in GPU")})
-        yield fake
+        monkeypatch.setattr(registry, "_found", registry._found | {"cupy": Probe("cupy", True, "14.2.0", "Emulated GPU")})
+        yield gpu
 
 
 def data(config, rows, seed=0):

@@ -8,20 +8,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .cupy_module import EmulatedGPU
+from .cupy_module import cupy_modules
+from .device import Device
 
 _USER = "tuisim.backends.cupy"
 
 
 @contextmanager
-def installed(total_bytes: int = 1 << 30, devices: int = 1, runs_kernels: bool = True) -> Iterator[EmulatedGPU]:
+def installed(total_bytes: int = 1 << 30, devices: int = 1, runs_kernels: bool = True) -> Iterator[Device]:
     """Install the emulated GPU as the module `cupy`; remove it, and all that imported it, at the end.
 
     With `runs_kernels=False`, for tests of other things, launches are checked and leave memory as it is."""
-    gpu = EmulatedGPU(total_bytes, devices, runs_kernels)
+    gpu = Device(total_bytes, devices, runs_kernels)
+    modules = cupy_modules(gpu)
+    gpu.module = modules["cupy"]
     before = {name: module for name, module in sys.modules.items() if name == "cupy" or name.startswith("cupy.")}
     _forget()
-    sys.modules.update(gpu.modules)
+    sys.modules.update(modules)
     try:
         yield gpu
     finally:

@@ -57,15 +57,11 @@ class DeviceArray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` instead.")
 
 
-def empty(device: Device, shape: Any, dtype: Any, name: str = "empty") -> DeviceArray:
-    """Return a new array full of garbage."""
+def allocated(device: Device, name: str, shape: Any, dtype: Any) -> DeviceArray:
+    """Return a new array full of garbage; for `zeros`, enqueue the work of setting it to zero."""
     device.called(name)
     allocation = Allocation(device.pool, int(np.prod(shape, dtype=np.int64)), np.dtype(dtype))
-    return DeviceArray(device, allocation, allocation.memory.reshape(shape))
-
-
-def zeros(device: Device, shape: Any, dtype: Any) -> DeviceArray:
-    """Return a new array; enqueue the work of setting it to zero."""
-    array = empty(device, shape, dtype, "zeros")
-    device.enqueue(lambda: array._view.fill(0))
-    return array
+    view = allocation.memory.reshape(shape)
+    if name == "zeros":
+        device.enqueue(lambda: view.fill(0))
+    return DeviceArray(device, allocation, view)

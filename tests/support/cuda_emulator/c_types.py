@@ -17,8 +17,6 @@ NAMES = {
     DOUBLE: "double",
 }  # fmt: skip
 SPELLINGS = {name: kind for kind, name in NAMES.items()} | {"_Bool": BOOL, "unsigned": UINT}
-MAX_ROUNDS = 1_000_000
-"""Rounds of a loop before it counts as endless."""
 
 
 class PointerTo(NamedTuple):
@@ -69,32 +67,28 @@ def _divided(a: float, b: float) -> float:
         return float(np.divide(a, b))
 
 
-def _endless() -> NoReturn:
-    raise KernelError(f"a loop goes on after {MAX_ROUNDS:,} rounds")
-
-
-def _no_value(name: str) -> NoReturn:
-    raise KernelError(f"{name} ends without returning a value")
+def _fail(message: str) -> NoReturn:
+    raise KernelError(message)
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "exp": (np.exp, 1), "log": (np.log, 1), "log1p": (np.log1p, 1), "expm1": (np.expm1, 1), "tanh": (np.tanh, 1),
     "sqrt": (np.sqrt, 1), "fabs": (abs, 1), "fmax": (np.fmax, 2), "fmin": (np.fmin, 2), "pow": (np.power, 2),
+    "isfinite": (math.isfinite, 1), "isnan": (math.isnan, 1), "isinf": (math.isinf, 1),
 }  # fmt: skip
 """CUDA's mathematical functions, each with its number of arguments: of floats they give a float, else a double."""
-TESTS = {"isfinite": math.isfinite, "isnan": math.isnan, "isinf": math.isinf}
+TESTS = ("isfinite", "isnan", "isinf")
+"""Those that give a bool."""
 ENVIRONMENT: dict[str, Any] = {
     **{name: function for name, (function, _) in FUNCTIONS.items()},
-    **TESTS,
     **{kind.name: _to_integer(kind) for kind in (INT, UINT, LONG, ULONG)},
     "float32": np.float32,
     "float64": float,
     "divided": _divided,
     "quotient": _quotient,
     "remainder": lambda a, b: a - _quotient(a, b) * b,
-    "endless": _endless,
-    "no_value": _no_value,
-    "ROUNDS": range(MAX_ROUNDS),
+    "fail": _fail,
+    "ROUNDS": range(1_000_000),
     "ONCE": range(1),
 }
 """What the translated code sees besides its own functions."""

@@ -6,22 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import DeviceArray, empty, zeros
+from .arrays import DeviceArray, allocated
 from .cublas import Cublas, live_bytes
 from .device import Device, Event, Stream
 from .errors import CUDADriverError, CUDARuntimeError, OutOfMemoryError
 from .kernel import Kernel, compiled
 
 DEVICE_TO_DEVICE = 3
-
-
-class EmulatedGPU(Device):
-    """A device with the modules through which programs use it."""
-
-    def __init__(self, total_bytes: int, devices: int, runs_kernels: bool):
-        super().__init__(total_bytes, devices, runs_kernels)
-        self.modules = _modules(self)
-        self.module = self.modules["cupy"]
 
 
 class RawModule:
@@ -59,7 +50,7 @@ class RawKernel:
         self._device.enqueue(lambda: (launch() if self._device.runs_kernels else None, kept))
 
 
-def _modules(device: Device) -> dict[str, ModuleType]:
+def cupy_modules(device: Device) -> dict[str, ModuleType]:
     """Return the module cupy and its submodules by their full names."""
 
     def logged(name: str, answer: Any, needs_device: bool = True) -> Any:
@@ -72,8 +63,8 @@ def _modules(device: Device) -> dict[str, ModuleType]:
         "cupy": {
             "__version__": "14.2.0",
             "ndarray": DeviceArray,
-            "zeros": lambda shape, dtype=float: zeros(device, shape, dtype),
-            "empty": lambda shape, dtype=float: empty(device, shape, dtype),
+            "zeros": lambda shape, dtype=float: allocated(device, "zeros", shape, dtype),
+            "empty": lambda shape, dtype=float: allocated(device, "empty", shape, dtype),
             "RawModule": lambda code, **options: RawModule(device, code, **options),
             "get_default_memory_pool": lambda: pool,
             "get_default_pinned_memory_pool": lambda: pinned_pool,
@@ -91,7 +82,7 @@ def _modules(device: Device) -> dict[str, ModuleType]:
             "memGetInfo": lambda: logged("memGetInfo", (pool.limit - pool.held, pool.limit)),
             "getDeviceCount": lambda: logged("getDeviceCount", device.devices),
             "getDeviceProperties": lambda _: logged(
-                "getDeviceProperties", {"name": b"Stand-in GPU", "multiProcessorCount": 4, "warpSize": 32}
+                "getDeviceProperties", {"name": b"Emulated GPU", "multiProcessorCount": 4, "warpSize": 32}
             ),
             "driverGetVersion": lambda: logged("driverGetVersion", 13000, needs_device=False),
             "runtimeGetVersion": lambda: logged("runtimeGetVersion", 12090, needs_device=False),

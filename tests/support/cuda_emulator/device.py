@@ -32,6 +32,8 @@ class Device:
         self.streams: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
         self.default_stream = Stream(self, handle=0)
         self.current = threading.local()
+        self.module: Any = None
+        """The module `cupy` through which programs use the device."""
         self._faults: list[tuple[int, BaseException, bool]] = []
 
     def called(self, name: str, waits: bool = False, needs_device: bool = True) -> None:
@@ -61,10 +63,6 @@ class Device:
 
     def device_error(self, status: int = 700) -> CUDARuntimeError:
         return CUDARuntimeError(status)
-
-    @property
-    def call_count(self) -> int:
-        return len(self.calls)
 
     @property
     def waiting(self) -> int:

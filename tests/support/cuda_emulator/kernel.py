@@ -31,7 +31,7 @@ class Kernel:
 
     def prepared(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any]) -> Callable[[], None]:
         """Check the launch and return what runs it."""
-        grid, block = _three(grid), _three(block)
+        grid, block = ((*(int(size) for size in sizes), 1, 1)[:3] for sizes in (grid, block))
         size = block[0] * block[1] * block[2]
         if min(block) < 1 or size > MAX_THREADS or block[2] > 64:
             raise KernelError(f"a block of {block} threads: 1 to {MAX_THREADS} are possible", kernel=self.name)
@@ -67,11 +67,6 @@ class Kernel:
         raise KernelError(f"{name} is {type_name(kind)} and was given {found}", kernel=self.name, array=name)
 
 
-def _three(sizes: Sequence[int]) -> Index3:
-    x, y, z = (*(int(size) for size in sizes), 1, 1, 1)[:3]
-    return x, y, z
-
-
 @lru_cache(maxsize=32)
 def _indexes(shape: Index3) -> list[Index3]:
     return [(x, y, z) for z, y, x in product(*(range(size) for size in reversed(shape)))]
@@ -86,21 +81,19 @@ class Launch:
         self.access = 0, 0
         self.threadIdx = self.blockIdx = 0, 0, 0
         self._shared: dict[int, Pointer] = {}
-        histories = {size: History() for size in (1, 4, 8)}
-        written = [
-            value
-            for value, (_, kind) in zip(values, kernel.function.parameters, strict=True)
-            if isinstance(value, np.ndarray) and isinstance(kind, PointerTo) and not kind.const
+        histories, self._arguments = {size: History() for size in (1, 4, 8)}, list(values)
+        pointers = [
+            (i, *parameter) for i, parameter in enumerate(kernel.function.parameters) if isinstance(parameter[1], PointerTo)
         ]
-        self._arguments = list(values)
-        for i, (name, kind) in enumerate(kernel.function.parameters):
+        written = [values[i] for i, _, kind in pointers if values[i] is not None and not kind.const]
+        for i, name, _ in pointers:
             array = values[i]
-            if isinstance(array, np.ndarray):
-                # Elements are numbered by their addresses, so that arguments that overlap share their history.
-                history = histories[array.itemsize] if any(overlap(array, other) for other in written) else None
-                self._arguments[i] = Pointer(Memory(name, array, self, history, address(array) // array.itemsize))
-            elif isinstance(kind, PointerTo):
+            if array is None:
                 self._arguments[i] = null_pointer(name)
+                continue
+            # Elements are numbered by their addresses, so that arguments that overlap share their history.
+            history = histories[array.itemsize] if any(overlap(array, other) for other in written) else None
+            self._arguments[i] = Pointer(Memory(name, array, self, history, address(array) // array.itemsize))
 
     def run(self) -> None:
         """Run the blocks one after another; raise KernelError, with the place of the fault, for undefined behaviour."""
@@ -151,9 +144,8 @@ class Launch:
             name = next(each for each in asked if type(each) is tuple)[1]
             self._check_together(name, lines, "warp", start)
             for lane, (line, _, _, by) in enumerate(asked):
-                source = (
-                    lane ^ by if "xor" in name else by % WARP if "down" not in name else lane + by if lane + by < WARP else lane
-                )
+                down = lane + by if lane + by < WARP else lane
+                source = lane ^ by if "xor" in name else down if "down" in name else by % WARP
                 if not 0 <= source < len(threads):
                     self.threadIdx = indexes[start + lane]
                     raise KernelError(f"{name} reads a lane that its warp does not have", line=line)

@@ -78,9 +78,8 @@ def _parsed(text: str) -> list[Any]:
     try:
         return list(parser.parse(text, "kernels").ext)
     except ParseError as error:
-        place, _, rest = str(error).removeprefix("kernels:").partition(":")
-        line = int(place) if place.isdigit() else getattr(parser.clex, "_lineno", 0)
-        raise CompileError(f"not C of the subset: {rest.strip()}", line=line) from None
+        found = re.match(r"kernels:(\d+)", str(error))
+        raise CompileError(f"not C of the subset: {error}", line=int(found[1]) if found else parser.clex._lineno) from None
 
 
 def _line(node: Any) -> int:
@@ -116,7 +115,7 @@ class _Translator:
         with self.block():
             self.statement(self.node.body)
             if result is not None:
-                self.emit(f"no_value({name!r})")
+                self.emit(f"fail({f'{name} ends without returning a value'!r})")
         self.module.functions[name] = self.function
 
     # ── what statements and expressions need ──
@@ -292,7 +291,7 @@ class _Translator:
             self.after_round.append(after)
             self.statement(body)
             self.statement(self.after_round.pop())
-        self.emit("else: endless()")
+        self.emit("else: fail('a loop goes on after 1,000,000 rounds')")
 
     def switch(self, subject: Expr, cases: Sequence[Any]) -> None:
         number = next(self.module.numbers)
@@ -425,8 +424,7 @@ class _Translator:
 
     def call(self, name: str, arguments: list[Expr]) -> Expr:
         function = self.module.functions.get(name)
-        sizes = {"__syncthreads": 0, **dict.fromkeys(c.TESTS, 1), **dict.fromkeys(_SHUFFLES, 3)}
-        sizes |= {known: size for known, (_, size) in c.FUNCTIONS.items()}
+        sizes = {known: size for known, (_, size) in c.FUNCTIONS.items()} | {"__syncthreads": 0} | dict.fromkeys(_SHUFFLES, 3)
         wanted = len(function.parameters) if function else sizes.get(name)
         if wanted is None or (function and function.kernel):
             raise self.error(f"the device function {name} is not known")

@@ -1,7 +1,7 @@
-"""PyTorch's step on a card, three ways: eager, compiled, and captured once in a CUDA graph that is then replayed.
+"""PyTorch's training step on a GPU in three ways: eager, compiled, and as a CUDA graph that is captured once and replayed.
 
-Full precision, as ours: PyTorch leaves TF32 off unless asked. Batches lie ready on the card and no loss is handed back, where
-our steps gather their rows and give every loss. It knows nothing of who is timed beside it.
+All in full precision, like ours: PyTorch's TF32 is off by default. PyTorch finds its batches on the GPU and returns no loss;
+our steps gather their rows and return every loss.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 from tuisim.features.compare.bench.cases import Case
 from tuisim.features.compare.bench.peers import Torch
 
-WARM_STEPS = 11
-"""Before a capture, as PyTorch's own examples have it, on a stream of their own."""
+WARM_UP_STEPS = 11
+"""Steps before a capture, on a stream of their own, as in PyTorch's examples."""
 
 
-class OnCard(Torch):
-    """Waits for the card at the end of its steps; its update is PyTorch's fused one."""
+class TorchOnGPU(Torch):
+    """Steps with PyTorch's fused update, which wait for the GPU at their end."""
 
     options: ClassVar[dict[str, Any]] = {"fused": True}
 
@@ -30,10 +30,10 @@ class OnCard(Torch):
         self._wait()
 
 
-class Captured(OnCard):
-    """Forward, backward and update as one graph; each step copies its batch into the graph's input and launches it.
+class TorchGraph(TorchOnGPU):
+    """Forward, backward and update as one CUDA graph; each step copies its batch into the graph's input and launches it.
 
-    Warming up and capturing make steps, so the parameters are put back after them.
+    Warming up and capturing change the parameters, which are restored after them.
     """
 
     def __init__(self, case: Case) -> None:
@@ -44,7 +44,7 @@ class Captured(OnCard):
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            for _ in range(WARM_STEPS):
+            for _ in range(WARM_UP_STEPS):
                 super()._one(self._x, self._y)
         torch.cuda.current_stream().wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
@@ -62,8 +62,8 @@ class Captured(OnCard):
         self._graph.replay()
 
 
-RIVALS: dict[str, Callable[[Case], OnCard]] = {
-    "PyTorch eager": OnCard,
-    "PyTorch compiled": lambda case: OnCard(case, compiled=True),
-    "PyTorch graph": Captured,
+TORCH_STEPS: dict[str, Callable[[Case], TorchOnGPU]] = {
+    "PyTorch eager": TorchOnGPU,
+    "PyTorch compiled": lambda case: TorchOnGPU(case, compiled=True),
+    "PyTorch graph": TorchGraph,
 }
