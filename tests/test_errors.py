@@ -34,13 +34,13 @@ def test_an_error_in_words(error, expected):
     assert fault(error) == (expected if expected_of_it else f"an unexpected fault: {expected}")
 
 
-def test_what_a_library_says_is_its_first_line_that_has_words():
+def test_a_library_message_is_its_first_line_with_words():
     assert said("\n=====\n  ImportError: it is broken.\nmore") == "it is broken."
     assert said("cudaErrorNoDevice: none") == "cudaErrorNoDevice: none"
     assert said("") == said("\n \n") == ""
 
 
-def test_values_are_shown_as_people_write_them():
+def test_values_are_printed_readably():
     import datetime
 
     assert printable(datetime.date(2020, 1, 2)) == "2020-01-02"
@@ -50,7 +50,7 @@ def test_values_are_shown_as_people_write_them():
     assert str(ConfigError([Mistake("seed", {1, 2}, "a number")])) == "seed = set: a number"
 
 
-def test_a_fault_in_a_command_is_one_line_and_a_traceback_where_it_is_asked_for(capsys, monkeypatch, own_folder):
+def test_an_unexpected_error_is_one_line_or_a_traceback_with_tuisim_debug(capsys, monkeypatch, own_folder):
     def broken() -> int:
         raise ZeroDivisionError("nobody thought of this")
 
@@ -65,14 +65,14 @@ def test_a_fault_in_a_command_is_one_line_and_a_traceback_where_it_is_asked_for(
         answered(broken)
 
 
-def test_a_fault_before_any_command_is_one_line_too(capsys, monkeypatch, own_folder):
+def test_an_unexpected_error_before_a_command_is_one_line(capsys, monkeypatch, own_folder):
     monkeypatch.setattr(program, "_run", lambda _: (_ for _ in ()).throw(ModuleNotFoundError("No module named 'textual'")))
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     assert program.main() == ExitCode.RUN_FAILED
     assert capsys.readouterr().err == f"tuisim: No module named 'textual' (see {own_folder / 'tuisim.log'})\n"
 
 
-def test_a_librarys_warning_is_one_line(capsys, monkeypatch):
+def test_a_library_warning_is_one_line(capsys, monkeypatch):
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setattr(
         program, "_run", lambda _: warnings.showwarning(RuntimeWarning("X=\x1bx is odd\nand more"), RuntimeWarning, "", 1)
@@ -81,7 +81,7 @@ def test_a_librarys_warning_is_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err == "tuisim: X=\\x1bx is odd\n"
 
 
-def test_nothing_but_the_console_prints():
+def test_only_the_console_prints():
     """Commands print JSON, or through the console; what is written over on a terminal is made visible there."""
     printing = []
     folder = Path(tuisim.cli.__file__).parents[1]

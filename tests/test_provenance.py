@@ -37,7 +37,7 @@ DEAR = RunConfig(
 )  # fmt: skip
 
 
-def test_what_is_derived_has_the_weakest_kind():
+def test_a_derived_number_has_the_weakest_provenance():
     assert weakest([Provenance.COUNTED, Provenance.GIVEN]) is Provenance.COUNTED
     assert weakest([Provenance.MEASURED, Provenance.PUBLISHED, Provenance.COUNTED]) is Provenance.PUBLISHED
     assert weakest(Provenance) is Provenance.PROJECTED
@@ -139,7 +139,7 @@ def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:
     ],
     ids=["endless", "with an end", "paced", "ended"],
 )
-async def test_every_panel_of_a_run_says_what_its_numbers_are(size, changes):
+async def test_every_panel_of_a_run_shows_its_provenance(size, changes):
     config = RunConfig(layers=(64, 32, 10), epochs=None if "total_steps" not in changes else 9, clip_norm=1e-4)
     shown = snapshot(config, **changes)
     async with running(ScriptedWorker([shown]), config, size) as (screen, _):
@@ -160,7 +160,7 @@ async def test_every_panel_of_a_run_says_what_its_numbers_are(size, changes):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_the_lines_round_the_panels_know_their_kinds(width):
+def test_the_lines_around_the_panels_have_a_provenance(width):
     header = HeaderView(DEAR).lines(snapshot(DEAR), Frame(width, 2 if width < 100 else 1))
     assert HeaderView.kinds == (("", Provenance.GIVEN), ("clock", Provenance.MEASURED))
     assert is_of(header, units.clock(12.4), Provenance.MEASURED)
@@ -175,14 +175,14 @@ def answered() -> Answer:
 
 
 @pytest.mark.parametrize("width", [70, 118, 160])
-def test_every_claim_of_the_answer_says_what_its_numbers_are(width, answered):
+def test_every_claim_of_the_answer_shows_its_provenance(width, answered):
     for claim in claims(QUESTION, answered.measured):
         drawn = " ".join(text(line) for line in claim_lines([claim], width))
         shown = {figure.provenance for figure in claim.table.figures().values() if figure.text and figure.text in drawn}
         assert {mark for mark in shown if mark not in drawn} == set(), claim.id
 
 
-def test_every_part_of_the_ledger_says_that_it_is_counted():
+def test_every_part_of_the_ledger_is_tagged_as_counted():
     ledger = count(DEAR)
     for lines in (column(ledger, ledger.memory, 120), count_page(ledger, Frame(120, 100))):
         headings = [text(line) for line in lines if "──" in text(line)]

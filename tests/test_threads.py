@@ -42,7 +42,7 @@ def test_threads_are_counted_and_ended(few: list[threading.Thread]) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_blas_is_kept_to_one_thread_where_it_could_not_have_them_all() -> None:
+def test_blas_is_limited_to_one_thread_if_it_cannot_start_one_per_core() -> None:
     assert [threads.fit_blas(cores) for cores in (1, 2, 3)] == [""] * 3
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
     assert RunConfig(layers=(2, 2)).resolved().threads == max(1, usable_cores() - 1)
@@ -52,7 +52,7 @@ def test_blas_is_kept_to_one_thread_where_it_could_not_have_them_all() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_one_thread_too_many_is_said_in_words() -> None:
+def test_too_many_threads_are_refused_with_a_readable_error() -> None:
     held = threading.Event()
     try:
         for _ in range(2):
@@ -63,7 +63,7 @@ def test_one_thread_too_many_is_said_in_words() -> None:
         held.set()
 
 
-def test_more_than_there_may_be_are_refused_and_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_blas_threads_than_allowed_are_refused_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "allowed", 1)
     config = RunConfig(layers=(2, 2), dataset="moons", epochs=1, examples=64)
     assert Trainer(config).run().ended == "completed"
@@ -91,7 +91,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **options)
 
 
-def test_a_run_needs_no_thread_and_says_once_that_blas_has_one() -> None:
+def test_a_run_needs_no_thread_and_notes_the_blas_limit_once() -> None:
     done = run("run", "2-4-2", "--dataset", "moons", "--epochs", "1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1

@@ -89,7 +89,7 @@ def test_parse_duration(text, seconds):
 
 
 @pytest.mark.parametrize("seconds", [4.2e-3, 59.0, 125, 11_520, 362_880])
-def test_a_duration_as_it_is_written_is_read_again(seconds):
+def test_a_written_duration_is_parsed_again(seconds):
     assert units.parse_duration(units.duration(seconds)) == pytest.approx(seconds, rel=1e-2)
 
 
@@ -113,18 +113,18 @@ def test_parse_size(text, bytes_):
         ("1e9999", "too large"), ("1e-9999", "more than 0"), ("1" * 40 + "!", "write"), ("1h " * 20 + "!", "write"),
     ],
 )  # fmt: skip
-def test_limits_that_are_none(parse, text, remedy):
+def test_invalid_limits_are_refused(parse, text, remedy):
     with pytest.raises(ValueError, match=remedy):
         parse(text)
 
 
-def test_a_size_whose_unit_could_mean_two_things_is_refused():
+def test_a_size_with_an_ambiguous_unit_is_refused():
     with pytest.raises(ValueError, match="2GiB"):
         units.parse_size("2G")
 
 
 @pytest.mark.parametrize("parse", [units.parse_count, units.parse_duration, units.parse_size])
-def test_a_comma_groups_thousands_and_is_no_decimal_point(parse):
+def test_a_comma_separates_thousands_only(parse):
     """2,5 hours are not 25."""
     for text in ("2,5", "1,,5", "10,00", "1,5000", "1,000,00", ",5", "1_0,000", "1,000.0,0", "1,000e1,0", "1e1,000"):
         with pytest.raises(ValueError, match=r"a comma groups thousands|not a"):
@@ -134,7 +134,7 @@ def test_a_comma_groups_thousands_and_is_no_decimal_point(parse):
     assert units.parse_duration("1,000.5 ms") == pytest.approx(1.0005)
 
 
-def test_sizes_and_small_figures_are_rounded_before_their_unit_is_chosen():
+def test_numbers_are_rounded_before_their_unit_is_chosen():
     assert units.size(2**20 - 1) == "1.0 MiB"
     assert units.size(2**60 - 2**40) == "1.0 EiB"
     assert units.size(1023) == "1023 B"

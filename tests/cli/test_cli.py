@@ -33,7 +33,7 @@ def one_line(result, code, *parts):
         assert part in result.stderr
 
 
-def test_run_prints_its_summary_and_nothing_else():
+def test_run_prints_only_its_summary():
     result = tuisim("run", "64-32-10", "--dataset", "digits", "--epochs", "2", "--json")
     assert result.returncode == 0
     assert result.stderr == ""
@@ -43,7 +43,7 @@ def test_run_prints_its_summary_and_nothing_else():
     assert document["examples_seen"] == 2 * 1618
 
 
-def test_run_in_words():
+def test_run_prints_a_readable_summary():
     result = tuisim("run", "5-4-3", "--epochs", "1", "--examples", "1e3")
     assert result.returncode == 0
     assert "1,000 examples" in result.stdout
@@ -71,7 +71,7 @@ def test_count_as_json_and_as_a_table():
     assert "× B·N·M" in table
 
 
-def test_count_of_what_no_machine_could_train():
+def test_a_network_too_large_to_train_is_counted():
     result = tuisim("count", "1000000-1000000-1000000", "--batch-size", "1e6")
     assert result.returncode == 0
     assert "2.00 T" in result.stdout or "2,000,002,000,000" in result.stdout
@@ -90,7 +90,7 @@ def test_counting_and_help_import_neither_textual_nor_numpy_and_start_no_thread(
     assert result.stderr.strip() == "[]"
 
 
-def test_a_file_and_flags_over_it(tmp_path):
+def test_flags_override_a_configuration_file(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('layers = [5, 4, 3]\nepochs = 1\nexamples = 100\nhidden-activation = ["tanh"]\n')
     document = json.loads(tuisim("run", "--config", str(path), "--epochs", "2", "--json").stdout)
@@ -129,7 +129,7 @@ def test_a_mistake_is_one_line(arguments, code, parts):
     one_line(tuisim(*arguments), code, *parts)
 
 
-def test_several_mistakes_are_a_line_each():
+def test_several_mistakes_are_one_line_each():
     result = tuisim("run", "64-0-10", "--loss", "mze", "--batch-size", "none")
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 3
@@ -141,11 +141,11 @@ def test_a_run_that_diverges_still_prints_its_summary():
     assert json.loads(result.stdout)["ended"] == "diverged"
 
 
-def test_without_a_terminal_the_app_says_so():
+def test_the_app_refuses_to_start_without_a_terminal():
     one_line(tuisim(), 2, "terminal", "tuisim run")
 
 
-def test_a_console_that_lacks_a_character_gets_a_question_mark():
+def test_a_console_gets_a_question_mark_for_a_character_it_cannot_encode():
     result = tuisim("count", "4-3-2", env=os.environ | {"PYTHONIOENCODING": "cp1252"}, encoding="cp1252")
     assert result.returncode == 0
     assert "f?" in result.stdout
@@ -160,7 +160,7 @@ def test_version_and_help():
     assert "(default: 0.1)" in shown
 
 
-def test_no_color_is_obeyed():
+def test_no_color_is_respected():
     forced = os.environ | {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
     assert "\x1b[1m" in tuisim("count", "4-2", env=forced).stdout
     colours = tuisim("count", "4-2", env=forced | {"NO_COLOR": "1"}).stdout
@@ -169,7 +169,7 @@ def test_no_color_is_obeyed():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_ends_the_run_with_its_summary(name, code):
+def test_a_signal_ends_the_run_and_prints_its_summary(name, code):
     process = subprocess.Popen(
         [sys.executable, "-m", "tuisim", "run", "64-32-10", "--epochs", "none", "--json"],
         stdout=subprocess.PIPE,
@@ -188,7 +188,7 @@ def test_a_signal_ends_the_run_with_its_summary(name, code):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 @pytest.mark.parametrize("arguments", ["count 64-32-10 --json", "count 64-32-10", "run --help"])
-def test_whoever_stops_reading_is_no_error(arguments):
+def test_a_closed_pipe_is_no_error(arguments):
     command = f"{sys.executable} -m tuisim {arguments} | true; echo ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, timeout=60)
     assert result.stderr == ""
@@ -196,7 +196,7 @@ def test_whoever_stops_reading_is_no_error(arguments):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-def test_a_full_disk_is_one_line():
+def test_a_full_disk_is_reported_in_one_line():
     with open("/dev/full", "w") as full:
         result = subprocess.run(
             [sys.executable, "-m", "tuisim", "count", "5-3"],

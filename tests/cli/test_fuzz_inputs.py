@@ -190,7 +190,7 @@ def written(draw: random.Random, files: list[str]) -> list[str]:
     return line
 
 
-def test_every_command_and_option_has_its_turn():
+def test_every_command_and_option_is_fuzzed():
     assert set(_FUNCTIONS) == {*WITH_A_NETWORK, *OWN, "doctor"}
     for command in _FUNCTIONS:
         parameters = inspect.signature(_function(command)).parameters
@@ -232,7 +232,7 @@ def test_layers(capsys):
     assert faults == []
 
 
-def test_drawn_command_lines(capsys, odd_files):
+def test_random_command_lines(capsys, odd_files):
     draw = random.Random(11)
     faults = []
     for _ in range(80):
@@ -241,7 +241,7 @@ def test_drawn_command_lines(capsys, odd_files):
     assert faults == []
 
 
-def test_files_with_a_value_of_another_kind_in_every_field(tmp_path, capsys):
+def test_files_with_a_value_of_every_type_in_every_field(tmp_path, capsys):
     values = ("1", "-1", "1.5", "nan", "inf", "true", '""', '"x"', "[]", "[1, [2]]", '["a", 1]', "{}", "{a = 1}", "2020-01-01",
               "07:32:00", "1979-05-27T07:32:00Z", "0x10", "9" * 400, "1e999", '"\\u0000"', '"""a\nb"""')  # fmt: skip
     faults = []
@@ -254,7 +254,7 @@ def test_files_with_a_value_of_another_kind_in_every_field(tmp_path, capsys):
     assert faults == []
 
 
-def test_values_of_every_kind_in_python():
+def test_python_values_of_every_type():
     """Values that a script passes to RunConfig: a wrong one is reported as a mistake of its field."""
     faults = []
     odd = (
@@ -292,7 +292,7 @@ def test_values_of_every_kind_in_python():
 
 
 @pytest.mark.parametrize("parse", [parse_count, parse_duration, parse_size, parse_layers])
-def test_numbers_as_people_write_them(parse):
+def test_parsers_of_numbers(parse):
     draw, faults = random.Random(parse.__name__), []
     alphabet = "0123456789eE.,_-+ kKMGTinfabsdhµy×x\u0660\u00b2\x1b\u202e"
     for text in [*NUMBERS, *TEXTS, *SIZES, *("".join(draw.choices(alphabet, k=draw.randint(0, 12))) for _ in range(3_000))]:
@@ -315,7 +315,7 @@ def test_numbers_as_people_write_them(parse):
         ("compare", "4-2", "--backends", "numpy@-1,", "--seconds=nan"),
     ],
 )
-def test_drawn_ones_as_whole_commands(arguments):
+def test_command_lines_as_processes(arguments):
     result = subprocess.run(
         [sys.executable, "-m", "tuisim", *arguments],
         capture_output=True,

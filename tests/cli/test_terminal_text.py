@@ -73,7 +73,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return data
 
 
-def test_one_function_makes_it_visible():
+def test_control_characters_are_escaped():
     for text in STEERING.values():
         assert visible(text).isprintable()
     assert visible("plain 64·32 ′ ✓ ⣿") == "plain 64·32 ′ ✓ ⣿"
@@ -112,7 +112,7 @@ def test_this_machines_profile(said, home, monkeypatch):
     said("predict", "5-4-3", "--as", str(home / cards.OWN), shown=None)
 
 
-def test_runs_that_were_kept(said, home):
+def test_past_runs(said, home):
     fields = {name: getattr(RUN, name) for name in RUN.__dataclass_fields__}
     hostile = dict.fromkeys(("machine", "backend", "dtype", "optimizer", "loss", "ended"), TEXT)
     lines = [
@@ -126,7 +126,7 @@ def test_runs_that_were_kept(said, home):
     assert "[red]x[/]" in said("runs", shown="[/]@2")
 
 
-def test_variables(said, home, monkeypatch):
+def test_environment_variables(said, home, monkeypatch):
     for name in ("OPENBLAS_CORETYPE", "NUMBA_DISABLE_JIT", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NPY_DISABLE_CPU_FEATURES"):
         monkeypatch.setenv(name, TEXT.replace(os.fsdecode(b"\xff\xfe"), ""))
     monkeypatch.setattr("tuisim.backends.registry._found", {})
@@ -146,7 +146,7 @@ def test_a_home_that_cannot_be_written_to(said, tmp_path, monkeypatch):
     said("runs", shown="[red]x[bold]:smile:")
 
 
-def test_data_files_and_what_is_in_them(said, tmp_path):
+def test_data_files_and_their_contents(said, tmp_path):
     label = TEXT.replace("\r", "").replace("\x85", "").replace("\u2028", "").replace(os.fsdecode(b"\xff\xfe"), "")
     good, bad, wrong = (tmp_path / f"{name}{ALL}.csv" for name in ("good", "bad", "wrong"))
     rows = [f"{i}.5,{i % 7},{label if i % 2 else 'other'}" for i in range(60)]
@@ -173,7 +173,7 @@ def test_configuration_files(said, tmp_path):
         said("count", "--config", str(path), shown=None)
 
 
-def test_every_option_and_the_commands_name(said):
+def test_every_option_and_the_command_name(said):
     said(TEXT, shown=None)
     said("count", TEXT, shown=None)
     said("count", "4-2", f"--{TEXT}", "1", shown=None)
@@ -187,7 +187,7 @@ def test_every_option_and_the_commands_name(said):
     said("bench", "--threads", TEXT, shown=None)
 
 
-def test_what_a_device_is_called(said, monkeypatch):
+def test_device_names(said, monkeypatch):
     names = {"nvmlDeviceGetName": TEXT, "nvmlSystemGetDriverVersion": "550.1", "nvmlDeviceGetCount": 1, "nvmlInit": None}
     names |= {"nvmlShutdown": None, "nvmlDeviceGetHandleByIndex": 0, "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=9, free=5)}
     functions = {name: lambda *_, answer=answer: answer for name, answer in names.items()}
@@ -195,12 +195,12 @@ def test_what_a_device_is_called(said, monkeypatch):
     said("doctor", shown="driver 550.1")
 
 
-def test_what_has_no_markup_prints_what_it_was_given(capsys):
+def test_text_without_markup_is_printed_unchanged(capsys):
     CommandConsole().print(styled("[bold]{}[/] and {}", "[red]a[/]\x1b", ":smile:\\"))
     assert capsys.readouterr().out == "[red]a[/]\\x1b and :smile:\\\n"
 
 
-def test_json_escapes_what_steers(capsys, tmp_path):
+def test_json_escapes_control_characters(capsys, tmp_path):
     path = tmp_path / f"{ALL}.csv"
     path.write_text("\n".join(f"{i},{i % 2}" for i in range(40)))
     assert main(["run", "1-2", "--epochs", "1", "--dataset", str(path), "--json"]) == ExitCode.DONE
@@ -249,7 +249,7 @@ async def test_pages_and_notices_of_the_app(home):
 
 
 @pytest.mark.parametrize("home", ["", "relative", None])
-async def test_a_screenshot_says_where_it_is_or_why_it_is_not(home, tmp_path, monkeypatch):
+async def test_a_screenshot_is_saved_or_the_reason_is_shown(home, tmp_path, monkeypatch):
     place = tmp_path / ALL
     place.mkdir()
     monkeypatch.chdir(place)

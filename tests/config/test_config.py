@@ -21,13 +21,13 @@ def mistakes(**given):
     return {mistake.field: mistake.remedy for mistake in caught.value.mistakes}
 
 
-def test_layers_is_the_only_field_without_a_default():
+def test_only_layers_has_no_default():
     assert RunConfig(layers=(64, 32, 10)).batch_size == 32
     with pytest.raises(TypeError):
         RunConfig()
 
 
-def test_all_mistakes_at_once_each_at_its_field():
+def test_all_mistakes_are_reported_each_with_its_field():
     found = mistakes(
         layers=(3, 0, 2), loss="mze", batch_size=0, hidden_activation="rely", validation=1.0, seed=-1, dtype="float16"
     )
@@ -65,7 +65,7 @@ def test_one_wrong_field(field, value):
     assert field in mistakes(**given)
 
 
-def test_numbers_beyond_every_float_are_mistakes_too():
+def test_numbers_too_large_for_a_float_are_mistakes():
     assert set(mistakes(layers="64-x-10", loss="mze", learning_rate=10**400, weight_decay=10**400)) == {
         "layers",
         "loss",
@@ -74,7 +74,7 @@ def test_numbers_beyond_every_float_are_mistakes_too():
     }
 
 
-def test_as_many_layers_as_promised():
+def test_64_layers_of_weights_are_accepted():
     assert len(RunConfig(layers=(1,) * 65).activations) == 64
 
 
@@ -84,7 +84,7 @@ def test_activations_are_one_per_layer_of_weights():
     assert RunConfig(layers=(4, 2), hidden_activation=()).activations == ("identity",)
 
 
-def test_resolved_fills_every_default_in():
+def test_resolved_replaces_every_default():
     for optimizer in OPTIMIZERS:
         resolved = RunConfig(layers=(4, 2), optimizer=optimizer).resolved()
         assert resolved.learning_rate == LEARNING_RATES[optimizer]
@@ -94,7 +94,7 @@ def test_resolved_fills_every_default_in():
     assert RunConfig(layers=(64, 10), loss="mse").resolved().dataset == "teacher"
 
 
-def test_frozen_and_back_from_plain_values():
+def test_a_configuration_is_frozen_and_survives_plain_values():
     config = RunConfig(layers=[64, 32, 10], hidden_activation=["tanh"], epochs=None)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.seed = 1
@@ -102,14 +102,14 @@ def test_frozen_and_back_from_plain_values():
     assert set(config.to_dict()) == set(FIELDS)
 
 
-def test_an_unknown_key_is_refused_with_the_nearest():
+def test_an_unknown_key_is_refused_with_the_closest_name():
     with pytest.raises(ConfigError, match="did you mean batch_size"):
         from_mapping({"layers": [4, 2], "batchsize": 3})
     with pytest.raises(ConfigError, match="64-32-10"):
         from_mapping({"seed": 3})
 
 
-def test_toml(tmp_path):
+def test_a_toml_file_is_read(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('layers = [64, 32, 10]\nbatch-size = 16\nhidden_activation = "tanh"\n')
     assert from_mapping(read_toml(path)) == RunConfig(layers=(64, 32, 10), batch_size=16, hidden_activation="tanh")
@@ -141,14 +141,14 @@ def test_toml(tmp_path):
         ("# " + "x" * 300_000, "larger than"),
     ],
 )
-def test_toml_that_is_none(tmp_path, text, reason):
+def test_invalid_or_too_large_toml_is_refused(tmp_path, text, reason):
     path = tmp_path / "run.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=reason):
         read_toml(path)
 
 
-def test_toml_within_its_bounds_is_read_as_ever(tmp_path):
+def test_brackets_in_strings_and_comments_do_not_count_towards_the_bounds(tmp_path):
     """Marks in strings and comments count for nothing."""
     marks = "[{a.b.c.d.e.f.g.h.i.j = 1}]" * 300
     text = f"""# {marks}
@@ -168,7 +168,7 @@ target = '''
 
 
 @pytest.mark.parametrize("value", ["0x" + "f" * 20_000, "1979-05-27", "07:32:00", "1979-05-27T07:32:00Z"])
-def test_a_value_that_python_would_not_print_is_one_line(tmp_path, value):
+def test_an_unprintable_value_is_reported_in_one_line(tmp_path, value):
     path = tmp_path / "run.toml"
     path.write_text(f"layers = {value}")
     with pytest.raises(ConfigError, match="layers = ") as caught:
@@ -178,7 +178,7 @@ def test_a_value_that_python_would_not_print_is_one_line(tmp_path, value):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
-def test_what_is_no_file_is_not_waited_for(tmp_path):
+def test_a_pipe_a_loop_and_a_folder_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to("loop")
     for name, words in (("pipe", "not a regular file"), ("loop", "cannot be read"), (".", "not a regular file")):
@@ -186,13 +186,13 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
             read_toml(tmp_path / name)
 
 
-def test_toml_as_windows_writes_it(tmp_path):
+def test_toml_with_a_byte_order_mark_and_crlf_is_read(tmp_path):
     path = tmp_path / "run.toml"
     path.write_bytes(b"\xef\xbb\xbflayers = [4, 2]\r\n")
     assert read_toml(path) == {"layers": [4, 2]}
 
 
-def test_numpys_numbers_are_numbers():
+def test_numpy_numbers_become_python_numbers():
     config = RunConfig(layers=np.array([4, 3, 2]), epochs=np.int64(3), learning_rate=np.float32(0.5), batch_size=np.int32(8))
     assert config == RunConfig(layers=(4, 3, 2), epochs=3, learning_rate=0.5, batch_size=8)
     assert type(config.epochs) is int
@@ -204,7 +204,7 @@ def test_control_characters_never_reach_the_terminal():
     assert "\x1b" not in str(caught.value)
 
 
-def test_the_first_preset_is_the_question():
+def test_the_first_preset_is_the_network_of_the_question():
     assert PRESETS[0].config.layers == (30, 30, 30)
     assert PRESETS[0].config.batch_size == 1
     assert all(preset.config.epochs is None for preset in PRESETS)

@@ -24,7 +24,7 @@ def trained(optimizer: str, backend: str, **changed: float) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("optimizer", [name for name, fields in HYPERPARAMETERS.items() if fields])
-def test_each_hyperparameter_changes_the_training_alike_on_every_backend(optimizer):
+def test_each_hyperparameter_has_the_same_effect_on_every_backend(optimizer):
     for field in HYPERPARAMETERS[optimizer]:
         by_backend = {name: trained(optimizer, name, **{field: OTHER[field]}) for name in ("numpy", "scalar", "numba")}
         usual = trained(optimizer, "numpy")
@@ -34,7 +34,7 @@ def test_each_hyperparameter_changes_the_training_alike_on_every_backend(optimiz
                 np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12, err_msg=f"{field} {name}")
 
 
-def test_momentum_is_the_share_of_the_velocity_that_is_kept():
+def test_momentum_is_the_kept_share_of_the_velocity():
     config = RunConfig(layers=(1, 1), loss="mse", optimizer="momentum", momentum=0.25, learning_rate=0.5, batch_size=1,
                        shuffle=False, dtype="float64", validation=0)  # fmt: skip
     trainer = Trainer(config, data=(np.ones((2, 1)), np.zeros((2, 1))), parameters=[(np.ones((1, 1)), np.zeros(1))])
@@ -50,13 +50,13 @@ def test_momentum_is_the_share_of_the_velocity_that_is_kept():
     ("field", "value"),
     [("momentum", 1.0), ("beta1", -0.1), ("beta2", "much"), ("rmsprop_decay", float("nan")), ("epsilon", 0), ("epsilon", 1e-40)],
 )
-def test_a_hyperparameter_out_of_range_is_refused_by_name(field, value):
+def test_a_hyperparameter_out_of_range_is_refused_with_its_name(field, value):
     with pytest.raises(ConfigError) as refused:
         RunConfig(layers=(2, 1), **{field: value})
     assert [mistake.field for mistake in refused.value.mistakes] == [field]
 
 
-def test_an_epsilon_below_float32_is_right_for_float64():
+def test_an_epsilon_below_float32_is_valid_for_float64():
     assert RunConfig(layers=(2, 1), dtype="float64", epsilon=1e-40).epsilon == 1e-40
 
 

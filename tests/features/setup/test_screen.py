@@ -84,7 +84,7 @@ async def retype(app: App[Any], pilot: Pilot[None], field: str, text: str) -> No
     await pilot.pause()
 
 
-async def test_counts_are_there_before_anything_is_typed_and_change_as_it_is() -> None:
+async def test_the_counts_follow_the_form() -> None:
     async with setup() as (app, pilot):
         shown = text_of(app)
         assert "11,070 = 3.08 × the naive 3,600" in shown
@@ -111,7 +111,7 @@ MISTAKES = {
 }
 
 
-async def test_every_mistake_is_said_at_its_field_all_at_once_and_nothing_starts() -> None:
+async def test_every_mistake_is_shown_at_its_field_and_nothing_starts() -> None:
     async with setup() as (app, pilot):
         right = {field: form(app).field(field).control.text for field in MISTAKES}
         await put(app, pilot, **{field: typed for field, (typed, _) in MISTAKES.items()})
@@ -136,7 +136,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Probe]:
     return found
 
 
-async def test_a_backend_that_cannot_work_is_said_at_its_field_before_anything_runs(probed: dict[str, Probe]) -> None:
+async def test_a_backend_that_cannot_work_is_a_mistake_of_its_field(probed: dict[str, Probe]) -> None:
     async with setup(size=(120, 60)) as (app, pilot):
         assert form(app).field("backend").control.names == [*names(), "auto"]  # type: ignore[union-attr]
         probed["numba"] = Probe("numba", False, None, "", "not installed", "pip install 'tuisim[numba]'")
@@ -154,9 +154,7 @@ async def test_a_backend_that_cannot_work_is_said_at_its_field_before_anything_r
         assert app.asked[0].backend == "auto"
 
 
-async def test_a_backend_that_has_to_be_imported_is_probed_aside(
-    probed: dict[str, Probe], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_backend_is_probed_on_a_thread(probed: dict[str, Probe], monkeypatch: pytest.MonkeyPatch) -> None:
     go, asked = threading.Event(), list[str]()
 
     def look(name: str, home: BackendSpec) -> Probe:
@@ -182,12 +180,12 @@ async def test_a_backend_that_has_to_be_imported_is_probed_aside(
         assert asked == ["numba"]
 
 
-async def test_a_backend_nobody_knows_is_told_the_right_ones() -> None:
+async def test_an_unknown_backend_gets_a_suggestion() -> None:
     async with setup(RunConfig(layers=(5, 3), backend="nunpy")) as (app, _):
         assert "did you mean numpy" in form(app).field("backend").mistake
 
 
-async def test_a_wrong_seed_leaves_the_counts() -> None:
+async def test_a_wrong_seed_does_not_hide_the_counts() -> None:
     async with setup() as (app, pilot):
         await put(app, pilot, seed="-1")
         assert app.screen.query_one(SetupLedger).ledger is not None
@@ -195,7 +193,7 @@ async def test_a_wrong_seed_leaves_the_counts() -> None:
         assert app.screen.query_one(SetupLedger).ledger is None
 
 
-async def test_counts_and_fractions_are_read_as_people_write_them() -> None:
+async def test_counts_and_fractions_are_parsed() -> None:
     async with setup() as (app, pilot):
         await put(app, pilot, examples="1e6", batch_size="1,000", validation="20%", epochs="3")
         await pilot.press("ctrl+r")
@@ -203,7 +201,7 @@ async def test_counts_and_fractions_are_read_as_people_write_them() -> None:
         assert (app.asked[0].validation, app.asked[0].epochs) == (0.2, 3)
 
 
-async def test_a_preset_fills_the_whole_form_and_starts_as_it_is() -> None:
+async def test_a_preset_fills_the_form_and_starts() -> None:
     from tuisim.config.presets import PRESETS
 
     async with setup() as (app, pilot):
@@ -214,13 +212,13 @@ async def test_a_preset_fills_the_whole_form_and_starts_as_it_is() -> None:
         assert app.screen.query_one(PresetBar).chosen == ""
 
 
-async def test_a_preset_is_chosen_by_a_click() -> None:
+async def test_a_click_chooses_a_preset() -> None:
     async with setup() as (app, pilot):
         await pilot.click(PresetBar, offset=(24, 0))
         assert form(app).field("layers").control.text == "2-32-32-3"
 
 
-async def test_a_preset_without_its_data_says_what_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_preset_without_its_data_shows_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     here = data.available
     monkeypatch.setattr(data, "available", lambda name: "install the pictures" if name == "fashion_mnist" else here(name))
     async with setup(size=(200, 60)) as (app, pilot):
@@ -249,7 +247,7 @@ async def test_layers_are_added_removed_moved_and_resized() -> None:
             assert form(app).field("layers").control.text == layers
 
 
-async def test_layer_buttons_do_what_the_keys_do() -> None:
+async def test_layer_buttons_and_keys_do_the_same() -> None:
     async with setup(RunConfig(layers=(64, 32, 10))) as (app, pilot):
         for button, layers in (("add", "64-32-32-10"), ("remove", "64-32-10"), ("down", "64-10-32"), ("up", "64-32-10")):
             await pilot.click(f"#layer-{button}")
@@ -271,7 +269,7 @@ async def test_each_layer_can_have_its_own_activation() -> None:
         assert app.asked[-1].hidden_activation == "tanh"
 
 
-async def test_a_name_is_chosen_from_its_list_by_mouse_and_by_key() -> None:
+async def test_a_choice_is_changed_by_mouse_and_by_keys() -> None:
     async with setup() as (app, pilot):
         await pilot.click("#field-loss Choice")
         await pilot.pause()
@@ -300,7 +298,7 @@ async def test_a_file_has_a_path_a_target_and_a_task(tmp_path: Path) -> None:
         assert (app.asked[0].dataset, app.asked[0].target, app.asked[0].task) == (str(file), "2", "auto")
 
 
-async def test_every_field_is_whole_and_the_counts_are_there_at_every_size() -> None:
+async def test_no_field_is_cut_and_the_counts_are_visible_at_every_size() -> None:
     async with setup() as (app, pilot):
         for size in SIZES:
             await pilot.resize_terminal(*size)
@@ -317,7 +315,7 @@ async def test_every_field_is_whole_and_the_counts_are_there_at_every_size() -> 
                     assert max(map(len, control.names)) <= control.content_size.width - 2, size
 
 
-async def test_a_network_no_machine_could_train_is_counted_without_breaking_the_screen() -> None:
+async def test_the_largest_network_is_counted_without_breaking_the_screen() -> None:
     config = RunConfig(layers=(10**30,) * 65, batch_size=10**30, examples=10**30, epochs=10**30)
     async with setup(config) as (app, pilot):
         for size in SIZES:
@@ -329,7 +327,7 @@ async def test_a_network_no_machine_could_train_is_counted_without_breaking_the_
             assert "the naive" in text_of(app)
 
 
-async def test_the_form_fits_120_by_36_without_scrolling_and_is_walked_with_up_and_down() -> None:
+async def test_the_form_fits_120_by_36_and_up_and_down_move_through_it() -> None:
     async with setup() as (app, pilot):
         assert form(app).max_scroll_y == 0
         assert app.screen.query_one("#ledger-scroll").max_scroll_y == 0
@@ -349,7 +347,7 @@ async def test_the_form_fits_120_by_36_without_scrolling_and_is_walked_with_up_a
         RunConfig(layers=(4, 2), dataset="some/file.npz", target="y", task="regression", loss="mse", examples=12_345_678),
     ],
 )
-def test_a_configuration_comes_back_as_it_was_written(config: RunConfig) -> None:
+def test_a_configuration_survives_its_texts(config: RunConfig) -> None:
     again = from_texts(to_texts(config)).config
     assert again is not None
     assert (again.activations, again.dataset, again.target, again.task) == (

@@ -152,7 +152,7 @@ class SetupScreen(PageScreen[None]):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
                     yield SetupLedger(id="ledger")
                 if self._predictor is not None:
-                    yield SetupPrediction(id="forecast")
+                    yield SetupPrediction(id="prediction")
                 with Vertical(id="setup-start"):
                     yield Button("start training  ^r", id="start", compact=True)
                     yield Static(id="setup-why", markup=False)
