@@ -360,3 +360,20 @@ async def test_a_run_that_a_page_has_paused_goes_on_once_the_page_is_left() -> N
         await pilot.press("escape")
         await pilot.pause()
         assert len(workers[0].control.calls) == 2, "a run that no page has paused is left alone"
+
+
+async def test_the_help_opens_the_manual_at_the_panel_in_focus() -> None:
+    from tuisim.features.manual.screen import ManualScreen
+
+    async with running() as (app, pilot, _):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        app.screen.query_one("#gradients").focus()
+        await pilot.press("f1", "m")
+        await pilot.pause()
+        await pilot.pause()
+        assert isinstance(app.screen, ManualScreen)
+        assert (app.screen.page, app.screen._anchor) == ("glossary", "gradients")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)

@@ -78,6 +78,8 @@ PAGES = (
     Page("runs", "Runs", "tuisim.features.runs.screen:RunsScreen", "f12", help="See past runs and the cost fit over them"),
 )  # fmt: skip
 
+MANUAL_SCREEN = "tuisim.features.manual.screen:ManualScreen"
+
 TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "Compare", "Predict", "Machine", "Manual"
 
 COMMANDS = (

@@ -22,12 +22,14 @@ from tuisim.engine import RunFailed, Summary, Worker
 from tuisim.engine.job import Job
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import ExitCode, printable
+from tuisim.features import MANUAL_SCREEN
 from tuisim.predict.background import BackgroundPredictor
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
 from tuisim.tui.keep_run import keep_run
 from tuisim.tui.messages import RunLeft, StartRequested, Uncovered
-from tuisim.tui.navigation import PAGE, PAGE_BINDINGS, Navigation, screen_class
+from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
+from tuisim.tui.panel import Panel
 from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
@@ -108,7 +110,7 @@ class TuisimApp(Navigation):
     def on_mount(self) -> None:
         if self.predictor is not None:
             self.predictor.start()
-        self.setup = screen_class(PAGE["setup"])(self._first, predictor=self.predictor)
+        self.setup = screen_class("setup")(self._first, predictor=self.predictor)
         self.install_screen(self.setup, "setup")
         self.push_screen(self.setup)
 
@@ -138,7 +140,7 @@ class TuisimApp(Navigation):
         if self.predictor is not None:
             self.keeping = keep_run(self.worker, prediction, partial(self.call_later, self._say_not_kept))
             self.keeping.start()
-        self._show_new_run(screen_class(PAGE["run"])(self.worker, config, count(config), prediction, self.lease))
+        self._show_new_run(screen_class("run")(self.worker, config, count(config), prediction, self.lease))
 
     def _show_new_run(self, screen: Screen[Any]) -> None:
         before, self.run_screen = self.run_screen, screen
@@ -203,7 +205,13 @@ class TuisimApp(Navigation):
 
     def action_help(self) -> None:
         if not isinstance(self.screen, HelpScreen | SmallScreen):
-            self.push_screen(HelpScreen(groups(self.screen, (screen_class(PAGE["setup"]), screen_class(PAGE["run"])))))
+            panel = self.screen.focused
+            term = panel.title if isinstance(panel, Panel) else ""
+            self.push_screen(HelpScreen(groups(self.screen, (screen_class("setup"), screen_class("run"))), term))
+
+    def action_manual(self, term: str = "") -> None:
+        """Open the manual, at the glossary's entry of a term if it has one."""
+        self.push_screen(load(MANUAL_SCREEN).about(term))
 
     def action_command_palette(self) -> None:
         """Open the palette unless one is open: Textual looks at the screen in front alone."""
@@ -217,6 +225,7 @@ class TuisimApp(Navigation):
         yield SystemCommand("Theme: dark", "Light on dark", partial(setattr, self, "theme", DARK.name))
         yield SystemCommand("Theme: light", "Dark on light", partial(setattr, self, "theme", LIGHT.name))
         yield from self.page_commands()
+        yield SystemCommand("Manual", "Read the manual", self.action_manual)
 
     def _choose_preset(self, name: str) -> None:
         """Fill the form from a preset and show it."""

@@ -95,13 +95,14 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
         Binding("escape,question_mark,f1,enter", "leave", "close", key_display="esc"),
         Binding("down", "scroll(1)", "scroll down", show=False),
         Binding("up", "scroll(-1)", "scroll up", show=False),
-        Binding("q", "app.quit", "quit"),
+        Binding("m", "manual", "manual", tooltip="Read the manual: what the panel in focus shows"),
         Binding("ctrl+c", "app.interrupt", show=False),
     ]
 
-    def __init__(self, found: Sequence[Group]) -> None:
+    def __init__(self, found: Sequence[Group], term: str = "") -> None:
+        """`term` is the title of the panel in focus, which the manual explains."""
         super().__init__()
-        self._groups = found
+        self._groups, self._term = found, term
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as box:
@@ -116,6 +117,11 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
         width = self.query_one("#help").scrollable_content_region.width
         written = Content("\n\n").join([_written(group, max(30, width)) for group in self._groups])
         self.query_one("#help-text", Static).update(written)
+
+    def action_manual(self) -> None:
+        """Open the manual in the place of the help."""
+        self.dismiss(None)
+        self.app.call_later(self.app.action_manual, self._term)  # type: ignore[attr-defined]
 
     def action_leave(self) -> None:
         self.dismiss(None)

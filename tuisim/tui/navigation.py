@@ -34,10 +34,15 @@ PAGE_BINDINGS = tuple(
 _BASES = ("setup", "run")
 
 
-def screen_class(page: Page) -> Any:
-    """Import and return the class of a page's screen."""
-    module, _, name = page.screen.partition(":")
+def load(name: str) -> Any:
+    """Import and return `module:class`."""
+    module, _, name = name.partition(":")
     return getattr(import_module(module), name)
+
+
+def screen_class(name: str) -> Any:
+    """Import and return the class of a page's screen."""
+    return load(PAGE[name].screen)
 
 
 def sub_pages(name: str) -> list[Page]:

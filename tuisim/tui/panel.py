@@ -169,7 +169,7 @@ class Panel(VerticalScroll):
     ) -> None:
         """`tag` is the provenance of the panel's numbers; by default the view's own."""
         super().__init__(id=id)
-        self.number = number
+        self.number, self.title = number, title
         self.canvas = ViewCanvas(view, rows=rows)
         self.numbers = numbers
         """Whether it has numbers to show at every snapshot."""

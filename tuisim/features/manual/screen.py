@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Input, Markdown, MarkdownViewer, OptionList, Tab, Tabs
 from textual.widgets.option_list import Option
 
-from tuisim.features.manual.pages import PAGES, Section, read, search
+from tuisim.features.manual.pages import GLOSSARY, PAGES, Section, glossary_anchor, read, search
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 
@@ -56,6 +56,12 @@ class ManualScreen(PageScreen[None]):
         self.page, self._anchor = page, anchor
         self._history: list[tuple[str, str | None]] = []
         self._found: list[tuple[Section, str]] = []
+
+    @classmethod
+    def about(cls, term: str) -> ManualScreen:
+        """Return the manual at the glossary's entry of a term, or at its first page if the term has none."""
+        anchor = glossary_anchor(term) if term else None
+        return cls() if anchor is None else cls(GLOSSARY, anchor)
 
     def compose(self) -> ComposeResult:
         yield Tabs(*(Tab(name, id=name) for name in PAGES), active=self.page)
