@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_every_file_is_a_page_with_a_title_and_a_sentence():
     assert {path.stem for path in FOLDER.glob("*.md")} == set(PAGES)
-    assert all(page.title and page.summary.endswith(".") and len(page.summary) < 160 for page in pages())
+    assert all(page.title and page.summary.endswith(".") and len(page.summary) < 100 for page in pages())
 
 
 def test_an_unknown_page_is_refused_with_the_nearest():
