@@ -20,6 +20,7 @@ FILES = (ROOT / "README.md", *sorted((ROOT / "tuisim" / "manual").glob("*.md")))
 BLOCK = re.compile(r"<!-- (slow )?output: (?P<command>tuisim .*?) -->\n```console\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _UNIT = r"(?:[kMGTPEZY]?(?:FLOP/s|op/s|B/s|examples/s|steps/s)|[KMGT]iB|[nµm]?s|min|h|days?|years?|million|[kMGTPEZY]|%|×)"
 _MASKS = (
+    (re.compile(r"[\u2500-\u257f\u2580-\u259f\u2800-\u28ff●▸]+"), " "),  # charts
     (re.compile(r"\b(?:Intel|AMD|Apple|ARM|VirtualApple|Neoverse|unknown processor)\b[^,·\n]*"), "PROCESSOR"),
     (re.compile(r"\b(?:OpenBLAS|MKL|Accelerate|Numba) [\d.]+(?: [A-Z]\w+)?"), "LIBRARY"),
     (re.compile(rf"[-−+~]?\d[\d,.]*(?:e[-+]\d+)?(?:\s?{_UNIT}(?![\w/]))?"), "#"),
