@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import DeviceArray, allocated
+from .arrays import allocated
 from .cublas import Cublas, live_bytes
 from .device import Device, Event, Stream
 from .errors import CUDADriverError, CUDARuntimeError, OutOfMemoryError
@@ -62,7 +62,6 @@ def cupy_modules(device: Device) -> dict[str, ModuleType]:
     contents: dict[str, dict[str, Any]] = {
         "cupy": {
             "__version__": "14.2.0",
-            "ndarray": DeviceArray,
             "zeros": lambda shape, dtype=float: allocated(device, "zeros", shape, dtype),
             "empty": lambda shape, dtype=float: allocated(device, "empty", shape, dtype),
             "RawModule": lambda code, **options: RawModule(device, code, **options),
@@ -81,9 +80,7 @@ def cupy_modules(device: Device) -> dict[str, ModuleType]:
             "memcpyAsync": lambda *arguments: _memcpy(device, *arguments),
             "memGetInfo": lambda: logged("memGetInfo", (pool.limit - pool.held, pool.limit)),
             "getDeviceCount": lambda: logged("getDeviceCount", device.devices),
-            "getDeviceProperties": lambda _: logged(
-                "getDeviceProperties", {"name": b"Emulated GPU", "multiProcessorCount": 4, "warpSize": 32}
-            ),
+            "getDeviceProperties": lambda _: logged("getDeviceProperties", {"name": b"Emulated GPU", "multiProcessorCount": 4}),
             "driverGetVersion": lambda: logged("driverGetVersion", 13000, needs_device=False),
             "runtimeGetVersion": lambda: logged("runtimeGetVersion", 12090, needs_device=False),
         },

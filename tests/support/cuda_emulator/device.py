@@ -34,29 +34,29 @@ class Device:
         self.current = threading.local()
         self.module: Any = None
         """The module `cupy` through which programs use the device."""
-        self._faults: list[tuple[int, BaseException, bool]] = []
+        self.faults: list[tuple[int, BaseException, bool]] = []
 
     def called(self, name: str, waits: bool = False, needs_device: bool = True) -> None:
         """Log a call, and raise the fault that is planned for it."""
         self.threads.add(threading.get_ident())
         self.calls.append(name)
         self.synchronisations += waits
-        for fault in self._faults:
+        for fault in self.faults:
             at, error, sticky = fault
             if len(self.calls) >= at:
                 if not sticky:
-                    self._faults.remove(fault)
+                    self.faults.remove(fault)
                 raise error
         if needs_device and not self.devices:
             raise CUDARuntimeError(100)
 
     def fail_at(self, n: int, error: BaseException, sticky: bool = False) -> None:
         """Plan an error for the n-th call from now; a sticky one is raised by every later call as well."""
-        self._faults.append((len(self.calls) + n, error, sticky))
+        self.faults.append((len(self.calls) + n, error, sticky))
 
     def heal(self) -> None:
         """Cancel the planned faults."""
-        self._faults.clear()
+        self.faults.clear()
 
     def out_of_memory(self, size: int) -> OutOfMemoryError:
         return OutOfMemoryError(size, self.pool.held)
@@ -82,12 +82,6 @@ class Device:
             raise CUDARuntimeError(400)
         stream.queue.append(work)
 
-    def died(self, error: BaseException) -> None:
-        """Drop all work and let every later call fail, as after an error on a GPU."""
-        for stream in list(self.streams.values()):
-            stream.queue.clear()
-        self._faults.insert(0, (0, error, True))
-
 
 class Stream:
     """cupy.cuda.Stream; its work is done in order when `run` is called."""
@@ -111,12 +105,14 @@ class Stream:
         self.run()
 
     def run(self) -> None:
-        """Do the work."""
+        """Do the work; after an error there is none left, and every later call fails, as on a GPU."""
         while self.queue:
             try:
                 self.queue.popleft()()
             except BaseException as error:
-                self._device.died(error)
+                for stream in list(self._device.streams.values()):
+                    stream.queue.clear()
+                self._device.faults.insert(0, (0, error, True))
                 raise
 
 

@@ -63,8 +63,8 @@ class Kernel:
             plain = {int: LONG, float: DOUBLE, bool: BOOL}.get(type(given))
             if kind == (plain or (given.dtype if isinstance(given, np.generic) else None)):
                 return np.float32(given) if kind == FLOAT else np.asarray(given).item()
-        found = f"an array of {given.dtype}" if hasattr(given, "shape") and hasattr(given, "dtype") else type(given).__name__
-        raise KernelError(f"{name} is {type_name(kind)} and was given {found}", kernel=self.name, array=name)
+        message = f"{name} is {type_name(kind)} and was given {getattr(given, 'dtype', '')} {type(given).__name__}"
+        raise KernelError(message, kernel=self.name, array=name)
 
 
 @lru_cache(maxsize=32)
@@ -81,19 +81,18 @@ class Launch:
         self.access = 0, 0
         self.threadIdx = self.blockIdx = 0, 0, 0
         self._shared: dict[int, Pointer] = {}
-        histories, self._arguments = {size: History() for size in (1, 4, 8)}, list(values)
+        histories: dict[int, History] = {size: ({}, {}) for size in (1, 4, 8)}
+        self._arguments = list(values)
         pointers = [
             (i, *parameter) for i, parameter in enumerate(kernel.function.parameters) if isinstance(parameter[1], PointerTo)
         ]
         written = [values[i] for i, _, kind in pointers if values[i] is not None and not kind.const]
         for i, name, _ in pointers:
-            array = values[i]
-            if array is None:
+            if (array := values[i]) is None:
                 self._arguments[i] = null_pointer(name)
-                continue
-            # Elements are numbered by their addresses, so that arguments that overlap share their history.
-            history = histories[array.itemsize] if any(overlap(array, other) for other in written) else None
-            self._arguments[i] = Pointer(Memory(name, array, self, history, address(array) // array.itemsize))
+            else:  # elements are numbered by their addresses, so that arguments that overlap share their history
+                history = histories[array.itemsize] if any(overlap(array, other) for other in written) else None
+                self._arguments[i] = Pointer(Memory(name, array, self, history, address(array) // array.itemsize))
 
     def run(self) -> None:
         """Run the blocks one after another; raise KernelError, with the place of the fault, for undefined behaviour."""
@@ -162,7 +161,7 @@ class Launch:
     def shared_array(self, name: str, dtype: str, size: int, number: int) -> Pointer:
         """Return the block's copy of a shared array."""
         if number not in self._shared:
-            self._shared[number] = Pointer(Memory(name, np.zeros(size, dtype), self, History(), shared=True))
+            self._shared[number] = Pointer(Memory(name, np.zeros(size, dtype), self, ({}, {}), shared=True))
             if sum(pointer.memory.array.nbytes for pointer in self._shared.values()) > MAX_SHARED_BYTES:
                 raise KernelError(f"more than {MAX_SHARED_BYTES:,} bytes of shared memory", array=name)
         return self._shared[number]

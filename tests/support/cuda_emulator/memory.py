@@ -13,12 +13,8 @@ MANY = -1
 """Stands for the thread where several threads made an access."""
 
 
-class History:
-    """The last accesses of elements in a launch: writes by (thread, phase, statement) and reads by (thread, phase)."""
-
-    def __init__(self) -> None:
-        self.writes: dict[int, tuple[int, int, int]] = {}
-        self.reads: dict[int, tuple[int, int]] = {}
+History = tuple[dict[int, tuple[int, int, int]], dict[int, tuple[int, int]]]
+"""The last accesses of elements in a launch: writes by (thread, phase, statement) and reads by (thread, phase)."""
 
 
 class Memory:
@@ -62,11 +58,10 @@ class Pointer:
         at = index + self.offset
         if not 0 <= at < self.size:
             self._fail("read of {} outside its {} elements", at)
-        history = self.history
-        if history is not None:
-            memory = self.memory
+        if self.history is not None:
+            memory, (writes, reads) = self.memory, self.history
             launch, key = memory.launch, at + memory.first
-            last, seen = history.writes.get(key), history.reads.get(key)
+            last, seen = writes.get(key), reads.get(key)
             if last is None:
                 if memory.shared:
                     self._fail("reads {}, shared memory that nobody wrote", at)
@@ -74,9 +69,9 @@ class Pointer:
                 self._fail("data race: {}: it reads what another thread wrote", at)
             # A read that no barrier separates from the writes to come is kept.
             if seen is None or launch.first_phase <= seen[1] < launch.phase:
-                history.reads[key] = launch.access
+                reads[key] = launch.access
             elif seen[0] != launch.thread and seen[1] == launch.phase:
-                history.reads[key] = MANY, launch.phase
+                reads[key] = MANY, launch.phase
         return self.load(at)
 
     def write(self, index: int, value: Any, statement: int) -> None:
@@ -84,10 +79,10 @@ class Pointer:
         at = index + self.offset
         if not 0 <= at < self.size:
             self._fail("write of {} outside its {} elements", at)
-        memory, history = self.memory, self.history
+        memory, (writes, reads) = self.memory, self.history
         launch, key = memory.launch, at + memory.first
         thread, phase = launch.access
-        last, seen = history.writes.get(key), history.reads.get(key)
+        last, seen = writes.get(key), reads.get(key)
         if last is not None and last[0] != thread and not launch.first_phase <= last[1] < phase:
             if last[1:] != (phase, statement):
                 self._fail("data race: {}: it writes what another thread wrote", at)
@@ -97,7 +92,7 @@ class Pointer:
             thread = MANY
         if seen is not None and seen[0] != launch.thread and not launch.first_phase <= seen[1] < phase:
             self._fail("data race: {}: it writes what another thread read", at)
-        history.writes[key] = thread, phase, statement
+        writes[key] = thread, phase, statement
         memory.array[at] = value
 
     def _fail(self, message: str, at: int) -> NoReturn:

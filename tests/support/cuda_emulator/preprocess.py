@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from .errors import CompileError
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_IGNORED = re.compile(r"\b(?:__restrict__|__forceinline__|inline|__launch_bounds__\s*\([^()]*\))")
 _DEFINE = re.compile(r"\s*#\s*define\s+([A-Za-z_]\w*)(\(?)(.*)")
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _WORDS = {"__global__": "auto", "__device__": "static", "__shared__": "register", "bool": "_Bool"}
@@ -29,7 +28,7 @@ def preprocess(source: str, options: Sequence[str] = ()) -> str:
     text = "\n".join(_without_directive(line, number, defines) for number, line in enumerate(text.split("\n"), start=1))
     if found := re.search(r"\b(auto|static|register)\b", text):
         raise CompileError(f"`{found.group()}` is not in the subset")
-    text = re.sub(r'\bextern\s+"C"(\s+)__global__', r"extern\1", _IGNORED.sub("", text))
+    text = re.sub(r'\bextern\s+"C"(\s+)__global__', r"extern\1", text)
     words = _WORDS | defines
     for _ in range(_MAX_NESTED_DEFINES):
         replaced = _WORD.sub(lambda found: words.get(found.group(), found.group()), text)
@@ -43,11 +42,9 @@ def _without_directive(line: str, number: int, defines: dict[str, str]) -> str:
     """Return the line, or nothing for a directive; add a #define to `defines`."""
     if not line.lstrip().startswith("#"):
         return line
-    if re.match(r"\s*#\s*pragma\s+unroll\b", line):
-        return ""
     found = _DEFINE.match(line)
     if not found or found.group(2) or line.rstrip().endswith("\\"):
-        raise CompileError(f"only `#define NAME value` and `#pragma unroll` are known, not {line.strip()!r}", line=number)
+        raise CompileError(f"only `#define NAME value` is known, not {line.strip()!r}", line=number)
     if found.group(1) in defines:
         raise CompileError(f"{found.group(1)} is defined twice", line=number)
     defines[found.group(1)] = found.group(3).strip()

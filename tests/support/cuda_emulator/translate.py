@@ -93,8 +93,6 @@ class _Translator:
         self.module, self.node, self.depth, self.line = module, node, 0, _line(node.decl)
         self.scopes: list[dict[str, tuple[Expr, bool]]] = [{}]
         """The variables of each scope, innermost last: their Python names, and whether they are const."""
-        self.after_round: list[Any] = []
-        """For each loop or switch around the statement: what a `for` does after a round."""
 
     def translate(self) -> None:
         declaration = self.node.decl
@@ -244,11 +242,6 @@ class _Translator:
                 self.switch(self.expression(node.cond), node.stmt.block_items or [])
             case c_ast.Break():
                 self.emit("break")
-            case c_ast.Continue():
-                if self.after_round[-1] is None:
-                    raise self.error("`continue` within a switch is not in the subset")
-                self.statement(self.after_round[-1])
-                self.emit("continue")
             case c_ast.Return():
                 result = self.function.result
                 if (node.expr is None) is not (result is None):
@@ -288,9 +281,8 @@ class _Translator:
         with self.block():
             if condition is not None:
                 self.emit(f"if not {self.condition(condition)}: break")
-            self.after_round.append(after)
             self.statement(body)
-            self.statement(self.after_round.pop())
+            self.statement(after)
         self.emit("else: fail('a loop goes on after 1,000,000 rounds')")
 
     def switch(self, subject: Expr, cases: Sequence[Any]) -> None:
@@ -298,7 +290,6 @@ class _Translator:
         self.number(subject, integer=True)
         self.emit(f"subject_{number}, entered_{number} = {subject.text}, False")
         self.emit("for _ in ONCE:")
-        self.after_round.append(None)
         with self.block():
             for case in cases:
                 self.line = _line(case)
@@ -311,7 +302,6 @@ class _Translator:
                     raise self.error("a switch holds cases of constants, and then a default")
                 with self.block():
                     self.all(case.stmts or [])
-        self.after_round.pop()
 
     def assign(self, target: Any, operator: str, value: Expr) -> None:
         """Emit `target operator= value`, or `target = value` without an operator."""
@@ -350,8 +340,6 @@ class _Translator:
         match node:
             case c_ast.Constant():
                 return self.literal(node.value.lower())
-            case c_ast.ID(name="true" | "false"):
-                return self.module.constant(c.BOOL, node.name == "true")
             case c_ast.ID():
                 return self.variable(node.name)[0]
             case c_ast.ArrayRef():
