@@ -37,6 +37,7 @@ class BackendEntry:
 
     @property
     def name(self) -> str:
+        """The name: `numpy@2`."""
         return self.backend if self.threads is None else f"{self.backend}@{self.threads}"
 
 

@@ -95,6 +95,7 @@ class Benchmark:
     environment: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         return {
             "rows": [asdict(row) for row in self.rows],
             "blas": self.blas,

@@ -39,14 +39,17 @@ class Case:
 
     @property
     def name(self) -> str:
+        """The name: `numpy@2`."""
         return case_name(self.config)
 
     @property
     def batches(self) -> int:
+        """The number of batches."""
         return len(self.X) // self.config.batch_size
 
 
 def case_name(config: RunConfig) -> str:
+    """Return `layers bBATCH`."""
     return f"{layers_text(config.layers)} b{config.batch_size}"
 
 
@@ -96,6 +99,7 @@ class Ours:
         self._batch, self._at = batch, 0
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         while count > 0:
             end = min(len(self._order), self._at + count * self._batch)
             self._network.full.run(self._order[self._at : end])
@@ -103,6 +107,7 @@ class Ours:
             self._at = end % len(self._order)
 
     def read(self) -> Array:
+        """Return all parameters, flat."""
         return flat(self._network.parameters())
 
 
@@ -113,6 +118,7 @@ class Plain:
         self._case, self._network, self._at = case, PlainNetwork(case.config, case.parameters), 0
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         case, batch = self._case, self._case.config.batch_size
         for _ in range(count):
             first = self._at * batch
@@ -120,6 +126,7 @@ class Plain:
             self._at = (self._at + 1) % case.batches
 
     def read(self) -> Array:
+        """Return all parameters, flat."""
         return flat(list(zip(self._network.weights, self._network.biases, strict=True)))
 
 
@@ -136,6 +143,7 @@ class Products:
         self._below = [np.empty_like(x) for x in self._a]
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         a, W, z, gW, below = self._a, self._W, self._z, self._gW, self._below
         for _ in range(count):
             for k in range(len(W)):
@@ -146,4 +154,5 @@ class Products:
                     np.dot(z[k], W[k].T, below[k])
 
     def read(self) -> None:
+        """Return all parameters, flat."""
         return None

@@ -69,6 +69,7 @@ class Torch:
         self._at = 0
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         for _ in range(count):
             self._one(*self._batches[self._at])
             self._at = (self._at + 1) % len(self._batches)
@@ -79,6 +80,7 @@ class Torch:
         self._optimizer.step()
 
     def read(self) -> Array:
+        """Return all parameters, flat."""
         return flat([(layer.weight.detach().cpu().numpy().T, layer.bias.detach().cpu().numpy()) for layer in self._linear])
 
 
@@ -134,12 +136,14 @@ class Jax:
         self._at = 0
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         for _ in range(count):
             self._parameters = self._step(self._parameters, *self._batches[self._at])
             self._at = (self._at + 1) % len(self._batches)
         self._jax.block_until_ready(self._parameters)
 
     def read(self) -> Array:
+        """Return all parameters, flat."""
         return flat([(np.asarray(W), np.asarray(b)) for W, b in self._parameters])
 
 
@@ -156,6 +160,7 @@ class JaxScan(Jax):
         self._many = self._jax.jit(many, donate_argnums=0)
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         # Always from the first batch on, so that only two lengths occur and nothing is compiled in the middle.
         while count > 0:
             taken = min(count, len(self._X))
@@ -193,9 +198,11 @@ class ScikitLearn:
             into[...] = given
 
     def steps(self, count: int) -> None:
+        """Make `count` steps."""
         for _ in range(count):
             self._network.partial_fit(*self._batches[self._at])
             self._at = (self._at + 1) % len(self._batches)
 
     def read(self) -> Array:
+        """Return all parameters, flat."""
         return flat(list(zip(self._network.coefs_, self._network.intercepts_, strict=True)))

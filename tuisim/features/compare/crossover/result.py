@@ -52,6 +52,7 @@ class Cell:
 
     @property
     def size(self) -> Size:
+        """Width and batch."""
         return self.width, self.batch
 
     @property

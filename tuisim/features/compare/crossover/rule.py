@@ -49,6 +49,7 @@ class Rule:
     """Cells that neither wins."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         threshold = None if self.threshold is None else asdict(self.threshold)
         return {
             "sentences": list(self.sentences),

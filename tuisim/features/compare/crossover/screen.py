@@ -81,12 +81,14 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
         )
 
     def make_job(self) -> Job[SweepProgress, Crossover]:
+        """Return a job under the machine lease."""
         config, pair = self.context.config, self._pairs[0]
         return Job(
             "crossover", lambda job: Sweep(config, pair, wanted=job.is_wanted).run(job.report), self.context.lease
         )  # fmt: skip
 
     def state(self, job: Job[SweepProgress, Crossover]) -> CrossoverState:
+        """Return what there is to see of the job."""
         failure = job.failure.message if job.failure else ""
         return CrossoverState(
             self.context.config, self._pairs[0], job.progress, job.result, failure, job.is_waiting, self._selected
@@ -104,5 +106,6 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
         self.action_again()
 
     def action_again(self) -> None:
+        """Measure again."""
         self._selected = None
         super().action_again()

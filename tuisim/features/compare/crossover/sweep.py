@@ -45,6 +45,7 @@ class Timed(Protocol):
     @property
     def single(self) -> float: ...
     def timed(self) -> float:
+        """Seconds of one step."""
         """Return the seconds per step of one round."""
 
 
@@ -68,6 +69,7 @@ class SweepProgress:
 
     @property
     def measured(self) -> int:
+        """The number of measured cells."""
         return sum(bool(cell.winner) for cell in self.cells)
 
 

@@ -38,15 +38,18 @@ class CrossoverState:
 
     @property
     def names(self) -> tuple[str, str]:
+        """Both names."""
         return self.entries[0].name, self.entries[1].name
 
     @property
     def cells(self) -> dict[Size, Cell]:
+        """The cells by size."""
         found = self.crossover.cells if self.crossover else self.progress.cells if self.progress else ()
         return {cell.size: cell for cell in found}
 
     @property
     def measuring(self) -> Size | None:
+        """The size that is being measured."""
         return self.progress.now if self.progress and not self.crossover else None
 
     @property
@@ -289,4 +292,5 @@ def rule_lines(state: CrossoverState, frame: Frame) -> list[Line]:
 
 
 def progress_words(progress: SweepProgress) -> str:
+    """Describe the progress in one line."""
     return f"{progress.measured} of {len(progress.cells)} cells, {progress.seconds:.0f} of {SECONDS:g} s"

@@ -110,6 +110,7 @@ class Unavailable:
 
     @property
     def words(self) -> str:
+        """The reason and the remedy, in one line."""
         return f"{self.reason}; {self.hint}" if self.hint else self.reason
 
 

@@ -55,10 +55,12 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
         )
 
     def make_job(self) -> Job[tuple[Standing, ...], Comparison]:
+        """Return a job under the machine lease."""
         return Job(
             "race", lambda job: compare(self.context.config, all_entries(), tell=job.report), self.context.lease
         )  # fmt: skip
 
     def state(self, job: Job[tuple[Standing, ...], Comparison]) -> RaceState:
+        """Return what there is to see of the job."""
         failure = job.failure.message if job.failure else ""
         return RaceState(self.context.config, job.progress or (), job.result, failure, job.is_waiting)

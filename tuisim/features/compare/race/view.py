@@ -36,14 +36,17 @@ class RaceState:
 
     @property
     def rows(self) -> dict[str, RaceRow]:
+        """The rows by name."""
         return {row.name: row for row in self.comparison.rows} if self.comparison else {}
 
 
 def tone_of(index: int) -> Tone:
+    """Return the tone of an entry by its place."""
     return TONES[index % len(TONES)]
 
 
 def header(state: RaceState, frame: Frame) -> list[Line]:
+    """Return the page's header."""
     config = state.config.resolved()
     details = f"{config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · {config.dtype}"
     word = job_state(state.failure, state.is_waiting, state.comparison is not None, "racing")
@@ -227,4 +230,5 @@ def _step_times(one: Standing) -> Floats:
 
 
 def progress_words(standings: Sequence[Standing]) -> str:
+    """Describe the progress in one line."""
     return "   ".join(f"{one.name} {units.count(one.steps)} steps" if one.steps else one.name for one in standings)

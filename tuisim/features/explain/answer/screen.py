@@ -50,11 +50,13 @@ class AnswerScreen(JobPage[Measured, Measured]):
         self._panels[0].canvas.zoomed = True
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         yield InputLine("answer", [FIELDS["layers"], FIELDS["batch_size"]], vars(self._config))
         yield from self._panels
         yield KeyLine()
 
     def make_job(self) -> Job[Measured, Measured]:
+        """Return a job under the machine lease."""
         config, known = self._config, self._known
 
         def work(job: Job[Measured, Measured]) -> Measured:
@@ -66,9 +68,11 @@ class AnswerScreen(JobPage[Measured, Measured]):
         return Job("answer", work, self.context.lease)
 
     def state(self, job: Job[Measured, Measured]) -> AnswerState:
+        """Return what there is to see of the job."""
         return AnswerState(self._config, job.progress or self._known)
 
     def tick(self) -> None:
+        """Show the job's state."""
         super().tick()
         if self.job is None:
             words = "counted"
@@ -92,6 +96,7 @@ class AnswerScreen(JobPage[Measured, Measured]):
         self._measure(config, Measured(functions=functions or self._known.functions), EDIT_DELAY)
 
     def action_again(self) -> None:
+        """Measure again."""
         self._measure(self._config, Measured(), 0.0)
 
     def _measure(self, config: RunConfig, known: Measured, delay: float) -> None:
@@ -108,6 +113,7 @@ class AnswerScreen(JobPage[Measured, Measured]):
             self.start()
 
     def action_edit(self) -> None:
+        """Edit the layers."""
         self.query_one(InputLine).edit("layers")
 
     def action_back(self) -> None:

@@ -39,11 +39,14 @@ class ConventionsScreen(PanelScreen):
         self._panels[0].can_focus = False
 
     def on_mount(self) -> None:
+        """Show the first state."""
         self.action_go(0)
 
     def action_select(self, by: int) -> None:
+        """Select the next or the previous tool."""
         self.action_go(self.state.at + by)
 
     def action_go(self, to: int) -> None:
+        """Select a tool."""
         self.state = ConventionsState(self.state.ledger, to % len(CONVENTIONS))
         self.show(self.state)

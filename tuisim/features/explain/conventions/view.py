@@ -45,10 +45,12 @@ class ConventionsState:
 
     @property
     def convention(self) -> Convention:
+        """The selected convention."""
         return CONVENTIONS[self.at]
 
 
 def header(state: ConventionsState, frame: Frame) -> list[Line]:
+    """Return the page's header."""
     config = state.ledger.config
     details = f"batch {units.count(config.batch_size)} · all numbers counted"
     return [page_header("conventions", network_subjects(config), [details], (), frame.width)]

@@ -66,6 +66,7 @@ class BackendCheck:
     name = "backend"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         return {"name": self.name} | asdict(self)
 
 

@@ -34,10 +34,12 @@ class CountCell:
 
     @property
     def passed(self) -> bool:
+        """Return True if nothing differs."""
         return self.ledger == self.tally
 
     @property
     def words(self) -> str:
+        """The reason and the remedy, in one line."""
         place = ", ".join(part for part in (self.phase.value, self.operation, self.kind) if part)
         return f"{place}: {in_full(self.ledger)} predicted, {in_full(self.tally)} executed"
 
@@ -54,6 +56,7 @@ class OperationCount:
 
     @property
     def passed(self) -> bool:
+        """Return True if nothing differs."""
         return self.ledger == self.tally
 
     def cells(self) -> list[CountCell]:
@@ -62,6 +65,7 @@ class OperationCount:
         return _cells(self.phase, self.ledger, self.tally, name)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         head = {"layer": self.layer, "phase": self.phase.value, "operation": self.what, "passed": self.passed}
         return head | {"ledger": self.ledger.as_dict(), "tally": self.tally.as_dict()}
 
@@ -94,6 +98,7 @@ class BatchCount:
         return single or [cell for cell in self.cells if not cell.passed]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         return {
             "batch": self.batch,
             "cells": [
@@ -118,6 +123,7 @@ class CountCheck:
 
     @property
     def passed(self) -> bool:
+        """Return True if nothing differs."""
         return not self.wrong
 
     @property
@@ -139,6 +145,7 @@ class CountCheck:
         return sum(len(one.cells) + len(KINDS) * len(one.operations) for one in self.batches)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         head = {"name": self.name, "passed": self.passed, "worst": self.worst, "where": self.where}
         return head | {"compared": self.compared, "batches": [one.to_dict() for one in self.batches]}
 

@@ -69,9 +69,11 @@ class GradientCheck:
 
     @property
     def every(self) -> bool:
+        """True if all parameters were checked."""
         return self.checked == self.parameters
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         return {"name": self.name} | asdict(self) | {"every": self.every}
 
 

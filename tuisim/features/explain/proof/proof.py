@@ -87,6 +87,7 @@ class Proof:
 
     @property
     def passed(self) -> bool:
+        """Return True if nothing differs."""
         return all(check.passed for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:

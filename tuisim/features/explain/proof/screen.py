@@ -60,20 +60,24 @@ class ProofScreen(JobPage[ProofProgress, Proof]):
         )
 
     def make_job(self) -> Job[ProofProgress, Proof]:
+        """Return a job under the machine lease."""
         config, force = self.context.config, self._is_forced
         return Job("proof", lambda job: prove(config, force=force, tell=job.report), self.context.lease)
 
     def state(self, job: Job[ProofProgress, Proof]) -> ProofState:
+        """Return what there is to see of the job."""
         failure, is_refused = (job.failure.message, isinstance(job.failure.error, TooLong)) if job.failure else ("", False)
         return ProofState(
             self.context.config, self._ledger, job.progress, job.result, failure, is_refused, job.is_waiting, int(job.seconds)
         )  # fmt: skip
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enable an action only where it applies."""
         if action == "force":
             return self.job is not None and self.state(self.job).is_refused
         return super().check_action(action, parameters)
 
     def action_force(self) -> None:
+        """Run the proof without the limit."""
         self._is_forced = True
         self.start()
