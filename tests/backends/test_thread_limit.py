@@ -140,14 +140,14 @@ def test_a_comparison_and_a_crossover_limit_each_entry_to_its_own_threads(seen):
 
 def test_the_benchmark(seen, monkeypatch):
     held: set[int] = set()
-    steps = bench.Products.steps
+    steps = bench.MatrixProducts.steps
     monkeypatch.setattr(bench, "CASES", (replace(CONFIG, dataset="auto", examples=None),))
     monkeypatch.setattr(bench, "CASE_SECONDS", 0.0)
     monkeypatch.setattr(bench, "ROUND_SECONDS", 1e-4)
     monkeypatch.setattr(bench, "names", lambda: ("numpy", "scalar"))
     monkeypatch.setattr(bench.peers, "installed", dict)
     monkeypatch.setattr(
-        bench.Products,
+        bench.MatrixProducts,
         "steps",
         lambda self, count: (held.update(count for _, count in thread_limit._holders), steps(self, count))[1],
     )

@@ -28,7 +28,7 @@ from tests.gpu.torch_steps import TORCH_STEPS
 from tuisim.backends import get_backend, probe
 from tuisim.backends.cupy import CupyBackend
 from tuisim.config import RunConfig
-from tuisim.features.compare.bench.cases import Case, Make, Ours, case
+from tuisim.features.compare.bench.cases import Case, Make, TuisimStep, case
 from tuisim.features.machine.score.score import score
 from tuisim.predict.calibrate import ProfileKey, calibrate
 from tuisim.predict.predictor import Predictor
@@ -134,9 +134,9 @@ def _torch_version() -> str | None:
 
 def _subjects(config: RunConfig) -> dict[str, Make]:
     """Return what is timed, by name."""
-    subjects: dict[str, Make] = {REFERENCE: partial(Ours, backend="cupy")}
+    subjects: dict[str, Make] = {REFERENCE: partial(TuisimStep, backend="cupy")}
     if build(config).largest_product < MAX_NUMPY_PRODUCT:
-        subjects["tuisim numpy@1"] = partial(Ours, backend="numpy")
+        subjects["tuisim numpy@1"] = partial(TuisimStep, backend="numpy")
     return subjects | TORCH_STEPS if find_spec("torch") else subjects
 
 

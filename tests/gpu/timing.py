@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.engine.step_time import spread
-from tuisim.features.compare.bench.cases import Case, Subject, flat
+from tuisim.features.compare.bench.cases import Case, Implementation, flat
 
 ROUND_SECONDS = 0.1
 ROUNDS = 9
@@ -21,12 +21,12 @@ COMPARED_STEPS = 5
 """Steps after which the parameters are compared with the reference's."""
 
 
-def timed(case: Case, subjects: Mapping[str, Callable[[Case], Subject]], reference: str) -> list[dict[str, Any]]:
+def timed(case: Case, subjects: Mapping[str, Callable[[Case], Implementation]], reference: str) -> list[dict[str, Any]]:
     """Return a row for each subject: µs per step with the spread, and the difference of its parameters from the reference's.
 
     The difference is relative to how far the reference's parameters have moved.
     """
-    ready: dict[str, Subject] = {}
+    ready: dict[str, Implementation] = {}
     rows: dict[str, dict[str, Any]] = {}
     for name, make in subjects.items():
         row: dict[str, Any] = {"subject": name}
@@ -50,14 +50,14 @@ def timed(case: Case, subjects: Mapping[str, Callable[[Case], Subject]], referen
     return list(rows.values())
 
 
-def _difference(subject: Subject, reference: Subject, case: Case) -> float | None:
+def _difference(subject: Implementation, reference: Implementation, case: Case) -> float | None:
     theirs, ours = subject.read(), reference.read()
     if theirs is None or ours is None:
         return None
     return float(np.abs(theirs - ours).max() / np.abs(ours - flat(case.parameters)).max())
 
 
-def _rounds(subjects: Mapping[str, Subject]) -> dict[str, list[float]]:
+def _rounds(subjects: Mapping[str, Implementation]) -> dict[str, list[float]]:
     steps = {name: _steps_per_round(subject) for name, subject in subjects.items()}
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(ROUNDS):
@@ -68,7 +68,7 @@ def _rounds(subjects: Mapping[str, Subject]) -> dict[str, list[float]]:
     return times
 
 
-def _steps_per_round(subject: Subject) -> int:
+def _steps_per_round(subject: Implementation) -> int:
     """Return the number of steps that take about ROUND_SECONDS, after warming up with about as many."""
     steps = 1
     while True:

@@ -1,4 +1,4 @@
-"""The benchmark's subjects make the same steps, and who does not, or cannot, is a row that says so."""
+"""The benchmark: its implementations make the same steps; one that does not, or fails, is a row with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tuisim.errors import ExitCode
 from tuisim.features.compare.bench import bench as benching
 from tuisim.features.compare.bench import peers
 from tuisim.features.compare.bench.bench import BenchRow, bench
-from tuisim.features.compare.bench.cases import Case, Ours, Plain, Products, case
+from tuisim.features.compare.bench.cases import Case, MatrixProducts, NaiveStep, TuisimStep, case
 
 CONFIGS = {
     "cross_entropy": RunConfig(layers=(6, 5, 4, 3), batch_size=4, learning_rate=0.05),
@@ -36,7 +36,7 @@ PEERS = {
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benching, "CASES", (CONFIGS["cross_entropy"],))
     monkeypatch.setattr(benching, "ROUND_SECONDS", 1e-4)
-    monkeypatch.setattr(benching, "ROUNDS", 5)
+    monkeypatch.setattr(benching, "MAX_ROUNDS", 5)
     monkeypatch.setattr(peers, "installed", dict)
 
 
@@ -50,12 +50,12 @@ def wrapped(one: Case, steps: int) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_our_subjects_make_a_runs_steps_round_and_round(name, monkeypatch):
-    monkeypatch.setattr("tuisim.features.compare.bench.cases.MOST_BATCHES", 5)
+def test_implementations_make_the_steps_of_a_run(name, monkeypatch):
+    monkeypatch.setattr("tuisim.features.compare.bench.cases.MAX_BATCHES", 5)
     one = case(CONFIGS[name])
     assert one.batches == 5
     expected = wrapped(one, 13)
-    for subject in (Ours(one, "numpy"), Ours(one, "scalar"), Plain(one)):
+    for subject in (TuisimStep(one, "numpy"), TuisimStep(one, "scalar"), NaiveStep(one)):
         subject.steps(2)
         subject.steps(11)
         np.testing.assert_allclose(subject.read(), expected, rtol=2e-4, atol=2e-6)
@@ -97,8 +97,8 @@ def test_peers_make_the_same_steps(package):
     assert refused == (expected if package == "sklearn" else [])
 
 
-def test_bare_products_have_no_parameters():
-    subject = Products(case(CONFIGS["mse"]))
+def test_matrix_products_have_no_parameters():
+    subject = MatrixProducts(case(CONFIGS["mse"]))
     subject.steps(3)
     assert subject.read() is None
 
@@ -107,43 +107,43 @@ def rows() -> dict[str, BenchRow]:
     return {row.subject: row for row in bench().rows}
 
 
-def test_every_subject_is_timed_against_the_numpy_step():
+def test_every_implementation_is_timed_relative_to_the_numpy_step():
     found = rows()
     assert next(iter(found)) == "tuisim numpy"
     assert found["tuisim numpy"].ratio == 1.0
-    for name in ("tuisim numpy", "tuisim scalar", "plain numpy", "bare products"):
+    for name in ("tuisim numpy", "tuisim scalar", "plain numpy", "matrix products"):
         assert found[name].microseconds_per_step > 0
         assert found[name].rounds == 5
         assert found[name].reason == ""
     assert found["tuisim scalar"].ratio > 0
     assert found["plain numpy"].relative_parameter_difference < 1e-4
-    assert found["bare products"].relative_parameter_difference is None
+    assert found["matrix products"].relative_parameter_difference is None
 
 
-def test_who_computes_something_else_is_not_timed(monkeypatch):
-    class Wrong(Plain):
+def test_wrong_parameters_are_not_timed(monkeypatch):
+    class Wrong(NaiveStep):
         def read(self) -> Any:
             return super().read() * 1.01
 
-    monkeypatch.setattr(benching, "Plain", Wrong)
+    monkeypatch.setattr(benching, "NaiveStep", Wrong)
     found = rows()["plain numpy"]
     assert found.microseconds_per_step is None
     assert "parameters differ by" in found.reason
 
 
-def test_who_fails_and_who_would_take_too_long_are_rows_with_a_reason(monkeypatch):
+def test_failed_and_too_slow_implementations_have_a_reason(monkeypatch):
     def broken(one: Case) -> Any:
         raise ImportError("libfast.so.1 is missing")
 
     monkeypatch.setattr(peers, "installed", lambda: {"a peer": broken})
-    monkeypatch.setattr(benching, "LONGEST_STEP", 1e-9)
+    monkeypatch.setattr(benching, "MAX_STEP_SECONDS", 1e-9)
     found = rows()
     assert found["a peer"].reason == "libfast.so.1 is missing"
     assert found["tuisim scalar"].reason.startswith("left out: a step would take")
     assert found["tuisim numpy"].rounds == 5
 
 
-def test_without_the_reference_there_are_times_and_no_ratios(monkeypatch):
+def test_without_the_reference_there_are_no_ratios(monkeypatch):
     real = benching._in_time
 
     def in_time(backend: str, kind: str, ledger: Any) -> None:
@@ -154,16 +154,16 @@ def test_without_the_reference_there_are_times_and_no_ratios(monkeypatch):
     monkeypatch.setattr(benching, "_in_time", in_time)
     found = rows()
     assert found["tuisim numpy"].reason
-    assert found["bare products"].microseconds_per_step > 0
-    assert found["bare products"].ratio is None
+    assert found["matrix products"].microseconds_per_step > 0
+    assert found["matrix products"].ratio is None
 
 
 def test_the_command_prints_a_table_and_the_reasons(capsys, monkeypatch):
-    monkeypatch.setattr(benching, "LONGEST_STEP", 1e-9)
+    monkeypatch.setattr(benching, "MAX_STEP_SECONDS", 1e-9)
     assert main(["bench"]) == ExitCode.DONE
     out, err = capsys.readouterr()
     assert "measuring 6-5-4-3 b4" in err
-    assert "bare products" in out
+    assert "matrix products" in out
     assert "6-5-4-3 b4, tuisim scalar: left out" in out
     assert main(["bench", "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["rows"][0]["subject"] == "tuisim numpy"

@@ -1,7 +1,7 @@
-"""The benchmark: the same step by our backends, by the obvious code, by other libraries and by bare products, in turn.
+"""The benchmark: the same step by tuisim's backends, naive NumPy code, other libraries and matrix products alone, in turn.
 
-Machines are noisy, so a speed is a ratio of two things measured in the same round, and the figure is the median of the
-rounds. That all subjects computed the same is checked, not assumed. Who cannot do a case in time is a row that says so.
+A speed is the median over the rounds of the ratio of two times in the same round, since machines are noisy. All implementations
+must compute the same parameters. One that fails, or that takes too long, is a row with its reason.
 """
 
 from __future__ import annotations
@@ -26,26 +26,36 @@ from tuisim.config import RunConfig
 from tuisim.engine.step_time import least_seconds, spread
 from tuisim.errors import MemoryNeeded, RunError, in_words, printable
 from tuisim.features.compare.bench import peers
-from tuisim.features.compare.bench.cases import Case, Make, Ours, Plain, Products, Subject, case, case_name, flat
+from tuisim.features.compare.bench.cases import (
+    Case,
+    Implementation,
+    Make,
+    MatrixProducts,
+    NaiveStep,
+    TuisimStep,
+    case,
+    case_name,
+    flat,
+)
 from tuisim.measure import processor
 from tuisim.provenance import Provenance
 
-ROUNDS, LEAST_ROUNDS = 61, 5
+MAX_ROUNDS, MIN_ROUNDS = 61, 5
 ROUND_SECONDS = 0.02
-"""Each subject works about so long in each round, or one step where that takes longer."""
+"""Time of an implementation in each round; a single step if that takes longer."""
 CASE_SECONDS = 8.0
-"""For the rounds of one case, beyond the least number of them."""
-LONGEST_STEP = 4.0
-"""Seconds; who would take longer for a step is left out of a case, with what it would take."""
-FEW_STEPS = 5
-"""After so many, parameters are compared."""
+"""Time for the rounds of one case, beyond MIN_ROUNDS."""
+MAX_STEP_SECONDS = 4.0
+"""A backend that would take longer for a step is left out of a case."""
+FIRST_STEPS = 5
+"""Steps after which parameters are compared."""
 TOLERANCE = 1e-2
-"""Of how far the parameters have moved, in float32: rounding stays a tenth of it, a wrong gradient is of the size of 1."""
+"""Relative to the largest change of a parameter, in float32: rounding is a tenth of it, a wrong gradient is near 1."""
 REFERENCE = "tuisim numpy"
-"""Whose time all ratios are over."""
+"""All ratios are relative to its time."""
 
 RATE = 0.01
-"""Small enough that thousands of steps on random answers do not diverge, large enough that a wrong gradient shows."""
+"""Small enough that thousands of steps on random targets do not diverge, large enough to show a wrong gradient."""
 
 _QUESTION = RunConfig(layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1)
 CASES = (
@@ -63,7 +73,7 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
-    """One subject on one case; without figures, the reason."""
+    """One implementation on one case; without figures, the reason."""
 
     case: str
     subject: str
@@ -72,23 +82,20 @@ class BenchRow:
     microseconds_per_step: float | None = None
     """Median of the rounds."""
     ratio: float | None = None
-    """This subject's time over that of tuisim's NumPy step, the median of the rounds: above 1 it is slower.
-
-    None where that step itself was left out.
-    """
+    """Its time over that of tuisim's NumPy step, the median of the rounds: above 1 it is slower. None without that step."""
     spread: float | None = None
     """Half the 10-90 % range of that ratio over the rounds."""
     rounds: int = 0
     relative_parameter_difference: float | None = None
-    """Largest difference from tuisim's parameters after the same steps, over how far they moved; none for products."""
+    """The largest difference from tuisim's parameters after the same steps, relative to their change; None for products."""
     reason: str = ""
     device: str = ""
-    """What computed it, where it is one of our backends."""
+    """The device, for tuisim's backends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """All rows, and what they were measured on."""
+    """All rows and the environment."""
 
     rows: tuple[BenchRow, ...]
     blas: dict[str, Any]
@@ -104,8 +111,8 @@ class Benchmark:
         }
 
 
-def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> Benchmark:
-    """Run every case on `threads` BLAS threads; `tell` hears which one is at work."""
+def bench(threads: int = 1, tell: Callable[[str], object] = lambda line: None) -> Benchmark:
+    """Run every case on `threads` BLAS threads; `tell` is called with the name of each."""
     rows: list[BenchRow] = []
     with ExitStack() as stack:
         for name in names():
@@ -127,34 +134,34 @@ def bench(threads: int = 1, tell: Callable[[str], None] = lambda line: None) -> 
 
 
 def _field() -> dict[str, tuple[str, Make]]:
-    """Everyone there is, by name: what kind of subject, and how it is made. The reference comes first."""
-    ours = {f"tuisim {name}": ("ours", partial(Ours, backend=name)) for name in ("numpy", *names()) if name != "auto"}
+    """Return kind and constructor of all implementations by name, the reference first."""
+    ours = {f"tuisim {name}": ("ours", partial(TuisimStep, backend=name)) for name in ("numpy", *names()) if name != "auto"}
     return {
         **ours,
-        "plain numpy": ("plain", Plain),
+        "plain numpy": ("plain", NaiveStep),
         **{name: ("peer", make) for name, make in peers.installed().items()},
-        "bare products": ("limit", Products),
+        "matrix products": ("limit", MatrixProducts),
     }
 
 
 def _rows(one: Case) -> list[BenchRow]:
     ledger = count(one.config)
-    subjects: dict[str, Subject] = {}
+    implementations: dict[str, Implementation] = {}
     differences: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     field = _field()
     for name, (kind, make) in field.items():
         try:
             _in_time(name.removeprefix("tuisim "), kind, ledger)
-            subject = make(one)
-            subject.steps(FEW_STEPS)
-            differences[name] = _difference(subject, subjects.get(REFERENCE, subject), one)
-            subjects[name] = subject
-        except Exception as error:  # whoever cannot do the case is a row with its reason
+            made = make(one)
+            made.steps(FIRST_STEPS)
+            differences[name] = _difference(made, implementations.get(REFERENCE, made), one)
+            implementations[name] = made
+        except Exception as error:  # one that fails is a row with its reason
             reasons[name] = printable(in_words(error), 300)
-    times = _rounds(subjects)
+    times = _rounds(implementations)
     return [
-        replace(_row(one.name, name, kind, times, differences[name]), device=getattr(subjects[name], "device", ""))
+        replace(_row(one.name, name, kind, times, differences[name]), device=getattr(implementations[name], "device", ""))
         if name in times
         else BenchRow(one.name, name, kind, reason=reasons[name])
         for name, (kind, _) in field.items()
@@ -162,47 +169,45 @@ def _rows(one: Case) -> list[BenchRow]:
 
 
 def _in_time(backend: str, kind: str, ledger: Ledger) -> None:
-    """Raises RunError where one of our backends would take too long for a step."""
-    likely = least_seconds(backend, ledger) if kind == "ours" else 0.0
-    if likely > LONGEST_STEP:
-        raise RunError(f"left out: a step would take {units.duration(likely)} or more")
+    """Raise RunError if one of tuisim's backends would take too long for a step."""
+    least = least_seconds(backend, ledger) if kind == "ours" else 0.0
+    if least > MAX_STEP_SECONDS:
+        raise RunError(f"left out: a step would take {units.duration(least)} or more")
 
 
-def _difference(subject: Subject, reference: Subject, one: Case) -> float | None:
-    """Over the largest movement of a parameter. Raises RunError where it is more than rounding explains."""
-    theirs, ours = subject.read(), reference.read()
+def _difference(made: Implementation, reference: Implementation, one: Case) -> float | None:
+    """Return the difference relative to the largest change of a parameter. Raises RunError if rounding does not explain it."""
+    theirs, ours = made.read(), reference.read()
     if theirs is None or ours is None:
         return None
     found = float(np.abs(theirs - ours).max() / np.abs(ours - flat(one.parameters)).max())
     if not found < TOLERANCE:
-        raise RunError(f"its parameters differ by {found:.1e} of their way after {FEW_STEPS} steps, so nothing is compared")
+        raise RunError(f"its parameters differ by {found:.1e} of their change after {FIRST_STEPS} steps, so it is not timed")
     return found
 
 
-def _rounds(subjects: Mapping[str, Subject]) -> dict[str, list[float]]:
-    """Seconds per step of each subject in each round, in turn, the order reversed every other round."""
-    times: dict[str, list[float]] = {name: [] for name in subjects}
-    steps: dict[str, int] = {}
-    for name, subject in subjects.items():
-        steps[name] = _as_many_as_fit(subject)
-    order, begun = list(subjects), perf_counter()
-    for number in range(ROUNDS):
-        if number >= LEAST_ROUNDS and perf_counter() - begun > CASE_SECONDS:
+def _rounds(implementations: Mapping[str, Implementation]) -> dict[str, list[float]]:
+    """Return the seconds per step of each in each round, in turn, with the order reversed every other round."""
+    times: dict[str, list[float]] = {name: [] for name in implementations}
+    steps = {name: _steps_per_round(made) for name, made in implementations.items()}
+    order, begun = list(implementations), perf_counter()
+    for number in range(MAX_ROUNDS):
+        if number >= MIN_ROUNDS and perf_counter() - begun > CASE_SECONDS:
             break
         for name in order if number % 2 else reversed(order):
             start = perf_counter()
-            subjects[name].steps(steps[name])
+            implementations[name].steps(steps[name])
             times[name].append((perf_counter() - start) / steps[name])
     return times
 
 
-def _as_many_as_fit(subject: Subject) -> int:
-    """Steps for about one round. What is compiled for so many at a time is compiled before they are timed."""
+def _steps_per_round(made: Implementation) -> int:
+    """Return the number of steps of one round. What is compiled for that number is compiled before it is timed."""
     steps, seconds = 1, 0.0
     while True:
-        subject.steps(steps)
+        made.steps(steps)
         start = perf_counter()
-        subject.steps(steps)
+        made.steps(steps)
         seconds = perf_counter() - start
         if seconds >= ROUND_SECONDS / 2:
             return steps

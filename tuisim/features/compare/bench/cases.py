@@ -1,7 +1,4 @@
-"""What the benchmark times: the same steps from the same parameters, by our backends, by plain code and by bare products.
-
-A subject makes steps and shows its parameters; how often and against whom it is timed is the benchmark's.
-"""
+"""What the benchmark times: the same steps from the same parameters by tuisim, naive NumPy and matrix products."""
 
 from __future__ import annotations
 
@@ -15,22 +12,20 @@ from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
-from tuisim.engine import initializers as initial
-from tuisim.engine import memory_check as room
+from tuisim.engine import initializers, memory_check
 from tuisim.engine.network import Network, Parameters
-from tuisim.features.compare.bench.naive_step import PlainNetwork
 from tuisim.units import layers_text
 
 Array = NDArray[Any]
 
 POOL = 1 << 21
-"""Elements of the rows that the steps go through: enough of them that no step finds its own rows in the nearest cache."""
-MOST_BATCHES = 256
+"""Elements of the rows that the steps go through: too many for a step's rows to stay in the nearest cache."""
+MAX_BATCHES = 256
 
 
 @dataclass(frozen=True)
 class Case:
-    """One network with its rows and first parameters."""
+    """One network with its rows and initial parameters."""
 
     config: RunConfig
     X: Array
@@ -39,55 +34,55 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The name: `numpy@2`."""
+        """Layers and batch: `784-128-10 b32`."""
         return case_name(self.config)
 
     @property
     def batches(self) -> int:
-        """The number of batches."""
+        """The number of batches in the rows."""
         return len(self.X) // self.config.batch_size
 
 
 def case_name(config: RunConfig) -> str:
-    """Return `layers bBATCH`."""
+    """Return the layers and the batch of a case: `784-128-10 b32`."""
     return f"{layers_text(config.layers)} b{config.batch_size}"
 
 
-class Subject(Protocol):
-    """Someone who makes the steps of a case."""
+class Implementation(Protocol):
+    """An implementation of a case's training step."""
 
     def steps(self, count: int) -> None:
-        """Make `count` steps, batch after batch, round again after the last."""
+        """Make `count` steps, batch after batch, from the first again after the last."""
 
     def read(self) -> Array | None:
-        """All parameters, flat, layer by layer with weights before biases; none where there are none."""
+        """Return all parameters, flat, layer by layer with weights before biases; None if it has none."""
 
 
-Make = Callable[[Case], Subject]
+Make = Callable[[Case], Implementation]
 
 
 def case(config: RunConfig) -> Case:
-    """Random rows of the loss's form, and parameters drawn as a run would. Raises MemoryNeeded."""
+    """Draw random rows of the loss's form, and parameters as a run would. Raises MemoryNeeded."""
     config = config.resolved()
-    room.check(config)
+    memory_check.check(config)
     rng, batch = np.random.default_rng(0), config.batch_size
-    batches = max(1, min(MOST_BATCHES, POOL // (batch * max(config.layers[0], config.layers[-1]))))
+    batches = max(1, min(MAX_BATCHES, POOL // (batch * max(config.layers[0], config.layers[-1]))))
     rows = batch * batches
     X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
     if config.loss == "cross_entropy":
         y = rng.integers(0, config.layers[-1], rows)
     else:
         y = rng.standard_normal((rows, config.layers[-1])).astype(config.dtype)
-    return Case(config, X, y, list(initial.parameters(config)))
+    return Case(config, X, y, list(initializers.parameters(config)))
 
 
 def flat(parameters: Parameters) -> Array:
-    """Weights and biases in the order of the flat buffer, in double precision."""
+    """Return weights and biases in the order of the flat buffer, in double precision."""
     return np.concatenate([part.ravel() for pair in parameters for part in pair]).astype(np.float64)
 
 
-class Ours:
-    """A backend's bound step."""
+class TuisimStep:
+    """The bound step of one of tuisim's backends."""
 
     def __init__(self, case: Case, backend: str) -> None:
         batch = case.config.batch_size
@@ -111,27 +106,65 @@ class Ours:
         return flat(self._network.parameters())
 
 
-class Plain:
-    """The obvious NumPy code."""
+class NaiveStep:
+    """The step as one would first write it in NumPy: operators and temporaries, no buffers. ReLU, SGD, cross_entropy or mse.
+
+    It is also an independent check of the other implementations' results.
+    """
 
     def __init__(self, case: Case) -> None:
-        self._case, self._network, self._at = case, PlainNetwork(case.config, case.parameters), 0
+        config = case.config
+        assert config.loss in ("cross_entropy", "mse")
+        assert config.learning_rate is not None
+        self._case, self._at = case, 0
+        self._rate = np.dtype(config.dtype).type(config.learning_rate)
+        self._weights = [w.copy() for w, _ in case.parameters]
+        self._biases = [b.copy() for _, b in case.parameters]
 
     def steps(self, count: int) -> None:
         """Make `count` steps."""
         case, batch = self._case, self._case.config.batch_size
         for _ in range(count):
             first = self._at * batch
-            self._network.step(case.X[first : first + batch], case.y[first : first + batch])
+            self._step(case.X[first : first + batch], case.y[first : first + batch])
             self._at = (self._at + 1) % case.batches
+
+    def _step(self, X: Array, y: Array) -> None:
+        names = self._case.config.activations
+        activations, sums = [X], []
+        for W, b, name in zip(self._weights, self._biases, names, strict=True):
+            z = activations[-1] @ W + b
+            sums.append(z)
+            activations.append(np.maximum(z, 0) if name == "relu" else z)
+        delta = self._loss_gradient(activations[-1], y)
+        gradients = []
+        for layer in reversed(range(len(self._weights))):
+            if names[layer] == "relu":
+                delta = delta * (sums[layer] > 0)
+            gradients.append((activations[layer].T @ delta, delta.sum(axis=0)))
+            if layer:
+                delta = delta @ self._weights[layer].T
+        for layer, (gW, gb) in zip(reversed(range(len(self._weights))), gradients, strict=True):
+            self._weights[layer] -= self._rate * gW
+            self._biases[layer] -= self._rate * gb
+
+    def _loss_gradient(self, output: Array, y: Array) -> Array:
+        if self._case.config.loss == "mse":
+            gradient: Array = 2 * (output - y) / output.size
+            return gradient
+        rows = np.arange(len(y))
+        exps = np.exp(output - output.max(axis=1, keepdims=True))
+        p: Array = exps / exps.sum(axis=1, keepdims=True)
+        p[rows, y] -= 1
+        return p / len(y)
 
     def read(self) -> Array:
         """Return all parameters, flat."""
-        return flat(list(zip(self._network.weights, self._network.biases, strict=True)))
+        return flat(list(zip(self._weights, self._biases, strict=True)))
 
 
-class Products:
-    """The matrix products of the same steps and nothing else: the limit of any implementation over this BLAS."""
+class MatrixProducts:
+    """The matrix products (GEMM) of the same steps and nothing else: the limit of any implementation with this BLAS."""
 
     def __init__(self, case: Case) -> None:
         config, rng = case.config, np.random.default_rng(1)
@@ -143,7 +176,7 @@ class Products:
         self._below = [np.empty_like(x) for x in self._a]
 
     def steps(self, count: int) -> None:
-        """Make `count` steps."""
+        """Compute the products of `count` steps."""
         a, W, z, gW, below = self._a, self._W, self._z, self._gW, self._below
         for _ in range(count):
             for k in range(len(W)):
@@ -154,5 +187,4 @@ class Products:
                     np.dot(z[k], W[k].T, below[k])
 
     def read(self) -> None:
-        """Return all parameters, flat."""
-        return None
+        """Return None: there are no parameters."""

@@ -1,4 +1,4 @@
-"""`tuisim bench`: how fast the step is here, beside the obvious code, other libraries and the bare matrix products."""
+"""`tuisim bench`: the standard suite of cases, beside other libraries and the matrix products alone."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from itertools import groupby
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from tuisim import units
-from tuisim.cli.console import CommandConsole, message
+from tuisim.cli.console import message, print_page
 from tuisim.cli.options import Json
 from tuisim.config.choices import MAX_THREADS
 from tuisim.errors import ConfigError, Mistake
 from tuisim.features.compare.bench.bench import Benchmark, BenchRow
 from tuisim.features.compare.bench.bench import bench as run_bench
+from tuisim.terminal.lines import Frame, Line, Span, Tone, wrap
+from tuisim.terminal.table import Column, narrowed_table
 from tuisim.units import parse_count
 
 
@@ -25,7 +26,7 @@ def bench(
     threads: Annotated[str, Parameter(help="BLAS threads")] = "1",
     json_: Json = False,
 ) -> int:
-    """Measure tuisim's step as ratios in one run: by each backend, beside plain NumPy, other libraries and bare products."""
+    """Time tuisim's step on each backend, relative to naive NumPy, other libraries and matrix products."""
     try:
         count = parse_count(threads)
     except ValueError as error:
@@ -36,54 +37,48 @@ def bench(
     if json_:
         print(json.dumps(result.to_dict()))
     else:
-        _print(result)
+        print_page(lambda frame: _lines(result, frame))
     return 0
 
 
-def _print(result: Benchmark) -> None:
-    console = CommandConsole()
+def _lines(result: Benchmark, frame: Frame) -> list[Line]:
+    lines: list[Line] = []
     for name, rows in groupby(result.rows, key=lambda row: row.case):
-        console.print(name, style="bold")
-        console.print(_table(list(rows)))
-    for where, subject, reason in _reasons(result.rows):
-        console.print(f"{where}{subject}: {reason}", soft_wrap=True)
-    for row in {row.subject: row for row in result.rows if row.device}.values():  # on the last case each could do
-        console.print(f"{row.subject}: {row.device}", soft_wrap=True)
-    pinned = f", pinned by {result.blas['pinned_by']}" if result.blas["pinned_by"] else ""
-    console.print(
-        f"measured on {result.environment['processor']}, {result.blas['library']} {result.blas['kernel']}, "
-        f"{result.blas['threads']} thread{'s' if result.blas['threads'] > 1 else ''}{pinned}, "
-        f"NumPy {result.environment['numpy']}",
-        soft_wrap=True,
+        lines += [((name, Tone.STRONG),), *_table(list(rows), frame.width)]
+    blas, environment = result.blas, result.environment
+    pinned = f", pinned by {blas['pinned_by']}" if blas["pinned_by"] else ""
+    devices = {row.subject: row.device for row in result.rows if row.device}
+    notes = (
+        *_reasons(result.rows),
+        *(f"{subject}: {device}" for subject, device in devices.items()),
+        f"measured on {environment['processor']}, {blas['library']} {blas['kernel']}, "
+        f"{blas['threads']} thread{'s' * (blas['threads'] > 1)}{pinned}, NumPy {environment['numpy']}",
     )
+    return [*lines, *(line for note in notes for line in wrap(note, frame.width, Tone.TEXT))]
 
 
-def _reasons(rows: Sequence[BenchRow]) -> Iterator[tuple[str, str, str]]:
-    """Case, subject and reason of each row without figures; once for all cases where none has any, for one reason."""
+def _table(rows: Sequence[BenchRow], width: int) -> list[Line]:
+    """Return the implementations of one case that were timed."""
+    columns = [
+        Column("", right=False, min_width=16), Column("µs/step", min_width=12), Column("× numpy", min_width=10),
+        Column("±", min_width=8), Column("max difference"),
+    ]  # fmt: skip
+    cells: list[list[Span]] = []
+    for row in rows:
+        if row.microseconds_per_step is not None:
+            ratios = ("" if value is None else f"{value:,.3f}" for value in (row.ratio, row.spread))
+            figures = (f"{row.microseconds_per_step:,.1f}", *ratios, units.figure(row.relative_parameter_difference, 2))
+            cells.append([(row.subject, Tone.TEXT), *((figure, Tone.TEXT) for figure in figures)])
+    return narrowed_table(columns, cells, width)
+
+
+def _reasons(rows: Sequence[BenchRow]) -> Iterator[str]:
+    """Return why rows have no figures: by case, or once for an implementation with the same reason in all cases."""
     by_subject: dict[str, list[BenchRow]] = {}
     for row in rows:
         by_subject.setdefault(row.subject, []).append(row)
     for subject, own in by_subject.items():
         if len(own) > 1 and own[0].reason and len({row.reason for row in own}) == 1:
-            yield "", subject, own[0].reason
+            yield f"{subject}: {own[0].reason}"
         else:
-            yield from ((f"{row.case}, ", subject, row.reason) for row in own if row.reason)
-
-
-def _three(value: float | None) -> str:
-    return "" if value is None else f"{value:,.3f}"
-
-
-def _table(rows: Sequence[BenchRow]) -> Table:
-    """The subjects of one case that were timed."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("", width=16, no_wrap=True)
-    for heading, width in (("µs a step", 12), ("× numpy's time", 14), ("±", 8), ("differs", 8)):
-        table.add_column(heading, justify="right", width=width, no_wrap=True)
-    for row in rows:
-        if row.microseconds_per_step is not None:
-            table.add_row(
-                row.subject, f"{row.microseconds_per_step:,.1f}", _three(row.ratio), _three(row.spread),
-                units.figure(row.relative_parameter_difference, 2),
-            )  # fmt: skip
-    return table
+            yield from (f"{row.case}, {subject}: {row.reason}" for row in own if row.reason)

@@ -1,7 +1,6 @@
-"""Other libraries doing the very same step, where they are installed: PyTorch, JAX and scikit-learn.
+"""The same step by other libraries, if they are installed: PyTorch, JAX and scikit-learn.
 
-Each starts from the same parameters and takes the same batches, so that what it computed can be compared. Nothing is
-imported until a subject is made. They know nothing of each other.
+Each starts from the same parameters and takes the same batches. Nothing is imported until one is constructed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from tuisim.features.compare.bench.cases import Array, Case, Make, flat
 
 
 def installed() -> dict[str, Make]:
-    """The peers at hand, by the name a row shows."""
+    """Return the installed peers by name."""
     found: dict[str, Make] = {}
     if find_spec("torch"):
         found |= {"PyTorch eager": Torch, "PyTorch compiled": lambda case: Torch(case, compiled=True)}
@@ -30,10 +29,10 @@ def installed() -> dict[str, Make]:
 
 
 class Torch:
-    """PyTorch's modules, autograd and SGD, one step per call; `compiled` by torch.compile, on `device`."""
+    """PyTorch's modules, autograd and SGD, one step per call; optionally compiled by torch.compile, on `device`."""
 
     options: ClassVar[dict[str, Any]] = {}
-    """Of its optimizer."""
+    """Options of its optimizer."""
 
     def __init__(self, case: Case, compiled: bool = False, device: str = "cpu") -> None:
         self.torch = torch = _torch()
@@ -58,7 +57,7 @@ class Torch:
             return measure(network(x), y)
 
         if compiled:
-            # Each case by itself: what was compiled for an earlier one would be made general for this one's shapes.
+            # Else the code compiled for an earlier case is generalized to this one's shapes.
             torch.compiler.reset()
             loss = torch.compile(loss, dynamic=False)
         self._loss = loss
@@ -89,7 +88,7 @@ def _torch() -> Any:
 
 
 def _jax(threads: int) -> Any:
-    """JAX with as many threads: it has no setting for that, and makes one for each core it may run on when it first starts."""
+    """Import JAX with `threads` threads: it starts one for each core that it may run on, and has no setting for it."""
     if not hasattr(os, "sched_setaffinity"):
         jax: Any = import_module("jax")
         return jax
@@ -104,7 +103,7 @@ def _jax(threads: int) -> Any:
 
 
 class Jax:
-    """JAX's jit of loss, gradient and update, one step per call, its parameters given back to it to write over."""
+    """JAX's jit of loss, gradient and update, one step per call, with donated parameters."""
 
     def __init__(self, case: Case) -> None:
         jax = _jax(case.config.threads or 1)
@@ -148,7 +147,7 @@ class Jax:
 
 
 class JaxScan(Jax):
-    """Many steps per call: `lax.scan` over stretches of the batches, compiled for the few lengths that occur."""
+    """Many steps per call: `lax.scan` over the batches, compiled for the few lengths that occur."""
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
@@ -161,7 +160,7 @@ class JaxScan(Jax):
 
     def steps(self, count: int) -> None:
         """Make `count` steps."""
-        # Always from the first batch on, so that only two lengths occur and nothing is compiled in the middle.
+        # Always from the first batch, so that only two lengths occur and nothing is compiled while it is timed.
         while count > 0:
             taken = min(count, len(self._X))
             self._parameters = self._many(self._parameters, self._X[:taken], self._y[:taken])
@@ -170,7 +169,7 @@ class JaxScan(Jax):
 
 
 class ScikitLearn:
-    """scikit-learn's MLPClassifier or MLPRegressor, a batch per `partial_fit`."""
+    """scikit-learn's MLPClassifier or MLPRegressor, one batch per `partial_fit`."""
 
     def __init__(self, case: Case) -> None:
         networks: Any = import_module("sklearn.neural_network")
@@ -180,7 +179,7 @@ class ScikitLearn:
         if config.output_activation != "identity" or any(name != "relu" for name in hidden):
             raise RunError("it has no activation after the last layer, and one for all hidden ones")
         kind = networks.MLPClassifier if config.loss == "cross_entropy" else networks.MLPRegressor
-        # Its squared loss is halved and summed over the outputs, so the rate makes up for the mean.
+        # Its squared loss is halved and summed over the outputs: the learning rate compensates.
         rate = (config.learning_rate or 0.0) * (1.0 if config.loss == "cross_entropy" else 2.0 / config.layers[-1])
         self._network = kind(
             hidden_layer_sizes=config.layers[1:-1], activation="relu", solver="sgd", alpha=0.0, batch_size=config.batch_size,
@@ -190,7 +189,7 @@ class ScikitLearn:
         batch = config.batch_size
         self._batches = [(case.X[i : i + batch], case.y[i : i + batch]) for i in range(0, len(case.X), batch)]
         self._at = 0
-        # The first call makes its arrays; they are then overwritten by ours.
+        # The first call allocates its arrays, which are then overwritten.
         self._network.partial_fit(*self._batches[0], **self._classes)
         for into, given in zip(self._network.coefs_, (W for W, _ in case.parameters), strict=True):
             into[...] = given

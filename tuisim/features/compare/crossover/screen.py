@@ -76,7 +76,7 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
         self._line = ViewCanvas(view.header, id="crossover-header")
         self._panels = (
             MapPanel(1, "faster backend: width ↓ batch →", view.map_lines, id="crossover-map", tag=MEASURED),
-            Panel(2, "this cell", view.cell_lines, id="crossover-cell", tag=(*MEASURED, ("operations", Provenance.COUNTED))),
+            Panel(2, "this cell", view.cell_lines, id="crossover-cell", tag=(*MEASURED, ("ops", Provenance.COUNTED))),
             Panel(3, "rule", view.rule_lines, id="crossover-rule", tag=MEASURED),
         )
 

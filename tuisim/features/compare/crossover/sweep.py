@@ -43,9 +43,10 @@ class Timed(Protocol):
     """A bound step that can be timed; `single` is the seconds of one step."""
 
     @property
-    def single(self) -> float: ...
-    def timed(self) -> float:
+    def single(self) -> float:
         """Seconds of one step."""
+
+    def timed(self) -> float:
         """Return the seconds per step of one round."""
 
 

@@ -79,9 +79,9 @@ class AnswerScreen(JobPage[Measured, Measured]):
         elif self.job.failure is not None:
             words = self.job.failure.message
         elif self.job.result is not None:
-            words = "counted and measured"
+            words = "measured"
         elif self.job.is_waiting:
-            words = "a run is in progress: m pauses it"
+            words = "m pauses the run"
         else:
             words = "timing activations …" if (self.job.progress or self._known).steps else "timing the step …"
         self.query_one(InputLine).say(words)

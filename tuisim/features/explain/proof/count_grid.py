@@ -48,9 +48,10 @@ def predicted_counts(ledger: Ledger) -> list[Group]:
 
 def verdict(check: CountCheck, width: int) -> list[Line]:
     """Return whether the counts are equal, and the largest difference."""
-    steps = " and ".join(units.count(one.batch) for one in check.batches)
+    batches = " and ".join(units.count(one.batch) for one in check.batches)
     if check.passed:
-        words = f"  {units.count(check.compared)} cells of steps of {steps} examples: predicted count = executed count"
+        steps = f"batch {batches}" if len(check.batches) == 1 else f"batches {batches}"
+        words = f"  {units.count(check.compared)} cells, {steps}: predicted count = executed count"
         return [(("✓ passed", Tone.GOOD), (clip(words, width - 8), Tone.TEXT))]
     more = len(check.wrong) - 1
     words = f"{check.where}" + (f"; and {units.count(more)} more" if more else "")
@@ -129,7 +130,7 @@ def _phases(batch: BatchCount) -> list[Group]:
 
 def _heading(batch: BatchCount, number: int) -> Line:
     which = ", the short last one of an epoch" if number else ""
-    return ((f"one step of {units.count(batch.batch)} examples{which}", Tone.STRONG),)
+    return ((f"one step of {units.counted(batch.batch, 'example')}{which}", Tone.STRONG),)
 
 
 def _operations(batch: BatchCount, frame: Frame) -> list[Line]:

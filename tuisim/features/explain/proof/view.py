@@ -140,16 +140,17 @@ def backend_lines(state: ProofState, frame: Frame) -> list[Line]:
     losses = f"{units.figure(check.first_loss, 4)} → {units.figure(check.last_loss, 4)}"
     figures = [
         ("steps", units.count(check.steps), f"{units.count(check.examples)} examples"),
-        ("parameters", units.figure(check.worst, 2) or "not finite", "max difference"),
+        ("difference", units.figure(check.worst, 2) or "not finite", "max, of a parameter"),
         ("at", check.where or "", ""),
         ("tolerance", units.figure(check.tolerance, 2), f"{check.dtype} rounding"),
-        ("losses", units.figure(check.worst_loss, 2) or "not finite", "max difference"),
-        ("tolerance", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
+        ("loss diff", units.figure(check.worst_loss, 2) or "not finite", "max difference of the losses"),
+        ("loss tol", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
         ("loss", losses, "scalar, first and last step"),
         ("largest", units.figure(check.largest_parameter, 3), "parameter"),
     ]
     words = _BACKEND.format(dtype=check.dtype, share=units.figure(check.perturbation, 2), runs=PERTURBED_RUNS)
-    return _result(check, f"{check.backend} {check.dtype} vs the scalar reference", figures, words, frame)
+    reference = "vs the scalar reference" if frame.width >= 50 else "vs scalar"
+    return _result(check, f"{check.backend} {check.dtype} {reference}", figures, words, frame)
 
 
 Figure = tuple[str, str, str]
