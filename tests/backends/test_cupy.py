@@ -170,7 +170,7 @@ def test_a_changed_learning_rate_keeps_the_step_count_of_adam_on_a_gpu(gpu):
 def test_a_calibration_measures_copies_and_launches_on_a_gpu(gpu, monkeypatch):
     monkeypatch.setattr(calibrate, "FEW", 4)
     monkeypatch.setattr(calibrate, "MANY", 4)
-    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 300)
+    monkeypatch.setattr(calibrate, "MAX_PRODUCTS_ELSEWHERE", 300)
     for name, value in (("SHORT_EPOCHS", 2), ("LONG_EPOCHS", 1), ("FEW", 64), ("MANY", 64), ("RUNS", 1)):
         monkeypatch.setattr(runcosts, name, value)
     (entry,) = calibrate.calibrate([calibrate.ProfileKey("cupy", 1, "float32")]).entries

@@ -12,7 +12,7 @@ from tuisim.errors import DataError
 from tuisim.features.runs.view import no_runs
 from tuisim.files import is_writable
 from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles as cards
+from tuisim.predict import profiles
 from tuisim.store.folder import create_data_folder, data_folder, unavailable_reason
 from tuisim.store.runs import StoredRuns, read
 from tuisim.tui.app import TuisimApp
@@ -58,11 +58,11 @@ def test_every_user_of_the_folder_says_the_same(homeless):
     assert "TUISIM_HOME" in why
     assert len(why.splitlines()) == 1
     assert read() == StoredRuns()
-    assert cards.own().trouble == outlook.missing() == why
-    assert cards.others() == {}
-    assert cards.stamp() == ()
+    assert profiles.own().trouble == outlook.missing() == why
+    assert profiles.others() == {}
+    assert profiles.stamp() == ()
     assert why in no_runs()
-    for ask in (create_data_folder, outlook.here, cards.check_keeping, lambda: cards.export(Path("copy.json"))):
+    for ask in (create_data_folder, outlook.here, profiles.check_keeping, lambda: profiles.export(Path("copy.json"))):
         with pytest.raises(DataError) as caught:
             ask()
         assert str(caught.value) == why

@@ -26,8 +26,7 @@ from tuisim.features.explain.proof import proof
 from tuisim.features.machine.score import score
 from tuisim.features.profile import step_profile
 from tuisim.measure import machine_speed, peaks
-from tuisim.measure.machine_speed import SpeedSample
-from tuisim.predict import calibrate, sample
+from tuisim.predict import calibrate, pilot, sample
 from tuisim.predict import data_generation as making
 from tuisim.predict import run_costs as runcosts
 from tuisim.predict.calibrate import ProfileKey
@@ -35,7 +34,7 @@ from tuisim.predict.predictor import Predictor
 
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
-TIMED = (subject, sample, making, runcosts, machine_speed, elementwise, contenders, step_profile, proof)
+TIMED = (subject, sample, pilot, making, runcosts, machine_speed, elementwise, contenders, step_profile, proof)
 """Modules that read the clock before and after a measurement."""
 Seen = set[tuple[str, int | None]]
 
@@ -61,8 +60,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     for module in TIMED:
         monkeypatch.setattr(module, "perf_counter", watch(module.__name__.rpartition(".")[2], perf_counter))
     monkeypatch.setattr(calibrate, "FEW", 9)
-    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 20_000)
-    monkeypatch.setattr(calibrate, "MOST", {"scalar": 200})
+    monkeypatch.setattr(calibrate, "MAX_PRODUCTS_ELSEWHERE", 20_000)
+    monkeypatch.setattr(calibrate, "MAX_PRODUCTS", {"scalar": 200})
     monkeypatch.setattr(runcosts, "SHORT_EPOCHS", 5)
     monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
     monkeypatch.setattr(runcosts, "MANY", 640)
@@ -76,13 +75,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 def test_a_calibration_measures_all_of_an_entry_under_its_threads(seen):
     calibrate.calibrate([ProfileKey("numpy", THREADS, "float32")], quick=True)
-    assert seen == {("benchmark_case", 3), ("sample", 3), ("run_costs", 3), ("machine_speed", 1)}
+    assert seen == {("benchmark_case", 3), ("sample", 3), ("run_costs", 3)}
 
 
 def test_run_costs_measured_for_plain_python_are_of_its_threads(seen):
     """NumPy measures them, with all threads of BLAS unless they are limited."""
     calibrate.calibrate([ProfileKey("scalar", 1, "float64")], quick=True)
-    assert seen == {("benchmark_case", 1), ("sample", 1), ("run_costs", 1), ("machine_speed", 1)}
+    assert seen == {("benchmark_case", 1), ("sample", 1), ("run_costs", 1)}
 
 
 def test_making_rows_is_measured_under_the_runs_threads(seen):
@@ -92,10 +91,13 @@ def test_making_rows_is_measured_under_the_runs_threads(seen):
     assert seen == {("data_generation", 3), ("data_generation", 2)}, "another limit is another measurement"
 
 
-def test_a_prediction_looks_at_the_machine_and_makes_rows_under_limits(seen):
+def test_a_prediction_makes_rows_and_times_a_pilot_under_the_runs_threads(seen):
     found = Predictor(card(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
     assert found.wall_seconds is not None
-    assert seen == {("data_generation", 3), ("machine_speed", 1)}
+    assert seen == {("data_generation", 3)}
+    seen.clear()
+    assert pilot.time_pilot(replace(CONFIG, examples=64), 0.001) is not None
+    assert seen == {("benchmark_case", 3), ("pilot", 3)}
 
 
 def test_run_costs_hold_their_own_limit(seen):
@@ -105,7 +107,7 @@ def test_run_costs_hold_their_own_limit(seen):
 
 def test_the_machines_speed_is_of_one_thread(seen):
     with get_backend("numpy").threads(THREADS):
-        machine_speed.measure_slowdown(SpeedSample(1.0, 1.0), 0.0, 1)
+        machine_speed.SpeedMeter().read()
     assert seen == {("machine_speed", 1)}
 
 
@@ -162,7 +164,8 @@ def test_a_scored_run(seen, monkeypatch):
     monkeypatch.setattr(
         numpy.NumpyStep, "run", lambda self, rows: (held.update(count for _, count in thread_limit._holders), run(self, rows))[1]
     )
-    score.one(Predictor(card(entry("numpy", THREADS))), replace(CONFIG, examples=64).resolved())
+    predictor = Predictor(card(entry("numpy", THREADS)))
+    score.scored_run(predictor, replace(CONFIG, examples=64).resolved(), machine_speed.SpeedMeter())
     assert held == {3}
 
 

@@ -69,7 +69,7 @@ _FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
     "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.here", "predict.outlook.of",
     "project._projections", "project.climb", "budget.solve", "score.run_score", "bench.run_bench", "doctor.diagnose",
-    "calibrate.cards.check_keeping",
+    "calibrate.profiles.check_keeping",
 )  # fmt: skip
 
 

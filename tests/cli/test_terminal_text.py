@@ -18,8 +18,7 @@ from tuisim.cli import main
 from tuisim.cli.console import CommandConsole, styled
 from tuisim.config import RunConfig
 from tuisim.errors import ExitCode, visible
-from tuisim.predict import profiles as cards
-from tuisim.predict.cost_model import UNDISTURBED
+from tuisim.predict import profiles
 from tuisim.store import document
 from tuisim.store.runs import VERSION
 from tuisim.tui.app import TuisimApp
@@ -85,7 +84,7 @@ def test_a_profiles_file_name(text, said, home):
     (home / "cards").mkdir(exist_ok=True)
     place = home / "cards" / f"{text}.json"
     elsewhere = card(machine=replace(ELSEWHERE, processor=text))
-    document.write(place, cards.KIND, cards.VERSION, elsewhere.to_dict())
+    document.write(place, profiles.KIND, profiles.VERSION, elsewhere.to_dict())
     said("predict", "5-4-3", "--threads", "1", "--as", str(place), shown=visible(text, "")[:20])
     said("budget", "5-4-3", "--threads", "1", "--as", str(place), "--seconds", "10", shown=None)
     said("project", "5-4-3", shown=visible(text)[:20])
@@ -94,22 +93,21 @@ def test_a_profiles_file_name(text, said, home):
     said("calibrate", "--import", str(place), "--name", text, shown=None)
     said("calibrate", "--import", str(place) + "?", shown=None)
     said("calibrate", "--import", str(place), shown=None)
-    cards.keep(card())
+    profiles.keep(card())
     said("calibrate", "--export", str(home / text), shown=visible(text))
 
 
 def test_this_machines_profile(said, home, monkeypatch):
-    here = replace(cards.this_machine(), processor=visible(TEXT))
+    here = replace(profiles.this_machine(), processor=visible(TEXT))
     for module in ("profiles", "machine", "record"):
         monkeypatch.setattr(f"tuisim.predict.{module}.this_machine", lambda: here)
-    monkeypatch.setattr("tuisim.predict.predictor.measure_slowdown", lambda _: UNDISTURBED)
-    cards.keep(card(entry("numpy", 1), machine=here))
+    profiles.keep(card(entry("numpy", 1), machine=here))
     said("predict", "5-4-3", "--threads", "1")
     said("budget", "5-4-3", "--threads", "1", "--seconds", "10")
     said("project", "5-4-3", "--examples", "100", shown=None)
-    (home / cards.OWN).write_text("{" + TEXT, encoding="utf-8", errors="replace")
+    (home / profiles.OWN).write_text("{" + TEXT, encoding="utf-8", errors="replace")
     said("project", "5-4-3", shown=None)
-    said("predict", "5-4-3", "--as", str(home / cards.OWN), shown=None)
+    said("predict", "5-4-3", "--as", str(home / profiles.OWN), shown=None)
 
 
 def test_past_runs(said, home):
@@ -219,7 +217,7 @@ def seen(app: TuisimApp) -> str:
 
 async def test_pages_and_notices_of_the_app(home):
     elsewhere = card(machine=replace(ELSEWHERE, processor=TEXT))
-    document.write(home / "cards" / f"{ALL}.json", cards.KIND, cards.VERSION, elsewhere.to_dict())
+    document.write(home / "cards" / f"{ALL}.json", profiles.KIND, profiles.VERSION, elsewhere.to_dict())
     test_line = json.dumps(
         {"version": VERSION, **{name: getattr(RUN, name) for name in RUN.__dataclass_fields__}, "backend": TEXT}
     )

@@ -32,7 +32,6 @@ from tuisim.features.compare.bench.cases import Case, Make, TuisimStep, case
 from tuisim.features.machine.score.score import score
 from tuisim.predict.calibrate import ProfileKey, calibrate
 from tuisim.predict.predictor import Predictor
-from tuisim.predict.profile_document import card_document
 from tuisim.program import build
 from tuisim.units import layers_text
 
@@ -162,7 +161,7 @@ def _step(config: RunConfig) -> list[dict[str, Any]]:
 def _predictions() -> dict[str, Any]:
     """Return the GPU's machine profile, and the errors of its predictions for networks that it was not calibrated on."""
     predictor = Predictor(calibrate([ProfileKey("cupy", 1, "float32")]))
-    return {"machine_profile": card_document(predictor.card), "score": score(predictor).to_dict()}
+    return {"machine_profile": predictor.profile.document(), "score": score(predictor).to_dict()}
 
 
 def _inside(one: Case) -> dict[str, Any]:

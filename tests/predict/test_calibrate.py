@@ -14,26 +14,22 @@ import pytest
 
 from tests.support.made_card import ELSEWHERE, card, entry
 from tests.test_provenance import unmarked
-from tuisim.backends import get_backend
 from tuisim.cli import main
 from tuisim.config import RunConfig
 from tuisim.engine import benchmark_case as subject
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.errors import ClockError, ExitCode, RunError
 from tuisim.features.machine.score import score as scoring
-from tuisim.features.machine.score.score import Report, Score, Scored, score
+from tuisim.features.machine.score.score import BackendScore, ScoredRun, ScoreReport, score
 from tuisim.measure import machine_speed
-from tuisim.measure.ceiling import Ceiling
 from tuisim.measure.machine_speed import SpeedSample
-from tuisim.predict import calibrate, sample
+from tuisim.predict import calibrate, profiles, sample
 from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles as cards
 from tuisim.predict import run_costs as runcosts
 from tuisim.predict.calibrate import ProfileKey
+from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.profile import VERSION
-from tuisim.predict.profile_document import card_document
-from tuisim.predict.rates import figures
 from tuisim.predict.sample import measure
 from tuisim.store.runs import read
 from tuisim.units import layers_text
@@ -46,7 +42,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few networks, small ones, and short runs: the ways are the same."""
     monkeypatch.setattr(calibrate, "FEW", 9)
     monkeypatch.setattr(calibrate, "MANY", 12)
-    monkeypatch.setattr(calibrate, "MOST_ELSEWHERE", 20_000)
+    monkeypatch.setattr(calibrate, "MAX_PRODUCTS_ELSEWHERE", 20_000)
     monkeypatch.setattr(runcosts, "SHORT_EPOCHS", 5)
     monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
     monkeypatch.setattr(runcosts, "MANY", 640)
@@ -62,61 +58,29 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 # ── measuring ──
 
 
+def test_the_speed_meter_reads_the_machine_and_tells_its_spread():
+    meter = machine_speed.SpeedMeter()
+    assert 0 < meter.read().calls < 1
+    meter.samples[:] = [SpeedSample(1.0, 2.0)] * 10
+    assert meter.spread == 0.0
+    meter.samples[:] = [SpeedSample(1.0, 2.0), SpeedSample(1.5, 2.0)] * 5
+    assert meter.spread == pytest.approx(0.5 / 1.25)
+
+
 def test_what_makes_no_prices_is_not_kept(monkeypatch):
     """Else the reader would refuse the card, and whatever else is on it."""
     fitted = calibrate.fit
     monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
-    with pytest.raises(RunError, match=r"makes no prices \(.*dense.*: missing\)"):
+    with pytest.raises(RunError, match=r"make no prices \(.*dense.*: missing\)"):
         calibrate.calibrate([ProfileKey("numpy", 1, "float32")], quick=True)
-
-
-def test_a_pulse_knows_its_best_and_a_better_one_of_before():
-    beat = machine_speed.SpeedMeter()
-    beat.readings[:] = [SpeedSample(3.0, 5.0), SpeedSample(1.0, 6.0), SpeedSample(2.0, 7.0)]
-    assert beat.best == SpeedSample(1.0, 5.0)
-    beat.readings[:] = [*([SpeedSample(5.0, 5.0)] * 30), SpeedSample(0.1, 0.1)]
-    assert beat.best == SpeedSample(5.0, 5.0), "one reading too good to be true is not the best"
-    beat.readings[:] = [SpeedSample(1.0, 1.0)] * 8 + [SpeedSample(3.0, 2.0)] * 2
-    assert beat.contention(beat.best) == machine_speed.Contention(
-        machine_speed.Slowdown(1.4, 1.2), machine_speed.Slowdown(1.0, 1.0), machine_speed.Slowdown(3.0, 2.0)
-    )
-    known = machine_speed.SpeedMeter(best=SpeedSample(1e-9, 1e-9))
-    assert known.best == SpeedSample(1e-9, 1e-9)
-    assert known.read().over(known.best).most > 10
-    assert 0 < beat.read().calls < 1
-
-
-def test_how_slowed_the_machine_is_is_told_against_its_best():
-    now = machine_speed.measure_slowdown(SpeedSample(1.0, 1.0), 0.0, 3)
-    assert machine_speed.measure_slowdown(SpeedSample(now.calls / 1e3, now.work), 0.0, 3).calls > 10
-    assert machine_speed.measure_slowdown(SpeedSample(now.calls, now.work / 1e3), 0.0, 3).work > 10
 
 
 def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
     subject = BenchmarkCase(SMALL.resolved(), 4, 0.002)
-    found = measure(subject, machine_speed.SpeedMeter())
+    found = measure(subject)
     assert len(found.operations) == len(found.program.ops)
     assert min(found.operations) > 0
     assert found.step > 0
-    assert min(found.beat.calls, found.beat.work) > 0
-
-
-def test_a_disturbed_machines_times_are_brought_back_to_its_best(monkeypatch):
-    class Slow:
-        best = SpeedSample(1.0, 1.0)
-
-        def read(self) -> SpeedSample:
-            return SpeedSample(4.0, 2.0)
-
-    monkeypatch.setattr(BenchmarkCase, "by_operation", lambda self: [1.0] * len(self.program.ops))
-    monkeypatch.setattr(BenchmarkCase, "timed", lambda self, steps=None: 8.0)
-    subject = BenchmarkCase(SMALL.resolved(), 4, 0.002)
-    found = measure(subject, Slow())  # type: ignore[arg-type]
-    assert found.beat == SpeedSample(4.0, 2.0)
-    half = found.undisturbed(machine_speed.Slowdown(4.0, 2.0), [0.5] * len(found.operations), 1.0)
-    assert half.beat == SpeedSample(1.0, 1.0)
-    assert set(half.operations) == {1 / 3}
-    assert half.step == 2.0
 
 
 def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
@@ -131,34 +95,11 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     assert 9 <= made.networks <= 12
     assert made.best_rate > 1e6
     assert made.peak_flops > 1e8
-    assert 0 <= made.disturbed <= 1
     assert made.device
     assert told[0] == ("numpy@1 float32", 0, 12)
     assert told[-1] == ("numpy@1 float32", 12, 12)
     assert outlook.Predictor(found).predict(SMALL).step.likely > 0
-    assert not unmarked(json.loads(json.dumps(card_document(found))))
-
-
-def test_nothing_is_priced_above_what_was_measured(monkeypatch):
-    """Not even where the peak was measured on a disturbed machine: a product of a network may have been quicker."""
-    peaks_of = calibrate.peaks_of
-    monkeypatch.setattr(calibrate, "peaks_of", lambda *given: replace(peaks_of(*given), flops_per_second=1e3))
-    (made,) = calibrate.calibrate([ProfileKey("numpy", 1, "float32")], quick=True).entries
-    assert made.peak_flops > 1e6
-    assert max(rate for _, rate in figures(made).products) <= made.peak_flops
-    calls = [price.law["call"] for price in made.prices.kinds.values()]
-    assert min(calls) > 1e-8, "no call is cheaper than the cheapest operation"
-
-
-def test_bytes_are_bounded_by_the_level_that_holds_them(monkeypatch):
-    rates = (("L1", 1 << 15, 4e11), ("L2", 1 << 20, 2e11), ("L3", 1 << 25, 1e11), ("DRAM", None, 5e10))
-    roofs = tuple(Ceiling(rate, 0.0, "copy", 1, "float32", level, holds) for level, holds, rate in rates)
-    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: roofs)
-    assert calibrate._byte_floors(get_backend("numpy"), 1) == (1 / 4e11, 1 / 1e11), "16 MiB are in the last cache"
-    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: roofs[-1:])
-    assert calibrate._byte_floors(get_backend("numpy"), 1) == (1 / 5e10, 1 / 5e10)
-    monkeypatch.setattr(calibrate, "roofs_of", lambda *_: ())
-    assert calibrate._byte_floors(get_backend("numpy"), 1) == (0.0, 0.0)
+    assert not unmarked(json.loads(json.dumps(found.document())))
 
 
 def test_what_calibrate_prints_says_which_figures_are_fitted(capsys):
@@ -184,7 +125,7 @@ def test_calibrate_keeps_a_card_that_predict_uses(capsys):
     code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--json")
     assert code == ExitCode.DONE
     assert [one["key"] for one in json.loads(out)["entries"]] == ["numpy@1 float32"]
-    assert cards.own().card is not None
+    assert profiles.own().profile is not None
     code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1", "--json")
     assert (code, err) == (ExitCode.DONE, "")
     found = json.loads(out)
@@ -195,17 +136,16 @@ def test_calibrate_keeps_a_card_that_predict_uses(capsys):
 
 
 def test_a_prediction_has_its_figures_whole_and_adds_up(capsys):
-    cards.keep(card())
+    profiles.keep(card())
     assert main(["predict", "64-32-10", "--dataset", "teacher", "--examples", "1e15", "--epochs", "1", "--threads", "1"]) == 0
     out = capsys.readouterr().out
     assert "1.00 P examples" in out
-    assert "  1 epoch " in out
-    assert "with making the rows, validation and the loop" in out
-    assert "outside them" in out
+    assert "  1 epoch\n" in out
+    assert "with generating the rows, validation and the training loop" in out
     shares = [float(line.split()[-2]) for line in out.splitlines() if line.endswith(" %")]
     assert sum(shares) == pytest.approx(100, abs=0.6)
     assert main(["predict", "64-32-10", "--threads", "1"]) == 0
-    assert "with validation and the loop" in capsys.readouterr().out
+    assert "with validation and the training loop" in capsys.readouterr().out
 
 
 def test_predict_measures_what_is_missing_and_says_so(capsys):
@@ -231,19 +171,19 @@ def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
     assert code == ExitCode.DONE
     assert "card.json is not JSON" in err
     assert "ignored: run tuisim calibrate" in err
-    assert cards.own().card is not None
+    assert profiles.own().profile is not None
 
 
 def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
-    cards.keep(card())
+    profiles.keep(card())
     assert run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"))[0] == ExitCode.DONE
-    cards.document.write(tmp_path / "abacus.json", "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
+    profiles.document.write(tmp_path / "abacus.json", "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
     code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "abacus.json"))
     assert (code, "--as abacus" in out) == (ExitCode.DONE, True)
     code, out, _ = run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus", "--json")
     found = json.loads(out)
     assert found["foreign"] is True
-    assert found["slowdown"] == 1.0
+    assert found["pilot_seconds"] is None
     assert "Abacus 9000" in run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus")[1]
 
 
@@ -258,10 +198,10 @@ def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
         (("calibrate", "--threads="), "threads = '': name at least one"),
         (("calibrate", "--backends", ","), "backends = '': name at least one"),
         (("calibrate", "--import", "/nowhere/card.json"), "no such file"),
-        (("calibrate", "--export", "/nowhere/card.json"), "no machine card yet"),
-        (("predict", "64-32-10", "--as", "nobody"), "machine = nobody: no card of that name"),
+        (("calibrate", "--export", "/nowhere/card.json"), "no machine profile yet"),
+        (("predict", "64-32-10", "--as", "nobody"), "machine = nobody: no profile of that name"),
         (("predict", "64-0-10"), "layers"),
-        (("score",), "no machine card yet: run tuisim calibrate"),
+        (("score",), "no machine profile yet: run tuisim calibrate"),
         (("score", "--backends", "nmpy"), "did you mean numpy?"),
         (("predict", "64-32-10", "--backend", "nothing"), "backend"),
     ],
@@ -275,7 +215,7 @@ def test_mistakes_are_one_line_with_the_remedy(capsys, arguments, words):
 
 
 def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
-    cards.keep(card())
+    profiles.keep(card())
     code, out, _ = run(
         capsys, "predict", "1000000-1000000-1000000", "--examples", "1e15", "--dataset", "teacher", "--threads", "1", "--json"
     )  # fmt: skip
@@ -307,17 +247,16 @@ def _data_file(folder: Path, form: str) -> Path:
 @pytest.mark.parametrize("more", [(), ("--examples", "50"), ("--examples", "1000", "--validation", "0")])
 @pytest.mark.parametrize("form", ["csv", "npz", "npy", "idx"])
 def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(capsys, tmp_path, form, more, monkeypatch):
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: machine_speed.Slowdown())
-    cards.keep(card())
+    profiles.keep(card())
     flags = ("4-5-3", "--dataset", str(_data_file(tmp_path, form)), "--epochs", "2", "--threads", "1", *more)
-    code, out, err = run(capsys, "predict", *flags, "--json")
+    code, out, err = run(capsys, "predict", *flags, "--no-pilot", "--json")
     assert (code, err) == (ExitCode.DONE, "")
     found = json.loads(out)
     assert not unmarked(found)
     held = 0 if "--validation" in more else 10
     examples = int(more[1]) if more else 93
     assert found["config"]["examples"] == examples
-    assert (found["memory"]["data"], found["memory"]["held_out"]) == (min(examples, 103 - held) * (16 + 8), held * (16 + 8))
+    assert (found["memory"]["data"], found["memory"]["validation"]) == (min(examples, 103 - held) * (16 + 8), held * (16 + 8))
     assert found["wall_seconds"]["likely"] > found["seconds"]["likely"] > 0
     assert found["loading_seconds"] > 0
     code, out, err = run(capsys, "run", *flags, "--json")
@@ -329,8 +268,8 @@ def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(cap
 
 
 def test_a_named_dataset_is_predicted_without_being_read(capsys, monkeypatch):
-    monkeypatch.setattr("tuisim.data.dataset.load", lambda config: pytest.fail("it was read"))
-    cards.keep(card())
+    monkeypatch.setattr("tuisim.data.catalogue.load", lambda config: pytest.fail("it was read"))
+    profiles.keep(card())
     for layers, name, rows in (("64-32-10", "digits", 1_618), ("784-8-10", "fashion_mnist", 54_000)):
         code, out, _ = run(capsys, "predict", layers, "--dataset", name, "--threads", "1", "--json")
         found = json.loads(out)
@@ -344,7 +283,7 @@ def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
     path = tmp_path / "rows.csv"
     if text is not None:
         path.write_text(text)
-    cards.keep(card())
+    profiles.keep(card())
     code, out, err = run(capsys, "predict", "4-5-3", "--dataset", str(path), "--threads", "1")
     assert (code, out, err.count("\n")) == (ExitCode.BAD_DATA, "", 1)
     assert words in err
@@ -354,7 +293,7 @@ def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
 
 
 def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
-    cards.keep(card())
+    profiles.keep(card())
     flags = ("64-32-10", "--dataset", "digits", "--epochs", "3", "--threads", "1")
     code, out, err = run(capsys, "run", *flags, "--json")
     assert (code, err) == (ExitCode.DONE, "")
@@ -397,7 +336,6 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
 
 
 def test_a_score_is_of_real_runs(monkeypatch):
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: machine_speed.Slowdown())
     seen = outlook.Predictor(calibrate.calibrate([ProfileKey("numpy", 1, "float32")], None, quick=True))
     told: list[str] = []
     found = score(seen, tell=told.append)
@@ -408,35 +346,36 @@ def test_a_score_is_of_real_runs(monkeypatch):
     assert not unmarked(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
 
 
-def scored(ratio: float, wide: float = 1.5) -> Scored:
-    """Predicted `ratio` times what it took."""
-    band = calibrate_band(ratio, wide)
-    return Scored(SMALL.resolved(), band, 1.0, None, 1.1, 1.0, ratio, 1.0)
+def scored(ratio: float, wide: float = 1.5, timed: float = 1.0) -> ScoredRun:
+    """Return a run predicted at `ratio` times its seconds, and by a pilot at `timed` times."""
+    model, pilot = (Interval(likely / wide, likely, likely * wide) for likely in (ratio, timed))
+    return ScoredRun(SMALL.resolved(), model, pilot, 1.0, None, 1.1)
 
 
-def calibrate_band(likely: float, wide: float) -> Any:
-    from tuisim.predict.interval import Interval
-
-    return Interval(likely / wide, likely, likely * wide)
+def of_backend(*runs: ScoredRun, spread: float = 0.0) -> BackendScore:
+    return BackendScore("numpy@1", runs, spread)
 
 
 def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
-    cards.keep(card())
+    profiles.keep(card())
     code, out, err = run(capsys, "score", "--backends", "scalar")
     assert (code, out) == (ExitCode.NO_BACKEND, "")
-    assert "scalar: not on the machine card (it has numpy); tuisim calibrate --backends scalar" in err
+    assert "scalar: not in the machine profile (it has numpy); tuisim calibrate --backends scalar" in err
 
 
 def test_errors_are_told_as_they_are():
-    found = Score("numpy@1", tuple(scored(ratio) for ratio in (0.5, 0.9, 1.0, 1.0, 1.3)))
+    found = of_backend(*(scored(ratio) for ratio in (0.5, 0.9, 1.0, 1.0, 1.3)))
     assert found.median == pytest.approx(0.1)
     assert found.within == pytest.approx(0.6)
     assert found.covered == pytest.approx(0.8)
     assert found.ratios(0.0, 0.5, 1.0) == pytest.approx((0.5, 1.0, 1.3))
     assert not found.passed
-    assert Score("numpy@1", tuple(scored(1.05) for _ in range(9))).passed
-    assert not Report("here", (), ()).passed, "nothing scored is nothing shown"
-    assert Score("numpy@1", (scored(1.0), scored(2.0))).ratios(0.25) == (1.25,)
+    assert of_backend(*[scored(1.05)] * 9).passed
+    assert not of_backend(*[scored(1.05, timed=1.1)] * 9).passed, "on a calm machine"
+    assert of_backend(*[scored(1.05, timed=1.1)] * 9, spread=0.3).passed, "on a busy one"
+    assert not of_backend(*[scored(1.05, timed=1.2)] * 9, spread=0.3).passed
+    assert not ScoreReport("here", (), ()).passed, "nothing scored is nothing shown"
+    assert of_backend(scored(1.0), scored(2.0)).ratios(0.25) == (1.25,)
 
 
 def test_a_run_that_cannot_be_made_is_named_and_left_out():
@@ -447,15 +386,15 @@ def test_a_run_that_cannot_be_made_is_named_and_left_out():
 
 
 def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
-    cards.keep(card())
+    profiles.keep(card())
     monkeypatch.setattr(
-        "tuisim.features.machine.score.command.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(2.0),)),), ())
+        "tuisim.features.machine.score.command.run_score", lambda *_: ScoreReport("here", (of_backend(scored(2.0)),), ())
     )
     code, out, _ = run(capsys, "score")
     assert code == ExitCode.CHECK_FAILED
     assert "100.0 %" in out
     monkeypatch.setattr(
-        "tuisim.features.machine.score.command.run_score", lambda *_: Report("here", (Score("numpy@1", (scored(1.0),)),), ())
+        "tuisim.features.machine.score.command.run_score", lambda *_: ScoreReport("here", (of_backend(scored(1.0)),), ())
     )
     assert run(capsys, "score", "--json")[0] == ExitCode.DONE
 
@@ -470,14 +409,14 @@ def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
     code, _, err = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1")
     assert code == ExitCode.RUN_FAILED
     assert "clock" in err
-    cards.keep(card())
+    profiles.keep(card())
     assert run(capsys, "predict", "64-32-10", "--threads", "1", "--backend", "numpy")[0] == ExitCode.DONE
 
 
 def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
     monkeypatch.setattr(sample, "_turn", lambda subject: ([[1e-6, -1.0]] * 3, 1e-6))
     with pytest.raises(ClockError):
-        measure(subject.BenchmarkCase(SMALL.resolved(), 4, 0.001), machine_speed.SpeedMeter())
+        measure(subject.BenchmarkCase(SMALL.resolved(), 4, 0.001))
 
 
 # ── what is asked wrongly ──
@@ -515,14 +454,14 @@ def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(ca
     ],
 )
 def test_what_cannot_be_meant_is_refused(capsys, arguments, said):
-    cards.keep(card())
+    profiles.keep(card())
     code, _, err = run(capsys, *arguments)
     assert code == ExitCode.BAD_CONFIGURATION
     assert said in err
 
 
 def test_cards_handed_on_are_told_to_programs(capsys, tmp_path):
-    cards.keep(card())
+    profiles.keep(card())
     code, out, _ = run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"), "--json")
     assert (code, json.loads(out)) == (ExitCode.DONE, {"exported": str(tmp_path / "mine.json")})
     code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "mine.json"), "--name", "lab", "--json")

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.support.made_card import BEAT, CALL, ELSEWHERE, MULTIPLY, card, entry, prices, with_run
+from tests.support.made_card import CALL, ELSEWHERE, card, entry, prices, with_run
 from tests.test_provenance import unmarked
 from tuisim import data
 from tuisim.accounting import count
@@ -23,27 +23,25 @@ from tuisim.data.info import synthetic_validation_rows
 from tuisim.engine import Trainer
 from tuisim.engine import memory_check as room
 from tuisim.errors import BackendError, DataError, MemoryNeeded
+from tuisim.features.machine.calibrate.figures import figures
 from tuisim.measure import peaks
-from tuisim.measure.machine_speed import Contention, Slowdown, SpeedSample
-from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles as cards
-from tuisim.predict.cost_model import LEAST_ERROR, NOW, OTHER_PROCESS, known, predict
+from tuisim.predict import predictor as predicting
+from tuisim.predict import profiles
+from tuisim.predict.cost_model import MIN_ERROR, predict
 from tuisim.predict.data_generation import seconds_per_row
 from tuisim.predict.interval import Interval
+from tuisim.predict.pilot import Pilot, time_pilot
 from tuisim.predict.predictor import Predictor
-from tuisim.predict.price import Point, Price
 from tuisim.predict.profile import VERSION
-from tuisim.predict.rates import figures
 from tuisim.predict.run_costs import RunCosts
 from tuisim.program import build
-from tuisim.store.runs import Run, append
 
 DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
 MADE = replace(DIGITS, dataset="teacher")
 
 
 def step_seconds(config: RunConfig, batch: int) -> float:
-    return prices().of(build(config.resolved(), batch)).seconds
+    return prices().step(build(config.resolved(), batch))
 
 
 def test_a_run_is_its_full_steps_and_the_short_last_one_of_each_epoch():
@@ -71,47 +69,11 @@ def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
     found = predict(config, card(with_run(entry(), wall_start=0.25, wall_epoch=0.01, wall_share=0.1)))
     assert found.seconds is not None
     assert found.wall_seconds is not None
-    evaluated = prices().of(build(config.resolved(), 512, learning=False)).seconds
-    rest = prices().of(build(config.resolved(), 1_000 - 512, learning=False)).seconds
+    evaluated = prices().step(build(config.resolved(), 512, learning=False))
+    rest = prices().step(build(config.resolved(), 1_000 - 512, learning=False))
     # Once at the least: the training sample of 1,000 rows at the end.
     by_hand = found.seconds.likely * 1.1 + 0.25 + 10 * 0.01 + max(evaluated + rest, 0.05 * found.seconds.likely)
     assert found.wall_seconds.likely == pytest.approx(by_hand, rel=0.02)
-
-
-def test_a_slowed_machine_takes_longer_by_what_lasts_of_it():
-    """The rest is as it was when the machine was calibrated: undisturbed."""
-    plain, slowed = predict(DIGITS, card()), predict(DIGITS, card(), slowdown=Slowdown(2.0, 2.0))
-    for name in ("step", "epoch", "seconds", "wall_seconds"):
-        assert getattr(slowed, name).likely == pytest.approx(2**NOW * getattr(plain, name).likely)
-    assert slowed.slowdown == pytest.approx(2**NOW)
-    seconds = known(DIGITS, card(), Slowdown(2.0, 2.0))
-    assert plain.seconds is not None
-    assert seconds == pytest.approx(2 * plain.seconds.likely)
-    assert sum(spent for _, spent in slowed.prices) + slowed.overhead == pytest.approx(slowed.step.likely)
-
-
-def test_a_restless_machine_is_slowed_on_the_whole_and_its_band_is_wider():
-    restless = Contention(mean=Slowdown(1.4, 1.2), low=Slowdown(1.0, 1.0), high=Slowdown(2.0, 1.5))
-    calm, found = predict(DIGITS, card()).step, predict(DIGITS, card(replace(entry(), contention=restless))).step
-    assert 1.2 < found.likely / calm.likely < 1.4
-    assert found.high / found.likely > calm.high / calm.likely
-    assert found.low / found.likely < calm.low / calm.likely
-
-
-def test_plain_python_slows_as_the_interpreter_does():
-    one = card(entry("scalar", 1, "float64"))
-    config = replace(DIGITS, backend="scalar")
-    plain, slowed = predict(config, one), predict(config, one, slowdown=Slowdown(calls=3.0, work=1.0))
-    assert slowed.step.likely == pytest.approx(3**NOW * plain.step.likely)
-    assert slowed.slowdown == pytest.approx(3**NOW)
-
-
-def test_prices_that_were_measured_on_a_slowed_machine_belong_to_it():
-    """The card's best beat was found later: until then nothing said that the machine was at half its speed."""
-    later = card(replace(entry(), speed=SpeedSample(2 * BEAT.calls, 2 * BEAT.work)), entry("numba"))
-    assert predict(DIGITS, later, slowdown=Slowdown(2.0, 2.0)).step.likely == pytest.approx(predict(DIGITS, card()).step.likely)
-    quick = predict(DIGITS, later, slowdown=Slowdown(1.0, 1.0))
-    assert quick.step.likely == pytest.approx(2**-NOW * predict(DIGITS, card()).step.likely)
 
 
 def test_the_band_is_as_wide_as_the_errors_were():
@@ -119,24 +81,6 @@ def test_the_band_is_as_wide_as_the_errors_were():
     found = predict(DIGITS, card(wide)).step
     # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
     assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
-
-
-def test_plain_pythons_band_knows_that_the_next_process_is_another():
-    exact = {name: card(replace(entry(name, 1, dtype), prices=prices((0.0,) * 21))) for name, dtype in (
-        ("numpy", "float32"), ("scalar", "float64"))}  # fmt: skip
-    wide = {name: predict(replace(DIGITS, backend=name), one).step for name, one in exact.items()}
-    assert math.log(wide["numpy"].high / wide["numpy"].likely) == pytest.approx(LEAST_ERROR)
-    wider = math.hypot(LEAST_ERROR, OTHER_PROCESS["scalar"])
-    assert math.log(wide["scalar"].high / wide["scalar"].likely) == pytest.approx(wider)
-    assert math.log(wide["scalar"].likely / wide["scalar"].low) == pytest.approx(wider)
-
-
-def test_past_runs_are_among_the_errors_and_no_band_is_a_line():
-    exact = replace(entry(), prices=prices((0.0,) * 21))
-    found = predict(DIGITS, card(exact)).step
-    assert (found.low / found.likely, found.high / found.likely) == pytest.approx((math.exp(-LEAST_ERROR), math.exp(LEAST_ERROR)))
-    learned = predict(DIGITS, card(exact), errors=[-0.5] * 10).step
-    assert learned.high / learned.likely == pytest.approx(math.exp(0.5))
 
 
 def test_until_stopped_has_an_epoch_and_no_end():
@@ -159,11 +103,11 @@ def test_rows_that_are_made_on_the_way_leave_the_wall_clock_blank():
 
 def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
     config = replace(DIGITS, dataset="teacher", examples=10**6)
-    known = [predict(config, card(), making=each).wall_seconds for each in (1e-6, 3e-6)]
+    known = [predict(config, card(), generation=each).wall_seconds for each in (1e-6, 3e-6)]
     assert known[0] is not None
     assert known[1] is not None
     assert known[1].likely - known[0].likely == pytest.approx(2e-6 * 10**6 * 10)
-    assert Predictor(card(), clock=lambda: 0.0).predict(config).wall_seconds is not None
+    assert Predictor(card()).predict(config).wall_seconds is not None
 
 
 def test_wide_rows_are_told_from_narrow_ones():
@@ -202,7 +146,7 @@ def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
 def test_memory_is_what_a_run_asks_for_before_it_starts():
     config = Trainer(DIGITS).config
     found = predict(config, card())
-    assert (found.memory.data, found.memory.held_out) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
+    assert (found.memory.data, found.memory.validation) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
     assert found.memory_bytes == room.required_bytes(config) + 1_797 * (64 * 4 + 8)
     assert (
         predict(replace(config, dtype="float64"), card(entry(dtype="float64"))).memory.parameters == 2 * found.memory.parameters
@@ -215,12 +159,12 @@ def test_memory_of_rows_is_that_of_those_kept():
         rows = data.load(config.resolved())
         found = predict(config, card()).memory
         assert rows.validation is not None
-        assert found.held_out == sum(part.nbytes for part in rows.validation)
+        assert found.validation == sum(part.nbytes for part in rows.validation)
         block = rows.batch_sampler(config.batch_size).next_block()
         times = 2 if config.examples > 100_000 else 1  # the next one is made beside it
         assert found.data == times * (block.X.nbytes + block.Y.nbytes)
     unread = predict(replace(MADE, dataset="some.csv", examples=100), card())
-    assert (unread.memory.data, unread.memory.held_out) == (None, None)
+    assert (unread.memory.data, unread.memory.validation) == (None, None)
     assert unread.memory_bytes == room.required_bytes(unread.config)
 
 
@@ -255,15 +199,13 @@ def test_memory_of_plain_python_is_that_of_its_objects():
 
 
 def test_what_dominates_is_the_dearest_operation():
-    op, share = predict(replace(DIGITS, layers=(900, 800, 10)), card()).dearest
+    op, share = predict(replace(DIGITS, layers=(900, 800, 10)), card()).most_expensive
     assert (op.layer, op.inputs, op.outputs) == (1, 900, 800)
     assert 0.3 < share < 1
 
 
 def test_a_network_far_beyond_those_measured_is_said_to_be():
-    point = Price({"call": CALL, "multiply": MULTIPLY}, (Point(32, 64, 32, 0.0, 1e-4),))
-    found = entry()
-    measured = card(replace(found, prices=replace(found.prices, kinds={**found.prices.kinds, "dense": point})))
+    measured = card(replace(entry(), prices=replace(prices(), largest=32 * 64 * 32)))
     assert predict(DIGITS, measured).beyond is None
     wide = predict(replace(DIGITS, layers=(64, 320, 10)), measured)
     assert wide.beyond == pytest.approx(10)
@@ -280,14 +222,14 @@ def test_every_number_of_the_document_has_its_kind():
 
 def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
     with pytest.raises(
-        BackendError, match=r"numba@3 float64: not on the machine card .*calibrate --backends numba --threads 3 --dtypes float64"
+        BackendError,
+        match=r"numba@3 float64: not in the machine profile .*calibrate --backends numba --threads 3 --dtypes float64",
     ):
         predict(replace(DIGITS, backend="numba", threads=3, dtype="float64"), card())
 
 
 def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: Slowdown())
-    monkeypatch.setattr(outlook, "choose", lambda config: SimpleNamespace(name=config.backend))
+    monkeypatch.setattr(predicting, "choose", lambda config: SimpleNamespace(name=config.backend))
     priced = replace(entry("cupy"), device="NVIDIA H100, CuPy 14.2.0, CUDA 13.0", copy_rate=1e10)
     config = replace(DIGITS, backend="cupy")
     for device, same in (
@@ -295,7 +237,7 @@ def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
         ("NVIDIA A10", False), ("NVIDIA H1", False), ("NVIDIA H100X", False),
     ):  # fmt: skip
         found = Probe("cupy", True, "14.2.0", device)
-        monkeypatch.setattr(outlook.backends, "known", lambda _, found=found: found)
+        monkeypatch.setattr(predicting.backends, "probe_if_loaded", lambda _, found=found: found)
         if same:
             assert Predictor(card(priced)).predict(config).backend == "cupy"
             continue
@@ -307,7 +249,7 @@ def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_
     there = replace(entry("cupy"), copy_rate=1e9)
     for examples, times in ((10_000, 1), (10**6, 10)):
         config = replace(DIGITS, backend="cupy", dataset="teacher", examples=examples)
-        near, far = (predict(config, card(one), making=1e-6).wall_seconds for one in (replace(there, copy_rate=None), there))
+        near, far = (predict(config, card(one), generation=1e-6).wall_seconds for one in (replace(there, copy_rate=None), there))
         assert near is not None
         assert far is not None
         row = 64 * 4 + 8
@@ -316,12 +258,11 @@ def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_
         )
 
 
-def test_nobody_who_cannot_wait_looks_at_the_machine(monkeypatch):
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: pytest.fail("it was looked at"))
-    cards.keep(card())
-    assert [one.label for one in outlook.priced(DIGITS)] == ["numpy@1"]
-    monkeypatch.setattr(outlook, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
-    assert outlook.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
+def test_no_rows_are_generated_for_a_page_that_cannot_wait(monkeypatch):
+    profiles.keep(card())
+    assert [one.label for one in predicting.priced(DIGITS)] == ["numpy@1"]
+    monkeypatch.setattr(predicting, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
+    assert predicting.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
 
 
 def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
@@ -329,9 +270,9 @@ def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
     with pytest.raises(MemoryNeeded):
         room.check(DIGITS)
     room.check(replace(DIGITS, backend="cupy"))
-    card_ = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, ceilings=lambda _: None, costs=None)
+    gpu = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, ceilings=lambda _: None, costs=None)
     with pytest.raises(MemoryNeeded, match=r"2\.0 KiB are free on the GPU"):
-        room.check(replace(DIGITS, backend="cupy"), card_)
+        room.check(replace(DIGITS, backend="cupy"), gpu)
     there = {"numpy": Probe("numpy", True), "scalar": Probe("scalar", True), "numba": None}
     for cupy, asked in ((Probe("cupy", False), True), (Probe("cupy", True), False), (None, False)):
         monkeypatch.setattr(registry, "known", lambda name, cupy=cupy: {**there, "cupy": cupy}[name])
@@ -364,19 +305,18 @@ def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
     assert (found.backend, found.threads) == ("scalar", 1)
 
 
-def test_as_on_another_machine_is_said_and_not_slowed_by_this_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: Slowdown(3.0, 3.0))
-    cards.keep(card())
+def test_as_on_another_machine_is_said(tmp_path):
+    profiles.keep(card())
     path = tmp_path / "elsewhere.json"
-    cards.document.write(path, "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
-    cards.take(path, "abacus")
-    here, there = outlook.here().predict(DIGITS), outlook.of("abacus").predict(DIGITS)
+    profiles.document.write(path, "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
+    profiles.take(path, "abacus")
+    here, there = predicting.here().predict(DIGITS), predicting.of("abacus").predict(DIGITS)
     assert (here.foreign, there.foreign) == (False, True)
     assert there.machine.startswith("Abacus 9000")
-    assert here.step.likely == pytest.approx(3**NOW * there.step.likely)
-    labels = [(one.label, one.foreign) for one in outlook.priced(DIGITS)]
+    assert here.step.likely == pytest.approx(there.step.likely)
+    labels = [(one.label, one.foreign) for one in predicting.priced(DIGITS)]
     assert labels == [("numpy@1", False), ("numpy@1 abacus", True)]
-    assert outlook.best_rate().who == "numpy@1"
+    assert predicting.best_rate().who == "numpy@1"
 
 
 def test_another_machine_has_its_own_cores():
@@ -388,53 +328,16 @@ def test_another_machine_has_its_own_cores():
 
 
 def test_a_card_on_which_nothing_costs_anything_says_so():
-    free = replace(entry(), prices=replace(prices(), kinds={}, step=0.0))
-    with pytest.raises(BackendError, match="no price above nothing"):
+    free = replace(entry(), prices=replace(prices(), kinds={}))
+    with pytest.raises(BackendError, match="no price above 0"):
         predict(DIGITS, card(free))
 
 
 def test_without_a_card_there_is_a_remedy_and_no_rate():
     with pytest.raises(DataError, match="run tuisim calibrate"):
-        outlook.here()
-    assert outlook.priced(DIGITS) == []
-    assert outlook.best_rate() is None
-
-
-def test_the_machines_speed_is_looked_at_now_and_then(monkeypatch):
-    asked: list[SpeedSample] = []
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda best: asked.append(best) or Slowdown(1.5, 1.2))
-    now = [0.0]
-    seen = Predictor(card(), clock=lambda: now[0])
-    assert [seen.slowdown, seen.slowdown] == [Slowdown(1.5, 1.2)] * 2
-    assert asked == [BEAT]
-    now[0] = 11.0
-    assert seen.slowdown == Slowdown(1.5, 1.2)
-    assert len(asked) == 2
-    seen.refreshed()
-    assert seen.slowdown == Slowdown(1.5, 1.2)
-    assert len(asked) == 3
-
-
-def test_scored_runs_of_this_machine_and_backend_count(monkeypatch):
-    run = Run(
-        when="2026-01-02T03:04:05+00:00", machine=outlook.this_machine().id, backend="numpy", threads=1, layers=(4, 3), batch=2,
-        dtype="float32", optimizer="sgd", loss="mse", steps=10, examples=20, operations_per_step=9, bytes_per_step=9, seconds=2.0,
-        wall_seconds=3.0, predicted_seconds=(0.5, 1.0, 4.0), predicted_wall_seconds=None, ended="completed",
-    )  # fmt: skip
-    others = (
-        replace(run, backend="numba"), replace(run, machine="another"), replace(run, predicted_seconds=None),
-        replace(run, threads=2), replace(run, dtype="float64"), replace(run, when="2026-01-02T03:04:04+00:00"),
-        replace(run, when="2026-01-02T04:04:04+01:00"), replace(run, layers=(9, 3), seconds=0.049),
-    )  # fmt: skip
-    for one in (run, *others):
-        append(one)
-    assert outlook.errors(entry()) == pytest.approx((math.log(0.5),))
-    # A network that is run again and again counts once, by the middle of its errors.
-    for seconds in (1.0, 1.0, 4.0, 1.0):
-        append(replace(run, seconds=seconds))
-    append(replace(run, layers=(5, 3), seconds=4.0))
-    assert outlook.errors(entry()) == pytest.approx((0.0, math.log(0.25)))
-    assert outlook.errors(replace(entry(), made="2027-01-02T03:04:05")) == ()
+        predicting.here()
+    assert predicting.priced(DIGITS) == []
+    assert predicting.best_rate() is None
 
 
 # ── in a few figures ──
@@ -471,3 +374,76 @@ def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):
     assert peaks.peaks_of(get_backend("scalar"), "float32", 1).dtype == "float64"
     peaks.peaks.cache_clear()
     assert found[0] == 1
+
+
+def test_no_interval_is_narrower_than_the_minimum_error():
+    found = predict(DIGITS, card(replace(entry(), prices=prices((0.0,) * 21)))).step
+    assert math.log(found.high / found.likely) == pytest.approx(MIN_ERROR)
+    assert math.log(found.likely / found.low) == pytest.approx(MIN_ERROR)
+
+
+# ── a pilot ──
+
+
+def test_a_pilot_takes_the_place_of_the_models_step_and_interval():
+    plain = predict(DIGITS, card())
+    pilot = Pilot(Interval(0.9e-3, 1e-3, 1.3e-3), 0.05)
+    found = predict(DIGITS, card(), pilot=pilot)
+    assert (found.step.low, found.step.likely, found.step.high) == pytest.approx((0.9e-3, 1e-3, 1.3e-3))
+    assert found.scale == pytest.approx(1e-3 / plain.step.likely)
+    assert found.pilot == 0.05
+    assert found.to_dict()["pilot_seconds"] == 0.05
+    for name in ("epoch", "seconds", "wall_seconds"):
+        assert getattr(found, name).likely == pytest.approx(found.scale * getattr(plain, name).likely, rel=1e-6)
+    assert math.fsum(seconds for _, seconds in found.prices) == pytest.approx(1e-3)
+    assert not unmarked(found.to_dict())
+
+
+def test_the_runs_other_costs_stay_with_a_pilot():
+    costly = card(with_run(entry(), row=1e-6, epoch=1e-3, wall_start=0.5))
+    plain, found = (predict(DIGITS, costly, pilot=one) for one in (None, Pilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05)))
+    assert plain.seconds is not None
+    assert found.seconds is not None
+    beside = 10 * (1_618e-6 + 1e-3)
+    assert found.seconds.likely - beside == pytest.approx(found.scale * (plain.seconds.likely - beside))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "scalar"])
+def test_a_pilot_times_the_very_step(backend):
+    get_backend(backend)
+    pilot = time_pilot(replace(DIGITS, backend=backend), 0.01)
+    assert pilot is not None
+    assert 0.01 <= pilot.seconds < 5
+    assert 0 < pilot.step.low < pilot.step.likely < pilot.step.high < 1
+
+
+def test_a_pilot_ends_once_it_is_not_wanted():
+    asked: list[int] = []
+    assert time_pilot(DIGITS, 60.0, lambda: asked.append(1) or len(asked) < 4) is None
+    assert len(asked) == 4
+
+
+def test_what_has_no_room_or_takes_too_long_is_predicted_by_the_model(monkeypatch):
+    timed: list[RunConfig] = []
+    monkeypatch.setattr(predicting, "time_pilot", lambda config, **_: timed.append(config))
+    by = Predictor(card())
+    assert by.predict_timed(replace(DIGITS, layers=(10**6, 10**6, 10), dataset="teacher")).pilot is None
+    assert by.predict_timed(DIGITS).pilot is None
+    assert [config.layers for config in timed] == [(64, 32, 10)], "a step of minutes is not tried"
+    monkeypatch.setattr(predicting, "time_pilot", time_pilot)
+    monkeypatch.setattr(room, "available", lambda: 1_000)
+    assert by.predict_timed(DIGITS).pilot is None
+    assert Predictor(card(machine=ELSEWHERE), "lab").predict_timed(DIGITS).pilot is None
+
+
+def test_the_networks_that_the_model_missed_are_timed():
+    """Shapes between the calibrated ones, which took 2.3 times and 0.7 times their predictions on another machine."""
+    profile = card()  # made by hand: far off for any real machine
+    for config in (
+        RunConfig(layers=(333, 77, 5), batch_size=41, examples=20_000, dataset="teacher", threads=1),
+        RunConfig(layers=(640, 480, 21), batch_size=150, optimizer="momentum", dataset="teacher", examples=20_000, threads=1),
+    ):
+        found = Predictor(profile).predict_timed(config)
+        assert found.pilot is not None
+        assert found.pilot >= 0.05
+        assert found.scale != 1.0

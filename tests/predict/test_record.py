@@ -1,4 +1,4 @@
-"""A run held against its prediction, and as it is kept."""
+"""A run compared with its prediction, and its record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuisim.predict.cost_model import predict
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import LEAST_SECONDS, Score, kept, mean_step, score_run, score_steps
+from tuisim.predict.record import MIN_SECONDS, Comparison, compare_run, compare_steps, mean_step, record
 from tuisim.store.runs import Run, append, read
 
 DIGITS = RunConfig(layers=(64, 32, 10), epochs=4, threads=1).resolved()
@@ -27,7 +27,7 @@ def predicted(config: RunConfig = DIGITS) -> Prediction:
 
 def of(prediction: Prediction | None, **changes: object) -> Run:
     facts = {"steps": 204, "examples": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
-    return kept(DIGITS, count(DIGITS), "numpy", 1, prediction=prediction, **facts)  # type: ignore[arg-type]
+    return record(DIGITS, count(DIGITS), "numpy", 1, prediction=prediction, **facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def of(prediction: Prediction | None, **changes: object) -> Run:
     ],
 )
 def test_a_score_says_how_far_off_it_was(actual, words):
-    assert str(Score(Interval(11.0, 12.3, 13.0), actual)) == words
+    assert str(Comparison(Interval(11.0, 12.3, 13.0), actual)) == words
 
 
 def test_a_score_is_covered_within_its_band():
     band = Interval(1.0, 2.0, 3.0)
-    assert [Score(band, actual).covered for actual in (0.9, 1.0, 3.0, 3.1)] == [False, True, True, False]
-    assert Score(band, 3.0).more == pytest.approx(0.5)
+    assert [Comparison(band, actual).covered for actual in (0.9, 1.0, 3.0, 3.1)] == [False, True, True, False]
+    assert Comparison(band, 3.0).more == pytest.approx(0.5)
 
 
 def test_a_step_of_the_run_is_its_epochs_share_with_the_short_last_one():
@@ -60,11 +60,11 @@ def test_a_step_of_the_run_is_its_epochs_share_with_the_short_last_one():
 
 def test_nothing_is_scored_without_a_prediction_or_a_time():
     found = predicted()
-    assert score_steps(found, 10, 0.01) == Score(mean_step(found), 0.001)
-    assert score_steps(found, 0, 0.0) is None
-    assert score_run(replace(found, wall_seconds=None), 1.0) is None
-    assert score_run(replace(found, wall_seconds=Interval(1.0, 2.0, math.inf)), 1.0) is None
-    assert score_run(found, 0.0) is None
+    assert compare_steps(found, 10, 0.01) == Comparison(mean_step(found), 0.001)
+    assert compare_steps(found, 0, 0.0) is None
+    assert compare_run(replace(found, wall_seconds=None), 1.0) is None
+    assert compare_run(replace(found, wall_seconds=Interval(1.0, 2.0, math.inf)), 1.0) is None
+    assert compare_run(found, 0.0) is None
 
 
 def test_a_whole_run_is_kept_with_both_predictions_and_comes_back():
@@ -90,7 +90,7 @@ def test_of_a_run_that_was_broken_off_the_steps_it_made_are_predicted():
 
 @pytest.mark.parametrize(
     ("ended", "seconds"),
-    [(State.STOPPED, LEAST_SECONDS / 2), (State.DIVERGED, 1.0), (State.FAILED, 1.0)],
+    [(State.STOPPED, MIN_SECONDS / 2), (State.DIVERGED, 1.0), (State.FAILED, 1.0)],
     ids=["too soon", "diverged", "failed"],
 )
 def test_a_run_that_says_nothing_of_its_prediction_is_kept_without_it(ended, seconds):

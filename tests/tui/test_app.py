@@ -19,7 +19,7 @@ from tuisim.config.presets import PRESETS
 from tuisim.engine import RunFailed
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
-from tuisim.predict import profiles as cards
+from tuisim.predict import profiles
 from tuisim.tui import restart
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
@@ -128,7 +128,7 @@ async def test_q_is_a_letter_while_typing_and_control_c_copies_what_is_selected(
 @pytest.mark.parametrize("binding", PAGE_BINDINGS, ids=lambda binding: binding.key)
 async def test_every_page_has_a_key_and_leads_back(binding: Binding) -> None:
     """With a machine profile made by hand."""
-    cards.keep(card(entry("numpy"), entry("numba")))
+    profiles.keep(card(entry("numpy"), entry("numba")))
     name = binding.action.removeprefix("page('").removesuffix("')")
     app = TuisimApp()
     async with app.run_test(size=(120, 36)) as pilot:

@@ -1,12 +1,10 @@
-"""What the app knows of a run before it: the thread that keeps it ready, the panel that shows it, the edits that change it."""
+"""The predicted time and memory on the setup page, and the edits that change them."""
 
 from __future__ import annotations
 
-import math
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,287 +13,36 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 
 from tests.features.setup.test_screen import Shell, form, put, retype, text_of
+from tests.support.made_calibration import Calibration
 from tests.support.made_card import card, entry
 from tests.support.shell import Shell as Bare
 from tuisim.accounting import count
-from tuisim.backends import Probe, names, registry
 from tuisim.config import RunConfig
 from tuisim.config.values import to_texts
-from tuisim.errors import RunError
 from tuisim.features.estimate.budget.screen import BudgetScreen
 from tuisim.features.estimate.volume.screen import VolumeScreen
 from tuisim.features.setup.edits import Change, Edits, change
 from tuisim.features.setup.prediction_view import change_line, column, folded, machine_words
 from tuisim.features.setup.screen import SetupLedger, SetupPrediction, SetupScreen
-from tuisim.measure.machine_speed import Slowdown
-from tuisim.predict import background as forecast_module
-from tuisim.predict import profiles as cards
-from tuisim.predict.background import SOON, VARIABLE, BackgroundPredictor, Measuring, PredictionState
-from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
+from tuisim.predict import background, profiles
+from tuisim.predict.background import BackgroundPredictor, Measuring, PredictionState
+from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.cost_model import predict
+from tuisim.predict.interval import Interval
+from tuisim.predict.pilot import Pilot as StepPilot
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
-from tuisim.predict.profile import MachineProfile
 from tuisim.terminal.lines import text
-from tuisim.threads import usable_cores
 from tuisim.tui.app import TuisimApp
 
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
 SIZES = [(60, 20), (80, 24), (120, 30), (120, 36), (200, 60)]
 
 
-# ── the thread ──
-
-
-class Calibration:
-    """In place of the real one: adds an entry made by hand, or waits until it is not wanted."""
-
-    def __init__(self, waits: bool = False, fails: str = "") -> None:
-        self.jobs: list[ProfileKey] = []
-        self.ended = threading.Event()
-        self._waits, self._fails = waits, fails
-
-    def __call__(
-        self, jobs: list[ProfileKey], before: MachineProfile | None, tell: Any, *, quick: bool, wanted: Callable[[], bool]
-    ) -> MachineProfile:
-        assert quick
-        (job,) = jobs
-        self.jobs.append(job)
-        tell(job, 12, 30)
-        if self._fails:
-            raise RunError(self._fails)
-        while self._waits:
-            if not wanted():
-                self.ended.set()
-                raise Unwanted("asked to stop")
-            time.sleep(0.002)
-        return (before or replace(card(), entries=())).with_entry(entry(job.backend, job.threads, job.dtype))
-
-
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
-    monkeypatch.setattr(forecast_module, "LOOK_SECONDS", 0.005)
-
-
-@contextmanager
-def going(forecast: BackgroundPredictor) -> Iterator[BackgroundPredictor]:
-    forecast.start()
-    try:
-        yield forecast
-    finally:
-        forecast.stop()
-        assert forecast.join(10)
-    assert forecast.failure is None
-
-
-def until(what: Callable[[], Any]) -> Any:
-    """Wait for it; it must come."""
-    end = time.monotonic() + 10
-    while not (found := what()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.005)
-    return found
-
-
-def test_a_machine_without_a_card_is_measured_and_the_card_kept():
-    measure = Calibration()
-    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
-        assert forecast.state(DIGITS).prediction is None
-        forecast.prepare(DIGITS)
-        found = until(lambda: forecast.state(DIGITS).prediction)
-        assert found.backend == "numpy"
-    assert measure.jobs == [ProfileKey("numpy", 1, "float32")]
-    kept = cards.own().card
-    assert kept is not None
-    assert [one.key for one in kept.entries] == ["numpy@1 float32"]
-
-
-def test_nothing_is_said_of_a_card_that_is_not_read_yet():
-    """At the start: it need not be measured first."""
-    cards.keep(card())
-    forecast = BackgroundPredictor(by_itself=True)
-    seen = forecast.state(DIGITS)
-    assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
-    assert seen.memory == predict(replace(DIGITS, threads=1), card()).memory, "counted, whatever the machine"
-    forecast._read()
-    assert forecast.state(DIGITS).prediction is not None
-
-
-def test_what_the_card_lacks_is_added_to_it():
-    cards.keep(card(entry("numba")))
-    measure = Calibration()
-    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
-        forecast.prepare(DIGITS)
-        until(lambda: forecast.state(DIGITS).prediction)
-        wide = replace(DIGITS, dtype="float64")
-        assert forecast.state(wide).prediction is None
-        forecast.prepare(wide)
-        until(lambda: forecast.state(wide).prediction)
-        forecast.prepare(replace(DIGITS, backend="numba"))
-        until(lambda: forecast.state(replace(DIGITS, backend="numba")).prediction)
-    kept = cards.own().card
-    assert kept is not None
-    assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
-
-
-def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
-    measure = Calibration(waits=True)
-    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
-        before = forecast.stamp
-        forecast.prepare(DIGITS)
-        assert until(lambda: forecast.state(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
-        assert forecast.stamp != before
-        assert forecast.measuring
-        forecast.prepare(None)
-        assert measure.ended.wait(10)
-        until(lambda: not forecast.measuring)
-        until(lambda: forecast.state(DIGITS).measuring is None)
-    assert cards.own().card is None
-
-
-def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
-    training, measure = threading.Event(), Calibration(waits=True)
-    training.set()
-    with going(BackgroundPredictor(training.is_set, measure, by_itself=True)) as forecast:
-        forecast.prepare(DIGITS)
-        time.sleep(0.05)
-        assert measure.jobs == []
-        training.clear()
-        until(lambda: measure.jobs)
-        training.set()
-        assert measure.ended.wait(10)
-
-
-def test_a_broken_card_is_named_and_replaced(own_folder):
-    (own_folder / cards.OWN).write_text("{")
-    go = threading.Event()
-    with going(BackgroundPredictor(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
-        forecast.prepare(DIGITS)
-        trouble = until(lambda: forecast.state(DIGITS).trouble)
-        until(lambda: "ignored" in forecast.state(DIGITS).trouble)
-        assert "\n" not in trouble
-        go.set()
-        assert until(lambda: forecast.state(DIGITS).prediction)
-        assert forecast.state(DIGITS).trouble == ""
-    assert cards.own().card is not None
-
-
-def test_a_card_of_before_a_change_is_named_and_replaced():
-    now = card()
-    cards.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
-    go = threading.Event()
-    with going(BackgroundPredictor(lambda: not go.is_set(), Calibration(), by_itself=True)) as forecast:
-        forecast.prepare(DIGITS)
-        until(lambda: "numpy was 1.0.0" in forecast.state(DIGITS).trouble)
-        go.set()
-        until(lambda: forecast.state(DIGITS).prediction)
-
-
-def test_what_cannot_be_measured_is_said_and_not_tried_again():
-    measure = Calibration(fails="the loss is no number")
-    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
-        forecast.prepare(DIGITS)
-        until(lambda: "the loss is no number" in forecast.state(DIGITS).trouble)
-        time.sleep(0.05)
-    assert len(measure.jobs) == 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        (replace(DIGITS, backend="cupy"), "tuisim calibrate --backends cupy"),
-        (replace(DIGITS, threads=usable_cores() + 1), f"numpy@{usable_cores() + 1}"),
-    ],
-    ids=["a GPU", "more threads than cores"],
-)
-def test_what_is_not_measured_by_itself_says_how_to(asked, words):
-    cards.keep(card())
-    measure = Calibration()
-    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
-        forecast.prepare(asked)
-        until(lambda: words in forecast.state(asked).trouble)
-        time.sleep(0.05)
-    assert measure.jobs == []
-
-
-def test_the_variable_keeps_it_from_measuring(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "never")
-    measure = Calibration()
-    with going(BackgroundPredictor(measure=measure)) as forecast:
-        forecast.prepare(DIGITS)
-        time.sleep(0.05)
-        assert "tuisim calibrate" in forecast.state(DIGITS).trouble
-        assert not forecast.measuring
-    assert measure.jobs == []
-
-
-def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
-    monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
-    with going(BackgroundPredictor(by_itself=False)) as forecast:
-        forecast.prepare(DIGITS)
-        time.sleep(0.02)
-        assert forecast.state(DIGITS).prediction is None
-        cards.keep(card())
-        until(lambda: forecast.state(DIGITS).prediction)
-
-
-def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
-    (own_folder / cards.OWN).mkdir()
-    with going(BackgroundPredictor(measure=Calibration(), by_itself=True)) as forecast:
-        forecast.prepare(DIGITS)
-        until(lambda: forecast.state(DIGITS).prediction)
-        assert cards.OWN in forecast.state(DIGITS).trouble
-        assert "measured again at the next start" in forecast.state(DIGITS).trouble
-        forecast._looked_at = -math.inf  # as after some seconds
-        forecast.prepare(replace(DIGITS, batch_size=7))
-        until(lambda: forecast._looked_at > 0)
-        until(lambda: not forecast.measuring)
-        assert "measured again at the next start" in forecast.state(DIGITS).trouble
-    state = PredictionState(predict(replace(DIGITS, threads=1), card()), None, "something is wrong")
-    for draw in (column, folded):
-        assert "something is wrong" in list(map(text, draw(state, None, 60)))
-
-
-def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
-    cards.keep(card(entry("numpy")))
-    measure = Calibration()
-    asked = replace(DIGITS, backend="numba")
-    with going(BackgroundPredictor(measure=measure, by_itself=True)) as forecast:
-        until(lambda: forecast.state(DIGITS).prediction)
-        assert "tuisim calibrate --backends numba" in forecast.state(asked).trouble, "nobody has asked for it"
-        monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
-        forecast.prepare(asked)
-        assert forecast.state(asked).trouble == SOON
-        monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 0.0)
-        until(lambda: forecast.state(asked).prediction)
-    with going(BackgroundPredictor(measure=measure, by_itself=False)) as forecast:
-        until(lambda: forecast.state(DIGITS).prediction)
-        assert "tuisim calibrate --backends scalar" in forecast.state(replace(DIGITS, backend="scalar")).trouble
-
-
-def test_auto_waits_until_every_backend_is_known(monkeypatch):
-    auto = replace(DIGITS, backend="auto")
-    cards.keep(card(entry("numpy"), entry("numba"), entry("scalar", 1, "float64")))
-    found: dict[str, Probe] = {}
-    monkeypatch.setattr(registry, "_found", found)
-    monkeypatch.setattr(forecast_module.backends, "probe_if_loaded", found.get)
-    with going(BackgroundPredictor(measure=Calibration(), by_itself=True)) as forecast:
-        assert "finding out" in forecast.state(auto).trouble
-        forecast.prepare(auto)
-        assert until(lambda: forecast.state(auto).prediction).backend in names()
-
-
-def test_the_calibration_itself_stops_before_the_next_network():
-    told: list[int] = []
-    with pytest.raises(Unwanted):
-        calibrate(
-            [ProfileKey("numpy", 1, "float32")],
-            tell=lambda _, done, __: told.append(done),
-            quick=True,
-            wanted=lambda: len(told) < 3,
-        )
-    assert told == [0, 1, 2]
+    monkeypatch.setattr(background, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(background, "LOOK_SECONDS", 0.005)
 
 
 # ── edits ──
@@ -360,11 +107,21 @@ def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
     found = replace(found, machine="Abacus 9000, Beads 1.0")
     assert machine_words(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
     assert machine_words(found, 20) == "on numpy@1"
-    assert machine_words(replace(found, slowdown=1.5), 80) == "on Abacus 9000, Beads 1.0, numpy@1, slowdown 1.5 × just now"
-    far = replace(found, slowdown=1.5, beyond=40.0)
+    timed = replace(found, pilot=0.0512)
+    for width, words in (
+        (80, "timed here for 51.2 ms on Abacus 9000, Beads 1.0, numpy@1"),
+        (32, "timed here for 51.2 ms, numpy@1"),
+    ):
+        assert machine_words(timed, width) == words
     beyond = "largest product 40.0 × any measured"
-    for width, words in ((80, f"numpy@1, slowdown 1.5 × just now; {beyond}"), (50, f"numpy@1; {beyond}"), (36, beyond)):
-        assert machine_words(far, width) == words
+    for width, words in ((80, f"numpy@1; {beyond}"), (36, beyond)):
+        assert machine_words(replace(found, beyond=40.0), width) == words
+
+
+def test_something_wrong_is_shown_beside_a_prediction():
+    state = PredictionState(predict(replace(DIGITS, threads=1), card()), None, "something is wrong")
+    for draw in (column, folded):
+        assert "something is wrong" in list(map(text, draw(state, None, 60)))
 
 
 def test_memory_says_whether_the_data_are_in_it(tmp_path):
@@ -407,22 +164,6 @@ def test_what_needs_no_card_is_there_while_the_machine_is_measured():
         assert full == round((full + rest) * done / 30), "what is not done yet is another line"
 
 
-def test_the_machine_is_not_looked_at_while_somebody_types(monkeypatch):
-    cards.keep(card())
-    monkeypatch.setattr(forecast_module, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(forecast_module, "SETTLED_SECONDS", 60.0)
-    forecast = BackgroundPredictor(by_itself=False)
-    forecast._read()
-    looked: list[MachineProfile] = []
-    monkeypatch.setattr(forecast, "_look_at", lambda card, trouble: looked.append(card))
-    forecast.prepare(DIGITS)
-    forecast._make_ready(DIGITS)
-    assert looked == []
-    forecast._since -= 61.0
-    forecast._make_ready(DIGITS)
-    assert len(looked) == 1
-
-
 def by_ledger(hidden: int) -> float:
     ledger = count(replace(DIGITS, layers=(64, hidden, 10)))
     return sum(operations.multiply for operations in ledger.per_step.values()) / ledger.batch
@@ -432,8 +173,9 @@ def replaced_epochs(epochs: int) -> Prediction:
     return predict(replace(DIGITS, epochs=epochs), card())
 
 
-def test_a_machine_that_became_slower_between_is_no_change():
-    assert change(predict(DIGITS, card()), predict(DIGITS, card(), slowdown=Slowdown(2.0, 2.0))).time is None
+def test_a_pilot_between_two_predictions_is_no_change():
+    timed = predict(DIGITS, card(), pilot=StepPilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05))
+    assert change(predict(DIGITS, card()), timed).time is None
 
 
 # ── the setup screen ──
@@ -554,7 +296,7 @@ async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> 
     told = Told(PredictionState(measuring=Measuring("numpy@1 float32", 12, 30)))
     async with foreseen(told=told) as (app, pilot):
         assert "measuring this machine … 12 of 30" in panel(app)
-        told.now = PredictionState(trouble="the machine card no longer holds (numpy was 1, is 2): run tuisim calibrate")
+        told.now = PredictionState(trouble="the machine profile is outdated (numpy was 1, is 2): run tuisim calibrate")
         await pilot.pause(0.5)
         assert "numpy was 1" in panel(app)
         told.now = None
@@ -586,7 +328,7 @@ MISSING = card(entry("numpy", 1, "float64"))
 async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(keys, before) -> None:
     """Also after another page, which left the machine alone."""
     if before is not None:
-        cards.keep(before)
+        profiles.keep(before)
     measure, made = Calibration(), []
     app = TuisimApp(DIGITS, predictor=lambda busy: made.append(BackgroundPredictor(busy, measure, by_itself=True)) or made[0])
     async with app.run_test(size=(120, 36)) as pilot:
@@ -642,7 +384,7 @@ async def test_a_short_real_run_is_left_alone() -> None:
         def stop(self) -> None:
             pass
 
-    screen = BudgetScreen(DIGITS, print, lambda: Predictor(card(), looks=False), hush=lambda: hushed.append(1), verifier=Never)
+    screen = BudgetScreen(DIGITS, print, lambda: Predictor(card()), hush=lambda: hushed.append(1), verifier=Never)
     app = Bare()
     async with app.run_test(size=(120, 36)) as pilot:
         app.push_screen(screen)

@@ -1,6 +1,6 @@
-"""A network with random rows of its own, ready to be timed: thousands of steps on the same rows, at a rate of zero.
+"""A benchmark case: a network with random rows of its own, ready to be timed at a learning rate of zero.
 
-At that rate nothing can diverge and the work is the same. It does not know what the figures are held against.
+At that rate nothing can diverge over thousands of steps on the same rows, and the work is the same.
 """
 
 from __future__ import annotations
@@ -21,51 +21,69 @@ from tuisim.errors import ClockError, RunError
 from tuisim.program import StepProgram
 
 ROUNDS = 15
-LEAST_ROUNDS = 3
+MIN_ROUNDS = 3
 ROUND_SECONDS = 0.02
-"""A backend works about so long in each round, or one step where that takes longer."""
+"""A backend works about so long in each round, or one step if that takes longer."""
 BUDGET = 1.5
-"""Seconds for all the rounds of one backend, beyond the least number of them."""
+"""Seconds for all the rounds of one backend, beyond the minimum number of them."""
 EVALUATIONS = 7
-MOST_STEPS, MOST_ROWS = 1_024, 1 << 16
-"""Handed over in one call."""
+MAX_STEPS, MAX_ROWS = 1_024, 1 << 16
+"""Steps and rows handed over in one call."""
 POOL = 1 << 20
 """Elements of the random rows that the steps go through."""
+DATA = 1 << 23
+"""Elements of the rows of a case that stands for a whole run, at most."""
 
 
 class BenchmarkCase:
     """One backend with a network and rows of its own, ready to be timed; rounds take about `seconds`.
 
-    With `like` it starts from that one's parameters and rows, which it then need not draw.
+    With `like` it starts from the parameters and rows of that case. With `examples` it has as many rows as the run it stands for,
+    in shuffled order, so that batches are loaded from the caches or from memory as they are there; else few rows, in order.
     """
 
-    def __init__(self, config: RunConfig, batch: int, seconds: float | None = None, like: BenchmarkCase | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        batch: int,
+        seconds: float | None = None,
+        like: BenchmarkCase | None = None,
+        examples: int | None = None,
+    ) -> None:
         config = replace(config, batch_size=batch)
         backend = get_backend(config.backend)
         self.batch = batch
         self._step = Network(config, backend, batch)
         self.device = self._step.device
-        self._pool = max(1, min(64, POOL // (batch * max(config.layers[0], config.layers[-1]))))
+        wide = max(config.layers[0], config.layers[-1])
+        self._pool = max(1, min(64, POOL // (batch * wide)) if examples is None else min(examples, DATA // wide) // batch)
         self._rows: tuple[NDArray[Any], NDArray[Any]] = _rows(config, batch * self._pool) if like is None else like._rows
         self._step.load(initial.parameters(config) if like is None else like._step.parameters())
         self._step.set_learning_rate(0.0)
         self._step.attach(*self._rows)
-        # Over and over: a real run of small batches hands over thousands of steps in one call, too.
-        self._order = np.tile(np.arange(batch * self._pool), max(1, min(MOST_STEPS, MOST_ROWS // batch) // self._pool))
+        rows = np.arange(batch * self._pool)
+        if examples is not None:
+            np.random.default_rng(0).shuffle(rows)
+        # Several passes: a real run of small batches hands over thousands of steps in one call, too.
+        self._order = np.tile(rows, max(1, min(MAX_STEPS, MAX_ROWS // batch) // self._pool))
+        self._next = 0
         self.timed(1)  # the first steps touch every page and fill the caches
         self.single = self.timed(1)
         """Seconds of one step by itself."""
         self._at = 0
         self._passes = max(1, round((ROUND_SECONDS if seconds is None else seconds) / self.single))
-        self.rounds = max(LEAST_ROUNDS, min(ROUNDS, int(BUDGET / (self.single * self._passes))))
+        self.rounds = max(MIN_ROUNDS, min(ROUNDS, int(BUDGET / (self.single * self._passes))))
 
     def timed(self, steps: int | None = None) -> float:
-        """Seconds per step, of `steps` steps or a round of them. Raises RunError at a loss that is no number, ClockError."""
+        """Return the seconds per step of `steps` steps, or of a round. Raises RunError if the loss is not finite, ClockError."""
         left = steps = self._passes if steps is None else steps
         start = perf_counter()
         while left > 0:
-            done = self._step.full.run(self._order[: self.batch * left])
+            done = self._step.full.run(self._order[self._next :][: self.batch * left])
             left -= len(done)
+            self._next += self.batch * len(done)
+            if self._next + self.batch > len(self._order):
+                self._next = 0
             if not np.isfinite(done[-1]):
                 raise RunError(_NO_NUMBER)
         taken = perf_counter() - start
@@ -74,7 +92,7 @@ class BenchmarkCase:
         return taken / steps
 
     def by_operation(self) -> list[float]:
-        """Seconds of each operation of one step, on the next batch of rows. Raises RunError as `timed` does."""
+        """Return the seconds of each operation of one step, on the next batch of rows. Raises RunError as `timed` does."""
         rows = self._order[self._at * self.batch : (self._at + 1) * self.batch]
         self._at = (self._at + 1) % self._pool
         _, seconds = self._step.full.run_by_operation(rows)
@@ -83,7 +101,7 @@ class BenchmarkCase:
         return seconds
 
     def evaluated(self) -> tuple[StepProgram, float]:
-        """The program that evaluates a batch, and the seconds of it: the middle one of some."""
+        """Return the program that evaluates a batch, and its median seconds."""
         step = self._step.evaluation(*self._rows, self.batch)
         taken: list[float] = []
         for first in range(EVALUATIONS):
@@ -95,18 +113,18 @@ class BenchmarkCase:
 
     @property
     def program(self) -> StepProgram:
-        """What a step does."""
+        """The program of a step."""
         return self._step.full.program
 
 
-_NO_NUMBER = "the loss of the first weights is no number, so no whole step can be timed"
+_NO_NUMBER = "the loss of the initial weights is not finite, so no whole step can be timed"
 
 
 def _rows(config: RunConfig, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Random inputs and answers of the form the loss takes."""
+    """Return random inputs and targets of the form that the loss takes."""
     rng, outputs = np.random.default_rng(0), config.layers[-1]
-    inputs = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
+    inputs = rng.standard_normal((rows, config.layers[0]), np.float32).astype(config.dtype, copy=False)
     if config.loss == "cross_entropy":
         return inputs, rng.integers(0, outputs, rows)
-    answers = rng.standard_normal((rows, outputs))
-    return inputs, (answers > 0 if config.loss == "binary_cross_entropy" else answers).astype(config.dtype)
+    targets = rng.standard_normal((rows, outputs))
+    return inputs, (targets > 0 if config.loss == "binary_cross_entropy" else targets).astype(config.dtype)

@@ -16,7 +16,7 @@ from tuisim import units
 from tuisim.accounting import Ledger, count
 from tuisim.backends import get_backend, names, probe
 from tuisim.config import RunConfig
-from tuisim.engine.benchmark_case import LEAST_ROUNDS, ROUNDS, BenchmarkCase
+from tuisim.engine.benchmark_case import MIN_ROUNDS, ROUNDS, BenchmarkCase
 from tuisim.errors import in_words, printable
 from tuisim.measure.peaks import peaks_of
 
@@ -116,4 +116,4 @@ def _scalar_operation() -> float:
     config = RunConfig(layers=(8, 8, 8), loss="mse", batch_size=1, backend="scalar").resolved()
     with get_backend("scalar").threads(1):
         subject = BenchmarkCase(config, 1)
-        return min(subject.timed() for _ in range(LEAST_ROUNDS)) / count(config).step_total.total
+        return min(subject.timed() for _ in range(MIN_ROUNDS)) / count(config).step_total.total

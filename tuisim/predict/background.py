@@ -1,12 +1,11 @@
-"""What can be said of a run before it, kept ready on a thread: this machine's card, and how fast the machine is just now.
+"""The background predictor: predictions of the configuration in front, kept ready on a thread for screens that poll them.
 
-Where the card lacks what is asked for, it is measured, quickly, unless something else is at work. Screens poll what is
-published by reference; it knows none of them.
+The model answers at once. If the machine profile lacks an entry, a quick calibration makes it; once the configuration has stayed
+the same for a moment, a pilot takes the model's place. Both hold the machine lease, at a priority below pages and runs.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,33 +18,33 @@ from tuisim.config import RunConfig
 from tuisim.engine.job import Background
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import DataError, TuisimError, printable
-from tuisim.predict import profiles as cards
+from tuisim.predict import profiles
 from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
 from tuisim.predict.cost_model import memory
+from tuisim.predict.pilot import Pilot, time_pilot
 from tuisim.predict.prediction import Prediction, RunMemory
-from tuisim.predict.predictor import FRESH_SECONDS, Predictor, steady
+from tuisim.predict.predictor import Predictor, can_pilot
 from tuisim.predict.profile import MachineProfile
 from tuisim.threads import usable_cores
 
 VARIABLE = "TUISIM_CALIBRATION"
-"""`never` keeps the app from measuring the machine by itself."""
-MEASURED_BY_ITSELF = ("numpy", "numba", "scalar")
+"""`never` keeps the app from calibrating and from timing pilots."""
+CALIBRATED = ("numpy", "numba", "scalar")
+"""Backends that are calibrated without being asked."""
 SETTLED_SECONDS = 0.7
-"""What is asked for must have stood so long: a thread count is typed one digit at a time, and typing is drawn."""
+"""A configuration must have stayed the same so long: a thread count is typed one digit at a time."""
 LOOK_SECONDS = 0.25
-"""Between two looks at what is asked for, while anything is."""
-SOON_SECONDS = 1.5
-"""From the first look at the machine to the second."""
-NO_CARD = "no machine card yet: tuisim calibrate measures this machine in 20 s"
-
-
+"""Seconds between two looks at the configuration."""
+READ_SECONDS = 10.0
+"""Seconds between two looks at the profile on disk: `tuisim calibrate` may have run meanwhile."""
+MAX_PILOTS = 64
 SOON = "this machine is measured first, once"
-"""Of what nobody need do anything about."""
+NO_PROFILE = "no machine profile yet: tuisim calibrate measures this machine in 20 s"
 
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """How far a calibration has come."""
+    """The progress of a calibration."""
 
     key: str
     """`numpy@1 float32`."""
@@ -54,81 +53,83 @@ class Measuring:
 
     @property
     def words(self) -> str:
-        """`12 of 30`, once it has begun and until all are measured."""
+        """`12 of 30` between the preparation and the fit."""
         return {0: "getting ready", self.of: "adding it up"}.get(self.done, f"{self.done} of {self.of}")
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionState:
-    """What there is to see of one configuration."""
+    """The prediction of one configuration as far as it has come."""
 
     prediction: Prediction | None = None
     measuring: Measuring | None = None
     trouble: str = ""
-    """Why there is no prediction, or what is wrong with the card, in one line."""
+    """Why there is no prediction, or what is wrong with the profile, in one line."""
     memory: RunMemory | None = None
-    """What is counted all the same where there is no prediction."""
+    """The counted memory, if there is no prediction."""
 
     @property
     def why_not(self) -> str:
-        """What there is instead of a prediction, or is waited for; empty where there is one and nothing is wrong."""
+        """What the prediction waits for, or what is wrong; empty if nothing is."""
         if self.measuring is not None:
             return f"measuring this machine, once … {self.measuring.words}"
-        return self.trouble or ("" if self.prediction is not None else "reading the machine card …")
+        return self.trouble or ("" if self.prediction is not None else "reading the machine profile …")
 
 
 @dataclass(frozen=True, eq=False)
-class _News:
-    """All that the thread publishes, at once."""
+class _Known:
+    """Everything that the thread publishes, at once."""
 
-    outlook: Predictor | None = None
+    predictor: Predictor | None = None
     measuring: Measuring | None = None
     trouble: str = ""
     failed: dict[ProfileKey, str] = field(default_factory=dict)
-    read: bool = True
-    """Whether it is known what card there is."""
+    pilots: dict[RunConfig, Pilot | None] = field(default_factory=dict)
+    """By what decides a step's time; None if it could not be timed."""
+    is_read: bool = True
+    """False until the profile was looked for."""
 
 
 class BackgroundPredictor(Background):
-    """`measure` is the calibration. Whatever it measures, it measures under the lease, and gives way to everybody else."""
+    """`calibration` and `pilot` measure; `by_itself` is False if neither is to start without being asked."""
 
     def __init__(
         self,
         lease: MachineLease | None = None,
-        measure: Callable[..., MachineProfile] = calibrate,
+        calibration: Callable[..., MachineProfile] = calibrate,
         by_itself: bool | None = None,
+        pilot: Callable[..., Pilot | None] = time_pilot,
     ) -> None:
-        super().__init__("forecast")
-        self._measure = measure
+        super().__init__("predictor")
         self._lease = MachineLease() if lease is None else lease
-        self._claim = Claim("a calibration", Priority.BACKGROUND)
+        self._calibration, self._pilot = calibration, pilot
         self._by_itself = os.environ.get(VARIABLE) != "never" if by_itself is None else by_itself
-        self._attended: RunConfig | None = None
+        self._config: RunConfig | None = None
         self._since = 0.0
         self._asked = Event()
-        self._news = _News(read=False)
-        self._looked_at = -math.inf
+        self._known = _Known(is_read=False)
         self._stamp: object = None
-        self._waiting: tuple[ProfileKey | None, float] = (None, 0.0)
-        self._at_work = False
+        self._read_at = 0.0
+        self._is_revoked = False
+        self.measuring = False
+        """True while it holds the machine lease."""
 
     # ── for the screens' thread ──
 
     @property
     def stamp(self) -> object:
-        return self._news, self.failure
-
-    @property
-    def measuring(self) -> bool:
-        return self._at_work
+        """A value that changes when `state` may return something else."""
+        return self._known, self.failure
 
     @property
     def current(self) -> Predictor | None:
-        return self._news.outlook
+        """The predictor by this machine's profile; None if there is none."""
+        return self._known.predictor
 
     def prepare(self, config: RunConfig | None) -> None:
-        if config != self._attended:
-            self._attended, self._since = config, monotonic()
+        """Make predictions of `config` ready; None to leave the machine alone. Cancels the pilot of any other."""
+        if config != self._config:
+            self._config, self._since = config, monotonic()
             self._asked.set()
 
     def stop(self) -> None:
@@ -136,165 +137,142 @@ class BackgroundPredictor(Background):
         self._asked.set()
 
     def state(self, config: RunConfig) -> PredictionState:
-        """In milliseconds: nothing is waited for here, and measured no more than the making of a few rows."""
+        """Return what is known of `config` in milliseconds, without waiting."""
         found = self._state(config)
-        return found if found.prediction is not None else replace(found, memory=_memory(config))
+        if found.prediction is not None:
+            return found
+        resolved = config.resolved()
+        return replace(found, memory=memory(resolved, count(resolved.of_known_length())))
 
     def _state(self, config: RunConfig) -> PredictionState:
-        news = self._news
-        trouble = self.failure or news.trouble
+        known = self._known
+        trouble = self.failure or known.trouble
         if config.backend == backends.AUTO and any(backends.probe_if_loaded(name) is None for name in backends.names()):
-            return PredictionState(None, news.measuring, "finding out which backends work here")
-        if not news.read:
+            return PredictionState(None, known.measuring, "finding out which backends work here")
+        if not known.is_read:
             return PredictionState(None, None, trouble)
-        if news.outlook is None:
-            why = news.failed.get(_job(config)) or (SOON if self._will_measure(config) else NO_CARD)
-            return PredictionState(None, news.measuring, trouble or ("" if news.measuring else why))
-        try:
-            return PredictionState(news.outlook.predict(config), news.measuring, trouble)
-        except TuisimError as error:
-            soon = "" if news.measuring else SOON if self._will_measure(config) else printable(str(error), 500)
-            return PredictionState(None, news.measuring, trouble or news.failed.get(_job(config)) or soon)
-
-    def _will_measure(self, config: RunConfig) -> bool:
-        return self._attended is not None and self._is_missing(_job(config))
+        missing = NO_PROFILE
+        if known.predictor is not None:
+            try:
+                prediction = known.predictor.predict(config, pilot=known.pilots.get(_step_of(config)))
+                return PredictionState(prediction, known.measuring, trouble)
+            except TuisimError as error:
+                missing = printable(str(error), 500)
+        key = _key(config)
+        if self._config is not None and self._is_missing(key):
+            missing = SOON
+        return PredictionState(None, known.measuring, trouble or known.failed.get(key) or ("" if known.measuring else missing))
 
     # ── on its own thread ──
 
     def work(self) -> None:
+        """Read the profile, and prepare what is asked for until stopped."""
         self._read()
-        self._looked_at -= FRESH_SECONDS - SOON_SECONDS  # the app itself was at work just then
         while self.wanted:
-            self._asked.wait(None if self._attended is None else LOOK_SECONDS)
+            self._asked.wait(None if self._config is None else LOOK_SECONDS)
             self._asked.clear()
-            config = self._attended
-            if config is not None and self.wanted:
-                self._make_ready(config)
+            if (config := self._config) is not None and self.wanted:
+                self._prepare(config)
+
+    def _prepare(self, config: RunConfig) -> None:
+        if config.backend == backends.AUTO and any(backends.probe_if_loaded(name) is None for name in backends.names()):
+            for name in backends.names():
+                backends.probe(name)
+            self._publish()
+        if monotonic() - self._read_at >= READ_SECONDS:
+            self._read()
+        if not self._by_itself or monotonic() - self._since < SETTLED_SECONDS:
+            return
+        if self._is_missing(key := _key(config)):
+            self._hold(Priority.BACKGROUND, lambda: self._config is not None, lambda wanted: self._calibrate(key, wanted))
+        elif _step_of(config) not in self._known.pilots and (prediction := self._modelled(config)) is not None:
+            self._hold(Priority.PILOT, lambda: self._config == config, lambda wanted: self._time(config, prediction, wanted))
+
+    def _hold(self, priority: Priority, is_asked: Callable[[], bool], measure: Callable[[Callable[[], bool]], None]) -> None:
+        """Call `measure` under the machine lease, unless it is no longer asked for by then."""
+
+        def wanted() -> bool:
+            return self.wanted and not self._is_revoked and is_asked()
+
+        def revoke() -> None:
+            self._is_revoked = True
+
+        self._is_revoked = False
+        with self._lease.hold(Claim("prediction", priority, revoke), wanted) as granted:
+            self.measuring = granted
+            try:
+                if granted:
+                    measure(wanted)
+            finally:
+                self.measuring = False
 
     def _read(self) -> None:
-        """Take the card on disk where it is another than before: somebody may have run tuisim calibrate meanwhile."""
-        stamp = cards.stamp()
+        """Take the profile on disk if it has changed."""
+        self._read_at = monotonic()
+        stamp = profiles.stamp()
         if stamp == self._stamp:
             return
         self._stamp = stamp
-        found = cards.own()
-        if found.card is not None:
-            self._look_at(found.card)
-        else:
-            self._publish(found.trouble)
+        found = profiles.own()
+        self._publish(predictor=found.profile and Predictor(found.profile), trouble=found.trouble)
 
-    def _make_ready(self, config: RunConfig) -> None:
-        if config.backend == backends.AUTO:
-            self._choose()
-        fresh = monotonic() - self._looked_at <= FRESH_SECONDS
-        if not fresh:
-            self._read()
-        job = _job(config)
-        if self._is_missing(job):
-            if self._waiting[0] != job:
-                self._waiting = job, monotonic()
-            elif monotonic() - self._waiting[1] >= SETTLED_SECONDS:
-                self._calibrate(job, config)
-        elif not fresh and not self._lease.holder and self._news.outlook and monotonic() - self._since >= SETTLED_SECONDS:
-            # While somebody types, the drawing of it would be taken for another program's work.
-            self._look_at(self._news.outlook.card, self._news.trouble)
-
-    def _choose(self) -> None:
-        """Ask every backend, which may take seconds, so that `auto` can be answered for at once."""
-        if any(backends.probe_if_loaded(name) is None for name in backends.names()):
-            for name in backends.names():
-                backends.probe(name)
-            self._publish(self._news.trouble)
-
-    def _is_missing(self, job: ProfileKey) -> bool:
-        card = self._news.outlook.card if self._news.outlook else None
-        if not self._by_itself or job in self._news.failed or job.backend not in MEASURED_BY_ITSELF:
+    def _is_missing(self, key: ProfileKey) -> bool:
+        """Return True if the profile lacks an entry that may be calibrated without being asked."""
+        known = self._known
+        if not self._by_itself or key in known.failed or key.backend not in CALIBRATED or key.threads > usable_cores():
             return False
-        if job.threads > usable_cores():
-            return False
-        return card is None or card.entry(job.backend, job.threads, job.dtype) is None
+        return known.predictor is None or known.predictor.profile.entry(key.backend, key.threads, key.dtype) is None
 
-    def _calibrate(self, job: ProfileKey, config: RunConfig) -> None:
-        with self._lease.hold(self._claim, lambda: self.wanted and self._attended == config) as granted:
-            if granted:
-                self._calibrate_alone(job)
+    def _calibrate(self, key: ProfileKey, wanted: Callable[[], bool]) -> None:
+        self._read()
+        before = self._known.predictor.profile if self._known.predictor else None
 
-    def _calibrate_alone(self, job: ProfileKey) -> None:
-        self._at_work = True
+        def tell(key: ProfileKey, done: int, of: int) -> None:
+            self._publish(measuring=Measuring(key.key, done, of))
+
         try:
-            self._read()
-            before = self._news.outlook.card if self._news.outlook else None
-            card = self._measure([job], before, self._tell, quick=True, wanted=self._go_on)
-            self._look_at(*self._kept(card))
+            profile, trouble = self._calibration([key], before, tell, quick=True, wanted=wanted), ""
+            try:
+                kept = profiles.keep(profile)
+                profile, self._stamp = kept.profile, kept.stamp
+            except DataError as error:
+                trouble = f"{printable(str(error), 300)}; it is measured again at the next start"
+            self._publish(predictor=Predictor(profile), trouble=trouble, measuring=None)
         except Unwanted:
-            self._publish(self._news.trouble)
+            self._publish(measuring=None)
         except TuisimError as error:
-            why = f"{job.key} could not be measured: {printable(str(error), 300)}"
-            self._publish(self._news.trouble, failed={**self._news.failed, job: why})
-        finally:
-            self._at_work = False
+            why = f"{key.key} could not be measured: {printable(str(error), 300)}"
+            self._publish(measuring=None, failed={**self._known.failed, key: why})
 
-    def _kept(self, card: MachineProfile) -> tuple[MachineProfile, str]:
-        """The card as it is on disk now, and nothing; or as it was measured, and why it could not be kept."""
+    def _modelled(self, config: RunConfig) -> Prediction | None:
+        """Return the model's prediction of `config` if a pilot of it can run here."""
         try:
-            kept = cards.keep(card)
-        except DataError as error:
-            return card, f"{printable(str(error), 300)}; it is measured again at the next start"
-        self._stamp = kept.stamp
-        return kept.card, ""
+            found = None if self._known.predictor is None else self._known.predictor.predict(config)
+        except TuisimError:  # `state` says why
+            return None
+        return found if found is not None and can_pilot(found) else None
 
-    def _go_on(self) -> bool:
-        return self.wanted and self._attended is not None and not self._claim.is_revoked
-
-    def _tell(self, job: ProfileKey, done: int, of: int) -> None:
-        self._publish(self._news.trouble, measuring=Measuring(job.key, done, of))
-
-    def _look_at(self, card: MachineProfile, trouble: str = "") -> None:
-        """Publish predictions by this card, at the machine's speed of now."""
-        at_work, self._at_work = self._at_work, True
+    def _time(self, config: RunConfig, prediction: Prediction, wanted: Callable[[], bool]) -> None:
         try:
-            outlook = _at_speed(card)
-            self._warm(outlook)
-        finally:
-            self._at_work = at_work
-        self._looked_at = monotonic()
-        self._publish(trouble, outlook=outlook)
+            pilot = self._pilot(prediction.config, wanted=wanted)
+            if pilot is None:
+                return
+        except (TuisimError, MemoryError):  # too large, or no finite loss: the model's prediction stays
+            pilot = None
+        latest = list(self._known.pilots.items())[-MAX_PILOTS + 1 :]
+        self._publish(pilots=dict([*latest, (_step_of(config), pilot)]))
 
-    def _warm(self, outlook: Predictor) -> None:
-        """The first prediction reads the past runs and finds out which machine this is."""
-        config = self._attended
-        if config is None or config.backend == backends.AUTO:
-            return
-        try:
-            outlook.predict(config)
-        except TuisimError:  # it will be said to whoever asks
-            return
-
-    def _publish(
-        self,
-        trouble: str = "",
-        measuring: Measuring | None = None,
-        outlook: Predictor | None = None,
-        failed: dict[ProfileKey, str] | None = None,
-    ) -> None:
-        before = self._news
-        self._news = _News(outlook or before.outlook, measuring, trouble, before.failed if failed is None else failed)
+    def _publish(self, **changes: object) -> None:
+        self._known = replace(self._known, is_read=True, **changes)  # type: ignore[arg-type]
 
 
-def _job(config: RunConfig) -> ProfileKey:
-    """What a card must have for it."""
+def _step_of(config: RunConfig) -> RunConfig:
+    """Return `config` without what does not change the time of a step."""
+    return replace(config, epochs=1, seed=0)
+
+
+def _key(config: RunConfig) -> ProfileKey:
+    """Return the key of the entry that predicts `config`."""
     config = replace(config, backend=backends.choose(config).name).resolved()
     assert config.threads is not None
     return ProfileKey.of(config.backend, config.threads, config.dtype)
-
-
-def _memory(config: RunConfig) -> RunMemory:
-    config = config.resolved()
-    return memory(config, count(config.of_known_length()))
-
-
-def _at_speed(card: MachineProfile) -> Predictor:
-    """By this card at the machine's speed of now."""
-    outlook = steady(card)
-    _ = outlook.slowdown  # looked at here alone, never while somebody types
-    return outlook

@@ -1,7 +1,4 @@
-"""What making the rows of an endless source takes, found out by making a few: for volumes too large to keep.
-
-It knows nothing of networks beyond how wide a row is.
-"""
+"""The time to generate rows of an endless source, measured with a few rows: for volumes too large to keep."""
 
 from __future__ import annotations
 
@@ -18,18 +15,18 @@ from tuisim.data.synthetic import SyntheticRows
 from tuisim.errors import TuisimError
 
 VALUES, ROWS = 100_000, 2_000
-"""At most so many inputs and answers, and so many rows, are made to find out: a few milliseconds."""
+"""Maximum values and rows that are generated to find out: a few milliseconds."""
 TASK_VALUES = 1_000_000
-"""A task that is made of more, as blobs are of their centres, may take gigabytes and minutes."""
+"""A task with more values, as blobs have in their centres, may take gigabytes and minutes."""
 WIDEST = 1_000
-"""Inputs and answers of the rows from which the time of those is told that are too wide to try."""
+"""Inputs and targets of the rows that stand for rows too wide to try."""
 TRIES = 3
 
 
 def seconds_per_row(config: RunConfig) -> float | None:
-    """Seconds for a row of the configuration's data, made on this machine with as many threads as the run has.
+    """Return the seconds to generate a row of the configuration's data here, with the run's threads.
 
-    None for data that are read and not made, and for those that do not fit the network.
+    None for data that are read, and for data that do not fit the network.
     """
     name, inputs, outputs = config.resolved_dataset, config.layers[0], config.layers[-1]
     if name not in SYNTHETIC:
@@ -43,7 +40,7 @@ def seconds_per_row(config: RunConfig) -> float | None:
 
 
 def _values(config: RunConfig, inputs: int, outputs: int) -> int:
-    """Of a row, which is what it costs: a teacher draws its answers too, and others write down all but a class's number."""
+    """Return the values of a row, which its time is proportional to: a class number costs nothing, but a teacher computes it."""
     both = config.resolved_dataset == "teacher" or config.loss != "cross_entropy"
     return inputs + outputs if both else inputs
 
@@ -54,11 +51,11 @@ def _measured(name: str, inputs: int, outputs: int, loss: str, dtype: str, threa
     config = RunConfig(layers=(inputs, outputs), loss=loss, dtype=dtype, dataset=name, batch_size=1).resolved()
     try:
         made = SyntheticRows.create(config, name)
-    except TuisimError:  # does not fit, as the run itself will say
+    except TuisimError:  # the data do not fit; the run itself reports it
         return None
     X, Y = made.empty(rows)
     best = float("inf")
-    with get_backend("numpy").threads(threads):  # every backend's rows are made by NumPy
+    with get_backend("numpy").threads(threads):  # NumPy generates the rows of every backend
         for number in range(TRIES):
             start = perf_counter()
             made.fill(X, Y, number)

@@ -1,7 +1,4 @@
-"""A number that is projected, and how far it may lie from that: low, likely, high.
-
-It does not know what the number is of.
-"""
+"""A prediction interval: a likely value and its ends."""
 
 from __future__ import annotations
 
@@ -11,23 +8,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """`likely`, and the ends between which it is expected; all of one unit."""
+    """A likely value, and the ends between which the actual value is expected; all in one unit."""
 
     low: float
     likely: float
     high: float
 
     def times(self, factor: float) -> Interval:
-        """All three `factor` times as large; infinite where no float is large enough."""
+        """Return all three times `factor`; infinite if no float is large enough."""
         try:
             by = float(factor)
-        except OverflowError:  # a whole number beyond every float
+        except OverflowError:  # an integer beyond every float
             by = math.inf
-        # Nothing stays nothing, however often.
+        # 0 times infinity is 0 here.
         low, likely, high = (value * by if value and by else 0.0 for value in (self.low, self.likely, self.high))
         return Interval(low, likely, high)
 
     def to_dict(self) -> dict[str, float | None]:
-        """Null where a value is not finite."""
+        """Return plain values, None if one is not finite."""
         ends = {"low": self.low, "likely": self.likely, "high": self.high}
         return {name: value if math.isfinite(value) else None for name, value in ends.items()}

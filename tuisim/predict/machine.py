@@ -1,6 +1,6 @@
-"""Which machine a card is of: what would make its figures another machine's, in words that can be compared.
+"""The identity of a machine: whatever would make a profile another machine's, in words that can be compared.
 
-No name of a person or host is in it, since cards are handed on. It does not know what was measured.
+It holds no name of a person or host, since profiles are shared.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from tuisim.errors import printable
 from tuisim.measure.processor import processor
 
 CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
-"""Names that CuPy is installed by."""
+"""Names of CuPy's packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Processor and libraries; blank where the system does not say."""
+    """Processor and libraries; empty if the system does not say."""
 
     processor: str
     cores: int
-    """Those a process may run on."""
+    """The cores that a process may use."""
     system: str
     python: str
     numpy: str
     blas: str
-    """The library and the kernel it chose."""
+    """The library and its kernel."""
     pinned_by: str
-    """`NAME=value` of a variable that chose the kernel."""
+    """`NAME=value` of the variable that chose the kernel."""
     numba: str
     cupy: str
     tuisim: str
-    """This program's version: the loops it times are its own."""
+    """The version of tuisim, whose loops are timed."""
 
     @property
     def id(self) -> str:
-        """Eight letters and digits that stay the same while all of this does."""
+        """Eight letters and digits that change with any of these."""
         return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:8]
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Machine:
         return f"{self.processor}, {self.blas}{pinned}"
 
     def differs(self, other: Machine) -> str:
-        """What is another here than in `other`, in words; empty where nothing is."""
+        """Return the differences from `other` in words; empty if there are none."""
         changed = [
             f"{field.name} was {getattr(self, field.name) or 'none'}, is {getattr(other, field.name) or 'none'}"
             for field in fields(self)
@@ -60,13 +60,13 @@ class Machine:
 
 
 def called(identity: str) -> str:
-    """A machine by its `id`, as people are told: this one, or whatever has other libraries or is another altogether."""
+    """Return `this machine`, or the machine's `id` if it is another or has other libraries."""
     return "this machine" if identity == this_machine().id else f"machine {printable(identity)}"
 
 
 @cache
 def this_machine() -> Machine:
-    """The one this runs on."""
+    """Return the machine that this runs on."""
     found = processor()
     return Machine(
         processor=printable(" ".join(found.name.split()), 500),

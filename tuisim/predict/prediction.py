@@ -1,7 +1,4 @@
-"""A prediction: what one run will take, in seconds with their bands and in bytes, and what is behind it.
-
-It does not know how it was reckoned, nor whether the run will ever be made.
-"""
+"""A prediction: the seconds of a run with their intervals, its bytes, and the operations behind them."""
 
 from __future__ import annotations
 
@@ -17,30 +14,30 @@ from tuisim.provenance import Provenance
 
 @dataclass(frozen=True, slots=True)
 class RunMemory:
-    """Bytes a run holds at most, by what they are for."""
+    """The bytes that a run holds at most, by purpose."""
 
     parameters: int
     gradients: int
     optimizer: int
     activations: int
     batch: int
-    aside: int
-    """What evaluation needs beside the step, and what setting up, probing or making rows takes for a moment."""
+    workspace: int
+    """Evaluation beside the step, and what initializing, sampling gradients or generating rows takes for a moment."""
     data: int | None
-    """Rows to train on: all that are kept, or two blocks of those made as the run goes; none where only the file would tell."""
-    held_out: int | None
-    """Rows to validate on; none as well."""
+    """Rows to train on: all that are kept, or two blocks of generated ones; None if only the file would tell."""
+    validation: int | None
+    """Rows to validate on; None if only the file would tell."""
 
     @property
     def total(self) -> int:
-        """Without the rows where they are not known."""
+        """Without the rows if they are not known."""
         step = self.parameters + self.gradients + self.optimizer + self.activations + self.batch
-        return step + self.aside + (self.data or 0) + (self.held_out or 0)
+        return step + self.workspace + (self.data or 0) + (self.validation or 0)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a run will take. Seconds throughout."""
+    """The time and memory of a run before it starts. Times are seconds."""
 
     config: RunConfig
     """As resolved."""
@@ -48,30 +45,27 @@ class Prediction:
     backend: str
     threads: int
     machine: str
-    """The card's machine in words."""
+    """The machine of the profile, in words."""
     foreign: bool
-    """Priced by another machine's card."""
-    slowdown: float
-    """How many times as long as at its best the machine is likely to take for such a step: between how it is now, where that is
-    known, and how it was when it was calibrated. All times have it in them."""
+    """True if the profile is another machine's."""
     prices: tuple[tuple[Op, float], ...]
     """(operation, likely seconds) of a full step, in the program's order."""
-    overhead: float
-    """Likely seconds of a step outside its operations."""
-    calls: float
-    """Of a step's likely seconds, those paid for calling operations however small they are."""
     step: Interval
     epoch: Interval | None
-    """None where the volume is not known."""
+    """None if the volume is not known."""
     seconds: Interval | None
-    """Of all steps' phases; none where volume or epochs are not known."""
+    """All phases of all steps; None if volume or epochs are not known."""
     wall_seconds: Interval | None
-    """From the first batch to the end, unwatched; none where it cannot be told."""
+    """From the first batch to the end, without a screen; None if it is not known."""
     memory: RunMemory
+    scale: float = 1.0
+    """The pilot's seconds per step over the model's; 1 without a pilot."""
+    pilot: float | None = None
+    """Seconds that the step was timed for, here; None if the times come from the model alone."""
     beyond: float | None = None
-    """How many times as many multiplications its largest product has as any that was measured; none where that is not far."""
+    """Multiplications of the largest product over those of the largest calibrated one; None if within the calibrated range."""
     loading: float | None = None
-    """Seconds that reading the data file took, here and before the first batch; None if none was read."""
+    """Seconds that reading the data file took, before the first batch; None if none was read."""
 
     @property
     def memory_bytes(self) -> int:
@@ -82,20 +76,20 @@ class Prediction:
         return self.ledger.batch / self.step.likely
 
     @property
-    def dearest(self) -> tuple[Op, float]:
+    def most_expensive(self) -> tuple[Op, float]:
         """The operation that takes longest, and its share of the step."""
         op, seconds = max(self.prices, key=lambda one: one[1])
         return op, seconds / self.step.likely if self.step.likely else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The document `tuisim predict --json` prints."""
+        """Return the document that `tuisim predict --json` prints."""
         return {
             "config": self.config.to_dict(),
             "backend": self.backend,
             "threads": self.threads,
             "machine": self.machine,
             "foreign": self.foreign,
-            "slowdown": self.slowdown,
+            "pilot_seconds": self.pilot,
             "beyond_measured": self.beyond,
             "step_seconds": self.step.to_dict(),
             "epoch_seconds": self.epoch and self.epoch.to_dict(),
@@ -114,22 +108,16 @@ class Prediction:
                 {"layer": op.layer, "phase": op.phase.value, "operation": op.kind.value, "seconds": spent}
                 for op, spent in self.prices
             ],
-            "overhead_seconds": self.overhead,
             "marks": _MARKS,
         }
 
 
 _MARKS: dict[str, Provenance] = (
-    {
-        "config": Provenance.GIVEN,
-        "threads": Provenance.GIVEN,
-        "slowdown": Provenance.PROJECTED,
-        "beyond_measured": Provenance.COUNTED,
-    }
-    | dict.fromkeys(("memory_bytes", "memory", "parameters", "operations"), Provenance.COUNTED)
+    dict.fromkeys(("config", "threads"), Provenance.GIVEN)
+    | dict.fromkeys(("beyond_measured", "memory_bytes", "memory", "parameters", "operations", "rows[].layer"), Provenance.COUNTED)
     | dict.fromkeys(
-        ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds", "overhead_seconds"),
+        ("step_seconds", "epoch_seconds", "seconds", "wall_seconds", "examples_per_second", "rows[].seconds"),
         Provenance.PROJECTED,
     )
-    | {"rows[].layer": Provenance.COUNTED, "loading_seconds": Provenance.MEASURED}
+    | dict.fromkeys(("loading_seconds", "pilot_seconds"), Provenance.MEASURED)
 )

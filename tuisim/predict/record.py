@@ -1,7 +1,4 @@
-"""A run held against its prediction, and a run as it is kept.
-
-It neither runs nor predicts anything, and writes nothing.
-"""
+"""A run compared with its prediction, and the record of it that is kept."""
 
 from __future__ import annotations
 
@@ -17,26 +14,26 @@ from tuisim.engine.summary import Summary
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
-from tuisim.store.runs import MIN_SECONDS as LEAST_KEPT
+from tuisim.store.runs import MIN_SECONDS as MIN_KEPT
 from tuisim.store.runs import Run, Seconds
 from tuisim.units import MAX_COUNT
 
-LEAST_SECONDS = 0.05
-"""Of a run that was broken off: after fewer its first steps count for more than all others, and it says little of a step."""
-_TELLING = (State.COMPLETED, State.STOPPED, State.INTERRUPTED)
-"""Runs that ended so did the work that was predicted, or the beginning of it."""
+MIN_SECONDS = 0.05
+"""An interrupted run of fewer seconds says little about a step: its first steps dominate."""
+_COMPARABLE = (State.COMPLETED, State.STOPPED, State.INTERRUPTED)
+"""Runs that ended so did the predicted work, or the beginning of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """What was predicted and what it was, in seconds; the latter above 0."""
+class Comparison:
+    """Predicted and actual seconds; the latter are above 0."""
 
     predicted: Interval
     actual: float
 
     @property
     def more(self) -> float:
-        """How much longer it took than was likely, as a share of that: 0.06 is 6 % more."""
+        """How much longer it took, relative to the likely value: 0.06 is 6 % more."""
         return self.actual / self.predicted.likely - 1
 
     @property
@@ -64,43 +61,43 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """Of what a run can be held against its prediction, which is of a run at full speed."""
+class Comparable:
+    """The parts of a run that can be compared with its prediction, which is of a run at full speed."""
 
     steps: bool
     wall: bool
-    """From its start to its end."""
+    """The wall time from start to end."""
 
 
-def telling(ended: State, steps: int, seconds: float, *, paced: bool = False, paused: bool = False) -> Telling:
-    """What a run tells that `ended` so after `steps` whose phases took `seconds`."""
+def comparable(ended: State, steps: int, seconds: float, *, paced: bool = False, paused: bool = False) -> Comparable:
+    """Return what can be compared of a run that `ended` so after `steps` whose phases took `seconds`."""
     whole = ended is State.COMPLETED
-    enough = steps > 0 and seconds > 0 and (whole or (ended in _TELLING and seconds >= LEAST_SECONDS))
-    return Telling(enough and not paced, whole and not paced and not paused)
+    enough = steps > 0 and seconds > 0 and (whole or (ended in _COMPARABLE and seconds >= MIN_SECONDS))
+    return Comparable(enough and not paced, whole and not paced and not paused)
 
 
 def mean_step(prediction: Prediction) -> Interval:
-    """Seconds of a step of the run: an epoch's share, with its short last step and what it costs to shuffle."""
+    """Return the mean seconds of a step: an epoch's share, with its short last step and its shuffling."""
     steps = prediction.ledger.steps_per_epoch
     return prediction.step if prediction.epoch is None or not steps else prediction.epoch.times(1 / steps)
 
 
-def score_steps(prediction: Prediction, steps: int, seconds: float) -> Score | None:
-    """One step: predicted, and the mean of `steps` at full speed whose phases took `seconds`; none where that says nothing."""
-    return _score(mean_step(prediction), seconds / steps) if steps and seconds > 0 else None
+def compare_steps(prediction: Prediction, steps: int, seconds: float) -> Comparison | None:
+    """Compare a step with the mean of `steps` whose phases took `seconds`; None if there is nothing to compare."""
+    return _compare(mean_step(prediction), seconds / steps) if steps and seconds > 0 else None
 
 
-def score_run(prediction: Prediction, wall_seconds: float) -> Score | None:
-    """A run that came to its end, by its wall time; none where that could not be predicted."""
-    return _score(prediction.wall_seconds, wall_seconds)
+def compare_run(prediction: Prediction, wall_seconds: float) -> Comparison | None:
+    """Compare a completed run by its wall time; None if that was not predicted."""
+    return _compare(prediction.wall_seconds, wall_seconds)
 
 
-def _score(predicted: Interval | None, actual: float) -> Score | None:
+def _compare(predicted: Interval | None, actual: float) -> Comparison | None:
     usable = predicted is not None and predicted.likely > 0 and math.isfinite(predicted.high) and actual > 0
-    return Score(predicted, actual) if predicted is not None and usable else None
+    return Comparison(predicted, actual) if predicted is not None and usable else None
 
 
-def kept(
+def record(
     config: RunConfig,
     ledger: Ledger,
     backend: str,
@@ -112,14 +109,13 @@ def kept(
     prediction: Prediction | None,
     ended: State,
 ) -> Run:
-    """What is kept of a run at full speed, neither paced nor paused, of one step or more; `config` and `ledger` as they ran.
+    """Return the record of a run at full speed of one step or more; `config` and `ledger` as they ran.
 
-    What was predicted is kept where the run can be held against it: for one that was broken off, what so many steps would
-    take; its wall time is predicted for its end alone.
+    The prediction is recorded if it can be compared with the run: for an interrupted run, that of its steps without wall time.
     """
-    tells = telling(ended, steps, seconds)
-    predicted = _predicted(prediction, steps, tells.wall) if prediction is not None and tells.steps else None
-    wall = prediction.wall_seconds if prediction is not None and tells.wall else None
+    parts = comparable(ended, steps, seconds)
+    predicted = _predicted(prediction, steps, parts.wall) if prediction is not None and parts.steps else None
+    wall = prediction.wall_seconds if prediction is not None and parts.wall else None
     return Run(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=this_machine().id,
@@ -142,14 +138,14 @@ def kept(
     )
 
 
-def of_summary(summary: Summary, prediction: Prediction | None) -> Run | None:
-    """What is kept of a run that ended so; none where its times do not say what such a run takes."""
+def record_of(summary: Summary, prediction: Prediction | None) -> Run | None:
+    """Return the record of a run; None if its times do not show what such a run takes."""
     undisturbed = not summary.throttled and not summary.paused_seconds
-    if not undisturbed or summary.ended not in _TELLING or not summary.steps or summary.seconds <= 0:
+    if not undisturbed or summary.ended not in _COMPARABLE or not summary.steps or summary.seconds <= 0:
         return None
     config = summary.config
     assert config.threads is not None
-    return kept(
+    return record(
         config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
         summary.seconds, summary.wall_seconds, prediction, summary.ended,
     )  # fmt: skip
@@ -159,8 +155,8 @@ def _predicted(prediction: Prediction, steps: int, whole: bool) -> Interval:
     return prediction.seconds if whole and prediction.seconds is not None else mean_step(prediction).times(steps)
 
 
-def _plain(band: Interval | None) -> Seconds | None:
-    """None where it is nothing that could be kept: beyond all numbers that are, or nothing at all."""
-    if band is None or band.low < LEAST_KEPT or not band.high <= MAX_COUNT:
+def _plain(interval: Interval | None) -> Seconds | None:
+    """Return plain values; None if they are too small or too large to be kept."""
+    if interval is None or interval.low < MIN_KEPT or not interval.high <= MAX_COUNT:
         return None
-    return band.low, band.likely, band.high
+    return interval.low, interval.likely, interval.high

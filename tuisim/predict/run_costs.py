@@ -1,7 +1,7 @@
-"""What a run costs beside its steps: taking rows in a new order, the end of an epoch, and the loop round it all.
+"""The costs of a run beside its steps: shuffling, the end of an epoch, and the training loop.
 
-Measured with small runs of the trainer: one epoch, many short ones, and a few long ones; of each the quickest, since what
-disturbs only adds. It does not know what a step costs.
+Measured with small runs of the trainer: one epoch, many short ones, and a few long ones; the fastest of each counts, since other
+programs only add time.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ from tuisim.engine.benchmark_case import BenchmarkCase
 
 LAYERS, BATCH = (16, 16, 4), 32
 FEW, MANY = 64, 32_768
-"""Examples of the short and the long epochs: two steps, and 1,024."""
+"""Examples of a short and of a long epoch: two steps, and 1,024."""
 SHORT_EPOCHS, LONG_EPOCHS = 300, 3
 LONG_SECONDS = 0.15
-"""The long epochs are so many that their steps take about so long: the loop begins with small chunks."""
+"""The long epochs take about so long together: the training loop begins with small chunks."""
 RUNS = 5
-"""Of each."""
+"""Runs of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunCosts:
-    """Seconds, all of a run at full speed that nobody watches."""
+    """Seconds, for a run at full speed without a screen."""
 
     row: float
-    """Of the step's phases, for each row taken: shuffling it."""
+    """Within the phases, for each row: shuffling it."""
     epoch: float
-    """Of the step's phases, at each epoch's end."""
+    """Within the phases, for each epoch."""
     wall_start: float
     """Outside the phases, once."""
     wall_epoch: float
-    """Outside the phases, at each epoch's end."""
+    """Outside the phases, for each epoch."""
     wall_share: float
-    """Outside the phases, for each second within them: the loop between chunks of steps."""
+    """Outside the phases, for each second within them: the training loop between chunks of steps."""
 
     def to_dict(self) -> dict[str, float]:
         return {name: float(f"{value:.4g}") for name, value in asdict(self).items()}
 
 
 def measure(backend: str, dtype: str, threads: int) -> RunCosts:
-    """Measure with `backend`. Raises what a run of it raises."""
+    """Measure the costs with `backend`. Raises what a run of it raises."""
     config = RunConfig(
         layers=LAYERS, batch_size=BATCH, loss="mse", backend=backend, dtype=dtype, threads=threads, validation=0.0,
         learning_rate=1e-9,
     ).resolved()  # fmt: skip
     with get_backend(backend).threads(threads):
-        subject = BenchmarkCase(config, BATCH, 0.01)
-        step = min(subject.timed() for _ in range(2 * RUNS))
+        case = BenchmarkCase(config, BATCH, 0.01)
+        step = min(case.timed() for _ in range(2 * RUNS))
         once, short, long = (
             _run(config, FEW, 1),
             _run(config, FEW, SHORT_EPOCHS),
@@ -72,19 +72,19 @@ def measure(backend: str, dtype: str, threads: int) -> RunCosts:
 
 
 def _run(config: RunConfig, examples: int, epochs: int) -> Summary:
-    """The quickest of some runs."""
+    """Return the fastest of some runs."""
     rows = _rows(config, examples)
     run = replace(config, examples=examples, epochs=epochs)
     return min((Trainer(run, rows).run() for _ in range(RUNS)), key=lambda one: one.wall_seconds)
 
 
 def _row(config: RunConfig) -> float:
-    """Seconds of an epoch's new order, for each of its rows."""
-    feed = data.from_arrays(replace(config, examples=MANY), *_rows(config, MANY)).batch_sampler(BATCH)
+    """Return the seconds per row of shuffling an epoch."""
+    batches = data.from_arrays(replace(config, examples=MANY), *_rows(config, MANY)).batch_sampler(BATCH)
     taken: list[float] = []
     for _ in range(RUNS):
         start = perf_counter()
-        feed.next_block()
+        batches.next_block()
         taken.append(perf_counter() - start)
     return min(taken) / MANY
 
@@ -96,5 +96,5 @@ def _rows(config: RunConfig, examples: int) -> tuple[Any, Any]:
 
 
 def _outside(summary: Summary) -> float:
-    """Wall seconds in neither the steps nor the validation."""
+    """Return the wall seconds outside steps and validation."""
     return max(0.0, summary.wall_seconds - summary.seconds - summary.validation_seconds)

@@ -9,7 +9,7 @@ from tuisim.engine import Summary
 from tuisim.engine.job import Job
 from tuisim.errors import DataError, printable
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import of_summary
+from tuisim.predict.record import record_of
 from tuisim.store import runs
 
 
@@ -31,7 +31,7 @@ def keep_run(worker: EndingWorker, prediction: Prediction | None, tell: Callable
     def work(_: Job[None, None]) -> None:
         worker.join()
         summary = worker.summary
-        run = None if summary is None else of_summary(summary, prediction)
+        run = None if summary is None else record_of(summary, prediction)
         if run is None:
             return
         try:

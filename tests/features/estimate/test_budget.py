@@ -49,8 +49,8 @@ class MadeUp:
         seconds = seconds_of(config, self.step)
         band = seconds if seconds is None else Interval(seconds, seconds, seconds)
         return Prediction(
-            config=config, ledger=ledger, backend=self.backend, threads=1, machine="made up", foreign=self.foreign, slowdown=1.0,
-            prices=tuple((op, step / len(ledger.program.ops)) for op in ledger.program.ops), overhead=0.0, calls=0.0,
+            config=config, ledger=ledger, backend=self.backend, threads=1, machine="made up", foreign=self.foreign,
+            prices=tuple((op, step / len(ledger.program.ops)) for op in ledger.program.ops),
             step=Interval(step, step, step), epoch=None, seconds=band, wall_seconds=band if self.known_wall else None,
             memory=bytes_of(config),
         )  # fmt: skip

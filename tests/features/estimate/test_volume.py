@@ -20,8 +20,7 @@ from tuisim.features.estimate.volume.command import _document
 from tuisim.features.estimate.volume.command import project as command
 from tuisim.features.estimate.volume.estimate import EPOCHS, VOLUMES, estimate
 from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles as cards
-from tuisim.predict.cost_model import UNDISTURBED
+from tuisim.predict import profiles
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.predictor import Priced, Rate
@@ -83,7 +82,6 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
 
 def test_an_estimate_equals_the_prediction_of_all_steps(monkeypatch):
     """The short last step and the shuffling are in both."""
-    monkeypatch.setattr(outlook, "measure_slowdown", lambda *_: UNDISTURBED)
     own = outlook.Predictor(card())
     for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
         (row,) = estimate(config, own.priced).rows
@@ -282,7 +280,7 @@ def test_volumes_are_written_as_people_write_them(capsys):
 
 
 def test_an_outdated_machine_profile_is_named(capsys):
-    cards.keep(card(machine=replace(this_machine(), numpy="1.0.0")))
+    profiles.keep(card(machine=replace(this_machine(), numpy="1.0.0")))
     assert command("64-32-10") == 0
     out, err = capsys.readouterr()
     assert "nothing has been measured" not in out

@@ -26,7 +26,7 @@ from tuisim.measure.peaks import Blas, Peaks
 from tuisim.predict.cost_model import predict
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import LEAST_SECONDS, mean_step
+from tuisim.predict.record import MIN_SECONDS, mean_step
 from tuisim.provenance import words
 from tuisim.store.runs import FILE, StoredRuns, read
 from tuisim.tui.app import TuisimApp
@@ -184,7 +184,7 @@ async def test_a_run_at_full_speed_is_kept_beside_what_was_said_of_it() -> None:
 
 async def test_a_run_that_is_left_is_kept_as_well() -> None:
     async with living(replace(DIGITS, epochs=None)) as (app, pilot):
-        while app.worker is None or app.worker.snapshot is None or app.worker.snapshot.seconds < LEAST_SECONDS:
+        while app.worker is None or app.worker.snapshot is None or app.worker.snapshot.seconds < MIN_SECONDS:
             await pilot.pause(0.02)
         await pilot.press("escape")
         await over(app, pilot)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tuisim import units
 from tuisim.engine.events import Snapshot, State
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import Score, mean_step, score_run, score_steps, telling
+from tuisim.predict.record import Comparison, comparable, compare_run, compare_steps, mean_step
 from tuisim.provenance import Provenance, Tagged
 from tuisim.terminal.lines import Frame, Line, Tone, width_of
 
@@ -58,26 +58,26 @@ class Foretold:
             return []
         left = self.left(snapshot) if snapshot.throughput is not None else None
         known = snapshot.state is State.COMPLETED or left is not None
-        score = score_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
+        score = compare_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
         return [_line(band.likely, score, " in all", _took(snapshot, "comes to"), frame)]
 
     def outcome(self, snapshot: Snapshot) -> str:
         """How far off it was, in a sentence; empty where the run tells nothing of that."""
-        tells = telling(
+        tells = comparable(
             snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.speed_limit is not None,
             paused=not self._whole,
         )  # fmt: skip
-        if tells.wall and (score := score_run(self._prediction, snapshot.wall_seconds)):
+        if tells.wall and (score := compare_run(self._prediction, snapshot.wall_seconds)):
             return str(score)
-        if not tells.steps or (score := score_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
+        if not tells.steps or (score := compare_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
             return ""
         return str(score).replace(", took", " a step, took")
 
-    def _step_score(self, snapshot: Snapshot) -> Score | None:
+    def _step_score(self, snapshot: Snapshot) -> Comparison | None:
         if snapshot.state.ended:
-            return score_steps(self._prediction, snapshot.step, snapshot.seconds)
+            return compare_steps(self._prediction, snapshot.step, snapshot.seconds)
         if snapshot.throughput is not None:
-            return score_steps(self._prediction, 1, 1 / snapshot.throughput.steps_per_second)
+            return compare_steps(self._prediction, 1, 1 / snapshot.throughput.steps_per_second)
         return None
 
 
@@ -85,7 +85,7 @@ def _took(snapshot: Snapshot, meanwhile: str) -> str:
     return "took" if snapshot.state.ended else meanwhile
 
 
-def _line(predicted: float, score: Score | None, of: str, took: str, frame: Frame) -> Line:
+def _line(predicted: float, score: Comparison | None, of: str, took: str, frame: Frame) -> Line:
     """`predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words where there is no room."""
     likely = Tagged(units.duration(predicted), Provenance.PROJECTED)
     wide: Line = (("predicted".rjust(13), Tone.DIM), (Tagged(f" {likely:>8}", Provenance.PROJECTED), Tone.TEXT), (of, Tone.DIM))

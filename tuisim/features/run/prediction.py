@@ -11,10 +11,10 @@ from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows
 from tuisim.engine import Summary
 from tuisim.errors import TuisimError
-from tuisim.predict import profiles as cards
+from tuisim.predict import profiles
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
-from tuisim.predict.record import Score, of_summary, score_run, score_steps, telling
+from tuisim.predict.record import Comparison, comparable, compare_run, compare_steps, record_of
 from tuisim.provenance import Provenance
 from tuisim.store.runs import append
 
@@ -22,20 +22,20 @@ from tuisim.store.runs import append
 def foretell(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
     """Predict the resolved `config` with these rows in memory; None without a machine profile that knows its backend."""
     try:
-        card = cards.own().card
+        card = profiles.own().profile
         return None if card is None else Predictor(card).predict(config, rows=rows)
     except TuisimError:  # the card has no price for it, as tuisim predict would say
         return None
 
 
-def scores(summary: Summary, foretold: Prediction | None) -> tuple[Score | None, Score | None]:
+def scores(summary: Summary, foretold: Prediction | None) -> tuple[Comparison | None, Comparison | None]:
     """Of its steps, and of its wall time; none where nothing was said, or the run does not tell."""
     if foretold is None:
         return None, None
     paused = summary.paused_seconds > 0
-    tells = telling(summary.ended, summary.steps, summary.seconds, paced=summary.throttled, paused=paused)
-    steps = score_steps(foretold, summary.steps, summary.seconds) if tells.steps else None
-    return steps, score_run(foretold, summary.wall_seconds) if tells.wall else None
+    tells = comparable(summary.ended, summary.steps, summary.seconds, paced=summary.throttled, paused=paused)
+    steps = compare_steps(foretold, summary.steps, summary.seconds) if tells.steps else None
+    return steps, compare_run(foretold, summary.wall_seconds) if tells.wall else None
 
 
 def score_words(summary: Summary, foretold: Prediction | None) -> list[str]:
@@ -63,7 +63,7 @@ _ADDED = ("predicted_seconds", "predicted_wall_seconds", "longer_than_predicted"
 
 def keep(summary: Summary, foretold: Prediction | None) -> str:
     """Keep what the run took; why that could not be done, empty where it was, or where there is nothing to keep."""
-    run = of_summary(summary, foretold)
+    run = record_of(summary, foretold)
     if run is None:
         return ""
     try:

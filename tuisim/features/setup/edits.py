@@ -65,7 +65,7 @@ def change(before: Prediction, after: Prediction) -> Change:
     return Change(
         time=time,
         of=of,
-        step=_share(before.step.likely / before.slowdown, after.step.likely / after.slowdown),
+        step=_share(before.step.likely / before.scale, after.step.likely / after.scale),
         multiplications=multiplications or None,
         memory=None if unlike else _share(before.memory_bytes, after.memory_bytes),
     )
@@ -75,7 +75,7 @@ def _time(before: Prediction, after: Prediction) -> tuple[float | None, str]:
     """Return the change of the longest time that both have, and its name."""
     names = {"wall_seconds": "in all", "seconds": "in all", "epoch": "an epoch", "step": "a step"}
     name = next(name for name in names if None not in (getattr(before, name), getattr(after, name)))
-    first, second = (getattr(one, name).likely / one.slowdown for one in (before, after))
+    first, second = (getattr(one, name).likely / one.scale for one in (before, after))
     return _share(first, second), names[name]
 
 

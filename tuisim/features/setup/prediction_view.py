@@ -8,7 +8,6 @@ from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.features.setup.cost_view import MAX_WIDTH, MIN_WIDTH, title
 from tuisim.features.setup.edits import Change
-from tuisim.measure.machine_speed import QUIET
 from tuisim.predict.background import SOON, Measuring, PredictionState
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction, RunMemory
@@ -36,7 +35,7 @@ def column(state: PredictionState, change: Change | None, width: int) -> list[Li
     found = state.prediction
     times = _times(found)
     figure = max(FIGURE, *(len(_duration(time.likely)) for _, time, _ in times if time is not None))
-    op, share = found.dearest
+    op, share = found.most_expensive
     return [
         head,
         *(_time_row(*row, figure) for row in times),
@@ -54,7 +53,7 @@ def folded(state: PredictionState, change: Change | None, width: int) -> list[Li
         return _without_prediction(state, width)[:FOLDED_ROWS]
     if state.measuring is not None or state.trouble:
         return [_times_line(found, width), _footer(state, found, width)]
-    op, share = found.dearest
+    op, share = found.most_expensive
     changed = change_line(change, width)
     dearest: Line = ((f"{units.percent(share, 0)} of a step: ", Tone.DIM), _operation(op))
     if not changed:
@@ -183,12 +182,14 @@ def _signed(value: float) -> str:
 def machine_words(found: Prediction, width: int) -> str:
     """Return what the times hold for, in as many words as there is room for."""
     by = f"{found.backend}@{found.threads}"
-    slowed = f", slowdown {found.slowdown:.1f} × just now" if found.slowdown > QUIET else ""
-    if found.beyond is not None:
+    if found.pilot is not None:
+        timed = f"timed here for {units.duration(found.pilot)}"
+        ways = [f"{timed} on {found.machine}, {by}", f"{timed}, {by}", timed]
+    elif found.beyond is not None:
         beyond = f"largest product {units.figure(found.beyond)} × any measured"
-        ways = [f"{by}{slowed}; {beyond}", f"{by}; {beyond}", beyond]
+        ways = [f"{by}; {beyond}", beyond]
     else:
-        ways = [f"on {found.machine}, {by}{slowed}", f"on {by}{slowed}", f"{by}{slowed}"]
+        ways = [f"on {found.machine}, {by}", f"on {by}", by]
     return next((words for words in ways if len(words) <= width), ways[-1])
 
 

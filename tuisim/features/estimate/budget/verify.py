@@ -17,7 +17,7 @@ from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import Score
+from tuisim.predict.record import Comparison
 
 SECONDS = 2.0
 """For one answer."""
@@ -53,7 +53,7 @@ class Verification:
         """`6 % more than predicted`; empty where nothing was measured."""
         if not self.measured or not self.predicted:
             return ""
-        return Score(Interval(self.predicted, self.predicted, self.predicted), self.measured).in_full
+        return Comparison(Interval(self.predicted, self.predicted, self.predicted), self.measured).in_full
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -208,7 +208,7 @@ def _parts(answer: Answer, width: int) -> list[Line]:
     """Which operation takes longest, and what the memory is for."""
     found = answer.prediction
     assert found is not None
-    op, share = found.dearest
+    op, share = found.most_expensive
     layer = "" if op.layer is None else f" of layer {op.layer}"
     what = FORMULAS[op.kind].what
     dearest = f"costliest operation: {what}{layer}, {op.phase.value}: {units.percent(share, 0)} of a step"

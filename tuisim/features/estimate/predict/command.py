@@ -1,37 +1,36 @@
-"""`tuisim predict`: the time and the memory that a run will take, before it is made."""
+"""`tuisim predict`: the time and the memory of a run before it starts."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
 from tuisim import data, units
 from tuisim.backends import choose, get_backend, precision
-from tuisim.cli.console import CommandConsole, note, styled
+from tuisim.cli.console import CommandConsole, note, print_lines
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows, is_file, is_regenerated
 from tuisim.errors import DataError, ExitCode
-from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles as cards
+from tuisim.predict import predictor, profiles
 from tuisim.predict.calibrate import ProfileKey, calibrate
-from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
+from tuisim.terminal.lines import Line, Tone
+from tuisim.terminal.table import Column, table
 from tuisim.units import layers_text
 
 FULL_WIDTH = 120
-"""Columns where there is no terminal to ask."""
-MOST_ROWS = 8
+"""Columns if there is no terminal."""
+MAX_ROWS = 8
 """Operations that have a row of their own."""
-MOST_DIGITS = 15
+MAX_DIGITS = 15
 
 
 def predict(
@@ -39,17 +38,22 @@ def predict(
     *,
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
-    machine: Annotated[str | None, Parameter(name="--as", help="As on the machine of an imported card, or of a file")] = None,
+    machine: Annotated[
+        str | None, Parameter(name="--as", help="On the machine of an imported machine profile, or of a profile's file")
+    ] = None,
+    pilot: Annotated[bool, Parameter(negative="--no-pilot", help="Time the step here for 50 ms where it can run")] = True,
     json_: Json = False,
 ) -> int:
-    """Predict what a run will take: time with a band, memory, and which operations it goes to."""
+    """Predict a run: its time with an interval, its memory, and its most expensive operations."""
     run, rows, loading = _read(resolve(layers, options, config))
-    by = here(run.resolved()) if machine is None else outlook.of(machine)
-    found = replace(by.predict(run, rows=rows), loading=loading)
+    by = here(run.resolved()) if machine is None else predictor.of(machine)
+    found = by.predict_timed(run, rows=rows) if pilot else by.predict(run, rows=rows)
+    found = replace(found, loading=loading)
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        _print(found, machine, CommandConsole(FULL_WIDTH))
+        console = CommandConsole(FULL_WIDTH)
+        print_lines(_lines(found, machine, console.width), console)
     return ExitCode.DONE
 
 
@@ -66,73 +70,67 @@ def _read(config: RunConfig) -> tuple[RunConfig, KeptRows | None, float | None]:
 
 
 def here(config: RunConfig) -> Predictor:
-    """This machine's outlook, with a price for `config`: what is missing is measured first, quickly, and kept."""
-    found = cards.own()
+    """Return this machine's predictor with an entry for `config`; a missing one is measured first, quickly, and kept."""
+    found = profiles.own()
     backend, threads = choose(config).name, config.resolved().threads
     assert threads is not None
-    job = ProfileKey.of(backend, threads, config.dtype)
+    key = ProfileKey.of(backend, threads, config.dtype)
     if found.trouble:
         note(found.trouble)
-    if found.card is None or found.card.entry(job.backend, job.threads, job.dtype) is None:
-        get_backend(backend)  # which says so where it cannot work here
-        note(f"measuring {job.key} quickly, once; tuisim calibrate is more exact")
-        with ProgressLine() as line:
-            card = calibrate([job], found.card, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
-        try:
-            card = cards.keep(card).card
-        except DataError as error:
-            if str(error) != found.trouble:  # which was said before
-                note(f"{error}; it is measured again next time")
-        return Predictor(card)
-    return Predictor(found.card)
+    if found.profile is not None and found.profile.entry(key.backend, key.threads, key.dtype) is not None:
+        return Predictor(found.profile)
+    get_backend(backend)  # which says why it cannot work here
+    note(f"measuring {key.key} quickly, once; tuisim calibrate is more exact")
+    with ProgressLine() as line:
+        profile = calibrate([key], found.profile, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
+    try:
+        profile = profiles.keep(profile).profile
+    except DataError as error:
+        if str(error) != found.trouble:  # which was printed before
+            note(f"{error}; it is measured again next time")
+    return Predictor(profile)
 
 
-def _print(found: Prediction, machine: str | None, console: Console) -> None:
+def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
     config = found.config
     where = f"as on {machine}: {found.machine}" if found.foreign else found.machine
-    console.print(
-        styled(
-            "[bold]{}[/] · {} · {} · batch {} · {} · {}@{}",
-            layers_text(config.layers),
-            config.loss,
-            config.optimizer,
-            f"{found.ledger.batch:,}",
-            precision(found.backend, config.dtype),
-            found.backend,
-            found.threads,
-        ),
-        soft_wrap=True,
-    )
-    console.print(f"{where}; all times projected", style="dim", soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for i, head in enumerate(("", "likely", "from", "to", "")):
-        table.add_column(head, justify="right" if 0 < i < 4 else "left")
-    for name, band, remark in _times(found):
-        if band is not None:
-            table.add_row(name, *(units.duration(value) for value in (band.likely, band.low, band.high)), remark)
-    console.print(table)
-    console.print(_memory(found), soft_wrap=True)
+    how = "by the machine profile" if found.pilot is None else f"timed here for {units.duration(found.pilot)}"
+    precise = precision(found.backend, config.dtype)
+    head = f" · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · {precise} · {found.backend}@{found.threads}"
+    lines: list[Line] = [
+        ((layers_text(config.layers), Tone.STRONG), (head, Tone.TEXT)),
+        ((f"{where}; all times projected, {how}", Tone.DIM),),
+        *_table(("", "likely", "low", "high", ""), _times(found), "lrrrl", width),
+        ((_memory(found), Tone.TEXT),),
+    ]
     if found.loading is not None:
-        console.print(f"reading the data took {units.duration(found.loading)} here, measured; it comes before the first batch")
-    console.print(_operations(found))
+        words = f"reading the data took {units.duration(found.loading)} here, measured; it comes before the first batch"
+        lines.append(((words, Tone.TEXT),))
+    lines += _table(("layer", "phase", "operation", "likely", "of the step"), _operations(found), "rllrr", width)
     if found.beyond is not None:
-        times = units.figure(found.beyond)
-        console.print(
-            f"its largest product is {times} × as large as any that was measured: the bands do not know of that", style="dim"
-        )
-    if not found.foreign and abs(found.slowdown - 1) >= 0.1:
-        why = "by how it is now and how it was when calibrated"
-        console.print(f"in these times: {found.slowdown:.2f} × this machine's best, {why}", style="dim")
+        words = f"its largest product is {units.figure(found.beyond)} × the largest calibrated one: outside the calibrated range"
+        lines.append(((words, Tone.DIM),))
+    return lines
 
 
-def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str, width: int) -> list[Line]:
+    columns = [Column(head, right=side == "r") for head, side in zip(heads, sides, strict=True)]
+    return table(columns, [tuple((text, Tone.TEXT) for text in row) for row in rows], width)
+
+
+def _times(found: Prediction) -> list[tuple[str, ...]]:
     examples, epochs = found.ledger.examples, found.config.epochs
-    made = examples is not None and is_regenerated(found.config, examples)
-    return [
+    generated = examples is not None and is_regenerated(found.config, examples)
+    times = [
         ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),
-        ("epoch", found.epoch, "" if examples is None else units.counted(examples, "example", MOST_DIGITS)),
-        ("all steps", found.seconds, "" if epochs is None else units.counted(epochs, "epoch", MOST_DIGITS)),
-        ("wall clock", found.wall_seconds, f"with {'making the rows, ' * made}validation and the loop"),
+        ("epoch", found.epoch, "" if examples is None else units.counted(examples, "example", MAX_DIGITS)),
+        ("all steps", found.seconds, "" if epochs is None else units.counted(epochs, "epoch", MAX_DIGITS)),
+        ("wall clock", found.wall_seconds, f"with {'generating the rows, ' * generated}validation and the training loop"),
+    ]
+    return [
+        (name, *(units.duration(value) for value in (one.likely, one.low, one.high)), remark)
+        for name, one, remark in times
+        if one is not None
     ]
 
 
@@ -140,37 +138,25 @@ def _memory(found: Prediction) -> str:
     memory = found.memory
     parts = (
         ("parameters", memory.parameters), ("gradients", memory.gradients), ("optimizer", memory.optimizer),
-        ("activations", memory.activations), ("data", memory.data), ("held out", memory.held_out),
-        ("aside", memory.aside + memory.batch),
+        ("activations", memory.activations), ("data", memory.data), ("validation", memory.validation),
+        ("workspace", memory.workspace + memory.batch),
     )  # fmt: skip
     words = ", ".join(f"{units.size(value)} {name}" for name, value in parts if value)
-    unread = "; with the data, which only the file would tell, more" if memory.data is None else ""
+    unread = "; more with the data, which only the file would tell" if memory.data is None else ""
     return f"memory {units.size(found.memory_bytes)}: {words}{unread}"
 
 
-def _operations(found: Prediction) -> Table:
-    """The dearest operations of a step."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head, side in (
-        ("layer", "right"),
-        ("phase", "left"),
-        ("operation", "left"),
-        ("likely", "right"),
-        ("of the step", "right"),
-    ):
-        table.add_column(head, justify=side)  # type: ignore[arg-type]
-    rows = sorted(found.prices, key=lambda one: -one[1])[:MOST_ROWS]
+def _operations(found: Prediction) -> list[tuple[str, ...]]:
+    """Return a row for each of the most expensive operations of a step, and one for all others."""
+    whole = found.step.likely
+    shown = sorted(found.prices, key=lambda one: -one[1])[:MAX_ROWS]
     names = {id(op): row.what for op, row in zip(found.ledger.program.ops, found.ledger.rows, strict=True)}
-    for op, seconds in rows:
+    rows: list[tuple[str, ...]] = []
+    for op, seconds in shown:
         layer = "" if op.layer is None else str(op.layer)
-        share = seconds / found.step.likely if found.step.likely else 0.0
         what = names.get(id(op), op.kind.value)
-        table.add_row(layer, op.phase.value, what, units.duration(seconds), units.percent(share))
-    if (others := len(found.prices) - len(rows)) > 0:
-        shown = sum(seconds for _, seconds in rows) + found.overhead
-        rest = max(0.0, found.step.likely - shown)
-        of_all = units.percent(rest / found.step.likely) if found.step.likely else ""
-        table.add_row("", "", f"{others} more", units.duration(rest), of_all)
-    if found.overhead:
-        table.add_row("", "", "outside them", units.duration(found.overhead), units.percent(found.overhead / found.step.likely))
-    return table
+        rows.append((layer, op.phase.value, what, units.duration(seconds), units.percent(seconds / whole)))
+    if (others := len(found.prices) - len(shown)) > 0:
+        rest = max(0.0, whole - sum(seconds for _, seconds in shown))
+        rows.append(("", "", f"{others} more", units.duration(rest), units.percent(rest / whole)))
+    return rows

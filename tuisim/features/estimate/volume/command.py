@@ -36,7 +36,7 @@ def project(
     own = profiles.own()
     if own.trouble:
         note(own.trouble)
-    price = partial(prices.priced, own=None if own.card is None else prices.steady(own.card))
+    price = prices.priced
     one: TimeEstimate | None = None
     volumes: tuple[TimeEstimate, ...] = ()
     if chosen is not None and chosen.examples is not None:

@@ -1,98 +1,102 @@
-"""`tuisim score`: predictions held against real runs of networks that no calibration has seen."""
+"""`tuisim score`: predictions compared with real runs of networks that no calibration has seen."""
 
 from __future__ import annotations
 
 import json
-from statistics import median
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
 from tuisim import units
 from tuisim.backends import computed_dtype, names
-from tuisim.cli.console import CommandConsole, styled
+from tuisim.cli.console import CommandConsole, print_lines
 from tuisim.cli.options import Json
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
-from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_WITHIN, Report
+from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_PILOT, GOAL_PILOT_BUSY, GOAL_WITHIN, ScoreReport
 from tuisim.features.machine.score.score import score as run_score
-from tuisim.predict import predictor as outlook
+from tuisim.predict import predictor
 from tuisim.predict.cost_model import COVERED
+from tuisim.terminal.lines import BLANK, Line, Tone
+from tuisim.terminal.table import Column, table
 from tuisim.units import layers_text
 
 FULL_WIDTH = 116
-"""Columns where there is no terminal to ask."""
+"""Columns if there is no terminal."""
 WORST = 6
-"""Networks that are named as furthest off."""
+"""Networks with the largest errors that are listed."""
 
 
 def score(
     *,
-    backends: Annotated[str | None, Parameter(help="With commas; every one of the card unless said")] = None,
+    backends: Annotated[str | None, Parameter(help="With commas (default: all in the machine profile)")] = None,
     json_: Json = False,
 ) -> int:
-    """Score the predictions: at least forty networks for each backend of the card, predicted and then run."""
+    """Score the predictions: predict and then run at least forty networks per backend, with and without a pilot."""
     asked = None if backends is None else [part.strip() for part in backends.split(",") if part.strip()]
     mistakes = [Mistake("backends", name, nearest(name, names())) for name in asked or () if name not in names()]
     mistakes += [Mistake("backends", "", "name at least one")] if asked == [] else []
     if mistakes:
         raise ConfigError(mistakes)
     with ProgressLine() as line:
-        found = run_score(outlook.here(), asked, line.show)
+        found = run_score(predictor.here(), asked, line.show)
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        _print(found, CommandConsole(FULL_WIDTH))
+        console = CommandConsole(FULL_WIDTH)
+        print_lines(_lines(found, console.width), console)
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
 
 
-def _print(found: Report, console: Console) -> None:
-    console.print(styled("[bold]{}[/] · predicted over actual seconds", found.machine), soft_wrap=True)
-    table = _table(
-        "backend", "networks", "5 %", "25 %", "median", "75 %", "95 %", "error", "within ¼", "in band", "known", "within ¼"
-    )
-    for one in found.scores:
-        table.add_row(
-            one.label,
-            str(len(one.runs)),
-            *(f"{ratio:.2f}" for ratio in one.ratios(0.05, 0.25, 0.5, 0.75, 0.95)),
-            units.percent(one.median),
-            units.percent(one.within, 0),
-            units.percent(one.covered, 0),
-            units.percent(median(one.known_errors)),
-            units.percent(one.known_within, 0),
+def _lines(found: ScoreReport, width: int) -> list[Line]:
+    percent = units.percent
+    scores = [
+        (
+            one.label, str(len(one.runs)), *(f"{ratio:.2f}" for ratio in one.ratios(0.05, 0.5, 0.95)), percent(one.median),
+            percent(one.within, 0), percent(one.covered, 0), percent(one.timed_median), percent(one.timed_within, 0),
+            percent(one.timed_covered, 0), percent(one.speed_spread, 0),
         )
-    console.print(table)
-    console.print(
-        f"goals: median error {units.percent(GOAL_MEDIAN, 0)}, {units.percent(GOAL_WITHIN, 0)} within a quarter, "
-        f"{units.percent(COVERED, 0)} in their band; known: the same error had the machine's speed during the run been known",
-        style="dim",
-        soft_wrap=True,
+        for one in found.scores
+    ]  # fmt: skip
+    goals = (
+        f"goals: median error {percent(GOAL_MEDIAN, 0)}, {percent(GOAL_WITHIN, 0)} within a quarter, {percent(COVERED, 0)} in "
+        f"their interval; with a pilot a median error of {percent(GOAL_PILOT, 0)}, if busy {percent(GOAL_PILOT_BUSY, 0)}"
     )
     runs = sorted((run for one in found.scores for run in one.runs), key=lambda run: -abs(run.ratio - 1))[:WORST]
-    worst = _table("furthest off", "batch", "backend", "optimizer", "predicted", "actual", "ratio", "slowed", "then")
-    for run in runs:
-        config = run.config
-        dtype = computed_dtype(config.backend, config.dtype)
-        worst.add_row(
-            layers_text(config.layers), str(config.batch_size), f"{config.backend}@{config.threads} {dtype}",
-            config.optimizer, units.duration(run.predicted.likely), units.duration(run.seconds), f"{run.ratio:.2f}",
-            f"{run.slowdown:.2f} ×", f"{run.slowed_then:.2f} ×",
-        )  # fmt: skip
-    console.print()
-    console.print(worst)
-    console.print(
-        "slowed: how many times as long as at its best this machine took for a little work just before the run; then: "
-        "during it", style="dim", soft_wrap=True,
-    )  # fmt: skip
-    for what, why in found.skipped:
-        console.print(f"{what}: {why}", soft_wrap=True)
+    worst = [
+        (
+            layers_text(run.config.layers), str(run.config.batch_size),
+            f"{run.config.backend}@{run.config.threads} {computed_dtype(run.config.backend, run.config.dtype)}",
+            run.config.optimizer, units.duration(run.predicted.likely), units.duration(run.timed.likely),
+            units.duration(run.seconds), f"{run.ratio:.2f}", f"{run.timed_ratio:.2f}",
+        )
+        for run in runs
+    ]  # fmt: skip
+    heads = (
+        "backend",
+        "networks",
+        "5 %",
+        "median",
+        "95 %",
+        "error",
+        "within ¼",
+        "covered",
+        "pilot",
+        "within ¼",
+        "covered",
+        "speed ±",
+    )
+    return [
+        ((found.machine, Tone.STRONG), (" · predicted over actual seconds", Tone.TEXT)),
+        *_table(heads, scores, width),
+        ((goals, Tone.DIM),),
+        BLANK,
+        *_table(("worst", "batch", "backend", "optimizer", "model", "pilot", "actual", "model ÷", "pilot ÷"), worst, width),
+        *(((f"{what}: {why}", Tone.TEXT),) for what, why in found.skipped),
+    ]
 
 
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 else "right", no_wrap=True)
-    return table
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
+    columns = [Column(head, right=number > 0) for number, head in enumerate(heads)]
+    return table(columns, [tuple((text, Tone.TEXT) for text in row) for row in rows], width)

@@ -1,0 +1,346 @@
+"""The background predictor: its profile, calibrations and pilots, and when it leaves the machine alone."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.made_calibration import Calibration
+from tests.support.made_card import card, entry
+from tuisim.backends import Probe, names, registry
+from tuisim.config import RunConfig
+from tuisim.engine.lease import Claim, MachineLease, Priority
+from tuisim.errors import MemoryNeeded
+from tuisim.predict import background, profiles
+from tuisim.predict.background import SOON, VARIABLE, BackgroundPredictor, Measuring
+from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
+from tuisim.predict.cost_model import predict
+from tuisim.predict.interval import Interval
+from tuisim.predict.pilot import Pilot
+from tuisim.threads import usable_cores
+
+DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(background, "LOOK_SECONDS", 0.005)
+
+
+@contextmanager
+def going(predictor: BackgroundPredictor) -> Iterator[BackgroundPredictor]:
+    predictor.start()
+    try:
+        yield predictor
+    finally:
+        predictor.stop()
+        assert predictor.join(10)
+    assert predictor.failure is None
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """Wait for it; it must come."""
+    end = time.monotonic() + 10
+    while not (found := what()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+    return found
+
+
+def test_a_machine_without_a_card_is_measured_and_the_card_kept():
+    measure = Calibration()
+    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+        assert predictor.state(DIGITS).prediction is None
+        predictor.prepare(DIGITS)
+        found = until(lambda: predictor.state(DIGITS).prediction)
+        assert found.backend == "numpy"
+    assert measure.jobs == [ProfileKey("numpy", 1, "float32")]
+    kept = profiles.own().profile
+    assert kept is not None
+    assert [one.key for one in kept.entries] == ["numpy@1 float32"]
+
+
+def test_nothing_is_said_of_a_card_that_is_not_read_yet():
+    """At the start: it need not be measured first."""
+    profiles.keep(card())
+    predictor = BackgroundPredictor(by_itself=True)
+    seen = predictor.state(DIGITS)
+    assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
+    assert seen.memory == predict(replace(DIGITS, threads=1), card()).memory, "counted, whatever the machine"
+    predictor._read()
+    assert predictor.state(DIGITS).prediction is not None
+
+
+def test_what_the_card_lacks_is_added_to_it():
+    profiles.keep(card(entry("numba")))
+    measure = Calibration()
+    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: predictor.state(DIGITS).prediction)
+        wide = replace(DIGITS, dtype="float64")
+        assert predictor.state(wide).prediction is None
+        predictor.prepare(wide)
+        until(lambda: predictor.state(wide).prediction)
+        predictor.prepare(replace(DIGITS, backend="numba"))
+        until(lambda: predictor.state(replace(DIGITS, backend="numba")).prediction)
+    kept = profiles.own().profile
+    assert kept is not None
+    assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
+
+
+def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
+    measure = Calibration(waits=True)
+    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+        before = predictor.stamp
+        predictor.prepare(DIGITS)
+        assert until(lambda: predictor.state(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
+        assert predictor.stamp != before
+        assert predictor.measuring
+        predictor.prepare(None)
+        assert measure.ended.wait(10)
+        until(lambda: not predictor.measuring)
+        until(lambda: predictor.state(DIGITS).measuring is None)
+    assert profiles.own().profile is None
+
+
+def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
+    lease, measure = MachineLease(), Calibration(waits=True)
+    training = Claim("training", Priority.TRAINING)
+    assert lease.acquire(training)
+    with going(BackgroundPredictor(lease, measure, by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        time.sleep(0.05)
+        assert measure.jobs == []
+        lease.release(training)
+        until(lambda: measure.jobs)
+        assert lease.acquire(training), "once the calibration has stopped"
+        assert measure.ended.is_set()
+        lease.release(training)
+
+
+def test_a_broken_card_is_named_and_replaced(own_folder):
+    (own_folder / profiles.OWN).write_text("{")
+    lease, training = MachineLease(), Claim("training", Priority.TRAINING)
+    assert lease.acquire(training)
+    with going(BackgroundPredictor(lease, Calibration(), by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        trouble = until(lambda: predictor.state(DIGITS).trouble)
+        until(lambda: "ignored" in predictor.state(DIGITS).trouble)
+        assert "\n" not in trouble
+        lease.release(training)
+        assert until(lambda: predictor.state(DIGITS).prediction)
+        assert predictor.state(DIGITS).trouble == ""
+    assert profiles.own().profile is not None
+
+
+def test_a_card_of_before_a_change_is_named_and_replaced():
+    now = card()
+    profiles.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
+    lease, training = MachineLease(), Claim("training", Priority.TRAINING)
+    assert lease.acquire(training)
+    with going(BackgroundPredictor(lease, Calibration(), by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: "numpy was 1.0.0" in predictor.state(DIGITS).trouble)
+        lease.release(training)
+        until(lambda: predictor.state(DIGITS).prediction)
+
+
+def test_what_cannot_be_measured_is_said_and_not_tried_again():
+    measure = Calibration(fails="the loss is no number")
+    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: "the loss is no number" in predictor.state(DIGITS).trouble)
+        time.sleep(0.05)
+    assert len(measure.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (replace(DIGITS, backend="cupy"), "tuisim calibrate --backends cupy"),
+        (replace(DIGITS, threads=usable_cores() + 1), f"numpy@{usable_cores() + 1}"),
+    ],
+    ids=["a GPU", "more threads than cores"],
+)
+def test_what_is_not_measured_by_itself_says_how_to(asked, words):
+    profiles.keep(card())
+    measure = Calibration()
+    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+        predictor.prepare(asked)
+        until(lambda: words in predictor.state(asked).trouble)
+        time.sleep(0.05)
+    assert measure.jobs == []
+
+
+def test_the_variable_keeps_it_from_measuring(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "never")
+    measure = Calibration()
+    with going(BackgroundPredictor(calibration=measure)) as predictor:
+        predictor.prepare(DIGITS)
+        time.sleep(0.05)
+        assert "tuisim calibrate" in predictor.state(DIGITS).trouble
+        assert not predictor.measuring
+    assert measure.jobs == []
+
+
+def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
+    monkeypatch.setattr(background, "READ_SECONDS", 0.0)
+    with going(BackgroundPredictor(by_itself=False)) as predictor:
+        predictor.prepare(DIGITS)
+        time.sleep(0.02)
+        assert predictor.state(DIGITS).prediction is None
+        profiles.keep(card())
+        until(lambda: predictor.state(DIGITS).prediction)
+
+
+def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
+    (own_folder / profiles.OWN).mkdir()
+    with going(BackgroundPredictor(calibration=Calibration(), by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: predictor.state(DIGITS).prediction)
+        assert profiles.OWN in predictor.state(DIGITS).trouble
+        assert "measured again at the next start" in predictor.state(DIGITS).trouble
+        predictor._read_at = -math.inf  # as after some seconds
+        predictor.prepare(replace(DIGITS, batch_size=7))
+        until(lambda: predictor._read_at > 0)
+        assert "measured again at the next start" in predictor.state(DIGITS).trouble
+
+
+def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
+    profiles.keep(card(entry("numpy")))
+    measure = Calibration()
+    asked = replace(DIGITS, backend="numba")
+    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+        until(lambda: predictor.state(DIGITS).prediction)
+        assert "tuisim calibrate --backends numba" in predictor.state(asked).trouble, "nobody has asked for it"
+        monkeypatch.setattr(background, "SETTLED_SECONDS", 60.0)
+        predictor.prepare(asked)
+        assert predictor.state(asked).trouble == SOON
+        monkeypatch.setattr(background, "SETTLED_SECONDS", 0.0)
+        until(lambda: predictor.state(asked).prediction)
+    with going(BackgroundPredictor(calibration=measure, by_itself=False)) as predictor:
+        until(lambda: predictor.state(DIGITS).prediction)
+        assert "tuisim calibrate --backends scalar" in predictor.state(replace(DIGITS, backend="scalar")).trouble
+
+
+def test_auto_waits_until_every_backend_is_known(monkeypatch):
+    auto = replace(DIGITS, backend="auto")
+    profiles.keep(card(entry("numpy"), entry("numba"), entry("scalar", 1, "float64")))
+    found: dict[str, Probe] = {}
+    monkeypatch.setattr(registry, "_found", found)
+    monkeypatch.setattr(background.backends, "probe_if_loaded", found.get)
+    with going(BackgroundPredictor(calibration=Calibration(), by_itself=True)) as predictor:
+        assert "finding out" in predictor.state(auto).trouble
+        predictor.prepare(auto)
+        assert until(lambda: predictor.state(auto).prediction).backend in names()
+
+
+def test_the_calibration_itself_stops_before_the_next_network():
+    told: list[int] = []
+    with pytest.raises(Unwanted):
+        calibrate(
+            [ProfileKey("numpy", 1, "float32")],
+            tell=lambda _, done, __: told.append(done),
+            quick=True,
+            wanted=lambda: len(told) < 3,
+        )
+    assert told == [0, 1, 2]
+
+
+# ── pilots ──
+
+
+class Pilots:
+    """In place of the real pilot: times nothing, or waits until it is not wanted."""
+
+    def __init__(self, waits: bool = False, fails: Exception | None = None) -> None:
+        self.configs: list[RunConfig] = []
+        self.ended = threading.Event()
+        self._waits, self._fails = waits, fails
+
+    def __call__(self, config: RunConfig, *, wanted: Callable[[], bool]) -> Pilot | None:
+        self.configs.append(config)
+        if self._fails is not None:
+            raise self._fails
+        while self._waits:
+            if not wanted():
+                self.ended.set()
+                return None
+            time.sleep(0.002)
+        return Pilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05)
+
+
+def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests():
+    profiles.keep(card())
+    pilots = Pilots()
+    with going(BackgroundPredictor(pilot=pilots, by_itself=True)) as predictor:
+        assert until(lambda: predictor.state(DIGITS).prediction).pilot is None, "the model answers at once"
+        before = predictor.stamp
+        predictor.prepare(DIGITS)
+        found = until(lambda: (one := predictor.state(DIGITS).prediction).pilot and one)
+        assert found.step.likely == pytest.approx(1e-3)
+        assert predictor.stamp != before
+        predictor.prepare(replace(DIGITS, epochs=99))
+        assert predictor.state(replace(DIGITS, epochs=99)).prediction.pilot, "epochs do not change a step"
+        predictor.prepare(replace(DIGITS, batch_size=7))
+        until(lambda: len(pilots.configs) == 2)
+
+
+def test_a_keystroke_cancels_a_pilot():
+    profiles.keep(card())
+    pilots, lease = Pilots(waits=True), MachineLease()
+    with going(BackgroundPredictor(lease, pilot=pilots, by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: pilots.configs)
+        assert lease.holder
+        assert predictor.measuring
+        predictor.prepare(replace(DIGITS, batch_size=7))
+        assert pilots.ended.wait(10)
+        assert predictor.state(DIGITS).prediction.pilot is None
+
+
+def test_a_run_takes_the_machine_from_a_pilot_which_is_made_later():
+    profiles.keep(card())
+    pilots, lease = Pilots(waits=True), MachineLease()
+    with going(BackgroundPredictor(lease, pilot=pilots, by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: pilots.configs)
+        training = Claim("training", Priority.TRAINING)
+        assert lease.acquire(training)
+        assert pilots.ended.is_set()
+        pilots._waits = False
+        time.sleep(0.05)
+        assert predictor.state(DIGITS).prediction.pilot is None
+        lease.release(training)
+        until(lambda: predictor.state(DIGITS).prediction.pilot)
+
+
+def test_what_cannot_be_timed_is_not_tried_again():
+    profiles.keep(card())
+    pilots = Pilots(fails=MemoryNeeded("a step needs more"))
+    with going(BackgroundPredictor(pilot=pilots, by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: pilots.configs)
+        time.sleep(0.05)
+        assert len(pilots.configs) == 1
+        assert predictor.state(DIGITS).prediction.pilot is None
+        predictor.prepare(replace(DIGITS, layers=(10**6, 10**6, 10), dataset="teacher"))
+        time.sleep(0.05)
+        assert len(pilots.configs) == 1, "its step would take minutes"
+
+
+def test_nothing_is_timed_where_nothing_is_to_be_measured():
+    profiles.keep(card())
+    pilots = Pilots()
+    with going(BackgroundPredictor(pilot=pilots, by_itself=False)) as predictor:
+        predictor.prepare(DIGITS)
+        time.sleep(0.05)
+    assert pilots.configs == []

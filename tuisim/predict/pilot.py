@@ -1,0 +1,59 @@
+"""A pilot: the very step of a configuration, timed here for about 50 ms on rows made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import fmean
+from time import perf_counter
+
+from tuisim.accounting import count
+from tuisim.backends import choose, get_backend
+from tuisim.config import RunConfig
+from tuisim.engine import memory_check
+from tuisim.engine.benchmark_case import BenchmarkCase
+from tuisim.predict.interval import Interval
+
+PILOT_SECONDS, ROUND_SECONDS = 0.05, 0.004
+"""Seconds of timed steps, and of a round of them."""
+MIN_ROUNDS = 2
+MAX_STEP_SECONDS = 0.5
+"""A step that is predicted to take longer is not timed."""
+MIN_ERROR = 0.1
+"""Relative half-width of the interval, at least: the next seconds differ from these 50 ms. Measured on two shared cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """A configuration's step as it was timed here."""
+
+    step: Interval
+    """Seconds: the mean of the rounds, and an interval that holds all of them."""
+    seconds: float
+    """How long it was timed."""
+
+
+def time_pilot(config: RunConfig, seconds: float = PILOT_SECONDS, wanted: Callable[[], bool] = lambda: True) -> Pilot | None:
+    """Time the step of `config` for `seconds`; None once it is no longer `wanted`.
+
+    Binding, compiling and first calls come before and are not timed. Raises MemoryNeeded if the step or its rows do not fit, and
+    what a backend raises.
+    """
+    backend = get_backend(choose(config).name)
+    config = replace(config, backend=backend.name).of_known_length().resolved()
+    assert config.threads is not None
+    memory_check.check(config, backend)
+    ledger = count(config)
+    if not wanted():
+        return None
+    with backend.threads(config.threads):
+        case = BenchmarkCase(config, ledger.batch, ROUND_SECONDS, examples=ledger.examples or ledger.batch)
+        rounds: list[float] = []
+        start = perf_counter()
+        while len(rounds) < MIN_ROUNDS or perf_counter() - start < seconds:
+            if not wanted():
+                return None
+            rounds.append(case.timed())
+    mean = fmean(rounds)
+    low, high = min(*rounds, mean * (1 - MIN_ERROR)), max(*rounds, mean * (1 + MIN_ERROR))
+    return Pilot(Interval(low, mean, high), perf_counter() - start)
