@@ -29,6 +29,26 @@ from tuisim.threads import usable_cores
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
 
 
+class Pilots:
+    """In place of the real pilot: times nothing, or waits until it is not wanted."""
+
+    def __init__(self, waits: bool = False, fails: Exception | None = None) -> None:
+        self.configs: list[RunConfig] = []
+        self.ended = threading.Event()
+        self._waits, self._fails = waits, fails
+
+    def __call__(self, config: RunConfig, *, wanted: Callable[[], bool]) -> Pilot | None:
+        self.configs.append(config)
+        if self._fails is not None:
+            raise self._fails
+        while self._waits:
+            if not wanted():
+                self.ended.set()
+                return None
+            time.sleep(0.002)
+        return Pilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05)
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "SETTLED_SECONDS", 0.0)
@@ -57,7 +77,7 @@ def until(what: Callable[[], Any]) -> Any:
 
 def test_a_machine_without_a_card_is_measured_and_the_card_kept():
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         assert predictor.state(DIGITS).prediction is None
         predictor.prepare(DIGITS)
         found = until(lambda: predictor.state(DIGITS).prediction)
@@ -82,7 +102,7 @@ def test_nothing_is_said_of_a_card_that_is_not_read_yet():
 def test_what_the_card_lacks_is_added_to_it():
     profiles.keep(card(entry("numba")))
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: predictor.state(DIGITS).prediction)
         wide = replace(DIGITS, dtype="float64")
@@ -98,7 +118,7 @@ def test_what_the_card_lacks_is_added_to_it():
 
 def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
     measure = Calibration(waits=True)
-    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         before = predictor.stamp
         predictor.prepare(DIGITS)
         assert until(lambda: predictor.state(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
@@ -115,7 +135,7 @@ def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_f
     lease, measure = MachineLease(), Calibration(waits=True)
     training = Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
-    with going(BackgroundPredictor(lease, measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(lease, measure, True, Pilots())) as predictor:
         predictor.prepare(DIGITS)
         time.sleep(0.05)
         assert measure.jobs == []
@@ -130,7 +150,7 @@ def test_a_broken_card_is_named_and_replaced(own_folder):
     (own_folder / profiles.OWN).write_text("{")
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
-    with going(BackgroundPredictor(lease, Calibration(), by_itself=True)) as predictor:
+    with going(BackgroundPredictor(lease, Calibration(), True, Pilots())) as predictor:
         predictor.prepare(DIGITS)
         trouble = until(lambda: predictor.state(DIGITS).trouble)
         until(lambda: "ignored" in predictor.state(DIGITS).trouble)
@@ -146,7 +166,7 @@ def test_a_card_of_before_a_change_is_named_and_replaced():
     profiles.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
-    with going(BackgroundPredictor(lease, Calibration(), by_itself=True)) as predictor:
+    with going(BackgroundPredictor(lease, Calibration(), True, Pilots())) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: "numpy was 1.0.0" in predictor.state(DIGITS).trouble)
         lease.release(training)
@@ -155,7 +175,7 @@ def test_a_card_of_before_a_change_is_named_and_replaced():
 
 def test_what_cannot_be_measured_is_said_and_not_tried_again():
     measure = Calibration(fails="the loss is no number")
-    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: "the loss is no number" in predictor.state(DIGITS).trouble)
         time.sleep(0.05)
@@ -173,7 +193,7 @@ def test_what_cannot_be_measured_is_said_and_not_tried_again():
 def test_what_is_not_measured_by_itself_says_how_to(asked, words):
     profiles.keep(card())
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(asked)
         until(lambda: words in predictor.state(asked).trouble)
         time.sleep(0.05)
@@ -203,7 +223,7 @@ def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
 
 def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
     (own_folder / profiles.OWN).mkdir()
-    with going(BackgroundPredictor(calibration=Calibration(), by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: predictor.state(DIGITS).prediction)
         assert profiles.OWN in predictor.state(DIGITS).trouble
@@ -218,7 +238,7 @@ def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
     profiles.keep(card(entry("numpy")))
     measure = Calibration()
     asked = replace(DIGITS, backend="numba")
-    with going(BackgroundPredictor(calibration=measure, by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         until(lambda: predictor.state(DIGITS).prediction)
         assert "tuisim calibrate --backends numba" in predictor.state(asked).trouble, "nobody has asked for it"
         monkeypatch.setattr(background, "SETTLED_SECONDS", 60.0)
@@ -237,7 +257,7 @@ def test_auto_waits_until_every_backend_is_known(monkeypatch):
     found: dict[str, Probe] = {}
     monkeypatch.setattr(registry, "_found", found)
     monkeypatch.setattr(background.backends, "probe_if_loaded", found.get)
-    with going(BackgroundPredictor(calibration=Calibration(), by_itself=True)) as predictor:
+    with going(BackgroundPredictor(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
         assert "finding out" in predictor.state(auto).trouble
         predictor.prepare(auto)
         assert until(lambda: predictor.state(auto).prediction).backend in names()
@@ -256,26 +276,6 @@ def test_the_calibration_itself_stops_before_the_next_network():
 
 
 # ── pilots ──
-
-
-class Pilots:
-    """In place of the real pilot: times nothing, or waits until it is not wanted."""
-
-    def __init__(self, waits: bool = False, fails: Exception | None = None) -> None:
-        self.configs: list[RunConfig] = []
-        self.ended = threading.Event()
-        self._waits, self._fails = waits, fails
-
-    def __call__(self, config: RunConfig, *, wanted: Callable[[], bool]) -> Pilot | None:
-        self.configs.append(config)
-        if self._fails is not None:
-            raise self._fails
-        while self._waits:
-            if not wanted():
-                self.ended.set()
-                return None
-            time.sleep(0.002)
-        return Pilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05)
 
 
 def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests():

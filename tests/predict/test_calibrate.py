@@ -268,7 +268,7 @@ def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(cap
 
 
 def test_a_named_dataset_is_predicted_without_being_read(capsys, monkeypatch):
-    monkeypatch.setattr("tuisim.data.catalogue.load", lambda config: pytest.fail("it was read"))
+    monkeypatch.setattr("tuisim.data.dataset.load", lambda config: pytest.fail("it was read"))
     profiles.keep(card())
     for layers, name, rows in (("64-32-10", "digits", 1_618), ("784-8-10", "fashion_mnist", 54_000)):
         code, out, _ = run(capsys, "predict", layers, "--dataset", name, "--threads", "1", "--json")
@@ -414,7 +414,7 @@ def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
 
 
 def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
-    monkeypatch.setattr(sample, "_turn", lambda subject: ([[1e-6, -1.0]] * 3, 1e-6))
+    monkeypatch.setattr(sample, "_by_operation", lambda case: [1e-6, -1.0])
     with pytest.raises(ClockError):
         measure(subject.BenchmarkCase(SMALL.resolved(), 4, 0.001))
 

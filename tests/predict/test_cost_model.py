@@ -275,7 +275,7 @@ def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
         room.check(replace(DIGITS, backend="cupy"), gpu)
     there = {"numpy": Probe("numpy", True), "scalar": Probe("scalar", True), "numba": None}
     for cupy, asked in ((Probe("cupy", False), True), (Probe("cupy", True), False), (None, False)):
-        monkeypatch.setattr(registry, "known", lambda name, cupy=cupy: {**there, "cupy": cupy}[name])
+        monkeypatch.setattr(registry, "probe_if_loaded", lambda name, cupy=cupy: {**there, "cupy": cupy}[name])
         assert room.free_bytes("auto") == (1_000 if asked else None)
 
 

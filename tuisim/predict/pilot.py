@@ -54,6 +54,7 @@ def time_pilot(config: RunConfig, seconds: float = PILOT_SECONDS, wanted: Callab
             if not wanted():
                 return None
             rounds.append(case.timed())
+        taken = perf_counter() - start
     mean = fmean(rounds)
     low, high = min(*rounds, mean * (1 - MIN_ERROR)), max(*rounds, mean * (1 + MIN_ERROR))
-    return Pilot(Interval(low, mean, high), perf_counter() - start)
+    return Pilot(Interval(low, mean, high), taken)
