@@ -63,41 +63,25 @@ def test_an_array_is_garbage_until_work_is_waited_for(cupy, gpu):
         np.asarray(array)
 
 
-def test_views_share_memory_and_keep_it(cupy):
-    whole = on_device(cupy, np.arange(6.0))
-    view = whole.reshape((2, 3))[1]
-    assert view.data.ptr == whole.data.ptr + 24
-    whole.fill(1)
+def test_views_share_memory_and_keep_it_in_the_pool(cupy):
+    pool, runtime = cupy.get_default_memory_pool(), cupy.cuda.runtime
+    whole = on_device(cupy, np.arange(1024.0))
+    view = whole.reshape((2, 512))[1]
+    assert view.data.ptr == whole.data.ptr + 4096
     view[:2].fill(5)
-    assert whole.get().tolist() == [1, 1, 1, 5, 5, 1]
-    used = cupy.get_default_memory_pool().used_bytes()
+    runtime.memcpyAsync(view.data.ptr + 8, whole.data.ptr, 16, runtime.memcpyDeviceToDevice, 0)
+    with pytest.raises(KernelError, match="target, 24 bytes at"):
+        runtime.memcpyAsync(view.data.ptr + 4080, whole.data.ptr, 24, runtime.memcpyDeviceToDevice, 0)
     del whole
-    assert cupy.get_default_memory_pool().used_bytes() == used
-    assert view.get().tolist() == [5, 5, 1]
-
-
-def test_the_pool_keeps_what_arrays_give_back_until_told(cupy):
-    pool, info = cupy.get_default_memory_pool(), cupy.cuda.runtime.memGetInfo
-    a = cupy.empty(1000, np.float32)
-    assert pool.used_bytes() == pool.total_bytes() == 4096
-    assert info() == ((1 << 20) - 4096, 1 << 20)
-    del a
-    assert (pool.used_bytes(), pool.total_bytes()) == (0, 4096)
+    assert pool.used_bytes() == pool.total_bytes() == 8192
+    assert view.get()[:4].tolist() == [5, 0, 1, 515]
+    del view
+    assert (pool.used_bytes(), pool.total_bytes()) == (0, 8192)
+    assert runtime.memGetInfo() == ((1 << 20) - 8192, 1 << 20)
     pool.free_all_blocks()
-    cupy.get_default_pinned_memory_pool().free_all_blocks()
-    assert info()[0] == 1 << 20
     held = cupy.empty(1 << 19, np.int8)
     with pytest.raises(cupy.cuda.memory.OutOfMemoryError, match=r"allocating 524,800 bytes \(allocated so far: 524,288"):
-        cupy.empty((1 << 19) + 1, np.int8)
-    assert held.size == 1 << 19
-
-
-def test_memory_is_copied_by_address(cupy):
-    runtime, source, target = cupy.cuda.runtime, on_device(cupy, [1.0, 2.0, 3.0]), cupy.zeros(3, np.float64)
-    runtime.memcpyAsync(target.data.ptr, source.data.ptr + 8, 16, runtime.memcpyDeviceToDevice, 0)
-    assert target.get().tolist() == [2, 3, 0]
-    with pytest.raises(KernelError, match="source, 24 bytes at"):
-        runtime.memcpyAsync(target.data.ptr, source.data.ptr + 8, 24, runtime.memcpyDeviceToDevice, 0)
+        cupy.empty(held.size + 1, np.int8)
 
 
 def test_a_kernel_runs_when_waited_for_and_keeps_its_arguments(cupy, gpu):
@@ -143,23 +127,23 @@ def test_streams_are_apart_and_events_tell_the_time_when_they_are_passed(cupy):
     assert cupy.cuda.get_elapsed_time(start, end) >= 0
 
 
-# ── cuBLAS ──
-
-
-@pytest.mark.parametrize(("name", "dtype"), [("sgemm", np.float32), ("dgemm", np.float64)])
 @pytest.mark.parametrize("transposed", [(0, 0), (1, 0), (0, 1), (1, 1)])
-def test_gemm_is_column_major(cupy, name, dtype, transposed):
+def test_gemm_is_column_major(cupy, transposed):
     blas = cupy.cuda.cublas
     handle = blas.create()
     blas.setPointerMode(handle, blas.CUBLAS_POINTER_MODE_DEVICE)
-    a, b = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4) - 5
-    first, second = ((x.T if t else x).astype(dtype).ravel(order="F") for x, t in zip((a, b), transposed, strict=True))
-    first, second, result = on_device(cupy, first), on_device(cupy, second), cupy.empty(8, dtype)
-    alpha, zero, one = (scalars[i].data.ptr for scalars in [on_device(cupy, np.array([2, 0, 1], dtype))] for i in range(3))
+    a, b, result, scalars = (
+        np.arange(6.0).reshape(2, 3),
+        np.arange(12.0).reshape(3, 4) - 5,
+        cupy.empty(8),
+        on_device(cupy, [2.0, 0, 1]),
+    )
+    first, second = (on_device(cupy, (x.T if t else x).ravel(order="F")) for x, t in zip((a, b), transposed, strict=True))
+    alpha, zero, one = (scalars[i].data.ptr for i in range(3))
     leading = 3 if transposed[0] else 2, 4 if transposed[1] else 3
     for beta in (zero, one):
-        shape = handle, *transposed, 2, 4, 3, alpha, first.data.ptr, leading[0], second.data.ptr, leading[1]
-        getattr(blas, name)(*shape, beta, result.data.ptr, 2)
+        factors = first.data.ptr, leading[0], second.data.ptr, leading[1]
+        blas.dgemm(handle, *transposed, 2, 4, 3, alpha, *factors, beta, result.data.ptr, 2)
     assert result.get().reshape(4, 2).T.tolist() == (4 * a @ b).tolist()
 
 
@@ -193,9 +177,6 @@ def test_gemm_refuses_what_is_not_its_memory(cupy):
         product(x, x, z)
 
 
-# ── what a test may ask and do ──
-
-
 def test_a_machine_without_a_device_says_so(cupy):
     runtime = cupy.cuda.runtime
     assert runtime.getDeviceCount() == 1
@@ -217,14 +198,5 @@ def test_a_planned_fault_comes_at_its_call_once_or_for_ever(cupy, gpu):
     for call in (array.get, cupy.get_default_memory_pool().free_all_blocks, lambda: cupy.empty(1, np.int32)):
         with pytest.raises(cupy.cuda.runtime.CUDARuntimeError, match=r"^cudaErrorIllegalAddress: an illegal"):
             call()
-    assert len(gpu.calls) == 6
-
-
-def test_the_calls_and_their_threads_are_known(cupy, gpu):
-    other = threading.Thread(target=lambda: cupy.zeros(1, np.float64))
-    other.start()
-    other.join()
-    assert gpu.threads == {other.ident}
-    cupy.cuda.Event().record()
-    assert gpu.threads == {other.ident, threading.get_ident()}
-    assert gpu.calls == ["zeros", "Event", "record"]
+    assert gpu.calls == ["zeros", "zeros", "get", "get", "free_all_blocks", "empty"]
+    assert gpu.threads == {threading.get_ident()}

@@ -8,7 +8,6 @@ from tests.support.cuda_emulator.kernel import Kernel, compiled
 from tests.support.cuda_emulator.translate import Module
 
 TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long long", "uint32": "unsigned int"}
-HERE = "int t = threadIdx.x; long long i = blockIdx.x * (long long)blockDim.x + t;"
 
 
 def run(body, *arrays, grid=1, block=1, parameters="", scalars=(), before="", options=("-DT=float",)):
@@ -78,9 +77,7 @@ def test_an_expression_has_its_value_in_c(text, expected):
     np.testing.assert_equal(found[0], expected)
 
 
-SUM = """
-    __shared__ double s[64];
-    int t = threadIdx.x;
+SUM = """__shared__ double s[64];
     s[t] = a[blockIdx.x * 64 + t];
     __syncthreads();
     for (int half = 32; half > 0; half /= 2) {
@@ -88,70 +85,63 @@ SUM = """
         __syncthreads();
     }
     if (t == 0) b[blockIdx.x] = s[0];"""
-LOOPS = """
-    int sum = 0, n = 0;
-    for (int j = 0, k = 1; j < t; j++, ++k) {
-        if (j == 5) break;
-        sum += k;
-    }
+LOOPS = """int sum = 0, n = 0;
+    for (int j = 0, k = 1; j < t; j++, ++k) { if (j == 5) break; sum += k; }
     while (1) { if (n >= t) break; n += 2; }
-    if (t == 7) return;
+    if (t == 5) return;
     a[t] = sum; b[t] = n;"""
-SWITCH = """
-    int r = 0;
-    switch (t) {
-        case 0: case 1: r = 1;
-        case 2: { r += 10; break; }
-        case 4: if (t >= 0) return;
-        default: r = 5; break;
-    }
+SWITCH = """int r = 0;
+    switch (t) { case 0: case 1: r = 1; case 2: { r += 10; break; } case 4: if (t >= 0) return; default: r = 5; break; }
     a[t] = r;"""
 FUNCTIONS = """
     __device__ T clipped(T x) { if (x < 0) return 0; if (x > 2) { return 2; } return x; }
     __device__ T twice(const T* x, int i) { return 2 * clipped(x[i]); }
     __device__ T total(T x) { for (int j = 1; j < 4; j *= 2) x += __shfl_xor_sync(0xffffffffu, x, j); return x; }"""
-PLACES = """
-    long long i = ((blockIdx.z * gridDim.y + blockIdx.y) * (long long)gridDim.x + blockIdx.x)
-        * (blockDim.x * blockDim.y * blockDim.z) + (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
-    a[i] = i;"""
-SHUFFLES = """int t = threadIdx.x + 16 * threadIdx.y;
-    a[t] = __shfl_xor_sync(0xffffffffu, t, 1);
-    b[t] = __shfl_down_sync(0xffffffff, (T)t, 16);
-    c[t] = __shfl_sync(0xffffffffu, (double)t, 3);"""
-CONDITIONS = f"{HERE} b[t] = i < 3 && a[i] > 0; c[t] = i >= 3 || a[i] > 0; d[t] = i < 3 ? a[i] : (T)9;"
-KINDS = "int t = threadIdx.x; T x = a[t]; b[t] = isfinite(x) + 2 * isnan(x) + 4 * isinf(x);"
-POINTERS = "const float* row = a + blockIdx.x * 2; row += 1; b[blockIdx.x] = (p != 0 ? 100 : 0) + row[-1] * 10 + row[0];"
+PLACES = """long long i = ((blockIdx.z * gridDim.y + blockIdx.y) * (long long)gridDim.x + blockIdx.x)
+    * (blockDim.x * blockDim.y * blockDim.z) + (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x; a[i] = i;"""
+SHUFFLES = """t += 16 * threadIdx.y; a[t] = __shfl_xor_sync(0xffffffffu, t, 1);
+    b[t] = __shfl_down_sync(0xffffffff, (T)t, 16); c[t] = __shfl_sync(0xffffffffu, (double)t, 3);"""
+CONDITIONS = "b[t] = t < 3 && a[t] > 0; c[t] = t >= 3 || a[t] > 0; d[t] = t < 3 ? a[t] : (T)9;"
+POINTERS = """const T* row = a + blockIdx.x * 2; row += 1;
+    b[blockIdx.x] = (p != 0 ? 100 : 0) + row[-1] * 10 + row[0]; if (p) p[0] = 1;"""
 ASSIGNED = (
     "int x = 7, y = 1; x += 2; x <<= 1; x |= 1; x %= 8; x -= 10; y *= x; y = y / 2 - x; a[0] = y; a[1] = x; a[1]++; ++a[1];"
 )
-ZEROS = i32(*[0] * 6)
-T64 = np.arange(64)
+ZEROS, T64 = i32(*[0] * 6), np.arange(64)
 
 
 @pytest.mark.parametrize(
     ("body", "arrays", "more", "expected"),
     [
         (SUM, (np.arange(192, dtype=np.float32), np.zeros(3)), {"grid": 3, "block": 64}, {1: [2016, 6112, 10208]}),
-        (HERE + LOOPS, (i32(*[-1] * 8), i32(*[-1] * 8)), {"block": 8},
-         {0: [0, 1, 3, 6, 10, 15, 15, -1], 1: [0, 2, 2, 4, 4, 6, 6, -1]}),
-        (HERE + SWITCH, (i32(*[-1] * 6),), {"block": 6}, {0: [11, 11, 10, 5, -1, 5]}),
-        ("int t = threadIdx.x; b[t] = total(twice(a, t));", (f32(-1, 1, 3, 1), f32(0, 0, 0, 0)),
-         {"block": 4, "before": FUNCTIONS}, {1: [8, 8, 8, 8]}),
+        (LOOPS, (i32(*[-1] * 8), ZEROS + i32(0)), {"block": 6}, {0: [0, 1, 3, 6, 10, -1, -1, -1], 1: [0, 2, 2, 4, 4, 0]}),
+        (SWITCH, (i32(*[-1] * 6),), {"block": 6}, {0: [11, 11, 10, 5, -1, 5]}),
+        ("b[t] = total(twice(a, t));", (f32(-1, 1, 3, 1), f32(0, 0, 0, 0)), {"block": 4}, {1: [8, 8, 8, 8]}),
         (PLACES, (np.full(288, -1),), {"grid": (2, 3, 2), "block": (4, 2, 3)}, {0: list(range(288))}),
         (SHUFFLES, (np.zeros(64, np.int32), np.zeros(64, np.float32), np.zeros(64)), {"block": (16, 4)},
          {0: list(T64 ^ 1), 1: list(np.where(T64 % 32 < 16, T64 + 16, T64)), 2: list(T64 // 32 * 32 + 3)}),
-        (CONDITIONS, (f32(1, -1, 2), ZEROS, ZEROS.copy(), f32(*ZEROS)), {"block": 5},
+        (CONDITIONS, (f32(1, -1, 2), ZEROS + i32(0), ZEROS + i32(0), f32(*ZEROS)), {"block": 5},
          {1: [1, 0, 1, 0, 0, 0], 2: [1, 0, 1, 1, 1, 0], 3: [1, -1, 2, 9, 9, 0]}),
-        (KINDS, (f32(np.nan, np.inf, 1, -0.0), i32(0, 0, 0, 0)), {"block": 4}, {1: [2, 4, 1, 1]}),
+        ("T x = a[t]; b[t] = isfinite(x) + 2 * isnan(x) + 4 * isinf(x);", (f32(np.nan, np.inf, 1, -0.0), i32(0, 0, 0, 0)),
+         {"block": 4}, {1: [2, 4, 1, 1]}),
         (POINTERS, (f32(1, 2, 3, 4), f32(0, 0)), {"grid": 2, "parameters": "T* p", "scalars": (None,)}, {1: [12, 34]}),
-        (POINTERS + "if (p) p[0] = 1;", (f32(1, 2), f32(0)), {"parameters": "T* p", "scalars": (f32(),)}, {1: [112]}),
+        (POINTERS, (f32(1, 2), f32(0)), {"parameters": "T* p", "scalars": (f32(),)}, {1: [112]}),
         (ASSIGNED, (i32(0, 0),), {}, {0: [4, -5]}),
-        ("int t = threadIdx.x, x; if (t < 2) x = 1; else x = 2; a[t] = x;", (i32(0, 0, 0, 0),), {"block": 4}, {0: [1, 1, 2, 2]}),
+        ("int x; if (t < 2) x = 1; else x = 2; a[t] = x;", (i32(0, 0, 0, 0),), {"block": 4}, {0: [1, 1, 2, 2]}),
         ("{ int x = 1; a[0] = x; } int x = 2; a[1] = x;", (i32(0, 0),), {}, {0: [1, 2]}),
+        # accesses that barriers order or that agree are no race
+        ("a[0] = 5;", (i32(0),), {"block": 4}, {0: [5]}),
+        ("a[t] = t; __syncthreads(); b[t] = a[3 - t];", (i32(0, 0, 0, 0), i32(0, 0, 0, 0)), {"block": 4}, {1: [3, 2, 1, 0]}),
+        ("b[t] = a[1 - t]; __syncthreads(); a[t] = 1; a[t] += 1;", (i32(0, 0), i32(0, 0)), {"block": 2}, {0: [2, 2]}),
+        ("__shared__ int s[4]; s[t] = t; __syncthreads(); int x = s[3 - t]; __syncthreads(); s[t] = x; a[t] = s[t];",
+         (i32(0, 0, 0, 0),), {"block": 4}, {0: [3, 2, 1, 0]}),
+        ("int x = a[0] + b[0]; __syncthreads(); if (t == 0) a[0] = x;", (i32(1), i32(2)), {"block": 4}, {0: [3]}),
+        ("if (blockIdx.x == 1) __syncthreads(); if (t < 32) __shfl_xor_sync(0xffffffffu, 1, 1);", (),
+         {"grid": 2, "block": 64}, {}),
     ],
 )  # fmt: skip
 def test_a_kernel_computes_what_it_does_in_c(body, arrays, more, expected):
-    run(body, *arrays, **more)
+    run(f"int t = threadIdx.x; {body}", *arrays, before=FUNCTIONS, **more)
     assert {number: arrays[number].tolist() for number in expected} == expected
 
 
@@ -170,7 +160,7 @@ def test_a_type_is_given_by_the_options_and_kernels_without_c_linkage_are_mangle
 
 def test_an_error_names_kernel_line_thread_block_array_and_index():
     match = r"^kernel k, line 5, thread \(1, 0, 0\) of block \(2, 0, 0\): write of a\[11\] outside its 11 elements$"
-    error = fails(match, f"{HERE}\n\na[i] = 1;", i32(*[0] * 11), grid=3, block=5)
+    error = fails(match, "int i = blockIdx.x * blockDim.x + threadIdx.x;\n\na[i] = 1;", i32(*[0] * 11), grid=3, block=5)
     assert (error.kernel, error.line, error.thread, error.block) == ("k", 5, (1, 0, 0), (2, 0, 0))
     assert (error.array, error.index) == ("a", 11)
 
@@ -242,31 +232,12 @@ def test_undefined_behaviour_is_an_error(kind, body, match):
     fails(match, f"int t = threadIdx.x, n = blockIdx.x; {body}", i32(0, 0, 0, 0), i32(0, 0, 0, 0), **shape, **more)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "a[0] = 5;",
-        "a[t] = 1; __syncthreads(); b[t] = a[3 - t];",
-        "b[t] = a[3 - t]; __syncthreads(); a[t] = 1; a[t] += 1;",
-        "__shared__ int s[4]; s[t] = t; __syncthreads(); int x = s[3 - t]; __syncthreads(); s[t] = x;",
-        "int x = a[0] + b[0]; __syncthreads(); if (t == 0) a[0] = x;",
-    ],
-)
-def test_accesses_that_barriers_order_or_that_agree_are_no_race(body):
-    run(f"int t = threadIdx.x; {body}", i32(0, 0, 0, 0), i32(0, 0, 0, 0), block=4)
-
-
 def test_arguments_that_overlap_race_with_each_other():
     whole, shifted = f32(*range(8)), "b[threadIdx.x] = a[threadIdx.x];"
     run(shifted, whole[:4], whole[4:], block=4)
     run(shifted, whole[:4], whole[:4], block=4)
     fails("data race", shifted, whole[1:5], whole[:5], block=4)
     fails("overlap", "b[0] = a[0];", whole, whole.view(np.int32))
-
-
-def test_a_barrier_or_shuffle_of_one_group_does_not_concern_the_others():
-    run("if (blockIdx.x == 1) __syncthreads(); if (threadIdx.x < 32) __shfl_xor_sync(0xffffffffu, 1, 1);", grid=2, block=64)
-    fails("reads a lane that its warp does not have", "__shfl_down_sync(0xffffffffu, (int)threadIdx.x, 16);", block=24)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +260,8 @@ def test_an_argument_has_the_very_type_of_its_parameter_and_is_aligned(parameter
         fails("kernel k: p ", "", parameters=f"{parameter} p", scalars=(argument,))
 
 
-def test_a_launch_has_the_right_number_of_arguments_and_a_possible_shape():
+def test_a_launch_has_a_possible_shape_and_the_arguments_of_the_kernel():
+    fails("reads a lane that its warp does not have", "__shfl_down_sync(0xffffffffu, (int)threadIdx.x, 16);", block=24)
     fails("takes 1 arguments, was given 2", "", parameters="int p", scalars=(np.int32(1), 0))
     fails("1 to 1024 are possible", "", block=(33, 32))
     fails("is not possible", "", grid=0)
