@@ -274,7 +274,7 @@ def test_an_unwanted_sweep_ends():
 
 
 def test_setting_up_the_first_cell_is_not_part_of_the_budget():
-    """What happens once, such as compiling, is not the budget's."""
+    """Compiling and other set-up costs are not part of the budget."""
     found = scripted(lambda which, w, b: 1e-3, seconds=1.0, widths=(8,), batches=(1,))
     found._clock.now = 500.0
     assert found.run().seconds == pytest.approx(2 * MAX_ROUNDS * ROUND_SECONDS)

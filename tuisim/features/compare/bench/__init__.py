@@ -1,1 +1,1 @@
-"""The standard benchmark suite, with other libraries beside it."""
+"""The standard benchmark suite, compared with other libraries."""

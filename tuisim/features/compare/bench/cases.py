@@ -1,4 +1,4 @@
-"""What the benchmark times: the same steps from the same parameters by tuisim, naive NumPy and matrix products."""
+"""The benchmark's cases and implementations: the same steps from the same parameters by tuisim, naive NumPy and matrix products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tuisim bench`: the standard suite of cases, beside other libraries and the matrix products alone."""
+"""`tuisim bench`: the standard suite of cases, compared with other libraries and matrix products."""
 
 from __future__ import annotations
 

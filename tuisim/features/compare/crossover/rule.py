@@ -26,7 +26,7 @@ class Threshold:
     """The quantity that is compared with `value`: PRODUCT, OPERATIONS or WIDTH."""
     value: int
     width: int
-    """Of a measured cell with exactly this value."""
+    """Width of a measured cell with exactly this value."""
     batch: int
     below: str
     above: str
@@ -125,7 +125,7 @@ def _overall(threshold: Threshold | None, measured: Sequence[Cell]) -> str:
 
 
 def _gains(measured: Sequence[Cell], names: tuple[str, str]) -> str:
-    """Return by how much each wins where it does."""
+    """Return how much faster each is in the cells that it wins."""
     parts: list[str] = []
     for name in names:
         won = [cell for cell in measured if cell.winner == name]

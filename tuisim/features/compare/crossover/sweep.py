@@ -34,7 +34,7 @@ ROUND_SECONDS = 0.01
 MIN_ROUNDS, MAX_ROUNDS = 5, 9
 """With three rounds of two equal entries one in four cells would be won by chance, with five one in sixteen."""
 WARM_UP_STEPS = 2
-"""Of each entry, in each cell."""
+"""Untimed steps of each entry in each cell."""
 FIRST_SHARE = 0.8
 """Share of the budget for the given sizes, before those in between."""
 

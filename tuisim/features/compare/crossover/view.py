@@ -17,7 +17,7 @@ from tuisim.terminal.table import Column, table
 from tuisim.terminal.text import job_lines, job_state, page_header
 
 TONES = (Tone.FORWARD, Tone.BACKWARD)
-"""Of the first entry and the second."""
+"""Tones of the first entry and the second."""
 MAX_GAP, MAX_ROW_DISTANCE = 6, 3
 """Cells between columns and lines from one row to the next, if there is room."""
 MEASURING = "…"

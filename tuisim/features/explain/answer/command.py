@@ -32,7 +32,7 @@ def answer(
 
 
 def _chosen(layers: str | None, options: Any, config: str | None) -> RunConfig:
-    """Return the configuration; without a file, what is not given is the question's."""
+    """Return the configuration; without a file, options that are not given are the question's."""
     if config is None:
         plain = RunConfig(layers=QUESTION.layers)
         texts = {

@@ -103,17 +103,17 @@ def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> 
     if calm:
         return check(start, calm, tell)
     with get_backend(backend).threads(start.config.threads or 1):
-        subject = _outcome(start.network(backend), batches)
+        chosen = _outcome(start.network(backend), batches)
     perturbation = _perturbation(start)
     tolerance, loss_tolerance = _tolerances(start, batches, perturbation)
-    losses, parameters = subject.difference(reference)
-    kept = losses[: min(subject.steps, reference.steps)]
+    losses, parameters = chosen.difference(reference)
+    kept = losses[: min(chosen.steps, reference.steps)]
     loss_step = int(kept.argmax()) + 1 if len(kept) else 1
     at = int(np.nan_to_num(parameters, nan=math.inf).argmax())
     worst, worst_loss = float(parameters[at]), float(kept.max()) if len(kept) else math.inf
     where, passed = parameter_name(start.config.layers, at), worst <= tolerance
-    if subject.steps != reference.steps:
-        where, passed = f"step {min(subject.steps, reference.steps) + 1}: one loss is finite, the other is not", False
+    if chosen.steps != reference.steps:
+        where, passed = f"step {min(chosen.steps, reference.steps) + 1}: one loss is finite, the other is not", False
     elif passed and not worst_loss <= loss_tolerance:
         where, passed = f"loss of step {loss_step}", False
     return BackendCheck(

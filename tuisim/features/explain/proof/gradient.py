@@ -30,7 +30,7 @@ SAMPLE = 2_000
 MIN_SAMPLE = 20
 """Sampled of each layer's weights and each layer's biases, or all of them."""
 MAX_EXAMPLES = 256
-"""Of the batch; more examples take longer and prove no more."""
+"""Examples of the batch that are used; more take longer and prove no more."""
 TOLERANCE = 1e-5
 """Relative error."""
 NOISE = 32.0

@@ -39,7 +39,7 @@ STEP_SECONDS = 2.0
 """Time for these steps of the scalar backend."""
 _SAMPLE_SECONDS = 0.05
 _SAMPLE_WIDTH, _SAMPLE_BATCH = 32, 2
-"""Of the network whose operation is timed: its step is shorter than another thread's time slice."""
+"""Width and batch of the network whose operation is timed: its step is shorter than another thread's time slice."""
 
 MARKS: dict[str, Provenance] = {
     "layers[]": Provenance.GIVEN,
@@ -162,9 +162,9 @@ class ScalarCost:
     """The operations of the scalar backend in a proof, and the time they take."""
 
     operations: int
-    """Of one full step, with the loss."""
+    """Operations of one full step, with the loss."""
     short_operations: int
-    """Of the epoch's short last step; 0 if there is none, or if that is known only after loading the data."""
+    """Operations of the epoch's short last step; 0 if there is none, or if that is known only after loading the data."""
     seconds_per_operation: float
 
     @property

@@ -24,9 +24,9 @@ from tuisim.terminal.text import job_lines, job_state, network_subjects, page_he
 PASSED: Span = ("✓ passed", Tone.GOOD)
 FAILED: Span = ("✗ failed", Tone.BAD)
 MIN_DECADE, MAX_DECADE = -17, 1
-"""Of the scale on which an error and its tolerance are marked."""
+"""Range of the scale on which an error and its tolerance are marked."""
 MAX_SCALE = 60
-"""Cells of it."""
+"""Cells of the scale."""
 MAX_PROSE = 76
 """Cells of a line that is easy to read."""
 
