@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.features.run.test_screen import running
+from tests.support.provenance import numbers, said, unmarked
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim import RunConfig, Trainer, count, units
 from tuisim.engine.events import State
@@ -46,28 +46,6 @@ def test_a_derived_number_has_the_weakest_provenance():
 
 
 # ── documents ──
-
-
-def numbers(value: Any, path: str = "") -> Iterator[str]:
-    """The dotted path of every number."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from numbers(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from numbers(inner, f"{path}[]")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield path
-
-
-def marked(path: str, marks: Iterable[str]) -> bool:
-    """Whether a mark names this path, or one that it lies beneath; `*` is any key."""
-    patterns = (re.escape(known).replace(r"\*", r"[^.\[]+") for known in marks)
-    return any(re.match(rf"{pattern}(?=$|\.|\[)", path) for pattern in patterns)
-
-
-def unmarked(document: dict[str, Any]) -> set[str]:
-    return {path for path in numbers(document) if not marked(path, document["marks"])}
 
 
 def test_a_number_without_a_mark_is_found():
@@ -111,14 +89,6 @@ def test_every_number_of_a_document_is_marked(name: str, monkeypatch: pytest.Mon
 
 
 # ── panels ──
-
-
-def said(lines: Iterable[Line], kinds: str) -> None:
-    """Each number of a kind of its own has the word for it on its line, or round it."""
-    for line in lines:
-        for characters, _ in line:
-            if isinstance(characters, Tagged) and characters.strip():
-                assert str(characters.mark) in text(line) + kinds, text(line)
 
 
 def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.support.made_card import ELSEWHERE, card, entry
-from tests.test_provenance import unmarked
+from tests.support.provenance import unmarked
 from tuisim.cli import main
 from tuisim.config import RunConfig
 from tuisim.engine import benchmark_case as subject

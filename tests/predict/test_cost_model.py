@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.made_card import CALL, ELSEWHERE, card, entry, prices, with_run
-from tests.test_provenance import unmarked
+from tests.support.provenance import unmarked
 from tuisim import data
 from tuisim.accounting import count
 from tuisim.backends import get_backend, registry

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_provenance import unmarked
+from tests.support.provenance import unmarked
 from tuisim import RunConfig, count
 from tuisim.backends.numpy import NumpyBackend
 from tuisim.cli import main

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from tests.test_provenance import unmarked
+from tests.support.provenance import unmarked
 from tuisim import RunConfig, count
 from tuisim.data import rows
 from tuisim.engine import memory_check as room

@@ -11,8 +11,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.features.estimate.test_budget import CONFIG, MadeUp
+from tests.support.provenance import said
 from tests.support.shell import Shell
-from tests.test_provenance import said
 from tuisim.config import RunConfig
 from tuisim.errors import DataError
 from tuisim.features.estimate.budget.budget import Answer, Limit, Predicts, budget

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.support.provenance import said
 from tests.support.shell import Shell
-from tests.test_provenance import said
 from tuisim.config import RunConfig
 from tuisim.errors import BackendError
 from tuisim.features.estimate.known import view as known_view

@@ -11,7 +11,7 @@ import pytest
 from cyclopts import App
 
 from tests.support.made_card import card
-from tests.test_provenance import unmarked
+from tests.support.provenance import unmarked
 from tuisim import RunConfig, count
 from tuisim.errors import ConfigError
 from tuisim.features.estimate.known.networks import KNOWN_NETWORKS

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from tests.support.job import ScriptedJob, scripted_page
 from tests.support.made_profile import NET, ROOFS, made_profile
+from tests.support.provenance import said
 from tests.support.scripted import snapshot
-from tests.test_provenance import said
 from tuisim import RunConfig
 from tuisim.features.profile.roofline import roofline
 from tuisim.features.profile.screen import ProfileScreen

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.made_profile import NET, PEAKS, ROOFS, made_profile, one_of
-from tests.test_provenance import unmarked
+from tests.support.provenance import unmarked
 from tuisim import RunConfig, count
 from tuisim.engine import benchmark_case as engine_subject
 from tuisim.engine.job import Job

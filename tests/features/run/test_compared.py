@@ -11,9 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.made_card import card
+from tests.support.provenance import said
 from tests.support.scripted import ScriptedWorker, snapshot
 from tests.support.shell import Shell
-from tests.test_provenance import said
 from tests.tui.test_predictor import DIGITS, Told
 from tuisim import units
 from tuisim.accounting import count

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.support.past_runs import RUN, A, B, C, noisy, run, several
-from tests.test_provenance import numbers, unmarked
+from tests.support.provenance import numbers, unmarked
 from tuisim.features.runs.command import runs as command
 from tuisim.features.runs.cost_fit import CostFit, cost_fits, fit
 from tuisim.features.runs.view import RunsState, fit_lines, no_runs

@@ -11,8 +11,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.past_runs import RUN, noisy, several
+from tests.support.provenance import said
 from tests.support.shell import Shell
-from tests.test_provenance import said
 from tuisim.config import RunConfig
 from tuisim.errors import DataError
 from tuisim.features.runs.cost_fit import cost_fits

@@ -1,4 +1,4 @@
-"""The benchmark's cases and implementations: the same steps from the same parameters by tuisim, naive NumPy and matrix products."""
+"""The benchmark's cases, and implementations of their steps: tuisim's, naive NumPy, and matrix products alone."""
 
 from __future__ import annotations
 
