@@ -121,7 +121,7 @@ def test_compilers_create_no_folder_called_tilde(homeless, monkeypatch):
 async def test_the_apps_pages_say_why_nothing_is_kept(homeless):
     app = TuisimApp()
     async with app.run_test(size=(140, 40), notifications=True) as pilot:
-        for key in ("f9", "f12"):
+        for key in ("f8", "f12"):
             await pilot.press(key)
             await pilot.pause()
             shown = " ".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())

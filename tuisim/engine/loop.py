@@ -231,10 +231,11 @@ class Loop:
     def _fail(self, message: str, *, device_lost: bool = False) -> None:
         """End a run that cannot go on, with the figures so far."""
         steps = self.session.tally.steps
-        log.exception("the run failed at step %d: %s", steps, message)
+        trace = traceback.format_exc()
+        log.error("the run failed at step %d: %s\n%s", steps, message, trace)  # as text: frames would keep device arrays alive
         self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
         self._publish()
-        self._emit(RunFailed(steps, message, traceback.format_exc(), device_lost, log_file()))
+        self._emit(RunFailed(steps, message, trace, device_lost, log_file()))
 
     # ── publishing ──
 

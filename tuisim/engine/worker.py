@@ -94,9 +94,9 @@ class Worker:
             self._lease.acquire(self._claim, self._wanted)
             self.summary = Trainer(self.config).run(self._emit, self.control)
         except Exception as error:  # any failure belongs on the screen and in the log
-            message = fault(error)
-            log.exception("the run failed: %s", message)
+            message, trace = fault(error), traceback.format_exc()
+            log.error("the run failed: %s\n%s", message, trace)
             step = self._snapshot.step if self._snapshot is not None else 0
-            self._emit(RunFailed(step, message, traceback.format_exc(), isinstance(error, DeviceLost), log_file()))
+            self._emit(RunFailed(step, message, trace, isinstance(error, DeviceLost), log_file()))
         finally:
             self._lease.release(self._claim)
