@@ -37,6 +37,7 @@ class Tagged(str):
     mark: Provenance
 
     def __new__(cls, text: str, mark: Provenance) -> Tagged:
+        """Return `text` with its kind."""
         written = super().__new__(cls, text)
         written.mark = mark
         return written

@@ -49,12 +49,12 @@ def test_rows_of_targets(loss: str) -> None:
     assert dataset(np.arange(50) % 2, loss=loss).batch_sampler(8).next_block().Y[:3].tolist() == [[1, 0], [0, 1], [1, 0]]
 
 
-def test_lists_columns_and_whole_floats_will_do() -> None:
+def test_lists_columns_and_whole_floats_are_accepted() -> None:
     assert dataset([0.0, 1.0], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [0, 1]
     assert dataset([[0], [1]], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [0, 1]
 
 
-def test_split_of_arrays_is_stratified_and_says_how_often_it_goes_round() -> None:
+def test_split_of_arrays_is_stratified_and_notes_the_passes() -> None:
     held = dataset(np.arange(50) % 2, validation=0.2, shuffle=True, examples=100)
     assert held.validation is not None
     assert np.bincount(held.validation[1]).tolist() == [5, 5]

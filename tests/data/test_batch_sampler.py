@@ -1,4 +1,4 @@
-"""Blocks, orders, rounds and chunks: every epoch has its volume, batches are full but the last, and chance is repeatable."""
+"""Blocks, orders, passes and chunks: every epoch has its volume, batches are full but the last, and streams are repeatable."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def epoch(sampler: BatchSampler, batch_size: int) -> np.ndarray:
             return np.concatenate(parts)
 
 
-def held(rows: int) -> ResidentRows:
+def resident(rows: int) -> ResidentRows:
     numbers = np.arange(rows, dtype=np.float64)
     return ResidentRows(numbers[:, None], numbers[:, None])
 
@@ -60,11 +60,11 @@ def held(rows: int) -> ResidentRows:
     block=st.sampled_from([1, 16, 100]),
     whole=st.sampled_from([10, 10**7]),
 )
-def test_held_rows_go_round_evenly(rows: int, volume: int, batch: int, shuffle: bool, block: int, whole: int) -> None:
+def test_resident_rows_are_used_evenly(rows: int, volume: int, batch: int, shuffle: bool, block: int, whole: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_sampler, "BLOCK", block)
         patch.setattr(batch_sampler, "WHOLE_SHUFFLE", whole)
-        sampler = ResidentSampler(held(min(rows, volume)), volume, batch, rng.generator(1, rng.SHUFFLE) if shuffle else None)
+        sampler = ResidentSampler(resident(min(rows, volume)), volume, batch, rng.generator(1, rng.SHUFFLE) if shuffle else None)
         for _ in range(3):
             seen = epoch(sampler, batch)[:, 0]
             assert len(seen) == volume
@@ -82,7 +82,7 @@ def test_the_sequence_of_rows_does_not_depend_on_the_batch_size(volume: int, one
         assert (epoch(first, one) == epoch(second, other)).all()
 
 
-def test_small_set_is_one_block_an_epoch_in_ever_new_order() -> None:
+def test_a_small_dataset_is_one_block_per_epoch_in_a_new_order_each_time() -> None:
     sampler = arrays(100).batch_sampler(32)
     first, second = sampler.next_block(), sampler.next_block()
     assert first.ends_epoch
@@ -93,7 +93,7 @@ def test_small_set_is_one_block_an_epoch_in_ever_new_order() -> None:
     assert (first.order != second.order).any()
 
 
-def test_feed_begins_anew_at_each_call() -> None:
+def test_each_sampler_starts_at_the_first_epoch() -> None:
     dataset = arrays(50)
     assert (epoch(dataset.batch_sampler(8), 8) == epoch(dataset.batch_sampler(8), 8)).all()
 
@@ -122,7 +122,7 @@ def test_smaller_volume_is_the_first_rows_of_the_seeded_order() -> None:
     assert (whole.sample(10**9)[0] == whole.sample(100)[0]).all()
 
 
-def test_larger_volume_goes_round_reshuffled_and_says_so() -> None:
+def test_a_larger_volume_takes_several_reshuffled_passes_and_notes_it() -> None:
     dataset = data.load(RunConfig(layers=(64, 10), validation=0.2, examples=5_000))
     assert dataset.examples == 5_000
     assert any("volume 5,000 of 1,438 rows: 3.48 passes" in note for note in dataset.notes)
@@ -132,7 +132,7 @@ def test_larger_volume_goes_round_reshuffled_and_says_so() -> None:
     assert all((one != other).any() for one, other in pairwise(rounds))
 
 
-def test_volume_many_times_the_source_comes_in_bounded_blocks() -> None:
+def test_a_volume_of_many_passes_comes_in_bounded_blocks() -> None:
     sampler = data.load(RunConfig(layers=(64, 10), examples=10**12)).batch_sampler(32)
     for _ in range(3):
         block = sampler.next_block()
@@ -197,7 +197,7 @@ def test_targets_travel_with_their_rows() -> None:
         assert all(target[tuple(block.X[i].tolist())] == block.Y[i] for i in block.order)
 
 
-def test_chunks_are_said_and_resident_rows_need_no_note() -> None:
+def test_chunks_are_noted_and_resident_rows_are_not() -> None:
     assert not data.load(config(examples=100_000)).batch_sampler(32).generates
     large = data.load(config(examples=100_001))
     assert large.batch_sampler(32).generates
@@ -218,7 +218,7 @@ def test_a_thousand_million_examples_need_no_more_memory_than_a_hundred_thousand
     assert _peak(10**9, 8) <= _peak(10**5, 8)
 
 
-def test_volume_without_bound_still_feeds() -> None:
+def test_a_huge_volume_is_sampled() -> None:
     block = data.load(config(examples=10**30)).batch_sampler(32).next_block()
     assert len(block.order) == 16_384
 
@@ -236,7 +236,7 @@ def test_batch_beyond_memory_is_refused_before_anything_is_made(monkeypatch: pyt
         data.load(RunConfig(layers=(10**20, 2), dataset="blobs"))
 
 
-def test_where_memory_is_unknown_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_free_memory_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", None)
     assert memory.available() is None
     assert len(data.load(config()).sample(5)[0]) == 5

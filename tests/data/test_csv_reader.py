@@ -70,7 +70,7 @@ def test_csv_target_by_name_or_number(tmp_path: Path) -> None:
     assert "1 to 4" in refused(path, target="5")
 
 
-def test_csv_classes_in_words_are_mapped_and_said(tmp_path: Path) -> None:
+def test_csv_class_names_are_mapped_and_noted(tmp_path: Path) -> None:
     words = [("setosa", "versicolor", "virginica")[y] for y in Y]
     path = write(tmp_path / "iris.csv", csv_text(targets=words, header="a,b,c,species"))
     dataset = load(path, validation=0, shuffle=False)
@@ -201,7 +201,7 @@ def test_a_target_may_have_zeros_before_it(tmp_path: Path) -> None:
             assert "numbers 1 to 4" in words
 
 
-def test_memory_is_asked_for_what_a_table_will_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_a_table_is_checked_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "1,2,3,0\n4,5,6,1\n" * 2_000
     monkeypatch.setattr("tuisim.data.memory.available", lambda: 20 * len(text))
     with pytest.raises(MemoryNeeded, match=r"a\.csv: about 4,000 rows needs .* KiB are free: give fewer rows"):
@@ -216,7 +216,7 @@ def test_memory_is_asked_for_what_a_table_will_take(tmp_path: Path, monkeypatch:
     assert load(tmp_path / "a.csv", (3, 2)).examples > 30_000
 
 
-def test_too_little_memory_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise MemoryError
 

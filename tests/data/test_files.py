@@ -72,7 +72,7 @@ def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
     assert "is a device or a pipe" in refused(Path("/dev/zero"))
 
 
-def test_more_than_memory_is_said_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_larger_than_memory_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "a.npy", np.column_stack([X, Y]))
     monkeypatch.setattr("tuisim.data.memory.available", lambda: 1_000)
     with pytest.raises(MemoryNeeded, match=r"1.9 KiB of memory, 1000 B are free"):

@@ -192,7 +192,7 @@ def test_chunks_are_the_same_whether_kept_or_made_again() -> None:
     assert (kept.sample(40_000)[1] == made.sample(40_000)[1]).all()
 
 
-def test_validation_of_endless_sources_has_rows_of_its_own() -> None:
+def test_validation_rows_of_synthetic_datasets_are_not_trained_on() -> None:
     dataset = make((2, 2), "moons", examples=200_000, validation=0.5)
     assert dataset.validation is not None
     assert len(dataset.validation[0]) == 10_000
@@ -201,7 +201,7 @@ def test_validation_of_endless_sources_has_rows_of_its_own() -> None:
     assert dataset.examples == 200_000
 
 
-def test_streams_are_apart() -> None:
+def test_random_streams_are_independent() -> None:
     keys = [(0,), (1,), (2,), (3,), (1, 0), (3, 0), (3, 1), (3, 0, 0), (3, 0, 1)]
     drawn = {rng.generator(0, *key).random() for key in keys}
     assert len(drawn) == len(keys)
@@ -235,7 +235,7 @@ def test_what_does_not_fit_is_refused_with_what_would(
     assert says in refused(layers, dataset, **fields)
 
 
-# ── Facts and the folder of Fashion-MNIST ────────────────────────────────────────────────────────────────────────────
+# ── Row counts and the folder of Fashion-MNIST ────────────────────────────────────────────────────────────────────────────
 
 
 def test_rows_are_known_without_making_any() -> None:
@@ -261,7 +261,7 @@ def _idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
 
 
-def test_fashion_is_found_in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fashion_mnist_is_found_in_the_folder_that_the_variable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuisim.data.named_datasets.FOLDER", tmp_path / "absent")
     monkeypatch.delenv("TUISIM_DATA", raising=False)
     reason = data.available("fashion_mnist")

@@ -1,4 +1,4 @@
-"""The memory check: every command that binds a network asks it before anything is allocated, and refuses in one line."""
+"""The memory check: every command that binds a network runs it before anything is allocated, and refuses in one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HUGE = "2-1000000000000000000-2"
 
 @pytest.fixture
 def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1 GiB of memory, and nobody draws a parameter or makes a network without having asked."""
+    """1 GiB of memory, and no parameter is drawn and no network bound without the check."""
     monkeypatch.setattr(memory_check, "available", lambda: 2**30)
     monkeypatch.setattr(initializers, "parameters", lambda config: pytest.fail("parameters were drawn"))
     monkeypatch.setattr("tuisim.data.load", lambda config: pytest.fail("data were loaded"))
@@ -34,7 +34,7 @@ def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_machine")
-def test_whoever_binds_asks_before_anything_is_allocated():
+def test_every_bind_is_preceded_by_the_memory_check():
     from tuisim.backends import get_backend
 
     askers = (
@@ -61,7 +61,7 @@ def test_commands_refuse_what_does_not_fit_in_one_line(capsys, arguments, layers
 @pytest.mark.parametrize(
     "arguments", [["profile", HUGE], ["crossover", "--widths", HUGE[2:-2], "--batches", "1"], ["prove", HUGE]]
 )
-def test_what_would_take_years_is_refused_in_one_line(capsys, arguments):
+def test_a_network_that_would_take_years_is_refused_in_one_line(capsys, arguments):
     assert main(arguments) in (2, 5)
     out, err = capsys.readouterr()
     assert out == ""
@@ -69,7 +69,7 @@ def test_what_would_take_years_is_refused_in_one_line(capsys, arguments):
     assert "Error" not in err
 
 
-def test_where_nobody_knows_what_is_free_what_no_machine_has_is_refused(monkeypatch):
+def test_without_a_known_free_memory_more_than_any_machine_has_is_refused(monkeypatch):
     monkeypatch.setattr(memory_check, "available", lambda: None)
     memory_check.check(BIG)
     with pytest.raises(MemoryNeeded, match="no machine has as much"):

@@ -1,4 +1,4 @@
-"""The run's smaller parts, each alone: history, tally, probe figures, initial weights, worker."""
+"""The parts of a run, each alone: history, tally, gradient samples, initializers, worker."""
 
 import time
 
@@ -43,7 +43,7 @@ def test_sampled_curves_keep_the_latest():
     assert np.isnan(values[-1])
 
 
-def test_a_rate_is_blank_until_its_window_is_full():
+def test_throughput_is_blank_until_its_window_is_full():
     tally, program = Tally(), build(RunConfig(layers=(4, 2), batch_size=10))
     tally.add(program, [1.0] * 5, WINDOW / 2, full_speed=True)
     assert tally.throughput is None
@@ -85,7 +85,7 @@ def test_gradient_figures():
         ([np.inf, 1.0], [np.nan, 1.0], Health.NON_FINITE),
     ],
 )
-def test_health_in_words(gradient, after, health):
+def test_health(gradient, after, health):
     assert layer_gradients(1, np.array(gradient), np.ones(2), np.array(after), None).health is health
 
 
@@ -115,7 +115,7 @@ def test_a_norm_of_what_is_not_finite_is_not_finite(value):
     assert not np.isfinite(layer_gradients(1, values, values, values, None).norm)
 
 
-def test_histograms_are_of_a_sample_and_say_so():
+def test_histograms_are_of_a_sample_and_give_its_size():
     g = np.random.default_rng(0).standard_normal(1_000_000)
     figures = layer_gradients(1, g, g, g, None)
     assert sum(figures.histogram) == figures.sampled <= 65_536
@@ -140,7 +140,7 @@ def test_dtypes_start_from_the_same_draws():
     assert (double[0][0].astype("float32") == single[0][0]).all()
 
 
-def test_peaks_name_their_denominator():
+def test_peaks_are_measured_once():
     measured = peaks("float32", 1)
     assert measured.flops_per_second > 1e8
     assert measured.bytes_per_second > 1e8
@@ -154,7 +154,7 @@ def wait_for(condition, seconds=20.0):
         time.sleep(0.005)
 
 
-def test_a_worker_runs_is_watched_and_stops():
+def test_a_worker_runs_is_polled_and_stops():
     worker = Worker(RunConfig(layers=(64, 8, 10), dataset="digits", epochs=None))
     assert worker.snapshot is None
     worker.start()
@@ -168,7 +168,7 @@ def test_a_worker_runs_is_watched_and_stops():
     assert worker.summary.ended is State.STOPPED
 
 
-def test_what_a_worker_cannot_do_is_an_event():
+def test_a_run_that_cannot_start_is_an_event():
     worker = Worker(RunConfig(layers=(30, 10), dataset="digits"))
     worker.start()
     assert worker.join(10)
@@ -190,7 +190,7 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
     assert "nobody thought" in worker.failure.traceback
 
 
-def test_a_look_that_was_held_up_once_does_not_stop_the_looking():
+def test_one_slow_gradient_sample_does_not_delay_the_others():
     sampler = object.__new__(GradientSampler)
     sampler.seconds, sampler._cost, sampler._next, sampler._last = 0.0, 0.0, 0.0, None
     sampler.add_cost(10.0, 0.5)  # the first, with all that happens once

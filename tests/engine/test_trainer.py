@@ -1,4 +1,4 @@
-"""The trainer and its loop: what it promises scripts, and how it ends."""
+"""The trainer and its loop: the contract with scripts, control, and how a run ends."""
 
 import json
 from itertools import pairwise
@@ -138,12 +138,12 @@ def test_parameters_of_the_wrong_shape_are_refused():
         ("words", "list of pairs"),
     ],
 )
-def test_parameters_that_are_none(given, reason):
+def test_invalid_parameters_are_refused(given, reason):
     with pytest.raises(ConfigError, match=reason):
         Trainer(SMALL, parameters=given)
 
 
-def test_data_that_is_no_pair():
+def test_data_that_is_no_pair_is_refused():
     with pytest.raises(DataError, match="pair"):
         Trainer(SMALL, data=np.zeros((3, 5)))
 
@@ -184,7 +184,7 @@ def test_a_gradient_that_overflows_is_found_where_it_began():
     assert summary.message.startswith("the gradient of layer 2 became non-finite at step 1")
 
 
-def test_memory_is_asked_for_before_anything_is_allocated(monkeypatch):
+def test_memory_is_checked_before_anything_is_allocated(monkeypatch):
     monkeypatch.setattr(memory_check, "available", lambda: 10**9)
     with pytest.raises(MemoryNeeded, match=r"would fit.*can still be counted"):
         Trainer(RunConfig(layers=(1000, 10**6, 1000), dataset="teacher"))
@@ -192,7 +192,7 @@ def test_memory_is_asked_for_before_anything_is_allocated(monkeypatch):
         Trainer(RunConfig(layers=(100, 1000, 10), dataset="teacher", batch_size=10**7, examples=10**8))
 
 
-def test_what_cannot_start_says_why():
+def test_a_run_that_cannot_start_says_why():
     with pytest.raises(BackendError, match="did you mean numpy"):
         Trainer(RunConfig(layers=(4, 2), backend="numpi"))
     with pytest.raises(DataError, match="64"):
@@ -270,7 +270,7 @@ def test_time_is_counted_from_the_first_batch():
     assert summary.wall_seconds < again.wall_seconds
 
 
-def test_time_left_is_of_full_speed_alone():
+def test_time_left_is_projected_from_full_speed_alone():
     control = Control()
     control.set_speed_limit(10)
     seen = []
@@ -306,7 +306,7 @@ def test_a_run_that_fails_keeps_its_summary(monkeypatch):
     assert any(isinstance(item, RunFailed) for item in seen)
 
 
-def test_an_update_too_many_is_divergence():
+def test_a_last_update_that_diverges_is_noticed():
     config = RunConfig(layers=(64, 10), dataset="digits", examples=32, epochs=1, learning_rate=3e38, loss="mse")
     summary = Trainer(config).run()
     assert summary.ended is State.DIVERGED
@@ -325,7 +325,7 @@ def test_a_batch_beyond_a_small_source_needs_no_more_memory(tmp_path):
     assert Trainer(config).run().steps == 1
 
 
-def test_the_newest_run_has_its_threads_whatever_order_runs_end_in():
+def test_the_newest_run_has_its_threads_in_any_order_of_ends():
     from tuisim.backends.numpy.blas import thread_limit, threads
 
     if threads() is None:
@@ -340,7 +340,7 @@ def test_the_newest_run_has_its_threads_whatever_order_runs_end_in():
     assert threads() == before
 
 
-def test_a_pace_claims_no_throughput():
+def test_throughput_is_not_shown_while_throttled():
     control = Control()
     control.set_speed_limit(200)
     script = Script(control, (at_step(5), lambda c: c.stop()))
@@ -351,7 +351,7 @@ def test_a_pace_claims_no_throughput():
     assert summary.wall_seconds >= 4 / 200
 
 
-def test_a_step_at_a_time_holds_until_asked():
+def test_one_step_at_a_time_pauses_after_each():
     control = Control()
     control.set_speed_limit(0)
     script = Script(
@@ -369,7 +369,7 @@ def test_a_step_at_a_time_holds_until_asked():
     assert watched.gradient_step == 1  # the very step a person asked for is the one shown
 
 
-def test_a_change_of_rate_is_in_the_history_with_its_step():
+def test_a_changed_learning_rate_is_in_the_history_with_its_step():
     control = Control()
     script = Script(control, (at_step(50), lambda c: c.set_learning_rate(0.01)), (at_step(200), lambda c: c.stop()))
     Trainer(ENDLESS).run(script, control)
@@ -381,7 +381,7 @@ def test_a_change_of_rate_is_in_the_history_with_its_step():
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_wrong_rate_or_pace_is_refused(wrong):
+def test_a_wrong_learning_rate_or_speed_limit_is_refused(wrong):
     with pytest.raises(ConfigError):
         Control().set_learning_rate(wrong)
     if wrong != 0:
@@ -389,7 +389,7 @@ def test_a_wrong_rate_or_pace_is_refused(wrong):
             Control().set_speed_limit(wrong)
 
 
-def test_snapshots_are_finished_and_add_up():
+def test_snapshots_are_immutable_and_consistent():
     control = Control()
     script = Script(control, (at_step(20_000), lambda c: c.stop()))
     trainer = Trainer(ENDLESS)

@@ -14,7 +14,7 @@ from .tally import Tally
 
 WARM = 12
 """Runs before the first look: caches of fixed size fill up."""
-MOST_PER_RUN = 0.15
+MAX_PER_RUN = 0.15
 """MiB; one screen of drawn lines is more than twice that."""
 
 
@@ -42,7 +42,7 @@ def run(tally: Tally, rng: random.Random) -> None:
         if counted > 0:
             grown = resident(terminal.pid) - begun
             tally.notes.append(f"{grown:+.1f} MiB over {counted} runs after the first {WARM}")
-            if grown > max(3.0, MOST_PER_RUN * counted):
+            if grown > max(3.0, MAX_PER_RUN * counted):
                 tally.fail(f"{grown / counted:.2f} MiB kept by each run")
         terminal.press("ctrl+q")
         if terminal.wait_end(20) != 0:

@@ -107,7 +107,7 @@ def test_a_document_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["card.json"], "nothing half-written is left behind"
 
 
-def test_what_no_json_has_is_not_written(tmp_path):
+def test_values_that_json_does_not_have_are_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         write(tmp_path / "card.json", "card", 1, {"a": float("nan")})
     with pytest.raises(ValueError, match="kind"):
@@ -137,7 +137,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_no_document_is_named_with_what_is_wrong(name, tmp_path):
+def test_a_broken_document_is_reported_with_what_is_wrong(name, tmp_path):
     data, words = BROKEN[name]
     path = tmp_path / "card.json"
     path.write_bytes(data)
@@ -149,7 +149,7 @@ def test_what_is_no_document_is_named_with_what_is_wrong(name, tmp_path):
     assert message.isprintable()
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
+def test_a_missing_or_special_file_is_reported(tmp_path):
     with pytest.raises(Unreadable, match=r"gone\.json: no such file"):
         read(tmp_path / "gone.json", "card", 1)
     with pytest.raises(Unreadable, match="not a regular file"):
@@ -172,7 +172,7 @@ def test_old_temporary_files_are_removed_by_the_next_write(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == [".tuisim-1.tmp", ".tuisim-2.tmp", "card.json"]
 
 
-def test_many_that_save_at_once_all_save(tmp_path):
+def test_concurrent_writers_all_succeed(tmp_path):
     """One removes no temporary file of another."""
     errors: list[Exception] = []
 
@@ -193,7 +193,7 @@ def test_many_that_save_at_once_all_save(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_mark_of_byte_order_is_no_mistake(tmp_path):
+def test_a_byte_order_mark_is_accepted(tmp_path):
     (tmp_path / "card.json").write_text('{"kind": "card", "version": 1, "a": 1}', encoding="utf-8-sig")
     assert read(tmp_path / "card.json", "card", 1) == {"a": 1}
 

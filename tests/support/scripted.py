@@ -1,4 +1,4 @@
-"""A worker that replays hand-made snapshots and writes down what it is told, in place of a thread that trains."""
+"""A worker that replays prepared snapshots and records the calls of its control, in place of a thread that trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tuisim.measure.peaks import Peaks
 
 
 class ScriptedControl:
-    """Keeps the calls it gets."""
+    """A control that records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -42,7 +42,7 @@ class ScriptedControl:
 
 
 class ScriptedWorker:
-    """Shows the snapshots one after another, each time `advance` is called; the last one stays."""
+    """A worker that shows the next snapshot at each `advance`; the last one stays."""
 
     def __init__(self, snapshots: Sequence[Snapshot | None], events: Sequence[Event] = ()) -> None:
         self.control = ScriptedControl()
@@ -78,7 +78,7 @@ class ScriptedWorker:
 
 
 def layer_gradients(layers: int, **changes: Any) -> tuple[LayerGradients, ...]:
-    """Gradients that fall off towards the input, bell-shaped in log10|g|."""
+    """Return gradients that become smaller towards the input, bell-shaped in log10|g|."""
     found = []
     for layer in range(1, layers + 1):
         centre = 22 - 10 * (layers - layer) / max(layers, 4)
@@ -98,7 +98,7 @@ def layer_gradients(layers: int, **changes: Any) -> tuple[LayerGradients, ...]:
 
 
 def curves(points: int = 400, last_step: int = 20_000, accuracy: bool = True) -> Curves:
-    """Losses that fall with noise, and accuracies that rise."""
+    """Return falling losses with noise, and rising accuracies."""
     rng = np.random.default_rng(0)
     steps = np.linspace(1, last_step, points)
     fall = 2.3 * np.exp(-steps / (last_step / 6)) + 0.02
@@ -118,7 +118,7 @@ def curves(points: int = 400, last_step: int = 20_000, accuracy: bool = True) ->
 
 
 def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
-    """A run in full swing; `changes` replace fields."""
+    """Return a snapshot of a run at full speed; `changes` replace fields."""
     config = (config or RunConfig(layers=(64, 32, 10), epochs=None)).resolved()
     config = config if config.examples else replace(config, examples=1_618)
     regression = config.loss == "mse"

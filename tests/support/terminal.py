@@ -1,4 +1,4 @@
-"""A terminal that a test can hold: a program in a real pseudo-terminal, its screen, its keys, its end."""
+"""A program in a real pseudo-terminal, with its screen, its keys and its exit code."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _MODES = (b"1049", b"1000", b"1003", b"1004", b"1006", b"1015", b"2004")
 
 
 class Terminal:
-    """`command` in a pseudo-terminal of `columns` × `rows`; `with` ends it whatever happens."""
+    """`command` in a pseudo-terminal of `columns` × `rows`, which `with` ends."""
 
     def __init__(self, command: list[str], columns: int = 120, rows: int = 36, environment: dict[str, str] | None = None) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
-        """Everything the program has written."""
+        """All bytes the program has written."""
         self.code: int | None = None
-        """The exit code once it has ended; minus the signal where one ended it."""
+        """The exit code once the program has ended; minus the signal if one ended it."""
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             # Python's own idea of the environment: readline puts a size into C's, which would win over the terminal's.
@@ -80,11 +80,11 @@ class Terminal:
 
     @property
     def fd(self) -> int:
-        """The side of the pseudo-terminal that a person sits at."""
+        """The user's side of the pseudo-terminal."""
         return self._fd
 
     def drain(self) -> None:
-        """Take in what a program that has ended had still written."""
+        """Read what a program wrote before it ended."""
         while select.select([self._fd], [], [], 0.1)[0]:
             try:
                 data = os.read(self._fd, 1 << 16)
@@ -98,13 +98,13 @@ class Terminal:
         return termios.tcgetattr(self._fd)
 
     def press(self, *keys: str) -> None:
-        """Keys by name, or characters as they are."""
+        """Press keys by name, or type characters."""
         for key in keys:
             os.write(self._fd, KEYS.get(key, key).encode())
             self.read(0.05)
 
     def click(self, column: int, row: int) -> None:
-        """The left button at a cell, from 1."""
+        """Click the left button at a cell, from 1."""
         os.write(self._fd, f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m".encode())
         self.read(0.05)
 
@@ -116,7 +116,7 @@ class Terminal:
         os.kill(self.pid, number)
 
     def read(self, seconds: float) -> None:
-        """Take in what the program writes for so long."""
+        """Read what the program writes for `seconds`."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and self.code is None:
             if select.select([self._fd], [], [], left)[0]:
@@ -131,7 +131,7 @@ class Terminal:
                 self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
 
     def wait_for(self, condition: str | Callable[[str], bool], seconds: float = 15.0) -> str:
-        """Read until a text is on the screen, or a condition on it holds; the screen's text."""
+        """Read until a text is on the screen, or a condition on it holds; return the screen's text."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             text = self.text
@@ -143,7 +143,7 @@ class Terminal:
         raise AssertionError(f"not seen within {seconds} s: {condition!r}; the screen:\n{self.text}")
 
     def wait_end(self, seconds: float) -> int | None:
-        """Read until the program has ended; its exit code, none if it has not."""
+        """Read until the program has ended; return its exit code, None if it has not."""
         until = time.monotonic() + seconds
         while self.code is None and time.monotonic() < until:
             self.read(0.02)

@@ -14,7 +14,7 @@ from tuisim.engine.events import (
     Started,
     State,
     Throughput,
-)
+)  # fmt: skip
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
 from tuisim.engine.worker import Worker

@@ -23,7 +23,7 @@ from tuisim.engine.events import (
     SpeedLimitChanged,
     Started,
     State,
-)
+)  # fmt: skip
 from tuisim.engine.gradient_sample import SAMPLE_ROWS, GradientSampler
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary

@@ -75,50 +75,27 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; unknown or non-finite numbers are None; `marks` has the provenance of each."""
-        return {
-            "config": self.config.to_dict(),
-            "data": self.data,
-            "parameters": self.parameters,
-            "steps": self.steps,
-            "epochs": self.epochs,
-            "examples_seen": self.examples_seen,
-            "seconds": self.seconds,
-            "wall_seconds": self.wall_seconds,
-            "validation_seconds": self.validation_seconds,
-            "probe_seconds": self.instrumentation_seconds,
-            "paused_seconds": self.paused_seconds,
-            "phase_seconds_per_step": dict(self.phase_seconds),
-            "examples_per_second": _finite(self.examples_per_second),
-            "flops_per_second": _finite(self.flops_per_second),
-            "loss": _finite(self.loss),
-            "validation_loss": _finite(self.validation_loss),
-            "validation_accuracy": _finite(self.validation_accuracy),
-            "training_accuracy": _finite(self.training_accuracy),
-            "operations": {**self.operations.as_dict(), "total": self.operations.total},
-            "flushed": self.flushed,
-            "subnormal": self.subnormal,
-            "backend": self.backend,
-            "device": self.device,
-            "ended": self.ended.value,
-            "message": self.message,
-            "notes": list(self.notes),
-            "marks": _MARKS,
-        }
+        values: dict[str, Any] = {name: getattr(self, _FIELDS.get(name, name)) for name in (*_COUNTED, *_MEASURED, *_WORDS)}
+        values = {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in values.items()}
+        marks = {"config": Provenance.GIVEN} | dict.fromkeys(_COUNTED, Provenance.COUNTED)
+        return (
+            {"config": self.config.to_dict()}
+            | values
+            | {
+                "operations": {**self.operations.as_dict(), "total": self.operations.total},
+                "phase_seconds_per_step": dict(self.phase_seconds),
+                "ended": self.ended.value,
+                "notes": list(self.notes),
+                "marks": marks | dict.fromkeys(_MEASURED, Provenance.MEASURED),
+            }
+        )
 
 
-_MARKS: dict[str, Provenance] = (
-    {"config": Provenance.GIVEN}
-    | dict.fromkeys(("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal"), Provenance.COUNTED)
-    | dict.fromkeys(
-        (
-            "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",
-            "examples_per_second",
-            "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
-        ),
-        Provenance.MEASURED,
-    )
+_FIELDS = {"probe_seconds": "instrumentation_seconds", "phase_seconds_per_step": "phase_seconds"}
+"""Names of fields by their keys in JSON, where they differ."""
+_COUNTED = ("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal")
+_MEASURED = (
+    "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",
+    "examples_per_second", "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
 )  # fmt: skip
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+_WORDS = ("data", "backend", "device", "ended", "message", "notes")
