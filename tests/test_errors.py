@@ -82,7 +82,7 @@ def test_a_library_warning_is_one_line(capsys, monkeypatch):
 
 
 def test_only_the_console_prints():
-    """Commands print JSON, or through the console; what is written over on a terminal is made visible there."""
+    """Commands print JSON, or print through the console, which escapes control characters."""
     printing = []
     folder = Path(tuisim.cli.__file__).parents[1]
     for path in [*folder.glob("cli/*.py"), *folder.glob("features/**/command.py")]:

@@ -1,4 +1,4 @@
-"""The house itself: floors, lazy imports, and what the core may need."""
+"""The package: import contracts, lazy imports, and the dependencies of the core."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Every number says what kind it is: a walk over every JSON document and every panel, and what would be found there."""
+"""The provenance of every number in JSON documents and panels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A system that lets a process start few threads: BLAS is kept to one, one line says so, and nothing hangs."""
+"""A system that allows few threads: BLAS is limited to one, one line says so, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tuisim.threads import usable_cores
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
-    """A system that lets the tests start two threads more."""
+    """A system that allows the tests to start two more threads."""
     started: list[threading.Thread] = []
 
     class Refused(threading.Thread):

@@ -1,4 +1,4 @@
-"""Numbers as people read and type them."""
+"""Numbers written as text and parsed from text."""
 
 import math
 

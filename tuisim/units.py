@@ -205,7 +205,7 @@ def parse_size(text: str) -> int:
 
 
 def _plain(number: str) -> str:
-    """Return a number without thousands separators. Raises ValueError if a comma is none: 2,5 is not 25."""
+    """Return a number without thousands separators. Raises ValueError for a decimal comma: 2,5 is not 25."""
     if "," in number and not re.fullmatch(_GROUPED, number):
         raise ValueError("a comma groups thousands, as in 10,000; write 2.5 for two and a half")
     return number.replace("_", "").replace(",", "")

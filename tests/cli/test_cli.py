@@ -1,4 +1,4 @@
-"""The command line as a process: stdout is data, stderr is talk, and the exit code says how it went."""
+"""The command line as a process: data on stdout, messages on stderr, and the exit code."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 
 
 def tuisim(*arguments, **options):
-    """Without COLUMNS, which readline sets for the programs that are started from where it was imported."""
+    """Run tuisim without COLUMNS, which readline sets for child processes."""
     options.setdefault("env", {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")})
     return subprocess.run(
         [sys.executable, "-m", "tuisim", *arguments],

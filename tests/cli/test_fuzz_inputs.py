@@ -1,4 +1,4 @@
-"""Every option of every command with thousands of values: a mistake is one readable line, and no fault of Python's comes through.
+"""Every option of every command with thousands of values: a mistake is one readable line, never a Python error.
 
 Values are parsed and checked in this process; where a command would begin to measure or train, it has passed. A few drawn ones
 are run whole, as processes.
@@ -62,7 +62,7 @@ SIZES = [
 
 
 class Reached(BaseException):
-    """A command has taken what it was given and would begin."""
+    """A command has accepted its options and would begin to work."""
 
 
 _FUNCTIONS = {command.name: command.function for command in COMMANDS}
@@ -89,7 +89,7 @@ def begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def odd_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Paths of what is no file, or none that can be used."""
+    """Paths that are no file, or no usable one."""
     monkeypatch.chdir(tmp_path)
     contents = {
         "empty.csv": b"", "binary.csv": bytes(range(256)) * 40, "zeros.csv": bytes(4_096), "short.csv": b"1,2\n",
@@ -121,7 +121,7 @@ def odd_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [f"./{name}" if not name.startswith("/") else name for name in names]
 
 
-def judged(capsys: pytest.CaptureFixture[str], given: str, command: Callable[[], int], name: str = "") -> list[str]:
+def faults_of(capsys: pytest.CaptureFixture[str], given: str, command: Callable[[], int], name: str = "") -> list[str]:
     """Describe how the answer of `command` to `given` breaks the rules, if it does: one line that names the option."""
     try:
         code: int | None = command()
@@ -146,7 +146,7 @@ def judged(capsys: pytest.CaptureFixture[str], given: str, command: Callable[[],
     if found := PYTHONIC.search(said.err):
         faults.append(f"{found[0]} in {said.err!r:.300}")
     if any(not c.isprintable() and c != "\n" for c in said.err + said.out):
-        faults.append("steers the terminal")
+        faults.append("prints control characters")
     return [f"{given!r:.200}: {fault}" for fault in faults]
 
 
@@ -167,7 +167,7 @@ def _function(command: str) -> Callable[..., object]:
 
 
 def called(command: str, option: str, value: str) -> Callable[[], int]:
-    """The command with one option, as the parser would call it: the parser takes longer than all that is checked."""
+    """Return a call of the command with one option, without the parser, which would take most of the time."""
     function = _function(command)
     given: dict[str, Any] = {"layers": "5-4-3"} if command in WITH_A_NETWORK else {}
     given |= {"seconds": "10"} if command == "budget" else {}
@@ -180,7 +180,7 @@ def called(command: str, option: str, value: str) -> Callable[[], int]:
 
 
 def written(draw: random.Random, files: list[str]) -> list[str]:
-    """A command line of one command, with its values in either form."""
+    """Return a random command line, with values in both forms."""
     command = draw.choice([*WITH_A_NETWORK, *OWN])
     options = [one.replace("_", "-") for one in OF_A_RUN if command in WITH_A_NETWORK] + [*OWN.get(command, ())]
     line = [command] + [draw.choice(SIZES)] * (command in WITH_A_NETWORK)
@@ -206,10 +206,10 @@ def test_options_of_a_run(option, capsys, odd_files):
     if option == "backend":
         values = [value for value in values if value not in ("numba", "auto")]  # which would compile
     draw = random.Random(option)
-    faults = [fault for value in values for fault in judged(capsys, value, called("run", option, value), name)]
+    faults = [fault for value in values for fault in faults_of(capsys, value, called("run", option, value), name)]
     for command in WITH_A_NETWORK[1:]:
         for value in draw.sample(values, 3):
-            faults += judged(capsys, f"{command} {value}", called(command, option, value), name)
+            faults += faults_of(capsys, f"{command} {value}", called(command, option, value), name)
     assert faults == []
 
 
@@ -218,7 +218,7 @@ def test_options_of_one_command(command, capsys, odd_files):
     faults = []
     for option in OWN[command]:
         for value in [*NUMBERS, *TEXTS, *SIZES, *odd_files]:
-            faults += judged(capsys, value, called(command, option, value), option if option != "import" else "")
+            faults += faults_of(capsys, value, called(command, option, value), option if option != "import" else "")
     assert faults == []
 
 
@@ -228,7 +228,7 @@ def test_layers(capsys):
         for command in ("count", WITH_A_NETWORK[i % len(WITH_A_NETWORK)]):
             more = {"seconds": "10"} if command == "budget" else {}
             run = partial(answered, partial(_function(command), value, **more))
-            faults += judged(capsys, f"{command} {value}", run, "layers")
+            faults += faults_of(capsys, f"{command} {value}", run, "layers")
     assert faults == []
 
 
@@ -237,7 +237,7 @@ def test_random_command_lines(capsys, odd_files):
     faults = []
     for _ in range(80):
         arguments = written(draw, odd_files)
-        faults += judged(capsys, repr(arguments), partial(main, arguments))
+        faults += faults_of(capsys, repr(arguments), partial(main, arguments))
     assert faults == []
 
 
@@ -250,7 +250,7 @@ def test_files_with_a_value_of_every_type_in_every_field(tmp_path, capsys):
         for value in values:
             path.write_text("layers = [5, 4, 3]\n" * (name != "layers") + f"{name} = {value}\n")
             run = partial(answered, partial(resolve, None, NOTHING_GIVEN, str(path)))
-            faults += judged(capsys, f"{name} = {value}", run, name if name in FIELDS else "")
+            faults += faults_of(capsys, f"{name} = {value}", run, name if name in FIELDS else "")
     assert faults == []
 
 

@@ -1,4 +1,4 @@
-"""Text from outside on its way to a terminal: no control code and no markup, whatever a file, variable or device is called."""
+"""Text from outside is printed without control codes and markup: names of files, variables and devices, and their contents."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ TEXT = ALL + "[/red][/]"
 """With what no name of a file can hold."""
 
 
-def steers(text: str) -> list[str]:
+def control_characters(text: str) -> list[str]:
     return [c for c in text if not c.isprintable() and c != "\n"]
 
 
 @pytest.fixture
 def said(capsys):
-    """Run a command; what it wrote, which must steer nothing and show what it was given."""
+    """Run a command and return its output, which must have no control codes and show the text it was given."""
 
     def run(*arguments: str, shown: str | None = "[red]x[bold]:smile:") -> str:
         main(arguments)
         written = capsys.readouterr()
         text = written.out + written.err
         assert text.strip()
-        assert steers(text) == []
+        assert control_characters(text) == []
         if shown is not None:
             assert shown in "".join(text.split("\n"))
         return text
@@ -65,7 +65,7 @@ def said(capsys):
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of that name, with a card of such a machine and one imported under such a name."""
+    """A data folder with that name, with the profile of a machine with that name, and one imported under it."""
     data = tmp_path / ALL
     monkeypatch.setenv("TUISIM_HOME", str(data))
     (data / "cards").mkdir(parents=True)
@@ -204,7 +204,7 @@ def test_json_escapes_control_characters(capsys, tmp_path):
     assert main(["run", "1-2", "--epochs", "1", "--dataset", str(path), "--json"]) == ExitCode.DONE
     out = capsys.readouterr().out
     assert out.isascii()
-    assert steers(out) == []
+    assert control_characters(out) == []
     assert json.loads(out)["config"]["dataset"] == str(path)
 
 
@@ -225,25 +225,25 @@ async def test_pages_and_notices_of_the_app(home):
     app = TuisimApp(RunConfig(layers=(5, 4, 3), dataset=f"./{ALL}.csv", target=TEXT))
     async with app.run_test(size=(140, 40), notifications=True) as pilot:
         await pilot.pause()
-        assert steers(seen(app)) == []
+        assert control_characters(seen(app)) == []
         app.setup.fill(RunConfig(layers=(5, 4, 3)))
         await pilot.pause()
         for key in ("f8", "f12"):
             await pilot.press(key)
             await pilot.pause()
             text = seen(app)
-            assert steers(text) == []
+            assert control_characters(text) == []
             assert "\\x1b[31mred" in text
             await pilot.press("escape")
         app.notify(TEXT, title=TEXT, markup=True)
         await pilot.pause(0.1)
-        assert steers(seen(app)) == []
+        assert control_characters(seen(app)) == []
         assert "[red]x[bold]" in seen(app)
         for panel in app.screen.query(Panel):
             panel.border_subtitle = ALL
         await pilot.press("ctrl+r")
         await pilot.pause()
-        assert steers(seen(app)) == []
+        assert control_characters(seen(app)) == []
 
 
 @pytest.mark.parametrize("home", ["", "relative", None])
@@ -262,6 +262,6 @@ async def test_a_screenshot_is_saved_or_the_reason_is_shown(home, tmp_path, monk
         await pilot.pause()
         saved, refused = app._notifications
     assert (saved.title, refused.title) == ("screenshot saved", "the screenshot was not saved")
-    assert steers(saved.message + refused.message) == []
+    assert control_characters(saved.message + refused.message) == []
     assert "Not a directory" in refused.message
     assert [path.suffix for path in place.iterdir()] == [".svg"]

@@ -1,4 +1,4 @@
-"""RunConfig: frozen, complete, and every mistake at once."""
+"""RunConfig and TOML files: values, mistakes and bounds."""
 
 import dataclasses
 import os
@@ -149,7 +149,7 @@ def test_invalid_or_too_large_toml_is_refused(tmp_path, text, reason):
 
 
 def test_brackets_in_strings_and_comments_do_not_count_towards_the_bounds(tmp_path):
-    """Marks in strings and comments count for nothing."""
+    """Only brackets and dots outside of strings and comments are counted."""
     marks = "[{a.b.c.d.e.f.g.h.i.j = 1}]" * 300
     text = f"""# {marks}
 layers = [{", ".join(["8"] * 65)}]

@@ -1,4 +1,4 @@
-"""The fields of a run: each declared once, with what form, flags, TOML and help need of it."""
+"""The fields of a run: words, bounds, defaults, and texts read and written."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""The optimizers' hyperparameters: read by every backend, and refused by name where they are out of range."""
+"""The hyperparameters of the optimizers: their effect on every backend, and their bounds."""
 
 import numpy as np
 import pytest

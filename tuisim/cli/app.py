@@ -58,7 +58,7 @@ def answered(command: Callable[[], object]) -> int:
         return _say(OUT_OF_MEMORY, ExitCode.RUN_FAILED)
     except OSError as error:
         _give_up_stdout()
-        return _say(f"cannot go on: {in_words(error)}", ExitCode.RUN_FAILED)
+        return _say(f"cannot continue: {in_words(error)}", ExitCode.RUN_FAILED)
     except Exception as error:
         if debugging():
             raise

@@ -30,7 +30,7 @@ class Field:
     below: float | None = None
     """An exclusive upper bound."""
     expects: str = ""
-    """What a right value is, if the bounds do not say it: `a column's name or number`."""
+    """The description of a right value, if it does not follow from the bounds: `a column's name or number`."""
     parser: Callable[[str], Any] | None = None
     """Read a text, if not by the type. Raises ValueError with a remedy."""
     check: Callable[[Any], str] | None = None
@@ -38,12 +38,12 @@ class Field:
     writer: Callable[[Any], str] | None = None
     """Write a value so that `parser` reads it."""
     counted: bool = True
-    """Whether the operations and bytes of a step depend on the field."""
+    """True if the operations and bytes of a step depend on the field."""
     name: str = ""
     type: type = str
     """Type of one value."""
     several: bool = False
-    """Whether a tuple of values is right, too."""
+    """True if a tuple of values is right, too."""
     default: Any = None
 
     @property
@@ -68,7 +68,7 @@ class Field:
 
     @property
     def expected(self) -> str:
-        """What a right value is: `a whole number, 1 or more (none: until stopped)`."""
+        """The description of a right value: `a whole number, 1 or more (none: until stopped)`."""
         if self.expects or self.choices:
             return self.expects or "one of " + ", ".join(self.choices)
         if self.type is bool:

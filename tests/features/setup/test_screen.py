@@ -1,4 +1,4 @@
-"""The setup screen as a person meets it: typed at, clicked on, and read."""
+"""The setup page: typing, clicking, mistakes, counts and presets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 
 
 class Shell(App[None]):
-    """The least app a setup screen can live in; keeps what it asks to start."""
+    """A minimal app with the setup screen; keeps the configurations it is asked to start."""
 
     CSS_PATH = Path(data.__file__).parents[1] / "tui" / "tuisim.tcss"
 
@@ -65,7 +65,7 @@ def form(app: App[Any]) -> SetupForm:
 
 
 def text_of(app: App[Any]) -> str:
-    """What is on the screen, line by line."""
+    """Return the text on the screen, line by line."""
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
@@ -77,7 +77,7 @@ async def put(app: App[Any], pilot: Pilot[None], **texts: str) -> None:
 
 
 async def retype(app: App[Any], pilot: Pilot[None], field: str, text: str) -> None:
-    """Go to a field, and type over what is in it."""
+    """Focus a field and replace its text."""
     form(app).field(field).control.focus()
     await pilot.pause()
     await pilot.press("ctrl+u", *("minus" if c == "-" else "full_stop" if c == "." else c for c in text))
@@ -130,7 +130,7 @@ async def test_every_mistake_is_shown_at_its_field_and_nothing_starts() -> None:
 
 @pytest.fixture
 def probed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Probe]:
-    """What has been found out of the backends, to be set by a test."""
+    """The results of probing the backends, to be set by a test."""
     found: dict[str, Probe] = {}
     monkeypatch.setattr(registry, "_found", found)
     return found

@@ -94,7 +94,7 @@ class SetupPrediction(_Side):
     BINDING_GROUP_TITLE = "time and memory"
     HELP = (
         "Predicted from the measured prices of operations on this machine: the estimate and its 90 % interval. Beneath it, what "
-        "the last edit changes in the time of the run, or of an epoch if the run goes on until stopped."
+        "the last edit changes in the time of the run, or of an epoch if the run has no end."
     )
 
     prediction = PredictionState()

@@ -160,7 +160,7 @@ class SetupForm(Vertical):
         self._show_fields()
 
     def redraw(self) -> None:
-        """Draw the fields again: a breakpoint may have moved the controls that their labels stand beside."""
+        """Draw the fields again: a breakpoint may have moved the controls beside their labels."""
         for field in self.fields:
             field.refresh()
 

@@ -20,7 +20,7 @@ class InputLine(Vertical):
     """Inputs for some fields. Posts `Edited` at every change."""
 
     BINDING_GROUP_TITLE = "inputs"
-    HELP = "Type other values: the page follows at once. An empty input means what stands in it dimly."
+    HELP = "Type other values: the page follows at once. The dim text in an empty input is its meaning."
     DEFAULT_CSS = """
     InputLine {
         height: auto; background: $footer-background;
