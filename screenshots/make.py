@@ -76,8 +76,9 @@ def volume(terminal: Terminal) -> None:
     choose_digits(terminal)
     terminal.press("f8")
     terminal.read(1)
-    terminal.press("e", "ctrl+u", "1281167", "tab", "ctrl+u", "90", "enter")
-    terminal.read(2)
+    for keys in (("e",), ("ctrl+u", "1281167"), ("tab",), ("ctrl+u", "90"), ("enter",)):
+        terminal.press(*keys)
+        terminal.read(0.5)
 
 
 def page(key: str, seconds: float, *more: str) -> Callable[[Terminal], None]:
