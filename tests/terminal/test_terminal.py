@@ -19,7 +19,7 @@ from tuisim.engine.events import Curves, State
 from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.gradients import GradientsView
 from tuisim.features.run.operations import OperationsView
-from tuisim.features.run.speed_limits import PACES, next_pace, next_rate, pace_words
+from tuisim.features.run.speed_limits import SPEED_LIMITS, next_rate, next_speed_limit, speed_limit_text
 from tuisim.features.run.status import HeaderView, StatusView
 from tuisim.features.run.throughput import ThroughputView
 from tuisim.measure.gradients import Health
@@ -165,12 +165,12 @@ def test_a_bar_is_as_wide_as_asked(share, width, chart_style):
 
 
 def test_paces_step_along_the_ladder_and_stay_at_its_ends():
-    for slower, faster in pairwise(PACES):
-        assert next_pace(slower, 1) == faster
-        assert next_pace(faster, -1) == slower
-    assert next_pace(None, 1) is None
-    assert next_pace(0.0, -1) == 0
-    assert len({pace_words(pace) for pace in PACES}) == len(PACES)
+    for slower, faster in pairwise(SPEED_LIMITS):
+        assert next_speed_limit(slower, 1) == faster
+        assert next_speed_limit(faster, -1) == slower
+    assert next_speed_limit(None, 1) is None
+    assert next_speed_limit(0.0, -1) == 0
+    assert len({speed_limit_text(pace) for pace in SPEED_LIMITS}) == len(SPEED_LIMITS)
 
 
 def test_rates_follow_1_2_5():
@@ -211,7 +211,7 @@ def test_the_question_is_answered_with_its_exact_numbers():
     assert "with the loss 11,190 = 3.11 ×" in drawn
     backward = next(line for line in drawn.splitlines() if "backward" in line and "1,830" in line)
     assert backward.split() == ["backward", "1,830", "870", "·", "30", "2,730"]
-    assert "done so far 7.04 G operations" in drawn
+    assert "operations so far 7.04 G" in drawn
 
 
 def test_a_small_panel_folds_the_layers_and_keeps_the_answer():
@@ -293,7 +293,7 @@ def test_many_layers_gradients_are_grouped_by_their_worst():
     gradients = (*gradients[:40], replace(gradients[40], health=Health.EXPLODING), *gradients[41:])
     drawn = words(GradientsView().lines(snapshot(gradients=gradients), MIDDLE))
     assert drawn.count("exploding") == 1
-    assert "worst of the rest" in drawn
+    assert "otherwise the worst" in drawn
     zoomed = GradientsView().lines(snapshot(gradients=gradients), replace(MIDDLE, zoomed=True))
     assert len(zoomed) > 64
 
@@ -313,9 +313,9 @@ def test_throughput_has_its_denominator_and_its_phases():
     assert "until stopped given" in drawn
 
 
-def test_no_throughput_is_claimed_below_full_speed():
+def test_throughput_is_not_shown_while_throttled():
     drawn = words(ThroughputView().lines(snapshot(speed_limit=10.0), MIDDLE))
-    assert "paced: no throughput is claimed" in drawn
+    assert "throughput is not shown while throttled" in drawn
     assert "examples/s" not in drawn
     assert "GFLOP/s" not in drawn
 

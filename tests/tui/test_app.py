@@ -337,12 +337,12 @@ def test_a_restarted_tuisim_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(restart.subprocess, "call", lambda command, env: begun.append(env) or 0)
     assert restart.start(config) == 0
     monkeypatch.setenv("TUISIM_FORM", begun[0]["TUISIM_FORM"])
-    assert restart.handed_down() == config
-    assert restart.handed_down() is None, "it is not passed on to child processes"
+    assert restart.passed_config() == config
+    assert restart.passed_config() is None, "it is not passed on to child processes"
     codes = json.dumps(config.to_dict() | {"dataset": "./\x1b[31m.csv"})
     for odd in ("{", "[]", '{"layers": "x"}', '{"no_such": 1}', "[" * 60_000, codes):
         monkeypatch.setenv("TUISIM_FORM", odd)
-        assert restart.handed_down() is None
+        assert restart.passed_config() is None
 
 
 async def test_a_run_that_a_page_has_paused_goes_on_once_the_page_is_left() -> None:

@@ -1,7 +1,4 @@
-"""The terminal app: a shell, screens and widgets over the same core as the command line.
-
-It knows nothing that the command line could also want to know: counts, runs and words for errors come from below.
-"""
+"""The shell of the terminal app: navigation, widgets and themes; the pages are in `features`."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ THREADS = 10
 """The most that the app has at once: Textual's reader and writer, one for signals, one that sets BLAS's threads, a run, what is
 measured beside it, readers."""
 JOIN_SECONDS = 1.0
-"""What a run has to notice that the app ended; its thread is a daemon and no reason to stay longer."""
+"""Seconds that a run has to end after the app; its thread is a daemon, so nothing waits longer."""
 
 
 def run_app(config: RunConfig | None = None) -> int:
@@ -48,7 +45,7 @@ def run_app(config: RunConfig | None = None) -> int:
         from tuisim.tui.app import TuisimApp
         from tuisim.tui.failure import failure_line
 
-        app = TuisimApp(restart.handed_down() if config is None else config, predictor=BackgroundPredictor, signals=signals)
+        app = TuisimApp(restart.passed_config() if config is None else config, predictor=BackgroundPredictor, signals=signals)
         signals.ask = app.leave_soon
         app.run()
     for one in (app.worker, app.keeping):

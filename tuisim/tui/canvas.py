@@ -1,7 +1,4 @@
-"""The widget that shows lines: Textual's Line API over prebuilt strips, repainting only the lines that changed.
-
-It does not know what the lines say.
-"""
+"""A widget that shows lines through Textual's Line API and repaints only the lines that changed."""
 
 from __future__ import annotations
 
@@ -55,7 +52,7 @@ class Canvas(Widget):
 
     @property
     def lines(self) -> Sequence[Line]:
-        """What is shown now."""
+        """The lines that are shown."""
         return self._lines
 
     def show(self, lines: Sequence[Line]) -> None:
@@ -68,7 +65,7 @@ class Canvas(Widget):
             self.refresh(*_regions(rows, self._width))
 
     def take(self, lines: Sequence[Line]) -> list[int]:
-        """Take `lines`, and return which rows of the canvas they change: whoever calls has them painted."""
+        """Take `lines` and return the rows that they change, which the caller has repainted."""
         old, strips = self._lines, self._strips
         changed = [y for y, (before, after) in enumerate(zip(old, lines, strict=False)) if before != after]
         for y in changed:
@@ -80,16 +77,16 @@ class Canvas(Widget):
         return changed
 
     def strip_at(self, row: int) -> Strip:
-        """A row as it is to be painted, as wide as the canvas."""
+        """Return a row as it is painted, as wide as the canvas."""
         return self._strips[row] if row < len(self._strips) else self._blank_strip()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The prebuilt strips themselves: a canvas has no border, padding or links for Textual to add."""
+        """Return the prebuilt strips: a canvas has no border, padding or links for Textual to add."""
         rows = [self.strip_at(y) for y in crop.line_range]
         return rows if crop.column_span == (0, self._width) else [row.crop(crop.x, crop.right) for row in rows]
 
     def notify_style_update(self) -> None:
-        """A theme or a class has changed: the same lines in their new looks."""
+        """Rebuild the strips after a change of theme or class."""
         super().notify_style_update()
         self._rebuild()
 
@@ -109,7 +106,7 @@ class Canvas(Widget):
         return self._blank
 
     def _strip(self, line: Line) -> Strip:
-        """A line as wide as the canvas."""
+        """Return a line as wide as the canvas."""
         line = tuple([(visible(characters), tone) for characters, tone in line])
         segments = [Segment(characters, self._look(tone)) for characters, tone in line if characters]
         taken = width_of(line)
@@ -119,7 +116,7 @@ class Canvas(Widget):
         return strip.crop(0, self._width) if taken > self._width else strip
 
     def _look(self, tone: Tone) -> Style:
-        """A tone's style in its final colours.
+        """Return a tone's style in its final colours.
 
         Textual forgets component styles at every refresh and filters colours line by line; they change only with the theme.
         """
@@ -132,7 +129,7 @@ class Canvas(Widget):
 
 
 def _regions(rows: Sequence[int], width: int) -> list[Region]:
-    """One region per run of neighbouring rows."""
+    """Return one region per run of neighbouring rows."""
     runs: list[list[int]] = []
     for row in rows:
         if runs and row == runs[-1][1]:

@@ -1,7 +1,4 @@
-"""The help screen, made from what is there: the bindings of app, screens and widgets, and their own words on themselves.
-
-It knows no key and no sentence of its own.
-"""
+"""The help screen, made from the bindings and the help texts of the app, its screens and widgets."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ COLUMN = 18
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What one screen or widget has to say of itself."""
+    """The help of one screen or widget."""
 
     title: str
     words: str
@@ -38,7 +35,7 @@ class Group:
 
 
 def groups(screen: Screen[Any], others: Iterable[type[Screen[Any]]] = ()) -> list[Group]:
-    """Everything that can be pressed: on `screen`, in its widgets, everywhere, and on the screens not in front."""
+    """Return the keys of `screen`, of its widgets, of the app, and of other screens."""
     app = screen.app
     found = [_of_class(app, type(screen)), *_of_widgets(app, screen), _of_fields(screen), _of_class(app, type(app))]
     found += [_of_class(app, other) for other in others if not isinstance(screen, other)]
@@ -51,7 +48,7 @@ def _of_class(app: App[Any], node: type[DOMNode]) -> Group:
 
 
 def _of_widgets(app: App[Any], screen: Screen[Any]) -> Iterable[Group]:
-    """One group for each kind of our own widgets that has keys or words for itself; kinds that share a class share a group."""
+    """Yield one group for each class of widgets that has keys or a help text."""
     seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
     for widget in screen.walk_children(Widget):
         kind = type(widget)
@@ -76,7 +73,7 @@ def _words(node: type[DOMNode]) -> str:
 
 
 def _keys(app: App[Any], node: type[DOMNode]) -> tuple[tuple[str, str], ...]:
-    """The described bindings a class of ours declares, its keys together."""
+    """Return the described bindings of a class, the keys of one action together."""
     keys: dict[tuple[str, str], list[str]] = {}
     for kind in node.__mro__:
         if kind.__module__.startswith("tuisim."):
@@ -88,7 +85,7 @@ def _keys(app: App[Any], node: type[DOMNode]) -> tuple[tuple[str, str], ...]:
 
 
 class HelpScreen(ModalScreen[None], PageScreen[None]):
-    """Keys and words, grouped by where they hold."""
+    """Keys and help texts, grouped by screen and widget."""
 
     TITLE = "help"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -131,7 +128,7 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
 
 
 def _written(group: Group, width: int) -> Content:
-    """A group as lines of at most `width` cells, what a key does beside it in a column of its own."""
+    """Return a group as lines of at most `width` cells, the keys in a column."""
     lines = [Content.styled(group.title, "bold $accent")]
     lines += [Content.styled(line, "$secondary") for line in textwrap.wrap(group.words, width)]
     for keys, words in group.rows:

@@ -1,7 +1,4 @@
-"""A view's canvas, and the bordered panel round it: a number key, a title and the kind of its numbers.
-
-They know when to draw and in how much room; what is drawn is the view's.
-"""
+"""A canvas that draws a state, and the bordered panel around it with its number key, title and provenance."""
 
 from __future__ import annotations
 
@@ -35,12 +32,12 @@ class View(Protocol):
 
 
 class Rowed:
-    """A view whose lines are rows to choose from; it says at each drawing which row is on which line."""
+    """A view whose lines are rows to choose from."""
 
     def __init__(self) -> None:
         super().__init__()
         self.places: Sequence[int | None] = ()
-        """Of each line from the first, its row; none where it belongs to none."""
+        """The row of each line; None for a line that belongs to none."""
 
 
 class ViewCanvas(Canvas):
@@ -61,7 +58,7 @@ class ViewCanvas(Canvas):
         self._instead: str | None = None
         self._taller = False
         self.stale = True
-        """A snapshot was offered whose pictures have not been drawn."""
+        """True if a state was offered whose charts have not been drawn."""
         self.chart_style = ChartStyle.BRAILLE
         self.zoomed = False
 
@@ -71,12 +68,12 @@ class ViewCanvas(Canvas):
         self.stale = True
 
     def say_instead(self, words: str) -> None:
-        """What to show for good where no snapshot ever came."""
+        """Show words if no state ever came."""
         self._instead = words
         self.draw()
 
     def row_at(self, line: int) -> int | None:
-        """The row of its view that is drawn on a line; none where there is none."""
+        """Return the row of the view that is drawn on a line, or None."""
         if self._rows is not None and self._snapshot is not None:
             places = self._rows(self._snapshot, self._frame())
         else:
@@ -89,7 +86,7 @@ class ViewCanvas(Canvas):
 
     @property
     def scrolls(self) -> bool:
-        """Whether it is taller than its room."""
+        """True if its lines are taller than its room."""
         return self._taller
 
     def _redraw(self, pictures: bool) -> list[int]:
@@ -121,14 +118,14 @@ class ViewCanvas(Canvas):
         self.fit()
 
     def fit(self) -> None:
-        """Take the room there is now, and draw in it."""
+        """Measure the room and draw in it."""
         parent = self.parent
         self._room = parent.scrollable_content_region.size if isinstance(parent, VerticalScroll) else self.size
         self.draw()
 
 
 class Panel(VerticalScroll):
-    """A view in a border that says its key, its title and what kind of numbers it shows."""
+    """A view in a border with its key, its title and the provenance of its numbers."""
 
     DEFAULT_CSS = """
     Panel {
@@ -172,9 +169,9 @@ class Panel(VerticalScroll):
         self.number, self.title = number, title
         self.canvas = ViewCanvas(view, rows=rows)
         self.numbers = numbers
-        """Whether it has numbers to show at every snapshot."""
+        """True if it is drawn for every snapshot."""
         self.turn = turn
-        """When in the round its pictures are drawn; none: it has none."""
+        """The tick of the round in which its charts are drawn; None if it has no charts."""
         self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
         self.border_subtitle = words(tag if tag is not None else () if callable(view) else view.kinds)
 

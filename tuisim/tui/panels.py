@@ -1,7 +1,4 @@
-"""A screen of numbered panels, any of which can have the whole of it.
-
-It does not know what the panels show.
-"""
+"""A page of numbered panels, any of which can be shown on the whole page."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from tuisim.tui.panel import Panel, ViewCanvas
 
 
 class PanelScreen(PageScreen[None]):
-    """Gives one panel the screen at its number or a click on its title, and all of them their place again."""
+    """Zooms a panel by its number key or a click on its title."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "chart_style", "chart style", show=False, tooltip="Draw charts with braille, blocks or ASCII, in turn"),
@@ -38,7 +35,7 @@ class PanelScreen(PageScreen[None]):
         self.draw()
 
     def draw(self) -> None:
-        """The header and every panel in sight, anew."""
+        """Draw the header and every visible panel."""
         self._line.draw()
         for panel in self._panels:
             if panel.display:
@@ -46,7 +43,7 @@ class PanelScreen(PageScreen[None]):
 
     @property
     def zoomed(self) -> bool:
-        """Whether one panel has it all."""
+        """True if one panel is shown on the whole page."""
         return any(panel.canvas.zoomed for panel in self._panels)
 
     def action_zoom(self, number: int) -> None:
@@ -54,7 +51,7 @@ class PanelScreen(PageScreen[None]):
         self.zoom(None if chosen.canvas.zoomed else chosen)
 
     def zoom(self, chosen: Panel | None) -> None:
-        """Give one panel the whole screen, or all of them their place."""
+        """Show one panel on the whole page, or all of them."""
         self.set_class(chosen is not None, "-zoomed")
         for panel in self._panels:
             panel.canvas.zoomed = panel is chosen
@@ -65,7 +62,7 @@ class PanelScreen(PageScreen[None]):
         self.call_after_refresh(self.fit_panels)
 
     def action_back(self) -> None:
-        """Out of the zoom, or back to where the screen was asked for."""
+        """Leave the zoom, or the page."""
         if self.zoomed:
             self.zoom(None)
         else:
@@ -76,7 +73,7 @@ class PanelScreen(PageScreen[None]):
         self.action_zoom(message.panel.number)
 
     def fit_panels(self) -> None:
-        """Draw every panel in the room it has now."""
+        """Draw every panel in the room that it has."""
         for panel in self._panels:
             if panel.display:
                 panel.canvas.fit()

@@ -1,7 +1,4 @@
-"""The program started anew in this one's place, its form filled as it was: what a process that has lost its GPU can still do.
-
-It does not know why.
-"""
+"""Restart of the program with its form filled: a process that has lost its GPU cannot use it again."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from tuisim.config import RunConfig
 from tuisim.errors import ConfigError
 
 _VARIABLE = "TUISIM_FORM"
-"""Carries the form's configuration from one process to the next, as JSON."""
+"""Passes the form's configuration to the next process, as JSON."""
 _START = "import sys; sys.path.append(sys.argv.pop()); from tuisim.__main__ import main; sys.exit(main())"
-"""Not `-m`, which would take modules from the folder that the app was started in; what is not installed is found where it was."""
+"""Not `-m`, which would import modules from the current folder; a package that is not installed is found by its path."""
 _FOUND = str(Path(__file__).parents[2])
 
 
 def start(config: RunConfig | None) -> int:
-    """Run the app in a new process; where the system can, it takes this one's place and this never returns."""
+    """Run the app in a new process, which on POSIX replaces this one, so that the call does not return."""
     environment = dict(os.environ)
     if config is not None:
         environment[_VARIABLE] = json.dumps(config.to_dict())
@@ -34,8 +31,8 @@ def start(config: RunConfig | None) -> int:
     return subprocess.call(command, env=environment)  # noqa: S603
 
 
-def handed_down() -> RunConfig | None:
-    """What the process before left for the form; none where there was none, or where this version cannot read it."""
+def passed_config() -> RunConfig | None:
+    """Return the configuration that the process before has passed; None if there is none, or if it cannot be read."""
     text = os.environ.pop(_VARIABLE, "")
     try:
         config = RunConfig(**json.loads(text)) if text else None

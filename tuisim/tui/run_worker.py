@@ -1,7 +1,4 @@
-"""What the run screen needs of whoever runs the training: snapshots and events up, wishes down.
-
-The engine's worker is one; a scripted one is another. Nothing here knows how a step is computed.
-"""
+"""The parts of a run's worker that the run page uses: snapshots, events and control."""
 
 from __future__ import annotations
 
@@ -12,18 +9,18 @@ from tuisim.engine.events import Event, Snapshot
 
 
 class RunControl(Protocol):
-    """The way down to a run."""
+    """The control of a run."""
 
     def pause(self, reason: str = "") -> None: ...
     def resume(self) -> None: ...
     def step(self) -> None: ...
     def stop(self, reason: str = "") -> None: ...
     def set_learning_rate(self, rate: float) -> None: ...
-    def set_speed_limit(self, pace: float | None) -> None: ...
+    def set_speed_limit(self, steps_per_second: float | None) -> None: ...
 
 
 class RunWorker(Protocol):
-    """What the screen needs of whoever runs the training."""
+    """A run in progress, or one that has ended."""
 
     @property
     def snapshot(self) -> Snapshot | None: ...

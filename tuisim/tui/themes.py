@@ -1,7 +1,7 @@
-"""The two themes of the app and the colours that mean something: phases, series, health.
+"""The two themes of the app, and the colours of phases, series and health.
 
-The accents are Okabe and Ito's, which the colour-blind can tell apart, lightened or darkened until they can be read on
-their background. It does not know who draws with them: widgets name them as `$phase-forward` and so on.
+The accents are Okabe and Ito's, which colour-blind people can tell apart, lightened or darkened until they can be read on
+their background. Widgets name them as `$phase-forward` and so on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LIGHT_MEANINGS = {
     "health-bad": "#B3261E",
     "text-quiet": "#6A7681",
 }
-"""What a theme that knows nothing of phases falls back on, by whether it is dark."""
+"""The colours of phases, series and health in dark and in light themes that do not define them."""
 
 
 DARK = Theme(

@@ -242,7 +242,7 @@ async def test_a_zoomed_ledger_scrolls_to_its_last_line():
         await pilot.pause()
         await pilot.press("end")
         await pilot.pause()
-        assert "done so far" in shown(screen)
+        assert "operations so far" in shown(screen)
         assert "layer" not in shown(screen).splitlines()[2]
 
 

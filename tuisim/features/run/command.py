@@ -31,7 +31,7 @@ def run(
     config: ConfigFile = None,
     json_: Json = False,
 ) -> int:
-    """Train a network and say what it took."""
+    """Train a network and print a summary."""
     trainer = Trainer(resolve(layers, options, config))
     foretold = foretell(trainer.config, trainer.kept_rows)
     line = _ProgressLine()
@@ -59,7 +59,7 @@ def _tell(summary: Summary, foretold: Prediction | None, json_: bool) -> None:
 
 
 def _end_now(summary: Summary | None, foretold: Prediction | None, json_: bool, code: int | None) -> NoReturn:
-    """Print what there is and end the process with the thread in it: it may be in compiled code, which nothing interrupts."""
+    """Print the summary and end the process: the training thread may be in compiled code, which nothing interrupts."""
     if summary is not None:
         _tell(summary, foretold, json_)
     sys.stdout.flush()
@@ -68,14 +68,14 @@ def _end_now(summary: Summary | None, foretold: Prediction | None, json_: bool, 
 
 
 class _VisibleCursor(Console):
-    """A console that leaves the cursor where it is seen: whatever ends or stops the program, nobody has to bring it back."""
+    """A console that never hides the cursor, so that it need not be shown again however the program ends."""
 
     def show_cursor(self, show: bool = True) -> bool:
         return False
 
 
 class _ProgressLine:
-    """rich's progress line, on a terminal only."""
+    """A progress line by rich, on a terminal only."""
 
     def __init__(self) -> None:
         self._console = _VisibleCursor(stderr=True)
@@ -102,7 +102,7 @@ class _ProgressLine:
             self._progress.stop()
 
     def say(self, words: str) -> None:
-        """Say this at once, and from now on in the place of the epoch."""
+        """Show these words at once, and from now on instead of the epoch."""
         self._said = words
         if self._progress is not None:
             self._progress.update(self._task, description=words)
@@ -125,21 +125,21 @@ class _ProgressLine:
 
 
 def _print(summary: Summary, foretold: Prediction | None) -> None:
-    """The summary in words, one figure a line, each marked with what kind of number it is."""
+    """Print the summary, one figure per line, each with its provenance."""
     rate, flops = summary.examples_per_second, summary.flops_per_second
     lines = [
         ("network", layers_text(summary.config.layers), "given"),
         ("parameters", f"{summary.parameters:,}", "counted"),
-        ("data", f"{printable(summary.data)}, {units.count(summary.config.examples)} examples an epoch", "counted"),
+        ("data", f"{printable(summary.data)}, {units.count(summary.config.examples)} examples per epoch", "counted"),
         ("backend", f"{summary.backend} ({summary.device})", ""),
         ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
-        ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} in all", "measured"),
+        ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} wall time", "measured"),
         *(("predicted", words, "projected") for words in score_words(summary, foretold)),
         ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
-        ("where", _split(summary), "measured"),
+        ("phases", _split(summary), "measured"),
         ("loss", units.figure(summary.loss), "measured"),
-        ("held out", _held_out(summary), "measured"),
+        ("validation", _validation(summary), "measured"),
         ("subnormals", _subnormals(summary), "counted"),
         ("ended", f"{summary.ended.value} {summary.message}".rstrip(), ""),
     ]
@@ -163,7 +163,7 @@ def _subnormals(summary: Summary) -> str:
     return f"{summary.subnormal:,} optimizer values are subnormal at the end" if summary.subnormal else ""
 
 
-def _held_out(summary: Summary) -> str:
+def _validation(summary: Summary) -> str:
     if summary.validation_loss is None:
         return ""
     accuracy = summary.validation_accuracy

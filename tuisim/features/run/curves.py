@@ -1,7 +1,4 @@
-"""Panel 2: loss and accuracy over the steps, in training and in validation.
-
-It draws the run's history as it comes; what is not finite or not known is a gap or a blank.
-"""
+"""Panel 2: loss and accuracy over the steps, for training and validation. Values that are not finite are gaps."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
 from tuisim.terminal.plot import Floats, Scale, loss_scale
 
-LEAST_CHART = 3
-"""Rows below which a curve says less than its number."""
+MIN_CHART = 3
+"""Rows below which only the number is shown, without a curve."""
 _ACCURACY = Scale(0.0, 100.0)
 
 
 class CurvesView:
-    """Loss above, accuracy below where the run has one; a figure with no room for its curve keeps its number."""
+    """The loss and, below it, the accuracy if the run has one; without room for a curve only its number."""
 
     kinds: Provenances = (("", Provenance.MEASURED),)
 
@@ -37,7 +34,7 @@ class CurvesView:
             accuracy_words = _legend("accuracy", snapshot.training_accuracy, snapshot.validation_accuracy, units.percent, frame)
         room = frame.height - len(loss_words) - len(accuracy_words) - 1
         rows = _share(room, has_accuracy)
-        if rows[0] < LEAST_CHART:
+        if rows[0] < MIN_CHART:
             return [*loss_words, *accuracy_words]
         x_scale = Scale(0.0, _last_step(curves) or 1.0)
         charts = [_loss_chart(curves, frame, rows[0], x_scale)]
@@ -46,9 +43,9 @@ class CurvesView:
 
 
 def _share(room: int, has_accuracy: bool) -> tuple[int, int]:
-    """Rows of the loss and of the accuracy chart."""
+    """Return the rows of the loss chart and of the accuracy chart."""
     accuracy = room * 2 // 5
-    return (room - accuracy, accuracy) if has_accuracy and accuracy >= LEAST_CHART else (room, 0)
+    return (room - accuracy, accuracy) if has_accuracy and accuracy >= MIN_CHART else (room, 0)
 
 
 def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> list[Line]:
@@ -57,7 +54,7 @@ def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> li
         Series(curves.steps, curves.losses, Tone.TRAINING),
         Series(curves.validation_steps, curves.validation_losses, Tone.VALIDATION, dashes=True),
     ]
-    marks = [(float(step), f"rate {rate:g} given") for step, rate in curves.learning_rates[1:]]
+    marks = [(float(step), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
     return plot(series, frame.width, height, frame.chart_style, x_scale, y_scale, marks)
 
 
@@ -72,7 +69,7 @@ def _accuracy_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -
 def _legend(
     name: str, training: float | None, validation: float | None, written: Callable[[float | None], str], frame: Frame
 ) -> list[Line]:
-    """One line: what is drawn how, and its latest value; the words get shorter before anything is left out."""
+    """Return one line with the latest values and how their curves are drawn; the words are shortened to fit."""
     for words, padding in ((("training", "validation"), 8), (("train", "valid"), 0), (("", ""), 0)):
         pieces: list[Line] = [((name.ljust(padding), Tone.STRONG),)]
         for index, (value, tone) in enumerate(((training, Tone.TRAINING), (validation, Tone.VALIDATION))):
@@ -87,7 +84,7 @@ def _legend(
 
 
 def _loss_words(loss: float | None) -> str:
-    """Three figures, with no zeros in the exponent: `6.98e-4`."""
+    """Return three significant digits, without zeros in the exponent: `6.98e-4`."""
     mantissa, e, exponent = units.figure(loss).partition("e")
     return f"{mantissa}e{int(exponent)}" if e else mantissa
 

@@ -1,7 +1,4 @@
-"""Panel 3: how each layer's gradient looks, in figures, in a histogram and in words.
-
-The figures are the probe's; groups of layers are put together only where a row each does not fit.
-"""
+"""Panel 3: each layer's gradient: its norm, its histogram and its health. Layers are grouped only if they do not all fit."""
 
 from __future__ import annotations
 
@@ -33,10 +30,10 @@ _COLUMNS = (
     Column("health", right=False, min_width=10),
 )
 _HISTOGRAM_WIDTHS = (64, 32, 16)
-"""Two cells a bin, one, or half of one: an equal share of a bin for every cell."""
-_COUNTS = "how many by |g|"
-MOST_ROWS = 10
-"""Rows of one layer's histogram beyond which it only gets taller."""
+"""Two cells per bin, one, or half a cell: every cell covers the same share of a bin."""
+_COUNTS = "histogram of |g|"
+MAX_ROWS = 10
+"""Rows of one layer's histogram at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,13 @@ class _Group:
 
 
 class GradientsView:
-    """One row per layer with its histogram beside it; many layers are grouped, few get taller histograms."""
+    """One row per layer with its histogram beside it; many layers are grouped, few have taller histograms."""
 
     kinds: Provenances = (("", Provenance.MEASURED),)
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         if snapshot is None or not snapshot.gradients:
-            return wrap("waiting for the first probed step", frame.width, Tone.DIM)
+            return wrap("waiting for the first gradient sample", frame.width, Tone.DIM)
         room = frame.height - 3
         layers = snapshot.gradients
         groups = _grouped(layers, len(layers) if frame.zoomed else max(1, room))
@@ -66,14 +63,14 @@ class GradientsView:
         width = next((w for w in _HISTOGRAM_WIDTHS if taken + 1 + w <= frame.width), 0)
         if not width:
             return _without_room(groups, cells, frame, foot)
-        tall = max(1, min(MOST_ROWS, room // len(groups)))
+        tall = max(1, min(MAX_ROWS, room // len(groups)))
         if width == _HISTOGRAM_WIDTHS[-1] and tall >= 3:
             return [*_below(groups, cells, frame, tall), foot]
         return [*_beside(groups, cells, frame, width, tall), foot]
 
 
 def _beside(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, width: int, tall: int) -> list[Line]:
-    """Each layer's histogram at the right of its figures, which stand beside its zero line."""
+    """Put each layer's histogram to the right of its figures."""
     taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
     side = table(_COLUMNS, cells, max(taken, frame.width - width - 2))
     at = frame.width - width
@@ -88,7 +85,7 @@ def _beside(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, wid
 
 
 def _below(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, tall: int) -> list[Line]:
-    """Each layer's histogram under its figures, a cell a bin, where there is no such room beside them."""
+    """Put each layer's histogram below its figures, one cell per bin."""
     width = HISTOGRAM_BINS
     heading, *figures = table(_COLUMNS, cells, frame.width)
     at = frame.width - width
@@ -101,7 +98,7 @@ def _below(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, tall
 
 
 def _without_room(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, foot: Line) -> list[Line]:
-    """The figures alone, and below them one histogram of all layers where rows are left."""
+    """Return the figures and, if rows are left, one histogram of all layers."""
     for kept in ((0, 1, 2, 3, 4), (0, 1, 2, 4), (0, 1, 4)):
         columns, chosen = [_COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in cells]
         if fits(columns, chosen, frame.width):
@@ -111,7 +108,7 @@ def _without_room(groups: Sequence[_Group], cells: list[list[Span]], frame: Fram
     width = 32 if frame.width >= 32 else 16
     if left >= 3:
         together = [sum(bins) for bins in zip(*(group.histogram for group in groups), strict=True)]
-        rows = columns_of(together, width, min(MOST_ROWS, left - 1), frame.chart_style)
+        rows = columns_of(together, width, min(MAX_ROWS, left - 1), frame.chart_style)
         lines += [((row, Tone.BACKWARD),) for row in rows]
         lines.append(((_axis(width), Tone.DIM), (" |g|", Tone.DIM)))
         left -= len(rows) + 1
@@ -123,7 +120,7 @@ def _gap(line: Line, column: int) -> str:
 
 
 def _axis(width: int) -> str:
-    """Decades under the histogram: its two ends and what lies between, each where it belongs."""
+    """Return the labels of the decades under a histogram."""
     cells = [" "] * width
     for decade in range(HISTOGRAM_LOW, HISTOGRAM_HIGH + 1, 4 if width >= 32 else 8):
         label = f"1e{decade}" if decade else "1"
@@ -136,7 +133,7 @@ def _axis(width: int) -> str:
 def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
     sampled = sum(layer.sampled for layer in snapshot.gradients)
     total = sum(layer.total for layer in snapshot.gradients)
-    words = ["groups: joint norm, worst of the rest" if width >= 37 else "groups: joint ‖g‖, worst"] if grouped else []
+    words = ["groups: norm of all, otherwise the worst" if width >= 40 else "groups: norm of all, worst"] if grouped else []
     words.append(f"step {units.count(snapshot.gradient_step)}")
     if snapshot.config.clip_norm is not None:
         norm = math.hypot(*(layer.norm for layer in snapshot.gradients))
@@ -166,7 +163,7 @@ def _cells(group: _Group) -> list[Span]:
 
 
 def _scientific(value: float | None) -> str:
-    """Two figures and a short exponent: `3.1e-2`."""
+    """Return two significant digits and a short exponent: `3.1e-2`."""
     if value is None:
         return ""
     if not math.isfinite(value) or value == 0:
@@ -176,7 +173,7 @@ def _scientific(value: float | None) -> str:
 
 
 def _grouped(layers: Sequence[LayerGradients], most: int) -> list[_Group]:
-    """At most `most` groups of neighbouring layers, as even as they come."""
+    """Return at most `most` groups of neighbouring layers, of about the same size."""
     count = min(most, len(layers))
     cuts = [i * len(layers) // count for i in range(count + 1)]
     return [_group(layers[a:b]) for a, b in pairwise(cuts)]

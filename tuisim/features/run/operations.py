@@ -1,7 +1,4 @@
-"""Panel 1: what one example costs, layer by layer and phase by phase, against the naive guess.
-
-Everything comes from the ledger; from the run it takes only how many operations are done.
-"""
+"""Panel 1: the operations of one example by layer and phase, compared with the naive count."""
 
 from __future__ import annotations
 
@@ -14,14 +11,14 @@ from tuisim.accounting.operations import share
 from tuisim.engine.events import Snapshot
 from tuisim.features.run.operations_table import counted_table
 from tuisim.provenance import Provenance, Provenances
-from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Span, Tone, fold, spread, width_of
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, Frame, Line, Span, Tone, fold, spread
 from tuisim.terminal.table import Column, fits, table
 
 _TOOLS = {"torch_forward_backward": "torch with backward", "epoch_2_to_1": "Epoch AI's 2:1", "six_n": "6 × parameters"}
 
 
 class OperationsView:
-    """Draws the ledger of one configuration; everything but the operations done is made once per size."""
+    """The ledger of one configuration as lines; all but the operations so far are made once per size."""
 
     kinds: Provenances = (("", Provenance.COUNTED),)
 
@@ -30,18 +27,17 @@ class OperationsView:
         self._made: tuple[Frame, list[Line]] | None = None
 
     def recount(self, ledger: Ledger) -> None:
-        """Draw another ledger from now on."""
+        """Show another ledger."""
         self._ledger, self._made = ledger, None
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        """The table, the ratio to the naive guess, and the operations done so far."""
+        """Return the table, the ratio to the naive count, and the operations so far."""
         frame = replace(frame, pictures=True)
         if self._made is None or self._made[0] != frame:
             self._made = (frame, self._whole(frame) if frame.zoomed else self._folded(frame))
         done = units.si(snapshot.operations_done) if snapshot else ""
-        line: Line = (("done so far ", Tone.DIM), (done, Tone.STRONG))
-        unit: Line = ((" operations", Tone.DIM),)
-        return [*self._made[1], (*line, *unit) if done and width_of((*line, *unit)) <= frame.width else line]
+        line: Line = (("operations so far ", Tone.DIM), (done, Tone.STRONG))
+        return [*self._made[1], line]
 
     def _folded(self, frame: Frame) -> list[Line]:
         room = frame.height - 1
@@ -58,12 +54,12 @@ class OperationsView:
         return [*counted_table(self._ledger, frame), BLANK, *self._every_operation(width), BLANK, *summary]
 
     def _every_operation(self, width: int) -> list[Line]:
-        """One row per operation of the step: its formula, the bytes it moves and FLOPs per byte."""
+        """Return one row per operation of the step: its formula, the bytes it moves and its FLOP/byte."""
         columns = [Column(title, right=False) for title in ("layer", "phase", "operation")]
         columns += [Column(title) for title in ("per example", "bytes/step", "FLOP/byte")]
         columns += [Column("formula: B batch, N in, M out", right=False)]
         rows = [self._operation(row) for row in self._ledger.rows]
-        # Where not all fits, the formula is more to the point than what is moved.
+        # If not all columns fit, the formula says more than the bytes.
         for kept in ((0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 6), (0, 1, 2, 3)):
             chosen = [[row[i] for i in kept] for row in rows]
             heads = [columns[i] for i in kept]
@@ -104,21 +100,21 @@ class OperationsView:
         )
 
     def _step(self, width: int) -> list[Line]:
-        """The step as a whole: exact integers, bytes and intensity."""
+        """Return the totals of a step: operations, bytes and arithmetic intensity."""
         ledger = self._ledger
         total, parameters = (units.short_count(n, 20) for n in (ledger.step_total.total, ledger.parameters))
         pieces: list[Line] = [
-            (("a step of ", Tone.DIM), (units.count(ledger.batch), Tone.TEXT), (" takes ", Tone.DIM), (total, Tone.TEXT)),
-            (("it moves ", Tone.DIM), (units.size(ledger.bytes_per_step), Tone.TEXT), (" if no cache helps", Tone.DIM)),
+            (("a step of ", Tone.DIM), (units.count(ledger.batch), Tone.TEXT), (" examples: ", Tone.DIM), (total, Tone.TEXT)),
+            ((units.size(ledger.bytes_per_step), Tone.TEXT), (" moved without a cache", Tone.DIM)),
             ((f"{ledger.arithmetic_intensity:.2f}", Tone.TEXT), (" FLOP/byte", Tone.DIM)),
             (("parameters ", Tone.DIM), (parameters, Tone.TEXT)),
         ]
         return spread(pieces, width)
 
     def _tools(self, width: int) -> list[Line]:
-        """The same network as other tools would count it."""
+        """Return the counts of other tools for the same network."""
         pieces: list[Line] = [
             ((_TOOLS.get(name, name.replace("_", " ")) + " ", Tone.DIM), (units.short_count(n, 13), Tone.TEXT))
             for name, n in self._ledger.tools_per_example.items()
         ]
-        return spread([(("others count per example:", Tone.DIM),), *pieces], width, gap=2)
+        return spread([(("other tools, per example:", Tone.DIM),), *pieces], width, gap=2)

@@ -1,7 +1,4 @@
-"""The counted table of panel 1: operations per example by layer and phase, folded to the room there is.
-
-It reads the ledger and knows no run.
-"""
+"""The table of panel 1: operations per example by layer and phase, in as much detail as fits."""
 
 from __future__ import annotations
 
@@ -16,18 +13,18 @@ from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, fits, table
 
 PHASES = (Phase.FORWARD, Phase.BACKWARD, Phase.UPDATE)
-"""Of the table's body; the loss stands apart below it."""
+"""The phases in the body of the table; the loss is below the total."""
 FEW = 5
-"""Sizes up to which the phases tell more than the layers do."""
-LEAST_BAR, MOST_BAR = 14, 60
-"""Cells of the bars that show each row's share, where there is room for them."""
+"""Layers up to which the table is by phase if it cannot be by layer and phase."""
+MIN_BAR, MAX_BAR = 14, 60
+"""Width in cells of the bars that show each row's share."""
 
 _Kind = tuple[str, Callable[[Operations], int]]
 _KINDS: tuple[_Kind, ...] = (
     ("multiply", lambda n: n.multiply),
     ("add", lambda n: n.add),
-    ("f", lambda n: n.activation),
-    ("f′", lambda n: n.derivative),
+    ("act", lambda n: n.activation),
+    ("act′", lambda n: n.derivative),
     ("other", lambda n: n.divide + n.compare + n.exp + n.log + n.sqrt),
 )
 _REST: _Kind = ("other", lambda n: n.total - n.multiply_adds)
@@ -36,7 +33,7 @@ _SUM: _Kind = ("total", lambda n: n.total)
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """One row: what it is of, and its operations in one step."""
+    """One row: its layer and phase, and its operations in one step."""
 
     layer: str
     phase: str
@@ -45,7 +42,7 @@ class _Group:
 
 
 def counted_table(ledger: Ledger, frame: Frame) -> list[Line]:
-    """The most detailed table that fits: layer × phase, by layer, by layer with the middle as one row, by phase."""
+    """Return the most detailed table that fits: layer × phase, by layer, by layer with the middle as one row, by phase."""
     candidates = [_by_layer_and_phase(ledger)]
     if len(ledger.layers) > FEW:
         by_layer = _by_layer(ledger)
@@ -58,12 +55,12 @@ def counted_table(ledger: Ledger, frame: Frame) -> list[Line]:
             return _with_bars(ledger, groups, table(columns, rows, frame.width), frame)
     columns, rows = _cells(ledger, _by_phase(ledger), frame.width)
     lines = table(columns, rows, frame.width)
-    # In the least room the three phases say more than their headings.
+    # If only three lines fit, the phases say more than the headings.
     return lines[: frame.height] if frame.height > len(PHASES) else lines[1 : 1 + frame.height]
 
 
 def _cells(ledger: Ledger, groups: Sequence[_Group], width: int) -> tuple[list[Column], list[list[Span]]]:
-    """Columns that hold anything: exact where they fit, then in short form, then with the lesser kinds together."""
+    """Return the columns that are not empty: exact if they fit, then in short form, then with the rarer kinds summed."""
     kinds = [kind for kind in _KINDS if kind[1](ledger.step_total)]
     merged = [*_KINDS[:2], _REST]
     tries = [([*kinds, _SUM], _exact(2)), (kinds, _exact(2)), (kinds, _exact(1)), (kinds, _short)]
@@ -97,16 +94,16 @@ def _written(
 
 
 def _with_bars(ledger: Ledger, groups: Sequence[_Group], lines: list[Line], frame: Frame) -> list[Line]:
-    """Beside each row a bar of its share, where there is room."""
+    """Put a bar of its share beside each row, if there is room."""
     room = frame.width - max(map(width_of, lines)) - 2
-    if room < LEAST_BAR:
+    if room < MIN_BAR:
         return lines
     loss = _Group("", "", Tone.LOSS, ledger.per_step[Phase.LOSS])
     drawn = [None, *groups, None, loss]  # the heading and the total have none
     largest = max((group.operations.total for group in drawn if group), default=0) or 1
     wide = max(map(width_of, lines)) + 2
     return [
-        (*line, (" " * (wide - width_of(line)), Tone.TEXT), *_bar(group, largest, min(room, MOST_BAR), frame))
+        (*line, (" " * (wide - width_of(line)), Tone.TEXT), *_bar(group, largest, min(room, MAX_BAR), frame))
         for line, group in zip(lines, drawn, strict=True)
     ]
 
@@ -130,7 +127,7 @@ def _by_layer_and_phase(ledger: Ledger) -> list[_Group]:
 
 
 def _by_layer(ledger: Ledger) -> list[_Group]:
-    """One row per layer, its phases together."""
+    """Return one row per layer, its phases summed."""
     layers: dict[int | None, Operations] = {}
     for layer, phase, n in ledger.by_layer():
         if phase in PHASES:
@@ -140,7 +137,7 @@ def _by_layer(ledger: Ledger) -> list[_Group]:
 
 
 def _with_middle(rows: list[_Group], shown: int) -> list[_Group]:
-    """At most `shown` rows: the first and last as they are, those between as one."""
+    """Return at most `shown` rows: the first and the last ones, and the sum of those between as one."""
     if shown >= len(rows):
         return rows
     tail = (shown - 1) // 2
@@ -158,7 +155,7 @@ def _each(total: int, batch: int) -> int | float:
 
 
 def _exact(decimals: int) -> Callable[[Sequence[int | float]], list[str]]:
-    """Numbers aligned at the point: a whole one keeps the room of the others' decimals."""
+    """Return a writer of numbers that are aligned at the decimal point."""
 
     def write(values: Sequence[int | float]) -> list[str]:
         pad = " " * (decimals + 1) if any(isinstance(value, float) for value in values) else ""

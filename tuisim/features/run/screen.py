@@ -18,7 +18,7 @@ from tuisim.features.run.compared import Foretold
 from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.gradients import GradientsView
 from tuisim.features.run.operations import OperationsView
-from tuisim.features.run.speed_limits import next_pace, next_rate
+from tuisim.features.run.speed_limits import next_rate, next_speed_limit
 from tuisim.features.run.status import HeaderView, StatusView
 from tuisim.features.run.throughput import ThroughputView
 from tuisim.predict.prediction import Prediction
@@ -188,9 +188,9 @@ class RunScreen(PanelScreen):
         self._status.draw()
 
     def action_toggle_pause(self) -> None:
-        held = bool(self._shown and self._shown.state is State.PAUSED) if self._paused is None else self._paused
-        self._paused = not held
-        if held:
+        paused = bool(self._shown and self._shown.state is State.PAUSED) if self._paused is None else self._paused
+        self._paused = not paused
+        if paused:
             self._worker.control.resume()
         else:
             self._worker.control.pause("paused: space resumes, . trains one step")
@@ -200,8 +200,8 @@ class RunScreen(PanelScreen):
         self._worker.control.step()
 
     def action_speed(self, direction: int) -> None:
-        pace = self._speed[0] if self._speed else self._shown.speed_limit if self._shown else None
-        self._speed = (next_pace(pace, direction),)
+        limit = self._speed[0] if self._speed else self._shown.speed_limit if self._shown else None
+        self._speed = (next_speed_limit(limit, direction),)
         self._worker.control.set_speed_limit(self._speed[0])
 
     def action_rate(self, direction: int) -> None:

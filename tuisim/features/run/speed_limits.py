@@ -1,44 +1,41 @@
-"""What the keys of the run screen step along: paces, and learning rates of the 1-2-5 series.
-
-It knows no run; it answers what comes next.
-"""
+"""The speed limits and learning rates that the keys of the run page step through."""
 
 from __future__ import annotations
 
 import math
 
-PACES: tuple[float | None, ...] = (0.0, 1.0, 10.0, 100.0, None)
-"""Steps per second, slowest first; 0 is a step at a time, none is full speed."""
-LOWEST_RATE, HIGHEST_RATE = 1e-9, 1e9
+SPEED_LIMITS: tuple[float | None, ...] = (0.0, 1.0, 10.0, 100.0, None)
+"""Steps per second, slowest first; 0 is single steps, None is full speed."""
+MIN_RATE, MAX_RATE = 1e-9, 1e9
 
 
-def pace_words(pace: float | None) -> str:
-    """A pace as people say it."""
-    if pace is None:
+def speed_limit_text(limit: float | None) -> str:
+    """Return a speed limit in words."""
+    if limit is None:
         return "full speed"
-    if pace == 0:
+    if limit == 0:
         return "single steps"
-    return f"{pace:g} step/s" if pace == 1 else f"{pace:g} steps/s"
+    return f"{limit:g} step/s" if limit == 1 else f"{limit:g} steps/s"
 
 
-def next_pace(pace: float | None, direction: int) -> float | None:
-    """The pace one rung faster (+1) or slower (-1); the ends stay."""
-    speed = math.inf if pace is None else pace
-    rungs = [math.inf if rung is None else rung for rung in PACES]
+def next_speed_limit(limit: float | None, direction: int) -> float | None:
+    """Return the next faster (+1) or slower (-1) speed limit; the ends stay."""
+    speed = math.inf if limit is None else limit
+    steps = [math.inf if step is None else step for step in SPEED_LIMITS]
     if direction > 0:
-        found = next((rung for rung in rungs if rung > speed), rungs[-1])
+        found = next((step for step in steps if step > speed), steps[-1])
     else:
-        found = next((rung for rung in reversed(rungs) if rung < speed), rungs[0])
+        found = next((step for step in reversed(steps) if step < speed), steps[0])
     return None if math.isinf(found) else found
 
 
 def next_rate(rate: float, direction: int) -> float:
-    """The next learning rate of 1, 2, 5 × 10ⁿ above (+1) or below (-1) `rate`."""
-    exponent = math.floor(math.log10(rate)) if rate > 0 else round(math.log10(LOWEST_RATE))
-    rungs = [float(f"{m}e{e}") for e in range(exponent - 1, exponent + 2) for m in (1, 2, 5)]
+    """Return the next learning rate of 1, 2, 5 × 10ⁿ above (+1) or below (-1) `rate`."""
+    exponent = math.floor(math.log10(rate)) if rate > 0 else round(math.log10(MIN_RATE))
+    steps = [float(f"{m}e{e}") for e in range(exponent - 1, exponent + 2) for m in (1, 2, 5)]
     tolerance = 1e-6 * rate
     if direction > 0:
-        found = next(rung for rung in rungs if rung > rate + tolerance)
+        found = next(step for step in steps if step > rate + tolerance)
     else:
-        found = next(rung for rung in reversed(rungs) if rung < rate - tolerance)
-    return min(max(found, LOWEST_RATE), HIGHEST_RATE)
+        found = next(step for step in reversed(steps) if step < rate - tolerance)
+    return min(max(found, MIN_RATE), MAX_RATE)

@@ -1,7 +1,4 @@
-"""The line above the panels (which network, on what, in which state) and the one below (how far, how fast, why).
-
-Both are words about a snapshot; they know neither the panels nor the keys.
-"""
+"""The header above the panels (network, backend, state, clock) and the status line below them (progress, speed, message)."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot, State
 from tuisim.errors import printable
-from tuisim.features.run.speed_limits import pace_words
+from tuisim.features.run.speed_limits import speed_limit_text
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, spread, width_of
 from tuisim.terminal.text import network_words
 
-MOST_NETWORK = 48
-"""Cells of layer sizes that can still be taken in at a glance."""
+MAX_NETWORK = 48
+"""Cells of layer sizes at most; longer ones are shortened."""
 STATES: dict[State, tuple[str, Tone]] = {
     State.STARTING: ("◌", Tone.DIM),
     State.TRAINING: ("●", Tone.GOOD),
@@ -32,7 +29,7 @@ STATES: dict[State, tuple[str, Tone]] = {
 
 
 class HeaderView:
-    """Network, backend, state and clock; on a narrow screen in two lines."""
+    """The network, the backend, the state and the clock; two lines on a narrow page."""
 
     kinds: Provenances = (("", Provenance.GIVEN), ("clock", Provenance.MEASURED))
 
@@ -40,7 +37,7 @@ class HeaderView:
         self._config = config.resolved()
         self._made: tuple[object, list[Line]] = (None, [])
         self.failed = ""
-        """Why the run failed where there is no snapshot to say so."""
+        """Why the run failed before its first snapshot; empty otherwise."""
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         config = snapshot.config if snapshot else self._config
@@ -53,7 +50,7 @@ class HeaderView:
 
 
 def _described(config: RunConfig, rate: float | None, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-    """What stands before the state, and the second line where there are two."""
+    """Return the header without the state, and the second line if there is one."""
     name: Line = ((" tuisim  ", Tone.ACCENT),)
     device: Line = ((f"{config.backend} · {snapshot.device}" if snapshot else config.backend, Tone.DIM),)
     moves = f" {config.schedule}" if config.schedule != "constant" else ""
@@ -73,17 +70,17 @@ def _described(config: RunConfig, rate: float | None, snapshot: Snapshot | None,
 
 
 class StatusView:
-    """How far the run is, its pace, and the message that says why it waits or how it ended."""
+    """The progress, the speed limit, and the message that says why the run waits or how it ended."""
 
     kinds: Provenances = (("", Provenance.COUNTED),)
 
     def __init__(self) -> None:
         self.failed = ""
-        """Why the run failed where there is no snapshot to say so."""
+        """Why the run failed before its first snapshot; empty otherwise."""
         self.waits_for = ""
-        """What the run has to wait for before it is begun."""
+        """What the run waits for before it starts."""
         self.outcome = ""
-        """How the ended run compares with what was predicted."""
+        """How the ended run compares with its prediction."""
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
         return _inset(self._lines(snapshot, replace(frame, width=frame.width - 2)))
@@ -96,19 +93,19 @@ class StatusView:
         tone = STATES[snapshot.state][1]
         wide = 2 * (frame.width >= 100)
         examples = units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide)
-        pace_tone = Tone.WARNING if snapshot.speed_limit is not None else Tone.TEXT
+        limit_tone = Tone.WARNING if snapshot.speed_limit is not None else Tone.TEXT
         pieces: list[Line] = [
             (("epoch ", Tone.DIM), (_of(snapshot.epoch, snapshot.config.epochs).rjust(6 + wide), Tone.TEXT)),
             (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
             (("examples ", Tone.DIM), (examples, Tone.TEXT), (" counted", Tone.DIM)),
-            ((Tagged(pace_words(snapshot.speed_limit), Provenance.GIVEN), pace_tone), (" given", Tone.DIM)),
+            ((Tagged(speed_limit_text(snapshot.speed_limit), Provenance.GIVEN), limit_tone), (" given", Tone.DIM)),
         ]
         if self.outcome and snapshot.state.ended:
             pieces.insert(
                 0, ((clip(Tagged(self.outcome, Provenance.PROJECTED), frame.width), Tone.STRONG), (" projected", Tone.DIM))
             )
         if message:
-            # Why it stands still comes first: it must not be what is cut.
+            # The message comes first, so that it is not what is cut off.
             pieces.insert(0, ((clip(message, frame.width), tone),))
         for kept in (pieces, [*pieces[:-2], pieces[-1]], pieces):
             lines = spread(kept, frame.width, gap=2 + wide // 2)
@@ -117,16 +114,16 @@ class StatusView:
         return lines[:1]
 
 
-STARTING_WORDS = "starting: making the data, binding or compiling the step, measuring this machine's peaks"
+STARTING_WORDS = "starting: loading the data, binding or compiling the step, measuring this machine's peaks"
 
 
 def _inset(lines: list[Line]) -> list[Line]:
-    """One cell of air at the left; the caller has left one at the right."""
+    """Indent by one cell; the caller has left one at the right."""
     return [((" ", Tone.TEXT), *line) for line in lines]
 
 
 def _state(snapshot: Snapshot | None, without: State = State.STARTING) -> Line:
-    """Symbol, word and clock; `without` is the state where there is no snapshot."""
+    """Return symbol, word and clock; `without` is the state if there is no snapshot."""
     state = snapshot.state if snapshot else without
     symbol, tone = STATES[state]
     # As wide as the longest state, so that the clock stays where it is.
@@ -137,11 +134,11 @@ def _state(snapshot: Snapshot | None, without: State = State.STARTING) -> Line:
 
 
 def _fitting(config: RunConfig, extras: Sequence[str], width: int) -> tuple[str, str]:
-    """The network and as much of what follows it as fits; the network's own sizes count for more."""
+    """Return the network and as much of what follows it as fits; the sizes of the network come first."""
     full, merged, shortest = network_words(config)
     for extra in extras:
         for words in (full, merged):
-            if len(words) + len(extra) <= width and len(words) <= MOST_NETWORK:
+            if len(words) + len(extra) <= width and len(words) <= MAX_NETWORK:
                 return words, extra
     extra = next((extra for extra in extras if len(shortest) + len(extra) <= width), "")
     return clip(shortest, max(width, 1)), extra

@@ -1,7 +1,4 @@
-"""Panel 4: how fast the run goes, how near this machine's ceiling, where the time goes, and how long it still takes.
-
-Every rate comes from the run; below full speed none is shown, because a pace is not a speed.
-"""
+"""Panel 4: throughput, utilization, the time by phase, and the time left. No rate is shown while the run is throttled."""
 
 from __future__ import annotations
 
@@ -19,17 +16,17 @@ from tuisim.terminal.plot import bar, columns_of, large
 
 _ORDER = tuple(PHASE_TONES)
 _TALL = 20
-"""Rows from which the rate is written in large digits."""
+"""Rows from which the throughput is written in large digits."""
 _NARROW = 48
-"""Cells below which phases share lines."""
+"""Cells below which the phases share lines."""
 
 
 class ThroughputView:
-    """Rates, utilization, history, phases, progress: the more there is room for, the more of it."""
+    """Throughput, utilization, history, phases and progress: as many of them as fit."""
 
     def __init__(self, foretold: Foretold | None = None) -> None:
         self.foretold = foretold
-        """What the run is held against; none where nothing was predicted, or where a pace or a pause makes it another run."""
+        """The prediction of the run; None if there is none, or if the run was throttled."""
         measured = (("", Provenance.MEASURED),)
         self.kinds: Provenances = measured if foretold is None else (*measured, ("predictions", Provenance.PROJECTED))
         self._pictures: tuple[list[Line], ...] = ([], [], [], [])
@@ -38,20 +35,20 @@ class ThroughputView:
         if snapshot is None:
             return wrap("waiting for the first step", frame.width, Tone.DIM)
         if frame.pictures:
-            # Shares and bars at the pictures' pace: at a thousand epochs a second they would only flicker.
+            # Bars are drawn less often: at a thousand epochs per second they would only flicker.
             width = frame.width
             self._pictures = (
-                _history(snapshot, frame), _phases(snapshot, frame), _looking(snapshot, width),
+                _history(snapshot, frame), _phases(snapshot, frame), _overhead(snapshot, width),
                 _progress(snapshot, frame, self.foretold),
             )  # fmt: skip
-        history, phases, looking, progress = self._pictures
+        history, phases, overhead, progress = self._pictures
         blocks = [
             Block(0, _rates(snapshot, frame)),
             Block(1, _utilization(snapshot, frame)),
             Block(5, _above_peak(snapshot, frame.width)),
             Block(7, history),
             Block(4, phases),
-            Block(8, looking),
+            Block(8, overhead),
             Block(2, progress),
             Block(3, self.foretold.step_line(snapshot, frame) if self.foretold else []),
             Block(6, self.foretold.run_line(snapshot, frame) if self.foretold else []),
@@ -65,7 +62,7 @@ class ThroughputView:
 def _rates(snapshot: Snapshot, frame: Frame) -> list[Line]:
     width = frame.width
     if snapshot.speed_limit is not None:
-        return [*wrap("paced: no throughput is claimed", width, Tone.WARNING)]
+        return [*wrap("throughput is not shown while throttled", width, Tone.WARNING)]
     rates = snapshot.throughput
     if rates is None:
         return _without_window(snapshot, frame)
@@ -77,12 +74,12 @@ def _rates(snapshot: Snapshot, frame: Frame) -> list[Line]:
 
 
 def _column(width: int) -> int:
-    """Cells of the first column of numbers."""
+    """Return the cells of the first column of numbers."""
     return 9 if width < _NARROW else 13
 
 
 def _examples(rate: float, right: Line, frame: Frame) -> list[Line]:
-    """The number people look for first: in large digits where there is room."""
+    """Return examples/s, in large digits if there is room."""
     written = units.short_count(round(rate), _column(frame.width))
     if frame.height >= _TALL and frame.chart_style is not ChartStyle.ASCII:
         rows = large(written)
@@ -98,17 +95,17 @@ def _examples(rate: float, right: Line, frame: Frame) -> list[Line]:
 
 
 def _without_window(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    """Before a window is full only the mean is known, and a run may end before that."""
+    """Return the mean throughput: a run may end before its first window is full."""
     mean = snapshot.mean_examples_per_second
     if mean is None:
-        why = "" if snapshot.state.ended else "rates come when the first window is full"
+        why = "" if snapshot.state.ended else "measuring …"
         return wrap(why, frame.width, Tone.DIM)
     words = "mean of the run" if snapshot.state.ended else "mean so far"
     return _examples(mean, ((words, Tone.DIM),), frame)
 
 
 def _rate(value: float, unit: str, width: int) -> Line:
-    """Number and unit in columns that do not move as the number changes."""
+    """Return number and unit in columns of fixed width."""
     number, _, prefix = units.si(value).partition(" ")
     return ((number.rjust(width), Tone.TEXT), (f" {prefix or ' '}{unit}".ljust(11), Tone.DIM))
 
@@ -158,7 +155,7 @@ def _history(snapshot: Snapshot, frame: Frame) -> list[Line]:
 
 
 def _phases(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    """Where the time of a step goes: a bar per phase, or one bar for all where there is no room for five."""
+    """Return the time of a step by phase: a bar per phase, or one bar for all if five do not fit."""
     found = {phase: seconds for phase, seconds in snapshot.phase_seconds if phase in PHASE_TONES}
     total = sum(found.values())
     if total <= 0:
@@ -178,7 +175,7 @@ def _phases(snapshot: Snapshot, frame: Frame) -> list[Line]:
         room = frame.width - sum(len(span[0]) for span in head)
         lines.append((*head, *_bar(seconds / max(found.values()), room, PHASE_TONES[phase], frame)[:1]))
     samples = units.count(snapshot.phase_samples)
-    return [((f"one step, phase by phase (median of {samples} sampled)", Tone.DIM),), *lines]
+    return [((f"one step by phase (median of {samples} sampled steps)", Tone.DIM),), *lines]
 
 
 def _one_bar(found: dict[str, float], total: float, frame: Frame) -> list[Line]:
@@ -194,14 +191,14 @@ def _one_bar(found: dict[str, float], total: float, frame: Frame) -> list[Line]:
     return [strip, *spread(pieces, frame.width, gap=2)]
 
 
-def _looking(snapshot: Snapshot, width: int) -> list[Line]:
-    """What validation and probing take of the time outside pauses."""
+def _overhead(snapshot: Snapshot, width: int) -> list[Line]:
+    """Return the shares of time that validation and instrumentation take, pauses left out."""
     if snapshot.training_seconds <= 0:
         return []
     head = "validation" if width < _NARROW else "validation".rjust(_column(width))
     pieces: list[Line] = [
         ((head, Tone.DIM), (_of(snapshot.validation_seconds, snapshot), Tone.TEXT)),
-        (("probes", Tone.DIM), (_of(snapshot.instrumentation_seconds, snapshot), Tone.TEXT)),
+        (("instrumentation", Tone.DIM), (_of(snapshot.instrumentation_seconds, snapshot), Tone.TEXT)),
         (("of the time", Tone.DIM),),
     ]
     return spread(pieces, width, gap=2)[:1]
@@ -257,7 +254,7 @@ def _bar(share: float, width: int, tone: Tone, frame: Frame) -> Line:
 
 
 def _pinned(peaks: Peaks | None, width: int) -> list[Line]:
-    """What holds the kernel back, said in as many words as there is room for."""
+    """Return a warning if an environment variable pins the BLAS kernel."""
     if peaks is None or peaks.blas is None or peaks.blas.pinned_by is None:
         return []
     pinned = printable(peaks.blas.pinned_by)

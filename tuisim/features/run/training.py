@@ -1,7 +1,7 @@
-"""A run on a thread of its own, so that signals are answered at once however long a step takes.
+"""A run on its own thread, so that signals are handled at once, however long a step takes.
 
 The first signal asks the run to stop and says so; a key that is held down, or pressed twice, is the same request. A later
-signal ends the run in the middle of its step. It does not know what is printed in the end.
+signal ends the run in the middle of its step.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tuisim.engine.events import Snapshot, State
 from tuisim.errors import RunError
 
 REPEAT_SECONDS = 0.3
-"""A second signal within so many seconds is the first one's echo."""
+"""A second signal within so many seconds counts as the first one."""
 LAST_SECONDS = 0.3
-"""Seconds that a run which is to end at once has to end by itself."""
+"""Seconds that a run has to end by itself when it is to end at once."""
 WAIT_SECONDS = 0.2
-"""Between two looks whether it has ended: where no signal interrupts a wait, one is answered after so long."""
+"""Seconds between two checks whether the run has ended, for systems where no signal interrupts a wait."""
 STOPPING = "stopping after this step; ctrl+c again ends now"
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 
@@ -38,16 +38,16 @@ class EndNow(BaseException):
 
 
 class Training:
-    """One run of `trainer`, for `with`; `say` is told in words that it was asked to stop.
+    """A context in which `trainer` runs; `say` is called with the words that a signal is answered with.
 
-    Once there was a signal nothing is given back: the summary is printed and the program ends, whatever its echo does.
+    After a signal the handlers are not restored: the summary is printed and the program ends.
     """
 
     def __init__(self, trainer: Trainer, show: Callable[[RunEvent | Snapshot], None], say: Callable[[str], object]) -> None:
         self.code: int | None = None
         """128 + the first signal's number; None if there was none."""
         self.cut_short = False
-        """True if the thread is still in a step that nobody waits for."""
+        """True if the thread is still in a step that is not waited for."""
         self._trainer, self._show, self._say = trainer, show, say
         self._control = Control()
         self._signalled_at = 0.0
@@ -66,7 +66,7 @@ class Training:
             signal.signal(number, handler if self.code is None else signal.SIG_IGN)
 
     def run(self) -> Summary | None:
-        """Train and return the summary; None where a run that was cut short has none. Raises what the run raises."""
+        """Train and return the summary; None if a run that was cut short has none. Raises what the run raises."""
         try:
             threads.start(Thread(target=self._train, name="tuisim-training", daemon=True))
         except RunError:
