@@ -1,4 +1,4 @@
-"""Training a network with 40 digits: how far a run in double precision is from the exact one.
+"""Training with 40 digits, to measure the rounding error of a run in double precision.
 
 Written from the papers' formulas over mpmath numbers, apart from tuisim and PyTorch; every expression keeps its digits at the
 ends of its range. Slow: about two seconds for a network of the record.
@@ -20,7 +20,7 @@ def softplus(z):
 
 
 def gelu_gate(z):
-    """2·√(2/π)·(z + 0.044715·z³): the tanh form is z times the sigmoid of it."""
+    """Return 2·√(2/π)·(z + 0.044715·z³): the tanh form is z times its sigmoid."""
     return 2 * mp.sqrt(2 / mp.pi) * (z + mp.mpf(0.044715) * z**3)
 
 
@@ -44,7 +44,7 @@ ACTIVATIONS = {
 
 
 def exact(array):
-    """The same doubles as mpmath numbers."""
+    """Return doubles as mpmath numbers."""
     array = np.asarray(array)
     return np.array([mp.mpf(float(value)) for value in array.ravel()], dtype=object).reshape(array.shape)
 
@@ -54,7 +54,7 @@ def each(function, array):
 
 
 def loss_and_gradient(name, a, t):
-    """The mean loss and its gradient by the outputs."""
+    """Return the mean loss and its gradient by the outputs."""
     rows, elements = len(a), a.size
     if name == "mse":
         d = a - exact(t)
@@ -77,7 +77,7 @@ def clipped(gradients, limit):
 
 
 def updated(config, theta, g, state, rate, step):
-    """θ after one update, PyTorch's rule; `state` is the parameter's own."""
+    """Return θ after one update by PyTorch's rule; `state` is that of the parameter."""
     name, decay = config["optimizer"], mp.mpf(config["weight_decay"])
     if name == "adamw":
         theta = theta * (1 - rate * decay)
@@ -101,7 +101,7 @@ def updated(config, theta, g, state, rate, step):
 
 
 def train(config, activations, factor, batches, parameters):
-    """(losses, parameters at the end) as doubles. `factor(step)` scales the rate; `batches` are (X, y); parameters [(W, b)]."""
+    """Return losses and final parameters as doubles. `factor(step)` scales the rate; batches are (X, y), parameters [(W, b)]."""
     flat = [exact(part) for pair in parameters for part in pair]
     states, losses, depth = [{} for _ in flat], [], len(activations)
     for step, (X, t) in enumerate(batches):

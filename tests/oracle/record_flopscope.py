@@ -19,7 +19,7 @@ import flopscope.numpy as np
 import numpy
 
 ONE, SLOPE = numpy.float32(1), numpy.float32(0.01)
-"""Two numbers of Python's to choose from would make `where` return float64."""
+"""With two Python numbers `where` would return float64."""
 GELU = 0.7978845608028654
 CUBE = 0.044715
 
@@ -43,7 +43,7 @@ def silu(z):
 
 
 def alone(function):
-    """An activation that keeps nothing but its result for its derivative."""
+    """An activation whose derivative is computed from its result only."""
     return lambda z: (function(z), None)
 
 
@@ -108,13 +108,13 @@ def moments(g, state):
 
 
 def adam(theta, g, state):
-    """The short form of Kingma & Ba (2015, section 2), with both bias corrections in the rate and in ε."""
+    """Update by the short form of Kingma & Ba (2015, section 2), with both bias corrections in the rate and in ε."""
     m, v = moments(g, state)
     return theta - 0.001 * m / (np.sqrt(v) + 1e-8)
 
 
 def adam_of_pytorch(theta, g, state):
-    """√v is divided by √(1 − β₂ᵗ) before ε is added."""
+    """Update by PyTorch's form: √v is divided by √(1 − β₂ᵗ) before ε is added."""
     m, v = moments(g, state)
     return theta - 0.001 * (m / (np.sqrt(v) / 0.03 + 1e-8))
 
@@ -123,7 +123,7 @@ OPTIMIZERS = {"sgd": sgd, "momentum": momentum, "nesterov": nesterov, "rmsprop":
 
 
 def count(call):
-    """(FLOPs by function, the result)."""
+    """Return FLOPs by function, and the result."""
     with flopscope.BudgetContext(flop_budget=10**12, quiet=True) as budget:
         result = call()
     by_function = Counter()

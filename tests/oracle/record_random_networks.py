@@ -46,11 +46,11 @@ LOSSES = {
     "binary_cross_entropy": F.binary_cross_entropy_with_logits,
 }
 RATES = {"sgd": 0.1, "momentum": 0.03, "nesterov": 0.03, "rmsprop": 0.01, "adam": 0.02, "adamw": 0.02}
-"""The middle of the rates drawn."""
+"""The centre of the learning rates drawn."""
 
 
 def random_case(number):
-    """Configuration, examples and steps of network `number`."""
+    """Return configuration, examples and steps of network `number`."""
     chance = random.Random(number)
     depth = chance.randint(1, 10)
     loss, optimizer = chance.choice(list(LOSSES)), chance.choice(list(RATES))
@@ -93,7 +93,7 @@ def random_hyperparameters(optimizer, chance):
 
 
 def factor(config, step):
-    """The share of the learning rate at `step`, from 0: a straight line up over the warm-up, then the schedule."""
+    """Return the factor of the learning rate at `step`, from 0: a linear warm-up, then the schedule."""
     warmup, length = config["warmup_steps"], config.get("schedule_steps")
     if step < warmup:
         return (step + 1) / warmup
@@ -125,7 +125,7 @@ def activations(case):
 
 
 def batches(case, X, y):
-    """Consecutive rows, the last batch of an epoch short, over and over."""
+    """Yield batches of consecutive rows without end; the last of an epoch may be shorter."""
     size, found = case["config"]["batch_size"], []
     for first in range(0, case["examples"], size):
         found.append((X[first : first + size], y[first : first + size]))
@@ -133,7 +133,7 @@ def batches(case, X, y):
 
 
 def train(case, X, y, initial):
-    """(losses, final parameters) of one run in PyTorch."""
+    """Return losses and final parameters of one run in PyTorch."""
     config, functions = case["config"], [ACTIVATIONS[name] for name in activations(case)]
     pairs = [[nn.Parameter(torch.from_numpy(part.copy())) for part in pair] for pair in initial]
     parameters = [part for pair in pairs for part in pair]
@@ -162,7 +162,7 @@ def moved_by_one_ulp(parameters, rng):
 
 
 def record(case):
-    """(losses, final parameters, how far rounding takes them)."""
+    """Return losses, final parameters and their rounding error."""
     config, layers = case["config"], case["config"]["layers"]
     X, y, initial = draw(case["number"], layers, config["loss"], case["examples"])
     losses, final = train(case, X, y, initial)
@@ -176,7 +176,7 @@ def record(case):
 
 
 def record_next(number):
-    """Network `number` with its record; without one where it left the range."""
+    """Return network `number` with its run, None if it grew beyond 10⁶."""
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     case = random_case(number)

@@ -37,12 +37,12 @@ MODULES = {
 
 
 def function(name, x):
-    """An activation called as a function, looked up at each call because ptflops replaces them while it counts."""
+    """An activation called as a function, looked up at each call because ptflops replaces functions while it counts."""
     return getattr(torch if name in ("sigmoid", "tanh") else F, name)(x)
 
 
 def network(layers, activations):
-    """Linear layers and the activations' modules in a row."""
+    """Linear layers and the modules of the activations in sequence."""
     modules = []
     for n, m, name in zip(layers, layers[1:], activations, strict=False):
         modules.append(nn.Linear(n, m))
@@ -68,7 +68,7 @@ class Functional(nn.Module):
 
 
 def silent(call):
-    """The result of `call`, without what it prints."""
+    """Return the result of `call` and discard what it prints."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return call()
 
@@ -116,7 +116,7 @@ def counts(layers, activations):
 
 
 def networks():
-    """Each activation alone, then random networks."""
+    """Return networks with each activation, and random networks."""
     yield [30, 30, 30], ["relu", "relu"]
     for name in MODULES:
         yield [7, 5, 3], [name, name]

@@ -1,14 +1,14 @@
-// The kernels of a training step: everything but its matrix products. T is float or double, as asked for; arrays are C-contiguous.
+// The kernels of a training step, except its matrix products. T is float or double; arrays are C-contiguous.
 //
-// step[0] counts the steps made since the chunk began: it picks a step's rows, its scalars and the place of its loss.
-// stopped[0] becomes 1 at a loss that is not finite. From then on gradients and parameters stay as they are: gathering and
-// updating do nothing, and both factors of a weight gradient become zeros, whose product is added (beta = stopped) to the
-// gradient of the step before. No thread of the host has to look.
+// step[0] counts the steps since the chunk began: it is the index of a step's rows, its scalars and its loss.
+// stopped[0] becomes 1 at a loss that is not finite. From then on gradients and parameters do not change: gather and update
+// do nothing, and both factors of a weight gradient become zeros, whose product is added (beta = stopped) to the previous
+// gradient. The host does not have to check.
 //
-// Sums are made in one fixed order, without atomics, so that a run repeats bit for bit. CuPy compiles with -ftz=true: in
-// float, what is smaller than 1.2e-38 is 0 here, whatever `smallest` says.
+// Sums are in a fixed order, without atomics, so that a run repeats bit for bit. CuPy compiles with -ftz=true: float numbers
+// below 1.2e-38 are 0, whatever `smallest` is.
 
-// The compiler's own headers, which come before this, have a T of their own: what is given from outside is REAL.
+// The headers of the compiler, which come first, use the name T: the macro given from outside is REAL.
 #define T REAL
 #define WARP 32
 #define TILE_ROWS 8
@@ -50,10 +50,10 @@ extern "C" __global__ void gather_classes(const long long* data, long long count
 
 // ── activations: the formulas of PyTorch's documentation, as in the other backends ──
 
-// |z| and |2u| from which on σ is 0 or 1 to the last digit; nothing grows beyond it, so that there is no 0·∞.
+// From here on σ is 0 or 1; arguments are clamped there to avoid 0·∞.
 #define SATURATION 800
 
-// 1 / (1 + exp(−z)), so written that exp does not overflow.
+// 1 / (1 + exp(−z)), written so that exp does not overflow.
 __device__ T sigmoid(T z)
 {
     T e = exp(-fabs(z));
@@ -66,7 +66,7 @@ __device__ T gate(T z, T y)
     return (z < -SATURATION ? (T)-SATURATION : z) * sigmoid(y);
 }
 
-// The derivative of z·σ(y) by z: s + z·s(1 − s)·y', from z, |y| and |z|·y'; y has z's sign.
+// The derivative of z·σ(y) by z: s + z·s(1 − s)·y', from z, |y| and |z|·y'; y has the sign of z.
 __device__ T gate_slope(T z, T y, T steepness)
 {
     T e = exp(-y);
@@ -75,7 +75,7 @@ __device__ T gate_slope(T z, T y, T steepness)
     return s * (z < 0 ? e - bell : (T)1 + bell);
 }
 
-// 2u = 2·GELU_C·(z + GELU_K·z³): ½(1 + tanh u) is σ(2u), whose digits do not cancel for z < 0.
+// 2u = 2·GELU_C·(z + GELU_K·z³): ½(1 + tanh u) is σ(2u), which does not cancel for z < 0.
 __device__ T gelu_gate(T z)
 {
     return (T)(2 * GELU_C) * z * ((T)1 + (T)GELU_K * z * z);
@@ -96,7 +96,7 @@ __device__ T activate(int function, T z)
     }
 }
 
-// f'(z), given a = f(z) as well. The slopes of sigmoid and tanh are right to the rounding of a, like PyTorch's.
+// f'(z) from z and a = f(z). Those of sigmoid and tanh are accurate to the rounding of a, as in PyTorch.
 __device__ T slope(int function, T z, T a)
 {
     T size = fabs(z) > SATURATION ? (T)SATURATION : fabs(z);
@@ -115,7 +115,7 @@ __device__ T slope(int function, T z, T a)
 
 // ── forward ──
 
-// z += b, row by row, and a = f(z); where there is no activation, a is null. Blocks are 32 columns × 8 rows.
+// z += b, row by row, and a = f(z); a is null without an activation. Blocks are 32 columns × 8 rows.
 extern "C" __global__ void bias_activation(T* z, const T* bias, T* a, const T* stopped, long long batch, long long width,
                                            int function)
 {
@@ -131,7 +131,7 @@ extern "C" __global__ void bias_activation(T* z, const T* bias, T* a, const T* s
     }
 }
 
-// ── losses: a warp for each row; the sum over rows is finish_loss's ──
+// ── losses: one warp per row; finish_loss sums over the rows ──
 
 __device__ double warp_sum(double value)
 {
@@ -139,8 +139,8 @@ __device__ double warp_sum(double value)
     return value;
 }
 
-// log Σ exp z − z_t, shifted by the largest z, whose exp is 1: log1p takes the sum of the others', so that small losses keep
-// their digits. Gradient (softmax z − onehot t) / B. Right where the largest z is z_t.
+// log Σ exp z − z_t, shifted by the largest z, whose exp is 1: log1p of the sum of the others keeps the digits of small
+// losses. Gradient (softmax z − onehot t) / B. Correct if the largest z is z_t.
 extern "C" __global__ void cross_entropy(const T* z, const long long* target, double* row_loss, long long* row_right,
                                          T* gradient, const T* stopped, long long batch, long long width)
 {
@@ -197,7 +197,7 @@ extern "C" __global__ void mse(const T* a, const T* target, double* row_loss, T*
     if (threadIdx.x == 0) row_loss[row] = sum;
 }
 
-// Σ max(z, 0) − z·t + log(1 + e), e = exp(−|z|); gradient (σ(z) − t) / (B·M). Right where z > 0 for t > ½ and else not.
+// Σ max(z, 0) − z·t + log(1 + e), e = exp(−|z|); gradient (σ(z) − t) / (B·M). Correct if z > 0 for t > ½ and only then.
 extern "C" __global__ void binary_cross_entropy(const T* z, const T* target, double* row_loss, long long* row_right,
                                                 T* gradient, const T* stopped, long long batch, long long width)
 {
@@ -223,7 +223,7 @@ extern "C" __global__ void binary_cross_entropy(const T* z, const T* target, dou
     }
 }
 
-// One block: results[2·step] = the mean loss, results[2·step + 1] = how many are right, and the step is counted.
+// One block: results[2·step] = the mean loss, results[2·step + 1] = the number of correct predictions; counts the step.
 extern "C" __global__ void finish_loss(const double* row_loss, const long long* row_right, long long batch, double scale,
                                        double* results, long long* step, T* stopped)
 {
@@ -249,7 +249,7 @@ extern "C" __global__ void finish_loss(const double* row_loss, const long long* 
     }
     if (me == 0) {
         long long made = step[0];
-        double mean = (double)(T)(losses[0] * scale);  // what lies beyond T is infinite, and found
+        double mean = (double)(T)(losses[0] * scale);  // beyond the range of T it is infinite and detected
         results[2 * made] = mean;
         results[2 * made + 1] = rights[0];
         step[0] = made + 1;
@@ -259,9 +259,9 @@ extern "C" __global__ void finish_loss(const double* row_loss, const long long* 
 
 // ── backward ──
 
-// dz = da · f'(z), and its sums over this block's share of the rows: sums[blockIdx.y, column]. Without an activation da is dz
-// already. Blocks are 32 columns × 8 rows. `below` is the weight gradient's other factor, which may hold what is not finite
-// from the step that stopped the run.
+// dz = da · f'(z), and its sums over this block's part of the rows: sums[blockIdx.y, column]. Without an activation da is dz.
+// Blocks are 32 columns × 8 rows. `below` is the other factor of the weight gradient, which may not be finite in the step that
+// stopped the run.
 extern "C" __global__ void activation_gradient(const T* da, const T* z, const T* a, T* dz, T* sums, const T* stopped,
                                                long long batch, long long width, int function, T* below, long long below_count)
 {
@@ -292,8 +292,8 @@ extern "C" __global__ void activation_gradient(const T* da, const T* z, const T*
     if (threadIdx.y == 0 && column < width && !halt) sums[(long long)blockIdx.y * width + column] = partial[threadIdx.x];
 }
 
-// The biases' gradients of every layer: the shares added up. layers[4·l ...] = where layer l's shares begin, how many there
-// are, its width, and where its biases lie in the gradients.
+// The bias gradients of every layer, summed over the parts. layers[4·l ...] = the begin of the sums of layer l, the number of
+// parts, its width, and the offset of its biases in the gradients.
 extern "C" __global__ void bias_gradients(const T* sums, const long long* layers, T* gradients, const T* stopped)
 {
     if (stopped[0] != 0) return;
@@ -321,7 +321,7 @@ __device__ double block_sum(double* sums, double value)
     return sums[0];
 }
 
-// Σg² of a block's share; the blocks are a fixed number.
+// Σg² of the part of a block; the number of blocks is fixed.
 extern "C" __global__ void gradient_squares(const T* gradients, long long count, double* shares, const T* stopped)
 {
     __shared__ double sums[THREADS];
@@ -333,7 +333,7 @@ extern "C" __global__ void gradient_squares(const T* gradients, long long count,
     if (threadIdx.x == 0) shares[blockIdx.x] = total;
 }
 
-// One block: s = Σg², c = min(1, limit / (√s + ε)); what is no number stays none.
+// One block: s = Σg², c = min(1, limit / (√s + ε)); nan stays nan.
 extern "C" __global__ void clip_factor(const double* shares, int count, double limit, double epsilon, T* squares, T* factor,
                                        const T* stopped)
 {
@@ -349,7 +349,7 @@ extern "C" __global__ void clip_factor(const double* shares, int count, double l
     }
 }
 
-// What the rule follows: the gradient, clipped where there is a factor, with λθ added.
+// The gradient that the rule uses: clipped if there is a factor, with λθ added.
 __device__ T followed(T gradient, T theta, const T* factor, T decay)
 {
     if (factor != 0) gradient = gradient * factor[0];
@@ -366,8 +366,8 @@ extern "C" __global__ void sgd(T* theta, const T* gradients, const T* factor, T 
     for EACH theta[k] -= rate * followed(gradients[k], theta[k], factor, decay);
 }
 
-// What a rule writes to a buffer of its own: 0 where it is subnormal. `lost` counts what became 0 since `kept`, which the rule
-// took over from the old value, was subnormal.
+// The optimizer state that a rule writes: 0 if it is subnormal. `lost` counts the numbers that became 0 because `kept`, the part
+// of the old value, was subnormal.
 __device__ T written(T value, T old, T kept, T smallest, long long* lost)
 {
     if (fabs(value) < smallest) value = (T)0;
@@ -402,7 +402,7 @@ extern "C" __global__ void rmsprop(T* theta, const T* gradients, T* square_avera
     }
 }
 
-// AdamW's decay is a factor on θ before the update; without it that factor is not asked for.
+// The decay of AdamW is a factor on θ before the update; without it the factor is not read.
 extern "C" __global__ void adam(T* theta, const T* gradients, T* first_moment, T* second_moment, const T* factor, T decay,
                                 int decoupled, T beta1, T rest1, T beta2, T rest2, T smallest, long long* lost,
                                 const T* scalars, const long long* step, const T* stopped, long long count)

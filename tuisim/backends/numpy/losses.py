@@ -132,11 +132,11 @@ def _correct_classes(ctx: KernelContext, op: Op) -> list[Call]:
 def _correct_outputs(ctx: KernelContext, op: Op) -> list[Call]:
     """Count the outputs on the target's side: logit above 0 for a target above ½."""
     output, target = (ctx.arrays[name] for name in op.reads)
-    above, wanted = np.zeros(output.shape, bool), np.zeros(output.shape, bool)
+    above, expected = np.zeros(output.shape, bool), np.zeros(output.shape, bool)
     return [
         partial(np.greater, output, ctx.constant(0.0), above),
-        partial(np.greater, target, ctx.constant(0.5), wanted),
-        partial(np.equal, above, wanted, above),
+        partial(np.greater, target, ctx.constant(0.5), expected),
+        partial(np.equal, above, expected, above),
         partial(np.add.reduce, above.reshape(-1), 0, np.int64, ctx.arrays["correct"]),
     ]
 

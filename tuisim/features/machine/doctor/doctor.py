@@ -74,7 +74,7 @@ class Package:
     """A package of an extra."""
 
     name: str
-    wanted: str
+    requirement: str
     """`>=14,<15`."""
     version: str | None
     """The installed version; None if it is not installed."""
@@ -242,8 +242,8 @@ def parse_extras(names: Iterable[str], requirements: Iterable[str]) -> tuple[Ext
         match = _REQUIREMENT.match(text)
         extra = _EXTRA.search(match["marker"] or "") if match else None
         if match and extra and extra["extra"] in packages:
-            wanted = f"{match['parts'] or ''}{match['versions'].strip()}"
-            packages[extra["extra"]].append(Package(match["name"], wanted, _installed(match["name"])))
+            requirement = f"{match['parts'] or ''}{match['versions'].strip()}"
+            packages[extra["extra"]].append(Package(match["name"], requirement, _installed(match["name"])))
     return tuple(Extra(name, tuple(found)) for name, found in packages.items())
 
 
