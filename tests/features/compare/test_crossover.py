@@ -18,9 +18,11 @@ from tuisim.backends.numpy import NumpyBackend
 from tuisim.cli import main
 from tuisim.engine.job import Job
 from tuisim.errors import BackendError, ConfigError, ExitCode
+from tuisim.features.compare import entries as entries_module
 from tuisim.features.compare.crossover import sweep as sweeping
-from tuisim.features.compare.crossover.result import Cell, Crossover, figures
-from tuisim.features.compare.crossover.rule import OPERATIONS, PRODUCT, TIE, Rule, factor_text, rule
+from tuisim.features.compare.crossover.cell import TIE, Cell, figures
+from tuisim.features.compare.crossover.result import Crossover
+from tuisim.features.compare.crossover.rule import OPERATIONS, PRODUCT, Rule, factor_text, rule
 from tuisim.features.compare.crossover.screen import CrossoverScreen
 from tuisim.features.compare.crossover.sweep import (
     MAX_ROUNDS,
@@ -31,10 +33,9 @@ from tuisim.features.compare.crossover.sweep import (
     SweepProgress,
     Timed,
     crossover,
-    pairs,
 )
 from tuisim.features.compare.crossover.view import CrossoverState, cell_text, map_lines, short_names
-from tuisim.features.compare.entries import BackendEntry
+from tuisim.features.compare.entries import BackendEntry, pairs
 from tuisim.provenance import Provenance
 from tuisim.terminal.lines import Frame, text
 from tuisim.tui.context import PageContext
@@ -463,7 +464,7 @@ def test_the_pairs_worth_a_sweep(monkeypatch):
     def named(found: Sequence[tuple[BackendEntry, BackendEntry]]) -> list[str]:
         return [f"{first.name} {second.name}" for first, second in found]
 
-    monkeypatch.setattr(sweeping, "names", lambda: ("numpy", "scalar", "numba", "cupy"))
+    monkeypatch.setattr(entries_module, "names", lambda: ("numpy", "scalar", "numba", "cupy"))
     everything = ["numpy cupy", "numpy numba", "cupy numba", "numpy@1 numpy@4", "numpy scalar"]
     assert named(pairs(lambda name: True, 4)) == everything
     assert named(pairs(lambda name: name != "cupy", 4)) == ["numpy numba", "numpy@1 numpy@4", "numpy scalar"]
@@ -473,8 +474,8 @@ def test_the_pairs_worth_a_sweep(monkeypatch):
 
 def test_availability_is_asked_without_importing(monkeypatch):
     found = {"numba": None, "numpy": type("Probe", (), {"available": True}), "cupy": type("Probe", (), {"available": False})}
-    monkeypatch.setattr(sweeping, "probe_if_loaded", found.__getitem__)
-    assert [sweeping.may_be_available(name) for name in found] == [True, True, False]
+    monkeypatch.setattr(entries_module, "probe_if_loaded", found.__getitem__)
+    assert [entries_module.may_be_available(name) for name in found] == [True, True, False]
 
 
 def test_a_job_publishes_progress_and_the_result(monkeypatch):

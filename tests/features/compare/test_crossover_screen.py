@@ -12,8 +12,9 @@ from textual.pilot import Pilot
 
 from tests.support.job import ScriptedJob, scripted_page
 from tuisim.config import RunConfig
-from tuisim.features.compare.crossover.result import Cell, Crossover
-from tuisim.features.compare.crossover.rule import TIE, rule
+from tuisim.features.compare.crossover.cell import TIE, Cell
+from tuisim.features.compare.crossover.result import Crossover
+from tuisim.features.compare.crossover.rule import rule
 from tuisim.features.compare.crossover.screen import CrossoverScreen
 from tuisim.features.compare.crossover.sweep import BATCHES, WIDTHS, SweepProgress
 from tuisim.features.compare.crossover.view import CrossoverState, cell_lines, header, map_lines, rule_lines

@@ -21,9 +21,17 @@ from tuisim.engine.initial_state import initial_state
 from tuisim.engine.job import Cancelled, Job
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.features.compare import entries as contenders
-from tuisim.features.compare.entries import FIRST_STEPS, MAX_LOSSES, BackendEntry, TimedEntry, entries, max_difference
+from tuisim.features.compare.entries import (
+    FIRST_STEPS,
+    MAX_LOSSES,
+    BackendEntry,
+    TimedEntry,
+    all_entries,
+    entries,
+    max_difference,
+)
 from tuisim.features.compare.race import race as comparing
-from tuisim.features.compare.race.race import Comparison, Standing, Unavailable, all_entries, compare
+from tuisim.features.compare.race.race import Comparison, Standing, Unavailable, compare
 from tuisim.features.compare.race.screen import RaceScreen
 from tuisim.measure.peaks import Peaks
 from tuisim.tui.context import PageContext
@@ -313,7 +321,7 @@ def test_all_entries_are_every_backend_and_all_cores():
 
 def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
     found = {"cupy": Probe("cupy", False, None, "", "not installed", "pip install it")}
-    monkeypatch.setattr(comparing, "probe_if_loaded", found.get)
+    monkeypatch.setattr(contenders, "probe_if_loaded", found.get)
     assert [entry.backend for entry in all_entries(1)] == [name for name in names() if name != "cupy"]
     found["cupy"] = Probe("cupy", False, "14.2.0", "", "no NVIDIA driver", "install it")
     assert BackendEntry("cupy", None) in all_entries(1), "a broken one is listed with its reason"

@@ -6,16 +6,17 @@ Every timed entry makes the same steps on the same batches as the others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import Costs, OnDevice, get_backend, names
+from tuisim.backends import Costs, OnDevice, get_backend, names, probe, probe_if_loaded
 from tuisim.config.choices import MAX_THREADS
 from tuisim.engine.initial_state import InitialState, parameter_name
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
@@ -39,6 +40,9 @@ class BackendEntry:
     def name(self) -> str:
         """The name: `numpy@2`."""
         return self.backend if self.threads is None else f"{self.backend}@{self.threads}"
+
+
+BackendPair = tuple[BackendEntry, BackendEntry]
 
 
 def entries(text: str) -> tuple[BackendEntry, ...]:
@@ -67,6 +71,40 @@ def entries(text: str) -> tuple[BackendEntry, ...]:
     if mistakes:
         raise ConfigError(mistakes)
     return tuple(found)
+
+
+def all_entries(cores: int | None = None) -> tuple[BackendEntry, ...]:
+    """Return every installed backend, and NumPy on every core if there are several."""
+    cores = usable_cores() if cores is None else cores
+    installed = [name for name in names() if (found := probe_if_loaded(name)) is None or not found.absent]
+    entered = [BackendEntry(name, 1 if name == "numpy" else None) for name in installed]
+    return tuple([*entered, BackendEntry("numpy", cores)] if cores > 1 else entered)
+
+
+def is_available(name: str) -> bool:
+    """Return True if a backend works here, found out by importing what it needs."""
+    return probe(name).available
+
+
+def may_be_available(name: str) -> bool:
+    """Return the same without importing anything: True if it is not known yet."""
+    found = probe_if_loaded(name)
+    return found is None or found.available
+
+
+def pairs(available: Callable[[str], bool] = is_available, cores: int | None = None) -> tuple[BackendPair, ...]:
+    """Return the pairs worth a sweep, the default first.
+
+    NumPy with each other fast backend, those with one another, one thread with every core, and plain Python last.
+    """
+    cores = usable_cores() if cores is None else cores
+    others = [BackendEntry(name, None) for name in reversed(names()) if name not in ("numpy", "scalar") and available(name)]
+    numpy = BackendEntry("numpy", None)
+    found: list[BackendPair] = [(numpy, other) for other in others]
+    found += combinations(others, 2)
+    if cores > 1:
+        found.append((BackendEntry("numpy", 1), BackendEntry("numpy", cores)))
+    return (*found, (numpy, BackendEntry("scalar", None)))
 
 
 def warning(entry: BackendEntry) -> str:

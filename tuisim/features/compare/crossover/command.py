@@ -12,9 +12,9 @@ from tuisim.cli.console import print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
 from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable, visible
-from tuisim.features.compare.crossover.sweep import BATCHES, SECONDS, WIDTHS, Sweep, SweepProgress, pairs
+from tuisim.features.compare.crossover.sweep import BATCHES, SECONDS, WIDTHS, Sweep, SweepProgress
 from tuisim.features.compare.crossover.view import CrossoverState, page
-from tuisim.features.compare.entries import entries
+from tuisim.features.compare.entries import entries, pairs
 
 LAYERS = "30-30-30"
 """Only the number of layers counts."""

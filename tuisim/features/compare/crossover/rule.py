@@ -6,15 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, permutations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuisim import units
+from tuisim.features.compare.crossover.cell import TIE, Cell
 
-if TYPE_CHECKING:
-    from tuisim.features.compare.crossover.result import Cell
-
-TIE = "tie"
-"""The winner of a cell that neither wins."""
 PRODUCT, OPERATIONS, WIDTH = "width × batch", "operations per step", "width"
 
 

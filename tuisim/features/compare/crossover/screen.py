@@ -9,9 +9,11 @@ from textual.binding import Binding, BindingType
 
 from tuisim.engine.job import Job
 from tuisim.features.compare.crossover import view
-from tuisim.features.compare.crossover.result import BackendPair, Crossover, Size
-from tuisim.features.compare.crossover.sweep import Sweep, SweepProgress, may_be_available, pairs
+from tuisim.features.compare.crossover.cell import Size
+from tuisim.features.compare.crossover.result import Crossover
+from tuisim.features.compare.crossover.sweep import Sweep, SweepProgress
 from tuisim.features.compare.crossover.view import CrossoverState
+from tuisim.features.compare.entries import BackendPair, may_be_available, pairs
 from tuisim.provenance import Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage

@@ -9,21 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 from time import perf_counter
 from typing import Protocol
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
-from tuisim.backends import get_backend, names, precision_notes, probe, probe_if_loaded
+from tuisim.backends import get_backend, precision_notes
 from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import least_seconds
 from tuisim.errors import ConfigError, Mistake, in_words, printable
-from tuisim.features.compare.crossover.result import BackendPair, Cell, Crossover, Size, figures
-from tuisim.features.compare.crossover.rule import TIE, rule
+from tuisim.features.compare.crossover.cell import TIE, Cell, Size, figures
+from tuisim.features.compare.crossover.result import Crossover
+from tuisim.features.compare.crossover.rule import rule
 from tuisim.features.compare.entries import BackendEntry, warning
-from tuisim.threads import usable_cores
 
 WIDTHS = tuple(2**n for n in range(3, 12))
 BATCHES = tuple(4**n for n in range(6))
@@ -294,32 +294,3 @@ def crossover(
 ) -> Crossover:
     """Measure which entry is faster over `widths` and `batches`, for about `seconds`."""
     return Sweep(config, entered, seconds, widths, batches).run(tell)
-
-
-# ── pairs ──
-
-
-def is_available(name: str) -> bool:
-    """Return True if a backend works here, found out by importing what it needs."""
-    return probe(name).available
-
-
-def may_be_available(name: str) -> bool:
-    """Return the same without importing anything: True if it is not known yet."""
-    found = probe_if_loaded(name)
-    return found is None or found.available
-
-
-def pairs(available: Callable[[str], bool] = is_available, cores: int | None = None) -> tuple[BackendPair, ...]:
-    """Return the pairs worth a sweep, the default first.
-
-    NumPy with each other fast backend, those with one another, one thread with every core, and plain Python last.
-    """
-    cores = usable_cores() if cores is None else cores
-    others = [BackendEntry(name, None) for name in reversed(names()) if name not in ("numpy", "scalar") and available(name)]
-    numpy = BackendEntry("numpy", None)
-    found: list[BackendPair] = [(numpy, other) for other in others]
-    found += combinations(others, 2)
-    if cores > 1:
-        found.append((BackendEntry("numpy", 1), BackendEntry("numpy", cores)))
-    return (*found, (numpy, BackendEntry("scalar", None)))

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.errors import printable
-from tuisim.features.compare.crossover.result import BackendPair, Cell, Crossover, Size
-from tuisim.features.compare.crossover.rule import TIE, factor_text
+from tuisim.features.compare.crossover.cell import TIE, Cell, Size
+from tuisim.features.compare.crossover.result import Crossover
+from tuisim.features.compare.crossover.rule import factor_text
 from tuisim.features.compare.crossover.sweep import SECONDS, SweepProgress
+from tuisim.features.compare.entries import BackendPair
 from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table

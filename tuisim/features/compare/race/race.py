@@ -17,7 +17,7 @@ import numpy as np
 
 from tuisim import units
 from tuisim.accounting import count
-from tuisim.backends import computed_dtype, get_backend, names, precision_notes, probe, probe_if_loaded
+from tuisim.backends import computed_dtype, get_backend, precision_notes, probe
 from tuisim.config import RunConfig
 from tuisim.engine.initial_state import initial_state
 from tuisim.engine.step_time import least_seconds, spread
@@ -27,7 +27,6 @@ from tuisim.measure.ceiling import above_words
 from tuisim.measure.environment import environment
 from tuisim.measure.peaks import peaks_of
 from tuisim.provenance import Provenance
-from tuisim.threads import usable_cores
 
 ROUND_SECONDS = 0.05
 """Time of an entry in each round; a single step if that takes longer."""
@@ -154,14 +153,6 @@ class Comparison:
 
 
 Tell = Callable[[tuple[Standing, ...]], object]
-
-
-def all_entries(cores: int | None = None) -> tuple[BackendEntry, ...]:
-    """Return every installed backend, and NumPy on every core if there are several."""
-    cores = usable_cores() if cores is None else cores
-    installed = [name for name in names() if (found := probe_if_loaded(name)) is None or not found.absent]
-    entered = [BackendEntry(name, 1 if name == "numpy" else None) for name in installed]
-    return tuple([*entered, BackendEntry("numpy", cores)] if cores > 1 else entered)
 
 
 def compare(

@@ -7,8 +7,9 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tuisim.engine.job import Job
+from tuisim.features.compare.entries import all_entries
 from tuisim.features.compare.race import view
-from tuisim.features.compare.race.race import Comparison, Standing, all_entries, compare
+from tuisim.features.compare.race.race import Comparison, Standing, compare
 from tuisim.features.compare.race.view import RaceState
 from tuisim.provenance import Provenance
 from tuisim.tui.context import PageContext
