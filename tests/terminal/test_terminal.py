@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.scripted import curves, layer_gradients, snapshot
@@ -108,6 +108,7 @@ def test_any_losses_can_be_drawn(values, columns, rows):
 
 
 @given(st.lists(numbers, max_size=30))
+@example([0.0, 5e-324])
 def test_a_loss_scale_holds_every_loss_it_can_place(values):
     y = np.array(values, dtype=np.float64)
     scale = loss_scale(y)

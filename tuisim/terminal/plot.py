@@ -62,8 +62,7 @@ class Scale:
                 low, high = math.log10(self.low), math.log10(self.high)
                 placed = (np.log10(np.where(values > 0, values, np.nan)) - low) / (high - low)
             else:
-                # Halved first: the span of the largest floats would overflow.
-                placed = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+                placed = (values / self._part - self.low / self._part) / (self.high / self._part - self.low / self._part)
         return np.where(np.isfinite(placed), placed, np.nan)
 
     def at(self, value: float) -> float:
@@ -71,7 +70,12 @@ class Scale:
         if self.log:
             low = math.log10(self.low)
             return (math.log10(value) - low) / (math.log10(self.high) - low)
-        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return (value / self._part - self.low / self._part) / (self.high / self._part - self.low / self._part)
+
+    @property
+    def _part(self) -> float:
+        """2 if the span of the scale would overflow, else 1: halves of the smallest floats would be 0."""
+        return 1.0 if math.isfinite(self.high - self.low) else 2.0
 
 
 def trace(x: Floats, y: Floats, x_scale: Scale, y_scale: Scale, columns: int, rows: int) -> Dots:
