@@ -101,7 +101,7 @@ CELLS = (
 
 @contextmanager
 def bound() -> Iterator[dict[str, Bind]]:
-    """Yield a function that binds a program for each backend that works here; CuPy's kernels run on the CPU, by the stand-in."""
+    """Yield a function that binds a program for each backend that works here; CuPy's kernels run on the emulated GPU."""
     found: dict[str, Bind] = {name: get_backend(name).bind for name in ("scalar", "numpy")}
     with suppress(ImportError):
         import numba  # noqa: F401

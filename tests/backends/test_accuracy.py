@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mpmath")
-pytest.importorskip("pycparser")  # the stand-in that runs CuPy's kernels needs it
+pytest.importorskip("pycparser")  # the emulator of CuPy's kernels needs it
 
 from tests.accuracy.bounds import BOUNDS, REASONS
 from tests.accuracy.formats import FORMATS

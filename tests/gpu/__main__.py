@@ -96,7 +96,7 @@ def _write(file: Path, document: dict[str, Any]) -> None:
 def _tests() -> dict[str, Any]:
     """Run the backend's tests in a process of their own, where a test without a GPU fails and a warning is an error."""
     command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(ROOT), "-W", "error"]
-    command += ["-p", "no:cacheprovider", "-k", "on_a_gpu", str(ROOT / "tests" / "backends" / "test_cupy.py")]
+    command += ["-p", "no:cacheprovider", "-p", "no:asyncio", "-k", "on_a_gpu", str(ROOT / "tests" / "backends" / "test_cupy.py")]
     environment = os.environ | {"TUISIM_GPU": "1", "PYTHONPATH": str(ROOT)}
     try:
         result = subprocess.run(
