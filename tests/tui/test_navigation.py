@@ -19,10 +19,11 @@ from tuisim.features import PAGES
 from tuisim.features.run.screen import RunScreen
 from tuisim.predict import profiles
 from tuisim.tui.app import TuisimApp
+from tuisim.tui.form.form import SetupForm
 
 LATE = 0.03
 """Seconds that a scripted job takes to end once it is cancelled."""
-MEASURING = ("race", "crossover", "profile", "proof")
+MEASURING = ("race", "crossover", "profile", "proof", "answer")
 
 
 class Machine:
@@ -155,3 +156,32 @@ async def first_user(pilot: Pilot[None], machine: Machine) -> list[str]:
             return machine.users
         await pilot.pause(0.01)
     pytest.fail("nothing is at work")
+
+
+async def test_a_form_with_a_mistake_opens_no_page(machine: Machine) -> None:
+    app = TuisimApp(RunConfig(layers=(30, 30, 30), loss="mse"))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        app.screen.query_one(SetupForm).field("layers").control.value = "7"
+        await pilot.pause()
+        await pilot.press("f9")
+        await pilot.pause()
+        assert app.screen is app.setup
+        assert any("Fix the fields marked ✗ first" in toast.message for toast in app._notifications)
+    assert "answer" not in machine.seen
+
+
+async def test_the_palette_opens_pages_and_a_preset_leaves_them(machine: Machine) -> None:
+    app = TuisimApp(RunConfig(layers=(30, 30, 30), loss="mse"))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        titles = {command.title: command for command in app.get_system_commands(app.screen)}
+        titles["Conventions"].callback()
+        await pilot.pause()
+        assert app.page is not None
+        assert app.page.name == "conventions"
+        assert {"f2", "f3", "f6", "f9"} <= set(app.screen.active_bindings)
+        titles["Preset: digits"].callback()
+        await pilot.pause()
+        assert app.screen is app.setup
+        assert app.screen.query_one(SetupForm).field("layers").control.text == "64-32-10"
