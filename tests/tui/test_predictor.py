@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import ModalScreen, Screen
 
 from tests.features.setup.test_screen import Shell, form, put, retype, text_of
 from tests.support.made_calibration import Calibration
@@ -32,6 +31,7 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot as StepPilot
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
+from tuisim.terminal.columns import weight
 from tuisim.terminal.lines import text
 from tuisim.tui.app import TuisimApp
 
@@ -158,7 +158,7 @@ def test_what_needs_no_card_is_there_while_the_machine_is_measured():
     for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
         state = PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory)
         lines = list(map(text, column(state, None, 70)))
-        assert any("831 KiB  counted" in line for line in lines)
+        assert any(f"{weight(memory.total)}  counted" in line for line in lines)
         assert f"measuring this machine … {words}" in lines[1]
         full, rest = lines[1].count("━"), lines[1].count("─")
         assert full == round((full + rest) * done / 30), "what is not done yet is another line"
@@ -304,28 +304,13 @@ async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> 
         assert "whole run" in panel(app)
 
 
-async def test_the_machine_is_left_alone_by_what_comes_over_it_but_a_list() -> None:
-    async with foreseen() as (app, pilot):
-        assert app.told.attended[-1] is not None
-        app.push_screen(ModalScreen())
-        await pilot.pause()
-        assert app.told.attended[-1] is not None
-        app.pop_screen()
-        app.push_screen(Screen())
-        await pilot.pause()
-        assert app.told.attended[-1] is None
-        app.pop_screen()
-        await pilot.pause()
-        assert app.told.attended[-1] is not None
-
-
 MISSING = card(entry("numpy", 1, "float64"))
 """A card without what is asked for."""
 
 
 @pytest.mark.parametrize("before", [None, MISSING], ids=["no card", "another entry"])
-@pytest.mark.parametrize("keys", ["f9", "f10", "f4 f9", "f9 f4 f9", "f9 f4 f10"])
-async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(keys, before) -> None:
+@pytest.mark.parametrize("pages", ["volume", "budget", "answer volume", "volume answer volume", "volume answer budget"])
+async def test_a_page_that_predicts_lets_the_machine_be_measured_and_shows_it(pages, before) -> None:
     """Also after another page, which left the machine alone."""
     if before is not None:
         profiles.keep(before)
@@ -333,8 +318,8 @@ async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(key
     app = TuisimApp(DIGITS, predictor=lambda busy: made.append(BackgroundPredictor(busy, measure, by_itself=True)) or made[0])
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
-        for key in keys.split():
-            await pilot.press(key)
+        for name in pages.split():
+            app.action_open(name)
             await pilot.pause()
         page = app.screen
         assert isinstance(page, VolumeScreen | BudgetScreen)
@@ -345,9 +330,6 @@ async def test_a_page_that_reckons_lets_the_machine_be_measured_and_shows_it(key
             assert time.monotonic() < end, shown
             await pilot.pause(0.05)
         assert measure.jobs == [ProfileKey("numpy", 1, "float32")]
-        await pilot.press("escape", "f9" if isinstance(page, BudgetScreen) else "f10")
-        await pilot.pause()
-        assert made[0]._attended is None, "nothing is waited for any more"
 
 
 async def test_a_page_over_a_run_promises_nothing() -> None:
@@ -357,13 +339,12 @@ async def test_a_page_over_a_run_promises_nothing() -> None:
         predictor=lambda busy: made.append(BackgroundPredictor(busy, Calibration(), by_itself=True)) or made[0],
     )
     async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.press("f5", "f9")
+        await pilot.press("f5", "f8")
         await pilot.pause()
         assert isinstance(app.screen, VolumeScreen)
         if made[0].current is None:  # else it was measured in the moment before
-            assert made[0]._attended is None
-            app.screen._forget()
-            app.screen._show()
+            app.screen.forget_prices()
+            app.screen.draw()
             shown = "\n".join(text(line) for line in app.screen._panels[0].canvas.lines)
             assert "first, once" not in shown
             assert "tuisim calibrate" in shown

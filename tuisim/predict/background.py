@@ -38,6 +38,8 @@ LOOK_SECONDS = 0.25
 READ_SECONDS = 10.0
 """Seconds between two looks at the profile on disk: `tuisim calibrate` may have run meanwhile."""
 MAX_PILOTS = 64
+OWNER = "prediction"
+"""Its name as the holder of the machine lease."""
 SOON = "this machine is measured first, once"
 NO_PROFILE = "no machine profile yet: tuisim calibrate measures this machine in 20 s"
 
@@ -159,7 +161,8 @@ class BackgroundPredictor(Background):
             except TuisimError as error:
                 missing = printable(str(error), 500)
         key = _key(config)
-        if self._config is not None and self._is_missing(key):
+        is_free = self._lease.holder in ("", OWNER)  # a run may go on for hours
+        if self._config is not None and is_free and self._is_missing(key):
             missing = SOON
         return PredictionState(None, known.measuring, trouble or known.failed.get(key) or ("" if known.measuring else missing))
 
@@ -198,7 +201,7 @@ class BackgroundPredictor(Background):
             self._is_revoked = True
 
         self._is_revoked = False
-        with self._lease.hold(Claim("prediction", priority, revoke), wanted) as granted:
+        with self._lease.hold(Claim(OWNER, priority, revoke), wanted) as granted:
             self.measuring = granted
             try:
                 if granted:
