@@ -46,7 +46,7 @@ def peaks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 # ── the run screen ──
 
 
-def foretold(config: RunConfig = DIGITS, **changes: Any) -> Prediction:
+def compared(config: RunConfig = DIGITS, **changes: Any) -> Prediction:
     return replace(predict(config, card()), **changes)
 
 
@@ -77,7 +77,7 @@ RATES = snapshot().throughput
 
 @pytest.mark.parametrize("size", SIZES[1:], ids=str)
 async def test_predicted_stands_beside_actual_and_what_is_left_comes_from_both(size):
-    prediction = foretold(ENDING, wall_seconds=Interval(9.0, 10.0, 11.0))
+    prediction = compared(ENDING, wall_seconds=Interval(9.0, 10.0, 11.0))
     step = mean_step(prediction).likely
     early = snapshot(ENDING, step=2_000, total_steps=20_000, throughput=None, seconds_left=99.0, throughput_history=())
     rate = replace(RATES, steps_per_second=1 / (1.25 * step))
@@ -99,7 +99,7 @@ async def test_predicted_stands_beside_actual_and_what_is_left_comes_from_both(s
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_the_end_says_how_far_off_it_was(size):
-    prediction = foretold(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
+    prediction = compared(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
     last = snapshot(ENDING, state=State.COMPLETED, step=20_400, total_steps=20_400, wall_seconds=13.1, seconds=12.0)
     async with held_against(prediction, [last], size) as (screen, worker):
         worker.tell(Ended(State.COMPLETED, 20_400, ""))
@@ -108,7 +108,7 @@ async def test_the_end_says_how_far_off_it_was(size):
 
 
 async def test_a_run_that_was_stopped_is_held_against_its_steps():
-    prediction = foretold(replace(DIGITS, epochs=None))
+    prediction = compared(replace(DIGITS, epochs=None))
     took = 2.2 * 10_000 * mean_step(prediction).likely
     last = snapshot(state=State.STOPPED, step=10_000, seconds=took, message="stopped by hand")
     async with held_against(prediction, [last], (200, 60)) as (screen, worker):
@@ -121,7 +121,7 @@ async def test_a_run_that_was_stopped_is_held_against_its_steps():
 
 @pytest.mark.parametrize("event", [Paused(5, "by hand"), SpeedLimitChanged(5, 10.0)], ids=["paused", "paced"])
 async def test_a_run_that_was_paused_is_held_against_its_steps_and_one_that_was_paced_against_nothing(event):
-    prediction = foretold(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
+    prediction = compared(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
     going_on = snapshot(ENDING, step=4_000, total_steps=20_400, seconds_left=8.0)
     last = replace(going_on, state=State.COMPLETED, step=20_400)
     async with held_against(prediction, [going_on, last]) as (screen, worker):
@@ -138,7 +138,7 @@ async def test_a_run_that_was_paused_is_held_against_its_steps_and_one_that_was_
 
 async def test_the_status_line_says_what_the_run_waits_for() -> None:
     lease = MachineLease()
-    async with held_against(foretold(), [None], lease=lease) as (screen, _):
+    async with held_against(compared(), [None], lease=lease) as (screen, _):
         with lease.hold(Claim("a calibration", Priority.BACKGROUND)):
             assert "waiting for a calibration to end" in looked(screen)
         assert "waiting for a calibration" not in looked(screen)

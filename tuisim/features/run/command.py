@@ -18,7 +18,7 @@ from tuisim.cli.console import note
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.engine import Event, Snapshot, Summary, Trainer
 from tuisim.errors import ExitCode, printable
-from tuisim.features.run.prediction import foretell, keep, score_words, with_prediction
+from tuisim.features.run.prediction import keep, predict_run, score_words, with_prediction
 from tuisim.features.run.training import Training
 from tuisim.predict.prediction import Prediction
 from tuisim.units import layers_text
@@ -33,16 +33,16 @@ def run(
 ) -> int:
     """Train a network and print a summary."""
     trainer = Trainer(resolve(layers, options, config))
-    foretold = foretell(trainer.config, trainer.kept_rows)
+    prediction = predict_run(trainer.config, trainer.kept_rows)
     line = _ProgressLine()
     with Training(trainer, line.show, line.say) as training:
         with line:
             summary = training.run()
         if training.cut_short:
-            _end_now(summary, foretold, json_, training.code)
+            _end_now(summary, prediction, json_, training.code)
         assert summary is not None
-        not_kept = keep(summary, foretold)
-        _tell(summary, foretold, json_)
+        not_kept = keep(summary, prediction)
+        _tell(summary, prediction, json_)
         if not_kept:
             note(not_kept)
         if summary.exit_code is ExitCode.RUN_FAILED:
@@ -51,17 +51,17 @@ def run(
     return int(summary.exit_code) if training.code is None else training.code
 
 
-def _tell(summary: Summary, foretold: Prediction | None, json_: bool) -> None:
+def _tell(summary: Summary, prediction: Prediction | None, json_: bool) -> None:
     if json_:
-        print(json.dumps(with_prediction(summary.to_dict(), summary, foretold)))
+        print(json.dumps(with_prediction(summary.to_dict(), summary, prediction)))
     else:
-        _print(summary, foretold)
+        _print(summary, prediction)
 
 
-def _end_now(summary: Summary | None, foretold: Prediction | None, json_: bool, code: int | None) -> NoReturn:
+def _end_now(summary: Summary | None, prediction: Prediction | None, json_: bool, code: int | None) -> NoReturn:
     """Print the summary and end the process: the training thread may be in compiled code, which nothing interrupts."""
     if summary is not None:
-        _tell(summary, foretold, json_)
+        _tell(summary, prediction, json_)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code or ExitCode.INTERRUPTED)
@@ -124,7 +124,7 @@ class _ProgressLine:
         self._progress.refresh()
 
 
-def _print(summary: Summary, foretold: Prediction | None) -> None:
+def _print(summary: Summary, prediction: Prediction | None) -> None:
     """Print the summary, one figure per line, each with its provenance."""
     rate, flops = summary.examples_per_second, summary.flops_per_second
     lines = [
@@ -135,7 +135,7 @@ def _print(summary: Summary, foretold: Prediction | None) -> None:
         ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
         ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} wall time", "measured"),
-        *(("predicted", words, "projected") for words in score_words(summary, foretold)),
+        *(("predicted", words, "projected") for words in score_words(summary, prediction)),
         ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
         ("phases", _split(summary), "measured"),
         ("loss", units.figure(summary.loss), "measured"),

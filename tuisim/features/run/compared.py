@@ -1,7 +1,4 @@
-"""What was foretold of a run beside what it is: a step, the whole, and what is left.
-
-It puts both into words; it neither predicts nor measures.
-"""
+"""A prediction compared with its run: a step, the whole run, and the time left."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from tuisim.provenance import Provenance, Tagged
 from tuisim.terminal.lines import Frame, Line, Tone, width_of
 
 
-class Foretold:
-    """A prediction as it was written down before the run."""
+class ComparedPrediction:
+    """The prediction that was made before a run, compared with the run as it goes."""
 
     def __init__(self, prediction: Prediction) -> None:
         self._prediction = prediction
@@ -22,12 +19,11 @@ class Foretold:
         self._whole = True
 
     def interrupt(self) -> None:
-        """The run was paused: its steps are as they were predicted for, the time from its start to its end is not."""
+        """Note that the run was paused: its wall time can no longer be compared, its steps can."""
         self._whole = False
 
     def left(self, snapshot: Snapshot) -> float | None:
-        """Seconds to the end: as predicted, and once a rate is known at the pace measured, which is the prediction's own for
-        what is left, scaled by measured over predicted."""
+        """Return the seconds left: as predicted, and by the measured throughput once there is one."""
         whole = self.whole(snapshot)
         if snapshot.state.ended or snapshot.speed_limit is not None or whole is None:
             return None
@@ -39,37 +35,37 @@ class Foretold:
         return whole * (1 - snapshot.step / snapshot.total_steps) if snapshot.total_steps else 0.0
 
     def whole(self, snapshot: Snapshot) -> float | None:
-        """Predicted seconds of all of it, by wall time where that could be predicted."""
+        """Return the predicted seconds of the whole run, by wall time if that was predicted."""
         if snapshot.total_steps is None:
             return None
-        band = self._prediction.wall_seconds or self._prediction.seconds or self._step.times(snapshot.total_steps)
-        return band.likely
+        interval = self._prediction.wall_seconds or self._prediction.seconds or self._step.times(snapshot.total_steps)
+        return interval.likely
 
     def step_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
-        """A step: predicted, and as it is."""
+        """Return the line of a step: predicted and actual."""
         if snapshot.speed_limit is not None:
             return []
         return [_line(self._step.likely, self._step_score(snapshot), " a step", _took(snapshot, "takes"), frame)]
 
     def run_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
-        """The whole run: predicted, and what it comes to by the pace measured, or took."""
-        band = self._prediction.wall_seconds if self._whole else None
-        if snapshot.speed_limit is not None or snapshot.total_steps is None or band is None:
+        """Return the line of the whole run: predicted, and as it took or will take by the measured throughput."""
+        interval = self._prediction.wall_seconds if self._whole else None
+        if snapshot.speed_limit is not None or snapshot.total_steps is None or interval is None:
             return []
         left = self.left(snapshot) if snapshot.throughput is not None else None
         known = snapshot.state is State.COMPLETED or left is not None
         score = compare_run(self._prediction, snapshot.wall_seconds + (left or 0.0)) if known else None
-        return [_line(band.likely, score, " in all", _took(snapshot, "comes to"), frame)]
+        return [_line(interval.likely, score, " in all", _took(snapshot, "comes to"), frame)]
 
     def outcome(self, snapshot: Snapshot) -> str:
-        """How far off it was, in a sentence; empty where the run tells nothing of that."""
-        tells = comparable(
+        """Return the comparison in a sentence; empty if the run cannot be compared."""
+        parts = comparable(
             snapshot.state, snapshot.step, snapshot.seconds, paced=snapshot.speed_limit is not None,
             paused=not self._whole,
         )  # fmt: skip
-        if tells.wall and (score := compare_run(self._prediction, snapshot.wall_seconds)):
+        if parts.wall and (score := compare_run(self._prediction, snapshot.wall_seconds)):
             return str(score)
-        if not tells.steps or (score := compare_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
+        if not parts.steps or (score := compare_steps(self._prediction, snapshot.step, snapshot.seconds)) is None:
             return ""
         return str(score).replace(", took", " a step, took")
 
@@ -86,7 +82,7 @@ def _took(snapshot: Snapshot, meanwhile: str) -> str:
 
 
 def _line(predicted: float, score: Comparison | None, of: str, took: str, frame: Frame) -> Line:
-    """`predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words where there is no room."""
+    """Return `predicted  51.0 µs a step, takes 55.2 µs: 8 % more`, in fewer words if there is no room."""
     likely = Tagged(units.duration(predicted), Provenance.PROJECTED)
     wide: Line = (("predicted".rjust(13), Tone.DIM), (Tagged(f" {likely:>8}", Provenance.PROJECTED), Tone.TEXT), (of, Tone.DIM))
     narrow: Line = (("predicted ", Tone.DIM), (likely, Tone.TEXT), (of, Tone.DIM))

@@ -1,6 +1,6 @@
-"""What was said of a run before it: written down at its start, held against it at its end, and kept with it.
+"""The prediction of a run: made before it, compared with it at its end, and kept with it.
 
-Where there is no machine card nothing was said; a run never measures the machine first.
+Without a machine profile there is none; a run never calibrates the machine first.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from tuisim.provenance import Provenance
 from tuisim.store.runs import append
 
 
-def foretell(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
+def predict_run(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
     """Predict the resolved `config` with these rows in memory; None without a machine profile that knows its backend."""
     try:
-        card = profiles.own().profile
-        return None if card is None else Predictor(card).predict(config, rows=rows)
-    except TuisimError:  # the card has no price for it, as tuisim predict would say
+        profile = profiles.own().profile
+        return None if profile is None else Predictor(profile).predict(config, rows=rows)
+    except TuisimError:  # the profile has no entry for it, as tuisim predict would say
         return None
 
 
-def scores(summary: Summary, foretold: Prediction | None) -> tuple[Comparison | None, Comparison | None]:
-    """Of its steps, and of its wall time; none where nothing was said, or the run does not tell."""
-    if foretold is None:
+def scores(summary: Summary, prediction: Prediction | None) -> tuple[Comparison | None, Comparison | None]:
+    """Compare its steps and its wall time; None without a prediction, or if the run cannot be compared."""
+    if prediction is None:
         return None, None
     paused = summary.paused_seconds > 0
-    tells = comparable(summary.ended, summary.steps, summary.seconds, paced=summary.throttled, paused=paused)
-    steps = compare_steps(foretold, summary.steps, summary.seconds) if tells.steps else None
-    return steps, compare_run(foretold, summary.wall_seconds) if tells.wall else None
+    parts = comparable(summary.ended, summary.steps, summary.seconds, paced=summary.throttled, paused=paused)
+    steps = compare_steps(prediction, summary.steps, summary.seconds) if parts.steps else None
+    return steps, compare_run(prediction, summary.wall_seconds) if parts.wall else None
 
 
-def score_words(summary: Summary, foretold: Prediction | None) -> list[str]:
-    """`a step: 41.2 µs, took 43.7 µs: 6 % more`, and the same of all of it; empty where there is nothing to say."""
-    steps, wall = scores(summary, foretold)
+def score_words(summary: Summary, prediction: Prediction | None) -> list[str]:
+    """Return `a step: 41.2 µs, took 43.7 µs: 6 % more`, and the same for the whole run; empty without a comparison."""
+    steps, wall = scores(summary, prediction)
     return [
         f"{what}: {str(one).removeprefix('predicted ')}" for what, one in (("a step", steps), ("in all", wall)) if one is not None
     ]
 
 
-def with_prediction(document: dict[str, Any], summary: Summary, foretold: Prediction | None) -> dict[str, Any]:
-    """The run's document with what was predicted of it, and by how much it took longer, as a share of that."""
-    steps, wall = scores(summary, foretold)
-    seconds, wall_seconds = (None, None) if foretold is None else (foretold.seconds, foretold.wall_seconds)
+def with_prediction(document: dict[str, Any], summary: Summary, prediction: Prediction | None) -> dict[str, Any]:
+    """Return the run's document with its prediction, and how much longer the run took, relative to the prediction."""
+    steps, wall = scores(summary, prediction)
+    seconds, wall_seconds = (None, None) if prediction is None else (prediction.seconds, prediction.wall_seconds)
     return document | {
         "predicted_seconds": seconds and seconds.to_dict(),
         "predicted_wall_seconds": wall_seconds and wall_seconds.to_dict(),
@@ -61,9 +61,9 @@ def with_prediction(document: dict[str, Any], summary: Summary, foretold: Predic
 _ADDED = ("predicted_seconds", "predicted_wall_seconds", "longer_than_predicted")
 
 
-def keep(summary: Summary, foretold: Prediction | None) -> str:
-    """Keep what the run took; why that could not be done, empty where it was, or where there is nothing to keep."""
-    run = record_of(summary, foretold)
+def keep(summary: Summary, prediction: Prediction | None) -> str:
+    """Keep the record of the run and return why that failed; empty if it did not, or if there is nothing to keep."""
+    run = record_of(summary, prediction)
     if run is None:
         return ""
     try:

@@ -14,7 +14,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, Event, Paused, RunFailed, Snapshot, SpeedLimitChanged, Started, State
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import printable
-from tuisim.features.run.compared import Foretold
+from tuisim.features.run.compared import ComparedPrediction
 from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.gradients import GradientsView
 from tuisim.features.run.operations import OperationsView
@@ -76,7 +76,7 @@ class RunScreen(PanelScreen):
         self._worker = worker
         self._config = config
         self._lease = lease
-        self._throughput = ThroughputView(None if prediction is None else Foretold(prediction))
+        self._throughput = ThroughputView(None if prediction is None else ComparedPrediction(prediction))
         self._header_view = HeaderView(config)
         self._header = ViewCanvas(self._header_view, id="run-header")
         self._status_view = StatusView()
@@ -161,17 +161,17 @@ class RunScreen(PanelScreen):
             self._compare_with_prediction()
             if event.message and event.state is not State.STOPPED:
                 self.notify(printable(event.message, 500), title=event.state.value, markup=False)
-        elif isinstance(event, Paused) and self._throughput.foretold is not None:
-            self._throughput.foretold.interrupt()
+        elif isinstance(event, Paused) and self._throughput.compared is not None:
+            self._throughput.compared.interrupt()
         elif isinstance(event, SpeedLimitChanged) and event.speed_limit is not None:
             # What was predicted is a run at full speed.
-            self._throughput.foretold = None
+            self._throughput.compared = None
 
     def _compare_with_prediction(self) -> None:
         """Compare the ended run with its prediction; the last snapshot is published before the end is."""
-        last, foretold = self._worker.snapshot, self._throughput.foretold
-        if last is not None and foretold is not None:
-            self._status_view.outcome = foretold.outcome(last)
+        last, compared = self._worker.snapshot, self._throughput.compared
+        if last is not None and compared is not None:
+            self._status_view.outcome = compared.outcome(last)
 
     def _fail(self, event: RunFailed, message: str) -> None:
         self._failure = event

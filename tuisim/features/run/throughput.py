@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from tuisim import units
 from tuisim.engine.events import Snapshot, State
 from tuisim.errors import printable
-from tuisim.features.run.compared import Foretold
+from tuisim.features.run.compared import ComparedPrediction
 from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
 from tuisim.provenance import Provenance, Provenances, Tagged
@@ -24,11 +24,11 @@ _NARROW = 48
 class ThroughputView:
     """Throughput, utilization, history, phases and progress: as many of them as fit."""
 
-    def __init__(self, foretold: Foretold | None = None) -> None:
-        self.foretold = foretold
+    def __init__(self, compared: ComparedPrediction | None = None) -> None:
+        self.compared = compared
         """The prediction of the run; None if there is none, or if the run was throttled."""
         measured = (("", Provenance.MEASURED),)
-        self.kinds: Provenances = measured if foretold is None else (*measured, ("predictions", Provenance.PROJECTED))
+        self.kinds: Provenances = measured if compared is None else (*measured, ("predictions", Provenance.PROJECTED))
         self._pictures: tuple[list[Line], ...] = ([], [], [], [])
 
     def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
@@ -39,7 +39,7 @@ class ThroughputView:
             width = frame.width
             self._pictures = (
                 _history(snapshot, frame), _phases(snapshot, frame), _overhead(snapshot, width),
-                _progress(snapshot, frame, self.foretold),
+                _progress(snapshot, frame, self.compared),
             )  # fmt: skip
         history, phases, overhead, progress = self._pictures
         blocks = [
@@ -50,8 +50,8 @@ class ThroughputView:
             Block(4, phases),
             Block(8, overhead),
             Block(2, progress),
-            Block(3, self.foretold.step_line(snapshot, frame) if self.foretold else []),
-            Block(6, self.foretold.run_line(snapshot, frame) if self.foretold else []),
+            Block(3, self.compared.step_line(snapshot, frame) if self.compared else []),
+            Block(6, self.compared.run_line(snapshot, frame) if self.compared else []),
             Block(5, _pinned(snapshot.peaks, frame.width)),
         ]
         lines = fold(blocks, frame.height)
@@ -208,14 +208,14 @@ def _of(seconds: float, snapshot: Snapshot) -> str:
     return units.percent(seconds / snapshot.training_seconds).rjust(8)
 
 
-def _progress(snapshot: Snapshot, frame: Frame, foretold: Foretold | None) -> list[Line]:
+def _progress(snapshot: Snapshot, frame: Frame, compared: ComparedPrediction | None) -> list[Line]:
     epoch = _epoch_share(snapshot)
     lines: list[Line] = []
     if snapshot.total_steps is None:
         words: Line = (("until stopped", Tone.TEXT), (" given", Tone.DIM))
         return [_with_bar("epoch", epoch, words, frame)] if epoch is not None else [words]
     done = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
-    seconds = snapshot.seconds_left if foretold is None else foretold.left(snapshot)
+    seconds = snapshot.seconds_left if compared is None else compared.left(snapshot)
     left = units.duration(seconds) if not snapshot.state.ended else ""
     words = (
         ((Tagged(left.rjust(11) + " left", Provenance.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
