@@ -128,6 +128,6 @@ async def test_the_apps_pages_say_why_nothing_is_kept(homeless):
             assert "TUISIM_HOME" in shown
             await pilot.press("escape")
         for _ in range(2):
-            app.post_message(app.NotKept(unavailable_reason()))
+            app._say_not_kept(unavailable_reason())
         await pilot.pause()
         assert [notice.title for notice in app._notifications] == ["this run was not kept"], "once"
