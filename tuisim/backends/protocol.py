@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add, sub
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -54,18 +55,10 @@ class Costs:
     """Steps whose launches were timed."""
 
     def __add__(self, other: Costs) -> Costs:
-        return self._each(other, 1)
+        return Costs(*map(add, astuple(self), astuple(other)))
 
     def __sub__(self, other: Costs) -> Costs:
-        return self._each(other, -1)
-
-    def _each(self, other: Costs, sign: int) -> Costs:
-        return Costs(
-            self.transfer_seconds + sign * other.transfer_seconds,
-            self.transfer_bytes + sign * other.transfer_bytes,
-            self.launch_seconds + sign * other.launch_seconds,
-            self.launched_steps + sign * other.launched_steps,
-        )
+        return Costs(*map(sub, astuple(self), astuple(other)))
 
     @property
     def launch_microseconds(self) -> float | None:
