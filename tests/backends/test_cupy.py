@@ -176,7 +176,7 @@ def test_a_calibration_measures_copies_and_prices_on_a_gpu(gpu, monkeypatch):
     (entry,) = calibrate.calibrate([calibrate.ProfileKey("cupy", 1, "float32")]).entries
     assert entry.copy_rate > 0
     assert "activation relu" not in entry.prices.kinds, "it is fused with the bias"
-    assert entry.prices.of(build(BASE.resolved())).seconds > 0
+    assert entry.prices.step(build(BASE.resolved())) > 0
 
 
 # ── one step at a time ──
