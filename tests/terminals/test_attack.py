@@ -122,5 +122,5 @@ def test_keys_that_come_at_once_end_neither_app_nor_training(own_folder: Path) -
                 terminal.press("escape")
                 terminal.read(0.3)
         assert terminal.code is None
-        assert not (own_folder / "faults.log").exists()
+        assert not (own_folder / "tuisim.log").exists()
         assert end_by(terminal, "ctrl+q") == ""

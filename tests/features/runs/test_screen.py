@@ -142,7 +142,7 @@ async def test_the_keys_for_rows_are_offered_if_there_are_several():
 
 async def test_unreadable_runs_are_reported_until_they_can_be_read():
     async with shown(FULL) as (screen, pilot, shelf):
-        shelf.failure = "runs.jsonl cannot be read: Permission denied"
+        shelf.failure = "runs.sqlite3 cannot be read: Permission denied"
         screen.tick()
         await pilot.pause()
         assert "Permission denied" in drawn(screen, "fit")
