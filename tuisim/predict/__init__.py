@@ -1,1 +1,1 @@
-"""The future: what a run will take, reckoned from what was measured on this machine."""
+"""Predictions: machine profiles, the cost model, pilots, and records of runs compared with them."""
