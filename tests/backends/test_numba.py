@@ -630,11 +630,11 @@ def test_nothing_is_imported_or_compiled_before_it_is_used():
 def test_it_compiles_without_a_cache_folder():
     from numba import types
 
-    from tuisim.backends.numba.compiler import compiler
+    from tuisim.backends.numba.compiler import shared_compiler
 
     made = {}
     exec("def seven():\n    return 7", made)  # no file, so no place beside it
-    assert compiler.compiled(made["seven"], types.int64())() == 7
+    assert shared_compiler.compiled(made["seven"], types.int64())() == 7
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
@@ -642,8 +642,8 @@ def test_it_compiles_without_a_cache_folder():
 def test_a_pipe_or_device_in_the_cache_folder_does_not_block(tmp_path, kind):
     (tmp_path / "made.py").write_text("def seven():\n    return 7\n")
     code = (
-        "import made; from numba import types; from tuisim.backends.numba.compiler import compiler\n"
-        "assert compiler.compiled(made.seven, types.int64())() == 7"
+        "import made; from numba import types; from tuisim.backends.numba.compiler import shared_compiler\n"
+        "assert shared_compiler.compiled(made.seven, types.int64())() == 7"
     )
     command = [sys.executable, "-c", code]
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from tuisim.backends.numba import gemm, mkl
 from tuisim.backends.numba.bound import BlasStep, CompiledStep
-from tuisim.backends.numba.compiler import VERSION, compiler
+from tuisim.backends.numba.compiler import VERSION, shared_compiler
 from tuisim.backends.numba.table import uses_blas
 from tuisim.backends.numpy import NumpyBackend
 from tuisim.backends.protocol import BoundStep
@@ -75,7 +75,7 @@ class NumbaBackend:
     @property
     def compile_seconds(self) -> float | None:
         """Seconds that this process has spent compiling or loading compiled code; None before the first compiled step."""
-        return compiler.seconds
+        return shared_compiler.seconds
 
 
 def suits(largest_product: int, dtype: str) -> bool:

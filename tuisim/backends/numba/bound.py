@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tuisim.backends.numba import updates
 from tuisim.backends.numba.clock import has_tick_counter, rate
-from tuisim.backends.numba.compiler import compiler
+from tuisim.backends.numba.compiler import shared_compiler
 from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, SPAN, make
 from tuisim.backends.numba.table import PHASE, PHASES, CompiledBuffers, constants, table
 from tuisim.backends.numpy import NumpyStep
@@ -34,7 +34,7 @@ class CompiledStep:
 
     def __init__(self, program: StepProgram, share: CompiledStep | None = None) -> None:
         self.program = program
-        self._entry = compiler.entry(program.dtype, make)
+        self._entry = shared_compiler.entry(program.dtype, make)
         rate.begin()
         self._buffers: CompiledBuffers = CompiledBuffers(program, share._buffers if share is not None else None)
         self._table, self._constants = table(program, self._buffers), constants(program)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tuisim.backends.numba.compiler import compiler
+from tuisim.backends.numba.compiler import shared_compiler
 
 has_tick_counter: bool = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
@@ -48,7 +48,7 @@ class TickRate:
     def begin(self) -> None:
         """Read both clocks for the first time; later calls do nothing."""
         if self._read is None:
-            self._read = compiler.compiled(_read, types.uint64())
+            self._read = shared_compiler.compiled(_read, types.uint64())
             self._start = perf_counter(), self._read()
 
     def seconds(self) -> float:

@@ -132,4 +132,5 @@ def _signature(dtype: str) -> Any:
     )
 
 
-compiler = Compiler()
+shared_compiler = Compiler()
+"""The compiler of this process."""
