@@ -271,7 +271,7 @@ async def test_a_page_that_was_left_takes_no_edits(own_folder: Path) -> None:
         assert isinstance(page, AnswerScreen)
         edited = InputLine.Edited({"layers": (2, 2), "batch_size": 32}, "")
         edited._sender = page.query_one(InputLine)
-        await page.query_one("#answer-scroll").remove()  # as far as a page that is being taken away may be
+        await page.query_one("#answer-claims").remove()  # as far as a page that is being taken away may be
         page.post_message(edited)
         page.dismiss(None)
         await pilot.pause()
