@@ -30,7 +30,6 @@ from tuisim.predict.cost_model import predict
 from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot as StepPilot
 from tuisim.predict.prediction import Prediction
-from tuisim.predict.predictor import Predictor
 from tuisim.terminal.columns import weight
 from tuisim.terminal.lines import text
 from tuisim.tui.app import TuisimApp
@@ -325,7 +324,7 @@ async def test_a_page_that_predicts_lets_the_machine_be_measured_and_shows_it(pa
         assert isinstance(page, VolumeScreen | BudgetScreen)
         end = time.monotonic() + 20
         while "numpy@1" not in (shown := "\n".join(text(line) for panel in page._panels for line in panel.canvas.lines)) and (
-            "units a hidden layer" not in shown
+            "units per hidden layer" not in shown
         ):
             assert time.monotonic() < end, shown
             await pilot.pause(0.05)
@@ -344,37 +343,10 @@ async def test_a_page_over_a_run_promises_nothing() -> None:
         assert isinstance(app.screen, VolumeScreen)
         if made[0].current is None:  # else it was measured in the moment before
             app.screen.forget_prices()
-            app.screen.draw()
+            app.screen.update()
             shown = "\n".join(text(line) for line in app.screen._panels[0].canvas.lines)
             assert "first, once" not in shown
             assert "tuisim calibrate" in shown
-
-
-async def test_a_short_real_run_is_left_alone() -> None:
-    hushed: list[int] = []
-
-    class Never:
-        alive, found, failure = True, None, None
-
-        def __init__(self, answer: Any) -> None:
-            self.answer = answer
-
-        def start(self) -> None:
-            assert hushed == [1]
-
-        def stop(self) -> None:
-            pass
-
-    screen = BudgetScreen(DIGITS, print, lambda: Predictor(card()), hush=lambda: hushed.append(1), verifier=Never)
-    app = Bare()
-    async with app.run_test(size=(120, 36)) as pilot:
-        app.push_screen(screen)
-        end = time.monotonic() + 10
-        while len(screen.sheet.answers) < 4:
-            assert time.monotonic() < end
-            await pilot.pause(0.05)
-        await pilot.press("v")
-        assert hushed == [1]
 
 
 async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:

@@ -17,7 +17,6 @@ from tuisim.config import RunConfig
 from tuisim.engine.lease import MachineLease
 from tuisim.features import PAGES, Page
 from tuisim.predict.background import BackgroundPredictor
-from tuisim.tui import legacy_pages
 from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.page import PageScreen
@@ -114,7 +113,8 @@ class Navigation(PlainText, FailingQuietly):
             return
         if page.parent:
             self._last_sub_page[page.parent] = page
-        screen = legacy_pages.make(page, self.page_context(config))
+        module, _, name = page.screen.partition(":")
+        screen = getattr(import_module(module), name)(self.page_context(config))
         screen.entry = page
         if self.predictor is not None:
             self.predictor.prepare(config)

@@ -285,7 +285,7 @@ def test_an_outdated_machine_profile_is_named(capsys):
     out, err = capsys.readouterr()
     assert "nothing has been measured" not in out
     assert "likely" not in out, "no table without rows"
-    assert err.startswith("tuisim: the machine card no longer holds (numpy was 1.0.0")
+    assert err.startswith("tuisim: the machine profile is outdated (numpy was 1.0.0")
     assert command(known=True) == 0
     assert "no rate of this machine is known" in capsys.readouterr().out
 

@@ -1,80 +1,60 @@
-"""The budget screen: work backwards from a time or a memory to as much of this network as fits.
-
-It routes between the fields, the solver's thread and the panels; it solves and draws nothing. What a run takes is asked of
-`outlook`, and what is to become of an answer is the caller's.
-"""
+"""The page Budget: from a time or a memory to the largest network or volume that fits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from tuisim import units
 from tuisim.config import Field, RunConfig
-from tuisim.errors import ConfigError, printable
-from tuisim.features.estimate.budget.budget import Answer, Limit, Predicts
+from tuisim.engine import Control
+from tuisim.engine.job import Job
+from tuisim.errors import ConfigError, DataError, printable
+from tuisim.features.estimate.budget import view
+from tuisim.features.estimate.budget.budget import Answer, Limits, Predict, ask
 from tuisim.features.estimate.budget.shapes import Question
-from tuisim.features.estimate.budget.verify import Verification
-from tuisim.features.estimate.budget.view import NAMES, AnswersView, AnswerView, BudgetHeader, Sheet, SheetView
-from tuisim.features.estimate.budget.worker import BudgetWorker, VerificationWorker
+from tuisim.features.estimate.budget.verify import Verification, verify
+from tuisim.features.estimate.budget.view import NAMES, BudgetState
 from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS
-from tuisim.predict.predictor import here
-from tuisim.provenance import words
+from tuisim.predict import predictor as prices
+from tuisim.predict.prediction import Prediction
+from tuisim.tui.context import PageContext
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 
 TICK = 0.05
-"""Seconds between two looks at the threads."""
-FIRST = Limit(seconds=600)
+"""Seconds between two looks at the jobs."""
+FIRST = Limits(seconds=600)
 INPUTS = (
-    Field("", "", "How much time there is.", name="time", type=float, none="10min, 2h, 3d", above=0, parser=units.parse_duration),
-    Field("", "", "How much memory there is.", name="memory", type=int, none="500MB, 2GiB", minimum=1, parser=units.parse_size,
-          writer=units.exact_size),
+    Field("", "", "The time that is available.", name="time", type=float, none="10min, 2h, 3d", above=0,
+          parser=units.parse_duration),
+    Field("", "", "The memory that is available.", name="memory", type=int, none="500MB, 2GiB", minimum=1,
+          parser=units.parse_size, writer=units.exact_size),
 )  # fmt: skip
+Answers = tuple[Answer, ...]
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 _HEIGHTS = [(0, "-low"), (32, "-tall")]
 _ROW = Binding.Group("row", compact=True)
 
 
-class AnyVerificationWorker(Protocol):
-    """What the screen needs of whoever makes the short run."""
-
-    @property
-    def answer(self) -> Answer: ...
-    @property
-    def found(self) -> Verification | None: ...
-    @property
-    def failure(self) -> str | None: ...
-    @property
-    def alive(self) -> bool: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
 class BudgetScreen(PanelScreen):
-    """`use` is handed the configuration of the answer that is chosen, once the screen is left for it.
+    """The answers for the network of the context; each can be verified by a short run, and put into the form."""
 
-    `outlook` may raise DataError, and is asked again where it did once `news` is another thing; `busy` says what a short real
-    run would disturb and be disturbed by, in words, and `hush` keeps others from beginning.
-    """
-
-    TITLE = "work backwards"
-    RECKONS = True
+    TITLE = "budget"
     HELP = (
-        "Type how much time there is, how much memory, or both: the widest, the deepest, the most epochs and the most examples "
-        "of this network that fit, solved from the machine card. Each can be held against a short real run, and used."
+        "Type a time, a memory or both: the widest, the deepest, the most epochs and the most examples of this network that fit, "
+        "computed from the machine profile. Each answer can be verified by a short run, and used."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
-    AUTO_FOCUS = ""  # the answers are read first; `t` edits
+    AUTO_FOCUS = ""  # the answers are read first; `e` edits
     CSS = """
     BudgetScreen { layout: grid; grid-size: 1 5; grid-rows: 1 auto 7 1fr 1; }
     #budget-header { background: $panel; }
@@ -86,53 +66,38 @@ class BudgetScreen(PanelScreen):
     BudgetScreen.-zoomed Panel.-zoomed { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "edit('time')", "time", id="budget.time", tooltip="Type how much time there is"),
-        Binding("m", "edit('memory')", "memory", id="budget.memory", tooltip="Type how much memory there is"),
+        Binding("e", "edit", "edit", id="budget.edit", tooltip="Edit the time and the memory"),
         *(
             Binding(key, f"row({by})", f"row {key}", id=f"budget.{key}", key_display=shown, group=_ROW, priority=True,
                     tooltip=f"The answer {'above' if by < 0 else 'below'}")
             for key, shown, by in (("up", "↑", -1), ("down", "↓", 1))
         ),
-        Binding("enter,u", "use", "use it", id="budget.use", key_display="⏎", tooltip="Use the chosen answer's configuration"),
-        Binding("v", "verify", "verify", id="budget.verify", tooltip="Hold the chosen answer against a real run of two seconds"),
+        Binding("enter", "use", "use it", id="budget.use", key_display="⏎", tooltip="Put the selected answer into the form"),
+        Binding("v", "verify", "verify", id="budget.verify", tooltip="Verify the selected answer by a run of two seconds"),
+        Binding("m", "pause_run", "pause the run", id="budget.pause_run", tooltip="Pause the run in progress and verify"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"budget.zoom_{n}", show=False, tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("answers", "chosen answer"), 1)
+            for n, what in enumerate(("answers", "details"), 1)
         ),
-        Binding("escape,b", "back", "back", id="budget.back", key_display="esc", tooltip="Out of the field or zoom, or back"),
+        Binding("escape,b", "back", "back", id="budget.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
     ]  # fmt: skip
 
-    def __init__(
-        self,
-        config: RunConfig,
-        use: Callable[[RunConfig], None],
-        outlook: Callable[[], Predicts] = here,
-        busy: Callable[[], str] = lambda: "",
-        hush: Callable[[], None] = lambda: None,
-        limit: Limit = FIRST,
-        verifier: Callable[[Answer], AnyVerificationWorker] = VerificationWorker,
-        news: Callable[[], object] = lambda: None,
-    ) -> None:
+    def __init__(self, context: PageContext, limits: Limits = FIRST) -> None:
         super().__init__()
-        self._asked, self._use, self._busy = config, use, busy
-        # A run until stopped fits no time; some end has to be assumed for what is asked of it.
-        self._config = replace(config, epochs=config.epochs or ASSUMED_EPOCHS)
-        self._hush = hush
-        # A card is read once, and again where it did not do and there is news.
-        self._outlook, self._ask = cache(outlook), outlook
-        self._news, self._known = news, news()
-        self._make_verifier = verifier
-        self._worker: BudgetWorker | None = None
-        self._verifier: AnyVerificationWorker | None = None
-        self.sheet = Sheet(limit)
-        self._header = BudgetHeader(config)
-        self._line = ViewCanvas(self._header, id="budget-header")
-        first = {"time": limit.seconds, "memory": limit.memory}
-        self._inputs = InputLine("", INPUTS, first)
-        self._views = (AnswersView(), AnswerView())
+        self.context = context
+        # A run until stopped fits no time; its epochs are assumed.
+        self._config = replace(context.config, epochs=context.config.epochs or ASSUMED_EPOCHS)
+        self.job: Job[Answers, Answers] | None = None
+        self.verification: Job[None, Verification] | None = None
+        self._verified: Answer | None = None
+        self._control = Control()
+        self._known: object = None
+        self.state = BudgetState(context.config, limits)
+        self._line = ViewCanvas(view.header, id="budget-header")
+        self._inputs = InputLine("", INPUTS, {"time": limits.seconds, "memory": limits.memory})
         self._panels = (
-            Panel(1, "as much as fits", self._views[0], id="budget-answers", numbers=True, turn=None),
-            Panel(2, "the chosen one", self._views[1], id="budget-answer", numbers=True, turn=None),
+            Panel(1, "largest that fits", view.answer_lines, id="budget-answers", tag=view.ANSWERS_TAG, rows=view.answer_places),
+            Panel(2, "details", view.detail_lines, id="budget-details", tag=view.DETAILS_TAG),
         )
 
     def compose(self) -> ComposeResult:
@@ -143,112 +108,151 @@ class BudgetScreen(PanelScreen):
 
     def on_mount(self) -> None:
         self.every(TICK, self.tick)
-        self._solve(self.sheet.limit, None)
+        self._solve(self.state.limits)
 
     def on_unmount(self) -> None:
-        for worker in (self._worker, self._verifier):
-            if worker is not None:
-                worker.stop()
+        self._control.stop("the page was left")
+        for job in (self.job, self.verification):
+            if job is not None:
+                job.cancel()
 
     # ── solving ──
 
+    def predict(self, config: RunConfig) -> Prediction:
+        """Predict a run. Raises DataError while there is no machine profile."""
+        predictor = self.context.predictor
+        if predictor is None:
+            return prices.here().predict(config)
+        if predictor.current is None or predictor.state(self._config).prediction is None:
+            raise DataError(predictor.state(self._config).why_not or prices.missing())
+        return predictor.current.predict(config)
+
+    def _make_job(self, limits: Limits) -> Job[Answers, Answers]:
+        def work(job: Job[Answers, Answers]) -> Answers:
+            def predict(config: RunConfig) -> Prediction:
+                job.check()
+                return self.predict(config)
+
+            answers: Answers = ()
+            for question in Question:
+                answers = (*answers, _answer(question, self._config, predict, limits))
+                job.report(answers)
+            return answers
+
+        return Job("budget", work)
+
     @on(InputLine.Edited)
     def _edited(self, message: InputLine.Edited) -> None:
-        limit, mistake = None, message.mistake
+        limits, mistake = None, message.mistake
         if message.values is not None:
             try:
-                limit = Limit(message.values["time"], message.values["memory"])
+                limits = Limits(message.values["time"], message.values["memory"])
             except ConfigError as error:
                 mistake = str(error).splitlines()[0]
                 self._inputs.refuse(mistake)
-        self._solve(limit, mistake or None)
+        self._solve(limits, mistake)
 
-    def _solve(self, limit: Limit | None, mistake: str | None) -> None:
-        """From the beginning, by this limit."""
-        if self._worker is not None:
-            self._worker.stop()
-        self._worker = None if limit is None else BudgetWorker(self._config, limit, self._outlook)
-        self._show(Sheet(limit, chosen=self.sheet.chosen, failure=mistake))
-        if self._worker is not None:
-            self._worker.start()
+    def _solve(self, limits: Limits | None, mistake: str = "") -> None:
+        """Start again with these limits."""
+        self._start_job(limits)
+        self._update(BudgetState(self.context.config, limits, selected=self.state.selected, failure=mistake))
 
-    def _try_again(self) -> None:
-        self._known = self._news()
-        self._outlook = cache(self._ask)
-        assert self.sheet.limit is not None
-        self._worker = BudgetWorker(self._config, self.sheet.limit, self._outlook)
-        self._worker.start()
+    def _start_job(self, limits: Limits | None) -> None:
+        if self.job is not None:
+            self.job.cancel()
+        self._known = None if self.context.predictor is None else self.context.predictor.stamp
+        self.job = None if limits is None else self._make_job(limits)
+        if self.job is not None:
+            self.job.start()
 
     def tick(self) -> None:
-        """Show what is new."""
-        if self._worker is not None and self._worker.failure is not None and self._news() != self._known:
-            self._try_again()
-        sheet = self.sheet
-        if self._worker is not None:
-            # What has failed stands there until it is known whether it still does.
-            before = None if self._worker.answers else sheet.failure
-            sheet = replace(sheet, answers=self._worker.answers, failure=self._worker.failure or before)
-        if self._verifier is not None and not self._verifier.alive:
-            answer, failure = self._verifier.answer, self._verifier.failure
-            if any(answer is one for one in sheet.answers):  # else the limit has changed since
-                found = self._verifier.found or Verification(0, None, None, f"not verified: {failure}")
-                sheet = replace(sheet, verifying=None, checks=sheet.checks | {answer.question: found})
-            self._verifier = None
-        if sheet != self.sheet:
-            self._show(sheet)
+        """Show what the jobs have found since."""
+        predictor, job, state = self.context.predictor, self.job, self.state
+        if job is not None and job.failure is not None and predictor is not None and predictor.stamp != self._known:
+            self._start_job(state.limits)
+            return
+        if job is not None:
+            # A failure stays on screen until it is known whether the next try fails as well.
+            before = "" if job.progress else state.failure
+            state = replace(state, answers=job.progress or (), failure=job.failure.message if job.failure else before)
+        state = self._with_verification(state)
+        if state != self.state:
+            self._update(state)
 
-    def _show(self, sheet: Sheet) -> None:
-        self.sheet = sheet
-        readers: tuple[SheetView, ...] = (self._header, *self._views)
-        for reader in readers:
-            reader.sheet = sheet
-        self._line.draw()
-        for panel, view in zip(self._panels, self._views, strict=True):
-            panel.border_subtitle = words(view.kinds)
-            if panel.display:
-                panel.canvas.draw()
-        solving = self._worker is not None and sheet.failure is None and len(sheet.answers) < len(Question)
-        self._inputs.say("solving …" if solving else "" if sheet.failure else "solved from the machine card")
+    def _with_verification(self, state: BudgetState) -> BudgetState:
+        job, answer = self.verification, self._verified
+        if job is None or answer is None:
+            return state
+        if job.result is None and job.failure is None:
+            return replace(state, is_waiting=job.is_waiting)
+        self.verification = None
+        if not any(answer is one for one in state.answers):  # the limits have changed since
+            return replace(state, verifying=None)
+        failure = job.failure.message if job.failure else ""
+        found = job.result or Verification(0, None, None, f"not verified: {failure}")
+        return replace(state, verifying=None, checks=state.checks | {answer.question: found})
+
+    def _update(self, state: BudgetState) -> None:
+        self.state = state
+        self.show(state)
+        is_solving = self.job is not None and not state.failure and len(state.answers) < len(Question)
+        self._inputs.say("computing …" if is_solving else "" if state.failure else "computed from the machine profile")
+        self.refresh_bindings()
 
     # ── keys, and the mouse ──
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "pause_run":
+            return self.verification is not None and self.verification.is_waiting
+        return super().check_action(action, parameters)
+
     @on(Panel.RowClicked)
     def _clicked(self, message: Panel.RowClicked) -> None:
-        self._show(replace(self.sheet, chosen=message.row))
+        self._update(replace(self.state, selected=message.row))
 
-    def action_edit(self, name: str) -> None:
-        self._inputs.edit(name)
+    def action_edit(self) -> None:
+        self._inputs.edit("time")
 
     def action_row(self, by: int) -> None:
-        chosen = min(max(self.sheet.chosen + by, 0), len(Question) - 1)
-        self._show(replace(self.sheet, chosen=chosen))
+        self._update(replace(self.state, selected=min(max(self.state.selected + by, 0), len(Question) - 1)))
 
     def action_use(self) -> None:
-        """Leave with the chosen answer's configuration."""
-        answer = self.sheet.answer
+        """Put the selected answer's configuration into the form, and leave."""
+        answer = self.state.answer
         if answer is None or answer.config is None:
-            self.notify(printable(answer.words if answer else "not solved yet", 200), title="nothing to use", markup=False)
+            self.notify(printable(answer.words if answer else "not computed yet", 200), title="nothing to use", markup=False)
             return
         self.dismiss(None)
-        if self._asked.epochs is None and answer.question is not Question.EPOCHS:
-            self.notify(f"with {ASSUMED_EPOCHS} epochs, which it was solved for", title=NAMES[answer.question])
-        self._use(answer.config)
+        if self.context.config.epochs is None and answer.question is not Question.EPOCHS:
+            self.notify(f"with {ASSUMED_EPOCHS} epochs, as assumed", title=NAMES[answer.question])
+        self.context.use(answer.config)
 
     def action_verify(self) -> None:
-        answer = self.sheet.answer
-        if answer is None or answer.prediction is None or self._verifier is not None:
+        """Verify the selected answer once the machine is free."""
+        answer = self.state.answer
+        if answer is None or answer.prediction is None or self.verification is not None:
             return
-        if busy := self._busy():
-            self.notify(busy, title="not verified")
-            return
-        self._hush()
-        self._verifier = self._make_verifier(answer)
-        self._verifier.start()
-        self._show(replace(self.sheet, verifying=answer.question))
+        self._control = control = Control()
+        self._verified = answer
+        self.verification = Job("verification", lambda job: verify(answer, control=control), self.context.lease)
+        self.verification.start()
+        self._update(replace(self.state, verifying=answer.question, is_waiting=self.verification.is_waiting))
+
+    def action_pause_run(self) -> None:
+        self.context.pause_run()
+        self.notify("the run is paused until this page is left")
 
     def action_back(self) -> None:
-        """Out of the field, out of the zoom, or back."""
-        if self.focused is not None and self._inputs in self.focused.ancestors:
+        """Leave the input, the zoom, or the page."""
+        if isinstance(self.focused, Input):
             self.set_focus(None)
         else:
             super().action_back()
+
+
+def _answer(question: Question, config: RunConfig, predict: Predict, limits: Limits) -> Answer:
+    """Answer a question; a missing number of epochs or examples becomes the answer's words."""
+    try:
+        return ask(question, config, predict, limits)
+    except ConfigError as error:
+        return Answer(question, None, None, None, None, "; ".join(map(str, error.mistakes)))

@@ -1,7 +1,4 @@
-"""What a budget is asked about: a network made wider, deeper, longer or with more examples, each by one whole number.
-
-It makes configurations; what they take is not its to know.
-"""
+"""The shapes that a budget varies: a network made wider, deeper, longer or with more examples, each by one whole number."""
 
 from __future__ import annotations
 
@@ -16,14 +13,12 @@ from tuisim.data.info import DEFAULT_EXAMPLES
 from tuisim.errors import ConfigError
 from tuisim.units import MAX_COUNT
 
-MOST_CHARACTERS = 40
-"""Of layer sizes in words."""
-MOST_DIGITS = 19
+MAX_DIGITS = 19
 """Characters of a figure; a larger one has a prefix."""
 
 
 class Question(StrEnum):
-    """Of which there is to be as much as fits."""
+    """The property of a network that is to be as large as fits."""
 
     WIDEST = "widest"
     DEEPEST = "deepest"
@@ -33,23 +28,22 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Shape:
-    """One question's way from a whole number to a configuration."""
+    """The way of one question from a whole number to a configuration."""
 
     of: Callable[[RunConfig, int], RunConfig]
-    """`config` with so much of it. Raises ConfigError where that cannot be."""
+    """Return `config` with that number. Raises ConfigError if that is not possible."""
     own: Callable[[RunConfig], int]
-    """How much the configuration has itself, or where to begin."""
-    most: int
-    """The vocabulary's maximum."""
+    """Return the configuration's own number, or a first one to try."""
+    max_number: int
     ahead: Callable[[RunConfig, int], Iterable[int]]
-    """Larger numbers that may fit though the next one does not."""
+    """Return larger numbers that may fit though the next one does not."""
     named: Callable[[RunConfig, int], str]
-    """So much of it, in words."""
+    """Write a number with its noun."""
     hidden: bool = False
-    """Whether it is about hidden layers, and does not apply where there are none."""
+    """True if it is about hidden layers, and does not apply without them."""
 
     def allowed(self, config: RunConfig, number: int) -> bool:
-        """Whether a run can be described with so much."""
+        """Return True if a run can be described with that number."""
         try:
             self.of(config, number).resolved()
         except ConfigError:
@@ -57,8 +51,8 @@ class Shape:
         return True
 
     def range(self, config: RunConfig) -> tuple[int, int]:
-        """The least and the most that can be described: a schedule can neither be of no steps nor of any number of them."""
-        low, high = 1, self.most
+        """Return the smallest and the largest number that can be described: a schedule restricts the number of steps."""
+        low, high = 1, self.max_number
         if self.allowed(config, low) and self.allowed(config, high):
             return low, high
         tried = sorted({self.own(config), *(min(1 << power, high) for power in range(high.bit_length() + 1))})
@@ -73,7 +67,7 @@ class Shape:
 
 
 def _edge(allowed: Callable[[int], bool], inside: int, outside: int) -> int:
-    """The last number on the way from one that is allowed to one that is not."""
+    """Return the last allowed number between one that is allowed and one that is not."""
     while abs(outside - inside) > 1:
         middle = (inside + outside) // 2
         inside, outside = (middle, outside) if allowed(middle) else (inside, middle)
@@ -84,7 +78,7 @@ def _edge(allowed: Callable[[int], bool], inside: int, outside: int) -> int:
 
 
 def _wide(config: RunConfig, number: int) -> RunConfig:
-    """The widest hidden layer has `number` units, the others as many as keep their proportions to it."""
+    """Set the widest hidden layer to `number` units, the others in proportion."""
     hidden = config.layers[1:-1]
     widest = max(hidden)
     scaled = (max(1, (size * number + widest // 2) // widest) for size in hidden)
@@ -93,7 +87,7 @@ def _wide(config: RunConfig, number: int) -> RunConfig:
 
 def _wide_words(config: RunConfig, number: int) -> str:
     hidden = config.layers[1:-1]
-    units_ = units.counted(number, "unit", MOST_DIGITS)
+    units_ = units.counted(number, "unit", MAX_DIGITS)
     if len(set(hidden)) > 1:
         return f"a widest hidden layer of {units_}"
     return f"{'a hidden layer' if len(hidden) == 1 else 'hidden layers'} of {units_}"
@@ -103,7 +97,7 @@ def _wide_words(config: RunConfig, number: int) -> str:
 
 
 def _deep(config: RunConfig, number: int) -> RunConfig:
-    """The first `number` hidden layers, and then more like the last one."""
+    """Keep the first `number` hidden layers, and add more like the last one."""
     hidden, activations = config.layers[1:-1], config.hidden_activation
     more = max(0, number - len(hidden))
     if not isinstance(activations, str):
@@ -139,7 +133,7 @@ SHAPES: dict[Question, Shape] = {
         lambda config: config.epochs or 1,
         MAX_COUNT,
         lambda _, number: (number + 2,),
-        lambda _, number: units.counted(number, "epoch", MOST_DIGITS),
+        lambda _, number: units.counted(number, "epoch", MAX_DIGITS),
     ),
     Question.EXAMPLES: Shape(
         lambda config, number: replace(config, examples=number),
@@ -147,6 +141,6 @@ SHAPES: dict[Question, Shape] = {
         MAX_COUNT,
         # A full batch may cost less than one that is nearly full.
         lambda config, number: (number + 2, (number // config.batch_size + 1) * config.batch_size),
-        lambda _, number: f"{units.counted(number, 'example', MOST_DIGITS)} an epoch",
+        lambda _, number: f"{units.counted(number, 'example', MAX_DIGITS)} per epoch",
     ),
 }

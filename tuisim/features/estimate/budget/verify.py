@@ -1,17 +1,13 @@
-"""A budget's answer held against a short real run: seconds a step, measured and predicted.
-
-It trains a copy with as few rows as will do. It does not know how the answer was found.
-"""
+"""The verification of a budget's answer by a short real run: seconds per step, measured and predicted."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 from threading import Timer
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tuisim import units
-from tuisim.config import RunConfig
 from tuisim.data.info import row_bytes
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
@@ -19,24 +15,18 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import Comparison
 
+if TYPE_CHECKING:
+    from tuisim.features.estimate.budget.budget import Answer
+
 SECONDS = 2.0
-"""For one answer."""
-MOST_DATA = 16 * 2**20
-"""Bytes of rows the copy trains on, a batch at the least: making more would take longer than the run."""
-
-
-class Answered(Protocol):
-    """An answer, as far as it is needed here."""
-
-    @property
-    def config(self) -> RunConfig | None: ...
-    @property
-    def prediction(self) -> Prediction | None: ...
+"""Seconds for one answer."""
+MAX_DATA = 16 * 2**20
+"""Bytes of rows that the copy trains on, at least a batch: generating more would take longer than the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Seconds a step; those measured are none where no step was made, and `words` say why."""
+    """Seconds per step; the measured ones are None if no step was made, and `words` say why."""
 
     steps: int
     measured: float | None
@@ -45,12 +35,12 @@ class Verification:
 
     @property
     def ratio(self) -> float | None:
-        """Predicted over measured: below 1 where it took longer."""
+        """Predicted over measured: below 1 if it took longer."""
         return self.predicted / self.measured if self.measured and self.predicted is not None else None
 
     @property
     def verdict(self) -> str:
-        """`6 % more than predicted`; empty where nothing was measured."""
+        """Compare with the prediction: `6 % more than predicted`; empty if nothing was measured."""
         if not self.measured or not self.predicted:
             return ""
         return Comparison(Interval(self.predicted, self.predicted, self.predicted), self.measured).in_full
@@ -62,24 +52,24 @@ class Verification:
         }  # fmt: skip
 
 
-def verify(answer: Answered, seconds: float = SECONDS, control: Control | None = None) -> Verification:
-    """Train what was answered for about so long, and compare. Whatever keeps it from being trained becomes words.
+def verify(answer: Answer, seconds: float = SECONDS, control: Control | None = None) -> Verification:
+    """Train the answer's configuration for about `seconds`, and compare. Any obstacle is returned in words.
 
-    `control` stops it sooner.
+    `control` can stop it earlier.
     """
     prediction = answer.prediction
     if answer.config is None or prediction is None:
         return Verification(0, None, None, "nothing to verify")
     predicted = _step(prediction)
     if prediction.foreign:
-        return Verification(0, None, predicted, "priced by another machine's card: it cannot be verified on this one")
+        return Verification(0, None, predicted, "predicted by another machine's profile: it cannot be verified on this one")
     if not prediction.step.likely <= seconds:
-        one = units.duration(prediction.step.likely) or "longer than can be said"
+        one = units.duration(prediction.step.likely) or "∞"
         return Verification(0, None, predicted, f"a step takes {one}: too long to verify in {units.duration(seconds)}")
     try:
         summary = _trained(prediction, seconds, control or Control())
     except MemoryError:
-        return Verification(0, None, predicted, "not verified: the memory does not suffice")
+        return Verification(0, None, predicted, "not verified: not enough memory")
     except TuisimError as error:
         return Verification(0, None, predicted, f"not verified: {printable(str(error), 500)}")
     if not summary.steps:
@@ -91,7 +81,7 @@ def verify(answer: Answered, seconds: float = SECONDS, control: Control | None =
 
 
 def _step(prediction: Prediction) -> float:
-    """Likely seconds of a step with its share of what an epoch takes beside the steps, since that is what is measured."""
+    """Return the predicted seconds of a step with its share of an epoch's other work, since that is measured too."""
     ledger = prediction.ledger
     if prediction.epoch is None or ledger.examples is None:
         return prediction.step.likely
@@ -100,10 +90,10 @@ def _step(prediction: Prediction) -> float:
 
 
 def _trained(prediction: Prediction, seconds: float, control: Control) -> Summary:
-    """A copy with fewer rows, of whole batches, and no end; stopped from beside."""
+    """Train a copy with fewer rows, of whole batches, and no end, until a timer stops it."""
     config = prediction.config.of_known_length()
     batch = prediction.ledger.batch
-    rows = max(1, MOST_DATA // row_bytes(config) // batch) * batch
+    rows = max(1, MAX_DATA // row_bytes(config) // batch) * batch
     if prediction.ledger.examples is not None:
         rows = min(rows, prediction.ledger.examples)
     trainer = Trainer(replace(config, examples=rows, epochs=None, validation=0.0))
@@ -117,7 +107,7 @@ def _trained(prediction: Prediction, seconds: float, control: Control) -> Summar
 
 
 def _words(found: Verification) -> str:
-    """`12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % more than predicted`."""
+    """Write `12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % more than predicted`."""
     assert found.measured is not None
     verdict = found.verdict and f": {found.verdict}"
     return (
