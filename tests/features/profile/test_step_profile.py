@@ -158,9 +158,9 @@ def test_a_step_that_is_too_long_is_left_out_with_words(cases, monkeypatch):
         profile_step(SMALL)
 
 
-def test_a_loss_that_is_no_number_is_said(monkeypatch, quick):
+def test_a_loss_that_is_not_finite_is_refused(monkeypatch, quick):
     monkeypatch.setattr(engine_subject.initial, "parameters", _enormous)
-    with pytest.raises(RunError, match="no number"):
+    with pytest.raises(RunError, match="is not finite"):
         profile_step(replace(SMALL, loss="mse"))
 
 
