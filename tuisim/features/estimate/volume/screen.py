@@ -164,7 +164,7 @@ class VolumeScreen(TimesScreen):
     #volume-header { background: $panel; }
     VolumeScreen KeyLine { dock: none; }
     VolumeScreen.-narrow Panel { padding: 0; }
-    VolumeScreen.-low { grid-size: 1 5; grid-rows: 1 auto 1fr 7 1; }
+    VolumeScreen.-low { grid-size: 1 5; grid-rows: 1 auto 1fr 8 1; }
     VolumeScreen.-low #volume-volumes { display: none; }
     VolumeScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
     VolumeScreen.-zoomed Panel { display: none; }
