@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tuisim.engine import Summary, Trainer
     from tuisim.errors import TuisimError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "RunConfig": "tuisim.config",

@@ -153,7 +153,7 @@ def test_a_console_gets_a_question_mark_for_a_character_it_cannot_encode():
 
 
 def test_version_and_help():
-    assert tuisim("--version").stdout.strip() == "0.1.0"
+    assert tuisim("--version").stdout.strip() == "0.2.0"
     shown = tuisim("run", "--help").stdout
     assert "--hidden-activation" in shown
     assert "Activation after each hidden layer" in shown
