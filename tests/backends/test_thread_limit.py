@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pytest
 
-from tests.support.made_card import card, entry
+from tests.support.made_machine_profile import entry, machine_profile
 from tuisim.backends import get_backend, numpy
 from tuisim.backends.numpy.blas import Restore, _setter, thread_limit
 from tuisim.backends.numpy.blas import threads as blas_threads
@@ -92,7 +92,7 @@ def test_making_rows_is_measured_under_the_runs_threads(seen):
 
 
 def test_a_prediction_makes_rows_and_times_a_pilot_under_the_runs_threads(seen):
-    found = Predictor(card(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
+    found = Predictor(machine_profile(entry("numpy", THREADS))).predict(replace(CONFIG, epochs=1))
     assert found.wall_seconds is not None
     assert seen == {("data_generation", 3)}
     seen.clear()
@@ -164,7 +164,7 @@ def test_a_scored_run(seen, monkeypatch):
     monkeypatch.setattr(
         numpy.NumpyStep, "run", lambda self, rows: (held.update(count for _, count in thread_limit._holders), run(self, rows))[1]
     )
-    predictor = Predictor(card(entry("numpy", THREADS)))
+    predictor = Predictor(machine_profile(entry("numpy", THREADS)))
     score.scored_run(predictor, replace(CONFIG, examples=64).resolved(), machine_speed.SpeedMeter())
     assert held == {3}
 

@@ -67,9 +67,9 @@ class Reached(BaseException):
 
 _FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
-    "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.here", "predict.predictor.of",
-    "project.estimate", "project.estimate_volumes", "project.project_known", "budget.solve", "score.run_score",
-    "bench.run_bench", "doctor.diagnose", "calibrate.profiles.check_keeping",
+    "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.calibrated_predictor",
+    "predict.predictor.named_predictor", "project.estimate", "project.estimate_volumes", "project.project_known", "budget.solve",
+    "score.run_score", "bench.run_bench", "doctor.diagnose", "calibrate.profiles.check_keeping",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.store.test_store import RUN
-from tests.support.made_card import ELSEWHERE, card, entry
+from tests.support.made_machine_profile import ELSEWHERE, entry, machine_profile
 from tuisim.backends.numpy.blas import blas
 from tuisim.cli import main
 from tuisim.cli.console import CommandConsole, styled
@@ -83,7 +83,7 @@ def test_control_characters_are_escaped():
 def test_a_profiles_file_name(text, said, home):
     (home / "cards").mkdir(exist_ok=True)
     place = home / "cards" / f"{text}.json"
-    elsewhere = card(machine=replace(ELSEWHERE, processor=text))
+    elsewhere = machine_profile(machine=replace(ELSEWHERE, processor=text))
     document.write(place, profiles.KIND, profiles.VERSION, elsewhere.to_dict())
     said("predict", "5-4-3", "--threads", "1", "--as", str(place), shown=visible(text, "")[:20])
     said("budget", "5-4-3", "--threads", "1", "--as", str(place), "--seconds", "10", shown=None)
@@ -93,7 +93,7 @@ def test_a_profiles_file_name(text, said, home):
     said("calibrate", "--import", str(place), "--name", text, shown=None)
     said("calibrate", "--import", str(place) + "?", shown=None)
     said("calibrate", "--import", str(place), shown=None)
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     said("calibrate", "--export", str(home / text), shown=visible(text))
 
 
@@ -101,7 +101,7 @@ def test_this_machines_profile(said, home, monkeypatch):
     here = replace(profiles.this_machine(), processor=visible(TEXT))
     for module in ("profiles", "machine", "record"):
         monkeypatch.setattr(f"tuisim.predict.{module}.this_machine", lambda: here)
-    profiles.keep(card(entry("numpy", 1), machine=here))
+    profiles.keep(machine_profile(entry("numpy", 1), machine=here))
     said("predict", "5-4-3", "--threads", "1")
     said("budget", "5-4-3", "--threads", "1", "--seconds", "10")
     said("project", "5-4-3", "--examples", "100", shown=None)
@@ -216,7 +216,7 @@ def seen(app: TuisimApp) -> str:
 
 
 async def test_pages_and_notices_of_the_app(home):
-    elsewhere = card(machine=replace(ELSEWHERE, processor=TEXT))
+    elsewhere = machine_profile(machine=replace(ELSEWHERE, processor=TEXT))
     document.write(home / "cards" / f"{ALL}.json", profiles.KIND, profiles.VERSION, elsewhere.to_dict())
     test_line = json.dumps(
         {"version": VERSION, **{name: getattr(RUN, name) for name in RUN.__dataclass_fields__}, "backend": TEXT}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.made_calibration import Calibration
-from tests.support.made_card import card, entry
+from tests.support.made_machine_profile import entry, machine_profile
 from tuisim.backends import Probe, names, registry
 from tuisim.config import RunConfig
 from tuisim.engine.lease import Claim, MachineLease, Priority
@@ -90,17 +90,17 @@ def test_a_machine_without_a_card_is_measured_and_the_card_kept():
 
 def test_nothing_is_said_of_a_card_that_is_not_read_yet():
     """At the start: it need not be measured first."""
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     predictor = BackgroundPredictor(by_itself=True)
     seen = predictor.state(DIGITS)
     assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
-    assert seen.memory == predict(replace(DIGITS, threads=1), card()).memory, "counted, whatever the machine"
+    assert seen.memory == predict(replace(DIGITS, threads=1), machine_profile()).memory, "counted, whatever the machine"
     predictor._read()
     assert predictor.state(DIGITS).prediction is not None
 
 
 def test_what_the_card_lacks_is_added_to_it():
-    profiles.keep(card(entry("numba")))
+    profiles.keep(machine_profile(entry("numba")))
     measure = Calibration()
     with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
@@ -162,7 +162,7 @@ def test_a_broken_card_is_named_and_replaced(own_folder):
 
 
 def test_a_card_of_before_a_change_is_named_and_replaced():
-    now = card()
+    now = machine_profile()
     profiles.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
@@ -191,7 +191,7 @@ def test_what_cannot_be_measured_is_said_and_not_tried_again():
     ids=["a GPU", "more threads than cores"],
 )
 def test_what_is_not_measured_by_itself_says_how_to(asked, words):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     measure = Calibration()
     with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(asked)
@@ -217,7 +217,7 @@ def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
         predictor.prepare(DIGITS)
         time.sleep(0.02)
         assert predictor.state(DIGITS).prediction is None
-        profiles.keep(card())
+        profiles.keep(machine_profile())
         until(lambda: predictor.state(DIGITS).prediction)
 
 
@@ -235,7 +235,7 @@ def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
 
 
 def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
-    profiles.keep(card(entry("numpy")))
+    profiles.keep(machine_profile(entry("numpy")))
     measure = Calibration()
     asked = replace(DIGITS, backend="numba")
     with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
@@ -253,7 +253,7 @@ def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
 
 def test_auto_waits_until_every_backend_is_known(monkeypatch):
     auto = replace(DIGITS, backend="auto")
-    profiles.keep(card(entry("numpy"), entry("numba"), entry("scalar", 1, "float64")))
+    profiles.keep(machine_profile(entry("numpy"), entry("numba"), entry("scalar", 1, "float64")))
     found: dict[str, Probe] = {}
     monkeypatch.setattr(registry, "_found", found)
     monkeypatch.setattr(background.backends, "probe_if_loaded", found.get)
@@ -279,7 +279,7 @@ def test_the_calibration_itself_stops_before_the_next_network():
 
 
 def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests():
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     pilots = Pilots()
     with going(BackgroundPredictor(pilot=pilots, by_itself=True)) as predictor:
         assert until(lambda: predictor.state(DIGITS).prediction).pilot is None, "the model answers at once"
@@ -295,7 +295,7 @@ def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests()
 
 
 def test_a_keystroke_cancels_a_pilot():
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     pilots, lease = Pilots(waits=True), MachineLease()
     with going(BackgroundPredictor(lease, pilot=pilots, by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
@@ -308,7 +308,7 @@ def test_a_keystroke_cancels_a_pilot():
 
 
 def test_a_run_takes_the_machine_from_a_pilot_which_is_made_later():
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     pilots, lease = Pilots(waits=True), MachineLease()
     with going(BackgroundPredictor(lease, pilot=pilots, by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
@@ -324,7 +324,7 @@ def test_a_run_takes_the_machine_from_a_pilot_which_is_made_later():
 
 
 def test_what_cannot_be_timed_is_not_tried_again():
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     pilots = Pilots(fails=MemoryNeeded("a step needs more"))
     with going(BackgroundPredictor(pilot=pilots, by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
@@ -338,7 +338,7 @@ def test_what_cannot_be_timed_is_not_tried_again():
 
 
 def test_nothing_is_timed_where_nothing_is_to_be_measured():
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     pilots = Pilots()
     with going(BackgroundPredictor(pilot=pilots, by_itself=False)) as predictor:
         predictor.prepare(DIGITS)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.made_card import ELSEWHERE, card, entry
+from tests.support.made_machine_profile import ELSEWHERE, entry, machine_profile
 from tests.support.provenance import unmarked
 from tuisim.cli import main
 from tuisim.config import RunConfig
@@ -68,7 +68,7 @@ def test_the_speed_meter_reads_the_machine_and_tells_its_spread():
 
 
 def test_what_makes_no_prices_is_not_kept(monkeypatch):
-    """Else the reader would refuse the card, and whatever else is on it."""
+    """Otherwise the reader would refuse the whole profile."""
     fitted = calibrate.fit
     monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
     with pytest.raises(RunError, match=r"make no prices \(.*dense.*: missing\)"):
@@ -85,7 +85,7 @@ def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
 
 def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     told: list[tuple[str, int, int]] = []
-    before = card(entry("numba"), entry("numpy"))
+    before = machine_profile(entry("numba"), entry("numpy"))
     found = calibrate.calibrate(
         [ProfileKey("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of))
     )
@@ -136,7 +136,7 @@ def test_calibrate_keeps_a_card_that_predict_uses(capsys):
 
 
 def test_a_prediction_has_its_figures_whole_and_adds_up(capsys):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     assert main(["predict", "64-32-10", "--dataset", "teacher", "--examples", "1e15", "--epochs", "1", "--threads", "1"]) == 0
     out = capsys.readouterr().out
     assert "1.00 P examples" in out
@@ -175,9 +175,9 @@ def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
 
 
 def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     assert run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"))[0] == ExitCode.DONE
-    profiles.document.write(tmp_path / "abacus.json", "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
+    profiles.document.write(tmp_path / "abacus.json", "machine card", VERSION, machine_profile(machine=ELSEWHERE).to_dict())
     code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "abacus.json"))
     assert (code, "--as abacus" in out) == (ExitCode.DONE, True)
     code, out, _ = run(capsys, "predict", "64-32-10", "--threads", "1", "--as", "abacus", "--json")
@@ -215,7 +215,7 @@ def test_mistakes_are_one_line_with_the_remedy(capsys, arguments, words):
 
 
 def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     code, out, _ = run(
         capsys, "predict", "1000000-1000000-1000000", "--examples", "1e15", "--dataset", "teacher", "--threads", "1", "--json"
     )  # fmt: skip
@@ -247,7 +247,7 @@ def _data_file(folder: Path, form: str) -> Path:
 @pytest.mark.parametrize("more", [(), ("--examples", "50"), ("--examples", "1000", "--validation", "0")])
 @pytest.mark.parametrize("form", ["csv", "npz", "npy", "idx"])
 def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(capsys, tmp_path, form, more, monkeypatch):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     flags = ("4-5-3", "--dataset", str(_data_file(tmp_path, form)), "--epochs", "2", "--threads", "1", *more)
     code, out, err = run(capsys, "predict", *flags, "--no-pilot", "--json")
     assert (code, err) == (ExitCode.DONE, "")
@@ -269,7 +269,7 @@ def test_a_prediction_of_a_file_has_all_its_times_and_the_memory_of_its_rows(cap
 
 def test_a_named_dataset_is_predicted_without_being_read(capsys, monkeypatch):
     monkeypatch.setattr("tuisim.data.dataset.load", lambda config: pytest.fail("it was read"))
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     for layers, name, rows in (("64-32-10", "digits", 1_618), ("784-8-10", "fashion_mnist", 54_000)):
         code, out, _ = run(capsys, "predict", layers, "--dataset", name, "--threads", "1", "--json")
         found = json.loads(out)
@@ -283,7 +283,7 @@ def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
     path = tmp_path / "rows.csv"
     if text is not None:
         path.write_text(text)
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     code, out, err = run(capsys, "predict", "4-5-3", "--dataset", str(path), "--threads", "1")
     assert (code, out, err.count("\n")) == (ExitCode.BAD_DATA, "", 1)
     assert words in err
@@ -293,7 +293,7 @@ def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
 
 
 def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     flags = ("64-32-10", "--dataset", "digits", "--epochs", "3", "--threads", "1")
     code, out, err = run(capsys, "run", *flags, "--json")
     assert (code, err) == (ExitCode.DONE, "")
@@ -357,7 +357,7 @@ def of_backend(*runs: ScoredRun, spread: float = 0.0) -> BackendScore:
 
 
 def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     code, out, err = run(capsys, "score", "--backends", "scalar")
     assert (code, out) == (ExitCode.NO_BACKEND, "")
     assert "scalar: not in the machine profile (it has numpy); tuisim calibrate --backends scalar" in err
@@ -379,14 +379,14 @@ def test_errors_are_told_as_they_are():
 
 
 def test_a_run_that_cannot_be_made_is_named_and_left_out():
-    found = score(outlook.Predictor(card(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
+    found = score(outlook.Predictor(machine_profile(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
     assert found.scores == ()
     assert len(found.skipped) == 3
     assert "nothing" in found.skipped[0][1]
 
 
 def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     monkeypatch.setattr(
         "tuisim.features.machine.score.command.run_score", lambda *_: ScoreReport("here", (of_backend(scored(2.0)),), ())
     )
@@ -409,7 +409,7 @@ def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
     code, _, err = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1")
     assert code == ExitCode.RUN_FAILED
     assert "clock" in err
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     assert run(capsys, "predict", "64-32-10", "--threads", "1", "--backend", "numpy")[0] == ExitCode.DONE
 
 
@@ -454,14 +454,14 @@ def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(ca
     ],
 )
 def test_what_cannot_be_meant_is_refused(capsys, arguments, said):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     code, _, err = run(capsys, *arguments)
     assert code == ExitCode.BAD_CONFIGURATION
     assert said in err
 
 
 def test_cards_handed_on_are_told_to_programs(capsys, tmp_path):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     code, out, _ = run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"), "--json")
     assert (code, json.loads(out)) == (ExitCode.DONE, {"exported": str(tmp_path / "mine.json")})
     code, out, _ = run(capsys, "calibrate", "--import", str(tmp_path / "mine.json"), "--name", "lab", "--json")

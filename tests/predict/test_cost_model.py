@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.support.made_card import CALL, ELSEWHERE, card, entry, prices, with_run
+from tests.support.made_machine_profile import CALL, ELSEWHERE, entry, machine_profile, prices, with_run
 from tests.support.provenance import unmarked
 from tuisim import data
 from tuisim.accounting import count
@@ -45,7 +45,7 @@ def step_seconds(config: RunConfig, batch: int) -> float:
 
 
 def test_a_run_is_its_full_steps_and_the_short_last_one_of_each_epoch():
-    found = predict(DIGITS, card())
+    found = predict(DIGITS, machine_profile())
     assert count(DIGITS).examples == 1_618
     by_hand = 50 * step_seconds(DIGITS, 32) + step_seconds(DIGITS, 18)
     assert found.epoch is not None
@@ -57,8 +57,8 @@ def test_a_run_is_its_full_steps_and_the_short_last_one_of_each_epoch():
 
 
 def test_rows_and_epochs_have_their_own_price():
-    plain = predict(DIGITS, card()).seconds
-    priced = predict(DIGITS, card(with_run(entry(), row=1e-6, epoch=1e-3))).seconds
+    plain = predict(DIGITS, machine_profile()).seconds
+    priced = predict(DIGITS, machine_profile(with_run(entry(), row=1e-6, epoch=1e-3))).seconds
     assert plain is not None
     assert priced is not None
     assert priced.likely - plain.likely == pytest.approx(10 * (1_618e-6 + 1e-3))
@@ -66,7 +66,7 @@ def test_rows_and_epochs_have_their_own_price():
 
 def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
     config = replace(DIGITS, validation=0.0)
-    found = predict(config, card(with_run(entry(), wall_start=0.25, wall_epoch=0.01, wall_share=0.1)))
+    found = predict(config, machine_profile(with_run(entry(), wall_start=0.25, wall_epoch=0.01, wall_share=0.1)))
     assert found.seconds is not None
     assert found.wall_seconds is not None
     evaluated = prices().step(build(config.resolved(), 512, learning=False))
@@ -78,36 +78,36 @@ def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
 
 def test_the_band_is_as_wide_as_the_errors_were():
     wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 0.5, *[1.0] * 37, 4.0, 4.0))))
-    found = predict(DIGITS, card(wide)).step
+    found = predict(DIGITS, machine_profile(wide)).step
     # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
     assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
 
 
 def test_until_stopped_has_an_epoch_and_no_end():
-    found = predict(replace(DIGITS, epochs=None), card())
+    found = predict(replace(DIGITS, epochs=None), machine_profile())
     assert found.epoch is not None
     assert found.seconds is found.wall_seconds is None
 
 
 def test_a_file_whose_rows_are_not_known_has_a_step_and_nothing_more(tmp_path):
-    found = predict(replace(DIGITS, dataset=str(tmp_path / "rows.csv")), card())
+    found = predict(replace(DIGITS, dataset=str(tmp_path / "rows.csv")), machine_profile())
     assert found.step.likely > 0
     assert found.epoch is found.seconds is found.wall_seconds is None
 
 
 def test_rows_that_are_made_on_the_way_leave_the_wall_clock_blank():
-    found = predict(replace(DIGITS, dataset="teacher", examples=10**6), card())
+    found = predict(replace(DIGITS, dataset="teacher", examples=10**6), machine_profile())
     assert found.seconds is not None
     assert found.wall_seconds is None
 
 
 def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
     config = replace(DIGITS, dataset="teacher", examples=10**6)
-    known = [predict(config, card(), generation=each).wall_seconds for each in (1e-6, 3e-6)]
+    known = [predict(config, machine_profile(), generation=each).wall_seconds for each in (1e-6, 3e-6)]
     assert known[0] is not None
     assert known[1] is not None
     assert known[1].likely - known[0].likely == pytest.approx(2e-6 * 10**6 * 10)
-    assert Predictor(card()).predict(config).wall_seconds is not None
+    assert Predictor(machine_profile()).predict(config).wall_seconds is not None
 
 
 def test_wide_rows_are_told_from_narrow_ones():
@@ -136,7 +136,7 @@ def test_what_is_not_made_or_does_not_fit_has_no_time_of_making():
 )
 def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
     config = replace(DIGITS, layers=layers, dataset="teacher", examples=examples, epochs=90)
-    found = predict(config, card())
+    found = predict(config, machine_profile())
     assert found.seconds is not None
     assert 0 < found.seconds.low < found.seconds.likely < found.seconds.high < math.inf
     assert found.memory_bytes > 0
@@ -145,11 +145,12 @@ def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
 
 def test_memory_is_what_a_run_asks_for_before_it_starts():
     config = Trainer(DIGITS).config
-    found = predict(config, card())
+    found = predict(config, machine_profile())
     assert (found.memory.data, found.memory.validation) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
     assert found.memory_bytes == room.required_bytes(config) + 1_797 * (64 * 4 + 8)
     assert (
-        predict(replace(config, dtype="float64"), card(entry(dtype="float64"))).memory.parameters == 2 * found.memory.parameters
+        predict(replace(config, dtype="float64"), machine_profile(entry(dtype="float64"))).memory.parameters
+        == 2 * found.memory.parameters
     )
 
 
@@ -157,13 +158,13 @@ def test_memory_of_rows_is_that_of_those_kept():
     """All, a block where they are made as the run goes, and nothing said where only the file would tell."""
     for config in (replace(MADE, examples=5_000), replace(MADE, examples=1_000_000)):
         rows = data.load(config.resolved())
-        found = predict(config, card()).memory
+        found = predict(config, machine_profile()).memory
         assert rows.validation is not None
         assert found.validation == sum(part.nbytes for part in rows.validation)
         block = rows.batch_sampler(config.batch_size).next_block()
         times = 2 if config.examples > 100_000 else 1  # the next one is made beside it
         assert found.data == times * (block.X.nbytes + block.Y.nbytes)
-    unread = predict(replace(MADE, dataset="some.csv", examples=100), card())
+    unread = predict(replace(MADE, dataset="some.csv", examples=100), machine_profile())
     assert (unread.memory.data, unread.memory.validation) == (None, None)
     assert unread.memory_bytes == room.required_bytes(unread.config)
 
@@ -178,7 +179,7 @@ def test_memory_of_rows_is_that_of_those_kept():
 def test_memory_is_what_a_run_takes(layers, dataset, examples):
     """The task's own weights or centres, and what making a chunk takes, are in it."""
     config = replace(DIGITS, layers=layers, dataset=dataset, examples=examples, epochs=1)
-    found = predict(config, card()).memory_bytes
+    found = predict(config, machine_profile()).memory_bytes
     tracemalloc.start()
     Trainer(config).run()
     _, peak = tracemalloc.get_traced_memory()
@@ -199,25 +200,25 @@ def test_memory_of_plain_python_is_that_of_its_objects():
 
 
 def test_what_dominates_is_the_dearest_operation():
-    op, share = predict(replace(DIGITS, layers=(900, 800, 10)), card()).most_expensive
+    op, share = predict(replace(DIGITS, layers=(900, 800, 10)), machine_profile()).most_expensive
     assert (op.layer, op.inputs, op.outputs) == (1, 900, 800)
     assert 0.3 < share < 1
 
 
 def test_a_network_far_beyond_those_measured_is_said_to_be():
-    measured = card(replace(entry(), prices=replace(prices(), largest=32 * 64 * 32)))
+    measured = machine_profile(replace(entry(), prices=replace(prices(), largest=32 * 64 * 32)))
     assert predict(DIGITS, measured).beyond is None
     wide = predict(replace(DIGITS, layers=(64, 320, 10)), measured)
     assert wide.beyond == pytest.approx(10)
     assert wide.to_dict()["beyond_measured"] == wide.beyond
-    assert predict(DIGITS, card()).beyond is None, "nothing was measured that it could be beyond"
+    assert predict(DIGITS, machine_profile()).beyond is None, "nothing was measured that it could be beyond"
 
 
 def test_every_number_of_the_document_has_its_kind():
-    assert not unmarked(predict(DIGITS, card()).to_dict())
+    assert not unmarked(predict(DIGITS, machine_profile()).to_dict())
 
 
-# ── which card ──
+# ── the choice of a machine profile ──
 
 
 def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
@@ -225,7 +226,7 @@ def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
         BackendError,
         match=r"numba@3 float64: not in the machine profile .*calibrate --backends numba --threads 3 --dtypes float64",
     ):
-        predict(replace(DIGITS, backend="numba", threads=3, dtype="float64"), card())
+        predict(replace(DIGITS, backend="numba", threads=3, dtype="float64"), machine_profile())
 
 
 def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
@@ -239,17 +240,19 @@ def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
         found = Probe("cupy", True, "14.2.0", device)
         monkeypatch.setattr(predicting.backends, "probe_if_loaded", lambda _, found=found: found)
         if same:
-            assert Predictor(card(priced)).predict(config).backend == "cupy"
+            assert Predictor(machine_profile(priced)).predict(config).backend == "cupy"
             continue
         with pytest.raises(BackendError, match=rf"of NVIDIA H100, .*here is {device}; tuisim calibrate --backends cupy"):
-            Predictor(card(priced)).predict(config)
+            Predictor(machine_profile(priced)).predict(config)
 
 
 def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_are_made_anew():
     there = replace(entry("cupy"), copy_rate=1e9)
     for examples, times in ((10_000, 1), (10**6, 10)):
         config = replace(DIGITS, backend="cupy", dataset="teacher", examples=examples)
-        near, far = (predict(config, card(one), generation=1e-6).wall_seconds for one in (replace(there, copy_rate=None), there))
+        near, far = (
+            predict(config, machine_profile(one), generation=1e-6).wall_seconds for one in (replace(there, copy_rate=None), there)
+        )
         assert near is not None
         assert far is not None
         row = 64 * 4 + 8
@@ -259,7 +262,7 @@ def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_
 
 
 def test_no_rows_are_generated_for_a_page_that_cannot_wait(monkeypatch):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     assert [one.label for one in predicting.priced(DIGITS)] == ["numpy@1"]
     monkeypatch.setattr(predicting, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
     assert predicting.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
@@ -301,16 +304,16 @@ def test_what_would_fit_is_found_by_few_trials(monkeypatch):
 
 
 def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
-    found = predict(replace(DIGITS, backend="scalar", threads=7), card(entry("scalar", 1, "float64")))
+    found = predict(replace(DIGITS, backend="scalar", threads=7), machine_profile(entry("scalar", 1, "float64")))
     assert (found.backend, found.threads) == ("scalar", 1)
 
 
 def test_as_on_another_machine_is_said(tmp_path):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     path = tmp_path / "elsewhere.json"
-    profiles.document.write(path, "machine card", VERSION, card(machine=ELSEWHERE).to_dict())
+    profiles.document.write(path, "machine card", VERSION, machine_profile(machine=ELSEWHERE).to_dict())
     profiles.take(path, "abacus")
-    here, there = predicting.here().predict(DIGITS), predicting.of("abacus").predict(DIGITS)
+    here, there = predicting.own_predictor().predict(DIGITS), predicting.named_predictor("abacus").predict(DIGITS)
     assert (here.foreign, there.foreign) == (False, True)
     assert there.machine.startswith("Abacus 9000")
     assert here.step.likely == pytest.approx(there.step.likely)
@@ -320,8 +323,8 @@ def test_as_on_another_machine_is_said(tmp_path):
 
 
 def test_another_machine_has_its_own_cores():
-    """Its card was made with fifteen threads, which this machine need not have; asked for one, it says whose card lacks it."""
-    there = Predictor(card(entry("numpy", 15), machine=ELSEWHERE), "lab")
+    """The profile was made with fifteen threads, which this machine need not have; one thread is missing in it."""
+    there = Predictor(machine_profile(entry("numpy", 15), machine=ELSEWHERE), "lab")
     assert there.predict(replace(DIGITS, threads=None)).threads == 15
     with pytest.raises(BackendError, match="there: tuisim calibrate"):
         there.predict(replace(DIGITS, threads=1))
@@ -330,12 +333,12 @@ def test_another_machine_has_its_own_cores():
 def test_a_card_on_which_nothing_costs_anything_says_so():
     free = replace(entry(), prices=replace(prices(), kinds={}))
     with pytest.raises(BackendError, match="no price above 0"):
-        predict(DIGITS, card(free))
+        predict(DIGITS, machine_profile(free))
 
 
 def test_without_a_card_there_is_a_remedy_and_no_rate():
     with pytest.raises(DataError, match="run tuisim calibrate"):
-        predicting.here()
+        predicting.own_predictor()
     assert predicting.priced(DIGITS) == []
     assert predicting.best_rate() is None
 
@@ -358,7 +361,7 @@ def test_what_no_price_is_known_of_is_blank():
 
 
 def test_bands_of_a_run_hold_its_likely_value():
-    found = predict(DIGITS, card())
+    found = predict(DIGITS, machine_profile())
     for band in (found.step, found.epoch, found.seconds, found.wall_seconds):
         assert isinstance(band, Interval)
         assert band.low < band.likely < band.high
@@ -377,7 +380,7 @@ def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):
 
 
 def test_no_interval_is_narrower_than_the_minimum_error():
-    found = predict(DIGITS, card(replace(entry(), prices=prices((0.0,) * 21)))).step
+    found = predict(DIGITS, machine_profile(replace(entry(), prices=prices((0.0,) * 21)))).step
     assert math.log(found.high / found.likely) == pytest.approx(MIN_ERROR)
     assert math.log(found.likely / found.low) == pytest.approx(MIN_ERROR)
 
@@ -386,9 +389,9 @@ def test_no_interval_is_narrower_than_the_minimum_error():
 
 
 def test_a_pilot_takes_the_place_of_the_models_step_and_interval():
-    plain = predict(DIGITS, card())
+    plain = predict(DIGITS, machine_profile())
     pilot = Pilot(Interval(0.9e-3, 1e-3, 1.3e-3), 0.05)
-    found = predict(DIGITS, card(), pilot=pilot)
+    found = predict(DIGITS, machine_profile(), pilot=pilot)
     assert (found.step.low, found.step.likely, found.step.high) == pytest.approx((0.9e-3, 1e-3, 1.3e-3))
     assert found.scale == pytest.approx(1e-3 / plain.step.likely)
     assert found.pilot == 0.05
@@ -400,7 +403,7 @@ def test_a_pilot_takes_the_place_of_the_models_step_and_interval():
 
 
 def test_the_runs_other_costs_stay_with_a_pilot():
-    costly = card(with_run(entry(), row=1e-6, epoch=1e-3, wall_start=0.5))
+    costly = machine_profile(with_run(entry(), row=1e-6, epoch=1e-3, wall_start=0.5))
     plain, found = (predict(DIGITS, costly, pilot=one) for one in (None, Pilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05)))
     assert plain.seconds is not None
     assert found.seconds is not None
@@ -426,19 +429,19 @@ def test_a_pilot_ends_once_it_is_not_wanted():
 def test_what_has_no_room_or_takes_too_long_is_predicted_by_the_model(monkeypatch):
     timed: list[RunConfig] = []
     monkeypatch.setattr(predicting, "time_pilot", lambda config, **_: timed.append(config))
-    by = Predictor(card())
+    by = Predictor(machine_profile())
     assert by.predict_timed(replace(DIGITS, layers=(10**6, 10**6, 10), dataset="teacher")).pilot is None
     assert by.predict_timed(DIGITS).pilot is None
     assert [config.layers for config in timed] == [(64, 32, 10)], "a step of minutes is not tried"
     monkeypatch.setattr(predicting, "time_pilot", time_pilot)
     monkeypatch.setattr(room, "available", lambda: 1_000)
     assert by.predict_timed(DIGITS).pilot is None
-    assert Predictor(card(machine=ELSEWHERE), "lab").predict_timed(DIGITS).pilot is None
+    assert Predictor(machine_profile(machine=ELSEWHERE), "lab").predict_timed(DIGITS).pilot is None
 
 
 def test_the_networks_that_the_model_missed_are_timed():
     """Shapes between the calibrated ones, which took 2.3 times and 0.7 times their predictions on another machine."""
-    profile = card()  # made by hand: far off for any real machine
+    profile = machine_profile()  # made by hand: far off for any real machine
     for config in (
         RunConfig(layers=(333, 77, 5), batch_size=41, examples=20_000, dataset="teacher", threads=1),
         RunConfig(layers=(640, 480, 21), batch_size=150, optimizer="momentum", dataset="teacher", examples=20_000, threads=1),

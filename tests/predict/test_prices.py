@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.made_card import CALL, ELEMENT, MULTIPLY
-from tests.support.made_card import prices as made_prices
+from tests.support.made_machine_profile import CALL, ELEMENT, MULTIPLY
+from tests.support.made_machine_profile import prices as made_prices
 from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
 from tuisim.features.machine.score.score import grid

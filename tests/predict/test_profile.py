@@ -1,4 +1,4 @@
-"""Machine cards on disk: what is written is read again, and what is broken, old or another machine's is named and not used."""
+"""Machine profiles on disk: a written one is read again; a broken, old or foreign one is named and not used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.made_card import ELSEWHERE, card, entry
+from tests.support.made_machine_profile import ELSEWHERE, entry, machine_profile
 from tuisim.errors import ConfigError, DataError
 from tuisim.predict import profiles
 from tuisim.predict.machine import this_machine
@@ -27,7 +27,7 @@ POINTED = replace(entry(), prices=replace(PRICES, kinds={**PRICES.kinds, "dense"
 
 
 def test_a_card_is_read_as_it_was_written():
-    made = card(POINTED, entry("numba", 2, "float64"))
+    made = machine_profile(POINTED, entry("numba", 2, "float64"))
     profiles.keep(made)
     found = profiles.own()
     assert found.profile == made
@@ -35,7 +35,7 @@ def test_a_card_is_read_as_it_was_written():
 
 
 def test_the_file_is_small_and_says_what_it_is(own_folder):
-    path = profiles.keep(card(POINTED)).path
+    path = profiles.keep(machine_profile(POINTED)).path
     assert path == own_folder / "card.json"
     document = json.loads(path.read_text())
     assert (document["kind"], document["version"]) == ("machine card", VERSION)
@@ -47,7 +47,7 @@ def test_no_card_is_no_trouble():
 
 
 def test_a_card_of_before_a_change_says_what_changed():
-    profiles.keep(card(machine=replace(this_machine(), blas="OpenBLAS 0.1 Prescott")))
+    profiles.keep(machine_profile(machine=replace(this_machine(), blas="OpenBLAS 0.1 Prescott")))
     found = profiles.own()
     assert found.profile is None
     assert "blas was OpenBLAS 0.1 Prescott, is " in found.trouble
@@ -85,7 +85,7 @@ def with_value(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 @pytest.mark.parametrize("value", [None, True, -1, "nonsense", [], {}, 1e400, [None], "\x1b[2J"])
 def test_a_wrong_value_anywhere_is_refused_in_one_line_or_harmless(value):
-    body = card(POINTED).to_dict()
+    body = machine_profile(POINTED).to_dict()
     refused: list[str] = []
     for path in leaves(body)[1:]:
         try:
@@ -97,14 +97,14 @@ def test_a_wrong_value_anywhere_is_refused_in_one_line_or_harmless(value):
 
 
 def test_a_value_that_is_missing_is_named():
-    body = card(POINTED).to_dict()
+    body = machine_profile(POINTED).to_dict()
     del body["entries"]["numpy@1 float32"]["run"]["row"]
     with pytest.raises(ProfileError, match=r"entries\.numpy@1 float32\.run\.row: missing"):
         MachineProfile.from_dict(body)
 
 
 def test_a_new_entry_takes_the_place_of_the_old():
-    made = card(entry(), entry("numba"))
+    made = machine_profile(entry(), entry("numba"))
     again = made.with_entry(replace(entry(), networks=5))
     assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
     assert again.entry("numpy", 1, "float32").networks == 5
@@ -114,17 +114,17 @@ def test_a_new_entry_takes_the_place_of_the_old():
 
 
 def test_a_card_goes_from_one_machine_to_another(tmp_path):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     profiles.export(tmp_path / "mine.json")
     place = profiles.take(tmp_path / "mine.json", "lab")
     assert place.stem == "lab"
-    assert profiles.named("lab") == card()
-    assert profiles.named(str(tmp_path / "mine.json")) == card()
+    assert profiles.named("lab") == machine_profile()
+    assert profiles.named(str(tmp_path / "mine.json")) == machine_profile()
     assert set(profiles.others()) == {"lab"}
 
 
 def test_anothers_card_is_never_taken_for_this_machines(tmp_path):
-    profiles.keep(card(machine=ELSEWHERE))
+    profiles.keep(machine_profile(machine=ELSEWHERE))
     assert profiles.own().profile is None
     assert "Abacus 9000" in profiles.own().trouble
 
@@ -136,7 +136,7 @@ def test_nothing_to_export_says_what_to_do(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "x" * 41, ".hidden", "a b", "\x1b[2J"])
 def test_a_name_that_could_leave_its_folder_is_refused(tmp_path, name):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     profiles.export(tmp_path / "mine.json")
     with pytest.raises(ConfigError, match="letters, digits, dots, dashes"):
         profiles.take(tmp_path / "mine.json", name)
@@ -154,7 +154,7 @@ def test_a_broken_card_among_others_is_left_out_and_named_when_asked_for(tmp_pat
 
 def test_the_stamp_changes_with_any_card(own_folder):
     before = profiles.stamp()
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     one = profiles.stamp()
     profiles.take(own_folder / "card.json", "lab")
     assert before == ()
@@ -162,7 +162,7 @@ def test_the_stamp_changes_with_any_card(own_folder):
 
 
 def test_the_document_for_programs_has_the_entries_in_a_list():
-    found = card(POINTED).document()
+    found = machine_profile(POINTED).document()
     assert [one["key"] for one in found["entries"]] == ["numpy@1 float32"]
     assert found["machine"]["processor"] == this_machine().processor
 
@@ -180,12 +180,12 @@ def test_a_machine_is_the_same_while_nothing_changes():
 
 def test_a_card_is_found_again_once_the_machine_is_as_it_was(monkeypatch):
     """As where another kernel was pinned for an hour, and something was measured quickly then."""
-    long, now = card(POINTED), this_machine()
+    long, now = machine_profile(POINTED), this_machine()
     profiles.keep(long)
     pinned = replace(now, pinned_by="BLAS_KERNEL=Oak")
     monkeypatch.setattr(profiles, "this_machine", lambda: pinned)
     assert "is BLAS_KERNEL=Oak" in profiles.own().trouble
-    quick = card(entry(), machine=pinned)
+    quick = machine_profile(entry(), machine=pinned)
     profiles.keep(quick)
     assert profiles.own().profile == quick
     monkeypatch.setattr(profiles, "this_machine", lambda: now)
@@ -200,7 +200,7 @@ def test_a_card_in_a_closed_folder_is_no_card_and_no_traceback(monkeypatch):
 
 @pytest.mark.parametrize("place", [("run", "row"), ("prices", "largest")])
 def test_a_whole_number_beyond_every_float_is_refused(place):
-    document = card(POINTED).to_dict()
+    document = machine_profile(POINTED).to_dict()
     first, second = place
     document["entries"]["numpy@1 float32"][first][second] = 10**400
     with pytest.raises(ProfileError, match=second):
@@ -211,7 +211,7 @@ def test_a_whole_number_beyond_every_float_is_refused(place):
 
 
 def changed(**prices: Any) -> dict[str, Any]:
-    body = card(POINTED).to_dict()
+    body = machine_profile(POINTED).to_dict()
     body["entries"]["numpy@1 float32"]["prices"] |= prices
     return body
 
@@ -242,21 +242,21 @@ def test_prices_that_cannot_be_are_refused(prices, named):
     ],
 )
 def test_a_price_that_cannot_be_is_refused(name, price, named):
-    body = card(POINTED).to_dict()
+    body = machine_profile(POINTED).to_dict()
     body["entries"]["numpy@1 float32"]["prices"]["kinds"][name] = price
     with pytest.raises(ProfileError, match=named):
         MachineProfile.from_dict(body)
 
 
 def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
-    profiles.keep(card(entry("numba")))
-    profiles.keep(card(entry("numpy")))
+    profiles.keep(machine_profile(entry("numba")))
+    profiles.keep(machine_profile(entry("numpy")))
     found = profiles.own().profile
     assert found is not None
     assert {one.backend for one in found.entries} == {"numba", "numpy"}
     newer = replace(entry("numpy"), made="2026-02-02T03:04:05+00:00", networks=7)
-    profiles.keep(card(newer))
-    profiles.keep(card(entry("numpy")))
+    profiles.keep(machine_profile(newer))
+    profiles.keep(machine_profile(entry("numpy")))
     found = profiles.own().profile
     assert found is not None
     assert found.entry("numpy", 1, "float32").networks == 7, "an older measurement does not take a newer one's place"
@@ -265,7 +265,7 @@ def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
 def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     reader = Thread(target=lambda: read.append(pipe.read_bytes()))
     read: list[bytes] = []
     reader.start()
@@ -276,30 +276,30 @@ def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):
 
 
 def test_keeping_returns_the_card_as_it_is_on_disk(own_folder):
-    profiles.keep(card(entry("numba")))
-    kept = profiles.keep(card(entry("numpy")))
+    profiles.keep(machine_profile(entry("numba")))
+    kept = profiles.keep(machine_profile(entry("numpy")))
     assert {one.backend for one in kept.profile.entries} == {"numba", "numpy"}
     assert profiles.own() == profiles.OwnProfile(kept.profile)
     assert (kept.path, kept.stamp) == (own_folder / "card.json", profiles.stamp())
 
 
 def test_a_card_that_another_tuisim_wrote_is_put_aside_for_it(own_folder, monkeypatch):
-    newer = card(POINTED)
+    newer = machine_profile(POINTED)
     profiles.document.write(own_folder / "card.json", "machine card", VERSION + 1, newer.to_dict())
     assert "a newer tuisim wrote it" in profiles.own().trouble
-    profiles.keep(card(entry("numba")))
-    assert profiles.own() == profiles.OwnProfile(card(entry("numba")))
+    profiles.keep(machine_profile(entry("numba")))
+    assert profiles.own() == profiles.OwnProfile(machine_profile(entry("numba")))
     monkeypatch.setattr(profiles, "VERSION", VERSION + 1)
     assert profiles.own() == profiles.OwnProfile(newer)
 
 
 def test_a_card_of_another_tuisim_with_nothing_put_aside_is_named(own_folder):
-    profiles.document.write(own_folder / "card.json", "machine card", VERSION - 1, card().to_dict())
+    profiles.document.write(own_folder / "card.json", "machine card", VERSION - 1, machine_profile().to_dict())
     assert "run tuisim calibrate" in profiles.own().trouble
-    profiles.document.write(own_folder / "card.json", "machine card", "next", card().to_dict())
+    profiles.document.write(own_folder / "card.json", "machine card", "next", machine_profile().to_dict())
     assert "of version next" in profiles.own().trouble
-    profiles.keep(card())
-    assert profiles.own() == profiles.OwnProfile(card())
+    profiles.keep(machine_profile())
+    assert profiles.own() == profiles.OwnProfile(machine_profile())
 
 
 def test_a_card_waits_for_whoever_writes_one(own_folder):
@@ -311,13 +311,13 @@ def test_a_card_waits_for_whoever_writes_one(own_folder):
         with lock.held(path):
             held.set()
             time.sleep(1.5 * lock.PATIENCE)
-            profiles.document.write(own_folder / "card.json", "machine card", VERSION, card(entry("numba")).to_dict())
+            profiles.document.write(own_folder / "card.json", "machine card", VERSION, machine_profile(entry("numba")).to_dict())
             order.append("theirs")
 
     other = Thread(target=hold)
     other.start()
     held.wait(10)
-    kept = profiles.keep(card(entry("numpy")))
+    kept = profiles.keep(machine_profile(entry("numpy")))
     order.append("ours")
     other.join(10)
     assert order == ["theirs", "ours"]
@@ -325,7 +325,7 @@ def test_a_card_waits_for_whoever_writes_one(own_folder):
 
 
 def test_a_link_is_followed_and_stays_one(tmp_path, own_folder):
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     (tmp_path / "folder").mkdir()
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "folder" / "there.json")
@@ -353,40 +353,40 @@ def test_an_output_is_written_to_where_it_is(tmp_path, number):
 
 def test_what_is_of_days_to_come_does_not_take_the_place_of_what_was_measured():
     """The clock was wrong once; else no calibration would be kept before that day."""
-    profiles.keep(card(replace(entry(), made="2131-01-02T03:04:05", networks=7)))
-    kept = profiles.keep(card(entry())).profile
+    profiles.keep(machine_profile(replace(entry(), made="2131-01-02T03:04:05", networks=7)))
+    kept = profiles.keep(machine_profile(entry())).profile
     assert [one.networks for one in kept.entries] == [80]
     newer = replace(entry(), made="2026-01-02T02:04:06-01:00", networks=9)
-    profiles.keep(card(newer))
-    assert profiles.keep(card(entry())).profile.entries == (newer,), "a second later, elsewhere on the globe"
+    profiles.keep(machine_profile(newer))
+    assert profiles.keep(machine_profile(entry())).profile.entries == (newer,), "a second later, elsewhere on the globe"
 
 
 def test_what_was_measured_before_another_environments_card_stays(monkeypatch):
     now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
-    profiles.keep(card(entry("numba")))
+    profiles.keep(machine_profile(entry("numba")))
     monkeypatch.setattr(profiles, "this_machine", lambda: other)
-    profiles.keep(card(entry("scalar", 1, "float64"), machine=other))
+    profiles.keep(machine_profile(entry("scalar", 1, "float64"), machine=other))
     monkeypatch.setattr(profiles, "this_machine", lambda: now)
-    profiles.keep(card(entry("numpy")))
+    profiles.keep(machine_profile(entry("numpy")))
     found = profiles.own().profile
     assert found is not None
     assert {one.backend for one in found.entries} == {"numba", "numpy"}
 
 
 def test_a_card_put_aside_is_found_behind_one_of_another_tuisim(own_folder, monkeypatch):
-    profiles.keep(card(entry("numba")))
+    profiles.keep(machine_profile(entry("numba")))
     other = replace(this_machine(), numpy="1.0.0")
     now = this_machine()
     monkeypatch.setattr(profiles, "this_machine", lambda: other)
-    profiles.keep(card(machine=other))
+    profiles.keep(machine_profile(machine=other))
     monkeypatch.setattr(profiles, "this_machine", lambda: now)
-    profiles.document.write(own_folder / "card.json", "machine card", VERSION + 1, card().to_dict())
-    assert profiles.own() == profiles.OwnProfile(card(entry("numba")))
+    profiles.document.write(own_folder / "card.json", "machine card", VERSION + 1, machine_profile().to_dict())
+    assert profiles.own() == profiles.OwnProfile(machine_profile(entry("numba")))
 
 
 @pytest.mark.parametrize(("name", "value"), [("threads", 2_000), ("backend", "torch"), ("dtype", "float8")])
 def test_an_entry_that_nothing_here_could_be_asked_for_is_refused(name, value):
-    body = card().to_dict()
+    body = machine_profile().to_dict()
     body["entries"]["numpy@1 float32"][name] = value
     with pytest.raises(ProfileError, match=f"{name} = .*{value}"):
         MachineProfile.from_dict(body)
@@ -397,7 +397,7 @@ def test_a_written_file_is_as_readable_as_any(tmp_path):
     path = tmp_path / ("x" * 250 + ".json")
     before = os.umask(0o027)
     try:
-        profiles.keep(card())
+        profiles.keep(machine_profile())
         profiles.export(path)
         assert path.stat().st_mode & 0o777 == 0o640
         path.chmod(0o664)
@@ -410,16 +410,16 @@ def test_a_written_file_is_as_readable_as_any(tmp_path):
 
 def test_a_profile_behind_a_link_takes_the_place_of_the_link_and_its_target_stays(own_folder, tmp_path, monkeypatch):
     now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
-    profiles.document.write(tmp_path / "card.json", "machine card", VERSION, card(entry("numba")).to_dict())
+    profiles.document.write(tmp_path / "card.json", "machine card", VERSION, machine_profile(entry("numba")).to_dict())
     before = (tmp_path / "card.json").read_bytes()
     (own_folder / "card.json").symlink_to(tmp_path / "card.json")
-    assert profiles.own() == profiles.OwnProfile(card(entry("numba")))
+    assert profiles.own() == profiles.OwnProfile(machine_profile(entry("numba")))
     monkeypatch.setattr(profiles, "this_machine", lambda: other)
-    profiles.keep(card(machine=other))
+    profiles.keep(machine_profile(machine=other))
     assert (tmp_path / "card.json").read_bytes() == before
     assert not (own_folder / "card.json").is_symlink()
     monkeypatch.setattr(profiles, "this_machine", lambda: now)
-    assert profiles.own() == profiles.OwnProfile(card(entry("numba"))), "what it led to was put aside"
+    assert profiles.own() == profiles.OwnProfile(machine_profile(entry("numba"))), "what it led to was put aside"
 
 
 def in_the_way(path: Path, kind: str) -> None:
@@ -436,8 +436,8 @@ def in_the_way(path: Path, kind: str) -> None:
 def test_a_link_in_the_profiles_place_is_replaced_by_it(own_folder, kind):
     in_the_way(own_folder / "card.json", kind)
     profiles.check_keeping()
-    profiles.keep(card())
-    assert profiles.own() == profiles.OwnProfile(card())
+    profiles.keep(machine_profile())
+    assert profiles.own() == profiles.OwnProfile(machine_profile())
     assert Path("/dev/null").is_char_device()
 
 
@@ -449,7 +449,7 @@ def test_a_link_in_the_profiles_place_is_replaced_by_it(own_folder, kind):
 )  # fmt: skip
 def test_what_no_profile_can_replace_is_one_line_and_never_waited_for(own_folder, name, kind):
     in_the_way(own_folder / name, kind)
-    for refused in (profiles.check_keeping, lambda: profiles.keep(card())):
+    for refused in (profiles.check_keeping, lambda: profiles.keep(machine_profile())):
         with pytest.raises(Unwritable, match=name):
             refused()
 
@@ -468,7 +468,7 @@ def test_what_is_no_profile_file_is_named_and_never_waited_for(own_folder, kind)
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
 def test_a_pipe_that_nobody_reads_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(profiles.document, "PATIENCE", 0.05)
-    profiles.keep(card())
+    profiles.keep(machine_profile())
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Unwritable, match="nothing reads from it"):
         profiles.export(tmp_path / "pipe")
@@ -482,14 +482,14 @@ def test_a_pipe_that_nobody_reads_is_one_line(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("version", [10**300, -1, 1.5, True, None, "3"])
 def test_a_card_of_no_version_there_could_be_is_replaced(own_folder, version):
-    profiles.document.write(own_folder / "card.json", "machine card", version, card(entry("numba")).to_dict())
-    profiles.keep(card())
-    assert profiles.own() == profiles.OwnProfile(card())
+    profiles.document.write(own_folder / "card.json", "machine card", version, machine_profile(entry("numba")).to_dict())
+    profiles.keep(machine_profile())
+    assert profiles.own() == profiles.OwnProfile(machine_profile())
     assert not (own_folder / "earlier").exists()
 
 
 def test_fitted_prices_are_projected_and_what_was_timed_is_measured():
-    marks = card().document()["marks"]
+    marks = machine_profile().document()["marks"]
     assert (marks["entries[].prices"], marks["entries[].evaluation"], marks["entries[]"]) == (
         "projected",
         "projected",
@@ -499,6 +499,6 @@ def test_fitted_prices_are_projected_and_what_was_timed_is_measured():
 
 def test_a_profile_with_many_entries_can_be_read_again(own_folder):
     entries = [replace(entry(), threads=threads) for threads in range(1, 65)]
-    profiles.keep(card(*entries))
+    profiles.keep(machine_profile(*entries))
     assert (own_folder / "card.json").stat().st_size > 2**17
     assert len(profiles.own().profile.entries) == 64

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.made_card import card
+from tests.support.made_machine_profile import machine_profile
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
@@ -22,7 +22,7 @@ DIGITS = RunConfig(layers=(64, 32, 10), epochs=4, threads=1).resolved()
 
 
 def predicted(config: RunConfig = DIGITS) -> Prediction:
-    return predict(config, card())
+    return predict(config, machine_profile())
 
 
 def of(prediction: Prediction | None, **changes: object) -> Run:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.support.made_card import card, entry
+from tests.support.made_machine_profile import entry, machine_profile
 from tuisim.errors import RunError
 from tuisim.predict.calibrate import ProfileKey, Unwanted
 from tuisim.predict.profile import MachineProfile
@@ -36,4 +36,4 @@ class Calibration:
                 self.ended.set()
                 raise Unwanted("asked to stop")
             time.sleep(0.002)
-        return (before or replace(card(), entries=())).with_entry(entry(job.backend, job.threads, job.dtype))
+        return (before or replace(machine_profile(), entries=())).with_entry(entry(job.backend, job.threads, job.dtype))

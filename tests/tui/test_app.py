@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.support.made_card import card, entry
+from tests.support.made_machine_profile import entry, machine_profile
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
@@ -128,7 +128,7 @@ async def test_q_is_a_letter_while_typing_and_control_c_copies_what_is_selected(
 @pytest.mark.parametrize("binding", PAGE_BINDINGS, ids=lambda binding: binding.key)
 async def test_every_page_has_a_key_and_leads_back(binding: Binding) -> None:
     """With a machine profile made by hand."""
-    profiles.keep(card(entry("numpy"), entry("numba")))
+    profiles.keep(machine_profile(entry("numpy"), entry("numba")))
     name = binding.action.removeprefix("page('").removesuffix("')")
     app = TuisimApp()
     async with app.run_test(size=(120, 36)) as pilot:

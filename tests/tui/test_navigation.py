@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.made_card import card, entry
+from tests.support.made_machine_profile import entry, machine_profile
 from tests.support.scripted import snapshot
 from tuisim.config import RunConfig
 from tuisim.engine.control import Control
@@ -79,7 +79,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
     monkeypatch.setattr(Job, "_do", scripted)
     monkeypatch.setattr(Trainer, "run", run)
-    profiles.keep(card(entry("numpy"), entry("numba")))
+    profiles.keep(machine_profile(entry("numpy"), entry("numba")))
     return machine
 
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.features.setup.test_screen import Shell, form, put, retype, text_of
 from tests.support.made_calibration import Calibration
-from tests.support.made_card import card, entry
+from tests.support.made_machine_profile import entry, machine_profile
 from tests.support.shell import Shell as Bare
 from tuisim.accounting import count
 from tuisim.config import RunConfig
@@ -49,20 +49,21 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def taken(edits: Edits, config: RunConfig, **texts: str) -> Any:
     """The edit that leads to `config`, in the form's words."""
-    return edits.take(to_texts(config) | texts, predict(config, card()))
+    return edits.take(to_texts(config) | texts, predict(config, machine_profile()))
 
 
 def test_all_that_is_done_to_one_field_is_one_edit():
     edits = Edits()
     assert taken(edits, replace(DIGITS, batch_size=32)) is None
-    before = predict(replace(DIGITS, batch_size=32), card())
+    before = predict(replace(DIGITS, batch_size=32), machine_profile())
     for batch in (1, 12, 128):
         found = taken(edits, replace(DIGITS, batch_size=batch))
-        assert found == change(before, predict(replace(DIGITS, batch_size=batch), card()))
+        assert found == change(before, predict(replace(DIGITS, batch_size=batch), machine_profile()))
     assert edits.take(to_texts(DIGITS) | {"batch_size": "x"}, None) is None
     other = taken(edits, replace(DIGITS, batch_size=128, optimizer="adam"))
     assert other == change(
-        predict(replace(DIGITS, batch_size=128), card()), predict(replace(DIGITS, batch_size=128, optimizer="adam"), card())
+        predict(replace(DIGITS, batch_size=128), machine_profile()),
+        predict(replace(DIGITS, batch_size=128, optimizer="adam"), machine_profile()),
     )
 
 
@@ -71,15 +72,15 @@ def test_a_wrong_text_on_the_way_is_no_end_of_the_edit():
     taken(edits, DIGITS)
     edits.take(to_texts(DIGITS) | {"layers": "64-"}, None)
     wider = replace(DIGITS, layers=(64, 64, 10))
-    assert taken(edits, wider) == change(predict(DIGITS, card()), predict(wider, card()))
+    assert taken(edits, wider) == change(predict(DIGITS, machine_profile()), predict(wider, machine_profile()))
 
 
 def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed():
-    before = predict(DIGITS, card())
-    assert change(before, predict(replace(DIGITS, seed=7), card())) == change(before, before)
+    before = predict(DIGITS, machine_profile())
+    assert change(before, predict(replace(DIGITS, seed=7), machine_profile())) == change(before, before)
     same = change(before, before)
     assert (same.time, same.multiplications, same.memory) == (None, None, None)
-    wider = change(before, predict(replace(DIGITS, layers=(64, 64, 10)), card()))
+    wider = change(before, predict(replace(DIGITS, layers=(64, 64, 10)), machine_profile()))
     assert wider.time is not None
     assert wider.time > 0
     assert wider.multiplications == pytest.approx(by_ledger(64) - by_ledger(32))
@@ -89,20 +90,22 @@ def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed(
 
 
 def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
-    larger = change(predict(DIGITS, card()), predict(replace(DIGITS, batch_size=256), card()))
+    larger = change(predict(DIGITS, machine_profile()), predict(replace(DIGITS, batch_size=256), machine_profile()))
     assert larger.step is not None
     assert larger.time is not None
     assert larger.step > 0 > larger.time
     shown = text(change_line(larger))
     assert "a step" in shown
     assert "in all" in shown
-    alike = text(change_line(change(predict(DIGITS, card()), predict(replace(DIGITS, layers=(64, 64, 10)), card()))))
+    alike = text(
+        change_line(change(predict(DIGITS, machine_profile()), predict(replace(DIGITS, layers=(64, 64, 10)), machine_profile())))
+    )
     assert " time" in alike
     assert "a step" not in alike
 
 
 def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
-    found = predict(replace(DIGITS, threads=1), card())
+    found = predict(replace(DIGITS, threads=1), machine_profile())
     found = replace(found, machine="Abacus 9000, Beads 1.0")
     assert machine_words(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
     assert machine_words(found, 20) == "on numpy@1"
@@ -118,14 +121,14 @@ def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
 
 
 def test_something_wrong_is_shown_beside_a_prediction():
-    state = PredictionState(predict(replace(DIGITS, threads=1), card()), None, "something is wrong")
+    state = PredictionState(predict(replace(DIGITS, threads=1), machine_profile()), None, "something is wrong")
     for draw in (column, folded):
         assert "something is wrong" in list(map(text, draw(state, None, 60)))
 
 
 def test_memory_says_whether_the_data_are_in_it(tmp_path):
     for config, words in ((DIGITS, "counted, with its data"), (replace(DIGITS, dataset="rows.csv"), "counted, without its data")):
-        lines = column(PredictionState(predict(replace(config, threads=1), card())), None, 60)
+        lines = column(PredictionState(predict(replace(config, threads=1), machine_profile())), None, 60)
         assert words in "\n".join(map(text, lines))
 
 
@@ -147,13 +150,13 @@ def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
 
 
 def test_memory_with_its_data_is_not_held_against_memory_without():
-    file = predict(replace(DIGITS, dataset="rows.csv"), card())
-    assert change(predict(DIGITS, card()), file).memory is None
-    assert change(file, predict(replace(DIGITS, dataset="other.csv", batch_size=64), card())).memory is not None
+    file = predict(replace(DIGITS, dataset="rows.csv"), machine_profile())
+    assert change(predict(DIGITS, machine_profile()), file).memory is None
+    assert change(file, predict(replace(DIGITS, dataset="other.csv", batch_size=64), machine_profile())).memory is not None
 
 
 def test_what_needs_no_card_is_there_while_the_machine_is_measured():
-    memory = predict(replace(DIGITS, threads=1), card()).memory
+    memory = predict(replace(DIGITS, threads=1), machine_profile()).memory
     for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
         state = PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory)
         lines = list(map(text, column(state, None, 70)))
@@ -169,19 +172,19 @@ def by_ledger(hidden: int) -> float:
 
 
 def replaced_epochs(epochs: int) -> Prediction:
-    return predict(replace(DIGITS, epochs=epochs), card())
+    return predict(replace(DIGITS, epochs=epochs), machine_profile())
 
 
 def test_a_pilot_between_two_predictions_is_no_change():
-    timed = predict(DIGITS, card(), pilot=StepPilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05))
-    assert change(predict(DIGITS, card()), timed).time is None
+    timed = predict(DIGITS, machine_profile(), pilot=StepPilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05))
+    assert change(predict(DIGITS, machine_profile()), timed).time is None
 
 
 # ── the setup screen ──
 
 
 class Told:
-    """A forecast by a card made by hand, without a thread; `now` is what is said instead of a prediction."""
+    """A predictor by a machine profile made by hand, without a thread; `now` is the state returned instead of a prediction."""
 
     def __init__(self, now: PredictionState | None = None) -> None:
         self.attended: list[RunConfig | None] = []
@@ -197,7 +200,7 @@ class Told:
         self.attended.append(config)
 
     def state(self, config: RunConfig) -> PredictionState:
-        return self.now or PredictionState(predict(config, card(entry("numpy", 1), entry("numpy", 1, "float64"))))
+        return self.now or PredictionState(predict(config, machine_profile(entry("numpy", 1), entry("numpy", 1, "float64"))))
 
     def start(self) -> None:
         self.started = True
@@ -233,7 +236,7 @@ def panel(app: Any) -> str:
 
 async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:
     async with foreseen() as (app, pilot):
-        found = predict(replace(DIGITS, epochs=10), card())
+        found = predict(replace(DIGITS, epochs=10), machine_profile())
         assert found.wall_seconds is not None
         shown = panel(app)
         assert "projected" in shown.splitlines()[0]
@@ -303,11 +306,11 @@ async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> 
         assert "whole run" in panel(app)
 
 
-MISSING = card(entry("numpy", 1, "float64"))
-"""A card without what is asked for."""
+MISSING = machine_profile(entry("numpy", 1, "float64"))
+"""A machine profile without the entry that is asked for."""
 
 
-@pytest.mark.parametrize("before", [None, MISSING], ids=["no card", "another entry"])
+@pytest.mark.parametrize("before", [None, MISSING], ids=["no profile", "another entry"])
 @pytest.mark.parametrize("pages", ["volume", "budget", "answer volume", "volume answer volume", "volume answer budget"])
 async def test_a_page_that_predicts_lets_the_machine_be_measured_and_shows_it(pages, before) -> None:
     """Also after another page, which left the machine alone."""

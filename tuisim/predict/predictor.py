@@ -134,7 +134,7 @@ def _generation(config: RunConfig) -> float | None:
     return seconds_per_row(config) if examples is not None and info.is_regenerated(config, examples) else None
 
 
-def here() -> Predictor:
+def own_predictor() -> Predictor:
     """Return a predictor by this machine's profile. Raises DataError if there is none, with the remedy."""
     found = profiles.own()
     if found.profile is None:
@@ -142,18 +142,18 @@ def here() -> Predictor:
     return Predictor(found.profile)
 
 
-def of(name: str) -> Predictor:
+def named_predictor(name: str) -> Predictor:
     """Return a predictor by the profile that was imported under `name`. Raises DataError."""
     return Predictor(profiles.named(name), name)
 
 
-def everywhere() -> tuple[Predictor, ...]:
+def all_predictors() -> tuple[Predictor, ...]:
     """Return predictors by this machine's profile, if any, and by every imported one; read again only after a change."""
-    return _everywhere(profiles.stamp())
+    return _all_predictors(profiles.stamp())
 
 
 @lru_cache(maxsize=1)
-def _everywhere(_: profiles.Stamp) -> tuple[Predictor, ...]:
+def _all_predictors(_: profiles.Stamp) -> tuple[Predictor, ...]:
     own = profiles.own().profile
     return (
         *((Predictor(own),) if own is not None else ()),
@@ -166,7 +166,7 @@ def priced(config: RunConfig, own: Predictor | None = None) -> list[Priced]:
 
     `own`: by this machine's profile, which need not be on disk.
     """
-    found = everywhere()
+    found = all_predictors()
     predictors = found if own is None else (own, *(one for one in found if one.name))
     return [one for predictor in predictors for one in predictor.priced(config)]
 
@@ -178,5 +178,5 @@ def missing() -> str:
 
 def best_rate() -> Rate | None:
     """Return the most multiplications and additions per second of a whole step on this machine."""
-    best = next((predictor.best for predictor in everywhere() if not predictor.name), None)
+    best = next((predictor.best for predictor in all_predictors() if not predictor.name), None)
     return None if best is None else Rate(best.best_rate, best.label)

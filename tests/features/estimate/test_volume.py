@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from cyclopts import App
 
-from tests.support.made_card import card
+from tests.support.made_machine_profile import machine_profile
 from tests.support.provenance import unmarked
 from tuisim import RunConfig, count
 from tuisim.errors import ConfigError
@@ -82,7 +82,7 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
 
 def test_an_estimate_equals_the_prediction_of_all_steps(monkeypatch):
     """The short last step and the shuffling are in both."""
-    own = outlook.Predictor(card())
+    own = outlook.Predictor(machine_profile())
     for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
         (row,) = estimate(config, own.priced).rows
         assert row.seconds is not None
@@ -280,7 +280,7 @@ def test_volumes_are_written_as_people_write_them(capsys):
 
 
 def test_an_outdated_machine_profile_is_named(capsys):
-    profiles.keep(card(machine=replace(this_machine(), numpy="1.0.0")))
+    profiles.keep(machine_profile(machine=replace(this_machine(), numpy="1.0.0")))
     assert command("64-32-10") == 0
     out, err = capsys.readouterr()
     assert "nothing has been measured" not in out

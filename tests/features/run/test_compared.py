@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.made_card import card
+from tests.support.made_machine_profile import machine_profile
 from tests.support.provenance import said
 from tests.support.scripted import ScriptedWorker, snapshot
 from tests.support.shell import Shell
@@ -47,7 +47,7 @@ def peaks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compared(config: RunConfig = DIGITS, **changes: Any) -> Prediction:
-    return replace(predict(config, card()), **changes)
+    return replace(predict(config, machine_profile()), **changes)
 
 
 @asynccontextmanager
@@ -171,7 +171,7 @@ async def test_a_run_at_full_speed_is_kept_beside_what_was_said_of_it() -> None:
     async with living(replace(DIGITS, epochs=30)) as (app, pilot):
         await over(app, pilot)
         (run,) = read().runs
-        found = predict(replace(DIGITS, epochs=30), card())
+        found = predict(replace(DIGITS, epochs=30), machine_profile())
         assert found.seconds is not None
         assert run.ended == "completed"
         assert run.predicted_seconds is not None

@@ -38,7 +38,7 @@ def budget(
     """Find the widest, the deepest, the most epochs and the most examples of this network that fit a time or a memory."""
     limits = _limits(seconds, memory)
     chosen = resolve(layers, options, config)
-    by = predictor.here() if as_ is None else predictor.of(as_)
+    by = predictor.own_predictor() if as_ is None else predictor.named_predictor(as_)
     found = budgets.budget(chosen, by.predict, limits)
     checks = _verified(found) if verify_ else {}
     if json_:

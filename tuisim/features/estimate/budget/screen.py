@@ -122,7 +122,7 @@ class BudgetScreen(PanelScreen):
         """Predict a run. Raises DataError while there is no machine profile."""
         predictor = self.context.predictor
         if predictor is None:
-            return prices.here().predict(config)
+            return prices.own_predictor().predict(config)
         if predictor.current is None or predictor.state(self._config).prediction is None:
             raise DataError(predictor.state(self._config).why_not or prices.missing())
         return predictor.current.predict(config)

@@ -46,7 +46,7 @@ def predict(
 ) -> int:
     """Predict a run: its time with an interval, its memory, and its most expensive operations."""
     run, rows, loading = _read(resolve(layers, options, config))
-    by = here(run.resolved()) if machine is None else predictor.of(machine)
+    by = calibrated_predictor(run.resolved()) if machine is None else predictor.named_predictor(machine)
     found = by.predict_timed(run, rows=rows) if pilot else by.predict(run, rows=rows)
     found = replace(found, loading=loading)
     if json_:
@@ -69,7 +69,7 @@ def _read(config: RunConfig) -> tuple[RunConfig, KeptRows | None, float | None]:
     return replace(config, examples=dataset.examples), dataset.kept_rows, perf_counter() - start
 
 
-def here(config: RunConfig) -> Predictor:
+def calibrated_predictor(config: RunConfig) -> Predictor:
     """Return this machine's predictor with an entry for `config`; a missing one is measured first, quickly, and kept."""
     found = profiles.own()
     backend, threads = choose(config).name, config.resolved().threads

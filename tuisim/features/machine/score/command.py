@@ -40,7 +40,7 @@ def score(
     if mistakes:
         raise ConfigError(mistakes)
     with ProgressLine() as line:
-        found = run_score(predictor.here(), asked, line.show)
+        found = run_score(predictor.own_predictor(), asked, line.show)
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:

@@ -39,7 +39,7 @@ def entry(backend: str = "numpy", threads: int = 1, dtype: str = "float32") -> P
     )  # fmt: skip
 
 
-def card(*entries: ProfileEntry, machine: Machine | None = None) -> MachineProfile:
+def machine_profile(*entries: ProfileEntry, machine: Machine | None = None) -> MachineProfile:
     """Return a profile of this machine unless another is given."""
     return MachineProfile(machine or this_machine(), entries or (entry(),))
 
