@@ -210,13 +210,13 @@ def test_a_worker_with_a_lost_gpu_asks_for_a_restart(emulated):
     worker = Worker(replace(SMALL, epochs=None))
     worker.start()
     while worker.snapshot is None or worker.snapshot.step < 4:
-        assert worker.alive
+        assert worker.is_alive
         threading.Event().wait(0.01)
     emulated.fail_at(1, emulated.device_error(719), sticky=True)
     assert worker.join(20)
-    assert worker.failure is not None
-    assert worker.failure.device_lost
-    assert "cudaErrorLaunchFailure" in worker.failure.message
+    assert worker.run_failed is not None
+    assert worker.run_failed.device_lost
+    assert "cudaErrorLaunchFailure" in worker.run_failed.message
 
 
 def test_the_command_line_prints_a_failure_in_one_line(emulated, capsys):

@@ -165,7 +165,7 @@ def test_a_worker_runs_is_polled_and_stops():
     events = worker.events()
     assert isinstance(events[-1], Ended)
     assert worker.events() == []
-    assert worker.summary.ended is State.STOPPED
+    assert worker.result.ended is State.STOPPED
 
 
 def test_a_run_that_cannot_start_is_an_event():
@@ -175,7 +175,7 @@ def test_a_run_that_cannot_start_is_an_event():
     (failed,) = [event for event in worker.events() if isinstance(event, RunFailed)]
     assert "digits" in failed.message
     assert "\n" not in failed.message
-    assert worker.failure is failed
+    assert worker.run_failed is failed
 
 
 def test_an_unexpected_error_is_an_event_too(monkeypatch):
@@ -186,8 +186,8 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
     worker = Worker(RunConfig(layers=(4, 2), examples=10))
     worker.start()
     assert worker.join(10)
-    assert worker.failure.message == "an unexpected fault: nobody thought of this"
-    assert "nobody thought" in worker.failure.traceback
+    assert worker.run_failed.message == "an unexpected fault: nobody thought of this"
+    assert "nobody thought" in worker.run_failed.traceback
 
 
 def test_one_slow_gradient_sample_does_not_delay_the_others():

@@ -61,7 +61,7 @@ def going(predictor: BackgroundPredictor) -> Iterator[BackgroundPredictor]:
     try:
         yield predictor
     finally:
-        predictor.stop()
+        predictor.cancel()
         assert predictor.join(10)
     assert predictor.failure is None
 

@@ -91,9 +91,9 @@ def test_a_failed_run_names_the_log_file(own_folder: Path, monkeypatch: pytest.M
     worker = Worker(RunConfig(layers=(4, 2), examples=10))
     worker.start()
     assert worker.join(20)
-    assert worker.failure is not None
-    assert worker.failure.log == str(own_folder / "tuisim.log")
-    assert "nobody thought of this" in Path(worker.failure.log).read_text()
+    assert worker.run_failed is not None
+    assert worker.run_failed.log == str(own_folder / "tuisim.log")
+    assert "nobody thought of this" in Path(worker.run_failed.log).read_text()
 
 
 def test_a_script_gets_no_words_on_stderr(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,7 @@ class ScriptedWorker:
         return self._snapshots[self._at]
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self.started and self.stopped_for is None
 
     def start(self) -> None:

@@ -39,7 +39,7 @@ from tuisim.tui.page import PageScreen
 class Worker(ScriptedWorker):
     """A scripted run."""
 
-    failure: RunFailed | None = None
+    run_failed: RunFailed | None = None
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__([snapshot(config.resolved())])

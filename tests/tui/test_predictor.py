@@ -205,7 +205,7 @@ class Told:
     def start(self) -> None:
         self.started = True
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         self.stopped = True
 
 

@@ -15,7 +15,7 @@ from time import monotonic
 from tuisim import backends
 from tuisim.accounting import count
 from tuisim.config import RunConfig
-from tuisim.engine.job import Background
+from tuisim.engine.job import Job
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles
@@ -92,7 +92,7 @@ class _Known:
     """False until the profile was looked for."""
 
 
-class BackgroundPredictor(Background):
+class BackgroundPredictor(Job[None, None]):
     """`calibration` and `pilot` measure; `by_itself` is False if neither is to start without being asked."""
 
     def __init__(
@@ -102,8 +102,8 @@ class BackgroundPredictor(Background):
         by_itself: bool | None = None,
         pilot: Callable[..., Pilot | None] = time_pilot,
     ) -> None:
-        super().__init__("predictor")
-        self._lease = MachineLease() if lease is None else lease
+        super().__init__("predictor", lambda _: self._keep_ready())
+        self._machine = MachineLease() if lease is None else lease
         self._calibration, self._pilot = calibration, pilot
         self._by_itself = os.environ.get(VARIABLE) != "never" if by_itself is None else by_itself
         self._config: RunConfig | None = None
@@ -134,8 +134,9 @@ class BackgroundPredictor(Background):
             self._config, self._since = config, monotonic()
             self._asked.set()
 
-    def stop(self) -> None:
-        super().stop()
+    def cancel(self) -> None:
+        """End the thread as soon as it notices."""
+        super().cancel()
         self._asked.set()
 
     def state(self, config: RunConfig) -> PredictionState:
@@ -148,7 +149,7 @@ class BackgroundPredictor(Background):
 
     def _state(self, config: RunConfig) -> PredictionState:
         known = self._known
-        trouble = self.failure or known.trouble
+        trouble = known.trouble if self.failure is None else self.failure.message
         if config.backend == backends.AUTO and any(backends.probe_if_loaded(name) is None for name in backends.names()):
             return PredictionState(None, known.measuring, "finding out which backends work here")
         if not known.is_read:
@@ -161,20 +162,20 @@ class BackgroundPredictor(Background):
             except TuisimError as error:
                 missing = printable(str(error), 500)
         key = _key(config)
-        is_free = self._lease.holder in ("", OWNER)  # a run may go on for hours
+        is_free = self._machine.holder in ("", OWNER)  # a run may go on for hours
         if self._config is not None and is_free and self._is_missing(key):
             missing = SOON
         return PredictionState(None, known.measuring, trouble or known.failed.get(key) or ("" if known.measuring else missing))
 
     # ── on its own thread ──
 
-    def work(self) -> None:
+    def _keep_ready(self) -> None:
         """Read the profile, and prepare what is asked for until stopped."""
         self._read()
-        while self.wanted:
+        while self.is_wanted():
             self._asked.wait(None if self._config is None else LOOK_SECONDS)
             self._asked.clear()
-            if (config := self._config) is not None and self.wanted:
+            if (config := self._config) is not None and self.is_wanted():
                 self._prepare(config)
 
     def _prepare(self, config: RunConfig) -> None:
@@ -195,13 +196,13 @@ class BackgroundPredictor(Background):
         """Call `measure` under the machine lease, unless it is no longer asked for by then."""
 
         def wanted() -> bool:
-            return self.wanted and not self._is_revoked and is_asked()
+            return self.is_wanted() and not self._is_revoked and is_asked()
 
         def revoke() -> None:
             self._is_revoked = True
 
         self._is_revoked = False
-        with self._lease.hold(Claim(OWNER, priority, revoke), wanted) as granted:
+        with self._machine.hold(Claim(OWNER, priority, revoke), wanted) as granted:
             self.measuring = granted
             try:
                 if granted:

@@ -43,9 +43,9 @@ class AppWorker(RunWorker, Protocol):
     """A run that can be waited for and asked why it failed."""
 
     @property
-    def failure(self) -> RunFailed | None: ...
+    def run_failed(self) -> RunFailed | None: ...
     @property
-    def summary(self) -> Summary | None: ...
+    def result(self) -> Summary | None: ...
     def join(self, timeout: float | None = None) -> bool: ...
 
 
@@ -116,7 +116,7 @@ class TuisimApp(Navigation):
 
     def on_unmount(self) -> None:
         if self.predictor is not None:
-            self.predictor.stop()
+            self.predictor.cancel()
 
     def on_resize(self, event: events.Resize) -> None:
         if too_small(event.size) and not isinstance(self.screen, SmallScreen):
@@ -156,7 +156,7 @@ class TuisimApp(Navigation):
 
     def on_uncovered(self, _: Uncovered) -> None:
         self.resume_run()
-        failure = self.worker.failure if self.worker is not None else None
+        failure = self.worker.run_failed if self.worker is not None else None
         if failure is not None and self.base is self.setup and self.worker is not self._failure_shown:
             self._failure_shown = self.worker
             self.notify(printable(failure.message, 200), title="the run failed", severity="error", timeout=10)
@@ -177,7 +177,7 @@ class TuisimApp(Navigation):
 
     def action_restart_app(self) -> None:
         """Restart the process, but only if a run has lost its GPU: a slip of the finger must not end a run."""
-        if self.worker is not None and self.worker.failure is not None and self.worker.failure.device_lost:
+        if self.worker is not None and self.worker.run_failed is not None and self.worker.run_failed.device_lost:
             self.restart_asked = True
             self._leave(ExitCode.DONE)
 

@@ -17,7 +17,7 @@ class EndingWorker(Protocol):
     """A run that can be waited for, and its summary."""
 
     @property
-    def summary(self) -> Summary | None: ...
+    def result(self) -> Summary | None: ...
     def join(self, timeout: float | None = None) -> bool: ...
 
 
@@ -30,7 +30,7 @@ def keep_run(worker: EndingWorker, prediction: Prediction | None, tell: Callable
 
     def work(_: Job[None, None]) -> None:
         worker.join()
-        summary = worker.summary
+        summary = worker.result
         run = None if summary is None else record_of(summary, prediction)
         if run is None:
             return

@@ -162,7 +162,7 @@ async def over(app: TuisimApp, pilot: Pilot[None]) -> None:
     """Wait until the run and its keeping have ended."""
     for _ in range(500):
         await pilot.pause(0.02)
-        if app.worker is not None and app.keeping is not None and not app.worker.alive and not app.keeping.is_alive:
+        if app.worker is not None and app.keeping is not None and not app.worker.is_alive and not app.keeping.is_alive:
             return
     raise AssertionError("the run did not end")
 
@@ -198,7 +198,7 @@ class Over:
     """A worker whose run is over."""
 
     def __init__(self, summary: Summary | None) -> None:
-        self.summary = summary
+        self.result = summary
 
     def join(self, timeout: float | None = None) -> bool:
         return True
@@ -248,7 +248,7 @@ async def test_without_a_forecast_no_run_is_kept() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
         await pilot.press("ctrl+r")
-        while app.worker is None or app.worker.alive:
+        while app.worker is None or app.worker.is_alive:
             await pilot.pause(0.02)
         assert app.keeping is None
         assert read() == StoredRuns()

@@ -111,7 +111,7 @@ class RunScreen(PanelScreen):
         self.post_message(Uncovered())
 
     def on_unmount(self) -> None:
-        if self._worker.alive:
+        if self._worker.is_alive:
             self._worker.stop("the run screen was closed")
 
     def tick(self) -> None:
@@ -221,7 +221,7 @@ class RunScreen(PanelScreen):
         if self.zoomed:
             self.zoom(None)
             return
-        if self._worker.alive and not (self._shown and self._shown.state.ended):
+        if self._worker.is_alive and not (self._shown and self._shown.state.ended):
             if self._is_long and monotonic() - self._asked_at > ASK_SECONDS:
                 self._asked_at = monotonic()
                 self.notify("press esc again to stop training; F2 shows the setup and lets it train", timeout=ASK_SECONDS)
