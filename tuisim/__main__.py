@@ -10,10 +10,8 @@ from typing import Any
 
 from tuisim import threads
 from tuisim.errors import ExitCode, debugging, fault, said
+from tuisim.features import COMMANDS
 from tuisim.store.log import record_words, start_logging
-
-WITHOUT_NUMPY = ("count", "manual", "--help", "-h", "--version")
-"""First arguments with which NumPy is not imported, so that nothing need be known of its threads."""
 
 
 def main() -> int:
@@ -37,7 +35,9 @@ def main() -> int:
 
 def _run(arguments: list[str]) -> int:
     start_logging()
-    note = "" if arguments and arguments[0] in WITHOUT_NUMPY else threads.fit_blas(threads.usable_cores())
+    command = next((one for one in COMMANDS if arguments[:1] == [one.name]), None)
+    imports_numpy = not arguments or (command is not None and command.uses_numpy)
+    note = threads.fit_blas(threads.usable_cores()) if imports_numpy else ""
     if arguments:
         if note and sys.stderr is not None:
             print(f"tuisim: {note}", file=sys.stderr)

@@ -45,19 +45,6 @@ class CommandConsole(Console):
         raise BrokenPipeError
 
 
-def styled(template: str, *values: object) -> Text:
-    """Return `template`, which has rich's markup, with `values` in place of its `{}` as plain text."""
-    text, made, at = Text.from_markup(template, emoji=False), Text(), 0
-    for value in values:
-        place = text.plain.index("{}", at)
-        put = Text(visible(str(value)))
-        for span in text[place : place + 2].spans:
-            put.stylize(span.style)
-        made.append_text(text[at:place]).append_text(put)
-        at = place + 2
-    return made.append_text(text[at:])
-
-
 STYLES: dict[Tone, str] = {
     Tone.DIM: "dim", Tone.FAINT: "dim", Tone.STRONG: "bold", Tone.ACCENT: "bold cyan", Tone.GOOD: "green", Tone.WARNING: "yellow",
     Tone.BAD: "bold red", Tone.AREA: "cyan", Tone.TRAINING: "cyan", Tone.VALIDATION: "magenta", Tone.DATA: "blue",

@@ -31,6 +31,7 @@ class Command:
     function: str
     """`module:function`."""
     help: str
+    uses_numpy: bool = True
 
 
 PAGES = (
@@ -84,7 +85,7 @@ TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "C
 
 COMMANDS = (
     Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),
-    Command("count", COUNT, "tuisim.features.setup.command:count", "Count the operations of a network without running it"),
+    Command("count", COUNT, "tuisim.features.setup.command:count", "Count the operations of a network without running it", False),
     Command("prove", COUNT, "tuisim.features.explain.proof.command:prove", "Check the count, the gradient and the backend"),
     Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Count and measure the seven claims of the answer"),
     Command("compare", COMPARE, "tuisim.features.compare.race.command:compare", "Run one network on several backends, in turn"),
@@ -109,6 +110,6 @@ COMMANDS = (
     Command("calibrate", MACHINE, "tuisim.features.machine.calibrate.command:calibrate", "Measure this machine for predictions"),
     Command("score", MACHINE, "tuisim.features.machine.score.command:score", "Compare predictions with real runs"),
     Command("doctor", MACHINE, "tuisim.features.machine.doctor.command:doctor", "Show what this machine has and what is missing"),
-    Command("manual", MANUAL, "tuisim.features.manual.command:manual", "Print a page of the manual, or the list of pages"),
+    Command("manual", MANUAL, "tuisim.features.manual.command:manual", "Print a page of the manual, or the list of pages", False),
 )
 """In the order in which `tuisim --help` lists them."""

@@ -79,6 +79,21 @@ def name() -> str:
     return _cpuinfo("model name") or reported or platform.machine()
 
 
+def environment() -> dict[str, Any]:
+    """Return the processor and the versions of Python, NumPy and BLAS, for the JSON document of a measurement."""
+    import numpy as np
+
+    from tuisim.backends.numpy.blas import blas
+
+    return {
+        "processor": name(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": str(blas()),
+        "pinned_by": blas().pinned_by,
+    }
+
+
 def memory() -> MainMemory:
     """Return the bytes of main memory."""
     try:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 from tuisim.files import display_name, is_writable
 from tuisim.store.document import Unwritable, writing
-
-log = logging.getLogger(__name__)
 
 VARIABLE = "TUISIM_HOME"
 """The variable that names another folder, for data and log."""
@@ -37,8 +34,7 @@ def _user_folder(name: str) -> Path | None:
 
         path: Path = getattr(platformdirs, name)("tuisim", appauthor=False)
     except (ImportError, RuntimeError, ValueError, OSError):  # no platformdirs; no home, or a user without an entry
-        log.debug("no user folder is known", exc_info=True)
-        return None
+        return None  # `unavailable_reason` names it
     return path if path.is_absolute() else None
 
 

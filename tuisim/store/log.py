@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from tuisim import files
@@ -25,41 +24,63 @@ _logger = logging.getLogger("tuisim")
 _logger.addHandler(logging.NullHandler())  # so that nothing is printed to stderr unless a program configures logging
 
 
-class _Handler(RotatingFileHandler):
-    """A file handler that opens regular files only, and drops records that cannot be written instead of printing to stderr."""
+class _LogFile(logging.Handler):
+    """A handler that finds and opens the log file at the first record: the modules for that take 15 ms to import."""
 
-    def _open(self) -> io.TextIOWrapper:
-        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
-        file = files.descriptor(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        return io.TextIOWrapper(open(file, "ab"), encoding="utf-8", errors="backslashreplace")
+    _file: logging.FileHandler | None = None
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Drop the record: there is no other place to write it to."""
+    def emit(self, record: logging.LogRecord) -> None:
+        path = log_file()
+        if self._file is None or self._file.baseFilename != path:
+            self.close()
+            self._file = _rotating_file(path) if path else None
+        if self._file is not None:
+            self._file.emit(record)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+_handler = _LogFile()
+
+
+def _rotating_file(path: str) -> logging.FileHandler:
+    from logging.handlers import RotatingFileHandler
+
+    class RegularFile(RotatingFileHandler):
+        """Opens regular files only, and drops records that cannot be written: there is no other place to write them to."""
+
+        def _open(self) -> io.TextIOWrapper:
+            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+            file = files.descriptor(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            return io.TextIOWrapper(open(file, "ab"), encoding="utf-8", errors="backslashreplace")
+
+        def handleError(self, record: logging.LogRecord) -> None:
+            pass
+
+    handler = RegularFile(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
 
 
 def start_logging() -> None:
     """Write the records of tuisim's loggers to the log file; called by the command line and by the app when they start."""
-    folder = state_folder()
-    if folder is None or log_file() == os.path.abspath(folder / NAME):
-        return
-    stop_logging()
-    handler = _Handler(folder / NAME, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    level = logging.getLevelNamesMapping().get(os.environ.get(VARIABLE, "").strip().upper(), logging.WARNING)
-    _logger.setLevel(level)
-    _logger.addHandler(handler)
+    _logger.setLevel(logging.getLevelNamesMapping().get(os.environ.get(VARIABLE, "").strip().upper(), logging.WARNING))
+    _logger.addHandler(_handler)
 
 
 def stop_logging() -> None:
     """Close the log file and stop writing to it."""
-    for handler in [one for one in _logger.handlers if isinstance(one, _Handler)]:
-        _logger.removeHandler(handler)
-        handler.close()
+    _logger.removeHandler(_handler)
+    _handler.close()
 
 
 def log_file() -> str:
     """Return the path of the log file; empty if no log is written."""
-    return next((one.baseFilename for one in _logger.handlers if isinstance(one, _Handler)), "")
+    folder = state_folder() if _handler in _logger.handlers else None
+    return "" if folder is None else os.path.abspath(folder / NAME)
 
 
 def record(error: BaseException, message: str = "an unexpected exception") -> str:

@@ -21,8 +21,8 @@ from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.engine.step_time import least_seconds, spread
 from tuisim.errors import RunError
 from tuisim.measure.ceiling import Ceiling
-from tuisim.measure.environment import environment
 from tuisim.measure.peaks import Peaks, peaks_of
+from tuisim.measure.processor import environment
 from tuisim.measure.roofs import roofs_of
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Op, StepProgram

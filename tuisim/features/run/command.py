@@ -6,22 +6,21 @@ import json
 import os
 import sys
 from types import TracebackType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from tuisim import units
-from tuisim.backends.numpy.blas import blas
 from tuisim.cli.console import line as write
 from tuisim.cli.console import note
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.engine import Event, Snapshot, Summary, Trainer
 from tuisim.errors import ExitCode, printable
-from tuisim.features.run.prediction import keep, predict_run, score_words, with_prediction
-from tuisim.features.run.training import Training
-from tuisim.predict.prediction import Prediction
 from tuisim.units import layers_text
+
+if TYPE_CHECKING:  # they import NumPy, which the help needs not
+    from tuisim.engine import Event, Snapshot, Summary
+    from tuisim.predict.prediction import Prediction
 
 
 def run(
@@ -32,6 +31,10 @@ def run(
     json_: Json = False,
 ) -> int:
     """Train a network and print a summary."""
+    from tuisim.engine import Trainer
+    from tuisim.features.run.prediction import keep, predict_run
+    from tuisim.features.run.training import Training
+
     trainer = Trainer(resolve(layers, options, config))
     prediction = predict_run(trainer.config, trainer.kept_rows)
     line = _ProgressLine()
@@ -52,6 +55,8 @@ def run(
 
 
 def _tell(summary: Summary, prediction: Prediction | None, json_: bool) -> None:
+    from tuisim.features.run.prediction import with_prediction
+
     if json_:
         print(json.dumps(with_prediction(summary.to_dict(), summary, prediction)))
     else:
@@ -109,6 +114,8 @@ class _ProgressLine:
             self._progress.refresh()
 
     def show(self, item: Event | Snapshot) -> None:
+        from tuisim.engine import Snapshot
+
         if self._progress is None or not isinstance(item, Snapshot):
             return
         left = f" · {units.duration(item.seconds_left)} left" if item.seconds_left is not None else ""
@@ -126,6 +133,9 @@ class _ProgressLine:
 
 def _print(summary: Summary, prediction: Prediction | None) -> None:
     """Print the summary, one figure per line, each with its provenance."""
+    from tuisim.backends.numpy.blas import blas
+    from tuisim.features.run.prediction import score_words
+
     rate, flops = summary.examples_per_second, summary.flops_per_second
     lines = [
         ("network", layers_text(summary.config.layers), "given"),

@@ -7,7 +7,6 @@ must compute the same parameters. One that fails, or that takes too long, is a r
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -37,7 +36,7 @@ from tuisim.features.compare.bench.cases import (
     case_name,
     flat,
 )
-from tuisim.measure import processor
+from tuisim.measure.processor import environment
 from tuisim.provenance import Provenance
 
 MAX_ROUNDS, MIN_ROUNDS = 61, 5
@@ -129,7 +128,7 @@ def bench(threads: int = 1, tell: Callable[[str], object] = lambda line: None) -
     return Benchmark(
         tuple(rows),
         {"library": blas().library, "kernel": blas().kernel, "threads": threads, "pinned_by": blas().pinned_by},
-        {"processor": processor.name(), "python": platform.python_version(), "numpy": np.__version__, "variables": variables},
+        environment() | {"variables": variables},
     )
 
 

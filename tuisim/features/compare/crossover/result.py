@@ -11,7 +11,7 @@ from tuisim.config import RunConfig
 from tuisim.features.compare.crossover.cell import Cell
 from tuisim.features.compare.crossover.rule import Rule
 from tuisim.features.compare.entries import BackendPair
-from tuisim.measure.environment import environment
+from tuisim.measure.processor import environment
 from tuisim.provenance import Provenance
 
 

@@ -24,8 +24,8 @@ from tuisim.engine.step_time import least_seconds, spread
 from tuisim.errors import ConfigError, Mistake, in_words, printable
 from tuisim.features.compare.entries import FIRST_STEPS, BackendEntry, TimedEntry, max_difference, warning
 from tuisim.measure.ceiling import above_words
-from tuisim.measure.environment import environment
 from tuisim.measure.peaks import peaks_of
+from tuisim.measure.processor import environment
 from tuisim.provenance import Provenance
 
 ROUND_SECONDS = 0.05

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
 from tuisim.engine.step_time import Wanted, step_times
 from tuisim.features.explain.answer.claims import Claim, Measured, claims
 from tuisim.features.explain.answer.elementwise import element_times
-from tuisim.measure import processor
+from tuisim.measure.processor import environment
 from tuisim.provenance import Provenance
 from tuisim.units import layers_text
 
@@ -41,12 +38,8 @@ class Answer:
             "unavailable": [
                 {"backend": step.backend, "reason": step.reason} for step in self.measured.steps if step.seconds is None
             ],
-            "environment": {
-                "backends": {step.backend: step.device for step in self.measured.steps if step.seconds is not None},
-                "processor": processor.name(),
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-            },
+            "environment": environment()
+            | {"backends": {step.backend: step.device for step in self.measured.steps if step.seconds is not None}},
             "marks": marks,
         }
 
