@@ -37,8 +37,9 @@ BOUNDS: dict[str, tuple[float, float, float, float, float, float, float]] = {
 }
 
 _EXPONENT = (
-    "gelu is z·σ(2u): the rounding of 2u, times 2u itself, is the relative error of exp, so it grows as the value vanishes, up "
-    "to these figures at 1e-37 and 1e-305; the form ½z(1 + tanh u) has no digit left from z = −5.5 in float32, −7.2 in float64"
+    "gelu is computed as z·σ(2u). The relative error of exp is the rounding error of 2u multiplied by 2u, so it grows "
+    "as the value approaches 0, up to these figures at 1e-37 and 1e-305. The form ½z(1 + tanh u) has no correct digit "
+    "below z = −5.5 in float32 and −7.2 in float64"
 )
 REASONS = {
     "gelu": _EXPONENT,
@@ -46,17 +47,18 @@ REASONS = {
     "gelu′": _EXPONENT,
     "gelu′, |z| ≤ 4": _EXPONENT,
     "silu′": (
-        "NumPy's calls round 1 − σ(z) at 1 and multiply it by z, up to where σ(z) is 1, at 17 in float32 and at 37 in float64; "
-        "CuPy's kernel rounds eight times"
+        "NumPy rounds 1 − σ(z) to a multiple of the ulp of 1 and multiplies it by z, until σ(z) rounds to 1, at 17 in "
+        "float32 and 37 in float64; CuPy's kernel rounds eight times"
     ),
 }
 NOTES = (
-    "Errors are in units in the last place (ulp) of the exact result; of the largest term where a sum may cancel (slopes of gelu "
-    "and silu, updates, gradients σ − t, z·t of targets between 0 and 1); of a, and of 1, for the slopes a(1 − a) of sigmoid and "
-    "1 − a² of tanh, which are computed from a as PyTorch does.",
-    "A result below the smallest normal number (gelu and silu: below 4,096 times that; a step of rmsprop, adam and adamw: below "
-    "2²⁷ times that) may lose its digits, down to 0. Where subnormal numbers are flushed, as they are by default, they are 0 "
-    "wherever they are read or written; the table is of `--subnormals keep`.",
-    "The scalar backend computes in float64. CuPy's kernels ran on the CPU with NumPy's elementary functions; on a GPU these are "
-    "CUDA's, and subnormal float32 numbers are 0.",
+    "Errors are in units in the last place (ulp) of the exact result, with two exceptions. Where a sum can cancel "
+    "(derivatives of gelu and silu, updates, gradients σ − t, and z·t with targets between 0 and 1) they are in ulp "
+    "of its largest term. The derivatives a(1 − a) of sigmoid and 1 − a² of tanh are computed from the activation a, "
+    "as in PyTorch; their errors are in ulp of a and of 1.",
+    "A result below the smallest normal number (gelu and silu: below 4,096 times that; a step of rmsprop, adam and "
+    "adamw: below 2²⁷ times that) can lose all its digits. With `--subnormals flush`, the default, subnormal numbers "
+    "become 0 wherever they are read or written; the table was measured with `--subnormals keep`.",
+    "The scalar backend computes in float64. CuPy's kernels were run on the CPU with NumPy's elementary functions; a "
+    "GPU uses those of CUDA, and its float32 kernels flush subnormal numbers to 0.",
 )
