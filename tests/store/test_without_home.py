@@ -62,7 +62,7 @@ def test_every_user_of_the_folder_says_the_same(homeless):
     assert profiles.others() == {}
     assert profiles.stamp() == ()
     assert why in no_runs()
-    for ask in (create_data_folder, outlook.here, profiles.check_keeping, lambda: profiles.export(Path("copy.json"))):
+    for ask in (create_data_folder, outlook.own_predictor, profiles.check_keeping, lambda: profiles.export(Path("copy.json"))):
         with pytest.raises(DataError) as caught:
             ask()
         assert str(caught.value) == why

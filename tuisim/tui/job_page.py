@@ -26,7 +26,6 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "again", "measure again", id="job.again", tooltip="Measure again"),
         Binding("m", "pause_run", "pause the run", id="job.pause_run", tooltip="Pause the run in progress and start"),
-        Binding("escape,b", "back", "back", id="job.back", key_display="esc", tooltip="Leave the zoom, or the page"),
     ]
 
     def __init__(self, context: PageContext) -> None:

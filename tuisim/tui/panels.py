@@ -7,16 +7,41 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 from tuisim.tui.panel import Panel, ViewCanvas
 
 
+def zoom_bindings(page: str, *panels: str) -> list[BindingType]:
+    """Return the number keys that show one of a page's panels on the whole page."""
+    return [
+        Binding(str(n), f"zoom({n})", f"zoom {panel}", id=f"{page}.zoom_{n}", tooltip=f"Only the {panel}, or all")
+        for n, panel in enumerate(panels, 1)
+    ]
+
+
+def row_bindings(page: str, row: str = "row") -> list[BindingType]:
+    """Return the keys that select the row above and the row below, by `action_row`."""
+    group = Binding.Group(row, compact=True)
+    return [
+        Binding(key, f"row({by})", f"{row} {key}", id=f"{page}.{key}", key_display=arrow, group=group, priority=True,
+                tooltip=f"Select the {row} {'above' if by < 0 else 'below'}")
+        for key, arrow, by in (("up", "↑", -1), ("down", "↓", 1))
+    ]  # fmt: skip
+
+
 class PanelScreen(PageScreen[None]):
     """Zooms a panel by its number key or a click on its title."""
 
+    DEFAULT_CSS = """
+    PanelScreen.-narrow Panel { padding: 0; }
+    PanelScreen.-zoomed Panel { display: none; }
+    PanelScreen.-zoomed Panel.-zoomed { display: block; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,b", "back", "back", id="panels.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
         Binding("c", "chart_style", "chart style", show=False, tooltip="Draw charts with braille, blocks or ASCII, in turn"),
     ]
     _line: ViewCanvas
@@ -62,8 +87,10 @@ class PanelScreen(PageScreen[None]):
         self.call_after_refresh(self.fit_panels)
 
     def action_back(self) -> None:
-        """Leave the zoom, or the page."""
-        if self.zoomed:
+        """Leave the input, the zoom, or the page."""
+        if isinstance(self.focused, Input):
+            self.set_focus(None)
+        elif self.zoomed:
             self.zoom(None)
         else:
             self.dismiss(None)

@@ -316,8 +316,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(name)
         return SimpleNamespace(predict=MadePrices(foreign=True))
 
-    monkeypatch.setattr(cli.predictor, "here", lambda: SimpleNamespace(predict=MadePrices()))
-    monkeypatch.setattr(cli.predictor, "of", of)
+    monkeypatch.setattr(cli.predictor, "own_predictor", lambda: SimpleNamespace(predict=MadePrices()))
+    monkeypatch.setattr(cli.predictor, "named_predictor", of)
     return asked
 
 

@@ -15,9 +15,9 @@ from tuisim.features.profile.view import ProfileState
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panels import row_bindings, zoom_bindings
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-_OPERATION = Binding.Group("operation", compact=True)
 
 
 class ProfileScreen(JobPage[float, StepProfile]):
@@ -38,26 +38,17 @@ class ProfileScreen(JobPage[float, StepProfile]):
     ProfileScreen Canvas .canvas--good { color: $success; }
     ProfileScreen KeyLine { dock: none; column-span: 2; }
     ProfileScreen.-narrow { grid-rows: 1 11 1fr 1; }
-    ProfileScreen.-narrow Panel { padding: 0; }
     ProfileScreen.-wide { grid-columns: 5fr 4fr; }
     ProfileScreen.-wide #profile-roofline { column-span: 1; row-span: 2; }
     ProfileScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
     ProfileScreen.-zoomed #profile-header, ProfileScreen.-zoomed KeyLine { column-span: 1; }
-    ProfileScreen.-zoomed Panel { display: none; column-span: 1; row-span: 1; }
-    ProfileScreen.-zoomed Panel.-zoomed { display: block; column-span: 1; row-span: 1; }
+    ProfileScreen.-zoomed #profile-roofline { column-span: 1; row-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(key, f"row({by})", f"operation {key}", id=f"profile.{key}", key_display=arrow, group=_OPERATION,
-                    priority=True, tooltip=f"Select the operation {words}")
-            for key, arrow, by, words in (("up", "↑", -1, "before"), ("down", "↓", 1, "after"))
-        ),
+        *row_bindings("profile", "operation"),
         Binding("w", "run_or_step", "step or run", id="profile.run_or_step", tooltip="The waterfall of one step, or of the run"),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"profile.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("roofline", "operations", "waterfall"), 1)
-        ),
-    ]  # fmt: skip
+        *zoom_bindings("profile", "roofline", "operations", "waterfall"),
+    ]
 
     def __init__(self, context: PageContext) -> None:
         super().__init__(context)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tuisim.errors import DataError
 from tuisim.features.runs import view
@@ -16,12 +16,11 @@ from tuisim.store import runs as store
 from tuisim.store.runs import StoredRuns
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
-from tuisim.tui.panels import PanelScreen
+from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
 
 TICK = 0.5
 """Seconds between two readings of the stored runs."""
 _WIDTHS = [(0, "-tiny"), (80, "-narrow"), (100, "-normal"), (160, "-wide")]
-_ROW = Binding.Group("row", compact=True)
 
 
 class RunsScreen(PanelScreen):
@@ -40,26 +39,14 @@ class RunsScreen(PanelScreen):
     #runs-fit { column-span: 2; }
     RunsScreen KeyLine { dock: none; column-span: 2; }
     RunsScreen.-tiny, RunsScreen.-narrow { grid-rows: 1 8 1fr 1; grid-columns: 1fr 46; }
-    RunsScreen.-tiny Panel, RunsScreen.-narrow Panel { padding: 0; }
+    RunsScreen.-tiny Panel { padding: 0; }
     RunsScreen.-tiny { grid-columns: 1fr 36; }
     RunsScreen.-wide { grid-columns: 2fr 3fr; }
     RunsScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
     RunsScreen.-zoomed #runs-header, RunsScreen.-zoomed KeyLine { column-span: 1; }
-    RunsScreen.-zoomed Panel { display: none; column-span: 1; }
-    RunsScreen.-zoomed Panel.-zoomed { display: block; column-span: 1; }
+    RunsScreen.-zoomed #runs-fit { column-span: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(key, f"row({by})", f"row {key}", id=f"runs.{key}", key_display=shown, group=_ROW, priority=True,
-                    tooltip=f"Select the row {'above' if by < 0 else 'below'}")
-            for key, shown, by in (("up", "↑", -1), ("down", "↓", 1))
-        ),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"runs.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("cost fit", "points", "runs"), 1)
-        ),
-        Binding("escape,b", "back", "back", id="runs.back", key_display="esc", tooltip="Leave the zoom, or the page"),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [*row_bindings("runs"), *zoom_bindings("runs", "cost fit", "points", "runs")]
 
     def __init__(self, context: PageContext, read: Callable[[], StoredRuns] = store.read) -> None:
         super().__init__()

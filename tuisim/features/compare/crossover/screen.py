@@ -18,6 +18,7 @@ from tuisim.provenance import Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panels import zoom_bindings
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _CELL = Binding.Group("cell", compact=True)
@@ -54,20 +55,15 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
     CrossoverScreen Canvas .canvas--good { color: $success; }
     CrossoverScreen KeyLine { dock: none; column-span: 2; }
     CrossoverScreen.-narrow { grid-rows: 1 12 1fr 1; grid-columns: 32 1fr; }
-    CrossoverScreen.-narrow Panel { padding: 0; }
     CrossoverScreen.-wide { grid-rows: 1 12 1fr 1; grid-columns: 3fr 2fr; }
     CrossoverScreen.-wide #crossover-map { column-span: 1; row-span: 2; }
     CrossoverScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
     CrossoverScreen.-zoomed #crossover-header, CrossoverScreen.-zoomed KeyLine { column-span: 1; }
-    CrossoverScreen.-zoomed Panel { display: none; column-span: 1; row-span: 1; }
-    CrossoverScreen.-zoomed Panel.-zoomed { display: block; column-span: 1; row-span: 1; }
+    CrossoverScreen.-zoomed #crossover-map { column-span: 1; row-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pair", "next pair", id="crossover.pair", tooltip="Compare the next two backends or thread counts"),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"crossover.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("map", "cell", "rule"), 1)
-        ),
+        *zoom_bindings("crossover", "map", "cell", "rule"),
     ]
 
     def __init__(self, context: PageContext, choices: Sequence[BackendPair] | None = None) -> None:

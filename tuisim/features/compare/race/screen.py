@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tuisim.engine.job import Job
 from tuisim.features.compare.entries import all_entries
@@ -15,6 +15,7 @@ from tuisim.provenance import Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panels import zoom_bindings
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 MEASURED = (("", Provenance.MEASURED),)
@@ -36,16 +37,10 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
     RaceScreen KeyLine { dock: none; column-span: 2; }
     RaceScreen.-narrow { grid-size: 1 4; grid-rows: 1 1fr 1fr 1; grid-columns: 1fr; }
     RaceScreen.-narrow #race-header, RaceScreen.-narrow KeyLine { column-span: 1; }
-    RaceScreen.-narrow Panel { padding: 0; }
     RaceScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
     RaceScreen.-zoomed #race-header, RaceScreen.-zoomed KeyLine { column-span: 1; }
-    RaceScreen.-zoomed Panel { display: none; }
-    RaceScreen.-zoomed Panel.-zoomed { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"race.zoom_{n}", tooltip=f"Only the {what}, or all")
-        for n, what in enumerate(("speed", "loss"), 1)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = zoom_bindings("race", "speed", "loss")
 
     def __init__(self, context: PageContext) -> None:
         super().__init__(context)

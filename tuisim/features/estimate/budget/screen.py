@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from tuisim import units
 from tuisim.config import Field, RunConfig
@@ -21,13 +20,14 @@ from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification, verify
 from tuisim.features.estimate.budget.view import NAMES, BudgetState
 from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS
+from tuisim.features.estimate.volume.screen import HEIGHTS, WIDTHS
 from tuisim.predict import predictor as prices
 from tuisim.predict.prediction import Prediction
 from tuisim.tui.context import PageContext
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
-from tuisim.tui.panels import PanelScreen
+from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
 
 TICK = 0.05
 """Seconds between two looks at the jobs."""
@@ -39,9 +39,6 @@ INPUTS = (
           parser=units.parse_size, writer=units.exact_size),
 )  # fmt: skip
 Answers = tuple[Answer, ...]
-_WIDTHS = [(0, "-narrow"), (100, "-normal")]
-_HEIGHTS = [(0, "-low"), (32, "-tall")]
-_ROW = Binding.Group("row", compact=True)
 
 
 class BudgetScreen(PanelScreen):
@@ -52,35 +49,24 @@ class BudgetScreen(PanelScreen):
         "Type a time, a memory or both: the widest, the deepest, the most epochs and the most examples of this network that fit, "
         "computed from the machine profile. Each answer can be verified by a short run, and used."
     )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     AUTO_FOCUS = ""  # the answers are read first; `e` edits
     CSS = """
     BudgetScreen { layout: grid; grid-size: 1 5; grid-rows: 1 auto 7 1fr 1; }
     #budget-header { background: $panel; }
     BudgetScreen KeyLine { dock: none; }
-    BudgetScreen.-narrow Panel { padding: 0; }
     BudgetScreen.-tall { grid-rows: 1 auto 11 1fr 1; }
     BudgetScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
-    BudgetScreen.-zoomed Panel { display: none; }
-    BudgetScreen.-zoomed Panel.-zoomed { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", id="budget.edit", tooltip="Edit the time and the memory"),
-        *(
-            Binding(key, f"row({by})", f"row {key}", id=f"budget.{key}", key_display=shown, group=_ROW, priority=True,
-                    tooltip=f"The answer {'above' if by < 0 else 'below'}")
-            for key, shown, by in (("up", "↑", -1), ("down", "↓", 1))
-        ),
+        *row_bindings("budget", "answer"),
         Binding("enter", "use", "use it", id="budget.use", key_display="⏎", tooltip="Put the selected answer into the form"),
         Binding("v", "verify", "verify", id="budget.verify", tooltip="Verify the selected answer by a run of two seconds"),
         Binding("m", "pause_run", "pause the run", id="budget.pause_run", tooltip="Pause the run in progress and verify"),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"budget.zoom_{n}", show=False, tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("answers", "details"), 1)
-        ),
-        Binding("escape,b", "back", "back", id="budget.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
-    ]  # fmt: skip
+        *zoom_bindings("budget", "answers", "details"),
+    ]
 
     def __init__(self, context: PageContext, limits: Limits = FIRST) -> None:
         super().__init__()
@@ -241,13 +227,6 @@ class BudgetScreen(PanelScreen):
     def action_pause_run(self) -> None:
         self.context.pause_run()
         self.notify("the run is paused until this page is left")
-
-    def action_back(self) -> None:
-        """Leave the input, the zoom, or the page."""
-        if isinstance(self.focused, Input):
-            self.set_focus(None)
-        else:
-            super().action_back()
 
 
 def _answer(question: Question, config: RunConfig, predict: Predict, limits: Limits) -> Answer:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tuisim.config import Field
 from tuisim.features.estimate.known import view
 from tuisim.features.estimate.known.networks import KNOWN_NETWORKS
 from tuisim.features.estimate.known.projection import project_known
 from tuisim.features.estimate.known.view import KnownState
-from tuisim.features.estimate.volume.screen import HEIGHTS, WIDTHS, TimesScreen
+from tuisim.features.estimate.volume.screen import TimesScreen
 from tuisim.predict import predictor as prices
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panels import zoom_bindings
 
 INPUTS = (
     Field("", "", "Training examples per epoch.", name="examples", type=int, minimum=1, none="as published"),
@@ -30,22 +31,14 @@ class KnownNetworksScreen(TimesScreen):
         "Ten published networks, at the best rate that a step has shown on this machine: a lower bound of their training time, "
         "for the published number of examples and epochs or for those that you type."
     )
-    HORIZONTAL_BREAKPOINTS = WIDTHS
-    VERTICAL_BREAKPOINTS = HEIGHTS
     CSS = """
     KnownNetworksScreen { layout: grid; grid-size: 1 5; grid-rows: 1 auto 1fr 7 1; }
     #known-header { background: $panel; }
     KnownNetworksScreen KeyLine { dock: none; }
-    KnownNetworksScreen.-narrow Panel { padding: 0; }
     KnownNetworksScreen.-tall { grid-rows: 1 auto 1fr 14 1; }
     KnownNetworksScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
-    KnownNetworksScreen.-zoomed Panel { display: none; }
-    KnownNetworksScreen.-zoomed Panel.-zoomed { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"known.zoom_{n}", tooltip=f"Only the {what}, or all")
-        for n, what in enumerate(("times", "computation"), 1)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = zoom_bindings("known", "times", "computation")
     row_count = len(KNOWN_NETWORKS)
 
     def __init__(self, context: PageContext) -> None:

@@ -23,28 +23,26 @@ from tuisim.tui.context import PageContext
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
-from tuisim.tui.panels import PanelScreen
+from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
 
 LOOK_SECONDS = 0.25
 """Seconds between two looks whether the prices have changed."""
+
+
 WIDTHS = [(0, "-narrow"), (100, "-normal")]
 HEIGHTS = [(0, "-low"), (32, "-tall")]
-_ROW = Binding.Group("row", compact=True)
 
 
 class TimesScreen(PanelScreen):
     """A page about examples, epochs, a selected row, and prices that may change. Subclasses make the state."""
 
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     AUTO_FOCUS = ""  # the times are read first; `e` edits
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", id="times.edit", tooltip="Edit the number of examples and epochs"),
-        *(
-            Binding(key, f"row({by})", f"row {key}", id=f"times.{key}", key_display=shown, group=_ROW, priority=True,
-                    tooltip=f"The row {'above' if by < 0 else 'below'}")
-            for key, shown, by in (("up", "↑", -1), ("down", "↓", 1))
-        ),
-        Binding("escape,b", "back", "back", id="times.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
-    ]  # fmt: skip
+        *row_bindings("times"),
+    ]
 
     def __init__(self, context: PageContext, fields: tuple[Field, ...], values: Mapping[str, int | None]) -> None:
         super().__init__()
@@ -141,13 +139,6 @@ class TimesScreen(PanelScreen):
         """Return the text below the smallest common value."""
         return str(self.values[name])
 
-    def action_back(self) -> None:
-        """Leave the input, the zoom, or the page."""
-        if isinstance(self.focused, Input):
-            self.set_focus(None)
-        else:
-            super().action_back()
-
 
 class VolumeScreen(TimesScreen):
     """The time of one network for any volume of data, on each backend that was measured."""
@@ -157,23 +148,17 @@ class VolumeScreen(TimesScreen):
         "The time to train this network on any number of examples and epochs, on each backend that was measured: low, high and "
         "the estimate between. The table has the estimates for common volumes; a click chooses one."
     )
-    HORIZONTAL_BREAKPOINTS = WIDTHS
-    VERTICAL_BREAKPOINTS = HEIGHTS
     CSS = """
     VolumeScreen { layout: grid; grid-size: 1 6; grid-rows: 1 auto 1fr 6 9 1; }
     #volume-header { background: $panel; }
     VolumeScreen KeyLine { dock: none; }
-    VolumeScreen.-narrow Panel { padding: 0; }
     VolumeScreen.-low { grid-size: 1 5; grid-rows: 1 auto 1fr 8 1; }
     VolumeScreen.-low #volume-volumes { display: none; }
     VolumeScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
-    VolumeScreen.-zoomed Panel { display: none; }
-    VolumeScreen.-zoomed Panel.-zoomed, VolumeScreen.-zoomed #volume-volumes.-zoomed { display: block; }
+    VolumeScreen.-zoomed #volume-volumes { display: none; }
+    VolumeScreen.-zoomed #volume-volumes.-zoomed { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"volume.zoom_{n}", tooltip=f"Only the {what}, or all")
-        for n, what in enumerate(("times", "computation", "volumes"), 1)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = zoom_bindings("volume", "times", "computation", "volumes")
 
     def __init__(self, context: PageContext) -> None:
         config = context.config

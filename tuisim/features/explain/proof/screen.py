@@ -15,6 +15,7 @@ from tuisim.provenance import Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panels import zoom_bindings
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 MEASURED = (("", Provenance.MEASURED),)
@@ -36,17 +37,12 @@ class ProofScreen(JobPage[ProofProgress, Proof]):
     #proof-header { background: $panel; }
     ProofScreen Canvas .canvas--good { color: $success; }
     ProofScreen KeyLine { dock: none; column-span: 2; }
-    ProofScreen.-narrow Panel { padding: 0; }
     ProofScreen.-zoomed { grid-size: 2 3; grid-rows: 1 1fr 1; }
-    ProofScreen.-zoomed Panel { display: none; }
-    ProofScreen.-zoomed Panel.-zoomed { display: block; column-span: 2; }
+    ProofScreen.-zoomed Panel { column-span: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "force", "force", id="proof.force", tooltip="Run the proof however long plain Python takes"),
-        *(
-            Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"proof.zoom_{n}", tooltip=f"Only the {what}, or all")
-            for n, what in enumerate(("count", "gradient", "backend"), 1)
-        ),
+        *zoom_bindings("proof", "count", "gradient", "backend"),
     ]
 
     def __init__(self, context: PageContext) -> None:
