@@ -98,6 +98,11 @@ class RunFailed:
     log: str = ""
     """Path of the log file that has the traceback; empty if none is written."""
 
+    @property
+    def words(self) -> str:
+        """The message and where its traceback is, in one line."""
+        return f"{self.message}; see {self.log}" if self.log else self.message
+
 
 Event = Started | LearningRateChanged | SpeedLimitChanged | Paused | Resumed | Ended | RunFailed
 

@@ -11,9 +11,11 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.engine.summary import Summary
+from tuisim.errors import DataError, printable
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.prediction import Prediction
+from tuisim.store import runs
 from tuisim.store.runs import MIN_SECONDS as MIN_KEPT
 from tuisim.store.runs import Run, Seconds
 from tuisim.units import MAX_COUNT
@@ -42,22 +44,23 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """`6 % more`, `12 % less`, `as predicted`, `3.1 × as long`."""
+        """`6 % longer`, `12 % shorter`, `as predicted`, `3.1 × as long`."""
         more = self.more
         if more >= 1:
             return f"{units.figure(1 + more)} × as long"
         rounded = round(100 * more)
-        return f"{abs(rounded)} % {'more' if more > 0 else 'less'}" if rounded else "as predicted"
+        return f"{abs(rounded)} % {'longer' if more > 0 else 'shorter'}" if rounded else "as predicted"
 
     @property
     def in_full(self) -> str:
-        """`6 % more than predicted`, `as predicted`, `3.1 × as long as predicted`."""
+        """`6 % longer than predicted`, `as predicted`, `3.1 × as long as predicted`."""
         verdict = self.verdict
         return verdict if verdict == "as predicted" else f"{verdict} {'as' if self.more >= 1 else 'than'} predicted"
 
-    def __str__(self) -> str:
-        """`predicted 12.3 s, took 13.1 s: 6 % more`."""
-        return f"predicted {units.duration(self.predicted.likely)}, took {units.duration(self.actual)}: {self.verdict}"
+    def words(self, of: str = "") -> str:
+        """Return `predicted 12.3 s per step, measured 13.1 s: 6 % longer`, with ` per step` for `of`."""
+        predicted, measured = units.duration(self.predicted.likely), units.duration(self.actual)
+        return f"predicted {predicted}{of}, measured {measured}: {self.verdict}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,18 @@ def record_of(summary: Summary, prediction: Prediction | None) -> Run | None:
         config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
         summary.seconds, summary.wall_seconds, prediction, summary.ended,
     )  # fmt: skip
+
+
+def keep(summary: Summary | None, prediction: Prediction | None) -> str:
+    """Keep the record of a run and return why that failed; empty if it did not, or if there is nothing to keep."""
+    run = None if summary is None else record_of(summary, prediction)
+    if run is None:
+        return ""
+    try:
+        runs.append(run)
+    except DataError as error:
+        return printable(str(error), 300)
+    return ""
 
 
 def _predicted(prediction: Prediction, steps: int, whole: bool) -> Interval:

@@ -182,13 +182,16 @@ def value_range(*series: Floats) -> tuple[float, float] | None:
     return (float(values.min()), float(values.max())) if values.size else None
 
 
-def loss_scale(*series: Floats) -> Scale | None:
-    """Return a scale for losses: logarithmic if they span more than a factor of 20, with round ends so that it changes rarely."""
+def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
+    """Return a scale for losses, with round ends so that it changes rarely.
+
+    `log` asks for a logarithmic or a linear one; by default it is logarithmic if the losses span more than a factor of 20.
+    """
     found = value_range(*series)
     if found is None:
         return None
     low, high = found
-    if low > 0 and high / low > 20:
+    if low > 0 and (high / low > 20 if log is None else log and high > low):
         low, high = 10.0 ** math.floor(math.log10(low)), _round_up(high)
         return Scale(low if math.isfinite(low) and low > 0 else found[0], high if math.isfinite(high) else found[1], log=True)
     if low == high:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import SystemCommand
@@ -18,35 +18,25 @@ from textual.screen import Screen
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
-from tuisim.engine import RunFailed, Summary, Worker
+from tuisim.engine import Worker
 from tuisim.engine.job import Job
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import ExitCode, printable
 from tuisim.features import MANUAL_SCREEN
 from tuisim.predict.background import BackgroundPredictor
+from tuisim.predict.prediction import Prediction
+from tuisim.predict.record import keep
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
-from tuisim.tui.keep_run import keep_run
 from tuisim.tui.messages import RunLeft, StartRequested, Uncovered
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
-from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
 from tuisim.tui.too_small import SmallScreen, too_small
 
 START_SECONDS = 0.7
 """Runs are not started more often than this: a key that is held down would build screens faster than they can be left."""
-
-
-class AppWorker(RunWorker, Protocol):
-    """A run that can be waited for and asked why it failed."""
-
-    @property
-    def run_failed(self) -> RunFailed | None: ...
-    @property
-    def result(self) -> Summary | None: ...
-    def join(self, timeout: float | None = None) -> bool: ...
 
 
 class TuisimApp(Navigation):
@@ -67,7 +57,7 @@ class TuisimApp(Navigation):
     def __init__(
         self,
         config: RunConfig | None = None,
-        worker_factory: Callable[[RunConfig], AppWorker] | None = None,
+        worker_factory: Callable[[RunConfig], Worker] | None = None,
         predictor: Callable[[MachineLease], BackgroundPredictor] | None = None,
         signals: Signals | None = None,
     ) -> None:
@@ -81,11 +71,11 @@ class TuisimApp(Navigation):
         self._signals = signals
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_leave: int | None = None
-        self.worker: AppWorker | None = None
+        self.worker: Worker | None = None
         self.predictor = None if predictor is None else predictor(self.lease)
         self.keeping: Job[None, None] | None = None
         """Keeps the run in progress, or the last one, once it has ended."""
-        self._failure_shown: AppWorker | None = None
+        self._failure_shown: Worker | None = None
         self._not_kept = ""
         self._started_at = -START_SECONDS
         self.restart_asked = False
@@ -138,9 +128,19 @@ class TuisimApp(Navigation):
         self.worker, self.running = self._make_worker(config), config
         self.worker.start()
         if self.predictor is not None:
-            self.keeping = keep_run(self.worker, prediction, partial(self.call_later, self._say_not_kept))
+            self.keeping = self._keeping(self.worker, prediction)
             self.keeping.start()
         self._show_new_run(screen_class("run")(self.worker, config, count(config), prediction, self.lease))
+
+    def _keeping(self, worker: Worker, prediction: Prediction | None) -> Job[None, None]:
+        """Return a job that keeps a run once it has ended, so that no screen waits for a disk."""
+
+        def work(_: Job[None, None]) -> None:
+            worker.join()
+            if why := keep(worker.result, prediction):
+                self.call_later(self._say_not_kept, why)
+
+        return Job("keep run", work)
 
     def _show_new_run(self, screen: Screen[Any]) -> None:
         before, self.run_screen = self.run_screen, screen
@@ -159,7 +159,7 @@ class TuisimApp(Navigation):
         failure = self.worker.run_failed if self.worker is not None else None
         if failure is not None and self.base is self.setup and self.worker is not self._failure_shown:
             self._failure_shown = self.worker
-            self.notify(printable(failure.message, 200), title="the run failed", severity="error", timeout=10)
+            self.notify(printable(failure.words, 500), title="the run failed", severity="error", timeout=10)
 
     def _say_not_kept(self, why: str) -> None:
         """Say why a run could not be kept, once for each reason."""

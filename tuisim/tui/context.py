@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tuisim.config import RunConfig
+from tuisim.engine import Worker
 from tuisim.engine.lease import MachineLease
 from tuisim.predict.background import BackgroundPredictor
-from tuisim.tui.run_worker import RunWorker
 
 
 def _nothing(*_: object) -> None:
@@ -23,7 +23,7 @@ class PageContext:
     lease: MachineLease = field(default_factory=MachineLease)
     predictor: BackgroundPredictor | None = None
     """None where nothing is predicted."""
-    run: RunWorker | None = None
+    run: Worker | None = None
     """The run in progress, or the last one."""
     run_config: RunConfig | None = None
     """The configuration of `run`."""

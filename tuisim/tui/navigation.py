@@ -14,6 +14,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 
 from tuisim.config import RunConfig
+from tuisim.engine import Worker
 from tuisim.engine.lease import MachineLease
 from tuisim.features import PAGES, Page
 from tuisim.predict.background import BackgroundPredictor
@@ -21,7 +22,6 @@ from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
 from tuisim.tui.page import PageScreen
 from tuisim.tui.plain_text import PlainText
-from tuisim.tui.run_worker import RunWorker
 from tuisim.tui.too_small import SmallScreen
 
 PAGE = {page.name: page for page in PAGES}
@@ -56,12 +56,12 @@ class Navigation(PlainText, FailingQuietly):
     """The setup screen, which is always there."""
     run_screen: Any = None
     """The screen of `worker`; None before the first run."""
-    worker: RunWorker | None = None
+    worker: Worker | None = None
     """The run in progress, or the last one."""
     running: RunConfig | None = None
     """The configuration of `worker`."""
     predictor: BackgroundPredictor | None = None
-    _paused_for_page: RunWorker | None = None
+    _paused_for_page: Worker | None = None
 
     @cached_property
     def lease(self) -> MachineLease:

@@ -18,7 +18,7 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.errors import ExitCode, printable
 from tuisim.units import layers_text
 
-if TYPE_CHECKING:  # they import NumPy, which the help needs not
+if TYPE_CHECKING:  # these import NumPy, which the help does not need
     from tuisim.engine import Event, Snapshot, Summary
     from tuisim.predict.prediction import Prediction
 
@@ -32,8 +32,9 @@ def run(
 ) -> int:
     """Train a network and print a summary."""
     from tuisim.engine import Trainer
-    from tuisim.features.run.prediction import keep, predict_run
+    from tuisim.features.run.prediction import predict_run
     from tuisim.features.run.training import Training
+    from tuisim.predict.record import keep
 
     trainer = Trainer(resolve(layers, options, config))
     prediction = predict_run(trainer.config, trainer.kept_rows)
@@ -47,7 +48,7 @@ def run(
         not_kept = keep(summary, prediction)
         _tell(summary, prediction, json_)
         if not_kept:
-            note(not_kept)
+            note(f"this run was not kept: {not_kept}")
         if summary.exit_code is ExitCode.RUN_FAILED:
             note(f"{summary.ended.value}: {summary.message}")
         sys.stdout.flush()
@@ -114,6 +115,7 @@ class _ProgressLine:
             self._progress.refresh()
 
     def show(self, item: Event | Snapshot) -> None:
+        """Show a snapshot's epoch, loss, speed and time left."""
         from tuisim.engine import Snapshot
 
         if self._progress is None or not isinstance(item, Snapshot):
@@ -142,7 +144,7 @@ def _print(summary: Summary, prediction: Prediction | None) -> None:
         ("parameters", f"{summary.parameters:,}", "counted"),
         ("data", f"{printable(summary.data)}, {units.count(summary.config.examples)} examples per epoch", "counted"),
         ("backend", f"{summary.backend} ({summary.device})", ""),
-        ("done", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
+        ("trained", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
         ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} wall time", "measured"),
         *(("predicted", words, "projected") for words in score_words(summary, prediction)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tuisim import units
-from tuisim.engine.events import Curves, Snapshot
-from tuisim.provenance import Provenance, Provenances
+from tuisim.engine.events import Curves
+from tuisim.errors import printable
+from tuisim.features.run.state import RunState
 from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
 from tuisim.terminal.plot import Floats, Scale, loss_scale
@@ -18,28 +20,39 @@ MIN_CHART = 3
 _ACCURACY = Scale(0.0, 100.0)
 
 
-class CurvesView:
-    """The loss and, below it, the accuracy if the run has one; without room for a curve only its number."""
+def curves_lines(state: RunState, frame: Frame) -> list[Line]:
+    """Return the loss and, below it, the accuracy if the run has one; a failed run begins with its failure."""
+    failure = wrap(printable(state.failure.words, 700), frame.width, Tone.BAD) if state.failure else []
+    frame = replace(frame, height=frame.height - len(failure))
+    snapshot = state.snapshot
+    if snapshot is None:
+        return failure or wrap("waiting for the first step", frame.width, Tone.DIM)
+    curves = snapshot.curves
+    has_accuracy = _known(curves.validation_accuracies) or _known(curves.training_accuracies)
+    loss_words = _legend("loss", snapshot.loss, snapshot.validation_loss, _loss_words, frame)
+    accuracy_words: list[Line] = []
+    if has_accuracy or snapshot.validation_accuracy is not None:
+        accuracy_words = _legend("accuracy", snapshot.training_accuracy, snapshot.validation_accuracy, units.percent, frame)
+    heights = _share(frame.height - len(loss_words) - len(accuracy_words) - 1, has_accuracy)
+    if heights[0] < MIN_CHART:
+        return [*failure, *loss_words, *accuracy_words][: frame.height + len(failure)]
+    x_scale = Scale(0.0, _last_step(curves) or 1.0)
+    loss = _loss_chart(curves, frame, heights[0], x_scale, _loss_scale(state) or Scale(0.0, 1.0))
+    accuracy = _accuracy_chart(curves, frame, heights[1], x_scale) if heights[1] else []
+    axis = x_axis(frame.width, x_scale, "steps", frame.chart_style)
+    return [*failure, *loss_words, *loss, *accuracy_words, *accuracy, axis]
 
-    kinds: Provenances = (("", Provenance.MEASURED),)
 
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        if snapshot is None:
-            return wrap("waiting for the first step", frame.width, Tone.DIM)
-        curves = snapshot.curves
-        has_accuracy = _known(curves.validation_accuracies) or _known(curves.training_accuracies)
-        loss_words = _legend("loss", snapshot.loss, snapshot.validation_loss, _loss_words, frame)
-        accuracy_words: list[Line] = []
-        if has_accuracy or snapshot.validation_accuracy is not None:
-            accuracy_words = _legend("accuracy", snapshot.training_accuracy, snapshot.validation_accuracy, units.percent, frame)
-        room = frame.height - len(loss_words) - len(accuracy_words) - 1
-        rows = _share(room, has_accuracy)
-        if rows[0] < MIN_CHART:
-            return [*loss_words, *accuracy_words]
-        x_scale = Scale(0.0, _last_step(curves) or 1.0)
-        charts = [_loss_chart(curves, frame, rows[0], x_scale)]
-        charts.append(_accuracy_chart(curves, frame, rows[1], x_scale) if rows[1] else [])
-        return [*loss_words, *charts[0], *accuracy_words, *charts[1], x_axis(frame.width, x_scale, "steps", frame.chart_style)]
+def _loss_scale(state: RunState) -> Scale | None:
+    """Return the scale of the loss axis; None if there is no loss yet."""
+    curves = state.snapshot.curves if state.snapshot else Curves()
+    return loss_scale(curves.losses, curves.validation_losses, log=state.log_scale)
+
+
+def is_log(state: RunState) -> bool:
+    """Return True if the loss axis is logarithmic."""
+    scale = _loss_scale(state)
+    return scale is not None and scale.log
 
 
 def _share(room: int, has_accuracy: bool) -> tuple[int, int]:
@@ -48,8 +61,7 @@ def _share(room: int, has_accuracy: bool) -> tuple[int, int]:
     return (room - accuracy, accuracy) if has_accuracy and accuracy >= MIN_CHART else (room, 0)
 
 
-def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale) -> list[Line]:
-    y_scale = loss_scale(curves.losses, curves.validation_losses) or Scale(0.0, 1.0)
+def _loss_chart(curves: Curves, frame: Frame, height: int, x_scale: Scale, y_scale: Scale) -> list[Line]:
     series = [
         Series(curves.steps, curves.losses, Tone.TRAINING),
         Series(curves.validation_steps, curves.validation_losses, Tone.VALIDATION, dashes=True),

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from tuisim import units
 from tuisim.engine.events import Snapshot
+from tuisim.features.run.state import RunState
 from tuisim.measure.gradients import HISTOGRAM_BINS, HISTOGRAM_HIGH, HISTOGRAM_LOW, Health, LayerGradients
-from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, spread, wrap
 from tuisim.terminal.plot import columns_of
 from tuisim.terminal.table import Column, fits, natural_widths, table
@@ -46,27 +46,24 @@ class _Group:
     histogram: tuple[int, ...]
 
 
-class GradientsView:
-    """One row per layer with its histogram beside it; many layers are grouped, few have taller histograms."""
-
-    kinds: Provenances = (("", Provenance.MEASURED),)
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        if snapshot is None or not snapshot.gradients:
-            return wrap("waiting for the first gradient sample", frame.width, Tone.DIM)
-        room = frame.height - 3
-        layers = snapshot.gradients
-        groups = _grouped(layers, len(layers) if frame.zoomed else max(1, room))
-        foot = _foot(snapshot, len(groups) < len(layers), frame.width)
-        cells = [_cells(group) for group in groups]
-        taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
-        width = next((w for w in _HISTOGRAM_WIDTHS if taken + 1 + w <= frame.width), 0)
-        if not width:
-            return _without_room(groups, cells, frame, foot)
-        tall = max(1, min(MAX_ROWS, room // len(groups)))
-        if width == _HISTOGRAM_WIDTHS[-1] and tall >= 3:
-            return [*_below(groups, cells, frame, tall), foot]
-        return [*_beside(groups, cells, frame, width, tall), foot]
+def gradients_lines(state: RunState, frame: Frame) -> list[Line]:
+    """Return one row per layer with its histogram beside it; many layers are grouped, few have taller histograms."""
+    snapshot = state.snapshot
+    if snapshot is None or not snapshot.gradients:
+        return [] if state.failure else wrap("waiting for the first gradient sample", frame.width, Tone.DIM)
+    room = frame.height - 3
+    layers = snapshot.gradients
+    groups = _grouped(layers, len(layers) if frame.zoomed else max(1, room))
+    foot = _foot(snapshot, len(groups) < len(layers), frame.width)
+    cells = [_cells(group) for group in groups]
+    taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
+    width = next((w for w in _HISTOGRAM_WIDTHS if taken + 1 + w <= frame.width), 0)
+    if not width:
+        return _without_room(groups, cells, frame, foot)
+    tall = max(1, min(MAX_ROWS, room // len(groups)))
+    if width == _HISTOGRAM_WIDTHS[-1] and tall >= 3:
+        return [*_below(groups, cells, frame, tall), foot]
+    return [*_beside(groups, cells, frame, width, tall), foot]
 
 
 def _beside(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, width: int, tall: int) -> list[Line]:

@@ -1,22 +1,31 @@
-"""The prediction of a run: made before it, compared with it at its end, and kept with it.
+"""The prediction of a run, made before it and compared with it: a step, the whole run, and the time left.
 
-Without a machine profile there is none; a run never calibrates the machine first.
+Without a machine profile there is none; `tuisim run` never calibrates the machine first.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows
 from tuisim.engine import Summary
+from tuisim.engine.events import Snapshot, State
 from tuisim.errors import TuisimError
 from tuisim.predict import profiles
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
-from tuisim.predict.record import Comparison, comparable, compare_run, compare_steps, record_of
-from tuisim.provenance import Provenance
-from tuisim.store.runs import append
+from tuisim.predict.record import Comparison, comparable, compare_run, compare_steps, mean_step
+from tuisim.provenance import Provenance, Tagged
+from tuisim.terminal.lines import Frame, Line, Tone, width_of
+
+PER_STEP, IN_TOTAL = " per step", " in total"
+_ADDED = ("predicted_seconds", "predicted_wall_seconds", "longer_than_predicted")
+
+
+# ── tuisim run ──
 
 
 def predict_run(config: RunConfig, rows: KeptRows | None) -> Prediction | None:
@@ -39,11 +48,9 @@ def scores(summary: Summary, prediction: Prediction | None) -> tuple[Comparison 
 
 
 def score_words(summary: Summary, prediction: Prediction | None) -> list[str]:
-    """Return `a step: 41.2 µs, took 43.7 µs: 6 % more`, and the same for the whole run; empty without a comparison."""
-    steps, wall = scores(summary, prediction)
-    return [
-        f"{what}: {str(one).removeprefix('predicted ')}" for what, one in (("a step", steps), ("in all", wall)) if one is not None
-    ]
+    """Return `41.2 µs per step, measured 43.7 µs: 6 % longer`, and the same of the run; empty without a comparison."""
+    pairs = zip(scores(summary, prediction), (PER_STEP, IN_TOTAL), strict=True)
+    return [score.words(of).removeprefix("predicted ") for score, of in pairs if score is not None]
 
 
 def with_prediction(document: dict[str, Any], summary: Summary, prediction: Prediction | None) -> dict[str, Any]:
@@ -58,16 +65,70 @@ def with_prediction(document: dict[str, Any], summary: Summary, prediction: Pred
     }
 
 
-_ADDED = ("predicted_seconds", "predicted_wall_seconds", "longer_than_predicted")
+# ── the run page ──
 
 
-def keep(summary: Summary, prediction: Prediction | None) -> str:
-    """Keep the record of the run and return why that failed; empty if it did not, or if there is nothing to keep."""
-    run = record_of(summary, prediction)
-    if run is None:
-        return ""
-    try:
-        append(run)
-    except TuisimError as error:
-        return f"what this run took was not kept: {error}"
-    return ""
+@dataclass(frozen=True)
+class PredictedRun:
+    """The prediction of a run at full speed, compared with the run as it goes."""
+
+    prediction: Prediction
+    was_paused: bool = False
+    """True once the run was paused: its wall time cannot be compared any more, its steps can."""
+
+    def seconds_left(self, snapshot: Snapshot) -> float | None:
+        """Return the seconds left: as predicted, and by the measured throughput once there is one."""
+        if snapshot.state.ended or snapshot.speed_limit is not None or snapshot.total_steps is None:
+            return None
+        if snapshot.throughput is not None and snapshot.seconds_left is not None:
+            return snapshot.seconds_left
+        if self.was_paused or not snapshot.total_steps:
+            return None if self.was_paused else 0.0
+        found = self.prediction
+        whole = found.wall_seconds or found.seconds or mean_step(found).times(snapshot.total_steps)
+        return whole.likely * (1 - snapshot.step / snapshot.total_steps)
+
+    def step_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
+        """Return the line that compares a step."""
+        if snapshot.speed_limit is not None:
+            return []
+        score = None
+        if snapshot.state.ended:
+            score = compare_steps(self.prediction, snapshot.step, snapshot.seconds)
+        elif snapshot.throughput is not None:
+            score = compare_steps(self.prediction, 1, 1 / snapshot.throughput.steps_per_second)
+        return [_line(mean_step(self.prediction).likely, score, PER_STEP, "measured", frame)]
+
+    def run_line(self, snapshot: Snapshot, frame: Frame) -> list[Line]:
+        """Return the line that compares the whole run, estimated by the measured throughput until it has ended."""
+        whole = self.prediction.wall_seconds
+        if snapshot.speed_limit is not None or snapshot.total_steps is None or whole is None or self.was_paused:
+            return []
+        left = self.seconds_left(snapshot) if snapshot.throughput is not None else None
+        is_known = snapshot.state is State.COMPLETED or left is not None
+        score = compare_run(self.prediction, snapshot.wall_seconds + (left or 0.0)) if is_known else None
+        return [_line(whole.likely, score, IN_TOTAL, "measured" if snapshot.state.ended else "estimated", frame)]
+
+    def outcome(self, snapshot: Snapshot) -> str:
+        """Return the comparison in a sentence; empty if the run cannot be compared."""
+        parts = comparable(
+            snapshot.state, snapshot.step, snapshot.seconds,
+            paced=snapshot.speed_limit is not None, paused=self.was_paused,
+        )  # fmt: skip
+        if parts.wall and (score := compare_run(self.prediction, snapshot.wall_seconds)):
+            return score.words()
+        score = compare_steps(self.prediction, snapshot.step, snapshot.seconds) if parts.steps else None
+        return score.words(PER_STEP) if score else ""
+
+
+def _line(predicted: float, score: Comparison | None, of: str, verb: str, frame: Frame) -> Line:
+    """Return `predicted  51.0 µs per step, measured 55.2 µs: 8 % longer`, in fewer words if there is no room."""
+    likely = Tagged(units.duration(predicted), Provenance.PROJECTED)
+    wide: Line = (("predicted".rjust(13), Tone.DIM), (Tagged(f" {likely:>8}", Provenance.PROJECTED), Tone.TEXT), (of, Tone.DIM))
+    narrow: Line = (("predicted ", Tone.DIM), (likely, Tone.TEXT), (of, Tone.DIM))
+    if score is None:
+        return wide if frame.width >= width_of(wide) else narrow
+    verdict = (Tagged(score.verdict, Provenance.PROJECTED), Tone.STRONG)
+    actual: Line = ((f", {verb} ", Tone.DIM), (units.duration(score.actual), Tone.TEXT), (": ", Tone.DIM), verdict)
+    short: Line = (*narrow, (": ", Tone.DIM), verdict)
+    return next((line for line in ((*wide, *actual), (*narrow, *actual), short) if width_of(line) <= frame.width), narrow)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import monotonic
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
-from tuisim.engine.events import Ended, Event, Paused, RunFailed, Snapshot, SpeedLimitChanged, Started, State
+from tuisim.engine import Worker
+from tuisim.engine.events import Ended, Event, Paused, RunFailed, SpeedLimitChanged, Started, State
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import printable
-from tuisim.features.run.compared import ComparedPrediction
-from tuisim.features.run.curves import CurvesView
-from tuisim.features.run.gradients import GradientsView
-from tuisim.features.run.operations import OperationsView
+from tuisim.features.run.curves import curves_lines, is_log
+from tuisim.features.run.gradients import gradients_lines
+from tuisim.features.run.operations import operations_lines
+from tuisim.features.run.prediction import PredictedRun
 from tuisim.features.run.speed_limits import next_rate, next_speed_limit
-from tuisim.features.run.status import HeaderView, StatusView
-from tuisim.features.run.throughput import ThroughputView
+from tuisim.features.run.state import RunState
+from tuisim.features.run.status import header_lines, status_lines
+from tuisim.features.run.throughput import throughput_lines
 from tuisim.predict.prediction import Prediction
+from tuisim.provenance import Provenance
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.messages import RunLeft, StartRequested, Uncovered
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
-from tuisim.tui.run_worker import RunWorker
 
 _SPEED, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("speed", "learning rate", "zoom"))
 
@@ -36,7 +38,7 @@ LONG_SECONDS, ASK_SECONDS = 30.0, 5.0
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
 ROUND = 5
-"""Ticks after which a panel's turn to draw its pictures comes again: twice a second."""
+"""Ticks after which a panel is drawn again: twice a second. In each tick at most one of them is drawn."""
 
 
 class RunScreen(PanelScreen):
@@ -58,6 +60,8 @@ class RunScreen(PanelScreen):
                 tooltip="Lower the learning rate (1-2-5)"),
         Binding("plus,equals_sign", "rate(1)", "higher rate", id="run.higher_rate", key_display="+", group=_RATE,
                 tooltip="Raise the learning rate (1-2-5)"),
+        Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
+                tooltip="Switch the loss axis between logarithmic and linear"),
         Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings"),
         Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; what it has shown stays"),
         *(
@@ -68,127 +72,128 @@ class RunScreen(PanelScreen):
     ]  # fmt: skip
 
     def __init__(
-        self, worker: RunWorker, config: RunConfig, ledger: Ledger, prediction: Prediction | None = None,
+        self, worker: Worker, config: RunConfig, ledger: Ledger, prediction: Prediction | None = None,
         lease: MachineLease | None = None,
     ) -> None:  # fmt: skip
         """`worker` has been started; `prediction` is what the run is compared with; `lease` says what the run waits for."""
         super().__init__()
-        self._worker = worker
-        self._config = config
-        self._lease = lease
-        self._throughput = ThroughputView(None if prediction is None else ComparedPrediction(prediction))
-        self._header_view = HeaderView(config)
-        self._header = ViewCanvas(self._header_view, id="run-header")
-        self._status_view = StatusView()
-        self._status = ViewCanvas(self._status_view, id="run-status")
-        self._operations = OperationsView(ledger)
+        self._worker, self._config, self._lease = worker, config, lease
+        predicted = None if prediction is None else PredictedRun(prediction)
+        self._state = RunState(config.resolved(), ledger, predicted=predicted)
+        measured = (("", Provenance.MEASURED),)
+        predictions = () if prediction is None else (("predictions", Provenance.PROJECTED),)
+        self._line = ViewCanvas(header_lines, id="run-header")
+        self._status = ViewCanvas(status_lines, id="run-status")
         self._panels = (
-            Panel(1, "operations per example", self._operations, id="operations", numbers=True, turn=None),
-            Panel(2, "loss and accuracy", CurvesView(), id="curves", numbers=False, turn=0),
-            Panel(3, "gradients", GradientsView(), id="gradients", numbers=False, turn=2),
-            Panel(4, "throughput", self._throughput, id="throughput", numbers=True, turn=3),
+            Panel(1, "operations per example", operations_lines, id="operations", tag=(("", Provenance.COUNTED),)),
+            Panel(2, "loss and accuracy", curves_lines, id="curves", tag=measured),
+            Panel(3, "gradients", gradients_lines, id="gradients", tag=measured),
+            Panel(4, "throughput", throughput_lines, id="throughput", tag=(*measured, *predictions)),
         )
-        self._canvases = (self._header, self._status, *(panel.canvas for panel in self._panels))
-        self._shown: Snapshot | None = None
+        self._offered: RunState | None = None
         self._ticks = 0
-        # Asked for and not yet seen: a second key press must not wait for the first one's snapshot.
+        # Requested and not yet seen: a second key press must not wait for the first one's snapshot.
         self._rate: float | None = None
         self._speed: tuple[float | None] | None = None
-        self._asked_at = -ASK_SECONDS
         self._paused: bool | None = None
-        self._failure: RunFailed | None = None
+        self._asked_at = -ASK_SECONDS
 
     def compose(self) -> ComposeResult:
-        yield self._header
+        """Yield the header, the panels, the status line and the keys."""
+        yield self._line
         yield from self._panels
         yield self._status
         yield KeyLine()
 
     def on_mount(self) -> None:
+        """Show the state and begin to look at the worker."""
+        self._offer(self._state)
         self.every(TICK, self.tick)
 
     def on_screen_resume(self) -> None:
+        """Tell the app that no page lies over the run any more."""
         self.post_message(Uncovered())
 
     def on_unmount(self) -> None:
+        """Stop the run with its screen."""
         if self._worker.is_alive:
             self._worker.stop("the run screen was closed")
 
     def tick(self) -> None:
-        """Look at the worker once: numbers at every new snapshot, one picture at a time."""
-        if self._worker.snapshot is None and self._lease is not None:
-            holder = self._lease.holder
-            self._status_view.waits_for = "" if holder in ("", "training") else f"waiting for {holder} to end"
+        """Look at the worker once: header and status line follow every snapshot, the panels are drawn in turn."""
+        self._ticks += 1
+        self._follow()
+        state, before = self._state, self._offered
+        if state is not before:
+            self._offer(state)
+            self._line.draw()
             self._status.draw()
+        snapshot = state.snapshot
+        # Only at full speed are there more snapshots than a person could follow.
+        is_slow = snapshot is None or snapshot.speed_limit is not None or state.status is not State.TRAINING
+        at_once = is_slow or before is None or before.snapshot is None
+        for panel in self._panels:
+            if panel.display and panel.canvas.stale and (at_once or panel.number == self._ticks % ROUND):
+                panel.canvas.draw()
+
+    def _offer(self, state: RunState) -> None:
+        self._offered = state
+        for canvas in (self._line, self._status, *(panel.canvas for panel in self._panels)):
+            canvas.offer(state)
+
+    def _follow(self) -> None:
+        """Bring the state up to date with the worker."""
+        snapshot = self._worker.snapshot
+        if snapshot is None and self._lease is not None:
+            holder = self._lease.holder
+            self._change(waits_for="" if holder == "training" else holder)
         for event in self._worker.events():
             self._handle(event)
-        snapshot = self._worker.snapshot
-        first = self._shown is None
-        fresh = snapshot is not None and snapshot is not self._shown
-        self._ticks += 1
-        due = [(panel, first or panel.turn == self._ticks % ROUND) for panel in self._panels if panel.display]
-        if snapshot is not None and fresh:
-            self._take(snapshot)
-            self._header.draw()
-            self._status.draw()
-        for panel, pictures in due:
-            if (fresh and panel.numbers) or (pictures and panel.canvas.stale):
-                panel.canvas.draw(pictures)
-
-    def _take(self, snapshot: Snapshot) -> None:
-        self._shown = snapshot
+        if snapshot is None:
+            return
+        self._change(snapshot=snapshot)
         if self._rate == snapshot.learning_rate:
             self._rate = None
         if self._speed == (snapshot.speed_limit,):
             self._speed = None
         if self._paused is (snapshot.state is State.PAUSED):
             self._paused = None
-        if self._failure is not None:
-            snapshot = replace(snapshot, state=State.FAILED, message=self._failure.message)
-        for canvas in self._canvases:
-            canvas.offer(snapshot)
+
+    def _change(self, **values: Any) -> None:
+        """Replace fields of the state; one in which nothing changes stays the same object."""
+        if any(getattr(self._state, name) is not value for name, value in values.items()):
+            self._state = replace(self._state, **values)
 
     def _handle(self, event: Event) -> None:
         """Show an event that must not be missed, once."""
+        predicted = self._state.predicted
         if isinstance(event, RunFailed):
-            self._fail(event, printable(event.message, 500))
+            self._change(failure=event)
+            self.notify(printable(event.words, 700), title="the run failed", severity="error", timeout=10, markup=False)
+            if event.device_lost:
+                self.notify("ctrl+n restarts tuisim, with this network in its form", title="the GPU is lost", timeout=30)
         elif isinstance(event, Started):
             # What is counted is what runs: the data may have turned out shorter than a batch.
-            self._operations.recount(count(event.config))
+            self._change(ledger=count(event.config))
             if event.notes:
                 self.notify(printable("; ".join(event.notes), 500), title=event.config.dataset, markup=False)
         elif isinstance(event, Ended):
-            self._compare_with_prediction()
             if event.message and event.state is not State.STOPPED:
                 self.notify(printable(event.message, 500), title=event.state.value, markup=False)
-        elif isinstance(event, Paused) and self._throughput.compared is not None:
-            self._throughput.compared.interrupt()
+        elif isinstance(event, Paused) and predicted is not None:
+            self._change(predicted=replace(predicted, was_paused=True))
         elif isinstance(event, SpeedLimitChanged) and event.speed_limit is not None:
-            # What was predicted is a run at full speed.
-            self._throughput.compared = None
+            self._change(predicted=None)  # what was predicted is a run at full speed
 
-    def _compare_with_prediction(self) -> None:
-        """Compare the ended run with its prediction; the last snapshot is published before the end is."""
-        last, compared = self._worker.snapshot, self._throughput.compared
-        if last is not None and compared is not None:
-            self._status_view.outcome = compared.outcome(last)
-
-    def _fail(self, event: RunFailed, message: str) -> None:
-        self._failure = event
-        if event.device_lost:
-            self.notify("ctrl+n restarts tuisim, with this network in its form", title="the GPU is lost", timeout=30)
-        self._header_view.failed = self._status_view.failed = message
-        if self._shown is not None:
-            self._shown = None  # so that the last snapshot is drawn again, as a failed run's
-            self.notify(message, title="the run failed", severity="error", timeout=10, markup=False)
-            return
-        for panel, words in zip(self._panels[1:], (message, "", ""), strict=True):
-            panel.canvas.say_instead(words)
-        self._header.draw()
-        self._status.draw()
+    def action_log_scale(self) -> None:
+        """Switch the loss axis between logarithmic and linear."""
+        self._change(log_scale=not is_log(self._state))
+        self._offer(self._state)
+        self._panels[1].canvas.draw()
 
     def action_toggle_pause(self) -> None:
-        paused = bool(self._shown and self._shown.state is State.PAUSED) if self._paused is None else self._paused
+        """Pause or resume the run."""
+        paused = self._state.status is State.PAUSED if self._paused is None else self._paused
         self._paused = not paused
         if paused:
             self._worker.control.resume()
@@ -196,24 +201,30 @@ class RunScreen(PanelScreen):
             self._worker.control.pause("paused: space resumes, . trains one step")
 
     def action_single_step(self) -> None:
+        """Train one step and pause."""
         self._paused = True
         self._worker.control.step()
 
     def action_speed(self, direction: int) -> None:
-        limit = self._speed[0] if self._speed else self._shown.speed_limit if self._shown else None
+        """Set the next faster (+1) or slower (-1) speed limit."""
+        snapshot = self._state.snapshot
+        limit = self._speed[0] if self._speed else snapshot.speed_limit if snapshot else None
         self._speed = (next_speed_limit(limit, direction),)
         self._worker.control.set_speed_limit(self._speed[0])
 
     def action_rate(self, direction: int) -> None:
-        rate = self._rate or (self._shown.learning_rate if self._shown else self._config.resolved().learning_rate)
+        """Set the next higher (+1) or lower (-1) learning rate."""
+        rate = self._rate or (self._state.snapshot or self._state.config).learning_rate
         assert rate is not None
         self._rate = next_rate(rate, direction)
         self._worker.control.set_learning_rate(self._rate)
 
     def action_stop(self) -> None:
+        """Stop the run."""
         self._worker.control.stop("stopped by user")
 
     def action_restart(self) -> None:
+        """Start another run of the same configuration."""
         self.post_message(StartRequested(self._config))
 
     def action_back(self) -> None:
@@ -221,17 +232,13 @@ class RunScreen(PanelScreen):
         if self.zoomed:
             self.zoom(None)
             return
-        if self._worker.is_alive and not (self._shown and self._shown.state.ended):
-            if self._is_long and monotonic() - self._asked_at > ASK_SECONDS:
+        snapshot = self._state.snapshot
+        if self._worker.is_alive and not (snapshot and snapshot.state.ended):
+            is_long = snapshot is not None and snapshot.training_seconds >= LONG_SECONDS
+            if is_long and monotonic() - self._asked_at > ASK_SECONDS:
                 self._asked_at = monotonic()
                 self.notify("press esc again to stop training; F2 shows the setup and lets it train", timeout=ASK_SECONDS)
                 return
             self._worker.stop("left for the setup screen")
-            step = f" at step {self._shown.step:,}" if self._shown else ""
-            self.notify(f"training stopped{step}")
+            self.notify(f"training stopped at step {snapshot.step:,}" if snapshot else "training stopped")
         self.post_message(RunLeft())
-
-    @property
-    def _is_long(self) -> bool:
-        """True if so much has been trained that one key press must not stop it."""
-        return self._shown is not None and self._shown.training_seconds >= LONG_SECONDS

@@ -7,10 +7,10 @@ from itertools import accumulate, pairwise
 from tuisim import units
 from tuisim.engine.events import Snapshot, State
 from tuisim.errors import printable
-from tuisim.features.run.compared import ComparedPrediction
+from tuisim.features.run.state import RunState
 from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
-from tuisim.provenance import Provenance, Provenances, Tagged
+from tuisim.provenance import Provenance, Tagged
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Frame, Line, Tone, clip, ends, fold, spread, wrap
 from tuisim.terminal.plot import bar, columns_of, large
 
@@ -21,42 +21,26 @@ _NARROW = 48
 """Cells below which the phases share lines."""
 
 
-class ThroughputView:
-    """Throughput, utilization, history, phases and progress: as many of them as fit."""
-
-    def __init__(self, compared: ComparedPrediction | None = None) -> None:
-        self.compared = compared
-        """The prediction of the run; None if there is none, or if the run was throttled."""
-        measured = (("", Provenance.MEASURED),)
-        self.kinds: Provenances = measured if compared is None else (*measured, ("predictions", Provenance.PROJECTED))
-        self._pictures: tuple[list[Line], ...] = ([], [], [], [])
-
-    def lines(self, snapshot: Snapshot | None, frame: Frame) -> list[Line]:
-        if snapshot is None:
-            return wrap("waiting for the first step", frame.width, Tone.DIM)
-        if frame.pictures:
-            # Bars are drawn less often: at a thousand epochs per second they would only flicker.
-            width = frame.width
-            self._pictures = (
-                _history(snapshot, frame), _phases(snapshot, frame), _overhead(snapshot, width),
-                _progress(snapshot, frame, self.compared),
-            )  # fmt: skip
-        history, phases, overhead, progress = self._pictures
-        blocks = [
-            Block(0, _rates(snapshot, frame)),
-            Block(1, _utilization(snapshot, frame)),
-            Block(5, _above_peak(snapshot, frame.width)),
-            Block(7, history),
-            Block(4, phases),
-            Block(8, overhead),
-            Block(2, progress),
-            Block(3, self.compared.step_line(snapshot, frame) if self.compared else []),
-            Block(6, self.compared.run_line(snapshot, frame) if self.compared else []),
-            Block(5, _pinned(snapshot.peaks, frame.width)),
-        ]
-        lines = fold(blocks, frame.height)
-        notes = [line for note in snapshot.notes for line in wrap(note, frame.width, Tone.DIM)]
-        return [*lines, *notes] if notes and (frame.zoomed or len(lines) + len(notes) <= frame.height) else lines
+def throughput_lines(state: RunState, frame: Frame) -> list[Line]:
+    """Return throughput, utilization, history, phases and progress: as many of them as fit."""
+    snapshot, predicted, width = state.snapshot, state.predicted, frame.width
+    if snapshot is None:
+        return [] if state.failure else wrap("waiting for the first step", width, Tone.DIM)
+    blocks = [
+        Block(0, _rates(snapshot, frame)),
+        Block(1, _utilization(snapshot, frame)),
+        Block(5, _above_peak(snapshot, width)),
+        Block(7, _history(snapshot, frame)),
+        Block(4, _phases(snapshot, frame)),
+        Block(8, _overhead(snapshot, width)),
+        Block(2, _progress(state, snapshot, frame)),
+        Block(3, predicted.step_line(snapshot, frame) if predicted else []),
+        Block(6, predicted.run_line(snapshot, frame) if predicted else []),
+        Block(5, _pinned(snapshot.peaks, width)),
+    ]
+    lines = fold(blocks, frame.height)
+    notes = [line for note in snapshot.notes for line in wrap(note, width, Tone.DIM)]
+    return [*lines, *notes] if notes and (frame.zoomed or len(lines) + len(notes) <= frame.height) else lines
 
 
 def _rates(snapshot: Snapshot, frame: Frame) -> list[Line]:
@@ -208,31 +192,19 @@ def _of(seconds: float, snapshot: Snapshot) -> str:
     return units.percent(seconds / snapshot.training_seconds).rjust(8)
 
 
-def _progress(snapshot: Snapshot, frame: Frame, compared: ComparedPrediction | None) -> list[Line]:
-    epoch = _epoch_share(snapshot)
-    lines: list[Line] = []
+def _progress(state: RunState, snapshot: Snapshot, frame: Frame) -> list[Line]:
+    """Return the bar of the run and the time left; that of the epoch if the run trains until stopped."""
     if snapshot.total_steps is None:
         words: Line = (("until stopped", Tone.TEXT), (" given", Tone.DIM))
-        return [_with_bar("epoch", epoch, words, frame)] if epoch is not None else [words]
-    done = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
-    seconds = snapshot.seconds_left if compared is None else compared.left(snapshot)
-    left = units.duration(seconds) if not snapshot.state.ended else ""
-    words = (
-        ((Tagged(left.rjust(11) + " left", Provenance.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
-        if left
-        else ((_state_words(snapshot), Tone.DIM),)
-    )
-    lines.append(_with_bar("run", done, words, frame))
-    return lines
-
-
-def _state_words(snapshot: Snapshot) -> str:
-    return snapshot.state.value if snapshot.state is not State.TRAINING else ""
-
-
-def _epoch_share(snapshot: Snapshot) -> float | None:
-    examples = snapshot.config.examples
-    return snapshot.examples_this_epoch / examples if examples else None
+        examples = snapshot.config.examples
+        return [_with_bar("epoch", snapshot.examples_this_epoch / examples, words, frame)] if examples else [words]
+    share = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
+    seconds = snapshot.seconds_left if state.predicted is None else state.predicted.seconds_left(snapshot)
+    left = units.duration(seconds) if not state.status.ended else ""
+    words = ((state.status.value if state.status is not State.TRAINING else "", Tone.DIM),)
+    if left:
+        words = ((Tagged(left.rjust(11) + " left", Provenance.PROJECTED), Tone.TEXT), (" projected", Tone.DIM))
+    return [_with_bar("run", share, words, frame)]
 
 
 def _with_bar(name: str, share: float, words: Line, frame: Frame) -> Line:

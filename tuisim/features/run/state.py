@@ -1,0 +1,48 @@
+"""What the run page shows at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tuisim.accounting import Ledger
+from tuisim.config import RunConfig
+from tuisim.engine.events import RunFailed, Snapshot, State
+from tuisim.errors import printable
+from tuisim.features.run.prediction import PredictedRun
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run in progress, or one that has ended."""
+
+    config: RunConfig
+    """As resolved."""
+    ledger: Ledger
+    snapshot: Snapshot | None = None
+    """None until the run is set up."""
+    predicted: PredictedRun | None = None
+    """None if the run was not predicted, or if it was throttled."""
+    failure: RunFailed | None = None
+    waits_for: str = ""
+    """What holds the machine before the run starts."""
+    log_scale: bool | None = None
+    """True for a logarithmic loss axis, False for a linear one; None to choose by the losses."""
+
+    @property
+    def status(self) -> State:
+        """The state of the run."""
+        if self.failure is not None:
+            return State.FAILED
+        return self.snapshot.state if self.snapshot else State.STARTING
+
+    @property
+    def message(self) -> str:
+        """Why the run waits, has ended or has failed; empty if there is nothing to say."""
+        message = self.failure.message if self.failure else self.snapshot.message if self.snapshot else ""
+        return printable(message, 500)
+
+    @property
+    def outcome(self) -> str:
+        """The comparison of the ended run with its prediction; empty if it cannot be compared."""
+        ended = self.snapshot is not None and self.snapshot.state.ended
+        return self.predicted.outcome(self.snapshot) if ended and self.snapshot and self.predicted else ""
