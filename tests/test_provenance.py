@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.features.run.test_screen import running
 from tests.support.provenance import numbers, said, unmarked
-from tests.support.scripted import ScriptedWorker, snapshot
+from tests.support.run_screen import running
+from tests.support.scripted import ScriptedWorker, run_state, snapshot
 from tuisim import RunConfig, Trainer, count, units
 from tuisim.engine.events import State
 from tuisim.features.compare.bench import bench
@@ -24,9 +24,9 @@ from tuisim.features.explain.answer.view import claim_lines
 from tuisim.features.explain.proof import proof
 from tuisim.features.explain.proof.proof import prove
 from tuisim.features.machine.doctor.doctor import diagnose
-from tuisim.features.run.status import HeaderView, StatusView
+from tuisim.features.run.status import header_lines, status_lines
 from tuisim.features.setup.cost_view import column, count_page, folded
-from tuisim.provenance import Provenance, Tagged, weakest, words
+from tuisim.provenance import Provenance, Tagged, weakest
 from tuisim.terminal.lines import Frame, Line, text
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -116,10 +116,8 @@ async def test_every_panel_of_a_run_shows_its_provenance(size, changes):
         panels = list(screen.query(Panel))
         assert len(panels) == 4
         for panel in panels:
-            kinds = panel.canvas._view.kinds
-            assert kinds
-            assert str(panel.border_subtitle) == words(kinds)
-            said(panel.canvas.lines, words(kinds))
+            assert panel.border_subtitle
+            said(panel.canvas.lines, str(panel.border_subtitle))
         status = screen.query_one("#run-status", ViewCanvas)
         said(status.lines, "")
         everything = [line for canvas in screen.query(ViewCanvas) for line in canvas.lines]
@@ -131,10 +129,9 @@ async def test_every_panel_of_a_run_shows_its_provenance(size, changes):
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_lines_around_the_panels_have_a_provenance(width):
-    header = HeaderView(DEAR).lines(snapshot(DEAR), Frame(width, 2 if width < 100 else 1))
-    assert HeaderView.kinds == (("", Provenance.GIVEN), ("clock", Provenance.MEASURED))
+    header = header_lines(run_state(snapshot(DEAR)), Frame(width, 2 if width < 100 else 1))
     assert is_of(header, units.clock(12.4), Provenance.MEASURED)
-    line = StatusView().lines(snapshot(DEAR), Frame(width, 1))[0]
+    line = status_lines(run_state(snapshot(DEAR)), Frame(width, 1))[0]
     assert "given" in text(line)
     assert "examples" not in text(line) or "counted" in text(line)
 

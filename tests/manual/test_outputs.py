@@ -41,7 +41,7 @@ def test_every_block_begins_with_its_command():
 
 
 def test_a_shape_masks_numbers_units_and_machines():
-    assert shape("a step: 26.1 µs, took 72.8 µs: 2.79 × as long") == ["a step: #, took #: # as long"]
+    assert shape("26.1 µs per step, measured 72.8 µs: 2.79 × as long") == ["# per step, measured #: # as long"]
     assert shape("by OpenBLAS 0.3.31 SkylakeX on Intel(R) Xeon(R) Processor @ 2.50GHz, 1 h 09 min") == [
         "by LIBRARY on PROCESSOR, #"
     ]

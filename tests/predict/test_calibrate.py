@@ -328,7 +328,7 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
     code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
     assert code == ExitCode.DONE
     assert json.loads(out)["ended"] == "completed"
-    assert "what this run took was not kept: " in err
+    assert "this run was not kept: " in err
     assert err.count("\n") == 1
 
 

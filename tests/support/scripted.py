@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tuisim.accounting import count
 from tuisim.backends.numpy.blas import Blas
 from tuisim.config import RunConfig
 from tuisim.engine.events import Curves, Event, Snapshot, State, Throughput
+from tuisim.features.run.state import RunState
 from tuisim.measure.gradients import HISTOGRAM_BINS, Health, LayerGradients
 from tuisim.measure.peaks import Peaks
 
@@ -164,3 +166,9 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
     if "wall_seconds" in changes:  # never paused unless said
         base["training_seconds"] = changes["wall_seconds"]
     return Snapshot(**(base | changes))
+
+
+def run_state(shown: Snapshot | None = None, config: RunConfig | None = None, **changes: Any) -> RunState:
+    """Return the run page's state at a snapshot; of a run that is starting without one."""
+    config = config or (shown.config if shown else RunConfig(layers=(64, 32, 10), epochs=None))
+    return RunState(config.resolved(), count(config), shown, **changes)

@@ -28,7 +28,6 @@ from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.engine import RunFailed
 from tuisim.features.explain.answer.screen import AnswerScreen
-from tuisim.features.run.curves import CurvesView
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.tui.app import TuisimApp
@@ -106,7 +105,7 @@ async def test_a_fault_at_every_tick_is_told_and_logged_once(monkeypatch: pytest
 
 
 async def test_a_fault_in_drawing_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CurvesView, "lines", broken)
+    monkeypatch.setattr("tuisim.features.run.screen.curves_lines", broken)
     async with running() as (app, pilot, worker):
         await pilot.pause(0.2)
         assert forgiven(app) == "KeyError(0)"

@@ -68,8 +68,6 @@ class Frame:
     chart_style: ChartStyle = ChartStyle.BRAILLE
     zoomed: bool = False
     """True if the panel fills the screen and scrolls, so that there may be more lines than `height`."""
-    pictures: bool = True
-    """True if charts and bars are to be drawn; otherwise the last ones may stay and only numbers change."""
 
 
 @dataclass(frozen=True, slots=True)

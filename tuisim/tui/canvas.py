@@ -57,15 +57,6 @@ class Canvas(Widget):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show `lines` from the top; only those that differ from what is there are repainted."""
-        self.repaint(self.take(lines))
-
-    def repaint(self, rows: Sequence[int]) -> None:
-        """Have Textual repaint these rows."""
-        if rows:
-            self.refresh(*_regions(rows, self._width))
-
-    def take(self, lines: Sequence[Line]) -> list[int]:
-        """Take `lines` and return the rows that they change, which the caller has repainted."""
         old, strips = self._lines, self._strips
         changed = [y for y, (before, after) in enumerate(zip(old, lines, strict=False)) if before != after]
         for y in changed:
@@ -74,15 +65,14 @@ class Canvas(Widget):
             strips[len(lines) :] = [self._strip(line) for line in lines[len(old) :]]
             changed += range(min(len(old), len(lines)), max(len(old), len(lines)))
         self._lines = list(lines)
-        return changed
-
-    def strip_at(self, row: int) -> Strip:
-        """Return a row as it is painted, as wide as the canvas."""
-        return self._strips[row] if row < len(self._strips) else self._blank_strip()
+        if changed:
+            self.refresh(*_regions(changed, self._width))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the prebuilt strips: a canvas has no border, padding or links for Textual to add."""
-        rows = [self.strip_at(y) for y in crop.line_range]
+        if self._blank is None:
+            self._blank = self._strip(BLANK)
+        rows = [self._strips[y] if y < len(self._strips) else self._blank for y in crop.line_range]
         return rows if crop.column_span == (0, self._width) else [row.crop(crop.x, crop.right) for row in rows]
 
     def notify_style_update(self) -> None:
@@ -91,6 +81,7 @@ class Canvas(Widget):
         self._rebuild()
 
     def on_resize(self, event: events.Resize) -> None:
+        """Rebuild the strips for the new width."""
         self._width = event.size.width
         self._rebuild()
 
@@ -99,11 +90,6 @@ class Canvas(Widget):
         self._blank = None
         if self.is_mounted:
             self._strips = [self._strip(line) for line in self._lines]
-
-    def _blank_strip(self) -> Strip:
-        if self._blank is None:
-            self._blank = self._strip(BLANK)
-        return self._blank
 
     def _strip(self, line: Line) -> Strip:
         """Return a line as wide as the canvas."""

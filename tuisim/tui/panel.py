@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,30 +14,15 @@ from textual.geometry import Size
 from textual.message import Message
 
 from tuisim.provenance import Provenances, words
-from tuisim.terminal.lines import ChartStyle, Frame, Line, Tone, wrap
+from tuisim.terminal.lines import ChartStyle, Frame, Line
 from tuisim.tui.canvas import Canvas
 
 Draw = Callable[[Any, Frame], list[Line]]
 """Draws a page's state as lines for a frame. Nothing is drawn before there is a state."""
 
 
-class View(Protocol):
-    """A drawing with a provenance tag of its own."""
-
-    @property
-    def kinds(self) -> Provenances:
-        """The provenance of its numbers; one of another kind is `Tagged` and has the word beside it."""
-
-    def lines(self, snapshot: Any, frame: Frame) -> list[Line]: ...
-
-
-class Rowed:
-    """A view whose lines are rows to choose from."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.places: Sequence[int | None] = ()
-        """The row of each line; None for a line that belongs to none."""
+Rows = Callable[[Any, Frame], Sequence[int | None]]
+"""Returns the row of a table that each drawn line belongs to; None for a line that belongs to none."""
 
 
 class ViewCanvas(Canvas):
@@ -45,75 +30,50 @@ class ViewCanvas(Canvas):
 
     DEFAULT_CSS = "ViewCanvas { height: 100%; }"
 
-    def __init__(
-        self, view: View | Draw, *, rows: Callable[[Any, Frame], Sequence[int | None]] | None = None, id: str | None = None
-    ) -> None:
-        """`rows` returns, for each line that `view` draws, the row it belongs to."""
+    def __init__(self, lines: Draw, *, rows: Rows | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._view = view
-        self._draw_lines: Draw = view if callable(view) else view.lines
-        self._rows = rows
-        self._snapshot: Any = None
+        self._draw_lines, self._rows = lines, rows
+        self._state: Any = None
         self._room = Size(0, 0)
-        self._instead: str | None = None
         self._taller = False
         self.stale = True
-        """True if a state was offered whose charts have not been drawn."""
+        """True if a state was offered that has not been drawn."""
         self.chart_style = ChartStyle.BRAILLE
         self.zoomed = False
 
     def offer(self, state: Any) -> None:
         """Take a state to be drawn when `draw` is called."""
-        self._snapshot = state
+        self._state = state
         self.stale = True
 
-    def say_instead(self, words: str) -> None:
-        """Show words if no state ever came."""
-        self._instead = words
-        self.draw()
-
     def row_at(self, line: int) -> int | None:
-        """Return the row of the view that is drawn on a line, or None."""
-        if self._rows is not None and self._snapshot is not None:
-            places = self._rows(self._snapshot, self._frame())
-        else:
-            places = self._view.places if isinstance(self._view, Rowed) else ()
-        return places[line] if 0 <= line < len(places) else None
-
-    def draw(self, pictures: bool = True) -> None:
-        """Draw the latest state offered; without `pictures`, charts may stay as they are."""
-        self.repaint(self._redraw(pictures))
+        """Return the row of the table that is drawn on a line, or None."""
+        rows = self._rows(self._state, self._frame()) if self._rows is not None and self._state is not None else ()
+        return rows[line] if 0 <= line < len(rows) else None
 
     @property
     def scrolls(self) -> bool:
         """True if its lines are taller than its room."""
         return self._taller
 
-    def _redraw(self, pictures: bool) -> list[int]:
-        """Draw the latest state offered, and return the rows that have changed.
-
-        A zoomed view may be taller than the room, and then scrolls.
-        """
+    def draw(self) -> None:
+        """Draw the latest state offered. A zoomed view may be taller than the room, and then scrolls."""
         width, height = self._room
         if width < 1 or height < 1:
-            return []
-        self.stale = self.stale and not pictures
-        if self._snapshot is None and self._instead is not None:
-            lines = wrap(self._instead, width, Tone.BAD)
-        elif self._snapshot is None and callable(self._view):
-            lines = []
-        else:
-            lines = self._draw_lines(self._snapshot, self._frame(pictures))
+            return
+        self.stale = False
+        lines = [] if self._state is None else self._draw_lines(self._state, self._frame())
         taller = self.zoomed and len(lines) > height
         if taller or self._taller:
             self.styles.height = len(lines) if taller else "100%"
             self._taller = taller
-        return self.take(lines if taller else lines[:height])
+        self.show(lines if taller else lines[:height])
 
-    def _frame(self, pictures: bool = True) -> Frame:
-        return Frame(*self._room, self.chart_style, self.zoomed, pictures)
+    def _frame(self) -> Frame:
+        return Frame(*self._room, self.chart_style, self.zoomed)
 
     def on_resize(self, event: events.Resize) -> None:
+        """Draw in the new room."""
         super().on_resize(event)
         self.fit()
 
@@ -153,35 +113,25 @@ class Panel(VerticalScroll):
         row: int
 
     def __init__(
-        self,
-        number: int,
-        title: str,
-        view: View | Draw,
-        *,
-        id: str,
-        tag: Provenances | None = None,
-        rows: Callable[[Any, Frame], Sequence[int | None]] | None = None,
-        numbers: bool = True,
-        turn: int | None = None,
-    ) -> None:
-        """`tag` is the provenance of the panel's numbers; by default the view's own."""
+        self, number: int, title: str, lines: Draw, *, id: str, tag: Provenances = (), rows: Rows | None = None
+    ) -> None:  # fmt: skip
+        """`tag` is the provenance of the panel's numbers; one of another kind is `Tagged` and has the word beside it."""
         super().__init__(id=id)
         self.number, self.title = number, title
-        self.canvas = ViewCanvas(view, rows=rows)
-        self.numbers = numbers
-        """True if it is drawn for every snapshot."""
-        self.turn = turn
-        """The tick of the round in which its charts are drawn; None if it has no charts."""
+        self.canvas = ViewCanvas(lines, rows=rows)
         self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
-        self.border_subtitle = words(tag if tag is not None else () if callable(view) else view.kinds)
+        self.border_subtitle = words(tag)
 
     def compose(self) -> ComposeResult:
+        """Yield the canvas."""
         yield self.canvas
 
     def on_resize(self, _: events.Resize) -> None:
+        """Draw in the new room."""
         self.canvas.fit()
 
     def on_click(self, event: events.Click) -> None:
+        """Zoom on a click on the title; report a click on a row."""
         if event.screen_y == self.region.y:
             event.stop()
             self.post_message(self.ZoomAsked(self))
