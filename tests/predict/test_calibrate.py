@@ -308,9 +308,9 @@ def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
     assert (one.machine, one.name, one.steps, one.ended) == (this_machine().id, "numpy@1", found["steps"], "completed")
     assert one.predicted_seconds == tuple(found["predicted_seconds"].values())
     code, out, _ = run(capsys, "run", *flags)
-    assert "a step: " in out
+    assert " per step, measured " in out
     assert "predicted" in out
-    assert "in all: " in out
+    assert " in total, measured " in out
 
 
 def test_a_run_without_a_card_is_kept_and_nothing_is_said_of_it(capsys):

@@ -94,7 +94,7 @@ async def test_a_fault_in_a_key_leaves_the_run_and_the_screen_as_they_are(
 
 
 async def test_a_fault_at_every_tick_is_told_and_logged_once(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
-    monkeypatch.setattr(RunScreen, "_take", broken)
+    monkeypatch.setattr(RunScreen, "_follow", broken)
     async with running() as (app, pilot, worker):
         for _ in range(4):
             await pilot.pause(0.1)

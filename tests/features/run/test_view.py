@@ -95,7 +95,7 @@ def test_a_zoomed_ledger_shows_each_operation_with_its_formula_and_bytes():
 
 def test_curves_have_axes_units_and_a_legend():
     drawn = words(curves_lines(run_state(snapshot()), MIDDLE))
-    assert "training 0.0312" in drawn
+    assert "training  0.0312" in drawn
     assert "validation  0.0943" in drawn
     assert "99.5 %" in drawn
     assert "100 %┤" in drawn
