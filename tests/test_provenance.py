@@ -26,7 +26,7 @@ from tuisim.features.explain.proof.proof import prove
 from tuisim.features.machine.doctor.doctor import diagnose
 from tuisim.features.run.status import header_lines, status_lines
 from tuisim.features.setup.cost_view import column, count_page, folded
-from tuisim.provenance import Provenance, Tagged, weakest
+from tuisim.provenance import Provenance, Tagged
 from tuisim.terminal.lines import Frame, Line, text
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -35,14 +35,6 @@ DEAR = RunConfig(
     layers=(5, 4, 3), examples=30, batch_size=8, epochs=2, optimizer="adamw", weight_decay=0.1, clip_norm=0.5,
     schedule="cosine", warmup_steps=2, threads=1,
 )  # fmt: skip
-
-
-def test_a_derived_number_has_the_weakest_provenance():
-    assert weakest([Provenance.COUNTED, Provenance.GIVEN]) is Provenance.COUNTED
-    assert weakest([Provenance.MEASURED, Provenance.PUBLISHED, Provenance.COUNTED]) is Provenance.PUBLISHED
-    assert weakest(Provenance) is Provenance.PROJECTED
-    with pytest.raises(ValueError, match="empty"):
-        weakest([])
 
 
 # ── documents ──

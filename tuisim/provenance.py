@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -19,14 +18,6 @@ class Provenance(StrEnum):
     """Taken from a source, which is named."""
     PROJECTED = "projected"
     """Computed from the others for what has not happened yet."""
-
-
-_ORDER = tuple(Provenance)
-
-
-def weakest(marks: Iterable[Provenance]) -> Provenance:
-    """Return the kind of a number derived from others of these kinds. Raises ValueError if there are none."""
-    return max(marks, key=_ORDER.index)
 
 
 class Tagged(str):

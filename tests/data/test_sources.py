@@ -262,7 +262,7 @@ def _idx(path: Path, array: np.ndarray) -> None:
 
 
 def test_fashion_mnist_is_found_in_the_folder_that_the_variable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuisim.data.named_datasets.FOLDER", tmp_path / "absent")
+    monkeypatch.setattr("tuisim.data.files.FOLDER", tmp_path / "absent")
     monkeypatch.delenv("TUISIM_DATA", raising=False)
     reason = data.available("fashion_mnist")
     assert reason is not None

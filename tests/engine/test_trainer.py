@@ -9,19 +9,8 @@ import pytest
 from tuisim import RunConfig, Trainer, count
 from tuisim.accounting import Operations
 from tuisim.config.choices import OPTIMIZERS
-from tuisim.engine import (
-    Control,
-    Ended,
-    LearningRateChanged,
-    Paused,
-    Resumed,
-    RunFailed,
-    Snapshot,
-    SpeedLimitChanged,
-    Started,
-    State,
-    memory_check,
-)
+from tuisim.engine import Control, Ended, RunFailed, Snapshot, State, memory_check
+from tuisim.engine.events import LearningRateChanged, Paused, Resumed, SpeedLimitChanged, Started
 from tuisim.errors import BackendError, ConfigError, DataError, ExitCode, MemoryNeeded, RunError
 
 SMALL = RunConfig(layers=(5, 4, 3), dataset="teacher", examples=50, batch_size=8, epochs=3)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tuisim.accounting.operations import Operations
 from tuisim.program import Kind, Op
@@ -24,13 +25,10 @@ class Formula:
     count: Callable[[Op], Operations]
 
 
-def _dense(op: Op) -> Operations:
-    products = op.batch * op.inputs * op.outputs
-    return Operations(multiply=products, add=products)  # N products and a bias: N additions each
-
-
-def _activation(op: Op) -> Operations:
-    return Operations(activation=op.batch * op.outputs)
+def _times(size: Callable[[Op], int], **counts: int) -> Callable[[Op], Operations]:
+    """Return a formula of `size` times the same counts."""
+    each = Operations(**counts)
+    return lambda op: each * size(op)
 
 
 def _mse(op: Op) -> Operations:
@@ -80,10 +78,6 @@ def _correct_outputs(op: Op) -> Operations:
     return Operations(compare=3 * elements, add=elements - 1)
 
 
-def _activation_gradient(op: Op) -> Operations:
-    return Operations(multiply=op.batch * op.outputs, derivative=op.batch * op.outputs)
-
-
 def _weight_gradient(op: Op) -> Operations:
     weights = op.inputs * op.outputs
     return Operations(multiply=op.batch * weights, add=(op.batch - 1) * weights)
@@ -97,9 +91,10 @@ def _input_gradient(op: Op) -> Operations:
     return Operations(multiply=op.batch * op.inputs * op.outputs, add=op.batch * op.inputs * (op.outputs - 1))
 
 
-def _per_parameter(**counts: int) -> Callable[[Op], Operations]:
-    each = Operations(**counts)
-    return lambda op: each * op.parameters
+_per_parameter = partial(_times, lambda op: op.parameters)
+_per_output = partial(_times, lambda op: op.batch * op.outputs)
+_per_product = partial(_times, lambda op: op.batch * op.inputs * op.outputs)
+_once = partial(_times, lambda op: 1)
 
 
 def _gradient_squares(op: Op) -> Operations:
@@ -112,17 +107,11 @@ def _flush_subnormals(op: Op) -> Operations:
     return Operations(compare=len(op.writes) * op.parameters)
 
 
-def _scalars(**counts: int) -> Callable[[Op], Operations]:
-    """Return a count that does not depend on the size of the network."""
-    total = Operations(**counts)
-    return lambda op: total
-
-
 # Bias correction: β₁ᵗ and β₂ᵗ as running products (2 multiplications), 1 − each (2 additions), √ once, α·√ / (1 − β₁ᵗ), ε·√.
 FORMULAS: dict[Kind, Formula] = {
     Kind.GATHER: Formula("batch loading", "", lambda op: Operations()),
-    Kind.DENSE: Formula("a·W + b", "× B·N·M  + B·N·M", _dense),
-    Kind.ACTIVATION: Formula("activations", "act B·M", _activation),
+    Kind.DENSE: Formula("a·W + b", "× B·N·M  + B·N·M", _per_product(multiply=1, add=1)),
+    Kind.ACTIVATION: Formula("activations", "act B·M", _per_output(activation=1)),
     Kind.MSE: Formula("mean squared error", "× 2·B·M+1  + 2·B·M−1", _mse),
     Kind.CROSS_ENTROPY: Formula(
         "softmax, cross-entropy", "× B·M+B+1  + 2·B·M+2·B−1  > B·(M−1)  exp B·M  log B  ÷ B", _cross_entropy
@@ -132,17 +121,17 @@ FORMULAS: dict[Kind, Formula] = {
     ),
     Kind.CORRECT_CLASSES: Formula("correct rows", "> B·M  + B−1", _correct_classes),
     Kind.CORRECT_OUTPUTS: Formula("correct outputs", "> 3·B·M  + B·M−1", _correct_outputs),
-    Kind.ACTIVATION_GRADIENT: Formula("activation backward", "× B·M  act′ B·M", _activation_gradient),
+    Kind.ACTIVATION_GRADIENT: Formula("activation backward", "× B·M  act′ B·M", _per_output(multiply=1, derivative=1)),
     Kind.WEIGHT_GRADIENT: Formula("weight gradient", "× B·N·M  + (B−1)·N·M", _weight_gradient),
     Kind.BIAS_GRADIENT: Formula("bias gradient", "+ (B−1)·M", _bias_gradient),
     Kind.INPUT_GRADIENT: Formula("input gradient", "× B·N·M  + B·N·(M−1)", _input_gradient),
     Kind.GRADIENT_SQUARES: Formula("squared gradient norm", "× P  + P, P−1 in layer 1", _gradient_squares),
-    Kind.CLIP_FACTOR: Formula("clip factor", "√ 1  + 1  ÷ 1  > 1", _scalars(sqrt=1, add=1, divide=1, compare=1)),
+    Kind.CLIP_FACTOR: Formula("clip factor", "√ 1  + 1  ÷ 1  > 1", _once(sqrt=1, add=1, divide=1, compare=1)),
     Kind.CLIP: Formula("gradient clipping", "× P", _per_parameter(multiply=1)),
-    Kind.SCHEDULED_RATE: Formula("scheduled learning rate", "× 1", _scalars(multiply=1)),
-    Kind.DECAY_FACTOR: Formula("decay factor", "× 1  + 1", _scalars(multiply=1, add=1)),
+    Kind.SCHEDULED_RATE: Formula("scheduled learning rate", "× 1", _once(multiply=1)),
+    Kind.DECAY_FACTOR: Formula("decay factor", "× 1  + 1", _once(multiply=1, add=1)),
     Kind.WEIGHT_DECAY: Formula("weight decay", "× P  + P", _per_parameter(multiply=1, add=1)),
-    Kind.BIAS_CORRECTION: Formula("bias correction", "× 4  + 2  ÷ 1  √ 1", _scalars(multiply=4, add=2, divide=1, sqrt=1)),
+    Kind.BIAS_CORRECTION: Formula("bias correction", "× 4  + 2  ÷ 1  √ 1", _once(multiply=4, add=2, divide=1, sqrt=1)),
     Kind.DECOUPLED_DECAY: Formula("decoupled weight decay", "× P", _per_parameter(multiply=1)),
     Kind.SGD: Formula("SGD", "× P  + P", _per_parameter(multiply=1, add=1)),
     Kind.MOMENTUM: Formula("momentum", "× 2·P  + 2·P", _per_parameter(multiply=2, add=2)),

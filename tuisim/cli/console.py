@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -83,3 +84,21 @@ def note(words: str) -> None:
 def message(words: str) -> None:
     """Print a line on stderr."""
     print(visible(words), file=sys.stderr)
+
+
+class ProgressLine:
+    """A line on stderr, on a terminal only, that `show` overwrites and that is removed at the end of a `with` block."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.show("")
+
+    def show(self, words: str) -> None:
+        """Show these words in place of the last ones, cut to the terminal's width."""
+        if self._console.is_terminal:
+            print(f"\r\x1b[K{visible(words[: self._console.width - 1])}", end="", file=sys.stderr, flush=True)

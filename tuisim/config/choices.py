@@ -1,7 +1,4 @@
-"""Every name and limit that a run's description may hold, and each optimizer's usual rate.
-
-Tables and nothing more.
-"""
+"""The names and limits that a configuration may have, and what depends on the optimizer."""
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu")
 LOSSES = ("cross_entropy", "mse", "binary_cross_entropy")
@@ -16,7 +13,7 @@ DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
-"""The rate of each optimizer where none is asked for."""
+"""The default learning rate of each optimizer."""
 
 HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
     "sgd": (),

@@ -14,22 +14,7 @@ from numbers import Integral, Real
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from tuisim.config.choices import (
-    ACTIVATIONS,
-    DATASETS,
-    DTYPES,
-    FLOAT32_MAX,
-    INITIALIZERS,
-    LEARNING_RATES,
-    LOSSES,
-    MAX_THREADS,
-    MAX_WEIGHT_LAYERS,
-    OPTIMIZERS,
-    SCHEDULES,
-    SMALLEST_NORMAL,
-    SUBNORMALS,
-    TASKS,
-)
+from tuisim.config import choices
 from tuisim.config.field import Field
 from tuisim.errors import ConfigError, Mistake, nearest
 from tuisim.threads import default_threads
@@ -46,8 +31,8 @@ def _check_layers(layers: Any) -> str:
         return "whole numbers, inputs first, such as 64-32-10"
     if len(layers) < 2:
         return "give at least inputs and outputs, such as 64-10"
-    if len(layers) - 1 > MAX_WEIGHT_LAYERS:
-        return f"at most {MAX_WEIGHT_LAYERS} layers of weights"
+    if len(layers) - 1 > choices.MAX_WEIGHT_LAYERS:
+        return f"at most {choices.MAX_WEIGHT_LAYERS} layers of weights"
     for position, size in enumerate(layers):
         if size < 1:
             return f"layers[{position}] is {size}; every layer needs at least one unit"
@@ -58,9 +43,9 @@ def _check_layers(layers: Any) -> str:
 
 def _check_dataset(dataset: Any) -> str:
     if not isinstance(dataset, str) or not dataset:
-        return "a name or a path; one of " + ", ".join(DATASETS)
+        return "a name or a path; one of " + ", ".join(choices.DATASETS)
     is_path = any(mark in dataset for mark in (os.sep, "/", "."))
-    return "" if dataset in DATASETS or is_path else nearest(dataset, DATASETS)
+    return "" if dataset in choices.DATASETS or is_path else nearest(dataset, choices.DATASETS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,24 +64,24 @@ class RunConfig:
     hidden_activation: Annotated[str | tuple[str, ...], Field(
         "network", "one, or per layer",
         "Activation after each hidden layer: one name for all, or one per hidden layer with commas between them.",
-        choices=ACTIVATIONS,
+        choices=choices.ACTIVATIONS,
     )] = "relu"
     output_activation: Annotated[str, Field(
         "network", "after last layer",
         "Activation after the last layer; cross_entropy contains its softmax, binary_cross_entropy its sigmoid.",
-        choices=ACTIVATIONS,
+        choices=choices.ACTIVATIONS,
     )] = "identity"
     loss: Annotated[str, Field(
         "network", "mean over batch", "cross_entropy for classes, mse for numbers, binary_cross_entropy for multi-label targets.",
-        choices=LOSSES,
+        choices=choices.LOSSES,
     )] = "cross_entropy"
     initializer: Annotated[str, Field(
         "network", "biases start at 0", "Distribution that the weights are drawn from; biases start at zero.",
-        choices=INITIALIZERS, counted=False,
+        choices=choices.INITIALIZERS, counted=False,
     )] = "he_normal"
 
     optimizer: Annotated[str, Field(
-        "training", "update rule", "Update rule, applied after each batch.", choices=OPTIMIZERS,
+        "training", "update rule", "Update rule, applied after each batch.", choices=choices.OPTIMIZERS,
     )] = "sgd"
     learning_rate: Annotated[float | None, Field(
         "training", "step size",
@@ -124,7 +109,7 @@ class RunConfig:
         "training", "below 1.2e-38",
         "flush: numbers below the dtype's smallest normal number (1.2e-38 for float32) become 0; keep: they stay, and "
         "many processors slow down.",
-        choices=SUBNORMALS,
+        choices=choices.SUBNORMALS,
     )] = "flush"
     weight_decay: Annotated[float, Field(
         "training", "× parameter", "Share of every parameter added to its gradient; adamw applies it apart from the gradient.",
@@ -138,7 +123,7 @@ class RunConfig:
         "training", "of learning rate",
         "Change of the learning rate: constant, step (to a tenth every schedule_steps) or cosine (down to 0 over "
         "schedule_steps).",
-        choices=SCHEDULES,
+        choices=choices.SCHEDULES,
     )] = "constant"
     schedule_steps: Annotated[int | None, Field(
         "training", "per drop, cosine",
@@ -157,14 +142,14 @@ class RunConfig:
         "data", "auto: what fits",
         "A name, or the path of a CSV, NPY, NPZ or IDX file; auto: digits where 64 inputs and 10 classes fit, else "
         "teacher (the outputs of a random network).",
-        choices=DATASETS, check=_check_dataset,
+        choices=choices.DATASETS, check=_check_dataset,
     )] = "auto"
     target: Annotated[str | None, Field(
         "data", "column or array", "Column (CSV: name or number; NPZ: array) that holds the targets.", none="last column, or y",
         expects="a column's name or number", counted=False,
     )] = None
     task: Annotated[str, Field(
-        "data", "auto: from values", "Kind of a file's targets; auto: decided by the values and the loss.", choices=TASKS,
+        "data", "auto: from values", "Kind of a file's targets; auto: decided by the values and the loss.", choices=choices.TASKS,
         counted=False,
     )] = "auto"
     examples: Annotated[int | None, Field(
@@ -187,11 +172,12 @@ class RunConfig:
     )] = "numpy"
     threads: Annotated[int | None, Field(
         "machine", "matrix products", "Threads for matrix products; by default the usable cores less one, at least one.",
-        none="usable cores less one", minimum=1, maximum=MAX_THREADS, counted=False,
+        none="usable cores less one", minimum=1, maximum=choices.MAX_THREADS, counted=False,
     )] = None
     dtype: Annotated[str, Field(
         "machine", "of every number",
-        "Type of every number: float32 has 4 bytes, float64 has 8; the scalar backend computes in float64.", choices=DTYPES,
+        "Type of every number: float32 has 4 bytes, float64 has 8; the scalar backend computes in float64.",
+        choices=choices.DTYPES,
     )] = "float32"
     seed: Annotated[int, Field("machine", "of random draws", "Seed of every random draw.", minimum=0, counted=False)] = 0
     # fmt: on
@@ -231,7 +217,7 @@ class RunConfig:
         return replace(
             self,
             dataset=self.resolved_dataset,
-            learning_rate=LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
+            learning_rate=choices.LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
             schedule_steps=self._schedule_length if self.schedule_steps is None else self.schedule_steps,
             threads=default_threads() if self.threads is None else self.threads,
         )
@@ -314,15 +300,15 @@ def _one_per_hidden_layer(config: RunConfig) -> str:
 def _held_by_float32(name: str) -> Callable[[RunConfig], str]:
     def rule(config: RunConfig) -> str:
         value = getattr(config, name)
-        return "too large for float32" if value is not None and config.dtype != "float64" and value > FLOAT32_MAX else ""
+        return "too large for float32" if value is not None and config.dtype != "float64" and value > choices.FLOAT32_MAX else ""
 
     return rule
 
 
 def _normal_epsilon(config: RunConfig) -> str:
     dtype = "float64" if config.dtype == "float64" else "float32"
-    if config.epsilon < SMALLEST_NORMAL[dtype]:
-        return f"a number from {SMALLEST_NORMAL[dtype]:.3g}, the smallest normal one of {dtype}"
+    if config.epsilon < choices.SMALLEST_NORMAL[dtype]:
+        return f"a number from {choices.SMALLEST_NORMAL[dtype]:.3g}, the smallest normal one of {dtype}"
     return _held_by_float32("epsilon")(config)
 
 

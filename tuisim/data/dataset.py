@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import files, info, memory, named_datasets, preprocessing, rng, targets
+from tuisim.data import files, info, memory, preprocessing, rng, targets
 from tuisim.data import synthetic as synthetic_tasks
 from tuisim.data.batch_sampler import BLOCK, WHOLE_SHUFFLE, BatchSampler, ResidentRows, ResidentSampler, SyntheticSampler
 from tuisim.data.synthetic import SyntheticRows, read_only
@@ -64,9 +64,9 @@ def load(config: RunConfig) -> Dataset:
     if name in info.SYNTHETIC:
         return _synthetic(config, name)
     if name == "digits":
-        return _from_table(config, named_datasets.read_digits())
+        return _from_table(config, files.read_digits())
     if name == "fashion_mnist":
-        return _from_table(config, named_datasets.read_fashion_mnist())
+        return _from_table(config, files.read_fashion_mnist())
     return _from_table(config, files.read(config, Path(os.path.expanduser(name))))
 
 
@@ -88,7 +88,7 @@ def misfit(config: RunConfig) -> str | None:
 def available(name: str) -> str | None:
     """Return None if the dataset can be used on this machine, else the reason and the remedy."""
     if name == "fashion_mnist":
-        return named_datasets.fashion_missing()
+        return files.fashion_missing()
     if name in (*info.SYNTHETIC, "auto", "digits") or os.path.isfile(os.path.expanduser(name)):
         return None
     return "no such file; give the path of a CSV, NPY, NPZ or IDX file"

@@ -1,7 +1,9 @@
-"""A user's own files as tables: the format is told from the first bytes, the targets are found in the file or beside it."""
+"""Files as tables: a user's own, whose format is told from the first bytes, the shipped digits, and Fashion-MNIST."""
 
 from __future__ import annotations
 
+import os
+from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +20,11 @@ Array = NDArray[Any]
 
 INPUTS = ("X", "x", "data", "x_train", "X_train")
 TARGETS = ("y", "Y", "target", "targets", "labels", "y_train")
+FOLDER = Path("/usr/share/datasets/fashion-mnist")
+"""The folder of Debian's package dataset-fashion-mnist."""
+VARIABLE = "TUISIM_DATA"
+"""The variable that names another folder, searched first: of the files themselves, or with a folder fashion-mnist of them."""
+_IMAGES = "train-images-idx3-ubyte"
 
 
 def read(config: RunConfig, path: Path) -> Table:
@@ -104,3 +111,34 @@ def read_images(path: Path, name: str, classes: int | None = None) -> Table:
     if classes is not None and len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise DataError(f"{display_name(beside)} has classes {labels.min()} to {labels.max()}, {name} has 0 to {classes - 1}")
     return _table(name, images, labels, classes)
+
+
+# ── named datasets ──
+
+
+def read_digits() -> Table:
+    """Return the 1,797 handwritten digits: 64 pixels of 0 to 16 and a class of 0 to 9; source and licence are in `digits.txt`."""
+    with resources.files("tuisim.data").joinpath("digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return Table("digits", arrays["X"], arrays["y"], classes=10, divide=16.0, notes=("pixels of 0 to 16, divided by 16",))
+
+
+def read_fashion_mnist() -> Table:
+    """Return the 60,000 training images of Fashion-MNIST, 28×28 bytes, ten classes. Raises DataError."""
+    images = _fashion_images()
+    if images is None:
+        raise DataError(f"fashion_mnist: {fashion_missing()}")
+    return read_images(images, name="fashion_mnist", classes=10)
+
+
+def fashion_missing() -> str | None:
+    """Return why Fashion-MNIST is not available and the remedy; None if it is."""
+    if _fashion_images():
+        return None
+    return f"not on this machine; apt-get install dataset-fashion-mnist puts it in {FOLDER}, or set {VARIABLE} to its folder"
+
+
+def _fashion_images() -> Path | None:
+    named = os.environ.get(VARIABLE)
+    folders = [Path(named, "fashion-mnist"), Path(named), FOLDER] if named else [FOLDER]
+    candidates = (folder / (_IMAGES + suffix) for folder in folders for suffix in (".gz", ""))
+    return next((path for path in candidates if path.is_file() and idx.find_labels(path)), None)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
-from tuisim.engine import initializers as initial
+from tuisim.engine import initializers
 from tuisim.engine.network import Network
 from tuisim.errors import ClockError, RunError
 from tuisim.program import StepProgram
@@ -58,7 +58,7 @@ class BenchmarkCase:
         wide = max(config.layers[0], config.layers[-1])
         self._pool = max(1, min(64, POOL // (batch * wide)) if examples is None else min(examples, DATA // wide) // batch)
         self._rows: tuple[NDArray[Any], NDArray[Any]] = _rows(config, batch * self._pool) if like is None else like._rows
-        self._step.load(initial.parameters(config) if like is None else like._step.parameters())
+        self._step.load(initializers.parameters(config) if like is None else like._step.parameters())
         self._step.set_learning_rate(0.0)
         self._step.attach(*self._rows)
         rows = np.arange(batch * self._pool)

@@ -5,7 +5,7 @@ All values are immutable: numbers, strings, tuples and read-only host arrays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -109,12 +109,6 @@ Event = Started | LearningRateChanged | SpeedLimitChanged | Paused | Resumed | E
 Floats = NDArray[np.float64]
 
 
-def _no_floats() -> Floats:
-    empty = np.zeros(0)
-    empty.flags.writeable = False
-    return empty
-
-
 @dataclass(frozen=True, slots=True)
 class Curves:
     """The history of a run, decimated to a bounded number of points; arrays of equal length per group, read-only.
@@ -123,14 +117,14 @@ class Curves:
     below it, which are nan if a figure does not exist (accuracy of a regression, validation of 0 rows).
     """
 
-    steps: Floats = field(default_factory=_no_floats)
-    losses: Floats = field(default_factory=_no_floats)
-    validation_steps: Floats = field(default_factory=_no_floats)
-    validation_losses: Floats = field(default_factory=_no_floats)
-    validation_accuracies: Floats = field(default_factory=_no_floats)
-    training_accuracies: Floats = field(default_factory=_no_floats)
+    steps: Floats
+    losses: Floats
+    validation_steps: Floats
+    validation_losses: Floats
+    validation_accuracies: Floats
+    training_accuracies: Floats
     """On a fixed sample of training rows, with the parameters after that step."""
-    learning_rates: tuple[tuple[int, float], ...] = ()
+    learning_rates: tuple[tuple[int, float], ...]
     """(step, learning rate) at the start and at each change by the user."""
 
 

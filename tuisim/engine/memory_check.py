@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import pairwise
 
 from tuisim.accounting import StepMemory, count, full_step, program_memory
@@ -41,10 +41,7 @@ def required_bytes(config: RunConfig) -> int:
 def step_memory(config: RunConfig, counted: StepMemory) -> StepMemory:
     """Return the memory of a step as the configuration's backend stores it, given the counted memory."""
     times = _value_bytes(config) // _itemsize(config)
-    return StepMemory(
-        counted.parameters * times, counted.gradients * times, counted.optimizer * times, counted.activations * times,
-        counted.batch * times,
-    )  # fmt: skip
+    return StepMemory(*(size * times for size in astuple(counted)))
 
 
 def _scratch_bytes(config: RunConfig) -> int:

@@ -139,7 +139,7 @@ def export(path: Path) -> None:
     found = own()
     if found.profile is None:
         raise DataError(found.trouble or "there is no machine profile yet: run tuisim calibrate")
-    document.export(path, KIND, VERSION, found.profile.to_dict())
+    document.send(path, document.encoded(KIND, VERSION, found.profile.to_dict()))
 
 
 def take(path: Path, name: str) -> Path:

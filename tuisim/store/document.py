@@ -56,15 +56,11 @@ def write(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
     A reader finds the old document or the new one, whole, even after a power failure. Raises Unwritable; ValueError for a number
     that is not finite and for a body with a key `kind` or `version`.
     """
-    replace(path, _encoded(kind, version, body))
+    replace(path, encoded(kind, version, body))
 
 
-def export(path: Path, kind: str, version: int, body: Mapping[str, Any]) -> None:
-    """Write `body` to a path given by the user: also this process's output, a device, a pipe or a link. Raises as `write`."""
-    send(path, _encoded(kind, version, body))
-
-
-def _encoded(kind: str, version: int, body: Mapping[str, Any]) -> bytes:
+def encoded(kind: str, version: int, body: Mapping[str, Any]) -> bytes:
+    """Return the text of a document. Raises ValueError as `write` does."""
     if set(_OURS) & set(body):
         raise ValueError("kind and version are reserved keys")
     text = json.dumps({"kind": kind, "version": version, **body}, indent=1, allow_nan=False, ensure_ascii=False)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.support.scripted import curves, layer_gradients, run_state, snapshot
 from tuisim.backends.numpy.blas import Blas
 from tuisim.config import RunConfig
-from tuisim.engine.events import Curves, RunFailed, State
+from tuisim.engine.events import RunFailed, State
+from tuisim.engine.history import History
 from tuisim.features.run.curves import curves_lines, is_log
 from tuisim.features.run.gradients import gradients_lines
 from tuisim.features.run.operations import operations_lines
@@ -119,7 +120,7 @@ def test_losses_that_are_not_finite_are_said_and_drawn_safely(chart_style):
     broken = replace(curves(), losses=np.full(400, np.nan))
     lines = curves_lines(run_state(snapshot(loss=math.nan, curves=broken)), replace(MIDDLE, chart_style=chart_style))
     assert ("    nan", Tone.BAD) in lines[0]
-    assert words(curves_lines(run_state(snapshot(curves=Curves())), MIDDLE))
+    assert words(curves_lines(run_state(snapshot(curves=History(0.1).curves())), MIDDLE))
 
 
 def test_ascii_is_ascii():

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tuisim.cli.console import print_page
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
 from tuisim.features.profile.roofline import roofline
 from tuisim.features.profile.step_profile import StepProfile, profile_step

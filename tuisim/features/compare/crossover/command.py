@@ -8,9 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import print_page
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
-from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable, visible
 from tuisim.features.compare.crossover.sweep import BATCHES, SECONDS, WIDTHS, Sweep, SweepProgress
 from tuisim.features.compare.crossover.view import CrossoverState, page

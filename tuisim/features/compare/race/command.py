@@ -7,9 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tuisim.cli.console import print_page
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
-from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
 from tuisim.features.compare.entries import entries
 from tuisim.features.compare.race import race

@@ -10,9 +10,8 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import print_page
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake
 from tuisim.features.estimate.budget import budget as budgets
 from tuisim.features.estimate.budget.budget import Budget, Limits

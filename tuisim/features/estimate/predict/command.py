@@ -12,9 +12,8 @@ from cyclopts import Parameter
 
 from tuisim import data, units
 from tuisim.backends import choose, get_backend, precision
-from tuisim.cli.console import CommandConsole, note, print_lines
+from tuisim.cli.console import CommandConsole, ProgressLine, note, print_lines
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.cli.progress import ProgressLine
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows, is_file, is_regenerated
 from tuisim.errors import DataError, ExitCode

@@ -9,9 +9,8 @@ from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.accounting import count
-from tuisim.cli.console import print_page
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
-from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ExitCode
 from tuisim.features.explain.proof import proof
 from tuisim.features.explain.proof.proof import ProofProgress

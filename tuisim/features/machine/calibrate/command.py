@@ -12,9 +12,8 @@ from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import get_backend, names, probe
-from tuisim.cli.console import CommandConsole, line, note, print_lines
+from tuisim.cli.console import CommandConsole, ProgressLine, line, note, print_lines
 from tuisim.cli.options import Json
-from tuisim.cli.progress import ProgressLine
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
 from tuisim.features.machine.calibrate.figures import figures

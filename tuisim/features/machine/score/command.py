@@ -10,9 +10,8 @@ from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import computed_dtype, names
-from tuisim.cli.console import CommandConsole, print_lines
+from tuisim.cli.console import CommandConsole, ProgressLine, print_lines
 from tuisim.cli.options import Json
-from tuisim.cli.progress import ProgressLine
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
 from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_PILOT, GOAL_PILOT_BUSY, GOAL_WITHIN, ScoreReport
 from tuisim.features.machine.score.score import score as run_score
