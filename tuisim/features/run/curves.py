@@ -45,7 +45,9 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
 
 def _loss_scale(state: RunState) -> Scale | None:
     """Return the scale of the loss axis; None if there is no loss yet."""
-    curves = state.snapshot.curves if state.snapshot else Curves()
+    if state.snapshot is None:
+        return None
+    curves = state.snapshot.curves
     return loss_scale(curves.losses, curves.validation_losses, log=state.log_scale)
 
 
