@@ -131,10 +131,10 @@ def _synthetic(config: RunConfig, name: str) -> Dataset:
     rows = info.synthetic_validation_rows(examples, config.validation)
     validation = source.sample(rows, rng.SPLIT) if rows else None
     if info.is_resident(config, examples):
-        return Dataset(name, source.task.kind, examples, (), validation, ResidentRows(*source.sample(examples)), config)
+        return Dataset(name, source.kind, examples, (), validation, ResidentRows(*source.sample(examples)), config)
     order = "the chunks in random order, each shuffled within itself" if config.shuffle else "in order"
     note = f"{examples:,} examples are generated again each epoch, in chunks of {source.chunk:,}: {order}"
-    return Dataset(name, source.task.kind, examples, (note,), validation, source, config)
+    return Dataset(name, source.kind, examples, (note,), validation, source, config)
 
 
 def _from_table(config: RunConfig, table: Table) -> Dataset:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,8 @@ Floats = NDArray[np.float64]
 NOISE = 0.05
 """Standard deviation of the noise added to the targets of sine and teacher, and to the inputs of xor."""
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A synthetic task: `make(stream, rows)` returns inputs (rows, inputs) in float64 and targets as the loss takes them."""
-
-    name: str
-    kind: str
-    """classes or regression."""
-    inputs: int
-    make: Callable[[SeedSequence, int], tuple[Floats, Array]]
+Make = Callable[[SeedSequence, int], tuple[Floats, Array]]
+"""Takes a stream and a number of rows; returns inputs (rows, inputs) in float64 and targets as the loss takes them."""
 
 
 def read_only(array: Array) -> Array:
@@ -47,9 +40,15 @@ class SyntheticRows:
     """A synthetic task cut into chunks; chunk n has the same rows whatever else the run asks for."""
 
     config: RunConfig
-    task: Task
+    name: str
+    make: Make
     chunk: int
     """Rows per chunk."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of the targets: classes or regression."""
+        return "regression" if self.name in ("sine", "teacher") and self.config.loss == "mse" else "classes"
 
     @classmethod
     def create(cls, config: RunConfig, name: str) -> SyntheticRows:
@@ -58,12 +57,12 @@ class SyntheticRows:
         width = config.layers[0] + config.layers[-1]
         size = info.task_bytes(config, name) + info.row_workspace(config, name)
         memory.require(size, f"{name} with {width:,} inputs and outputs", "use narrower layers")
-        return cls(config, build(config, name), info.chunk_rows(config))
+        return cls(config, name, _task(config, name), info.chunk_rows(config))
 
     def require(self, count: int) -> None:
         """Raise MemoryNeeded if memory cannot hold `count` rows."""
         remedy = "ask for fewer examples, a smaller batch or narrower layers"
-        memory.require(count * info.row_bytes(self.config), f"{self.task.name}: {count:,} examples at once", remedy)
+        memory.require(count * info.row_bytes(self.config), f"{self.name}: {count:,} examples at once", remedy)
 
     def empty(self, count: int) -> tuple[Array, Array]:
         """Return uninitialized arrays for `count` rows. Raises MemoryNeeded."""
@@ -74,7 +73,7 @@ class SyntheticRows:
 
     def fill(self, X: Array, Y: Array, number: int, kind: int = rng.DATA) -> None:
         """Write the first len(X) rows of chunk `number` into X and Y."""
-        X[...], Y[...] = self.task.make(rng.stream(self.config.seed, kind, number), len(X))
+        X[...], Y[...] = self.make(rng.stream(self.config.seed, kind, number), len(X))
 
     def sample(self, count: int, kind: int = rng.DATA) -> tuple[Array, Array]:
         """Return the first `count` rows, chunk after chunk, read-only. Raises MemoryNeeded."""
@@ -158,7 +157,7 @@ _OUTPUT: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
-def _teacher(config: RunConfig) -> Task:
+def _teacher(config: RunConfig) -> Make:
     """Return the outputs of a random network: x in N(0, 1), z = tanh(1.5·x·V/√inputs)·W + noise 0.05, without biases.
 
     V (inputs, 32) is N(0, 1) and each column of W (32, outputs) has length 1.5, so that all outputs have the same variance
@@ -180,22 +179,7 @@ def _teacher(config: RunConfig) -> Task:
             return x, z.argmax(axis=1)
         return x, (z > 0).astype(np.float64) if config.loss == "binary_cross_entropy" else activation(z)
 
-    return Task("teacher", "regression" if config.loss == "mse" else "classes", inputs, make)
-
-
-def _classes(config: RunConfig, name: str, inputs: int, make: Callable[[_Draw], tuple[Floats, Array]]) -> Task:
-    def encoded(sequence: SeedSequence, rows: int) -> tuple[Floats, Array]:
-        x, label = make(_Draw(sequence, rows))
-        return x, targets.encode(config, label)
-
-    return Task(name, "classes", inputs, encoded)
-
-
-def _blobs(config: RunConfig) -> Task:
-    """Return clusters with centres from N(0, 16 / inputs), so that two are about 5.7 apart at any width."""
-    inputs, classes = config.layers[0], targets.class_count(config)
-    centres = rng.generator(config.seed, rng.DATA).standard_normal((classes, inputs)) * (4 / np.sqrt(inputs))
-    return _classes(config, "blobs", inputs, lambda draw: blobs(draw, centres))
+    return make
 
 
 def check(config: RunConfig, name: str) -> None:
@@ -210,16 +194,22 @@ def check(config: RunConfig, name: str) -> None:
         targets.check_numbers(config, name, 1)
 
 
-def build(config: RunConfig, name: str) -> Task:
-    """Return the task `name` for the run's layers and loss. Raises DataError if it does not fit."""
-    check(config, name)
+def _task(config: RunConfig, name: str) -> Make:
+    """Return the task `name`, which must fit the run's layers and loss."""
     if name == "teacher":
         return _teacher(config)
-    if name == "blobs":
-        return _blobs(config)
     if name == "sine":
-        return Task(name, "regression", 1, lambda sequence, rows: sine(_Draw(sequence, rows)))
+        return lambda sequence, rows: sine(_Draw(sequence, rows))
+    inputs, classes = config.layers[0], targets.class_count(config)
+    draw: Callable[[_Draw], tuple[Floats, Array]] = moons if name == "moons" else xor
     if name == "spirals":
-        arms = targets.class_count(config)
-        return _classes(config, name, 2, lambda draw: spirals(draw, arms))
-    return _classes(config, name, 2, moons if name == "moons" else xor)
+        draw = partial(spirals, arms=classes)
+    elif name == "blobs":  # the centres of two classes are about 5.7 apart at any width
+        centres = rng.generator(config.seed, rng.DATA).standard_normal((classes, inputs)) * (4 / np.sqrt(inputs))
+        draw = partial(blobs, centres=centres)
+
+    def make(sequence: SeedSequence, rows: int) -> tuple[Floats, Array]:
+        x, label = draw(_Draw(sequence, rows))
+        return x, targets.encode(config, label)
+
+    return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -10,7 +11,9 @@ from typing import Generic, TypeVar
 
 from tuisim import threads
 from tuisim.engine.lease import Claim, MachineLease, Priority
-from tuisim.errors import fault, printable
+from tuisim.errors import TuisimError, fault, printable
+
+log = logging.getLogger(__name__)
 
 Progress = TypeVar("Progress")
 Result = TypeVar("Result")
@@ -119,7 +122,9 @@ class Job(Generic[Progress, Result]):
             self.result = self._work(self)
         except Cancelled:
             return
-        except Exception as error:  # shown on the screen that polls; a thread's traceback would be read by nobody
+        except Exception as error:  # the screen that polls shows it
+            if not isinstance(error, TuisimError):
+                log.exception("the job %s failed", self.name)
             self.failure = Failure(printable(fault(error), 1_000), error)
         finally:
             self._ended = perf_counter()

@@ -168,7 +168,9 @@ class Loop:
         if steps:
             before, start = session.tally.steps, session.clock()
             session.advance(steps, full_speed=full_speed)
-            self._adapt_chunk(session.tally.steps - before, session.clock() - start)
+            made, seconds = session.tally.steps - before, session.clock() - start
+            if made == self._chunk and seconds > 0:  # at most doubled, so that one outlier has little effect
+                self._chunk = max(1, min(MAX_STEPS, 2 * made, round(made * CHUNK_SECONDS / seconds)))
         if session.divergence is None:
             self._validate_if_due(epoch_ended=session.tally.epochs > epochs)
         self._is_unpublished = True
@@ -177,11 +179,6 @@ class Loop:
             self._full_speed_steps += session.tally.steps - first
         if publish or session.clock() >= self._publish_at:
             self._publish()
-
-    def _adapt_chunk(self, steps: int, seconds: float) -> None:
-        """Change the chunk size towards CHUNK_SECONDS, at most doubling it, so that one outlier has little effect."""
-        if steps == self._chunk and seconds > 0:
-            self._chunk = max(1, min(MAX_STEPS, 2 * self._chunk, round(steps * CHUNK_SECONDS / seconds)))
 
     def _step_with_sample(self, full_speed: bool) -> None:
         session, clock = self.session, self.session.clock

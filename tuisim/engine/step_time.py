@@ -5,6 +5,7 @@ The learning rate is zero, so that thousands of steps on the same rows cannot di
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import MIN_ROUNDS, ROUNDS, BenchmarkCase
 from tuisim.errors import in_words, printable
 from tuisim.measure.peaks import peaks_of
+
+log = logging.getLogger(__name__)
 
 MAX_STEP_SECONDS = 1.0
 """A step that takes longer is left out, with the reason."""
@@ -64,16 +67,17 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
                     cases[name] = BenchmarkCase(replace(config, backend=name), ledger.batch)
                     found[name] = replace(found[name], device=cases[name].device)
             except Exception as error:  # a failed one has its reason; the others are timed
-                found[name] = StepTime(name, reason=_words(error))
+                found[name] = StepTime(name, reason=_words(name, error))
         rounds, failed = _rounds(cases, wanted)
     for name, failure in failed.items():
-        found[name] = StepTime(name, reason=_words(failure))
+        found[name] = StepTime(name, reason=_words(name, failure))
     for name, seconds in rounds.items():
         found[name] = replace(found[name], seconds=median(seconds), spread=spread(seconds))
     return tuple(found.values())
 
 
-def _words(error: Exception) -> str:
+def _words(name: str, error: Exception) -> str:
+    log.debug("%s was not timed", name, exc_info=error)
     return printable(in_words(error), 300)
 
 

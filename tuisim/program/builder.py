@@ -71,6 +71,9 @@ class _Builder:
         self.config, self.batch, self.learning = config, batch, learning
         self.depth = len(config.layers) - 1
         self.schedule = schedule_of(config)
+        self.clips = config.clip_norm is not None
+        self.decays_gradient = config.weight_decay > 0 and config.optimizer != "adamw"
+        self.decouples_decay = config.weight_decay > 0 and config.optimizer == "adamw"
         self.ops: list[Op] = []
         self.buffers: dict[str, Buffer] = {}
 
@@ -116,9 +119,9 @@ class _Builder:
         flats = [("parameters", "theta", Role.PARAMETER)]
         if self.learning:
             flats.append(("gradients", "g", Role.GRADIENT))
-            if self._clips:
+            if self.clips:
                 flats.append(("clipped_gradients", "clipped", Role.GRADIENT))
-            elif self._decays_gradient:
+            elif self.decays_gradient:
                 flats.append(("decayed_gradients", "decayed", Role.GRADIENT))
             flats += [(name, name, Role.OPTIMIZER) for name in OPTIMIZER_STATE[self.config.optimizer]]
         for flat, part, role in flats:
@@ -132,18 +135,6 @@ class _Builder:
                     self._buffer(weights, n, m, role=role, part_of=flat, offset=offset)
                     self._buffer(biases, m, role=role, part_of=flat, offset=offset + n * m)
                 offset += (n + 1) * m
-
-    @property
-    def _decays_gradient(self) -> bool:
-        return self.config.weight_decay > 0 and self.config.optimizer != "adamw"
-
-    @property
-    def _decouples_decay(self) -> bool:
-        return self.config.weight_decay > 0 and self.config.optimizer == "adamw"
-
-    @property
-    def _clips(self) -> bool:
-        return self.config.clip_norm is not None
 
     def _sizes(self, layer: int) -> tuple[int, int]:
         return self.config.layers[layer - 1], self.config.layers[layer]
@@ -215,35 +206,31 @@ class _Builder:
     def _update(self) -> None:
         """Add the operations on the whole network, then the update of each layer."""
         optimizer = self.config.optimizer
-        if self._clips:
-            self._norm()
+        if self.clips:  # by the squared gradient norm, summed layer by layer
+            squares = self._buffer("squares", role=Role.RESULT)
+            for layer in range(1, self.depth + 1):
+                reads = (f"g{layer}",) if layer == 1 else (f"g{layer}", squares)
+                self._op(Kind.GRADIENT_SQUARES, Phase.UPDATE, layer, reads, (squares,))
+            self._op(Kind.CLIP_FACTOR, Phase.UPDATE, None, (squares,), (self._buffer("clip_factor", role=Role.RESULT),))
         if self.schedule.varies:
             self._op(Kind.SCHEDULED_RATE, Phase.UPDATE, None, (), ())
-            if self._decouples_decay:
+            if self.decouples_decay:
                 self._op(Kind.DECAY_FACTOR, Phase.UPDATE, None, (), ())
         if optimizer in ("adam", "adamw"):
             self._op(Kind.BIAS_CORRECTION, Phase.UPDATE, None, (), ())
         for layer in range(1, self.depth + 1):
             theta, gradient = f"theta{layer}", f"g{layer}"
-            if self._clips:
+            if self.clips:
                 self._op(Kind.CLIP, Phase.UPDATE, layer, (gradient, "clip_factor"), (f"clipped{layer}",))
                 gradient = f"clipped{layer}"
-            if self._decays_gradient:
-                decayed = gradient if self._clips else f"decayed{layer}"
+            if self.decays_gradient:
+                decayed = gradient if self.clips else f"decayed{layer}"
                 self._op(Kind.WEIGHT_DECAY, Phase.UPDATE, layer, (gradient, theta), (decayed,))
                 gradient = decayed
-            if self._decouples_decay:
+            if self.decouples_decay:
                 self._op(Kind.DECOUPLED_DECAY, Phase.UPDATE, layer, (theta,), (theta,))
             state = tuple(f"{name}{layer}" for name in OPTIMIZER_STATE[optimizer])
             kind = Kind.ADAM if optimizer == "adamw" else Kind(optimizer)
             self._op(kind, Phase.UPDATE, layer, (theta, gradient, *state), (theta, *state))
             if state and self.config.subnormals == "flush":
                 self._op(Kind.FLUSH_SUBNORMALS, Phase.UPDATE, layer, state, state)
-
-    def _norm(self) -> None:
-        """Add the squared gradient norm, summed layer by layer, and the clip factor."""
-        squares = self._buffer("squares", role=Role.RESULT)
-        for layer in range(1, self.depth + 1):
-            reads = (f"g{layer}",) if layer == 1 else (f"g{layer}", squares)
-            self._op(Kind.GRADIENT_SQUARES, Phase.UPDATE, layer, reads, (squares,))
-        self._op(Kind.CLIP_FACTOR, Phase.UPDATE, None, (squares,), (self._buffer("clip_factor", role=Role.RESULT),))

@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any, NoReturn
@@ -209,21 +209,6 @@ def _check(name: str, document: dict[str, Any], kind: str, version: int) -> None
         raise OtherVersion(f"{name} is a {kind} of version {written}, not {version}: {remedy}", number)
 
 
-def contents(path: Path, most: int) -> bytes:
-    """Return the first `most` bytes of the regular file at `path`. Raises Unreadable."""
-    name = display_name(path)
-    try:
-        return files.contents(path, most)
-    except FileNotFoundError:
-        raise Unreadable(f"{name}: no such file") from None
-    except files.NotRegular as error:
-        raise Unreadable(f"{name} {error}") from None
-    except OSError as error:
-        raise Unreadable(f"{name} cannot be read: {_reason(error)}") from None
-    except ValueError as error:  # a path with a zero byte in it
-        raise Unreadable(f"{name} cannot be read: {printable(str(error))}") from None
-
-
 def parsed(text: str) -> Any:
     """Return the value of a JSON text. Raises ValueError, also for NaN, infinity and numbers beyond the range of a float.
 
@@ -256,18 +241,28 @@ def _finite(text: str) -> float:
     return value if abs(value) < float("inf") else _reject_constant(printable(text, 20))
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def contents(path: Path, most: int) -> bytes:
+    """Return the first `most` bytes of the regular file at `path`. Raises Unreadable."""
+    with _naming(path, "read", Unreadable):
+        try:
+            return files.contents(path, most)
+        except FileNotFoundError:
+            raise Unreadable(f"{display_name(path)}: no such file") from None
+
+
+def writing(path: Path) -> AbstractContextManager[None]:
     """Turn every error of the system while `path` is written into an Unwritable that names it."""
+    return _naming(path, "written", Unwritable)
+
+
+@contextmanager
+def _naming(path: Path, verb: str, kind: type[DataError]) -> Iterator[None]:
     try:
         yield
     except files.NotRegular as error:
-        raise Unwritable(f"{display_name(path)} {error}: move it away") from None
+        raise kind(f"{display_name(path)} {error}{': move it away' * (kind is Unwritable)}") from None
     except OSError as error:
-        raise Unwritable(f"{display_name(path)} cannot be written: {_reason(error)}") from None
+        reason = printable(error.strerror or str(error) or "no reason given", 100)
+        raise kind(f"{display_name(path)} cannot be {verb}: {reason}") from None
     except ValueError as error:  # a path with a zero byte in it
-        raise Unwritable(f"{display_name(path)} cannot be written: {printable(str(error))}") from None
-
-
-def _reason(error: OSError) -> str:
-    return printable(error.strerror or str(error) or "no reason given", 100)
+        raise kind(f"{display_name(path)} cannot be {verb}: {printable(str(error))}") from None
