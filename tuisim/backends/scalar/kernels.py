@@ -1,7 +1,4 @@
-"""Kernels in plain Python loops: after each line of arithmetic, a line that tallies it.
-
-They are written to be compared with the formulas of the ledger, not to be fast.
-"""
+"""Kernels in plain Python loops that tally what they execute; written to be compared with the ledger, not to be fast."""
 
 from __future__ import annotations
 
@@ -13,6 +10,29 @@ from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
 from tuisim.program import Kind, Op
 
 Kernel = Callable[[Op, ScalarBuffers, ScalarTally], None]
+Formula = Callable[..., tuple[float, ...]]
+
+
+def elementwise(**counts: int) -> Callable[[Callable[[Op, ScalarBuffers], Formula]], Kernel]:
+    """Return a decorator that makes a kernel of a formula for one element, which executes `counts` scalar operations.
+
+    The formula takes an element of each buffer that the operation reads, a single one again and again, and returns one for each
+    that it writes. The decorated function returns the formula with the constants of the operation.
+    """
+
+    def decorate(make: Callable[[Op, ScalarBuffers], Formula]) -> Kernel:
+        def kernel(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+            first, *others = (buffers.get(name) for name in op.reads)
+            columns = (other * len(first) if len(other) == 1 else other for other in others)
+            results = list(map(make(op, buffers), first, *columns))
+            for kind, number in counts.items():
+                setattr(tally, kind, getattr(tally, kind) + number * len(results))
+            for name, values in zip(op.writes, zip(*results, strict=True), strict=True):
+                buffers.put(name, list(values))
+
+        return kernel
+
+    return decorate
 
 
 def _dot(xs: list[float], ys: list[float], tally: ScalarTally) -> float:
@@ -59,24 +79,18 @@ def _dense(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     buffers.put(op.writes[0], out)
 
 
-def _activation(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+@elementwise(activation=1)
+def _activation(op: Op, buffers: ScalarBuffers) -> Formula:
     assert op.function is not None
-    f, out = ACTIVATIONS[op.function].value, []
-    for z in buffers.get(op.reads[0]):
-        out.append(f(z))
-        tally.activation += 1
-    buffers.put(op.writes[0], out)
+    f = ACTIVATIONS[op.function].value
+    return lambda z: (f(z),)
 
 
-def _activation_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
+@elementwise(derivative=1, multiply=1)
+def _activation_gradient(op: Op, buffers: ScalarBuffers) -> Formula:
     assert op.function is not None
-    derivative, out = ACTIVATIONS[op.function].derivative, []
-    for g, z in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
-        d = derivative(z)
-        tally.derivative += 1
-        out.append(g * d)
-        tally.multiply += 1
-    buffers.put(op.writes[0], out)
+    derivative = ACTIVATIONS[op.function].derivative
+    return lambda g, z, a: (g * derivative(z),)
 
 
 def _weight_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
@@ -96,6 +110,23 @@ def _input_gradient(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
 # ── losses ──
 
 
+def _finish(op: Op, buffers: ScalarBuffers, tally: ScalarTally, terms: list[float], gradient: list[float], share: float) -> None:
+    """Write the loss, `share` of the sum of its terms, and the gradient."""
+    buffers.put("loss", [_sum(terms, tally) * share])
+    tally.multiply += 1
+    if op.learning:
+        buffers.put(op.writes[1], gradient)
+
+
+def _largest(row: list[float], tally: ScalarTally) -> int:
+    """Return the index of the largest element, the first of equal ones."""
+    best = 0
+    for place in range(1, len(row)):
+        best = place if row[place] > row[best] else best
+        tally.compare += 1
+    return best
+
+
 def _mse(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     elements, gradient, squares = op.batch * op.outputs, [], []
     for a, t in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
@@ -106,19 +137,13 @@ def _mse(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
         if op.learning:
             gradient.append(difference * (2 / elements))  # 2/E is a constant of the program
             tally.multiply += 1
-    buffers.put("loss", [_sum(squares, tally) * (1 / elements)])
-    tally.multiply += 1
-    if op.learning:
-        buffers.put(op.writes[1], gradient)
+    _finish(op, buffers, tally, squares, gradient, 1 / elements)
 
 
 def _cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     terms, gradient = [], []
     for row, target in zip(_rows(buffers.get(op.reads[0]), op.outputs), buffers.get(op.reads[1]), strict=True):
-        best = 0
-        for place in range(1, op.outputs):
-            best = place if row[place] > row[best] else best
-            tally.compare += 1
+        best = _largest(row, tally)
         largest, shifted, exps = row[best], [], []
         for z in row:
             shifted.append(z - largest)
@@ -146,10 +171,7 @@ def _cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
             row_gradient[int(target)] -= 1 / op.batch
             tally.add += 1
             gradient += row_gradient
-    buffers.put("loss", [_sum(terms, tally) * (1 / op.batch)])
-    tally.multiply += 1
-    if op.learning:
-        buffers.put(op.writes[1], gradient)
+    _finish(op, buffers, tally, terms, gradient, 1 / op.batch)
 
 
 def _binary_cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
@@ -173,20 +195,13 @@ def _binary_cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) ->
             gradient.append((s - t) * (1 / elements))
             tally.add += 1
             tally.multiply += 1
-    buffers.put("loss", [_sum(terms, tally) * (1 / elements)])
-    tally.multiply += 1
-    if op.learning:
-        buffers.put(op.writes[1], gradient)
+    _finish(op, buffers, tally, terms, gradient, 1 / elements)
 
 
 def _correct_classes(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     correct = []
     for row, target in zip(_rows(buffers.get(op.reads[0]), op.outputs), buffers.get(op.reads[1]), strict=True):
-        best = 0
-        for place in range(1, op.outputs):
-            best = place if row[place] > row[best] else best
-            tally.compare += 1
-        correct.append(1.0 if best == target else 0.0)
+        correct.append(1.0 if _largest(row, tally) == target else 0.0)
         tally.compare += 1
     buffers.put("correct", [_sum(correct, tally)])
 

@@ -7,10 +7,9 @@ are computed and tallied in `scheduled_rate`, `decay_factor` and `bias_correctio
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
-from tuisim.backends.scalar.kernels import Kernel
+from tuisim.backends.scalar.kernels import Formula, Kernel, elementwise
 from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, Kind, Op
 
@@ -42,13 +41,9 @@ def _clip_factor(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
     tally.compare += 1
 
 
-def _clip(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    gradient, factor = (buffers.get(name) for name in op.reads)
-    out = []
-    for g in gradient:
-        out.append(g * factor[0])
-        tally.multiply += 1
-    buffers.put(op.writes[0], out)
+@elementwise(multiply=1)
+def _clip(op: Op, buffers: ScalarBuffers) -> Formula:
+    return lambda g, factor: (g * factor,)
 
 
 def _scheduled_rate(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
@@ -81,103 +76,68 @@ def _bias_correction(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None
     tally.multiply += 1
 
 
-def _weight_decay(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    decay, out = buffers.scalars.weight_decay, []
-    for g, theta in zip(*(buffers.get(name) for name in op.reads), strict=True):
-        out.append(g + decay * theta)
-        tally.multiply += 1
-        tally.add += 1
-    buffers.put(op.writes[0], out)
+@elementwise(multiply=1, add=1)
+def _weight_decay(op: Op, buffers: ScalarBuffers) -> Formula:
+    decay = buffers.scalars.weight_decay
+    return lambda g, theta: (g + decay * theta,)
 
 
-def _decoupled_decay(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    factor, out = buffers.scalars.decay_factor, []
-    for theta in buffers.get(op.reads[0]):
-        out.append(theta * factor)
-        tally.multiply += 1
-    buffers.put(op.writes[0], out)
+@elementwise(multiply=1)
+def _decoupled_decay(op: Op, buffers: ScalarBuffers) -> Formula:
+    factor = buffers.scalars.decay_factor
+    return lambda theta: (theta * factor,)
 
 
-def _load(op: Op, buffers: ScalarBuffers) -> list[tuple[float, ...]]:
-    """Return (θ, g, state…) of each parameter of the layer."""
-    return list(zip(*(buffers.get(name) for name in op.reads), strict=True))
+@elementwise(multiply=1, add=1)
+def _sgd(op: Op, buffers: ScalarBuffers) -> Formula:
+    rate = buffers.scalars.rate
+    return lambda theta, g: (theta - rate * g,)
 
 
-def _store(op: Op, buffers: ScalarBuffers, updated: Sequence[tuple[float, ...]]) -> None:
-    """Write (θ, state…) of each parameter to the buffers."""
-    for name, values in zip(op.writes, zip(*updated, strict=True), strict=True):
-        buffers.put(name, list(values))
+@elementwise(multiply=2, add=2)
+def _momentum(op: Op, buffers: ScalarBuffers) -> Formula:
+    rate, mu = buffers.scalars.rate, buffers.program.hyperparameters["momentum"]
 
-
-def _sgd(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    rate, updated = buffers.scalars.rate, []
-    for theta, g in _load(op, buffers):
-        updated.append((theta - rate * g,))
-        tally.multiply += 1
-        tally.add += 1
-    _store(op, buffers, updated)
-
-
-def _momentum(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    rate, mu, updated = buffers.scalars.rate, buffers.program.hyperparameters["momentum"], []
-    for theta, g, v in _load(op, buffers):
+    def update(theta: float, g: float, v: float) -> tuple[float, ...]:
         velocity = mu * v + g
-        tally.multiply += 1
-        tally.add += 1
-        updated.append((theta - rate * velocity, velocity))
-        tally.multiply += 1
-        tally.add += 1
-    _store(op, buffers, updated)
+        return theta - rate * velocity, velocity
+
+    return update
 
 
-def _nesterov(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    rate, mu, updated = buffers.scalars.rate, buffers.program.hyperparameters["momentum"], []
-    for theta, g, v in _load(op, buffers):
+@elementwise(multiply=3, add=3)
+def _nesterov(op: Op, buffers: ScalarBuffers) -> Formula:
+    rate, mu = buffers.scalars.rate, buffers.program.hyperparameters["momentum"]
+
+    def update(theta: float, g: float, v: float) -> tuple[float, ...]:
         velocity = mu * v + g
-        tally.multiply += 1
-        tally.add += 1
-        ahead = g + mu * velocity
-        tally.multiply += 1
-        tally.add += 1
-        updated.append((theta - rate * ahead, velocity))
-        tally.multiply += 1
-        tally.add += 1
-    _store(op, buffers, updated)
+        return theta - rate * (g + mu * velocity), velocity
+
+    return update
 
 
-def _rmsprop(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    hyper, rate, updated = buffers.program.hyperparameters, buffers.scalars.rate, []
-    for theta, g, s in _load(op, buffers):
-        square = hyper["rmsprop_decay"] * s + (1 - hyper["rmsprop_decay"]) * g * g
-        tally.multiply += 3
-        tally.add += 1
-        root = math.sqrt(square) + hyper["epsilon"]
-        tally.sqrt += 1
-        tally.add += 1
-        updated.append((theta - rate * g / root, square))
-        tally.multiply += 1
-        tally.divide += 1
-        tally.add += 1
-    _store(op, buffers, updated)
+@elementwise(multiply=4, divide=1, add=3, sqrt=1)
+def _rmsprop(op: Op, buffers: ScalarBuffers) -> Formula:
+    hyper, rate = buffers.program.hyperparameters, buffers.scalars.rate
+    decay, rest = hyper["rmsprop_decay"], 1 - hyper["rmsprop_decay"]
+
+    def update(theta: float, g: float, s: float) -> tuple[float, ...]:
+        square = decay * s + rest * g * g
+        return theta - rate * g / (math.sqrt(square) + hyper["epsilon"]), square
+
+    return update
 
 
-def _adam(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    scalars, hyper, updated = buffers.scalars, buffers.program.hyperparameters, []
-    for theta, g, m, v in _load(op, buffers):
-        first = hyper["beta1"] * m + (1 - hyper["beta1"]) * g
-        tally.multiply += 2
-        tally.add += 1
-        second = hyper["beta2"] * v + (1 - hyper["beta2"]) * g * g
-        tally.multiply += 3
-        tally.add += 1
-        root = math.sqrt(second) + scalars.adam_epsilon
-        tally.sqrt += 1
-        tally.add += 1
-        updated.append((theta - scalars.adam_rate * first / root, first, second))
-        tally.multiply += 1
-        tally.divide += 1
-        tally.add += 1
-    _store(op, buffers, updated)
+@elementwise(multiply=6, divide=1, add=4, sqrt=1)
+def _adam(op: Op, buffers: ScalarBuffers) -> Formula:
+    scalars, (beta1, beta2) = buffers.scalars, (buffers.program.hyperparameters[name] for name in ("beta1", "beta2"))
+
+    def update(theta: float, g: float, m: float, v: float) -> tuple[float, ...]:
+        first = beta1 * m + (1 - beta1) * g
+        second = beta2 * v + (1 - beta2) * g * g
+        return theta - scalars.adam_rate * first / (math.sqrt(second) + scalars.adam_epsilon), first, second
+
+    return update
 
 
 def _flush_subnormals(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
