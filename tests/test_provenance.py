@@ -15,7 +15,7 @@ from tests.support.scripted import ScriptedWorker, run_state, snapshot
 from tuisim import RunConfig, Trainer, count, units
 from tuisim.engine.events import State
 from tuisim.features.compare.bench import bench
-from tuisim.features.compare.crossover.sweep import crossover
+from tuisim.features.compare.crossover.sweep import Sweep
 from tuisim.features.compare.entries import entries
 from tuisim.features.compare.race.race import compare
 from tuisim.features.explain.answer.answer import QUESTION, Answer, answer
@@ -67,7 +67,7 @@ DOCUMENTS = {
     "answer": lambda _: answer(QUESTION).to_dict(),
     "bench": _bench,
     "compare": lambda _: compare(replace(DEAR, validation=0), entries("numpy,scalar"), 0.1).to_dict(),
-    "crossover": lambda _: crossover(DEAR, entries("numpy,scalar"), 0.5, widths=(2, 4), batches=(1, 2)).to_dict(),
+    "crossover": lambda _: Sweep(DEAR, entries("numpy,scalar"), 0.5, widths=(2, 4), batches=(1, 2)).run().to_dict(),
     "doctor": lambda _: diagnose().to_dict(),
 }
 

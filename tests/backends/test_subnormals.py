@@ -160,7 +160,7 @@ def half_of_the_smallest(dtype: str) -> float:
 @pytest.mark.skipif(not subnormals.available(), reason="this processor or C library cannot be told to flush")
 @pytest.mark.parametrize("dtype", SMALLEST_NORMAL)
 def test_the_processor_flushes_only_inside_the_context(dtype):
-    flushing = subnormals.Flushing(True)
+    flushing = subnormals.flushing(True)
     for _ in range(2):
         with flushing:
             assert half_of_the_smallest(dtype) == 0
@@ -168,7 +168,7 @@ def test_the_processor_flushes_only_inside_the_context(dtype):
     with pytest.raises(KeyError), flushing:
         raise KeyError
     assert half_of_the_smallest(dtype) > 0
-    with subnormals.Flushing(False):
+    with subnormals.flushing(False):
         assert half_of_the_smallest(dtype) > 0
 
 
@@ -183,7 +183,7 @@ def test_other_threads_are_not_affected():
 
     thread = threading.Thread(target=other)
     thread.start()
-    with subnormals.Flushing(True):
+    with subnormals.flushing(True):
         inside.set()
         checked.wait()
     thread.join()
@@ -222,12 +222,12 @@ def test_each_layout_sets_its_own_bits_and_restores_them(layout):
     library = FakeLibrary(8)
     control = subnormals._Fenv(library, layout)
     before = list(library.environment)
-    control.start()
+    control.__enter__()
     changed = [place for place, (old, new) in enumerate(zip(before, library.environment, strict=True)) if old != new]
     assert changed == [layout.place]
     assert library.environment[layout.place] == 0x1F80 | layout.bits
     assert control.underflowed()
-    control.restore()
+    control.__exit__()
     assert library.environment == before
 
 
@@ -254,10 +254,10 @@ def test_windows_sets_the_denormal_control_and_restores_it():
     library = type("Crt", (), {name: Callable(getattr(Library, name)) for name in ("_controlfp", "_statusfp")})()
     control = subnormals._Controlfp(library)
     before = Library.word
-    control.start()
+    control.__enter__()
     assert Library.word & 0x0300_0000 == 0x0100_0000
     assert control.underflowed()
-    control.restore()
+    control.__exit__()
     assert Library.word == before
 
 

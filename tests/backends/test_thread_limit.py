@@ -18,7 +18,7 @@ from tuisim.engine import benchmark_case as subject
 from tuisim.engine import step_time as steptime
 from tuisim.features.compare import entries as contenders
 from tuisim.features.compare.bench import bench
-from tuisim.features.compare.crossover.sweep import crossover
+from tuisim.features.compare.crossover.sweep import Sweep
 from tuisim.features.compare.entries import BackendEntry
 from tuisim.features.compare.race.race import compare
 from tuisim.features.explain.answer import elementwise
@@ -136,7 +136,8 @@ def test_a_comparison_and_a_crossover_limit_each_entry_to_its_own_threads(seen):
     compare(replace(CONFIG, examples=64), (BackendEntry("numpy", 1), BackendEntry("numpy", 2)), 0.2)
     assert seen == {("entries", 1), ("entries", 2)}
     seen.clear()
-    crossover(replace(CONFIG, examples=64), (BackendEntry("numpy", 1), BackendEntry("numpy", 2)), 2.0, widths=(4,), batches=(1,))
+    pair = BackendEntry("numpy", 1), BackendEntry("numpy", 2)
+    Sweep(replace(CONFIG, examples=64), pair, 2.0, widths=(4,), batches=(1,)).run()
     assert seen == {("benchmark_case", 1), ("benchmark_case", 2)}
 
 

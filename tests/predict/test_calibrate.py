@@ -365,9 +365,9 @@ def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
 
 def test_errors_are_told_as_they_are():
     found = of_backend(*(scored(ratio) for ratio in (0.5, 0.9, 1.0, 1.0, 1.3)))
-    assert found.median == pytest.approx(0.1)
-    assert found.within == pytest.approx(0.6)
-    assert found.covered == pytest.approx(0.8)
+    assert found.model.median == pytest.approx(0.1)
+    assert found.model.within == pytest.approx(0.6)
+    assert found.model.covered == pytest.approx(0.8)
     assert found.ratios(0.0, 0.5, 1.0) == pytest.approx((0.5, 1.0, 1.3))
     assert not found.passed
     assert of_backend(*[scored(1.05)] * 9).passed

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -48,50 +47,63 @@ LAYOUTS = {
 """Layouts by `sys.platform` and machine, from the `fenv.h` of glibc, musl and Apple."""
 
 
-class _Fenv:
+class Flushing:
+    """A reusable context in which the processor flushes on the calling thread; this one has no effect.
+
+    Other threads, such as those of BLAS, are not affected.
+    """
+
+    underflowed: Callable[[], int] | None = None
+    """A function that returns nonzero if the latest NumPy call flushed a result; each call clears the flag first.
+
+    None if the processor does not flush.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class _Fenv(Flushing):
     """C's `fegetenv` and `fesetenv`, for POSIX systems."""
 
     def __init__(self, library: Any, layout: Layout) -> None:
         self._get, self._set = library.fegetenv, library.fesetenv
-        self.underflowed: Callable[[], int] = partial(library.fetestexcept, layout.underflow)
+        self.underflowed = partial(library.fetestexcept, layout.underflow)
         self._layout = layout
         words: Any = (ctypes.c_uint64 if layout.word == 8 else ctypes.c_uint32) * (_FENV_BYTES // layout.word)
         self._before, self._flushing = words(), words()
 
-    def start(self) -> None:
+    def __enter__(self) -> None:
         self._get(self._before)
         self._get(self._flushing)
         self._flushing[self._layout.place] |= self._layout.bits
         self._set(self._flushing)
 
-    def restore(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self._set(self._before)
 
 
-class _Controlfp:
+class _Controlfp(Flushing):
     """Microsoft's `_controlfp`, which sets the same bits for the calling thread."""
 
     def __init__(self, library: Any) -> None:
-        self._control, self._status = library._controlfp, library._statusfp
-        self._control.restype = self._status.restype = ctypes.c_uint
+        self._control, status = library._controlfp, library._statusfp
+        self._control.restype = status.restype = ctypes.c_uint
+        self.underflowed = lambda: int(status() & _SW_UNDERFLOW)
         self._before = 0
 
-    def start(self) -> None:
+    def __enter__(self) -> None:
         self._before = self._control(0, 0) & _MCW_DN
         self._control(_DN_FLUSH, _MCW_DN)
 
-    def restore(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self._control(self._before, _MCW_DN)
 
-    def underflowed(self) -> int:
-        found: int = self._status() & _SW_UNDERFLOW
-        return found
 
-
-Control = _Fenv | _Controlfp
-
-
-def _control() -> Control | None:
+def _control() -> Flushing | None:
     """Return the control for this system; None if there is none."""
     try:
         if sys.platform == "win32":
@@ -108,14 +120,11 @@ def _library() -> Any:
     return process if hasattr(process, "fegetenv") else ctypes.CDLL("libm.so.6")
 
 
-def flushes(control: Control) -> bool:
-    """Return True if half of the smallest normal number is 0 between `start` and `restore`, and not after, in both dtypes."""
+def flushes(control: Flushing) -> bool:
+    """Return True if half of the smallest normal number is 0 inside the context, and not after it, in both dtypes."""
     smallest = [np.array([SMALLEST_NORMAL[dtype]] * 16, dtype) for dtype in ("float32", "float64")]
-    control.start()
-    try:
+    with control:
         inside = [np.multiply(array, array.dtype.type(0.5)) for array in smallest]
-    finally:
-        control.restore()
     after = [np.multiply(array, array.dtype.type(0.5)) for array in smallest]
     return not any(map(np.any, inside)) and all(map(np.all, after))
 
@@ -127,27 +136,6 @@ def available() -> bool:
     return control is not None and flushes(control)
 
 
-class Flushing:
-    """A reusable context in which the processor flushes on the calling thread, if `enabled` and available.
-
-    Other threads, such as those of BLAS, are not affected.
-    """
-
-    def __init__(self, enabled: bool) -> None:
-        self._control = _control() if enabled and available() else None
-
-    @property
-    def underflowed(self) -> Callable[[], int] | None:
-        """A function that returns nonzero if the latest NumPy call flushed a result; each call clears the flag first.
-
-        None if the processor does not flush.
-        """
-        return None if self._control is None else self._control.underflowed
-
-    def __enter__(self) -> None:
-        if self._control is not None:
-            self._control.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._control is not None:
-            self._control.restore()
+def flushing(enabled: bool) -> Flushing:
+    """Return a context that flushes if `enabled` and available."""
+    return (_control() if enabled and available() else None) or Flushing()

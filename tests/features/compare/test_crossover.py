@@ -31,8 +31,6 @@ from tuisim.features.compare.crossover.sweep import (
     WARM_UP_STEPS,
     Sweep,
     SweepProgress,
-    Timed,
-    crossover,
 )
 from tuisim.features.compare.crossover.view import CrossoverState, cell_text, map_lines, short_names
 from tuisim.features.compare.entries import BackendEntry, pairs
@@ -73,7 +71,7 @@ class Scripted:
 def scripted(speed: Speed, seconds: float = 100.0, wobble: float = 0.0, **more: Any) -> Sweep:
     clock = Clock()
 
-    def make(config: RunConfig, batch: int, like: Timed | None) -> Timed:
+    def make(config: RunConfig, batch: int, like: Any) -> Any:
         which = 0 if like is None else 1
         return Scripted(clock, speed(which, config.layers[0], batch), wobble * which)
 
@@ -301,7 +299,7 @@ def test_setting_up_the_first_cell_is_not_part_of_the_budget():
 def test_an_invalid_sweep_is_refused_in_one_line(changes, words):
     given = {"entered": PAIR, "seconds": 1.0, "widths": (2,), "batches": (1,)} | changes
     with pytest.raises(ConfigError) as found:
-        crossover(NET, **given)
+        Sweep(NET, **given).run()
     assert words in str(found.value)
     assert "\n" not in str(found.value)
 
@@ -408,7 +406,7 @@ def real() -> Crossover:
     """A tiny sweep of real steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweeping, "ROUND_SECONDS", 5e-4)
-        return crossover(NET, (BackendEntry("numpy", None), BackendEntry("scalar", None)), 5.0, (2, 4), (1, 2))
+        return Sweep(NET, (BackendEntry("numpy", None), BackendEntry("scalar", None)), 5.0, (2, 4), (1, 2)).run()
 
 
 def test_real_steps_of_two_backends(real):
@@ -565,7 +563,7 @@ def test_the_command_names_an_unavailable_backend(monkeypatch, capsys):
 
 
 def test_the_command_fails_if_nothing_could_be_measured(monkeypatch, capsys):
-    def refuse(config: RunConfig, batch: int, like: Timed | None) -> Timed:
+    def refuse(config: RunConfig, batch: int, like: Any) -> Any:
         raise MemoryError
 
     monkeypatch.setattr(Sweep.__init__, "__defaults__", (*Sweep.__init__.__defaults__[:-2], refuse, Clock()))

@@ -17,13 +17,13 @@ from tuisim.backends import names, probe
 from tuisim.backends.numpy import NumpyBackend, NumpyStep
 from tuisim.backends.registry import Probe
 from tuisim.cli import main
+from tuisim.engine.history import POINTS, MeanCurve
 from tuisim.engine.initial_state import initial_state
 from tuisim.engine.job import Cancelled, Job
 from tuisim.errors import ConfigError, ExitCode
 from tuisim.features.compare import entries as contenders
 from tuisim.features.compare.entries import (
     FIRST_STEPS,
-    MAX_LOSSES,
     BackendEntry,
     TimedEntry,
     all_entries,
@@ -143,7 +143,7 @@ def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, cap
 def test_the_first_steps_are_those_of_the_run():
     contender, trainer = TimedEntry(TWO[0], initial_state(SMALL.resolved())), Trainer(SMALL)
     losses = [trainer.step() for _ in range(FIRST_STEPS)]
-    assert contender.losses == losses
+    assert list(contender.losses) == losses
     theirs = np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
     np.testing.assert_array_equal(contender.parameters, theirs)
     assert contender.steps == FIRST_STEPS
@@ -331,15 +331,15 @@ def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
 def test_a_decimated_loss_curve_keeps_its_mean_and_its_order(lengths):
     contender = TimedEntry.__new__(TimedEntry)
-    contender.losses, contender.stride, contender._pending = [], 1, []
+    contender._losses, contender.steps = MeanCurve(), 0
     at = 0
     for length in lengths:
-        contender._keep([float(n) for n in range(at, at + length)])
-        at += length
-    kept = len(contender.losses) * contender.stride
-    assert len(contender.losses) <= MAX_LOSSES
-    assert kept + len(contender._pending) == at
-    assert contender.losses == sorted(contender.losses)
+        contender._losses.extend([float(n) for n in range(at, at + length)])
+        at = contender.steps = at + length
+    kept = len(contender.losses) * contender._losses.stride
+    assert len(contender.losses) <= POINTS
+    assert 0 <= at - kept < contender._losses.stride
+    assert list(contender.losses) == sorted(contender.losses)
     if kept:
         assert np.mean(contender.losses) == pytest.approx((kept - 1) / 2)
 

@@ -18,7 +18,7 @@ from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, SPAN, make
 from tuisim.backends.numba.table import PHASE, PHASES, CompiledBuffers, constants, table
 from tuisim.backends.numpy import NumpyStep
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_batches, check_data
-from tuisim.backends.subnormals import Flushing
+from tuisim.backends.subnormals import flushing
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Phase, Role, StepProgram
 
@@ -48,7 +48,7 @@ class CompiledStep:
         self._phases = {phase: self._span(*ends.get(phase, (0, 0))) for phase in Phase}
         self._whole = self._span(0, len(program.ops), ends[Phase.LOSS][1])
         self._data: tuple[Array, Array, Array] | None = None
-        self._flushing = Flushing(program.flushes)
+        self._flushing = flushing(program.flushes)
 
     def _span(self, begin: int, end: int, middle: int | None = None) -> Span:
         """Return the span of some operations; the loss is checked before operation `middle`, by default at the end."""

@@ -12,14 +12,16 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from tuisim.backends.numba.compiler import shared_compiler
+from tuisim.backends.numba.compiler import intrinsic, shared_compiler
 
 has_tick_counter: bool = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
-def _ticks(typing_context: Any) -> tuple[Any, Any]:
+@intrinsic
+def ticks(typing_context: Any) -> tuple[Any, Any]:
+    """Return the counter, which grows at a constant rate."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
         if not has_tick_counter:
@@ -27,10 +29,6 @@ def _ticks(typing_context: Any) -> tuple[Any, Any]:
         return builder.call(builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(word, ())), ())
 
     return types.uint64(), code
-
-
-ticks: Any = intrinsic(_ticks)
-"""ticks(): the counter, which grows at a constant rate; for compiled code."""
 
 
 def _read() -> int:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba import types
+from numba.extending import intrinsic as numba_intrinsic
 
 from tuisim import files
 from tuisim.backends import gemm_dispatch
@@ -24,6 +25,7 @@ Entry = Callable[..., int]
 
 VERSION: str = numba.__version__
 _njit: Any = numba.njit
+_intrinsic: Any = numba_intrinsic
 
 _REDUCTION_FLAGS = {"reassoc", "contract", "nsz"}
 """Sums may be vectorized and a·b + c rounded once. Never `nnan` or `ninf`: values that are not finite must be detected."""
@@ -54,6 +56,11 @@ def inline_kernel(function: Function) -> Function:
 def inline_source(function: Function) -> Function:
     """Inline a function into the source of its caller, so that a part of a long function is not compiled twice."""
     return cast(Function, _njit(inline="always", _nrt=False)(function))
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Return an intrinsic; `function` takes the typing context and the types of the arguments, and returns signature and code."""
+    return _intrinsic(function)
 
 
 def stamp() -> int:

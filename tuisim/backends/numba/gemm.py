@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
+from tuisim.backends.numba.compiler import intrinsic
 from tuisim.backends.numba.mkl import mkl
 from tuisim.backends.numpy.blas import blas, blas_pools, threads
 
@@ -92,10 +92,15 @@ def _is_correct(function: Any, dtype: str) -> bool:
     return True
 
 
-def _gemm(
+@intrinsic
+def gemm(
     typing_context: Any, function: Any, trans_a: Any, trans_b: Any, rows: Any, columns: Any, terms: Any, a: Any, a_at: Any,
     b: Any, b_at: Any, beta: Any, c: Any, c_at: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
+    """Compute c[c_at:] ← op(a[a_at:])·op(b[b_at:]) + beta·c[c_at:] of flat arrays by `function`, the `address` for their dtype.
+
+    op(a) is (rows, terms) and op(b) (terms, columns), each stored transposed if its flag is set.
+    """
     real = c.dtype
     signature = types.void(
         types.uint64, types.boolean, types.boolean, types.uint64, types.uint64, types.uint64, a, types.uint64, b, types.uint64,
@@ -128,11 +133,3 @@ def _code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         begin(6), a_width, begin(8), b_width, arguments[10], begin(11), columns,
     ])  # fmt: skip
     return context.get_dummy_value()
-
-
-gemm: Any = intrinsic(_gemm)
-"""gemm(function, trans_a, trans_b, rows, columns, terms, a, a_at, b, b_at, beta, c, c_at): for compiled code.
-
-c[c_at:] ← op(a[a_at:])·op(b[b_at:]) + beta·c[c_at:], of flat arrays; op(a) is (rows, terms) and op(b) (terms, columns), each
-stored transposed if its flag is set. `function` is the `address` for the dtype of c.
-"""

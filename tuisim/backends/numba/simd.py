@@ -9,7 +9,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+from tuisim.backends.numba.compiler import intrinsic
 
 _BYTES = 32
 # Only some versions of Numba have type annotations; Any suits all.
@@ -41,7 +43,9 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.bitcast(builder.gep(data, [index]), context.get_value_type(kind).as_pointer())
 
 
-def _load(typing_context: Any, array: Any, index: Any) -> Any:
+@intrinsic
+def load(typing_context: Any, array: Any, index: Any) -> Any:
+    """Return the numbers from `index` on, which need not be aligned."""
     kind = SimdType(array.dtype)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -53,7 +57,10 @@ def _load(typing_context: Any, array: Any, index: Any) -> Any:
     return kind(array, types.uint64), code
 
 
-def _store(typing_context: Any, array: Any, index: Any, simd: Any) -> Any:
+@intrinsic
+def store(typing_context: Any, array: Any, index: Any, simd: Any) -> Any:
+    """Store a value from `index` on."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         where = _address(context, builder, array, arguments[0], arguments[1], simd)
         builder.store(arguments[2], where).align = array.dtype.bitwidth // 8
@@ -62,7 +69,9 @@ def _store(typing_context: Any, array: Any, index: Any, simd: Any) -> Any:
     return types.void(array, types.uint64, simd), code
 
 
-def _broadcast(typing_context: Any, number: Any) -> Any:
+@intrinsic
+def broadcast(typing_context: Any, number: Any) -> Any:
+    """Return a value of equal numbers."""
     kind = SimdType(number)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -74,7 +83,10 @@ def _broadcast(typing_context: Any, number: Any) -> Any:
     return kind(number), code
 
 
-def _multiply_add(typing_context: Any, total: Any, one: Any, other: Any) -> Any:
+@intrinsic
+def multiply_add(typing_context: Any, total: Any, one: Any, other: Any) -> Any:
+    """Return total + one·other, rounded once if the processor can."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         flags = ("contract",)
         return builder.fadd(builder.fmul(arguments[1], arguments[2], flags=flags), arguments[0], flags=flags)
@@ -82,7 +94,10 @@ def _multiply_add(typing_context: Any, total: Any, one: Any, other: Any) -> Any:
     return total(total, total, total), code
 
 
-def _reduce_add(typing_context: Any, simd: Any) -> Any:
+@intrinsic
+def reduce_add(typing_context: Any, simd: Any) -> Any:
+    """Return the sum of the numbers of a value."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         # By halves: the same order on every processor.
         value, wide = arguments[0], simd.width
@@ -98,14 +113,20 @@ def _reduce_add(typing_context: Any, simd: Any) -> Any:
     return simd.real(simd), code
 
 
-def _extract(typing_context: Any, simd: Any, index: Any) -> Any:
+@intrinsic
+def extract(typing_context: Any, simd: Any, index: Any) -> Any:
+    """Return one number of a value."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
 
     return simd.real(simd, types.uint64), code
 
 
-def _keep_last(typing_context: Any, simd: Any, number: Any) -> Any:
+@intrinsic
+def keep_last(typing_context: Any, simd: Any, number: Any) -> Any:
+    """Return a value with its last `number` numbers, the others 0."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
         vector = ir.VectorType(word, simd.width)
@@ -119,26 +140,11 @@ def _keep_last(typing_context: Any, simd: Any, number: Any) -> Any:
     return simd(simd, types.uint64), code
 
 
-def _simd_width(typing_context: Any, array: Any) -> Any:
+@intrinsic
+def simd_width(typing_context: Any, array: Any) -> Any:
+    """Return how many numbers of the array's dtype are in one value."""
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.get_constant(types.uint64, SimdType(array.dtype).width)
 
     return types.uint64(array), code
-
-
-load: Any = intrinsic(_load)
-"""load(array, index): the numbers from `index` on, which need not be aligned."""
-store: Any = intrinsic(_store)
-"""store(array, index, value)."""
-broadcast: Any = intrinsic(_broadcast)
-"""broadcast(number): a value of equal numbers."""
-multiply_add: Any = intrinsic(_multiply_add)
-"""multiply_add(total, a, b): total + a·b, rounded once if the processor can."""
-reduce_add: Any = intrinsic(_reduce_add)
-"""reduce_add(value): the sum of its numbers."""
-extract: Any = intrinsic(_extract)
-"""extract(value, index): one of its numbers."""
-keep_last: Any = intrinsic(_keep_last)
-"""keep_last(value, n): its last n numbers, the others 0."""
-simd_width: Any = intrinsic(_simd_width)
-"""simd_width(array): numbers of the array's dtype in one value."""

@@ -25,7 +25,7 @@ from tuisim.backends.numba.table import (
     PHASE,
     READ,
     WRITE,
-)
+)  # fmt: skip
 from tuisim.program import Kind
 
 BEGIN, MIDDLE, END, LOSS, SPAN = range(5)
@@ -114,13 +114,8 @@ def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
 def update(table: Any, number: Any, p: Any, s: Any, scalars: Any, constants: Any) -> bool:
     """Execute an operation of the update; return False for any other."""
     kind, size = table[number, KIND], table[number, PARAMETERS]
-    r0, r1, r2, r3, w0 = (
-        table[number, READ],
-        table[number, _READ1],
-        table[number, _READ2],
-        table[number, _READ3],
-        table[number, WRITE],
-    )
+    r0, r1, r2, r3 = table[number, READ], table[number, _READ1], table[number, _READ2], table[number, _READ3]
+    w0 = table[number, WRITE]
     if kind == _SGD:
         updates.sgd(s, scalars, size, r0, r1)
     elif kind == _MOMENTUM:

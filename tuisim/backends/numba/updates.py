@@ -129,32 +129,25 @@ def was_flushed(value: Any, old: Any, kept: Any, smallest: Any) -> int:
     return 1 if (value == 0.0) & (old != 0.0) & (abs(kept) < smallest) else 0
 
 
-@kernel
-def momentum(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
-    """Update by SGD with momentum."""
-    real, lost = s.dtype.type, 0
-    rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
-    for j in range(size):
-        old = s[v + j]
-        velocity = flushed(mu * old + s[g + j], smallest)
-        lost += was_flushed(velocity, old, mu * old, smallest)
-        s[v + j] = velocity
-        s[theta + j] -= rate * velocity
-    scalars[FLUSHED] += lost
+def _momentum(nesterov: bool) -> Any:
+    """Return the kernel of SGD with momentum v, or with Nesterov momentum."""
+
+    @kernel
+    def update(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
+        real, lost = s.dtype.type, 0
+        rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
+        for j in range(size):
+            slope, old = s[g + j], s[v + j]
+            velocity = flushed(mu * old + slope, smallest)
+            lost += was_flushed(velocity, old, mu * old, smallest)
+            s[v + j] = velocity
+            s[theta + j] -= rate * (slope + mu * velocity if nesterov else velocity)
+        scalars[FLUSHED] += lost
+
+    return update
 
 
-@kernel
-def nesterov(s: Any, scalars: Any, constants: Any, size: int, theta: int, g: int, v: int) -> None:
-    """Update by SGD with Nesterov momentum."""
-    real, lost = s.dtype.type, 0
-    rate, mu, smallest = real(scalars[RATE]), real(constants[BETA1]), real(constants[FLUSH_BELOW])
-    for j in range(size):
-        slope, old = s[g + j], s[v + j]
-        velocity = flushed(mu * old + slope, smallest)
-        lost += was_flushed(velocity, old, mu * old, smallest)
-        s[v + j] = velocity
-        s[theta + j] -= rate * (slope + mu * velocity)
-    scalars[FLUSHED] += lost
+momentum, nesterov = _momentum(False), _momentum(True)
 
 
 @kernel

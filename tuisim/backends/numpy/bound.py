@@ -7,6 +7,7 @@ are views of them. Nothing is allocated while steps run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.backends.numpy import layers, losses, updates
-from tuisim.backends.numpy.context import KernelContext, NumpyScalars
+from tuisim.backends.numpy.context import KernelContext, NumpyScalars, phase_calls
 from tuisim.backends.op_timing import Call, OpCall, seconds_by_op, time_calls
 from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_data
 from tuisim.program import SHARED_ROLES, Kind, Phase, StepProgram
@@ -33,8 +34,8 @@ class NumpyStep:
         self._op_calls: list[OpCall] = []
         """All calls but those that load the batch, in order."""
         self._forward = self._calls(layers.forward(ctx))
-        self._loss = self._calls(losses.calls(ctx))
-        self._backward = self._calls(layers.backward(ctx)) if program.learning else []
+        self._loss = self._calls(phase_calls(ctx, Phase.LOSS, losses.KERNELS))
+        self._backward = self._calls(phase_calls(ctx, Phase.BACKWARD, layers.KERNELS)) if program.learning else []
         self._update = self._calls(updates.calls(ctx)) if program.learning else []
         self._before = [*self._forward, *self._loss]
         self._after = [*self._backward, *self._update]
@@ -84,27 +85,21 @@ class NumpyStep:
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """Run and time one step; see `BoundStep.run_timed`."""
         with np.errstate(all="ignore"), self._flushing:
-            start = perf_counter()
+            stamps = [perf_counter()]
             self._gather(rows)
-            gathered = perf_counter()
+            stamps.append(perf_counter())
             _all(self._forward)
-            forward = perf_counter()
+            stamps.append(perf_counter())
             _all(self._loss)
             loss = self._mean()
-            lost = perf_counter()
+            stamps.append(perf_counter())
             if loss - loss != 0.0:
                 return loss, {}
-            _all(self._backward)
-            backward = perf_counter()
-            _all(self._update)
-            end = perf_counter()
-        return loss, {
-            Phase.DATA: gathered - start,
-            Phase.FORWARD: forward - gathered,
-            Phase.LOSS: lost - forward,
-            Phase.BACKWARD: backward - lost,
-            Phase.UPDATE: end - backward,
-        }
+            for calls in (self._backward, self._update):
+                _all(calls)
+                stamps.append(perf_counter())
+        phases = (Phase.DATA, Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
+        return loss, {phase: end - start for phase, (start, end) in zip(phases, pairwise(stamps), strict=True)}
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
         """Run and time one step; see `BoundStep.run_by_operation`."""

@@ -29,16 +29,6 @@ def forward(ctx: KernelContext) -> list[OpCall]:
     return calls
 
 
-def backward(ctx: KernelContext) -> list[OpCall]:
-    """Return the calls of the backward pass."""
-    return [(op, call) for op in ctx.ops(Phase.BACKWARD) for call in KERNELS[op.kind](ctx, op)]
-
-
-def _dense(ctx: KernelContext, op: Op) -> list[Call]:
-    """Compute z = a·W + b."""
-    return [call for _, call in _dense_calls(ctx, op, None)]
-
-
 def _dense_calls(ctx: KernelContext, op: Op, activation: Op | None) -> list[OpCall]:
     """Compute z = a·W + b, and a = f(z) if an activation follows."""
     inputs, weights, bias = (ctx.arrays[name] for name in op.reads)
@@ -53,9 +43,8 @@ def _dense_calls(ctx: KernelContext, op: Op, activation: Op | None) -> list[OpCa
     return calls
 
 
-def _activate(ctx: KernelContext, op: Op, rows: slice | None = None) -> list[Call]:
+def _activate(ctx: KernelContext, op: Op, rows: slice = slice(None)) -> list[Call]:
     """Compute a = f(z), for all rows or one tile."""
-    rows = slice(None) if rows is None else rows
     z, a = ctx.arrays[op.reads[0]][rows], ctx.arrays[op.writes[0]][rows]
     assert op.function is not None
     return ACTIVATIONS[op.function].forward(ctx, z, a)
@@ -89,7 +78,7 @@ def _input_gradient(ctx: KernelContext, op: Op) -> list[Call]:
 
 
 KERNELS: dict[Kind, Callable[[KernelContext, Op], list[Call]]] = {
-    Kind.DENSE: _dense,
+    Kind.DENSE: lambda ctx, op: [call for _, call in _dense_calls(ctx, op, None)],
     Kind.ACTIVATION: _activate,
     Kind.ACTIVATION_GRADIENT: _activation_gradient,
     Kind.WEIGHT_GRADIENT: _weight_gradient,

@@ -11,13 +11,8 @@ from functools import partial
 import numpy as np
 
 from tuisim.backends.numpy.context import KernelContext, sum_up, tiles, widened
-from tuisim.backends.op_timing import Call, OpCall
-from tuisim.program import Kind, Op, Phase
-
-
-def calls(ctx: KernelContext) -> list[OpCall]:
-    """Return the calls of the loss."""
-    return [(op, call) for op in ctx.ops(Phase.LOSS) for call in KERNELS[op.kind](ctx, op)]
+from tuisim.backends.op_timing import Call
+from tuisim.program import Kind, Op
 
 
 def _mse(ctx: KernelContext, op: Op) -> list[Call]:

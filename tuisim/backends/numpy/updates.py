@@ -29,8 +29,8 @@ def calls(ctx: KernelContext) -> list[OpCall]:
     rule = [op for op in ops if not _is_global(op)]
     total = ctx.arrays["parameters"].size
     for first in range(0, total, TILE):
-        block = _block(ctx, slice(first, min(total, first + TILE)))
-        made += [(op, call) for op in rule for call in KERNELS[op.kind](ctx, block)]
+        block = {name: array[first : first + TILE] for name, array in ctx.arrays.items() if array.shape == (total,)}
+        made += [(op, call) for op in rule for call in KERNELS[op.kind](ctx, block.__getitem__)]
     return made
 
 
@@ -39,18 +39,10 @@ def _is_global(op: Op) -> bool:
     return op.layer is None or op.kind is Kind.GRADIENT_SQUARES
 
 
-def _block(ctx: KernelContext, where: slice) -> Block:
-    return lambda name: ctx.arrays[name][where]
-
-
 def _gradient(ctx: KernelContext, block: Block) -> Array:
     """Return the gradient that the rule uses: clipped or decayed, if there is such a buffer."""
     changed = (name for name in ("clipped_gradients", "decayed_gradients") if name in ctx.arrays)
     return block(next(changed, "gradients"))
-
-
-def _gradient_squares(ctx: KernelContext, block: Block) -> list[Call]:
-    return sum_up(ctx, block("gradients"), ctx.squares, squared=True)
 
 
 def _clip_factor(ctx: KernelContext, block: Block) -> list[Call]:
@@ -68,18 +60,6 @@ def _clip_factor(ctx: KernelContext, block: Block) -> list[Call]:
 
 def _clip(ctx: KernelContext, block: Block) -> list[Call]:
     return [partial(np.multiply, block("gradients"), ctx.arrays["clip_factor"], block("clipped_gradients"))]
-
-
-def _scheduled_rate(ctx: KernelContext, block: Block) -> list[Call]:
-    return [ctx.scalars.follow_schedule]
-
-
-def _decay_factor(ctx: KernelContext, block: Block) -> list[Call]:
-    return []  # set together with the learning rate
-
-
-def _bias_correction(ctx: KernelContext, block: Block) -> list[Call]:
-    return [ctx.scalars.correct_bias]
 
 
 def _weight_decay(ctx: KernelContext, block: Block) -> list[Call]:
@@ -151,10 +131,6 @@ def _written(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Ca
     return by_comparison() if underflowed is None else by_processor(underflowed)
 
 
-def _flush_subnormals(ctx: KernelContext, block: Block) -> list[Call]:
-    return []  # done in `_written`
-
-
 def _accumulate(ctx: KernelContext, block: Block) -> list[Call]:
     """Compute v ← μv + g."""
     velocity = block("velocity")
@@ -218,12 +194,12 @@ def _adam(ctx: KernelContext, block: Block) -> list[Call]:
 
 
 KERNELS: dict[Kind, Callable[[KernelContext, Block], list[Call]]] = {
-    Kind.GRADIENT_SQUARES: _gradient_squares,
+    Kind.GRADIENT_SQUARES: lambda ctx, block: sum_up(ctx, block("gradients"), ctx.squares, squared=True),
     Kind.CLIP_FACTOR: _clip_factor,
     Kind.CLIP: _clip,
-    Kind.SCHEDULED_RATE: _scheduled_rate,
-    Kind.DECAY_FACTOR: _decay_factor,
-    Kind.BIAS_CORRECTION: _bias_correction,
+    Kind.SCHEDULED_RATE: lambda ctx, block: [ctx.scalars.follow_schedule],
+    Kind.DECAY_FACTOR: lambda ctx, block: [],  # set together with the learning rate
+    Kind.BIAS_CORRECTION: lambda ctx, block: [ctx.scalars.correct_bias],
     Kind.WEIGHT_DECAY: _weight_decay,
     Kind.DECOUPLED_DECAY: _decoupled_decay,
     Kind.SGD: _sgd,
@@ -231,5 +207,5 @@ KERNELS: dict[Kind, Callable[[KernelContext, Block], list[Call]]] = {
     Kind.NESTEROV: _nesterov,
     Kind.RMSPROP: _rmsprop,
     Kind.ADAM: _adam,
-    Kind.FLUSH_SUBNORMALS: _flush_subnormals,
+    Kind.FLUSH_SUBNORMALS: lambda ctx, block: [],  # done in `_written`
 }

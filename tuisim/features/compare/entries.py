@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from tuisim.backends import Costs, OnDevice, get_backend, names, probe, probe_if_loaded
 from tuisim.config.choices import MAX_THREADS
+from tuisim.engine.history import MeanCurve
 from tuisim.engine.initial_state import InitialState, parameter_name
 from tuisim.errors import ConfigError, Mistake, RunError, nearest, printable
 from tuisim.threads import usable_cores
 
 FIRST_STEPS = 20
 """Steps after which parameters are compared: enough to show a wrong gradient, too few for rounding to grow."""
-MAX_LOSSES = 400
-"""Points kept of a loss curve; beyond, neighbours are replaced by their mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +136,7 @@ class TimedEntry:
         self.examples = 0
         self.seconds = 0.0
         """Compute time of all steps, the first ones too."""
-        self.losses: list[float] = []
-        """One for every `stride` steps."""
-        self.stride = 1
-        self._pending: list[float] = []
+        self._losses = MeanCurve()
         self._batches = start.dataset.batch_sampler(start.batch)
         self.costs: Costs | None = None
         """Transfer and launch costs; None on the host."""
@@ -178,6 +174,11 @@ class TimedEntry:
         spent = self.backend.costs - before
         self.costs = spent if self.costs is None else self.costs + spent
 
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """The mean losses of equally many steps each."""
+        return tuple(self._losses.arrays()[1][: self.steps // self._losses.stride].tolist())
+
     def _parameters(self) -> NDArray[Any]:
         """Return all parameters, flat, in double precision."""
         found: NDArray[Any] = self._network.full.read("parameters").astype(np.float64)
@@ -203,7 +204,7 @@ class TimedEntry:
             begun = perf_counter()
             losses = step.run(segment.rows)
             spent += perf_counter() - begun
-            self._keep(losses)
+            self._losses.extend(losses)
             if not math.isfinite(losses[-1]):
                 raise RunError(f"its loss is not finite after {self.steps + len(losses):,} steps")
             steps -= segment.steps
@@ -211,18 +212,6 @@ class TimedEntry:
             self.examples += len(segment.rows)
         self.seconds += spent
         return spent
-
-    def _keep(self, losses: Sequence[float]) -> None:
-        """Add losses to the curve, decimated to at most MAX_LOSSES points."""
-        self._pending += losses
-        whole = len(self._pending) // self.stride * self.stride
-        self.losses += [sum(self._pending[i : i + self.stride]) / self.stride for i in range(0, whole, self.stride)]
-        del self._pending[:whole]
-        while len(self.losses) > MAX_LOSSES:
-            if len(self.losses) % 2:
-                self._pending[:0] = [self.losses.pop()] * self.stride
-            self.losses = [(a + b) / 2 for a, b in zip(self.losses[::2], self.losses[1::2], strict=True)]
-            self.stride *= 2
 
 
 def max_difference(ours: NDArray[Any], theirs: NDArray[Any], layers: Sequence[int]) -> tuple[float, str]:

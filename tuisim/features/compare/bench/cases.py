@@ -58,6 +58,27 @@ class Implementation(Protocol):
         """Return all parameters, flat, layer by layer with weights before biases; None if it has none."""
 
 
+class BatchSteps:
+    """An implementation with one call per step, `_one`."""
+
+    _batches: list[tuple[Any, Any]]
+    _at = 0
+
+    def steps(self, count: int) -> None:
+        """Make `count` steps."""
+        for _ in range(count):
+            self._one(*self._batches[self._at])
+            self._at = (self._at + 1) % len(self._batches)
+
+    def _one(self, x: Any, y: Any) -> None:
+        raise NotImplementedError
+
+
+def batches(X: Any, y: Any, size: int) -> list[tuple[Any, Any]]:
+    """Return the rows in batches of `size`."""
+    return [(X[first : first + size], y[first : first + size]) for first in range(0, len(X), size)]
+
+
 Make = Callable[[Case], Implementation]
 
 
@@ -106,7 +127,7 @@ class TuisimStep:
         return flat(self._network.parameters())
 
 
-class NaiveStep:
+class NaiveStep(BatchSteps):
     """The step as one would first write it in NumPy: operators and temporaries, no buffers. ReLU, SGD, cross_entropy or mse.
 
     It is also an independent check of the other implementations' results.
@@ -116,22 +137,14 @@ class NaiveStep:
         config = case.config
         assert config.loss in ("cross_entropy", "mse")
         assert config.learning_rate is not None
-        self._case, self._at = case, 0
+        self._config, self._batches = config, batches(case.X, case.y, config.batch_size)
         self._rate = np.dtype(config.dtype).type(config.learning_rate)
         self._weights = [w.copy() for w, _ in case.parameters]
         self._biases = [b.copy() for _, b in case.parameters]
 
-    def steps(self, count: int) -> None:
-        """Make `count` steps."""
-        case, batch = self._case, self._case.config.batch_size
-        for _ in range(count):
-            first = self._at * batch
-            self._step(case.X[first : first + batch], case.y[first : first + batch])
-            self._at = (self._at + 1) % case.batches
-
-    def _step(self, X: Array, y: Array) -> None:
-        names = self._case.config.activations
-        activations, sums = [X], []
+    def _one(self, x: Array, y: Array) -> None:
+        names = self._config.activations
+        activations, sums = [x], []
         for W, b, name in zip(self._weights, self._biases, names, strict=True):
             z = activations[-1] @ W + b
             sums.append(z)
@@ -149,7 +162,7 @@ class NaiveStep:
             self._biases[layer] -= self._rate * gb
 
     def _loss_gradient(self, output: Array, y: Array) -> Array:
-        if self._case.config.loss == "mse":
+        if self._config.loss == "mse":
             gradient: Array = 2 * (output - y) / output.size
             return gradient
         rows = np.arange(len(y))

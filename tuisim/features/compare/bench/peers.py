@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tuisim.errors import RunError
-from tuisim.features.compare.bench.cases import Array, Case, Make, flat
+from tuisim.features.compare.bench.cases import Array, BatchSteps, Case, Make, batches, flat
 
 
 def installed() -> dict[str, Make]:
@@ -28,14 +28,14 @@ def installed() -> dict[str, Make]:
     return found
 
 
-class Torch:
+class Torch(BatchSteps):
     """PyTorch's modules, autograd and SGD, one step per call; optionally compiled by torch.compile, on `device`."""
 
     options: ClassVar[dict[str, Any]] = {}
     """Options of its optimizer."""
 
     def __init__(self, case: Case, compiled: bool = False, device: str = "cpu") -> None:
-        self.torch = torch = _torch()
+        self.torch = torch = import_module("torch")
         torch.set_num_threads(case.config.threads)
         config = case.config
         dtype = torch.float64 if config.dtype == "float64" else torch.float32
@@ -60,18 +60,9 @@ class Torch:
             # Else the code compiled for an earlier case is generalized to this one's shapes.
             torch.compiler.reset()
             loss = torch.compile(loss, dynamic=False)
-        self._loss = loss
-        self._optimizer = optimizer
-        batch = config.batch_size
+        self._loss, self._optimizer = loss, optimizer
         X, y = torch.from_numpy(case.X).to(device), torch.from_numpy(case.y).to(device)
-        self._batches = [(X[i : i + batch], y[i : i + batch]) for i in range(0, len(X), batch)]
-        self._at = 0
-
-    def steps(self, count: int) -> None:
-        """Make `count` steps."""
-        for _ in range(count):
-            self._one(*self._batches[self._at])
-            self._at = (self._at + 1) % len(self._batches)
+        self._batches = batches(X, y, config.batch_size)
 
     def _one(self, x: Any, y: Any) -> None:
         self._optimizer.zero_grad(set_to_none=True)
@@ -81,10 +72,6 @@ class Torch:
     def read(self) -> Array:
         """Return all parameters, flat."""
         return flat([(layer.weight.detach().cpu().numpy().T, layer.bias.detach().cpu().numpy()) for layer in self._linear])
-
-
-def _torch() -> Any:
-    return import_module("torch")
 
 
 def _jax(threads: int) -> Any:
@@ -102,7 +89,7 @@ def _jax(threads: int) -> Any:
     return jax
 
 
-class Jax:
+class Jax(BatchSteps):
     """JAX's jit of loss, gradient and update, one step per call, with donated parameters."""
 
     def __init__(self, case: Case) -> None:
@@ -125,21 +112,20 @@ class Jax:
             gradient = jax.grad(loss)(parameters, x, y)
             return jax.tree.map(lambda p, g: p - config.learning_rate * g, parameters, gradient)
 
-        self._jax, self._one = jax, step
+        self._jax, self._function = jax, step
         self._step = jax.jit(step, donate_argnums=0)
         self._parameters = [(jnp.array(W), jnp.array(b)) for W, b in case.parameters]
-        self._batch = batch = config.batch_size
         X, y = jnp.array(case.X), jnp.array(case.y.astype(np.int32) if case.y.dtype.kind == "i" else case.y)
-        self._X, self._y = X.reshape(-1, batch, X.shape[1]), y.reshape(-1, batch, *y.shape[1:])
-        self._batches = [(self._X[i], self._y[i]) for i in range(len(self._X))]
-        self._at = 0
+        self._X, self._y = (rows.reshape(-1, config.batch_size, *rows.shape[1:]) for rows in (X, y))
+        self._batches = list(zip(self._X, self._y, strict=True))
 
     def steps(self, count: int) -> None:
         """Make `count` steps."""
-        for _ in range(count):
-            self._parameters = self._step(self._parameters, *self._batches[self._at])
-            self._at = (self._at + 1) % len(self._batches)
+        super().steps(count)
         self._jax.block_until_ready(self._parameters)
+
+    def _one(self, x: Any, y: Any) -> None:
+        self._parameters = self._step(self._parameters, x, y)
 
     def read(self) -> Array:
         """Return all parameters, flat."""
@@ -151,7 +137,7 @@ class JaxScan(Jax):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        lax, one = self._jax.lax, self._one
+        lax, one = self._jax.lax, self._function
 
         def many(parameters: Any, X: Any, y: Any) -> Any:
             return lax.scan(lambda p, rows: (one(p, *rows), None), parameters, (X, y))[0]
@@ -168,7 +154,7 @@ class JaxScan(Jax):
         self._jax.block_until_ready(self._parameters)
 
 
-class ScikitLearn:
+class ScikitLearn(BatchSteps):
     """scikit-learn's MLPClassifier or MLPRegressor, one batch per `partial_fit`."""
 
     def __init__(self, case: Case) -> None:
@@ -186,21 +172,15 @@ class ScikitLearn:
             learning_rate="constant", learning_rate_init=rate, momentum=0.0, nesterovs_momentum=False, shuffle=False,
         )  # fmt: skip
         self._classes = {"classes": np.arange(config.layers[-1])} if config.loss == "cross_entropy" else {}
-        batch = config.batch_size
-        self._batches = [(case.X[i : i + batch], case.y[i : i + batch]) for i in range(0, len(case.X), batch)]
-        self._at = 0
+        self._batches = batches(case.X, case.y, config.batch_size)
         # The first call allocates its arrays, which are then overwritten.
         self._network.partial_fit(*self._batches[0], **self._classes)
-        for into, given in zip(self._network.coefs_, (W for W, _ in case.parameters), strict=True):
-            into[...] = given
-        for into, given in zip(self._network.intercepts_, (b for _, b in case.parameters), strict=True):
-            into[...] = given
+        for pair, given in zip(zip(self._network.coefs_, self._network.intercepts_, strict=True), case.parameters, strict=True):
+            for into, values in zip(pair, given, strict=True):
+                into[...] = values
 
-    def steps(self, count: int) -> None:
-        """Make `count` steps."""
-        for _ in range(count):
-            self._network.partial_fit(*self._batches[self._at])
-            self._at = (self._at + 1) % len(self._batches)
+    def _one(self, x: Array, y: Array) -> None:
+        self._network.partial_fit(x, y)
 
     def read(self) -> Array:
         """Return all parameters, flat."""

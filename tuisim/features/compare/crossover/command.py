@@ -11,8 +11,8 @@ from tuisim import units
 from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable, visible
-from tuisim.features.compare.crossover.sweep import BATCHES, SECONDS, WIDTHS, Sweep, SweepProgress
-from tuisim.features.compare.crossover.view import CrossoverState, page
+from tuisim.features.compare.crossover.sweep import BATCHES, SECONDS, WIDTHS, Sweep
+from tuisim.features.compare.crossover.view import CrossoverState, page, progress_words
 from tuisim.features.compare.entries import entries, pairs
 
 LAYERS = "30-30-30"
@@ -40,9 +40,10 @@ def crossover(
         raise ConfigError([Mistake("csv", "--json --csv", "ask for one of them")])
     entered = pairs()[0] if backends is None else entries(backends)
     chosen = resolve(LAYERS if layers is None and config is None else layers, options, config)
-    sweep = Sweep(chosen, entered, length(seconds), _sizes("widths", widths), _sizes("batches", batches))
+    budget = length(seconds)
+    sweep = Sweep(chosen, entered, budget, _sizes("widths", widths), _sizes("batches", batches))
     with ProgressLine() as line:
-        found = sweep.run(lambda progress: line.show(_progress_words(progress)))
+        found = sweep.run(lambda progress: line.show(progress_words(progress, budget)))
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     elif csv:
@@ -58,8 +59,3 @@ def _sizes(field: str, text: str) -> list[int]:
         return [units.parse_count(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise ConfigError([Mistake(field, printable(text), str(error))]) from None
-
-
-def _progress_words(progress: SweepProgress) -> str:
-    now = f" · now {progress.now[0]:,} × {progress.now[1]:,}" if progress.now else ""
-    return f"{progress.measured} of {len(progress.cells)} cells · {units.duration(progress.seconds)}{now}"

@@ -125,9 +125,9 @@ def _gains(measured: Sequence[Cell], names: tuple[str, str]) -> str:
     parts: list[str] = []
     for name in names:
         won = [cell for cell in measured if cell.winner == name]
-        parts += [f"{name} {_factors(won)} as fast in {_cells(len(won))}"] if won else []
+        parts += [f"{name} {_factors(won)} as fast in {units.counted(len(won), 'cell')}"] if won else []
     ties = sum(cell.winner == TIE for cell in measured)
-    return ", ".join([*parts, *([f"a tie in {_cells(ties)}"] if ties else [])])
+    return ", ".join([*parts, *([f"a tie in {units.counted(ties, 'cell')}"] if ties else [])])
 
 
 def _by_batch(measured: Sequence[Cell]) -> list[str]:
@@ -175,18 +175,14 @@ def _range(cells: Sequence[Cell], measured: Sequence[Cell]) -> str:
     size = f"{units.count(largest.width)} × {units.count(largest.batch)}"
     words = f"measured up to {size}, {units.si(largest.operations)} operations per step"
     blank, failed = (sum(not cell.winner and cell.failed is kind for cell in cells) for kind in (False, True))
-    parts = [f"{blank} of {len(cells)} cells left blank"] * (blank > 0) + [f"{_cells(failed)} failed"] * (failed > 0)
-    return "; ".join([words, *parts])
+    words += f"; {blank} of {len(cells)} cells left blank" if blank else ""
+    return words + (f"; {units.counted(failed, 'cell')} failed" if failed else "")
 
 
 def _factors(won: Sequence[Cell]) -> str:
     factors = [cell.factor for cell in won if cell.factor is not None]
     low, high = factor_text(min(factors)), factor_text(max(factors))
     return f"{low} to {high} times" if low != high else f"{low} times"
-
-
-def _cells(number: int) -> str:
-    return f"{number} cell{'s' * (number != 1)}"
 
 
 def factor_text(factor: float) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import perf_counter
-from typing import Protocol
+from typing import Any
 
 from tuisim import units
 from tuisim.accounting import Ledger, count
@@ -37,22 +37,6 @@ WARM_UP_STEPS = 2
 """Untimed steps of each entry in each cell."""
 FIRST_SHARE = 0.8
 """Share of the budget for the given sizes, before those in between."""
-
-
-class Timed(Protocol):
-    """A bound step that can be timed; `single` is the seconds of one step."""
-
-    @property
-    def single(self) -> float:
-        """Seconds of one step."""
-
-    def timed(self) -> float:
-        """Return the seconds per step of one round."""
-
-
-def timed_step(config: RunConfig, batch: int, like: Timed | None) -> Timed:
-    """Bind the step of `config` at `batch`, with the parameters and rows of `like`."""
-    return BenchmarkCase(config, batch, ROUND_SECONDS, like if isinstance(like, BenchmarkCase) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +73,12 @@ class Sweep:
         widths: Sequence[int] = WIDTHS,
         batches: Sequence[int] = BATCHES,
         wanted: Callable[[], bool] = lambda: True,
-        make: Callable[[RunConfig, int, Timed | None], Timed] = timed_step,
+        make: Callable[[RunConfig, int, Any], Any] = lambda config, batch, like: BenchmarkCase(
+            config, batch, ROUND_SECONDS, like
+        ),
         clock: Callable[[], float] = perf_counter,
     ) -> None:
+        """`make(config, batch, like)` binds the step to be timed, with the parameters and rows of `like`."""
         _check(entered, seconds, widths, batches)
         self.entries = (entered[0], entered[1])
         self.names = (entered[0].name, entered[1].name)
@@ -116,7 +103,9 @@ class Sweep:
         self._measure_all([cell.size for cell in _ascending(between)], self._budget, tell)
         # Sizes in between that there was no time for were not asked for.
         self._cells = {size: cell for size, cell in self._cells.items() if cell.winner or not cell.in_between}
-        self._measure_all([size for size in asked if self._left_out(size)], self._budget, tell)
+        self._measure_all(
+            [size for size in asked if not (self._cells[size].winner or self._cells[size].failed)], self._budget, tell
+        )
         cells = tuple(self._cells.values())
         others = precision_notes((entry.backend for entry in self.entries), self.config.dtype)
         notes = (*others, *(words for entry in self.entries if (words := warning(entry))))
@@ -144,10 +133,6 @@ class Sweep:
         self._ledgers[size] = count(config)
         return Cell(width, batch, self._ledgers[size].step_total.total, in_between)
 
-    def _left_out(self, size: Size) -> bool:
-        cell = self._cells[size]
-        return not cell.winner and not cell.failed
-
     # ── measuring ──
 
     def _measure_all(self, sizes: Sequence[Size], until: float, tell: Callable[[SweepProgress], None]) -> None:
@@ -156,10 +141,8 @@ class Sweep:
                 return
             left, likely = until - self._elapsed, self._likely(size)
             if likely > left and self._begun is not None:
-                words = (
-                    f"left out: its rounds would take {units.duration(likely)}, projected; {units.duration(max(left, 0.0))} left"
-                )
-                self._cells[size] = replace(self._cells[size], reason=words)
+                words = f"its rounds would take {units.duration(likely)}, projected; {units.duration(max(left, 0.0))} left"
+                self._cells[size] = replace(self._cells[size], reason=f"left out: {words}")
                 continue
             tell(self._progress(size))
             self._cells[size] = self._measured(size, left / (len(sizes) - i))
@@ -186,11 +169,16 @@ class Sweep:
             begun = self._clock()
             if self._begun is None and (likely := self._likely(size)) > max(self._budget, 1.0) * 4:
                 raise _too_short(self._budget, likely)
-            subjects: list[Timed] = []
-            for i, name in enumerate(self.names):  # noqa: B007  the message names it
-                subjects.append(self._set_up(i, size, subjects[0] if subjects else None))
+            subjects: list[Any] = []
+            for entry, backend, threads in zip(self.entries, self._backends, self.threads, strict=True):
+                name = entry.name
+                config = replace(self._ledgers[size].config, backend=entry.backend, threads=threads)
+                with backend.threads(threads):
+                    subjects.append(self._make(config, size[1], subjects[0] if subjects else None))
             if self._begun is None:
-                self._check_budget(subjects)
+                least = MIN_ROUNDS * sum(max(ROUND_SECONDS, subject.single) for subject in subjects)
+                if least > self._budget:
+                    raise _too_short(self._budget, least)
                 self._begun = begun = self._clock()
             samples: tuple[list[float], list[float]] = ([], [])
             while len(samples[0]) < MAX_ROUNDS:
@@ -209,17 +197,6 @@ class Sweep:
         except Exception as error:  # an entry that fails in a cell has its reason; the others go on
             return replace(cell, reason=f"{name}: {printable(in_words(error), 300)}", failed=True)
         return replace(cell, **figures(samples, self.names))
-
-    def _set_up(self, i: int, size: Size, like: Timed | None) -> Timed:
-        config = replace(self._ledgers[size].config, backend=self.entries[i].backend, threads=self.threads[i])
-        with self._backends[i].threads(self.threads[i]):
-            return self._make(config, size[1], like)
-
-    def _check_budget(self, subjects: Sequence[Timed]) -> None:
-        """Raise ConfigError if not even the rounds of the first cell fit."""
-        least = MIN_ROUNDS * sum(max(ROUND_SECONDS, subject.single) for subject in subjects)
-        if least > self._budget:
-            raise _too_short(self._budget, least)
 
     def _between(self) -> list[Size]:
         """Return the sizes halfway between neighbours with different winners.
@@ -250,10 +227,6 @@ def _too_short(budget: float, least: float) -> ConfigError:
     return ConfigError([Mistake("seconds", f"{budget:g}", words)])
 
 
-def _left(seconds: float) -> str:
-    return f"{units.duration(seconds)} are left" if seconds > 0 else "none is left"
-
-
 def _ascending(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell.operations, cell.size))
 
@@ -282,15 +255,3 @@ def _middle(a: int, b: int) -> tuple[int, ...]:
     """Return the size halfway from a to b, by ratio if they differ by more than a factor of two; empty for neighbours."""
     middle = (a + b) // 2 if b <= 2 * a else round(math.sqrt(a * b))
     return (middle,) if a < middle < b else ()
-
-
-def crossover(
-    config: RunConfig,
-    entered: Sequence[BackendEntry],
-    seconds: float = SECONDS,
-    widths: Sequence[int] = WIDTHS,
-    batches: Sequence[int] = BATCHES,
-    tell: Callable[[SweepProgress], None] = lambda progress: None,
-) -> Crossover:
-    """Measure which entry is faster over `widths` and `batches`, for about `seconds`."""
-    return Sweep(config, entered, seconds, widths, batches).run(tell)

@@ -15,7 +15,7 @@ from tuisim.features.compare.crossover.sweep import SECONDS, SweepProgress
 from tuisim.features.compare.entries import BackendPair
 from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, wrap
 from tuisim.terminal.plot import bar
-from tuisim.terminal.table import Column, table
+from tuisim.terminal.table import Column, table, visible_rows
 from tuisim.terminal.text import job_lines, job_state, page_header
 
 TONES = (Tone.FORWARD, Tone.BACKWARD)
@@ -167,7 +167,10 @@ def _map(state: CrossoverState, frame: Frame, cursor: Size | None) -> list[Line]
         spare = frame.width - label - sum(columns) - len(columns) - 1
         if spare >= 0:
             break
-    widths, hidden = _visible_widths(state, frame)
+    widths = sorted({size[0] for size in cells})
+    at = widths.index(state.cursor[0]) if state.cursor else 0
+    shown = visible_rows(len(widths), len(widths) if frame.zoomed else frame.height - 1, at)
+    widths, hidden = widths[shown.start : shown.stop], len(widths) - len(shown)
     apart = 1 if frame.height == UNLIMITED else max(1, min(MAX_ROW_DISTANCE, (frame.height - 3) // len(widths)))
     gap = max(1, min(MAX_GAP, spare // len(columns) + 1))
     corner = (f"↕ +{hidden}" if hidden else "width").ljust(label)
@@ -179,17 +182,6 @@ def _map(state: CrossoverState, frame: Frame, cursor: Size | None) -> list[Line]
         lines.append(((units.count(width).rjust(label), Tone.DIM), *_row(state, row, columns, gap, form, cursor)))
     legend = _legend(state, form, frame.width)
     return [*lines, BLANK, *legend] if len(lines) + 1 + len(legend) <= frame.height else lines
-
-
-def _visible_widths(state: CrossoverState, frame: Frame) -> tuple[list[int], int]:
-    """Return the widths that there is room for, around the cursor's, and the number of others."""
-    widths = sorted({size[0] for size in state.cells})
-    room = max(1, frame.height - 1)
-    if frame.zoomed or len(widths) <= room:
-        return widths, 0
-    at = widths.index(state.cursor[0]) if state.cursor else 0
-    first = max(0, min(at - room // 2, len(widths) - room))
-    return widths[first : first + room], len(widths) - room
 
 
 def _row(
@@ -293,6 +285,6 @@ def rule_lines(state: CrossoverState, frame: Frame) -> list[Line]:
     return lines
 
 
-def progress_words(progress: SweepProgress) -> str:
+def progress_words(progress: SweepProgress, budget: float = SECONDS) -> str:
     """Describe the progress in one line."""
-    return f"{progress.measured} of {len(progress.cells)} cells, {progress.seconds:.0f} of {SECONDS:g} s"
+    return f"{progress.measured} of {len(progress.cells)} cells, {progress.seconds:.0f} of {budget:g} s"

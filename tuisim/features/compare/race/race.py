@@ -223,7 +223,6 @@ class _Race:
             raise ConfigError([Mistake("seconds", f"{self._budget:g}", words)])
 
     def _standings(self) -> tuple[Standing, ...]:
-        """Return the standings in the order the entries were given."""
         return tuple(self._standing(entry) for entry in self._entered)
 
     def _standing(self, entry: BackendEntry) -> Standing:
@@ -232,9 +231,7 @@ class _Race:
             gone = self._unavailable.get(entry)
             return Standing(entry.name, "", 0, 0, 0.0, None, (), gone.words if gone else "")
         per_step = median(timed.samples) * 1e6 if timed.samples else None
-        return Standing(
-            entry.name, timed.device, timed.steps, timed.examples, timed.seconds, per_step, tuple(timed.losses)
-        )  # fmt: skip
+        return Standing(entry.name, timed.device, timed.steps, timed.examples, timed.seconds, per_step, timed.losses)
 
     # ── the result ──
 

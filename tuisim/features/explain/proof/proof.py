@@ -41,36 +41,20 @@ _SAMPLE_SECONDS = 0.05
 _SAMPLE_WIDTH, _SAMPLE_BATCH = 32, 2
 """Width and batch of the network whose operation is timed: its step is shorter than another thread's time slice."""
 
-MARKS: dict[str, Provenance] = {
-    "layers[]": Provenance.GIVEN,
-    "batch": Provenance.COUNTED,
-    "parameters": Provenance.COUNTED,
-    "seconds": Provenance.MEASURED,
-    "scalar_seconds": Provenance.PROJECTED,
-    "checks[].worst": Provenance.MEASURED,
-    "checks[].compared": Provenance.COUNTED,
-    "checks[].batches[].batch": Provenance.COUNTED,
-    "checks[].batches[].cells[].ledger": Provenance.COUNTED,
-    "checks[].batches[].cells[].tally": Provenance.MEASURED,
-    "checks[].batches[].operations[].layer": Provenance.COUNTED,
-    "checks[].batches[].operations[].ledger.*": Provenance.COUNTED,
-    "checks[].batches[].operations[].tally.*": Provenance.MEASURED,
-    "checks[].analytic": Provenance.MEASURED,
-    "checks[].numerical": Provenance.MEASURED,
-    "checks[].checked": Provenance.COUNTED,
-    "checks[].parameters": Provenance.COUNTED,
-    "checks[].kinks": Provenance.MEASURED,
-    "checks[].examples": Provenance.COUNTED,
-    "checks[].step": Provenance.GIVEN,
-    "checks[].steps": Provenance.COUNTED,
-    "checks[].tolerance": Provenance.MEASURED,
-    "checks[].largest_parameter": Provenance.MEASURED,
-    "checks[].worst_loss": Provenance.MEASURED,
-    "checks[].loss_tolerance": Provenance.MEASURED,
-    "checks[].first_loss": Provenance.MEASURED,
-    "checks[].last_loss": Provenance.MEASURED,
-    "checks[].perturbation": Provenance.GIVEN,
-}
+MARKS: dict[str, Provenance] = (
+    dict.fromkeys(("layers[]", "checks[].step", "checks[].perturbation"), Provenance.GIVEN)
+    | dict.fromkeys((
+        "batch", "parameters", "checks[].compared", "checks[].batches[].batch", "checks[].batches[].cells[].ledger",
+        "checks[].batches[].operations[].layer", "checks[].batches[].operations[].ledger.*", "checks[].checked",
+        "checks[].parameters", "checks[].examples", "checks[].steps",
+    ), Provenance.COUNTED)
+    | dict.fromkeys((
+        "seconds", "checks[].worst", "checks[].batches[].cells[].tally", "checks[].batches[].operations[].tally.*",
+        "checks[].analytic", "checks[].numerical", "checks[].kinks", "checks[].tolerance", "checks[].largest_parameter",
+        "checks[].worst_loss", "checks[].loss_tolerance", "checks[].first_loss", "checks[].last_loss",
+    ), Provenance.MEASURED)
+    | {"scalar_seconds": Provenance.PROJECTED}
+)  # fmt: skip
 """The provenance of each path of `Proof.to_dict`; `*` is any key."""
 
 

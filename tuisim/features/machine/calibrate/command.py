@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -63,8 +63,11 @@ def calibrate(
     profile = found.profile
     kept: profiles.StoredProfile | None = None
     with ProgressLine() as progress:
+
+        def tell(key: ProfileKey, done: int, of: int) -> None:
+            progress.show(f"measuring {key.key}: {done} of {of} networks")
+
         for key in keys:  # each is kept as it is made: an interrupted calibration keeps the others
-            tell = partial(_show_progress, progress)
             kept = profiles.keep(measure([key], profile, tell, quick=quick, of=len(keys)))
             profile = kept.profile
     assert kept is not None
@@ -91,10 +94,6 @@ def _check_options(measuring: Mapping[str, object], export: str | None, import_:
         raise ConfigError(mistakes)
 
 
-def _show_progress(progress: ProgressLine, key: ProfileKey, done: int, of: int) -> None:
-    progress.show(f"measuring {key.key}: {done} of {of} networks")
-
-
 def _keys(backends: str | None, threads: str | None, dtypes: str) -> list[ProfileKey]:
     """Return the entries to measure. Raises ConfigError with every mistake at once."""
     mistakes: list[Mistake] = []
@@ -111,13 +110,8 @@ def _keys(backends: str | None, threads: str | None, dtypes: str) -> list[Profil
             mistakes.append(Mistake(field, "", "name at least one"))
     if mistakes:
         raise ConfigError(mistakes)
-    keys: dict[str, ProfileKey] = {}
-    for backend in asked:
-        for dtype in kinds:
-            for count in counts:
-                key = ProfileKey.of(backend, int(count), dtype)
-                keys[key.key] = key
-    return list(keys.values())
+    keys = (ProfileKey.of(backend, int(count), dtype) for backend, dtype, count in product(asked, kinds, counts))
+    return list({key.key: key for key in keys}.values())
 
 
 def _parts(text: str) -> list[str]:

@@ -52,9 +52,10 @@ def _lines(found: ScoreReport, width: int) -> list[Line]:
     percent = units.percent
     scores = [
         (
-            one.label, str(len(one.runs)), *(f"{ratio:.2f}" for ratio in one.ratios(0.05, 0.5, 0.95)), percent(one.median),
-            percent(one.within, 0), percent(one.covered, 0), percent(one.timed_median), percent(one.timed_within, 0),
-            percent(one.timed_covered, 0), percent(one.speed_spread, 0),
+            one.label, str(len(one.runs)), *(f"{ratio:.2f}" for ratio in one.ratios(0.05, 0.5, 0.95)), 
+            *(figure for errors in (one.model, one.pilot)
+              for figure in (percent(errors.median), percent(errors.within, 0), percent(errors.covered, 0))),
+            percent(one.speed_spread, 0),
         )
         for one in found.scores
     ]  # fmt: skip
@@ -72,20 +73,8 @@ def _lines(found: ScoreReport, width: int) -> list[Line]:
         )
         for run in runs
     ]  # fmt: skip
-    heads = (
-        "backend",
-        "networks",
-        "5 %",
-        "median",
-        "95 %",
-        "error",
-        "within ¼",
-        "covered",
-        "pilot",
-        "within ¼",
-        "covered",
-        "speed ±",
-    )
+    errors = ("within ¼", "covered")
+    heads = ("backend", "networks", "5 %", "median", "95 %", "error", *errors, "pilot", *errors, "speed ±")
     return [
         ((found.machine, Tone.STRONG), (" · predicted over actual seconds", Tone.TEXT)),
         *_table(heads, scores, width),

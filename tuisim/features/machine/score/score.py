@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import cycle, product
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -67,11 +69,27 @@ class ScoredRun:
 
     @property
     def wall_ratio(self) -> float | None:
+        """The predicted over the actual time of the whole run."""
         return None if self.predicted_wall is None else self.predicted_wall.likely / self.wall_seconds
 
 
-def _covers(interval: Interval, value: float) -> bool:
-    return interval.low <= value <= interval.high
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The errors of the predictions of several runs."""
+
+    median: float
+    """The median of |predicted / actual − 1|."""
+    within: float
+    """The share of the runs that are predicted within a quarter."""
+    covered: float
+    """The share of the runs within their prediction interval."""
+
+    @classmethod
+    def of(cls, runs: Sequence[tuple[Interval, float]]) -> Accuracy:
+        """Return the accuracy of pairs of prediction and actual seconds."""
+        errors = [abs(predicted.likely / seconds - 1) for predicted, seconds in runs]
+        within, covered = sum(error <= NEAR for error in errors), sum(one.low <= seconds <= one.high for one, seconds in runs)
+        return cls(median(errors), within / len(runs), covered / len(runs))
 
 
 @dataclass(frozen=True)
@@ -83,32 +101,15 @@ class BackendScore:
     speed_spread: float
     """Spread of the machine's speed meanwhile."""
 
-    @property
-    def median(self) -> float:
-        """The median of |predicted / actual − 1|."""
-        return median(abs(run.ratio - 1) for run in self.runs)
+    @cached_property
+    def model(self) -> Accuracy:
+        """The accuracy without a pilot."""
+        return Accuracy.of([(run.predicted, run.seconds) for run in self.runs])
 
-    @property
-    def within(self) -> float:
-        """The share of the runs that are predicted within a quarter."""
-        return sum(abs(run.ratio - 1) <= NEAR for run in self.runs) / len(self.runs)
-
-    @property
-    def covered(self) -> float:
-        """The share of the runs within their prediction interval."""
-        return sum(_covers(run.predicted, run.seconds) for run in self.runs) / len(self.runs)
-
-    @property
-    def timed_median(self) -> float:
-        return median(abs(run.timed_ratio - 1) for run in self.runs)
-
-    @property
-    def timed_within(self) -> float:
-        return sum(abs(run.timed_ratio - 1) <= NEAR for run in self.runs) / len(self.runs)
-
-    @property
-    def timed_covered(self) -> float:
-        return sum(_covers(run.timed, run.seconds) for run in self.runs) / len(self.runs)
+    @cached_property
+    def pilot(self) -> Accuracy:
+        """The accuracy with a pilot."""
+        return Accuracy.of([(run.timed, run.seconds) for run in self.runs])
 
     @property
     def is_calm(self) -> bool:
@@ -117,29 +118,26 @@ class BackendScore:
 
     @property
     def passed(self) -> bool:
-        model = self.median <= GOAL_MEDIAN and self.within >= GOAL_WITHIN and self.covered >= COVERED
-        return model and self.timed_median <= (GOAL_PILOT if self.is_calm else GOAL_PILOT_BUSY)
+        """True if the goals are met."""
+        model = self.model.median <= GOAL_MEDIAN and self.model.within >= GOAL_WITHIN and self.model.covered >= COVERED
+        return model and self.pilot.median <= (GOAL_PILOT if self.is_calm else GOAL_PILOT_BUSY)
 
     def ratios(self, *shares: float) -> tuple[float, ...]:
         """Return predicted over actual at these quantiles of the runs."""
         return tuple(np.quantile([run.ratio for run in self.runs], shares).tolist())
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
         walls = [abs(run.wall_ratio - 1) for run in self.runs if run.wall_ratio is not None]
         return {
-            "label": self.label,
-            "networks": len(self.runs),
-            "median_error": self.median,
-            "within_a_quarter": self.within,
-            "covered": self.covered,
-            "pilot_median_error": self.timed_median,
-            "pilot_within_a_quarter": self.timed_within,
-            "pilot_covered": self.timed_covered,
+            "label": self.label, "networks": len(self.runs),
+            "median_error": self.model.median, "within_a_quarter": self.model.within, "covered": self.model.covered,
+            "pilot_median_error": self.pilot.median, "pilot_within_a_quarter": self.pilot.within,
+            "pilot_covered": self.pilot.covered,
             "median_wall_error": median(walls) if walls else None,
             "ratio": dict(zip(("p5", "p25", "p50", "p75", "p95"), self.ratios(0.05, 0.25, 0.5, 0.75, 0.95), strict=True)),
-            "speed_spread": self.speed_spread,
-            "passed": self.passed,
-        }
+            "speed_spread": self.speed_spread, "passed": self.passed,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -153,6 +151,7 @@ class ScoreReport:
 
     @property
     def passed(self) -> bool:
+        """True if every backend meets the goals."""
         return bool(self.scores) and all(score.passed for score in self.scores)
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,17 +195,13 @@ def _row(run: ScoredRun) -> dict[str, Any]:
 
 def grid(backend: str, threads: int, dtype: str) -> Iterator[RunConfig]:
     """Yield at least forty networks; their sizes, batches and settings vary together."""
-    shapes = _SMALL if backend == "scalar" else _LAYERS
-    number = 0
-    for layers in shapes:
-        for batch in _BATCHES + ((3, 24) if backend == "scalar" else ()):
-            optimizer, activation, loss = _SETTINGS[number % len(_SETTINGS)]
-            yield RunConfig(
-                layers=layers, batch_size=batch, optimizer=optimizer, hidden_activation=activation, loss=loss,
-                dataset="teacher", examples=8 * batch if batch > 1 else 64, validation=0.0, learning_rate=1e-6,
-                backend=backend, threads=threads, dtype=dtype,
-            ).resolved()  # fmt: skip
-            number += 1
+    shapes, batches = (_SMALL, (*_BATCHES, 3, 24)) if backend == "scalar" else (_LAYERS, _BATCHES)
+    for (layers, batch), (optimizer, activation, loss) in zip(product(shapes, batches), cycle(_SETTINGS), strict=False):
+        yield RunConfig(
+            layers=layers, batch_size=batch, optimizer=optimizer, hidden_activation=activation, loss=loss,
+            dataset="teacher", examples=8 * batch if batch > 1 else 64, validation=0.0, learning_rate=1e-6,
+            backend=backend, threads=threads, dtype=dtype,
+        ).resolved()  # fmt: skip
 
 
 Tell = Callable[[str], None]
