@@ -65,9 +65,9 @@ PAGE_WIDTH = 112
 """Columns of a page where there is neither a terminal to ask nor COLUMNS set."""
 
 
-def print_page(draw: Callable[[Frame], list[Line]]) -> None:
-    """Print a page as long as it is: all that its zoomed panels have, in the width of the terminal."""
-    console = CommandConsole(PAGE_WIDTH)
+def print_page(draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH) -> None:
+    """Print a page as long as it is: all that its zoomed panels have, in the width of the terminal, else `piped` columns."""
+    console = CommandConsole(piped)
     print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,24 +189,18 @@ class BlasStep(NumpyStep):
 
     def read(self, name: str) -> Array:
         """Return a copy of a buffer."""
-        owner = self._owner(name)
-        return super().read(name) if owner is None else owner.read(name)
+        found: Array = self._owner(name).read(name)
+        return found
 
     def write(self, name: str, values: Array) -> None:
         """Copy values into a buffer."""
-        owner = self._owner(name)
-        if owner is None:
-            super().write(name, values)
-        else:
-            owner.write(name, values)
+        self._owner(name).write(name, values)
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of all steps that share these parameters."""
-        if self._compiled is None:
-            super().set_learning_rate(rate)
-        else:
-            self._compiled.set_learning_rate(rate)
+        owner: Any = self._compiled or super()
+        owner.set_learning_rate(rate)
 
-    def _owner(self, name: str) -> CompiledStep | None:
-        """Return the compiled step that a buffer belongs to, if it does."""
-        return self._compiled if self.program.buffers[name].role is Role.PARAMETER else None
+    def _owner(self, name: str) -> Any:
+        """Return the compiled step that a buffer belongs to, or else this one as a NumPy step."""
+        return (self._compiled if self.program.buffers[name].role is Role.PARAMETER else None) or super()

@@ -14,6 +14,14 @@ from tuisim.features.compare.entries import BackendPair
 from tuisim.measure.processor import environment
 from tuisim.provenance import Provenance
 
+MARKS: dict[str, Provenance] = (
+    dict.fromkeys(
+        ("entries[].threads", "network", "widths", "batches", "cells[].width", "cells[].batch", "budget"), Provenance.GIVEN
+    )
+    | dict.fromkeys(("cells[]", "rule", "seconds"), Provenance.MEASURED)
+    | dict.fromkeys(("cells[].operations", "cells[].rounds"), Provenance.COUNTED)
+)
+
 
 @dataclass(frozen=True)
 class Crossover:
@@ -38,15 +46,8 @@ class Crossover:
                 {"name": entry.name, "backend": entry.backend, "threads": threads, "device": device}
                 for entry, threads, device in zip(self.entries, self.threads, self.devices, strict=True)
             ],
-            "network": {
-                "depth": len(config.layers),
-                "activations": list(config.activations),
-                "loss": config.loss,
-                "optimizer": config.optimizer,
-                "weight_decay": config.weight_decay,
-                "clip_norm": config.clip_norm,
-                "dtype": config.dtype,
-            },
+            "network": {"depth": len(config.layers), "activations": list(config.activations)}
+            | {name: getattr(config, name) for name in ("loss", "optimizer", "weight_decay", "clip_norm", "dtype")},
             "widths": sorted({cell.width for cell in self.cells}),
             "batches": sorted({cell.batch for cell in self.cells}),
             "cells": [asdict(cell) for cell in self.cells],
@@ -55,20 +56,7 @@ class Crossover:
             "seconds": self.seconds,
             "notes": list(self.notes),
             "environment": environment(),
-            "marks": {
-                "entries[].threads": Provenance.GIVEN,
-                "network": Provenance.GIVEN,
-                "widths": Provenance.GIVEN,
-                "batches": Provenance.GIVEN,
-                "cells[]": Provenance.MEASURED,
-                "cells[].width": Provenance.GIVEN,
-                "cells[].batch": Provenance.GIVEN,
-                "cells[].operations": Provenance.COUNTED,
-                "cells[].rounds": Provenance.COUNTED,
-                "rule": Provenance.MEASURED,
-                "budget": Provenance.GIVEN,
-                "seconds": Provenance.MEASURED,
-            },
+            "marks": dict(MARKS),
         }
 
     def csv(self) -> str:

@@ -20,7 +20,6 @@ from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
-_WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _CELL = Binding.Group("cell", compact=True)
 MEASURED = (("", Provenance.MEASURED),)
 
@@ -47,7 +46,7 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
         "faster one and how many times as fast it is, = for a tie (the spread includes 1, or 3 % at most). Where the winner "
         "changes the sizes in between are measured too. The rule at the end says from which size on the other one is faster."
     )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     CSS = """
     CrossoverScreen { layout: grid; grid-size: 2 4; grid-rows: 1 3fr 2fr 1; grid-columns: 2fr 3fr; }
     #crossover-header { column-span: 2; background: $panel; }
@@ -81,9 +80,7 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
     def make_job(self) -> Job[SweepProgress, Crossover]:
         """Return a job under the machine lease."""
         config, pair = self.context.config, self._pairs[0]
-        return Job(
-            "crossover", lambda job: Sweep(config, pair, wanted=job.is_wanted).run(job.report), self.context.lease
-        )  # fmt: skip
+        return Job("crossover", lambda job: Sweep(config, pair, wanted=job.is_wanted).run(job.report), self.context.lease)
 
     def state(self, job: Job[SweepProgress, Crossover]) -> CrossoverState:
         """Return what there is to see of the job."""

@@ -17,7 +17,6 @@ from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
-_WIDTHS = [(0, "-narrow"), (100, "-normal")]
 MEASURED = (("", Provenance.MEASURED),)
 
 
@@ -29,7 +28,7 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
         "The same network, initial parameters and batches on every backend, in turn. The bars show steps per second, the curves "
         "the loss over each backend's compute time. At the end: set-up costs, and whether all computed the same."
     )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     CSS = """
     RaceScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1; grid-columns: 1fr 1fr; }
     #race-header { column-span: 2; background: $panel; }
@@ -52,9 +51,7 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
 
     def make_job(self) -> Job[tuple[Standing, ...], Comparison]:
         """Return a job under the machine lease."""
-        return Job(
-            "race", lambda job: compare(self.context.config, all_entries(), tell=job.report), self.context.lease
-        )  # fmt: skip
+        return Job("race", lambda job: compare(self.context.config, all_entries(), tell=job.report), self.context.lease)
 
     def state(self, job: Job[tuple[Standing, ...], Comparison]) -> RaceState:
         """Return what there is to see of the job."""

@@ -210,9 +210,7 @@ def losses(state: RaceState, frame: Frame) -> list[Line]:
     if not running:
         return job_lines(state.failure, state.is_waiting, "waiting for the first round", frame.width)
     series = [Series(_step_times(one), np.array(one.losses), tone_of(i)) for i, one in running]
-    legend: list[Line] = [
-        ((f"{sample(i, False, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running
-    ]  # fmt: skip
+    legend: list[Line] = [((f"{sample(i, False, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running]
     heads = spread(legend, frame.width, gap=2)
     height = frame.height - len(heads) - 1
     if height < 3:

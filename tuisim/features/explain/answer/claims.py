@@ -5,7 +5,7 @@ Counted figures are there at once; measured figures are passed in, and empty unt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tuisim import units
@@ -52,10 +52,11 @@ class Claim:
     """In words; empty until its figures are known."""
     holds: bool | None
     """True if the claim holds for this network on this machine; None if in part, or if unknown."""
-    figures: dict[str, Figure] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "figures", self.table.figures())
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The figures by dotted name."""
+        return self.table.figures()
 
 
 def claims(config: RunConfig, measured: Measured = Measured()) -> tuple[Claim, ...]:

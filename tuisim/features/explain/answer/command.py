@@ -36,13 +36,9 @@ def _chosen(layers: str | None, options: Any, config: str | None) -> RunConfig:
     if config is None:
         plain = RunConfig(layers=QUESTION.layers)
         texts = {
-            field.name: _text(getattr(QUESTION, field.name))
+            field.name: "none" if value is None else str(value)
             for field in fields(options)
-            if getattr(options, field.name) is None and getattr(QUESTION, field.name) != getattr(plain, field.name)
+            if getattr(options, field.name) is None and (value := getattr(QUESTION, field.name)) != getattr(plain, field.name)
         }
         layers, options = layers or layers_text(QUESTION.layers), replace(options, **texts)
     return resolve(layers, options, config)
-
-
-def _text(value: object) -> str:
-    return "none" if value is None else str(value)

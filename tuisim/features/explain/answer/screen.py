@@ -21,7 +21,6 @@ from tuisim.tui.job_page import JobPage
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
 
-_WIDTHS = [(0, "-narrow"), (76, "-normal")]
 EDIT_DELAY = 0.5
 """Seconds after the last edit before the new network is measured."""
 
@@ -35,7 +34,7 @@ class AnswerScreen(JobPage[Measured, Measured]):
         Binding("e", "edit", "edit layers, batch", tooltip="Edit the layers and the batch"),
     ]
     AUTO_FOCUS = "#answer-claims"
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-normal")]  # noqa: RUF012
     CSS = """
     AnswerScreen.-narrow InputLine .title { display: none; }
     #answer-claims, #answer-claims:focus { border: none; padding: 1 1 0 1; }

@@ -10,7 +10,7 @@ from tuisim.config import RunConfig
 from tuisim.features.explain.answer.claims import Claim, Measured, claims
 from tuisim.features.explain.answer.figures import Figure, FigureRow
 from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, width_of, wrap
-from tuisim.terminal.table import Column, fits, table
+from tuisim.terminal.table import Column, fits, narrowed_table
 from tuisim.terminal.text import network_subjects, page_header
 
 TWO_COLUMNS = 164
@@ -65,9 +65,7 @@ def _claim(claim: Claim, width: int) -> list[Line]:
     lines: list[Line] = [((f"{claim.id:<{INDENT}}", Tone.ACCENT), *said[0])]
     if beside:
         lines[0] = (*lines[0], (" " * (width - width_of(lines[0]) - width_of(tag)), Tone.TEXT), *tag)
-    lines += [(margin, *line) for line in said[1:]]
-    lines += [(margin, *line) for line in ([] if beside else [tag])]
-    lines += [(margin, *line) for line in _figures(claim, width - INDENT)]
+    lines += [(margin, *line) for line in (*said[1:], *([] if beside else [tag]), *_figures(claim, width - INDENT))]
     if claim.verdict:
         first, *more = wrap(claim.verdict, width - INDENT - 2, Tone.TEXT)
         lines += [(margin, ("→ ", Tone.ACCENT), *first), *((margin, ("  ", Tone.TEXT), *line) for line in more)]
@@ -92,9 +90,7 @@ def _figures(claim: Claim, width: int) -> list[Line]:
         columns, rows = _cells(claim, formulas, notes, aside, exact)
         if fits(columns, rows, width):
             break
-    while len(columns) > 2 and not fits(columns, rows, width):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return table(columns, rows, width)
+    return narrowed_table(columns, rows, width)
 
 
 def _cells(claim: Claim, formulas: bool, notes: bool, aside: bool, exact: bool) -> tuple[list[Column], list[list[Span]]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuisim import units
 from tuisim.accounting import Ledger, Operations
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM, Convention, Share
+from tuisim.accounting.ledger import LedgerRow
 from tuisim.accounting.operations import share
 from tuisim.program import Kind, Phase
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Frame, Line, Span, Tone, fold, spread, wrap
@@ -15,7 +16,7 @@ from tuisim.terminal.table import Column, fits, table
 from tuisim.terminal.text import network_subjects, page_header
 
 _LOOKS = {Share.COUNTED: ("●", Tone.ACCENT), Share.PART: ("◐", Tone.TEXT), Share.NONE: ("·", Tone.DIM)}
-_SCALARS = ("multiply", "add", "activation", "derivative")
+_SCALARS = ("multiply", "add", "activation", "derivative", "other")
 _TITLES = ("multiply", "add", "act", "act′", "other")
 LABEL = 12
 EXACT, SHORT = 11, 6
@@ -23,17 +24,6 @@ EXACT, SHORT = 11, 6
 OTHER_LINES = 26
 """Lines of the page without the ledger."""
 MIN_BAR, MAX_BAR = 10, 72
-
-
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    """One kind of operation of a phase, of one layer or of all."""
-
-    phase: Phase
-    kind: Kind
-    layer: str
-    what: str
-    operations: Operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +100,11 @@ def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> 
     """Return the full ledger, bright what the tool includes; layer by layer if there is room."""
     counted = [row for row in ledger.rows if row.operations.total]
     apart = len(counted) + 2 <= height
-    merged: dict[tuple[Phase, Kind, str], _Operation] = {}
+    merged: dict[tuple[Phase, Kind, int | None], LedgerRow] = {}
     for row in counted:
-        layer = "" if row.layer is None or not apart else str(row.layer)
-        before = merged.get((row.phase, row.kind, layer))
-        total = row.operations + (before.operations if before else Operations())
-        merged[row.phase, row.kind, layer] = _Operation(row.phase, row.kind, layer, row.what, total)
+        key = row.phase, row.kind, row.layer if apart else None
+        before = merged[key].operations if key in merged else Operations()
+        merged[key] = replace(row, layer=key[2], operations=row.operations + before)
     entries = list(merged.values())
     heads = ("", "phase", *(("layer",) if apart else ()), "per example")
     columns = [Column(head, right=False) for head in heads]
@@ -130,16 +119,15 @@ def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> 
     return [*table(columns, rows, width), *spread(legend, width)]
 
 
-def _entry(entry: _Operation, convention: Convention, ledger: Ledger, apart: bool, digits: int) -> list[Span]:
-    n, every = entry.operations, ledger.program.activations
-    activations = (every[int(entry.layer) - 1],) if entry.layer else every
-    counts = {scalar: getattr(n, scalar) for scalar in _SCALARS}
-    shares = {scalar: convention.share(entry.phase, entry.kind, scalar, activations) for scalar in (*_SCALARS, "other")}
-    present = [shares[scalar] for scalar, value in (*counts.items(), ("other", n.other)) if value]
-    most = min(present, key=list(Share).index)
+def _entry(entry: LedgerRow, convention: Convention, ledger: Ledger, apart: bool, digits: int) -> list[Span]:
+    every = ledger.program.activations
+    activations = (every[entry.layer - 1],) if entry.layer else every
+    cells = [
+        (getattr(entry.operations, scalar), convention.share(entry.phase, entry.kind, scalar, activations)) for scalar in _SCALARS
+    ]
+    most = min((kind for value, kind in cells if value), key=list(Share).index)
     mark, tone = _LOOKS[most]
     off = most is Share.NONE
-    cells = [(value, shares[scalar]) for scalar, value in (*counts.items(), ("other", n.other))]
     numbers = [
         (units.short_count(share(value, ledger.batch), digits), _LOOKS[kind][1]) if value else ("·", Tone.FAINT)
         for value, kind in cells
@@ -147,7 +135,7 @@ def _entry(entry: _Operation, convention: Convention, ledger: Ledger, apart: boo
     return [
         (mark, tone),
         (entry.phase.value, Tone.DIM if off else PHASE_TONES[entry.phase.value]),
-        *([(entry.layer, Tone.DIM)] if apart else []),
+        *([(str(entry.layer or ""), Tone.DIM)] if apart else []),
         (entry.what, Tone.DIM if off else Tone.TEXT),
         *numbers,
     ]

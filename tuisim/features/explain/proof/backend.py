@@ -104,7 +104,7 @@ def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> 
         return check(start, calm, tell)
     with get_backend(backend).threads(start.config.threads or 1):
         chosen = _outcome(start.network(backend), batches)
-    perturbation = _perturbation(start)
+    perturbation = FACTOR * math.sqrt(max(*start.config.layers, start.batch)) * float(np.finfo(start.config.dtype).eps)
     tolerance, loss_tolerance = _tolerances(start, batches, perturbation)
     losses, parameters = chosen.difference(reference)
     kept = losses[: min(chosen.steps, reference.steps)]
@@ -142,11 +142,6 @@ def _outcome(
 ) -> _Outcome:
     losses = train(network, batches, before, after)
     return _Outcome(np.array(losses, np.float64), network.full.read("parameters").astype(np.float64))
-
-
-def _perturbation(start: InitialState) -> float:
-    longest = max(*start.config.layers, start.batch)
-    return FACTOR * math.sqrt(longest) * float(np.finfo(start.config.dtype).eps)
 
 
 def _tolerances(start: InitialState, batches: list[Batch], perturbation: float) -> tuple[float, float]:

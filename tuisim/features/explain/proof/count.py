@@ -46,7 +46,7 @@ class CountCell:
 
 @dataclass(frozen=True, slots=True)
 class OperationCount:
-    """One operation of the step."""
+    """One operation of the step; a whole phase if it has no name."""
 
     layer: int | None
     phase: Phase
@@ -62,7 +62,8 @@ class OperationCount:
     def cells(self) -> list[CountCell]:
         """Return the counts of every kind."""
         name = self.what if self.layer is None else f"layer {self.layer}, {self.what}"
-        return _cells(self.phase, self.ledger, self.tally, name)
+        counted, tallied = self.ledger.as_dict(), self.tally.as_dict()
+        return [CountCell(self.phase, kind, counted[kind], tallied[kind], name) for kind in KINDS]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document."""
@@ -80,16 +81,17 @@ class BatchCount:
     """By phase."""
 
     @cached_property
-    def tally(self) -> dict[Phase, Operations]:
-        """The executed count by phase."""
-        return {
+    def phases(self) -> tuple[OperationCount, ...]:
+        """The counts of whole phases."""
+        executed = {
             phase: sum((row.tally for row in self.operations if row.phase is phase), Operations()) for phase in COUNTED_PHASES
         }
+        return tuple(OperationCount(None, phase, "", self.ledger[phase], tally) for phase, tally in executed.items())
 
     @cached_property
     def cells(self) -> tuple[CountCell, ...]:
         """The counts of every phase and kind."""
-        return tuple(cell for phase in COUNTED_PHASES for cell in _cells(phase, self.ledger[phase], self.tally[phase], ""))
+        return tuple(cell for phase in self.phases for cell in phase.cells())
 
     @property
     def wrong(self) -> list[CountCell]:
@@ -176,8 +178,3 @@ def _count(start: InitialState, X: Array, Y: Array) -> BatchCount:
         for row, tally in zip(ledger.rows, step.tallies, strict=True)
     )
     return BatchCount(len(X), operations, ledger.per_step)
-
-
-def _cells(phase: Phase, ledger: Operations, tally: Operations, operation: str) -> list[CountCell]:
-    counted, tallied = ledger.as_dict(), tally.as_dict()
-    return [CountCell(phase, kind, counted[kind], tallied[kind], operation) for kind in KINDS]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tuisim import units
-from tuisim.accounting import KINDS, Ledger
+from tuisim.accounting import KINDS, Ledger, Operations
 from tuisim.accounting.ledger import COUNTED_PHASES
-from tuisim.features.explain.proof.count import BatchCount, CountCell, CountCheck
+from tuisim.features.explain.proof.count import BatchCount, CountCheck
 from tuisim.terminal.lines import BLANK, PHASE_TONES, UNLIMITED, Frame, Line, Span, Tone, clip, width_of, wrap
 from tuisim.terminal.table import Column, fits, table
 
@@ -39,11 +39,7 @@ Group = tuple[tuple[Span, ...], dict[str, _Pair]]
 
 def predicted_counts(ledger: Ledger) -> list[Group]:
     """Return the phases of a step, without executed counts."""
-    per_step = ledger.per_step
-    return [
-        (_head(phase.value), _pairs({kind: (n, None) for kind, n in per_step[phase].as_dict().items()}))
-        for phase in COUNTED_PHASES
-    ]
+    return [(((phase.value, PHASE_TONES[phase.value]),), _pairs(ledger.per_step[phase], None)) for phase in COUNTED_PHASES]
 
 
 def verdict(check: CountCheck, width: int) -> list[Line]:
@@ -105,27 +101,21 @@ def count_grid(groups: Sequence[Group], frame: Frame, below: int, heads: Sequenc
     return table(columns, rows, frame.width)
 
 
-def _head(phase: str) -> tuple[Span, ...]:
-    return ((phase, PHASE_TONES[phase]),)
-
-
-def _pairs(cells: dict[str, tuple[int, int | None]]) -> dict[str, _Pair]:
+def _pairs(ledger: Operations, tally: Operations | None) -> dict[str, _Pair]:
     """Return the cells by all titles."""
-    return {title: _sum([cells[kind] for kind in kinds]) for title, kinds in (*_ALL, *_FEW)}
-
-
-def _sum(cells: Sequence[tuple[int, int | None]]) -> _Pair:
-    tallies = [tally for _, tally in cells if tally is not None]
-    known = sum(tallies) if len(tallies) == len(cells) else None
-    return _Pair(sum(ledger for ledger, _ in cells), known, all(ledger == tally for ledger, tally in cells))
-
-
-def _both(cells: Iterable[CountCell]) -> dict[str, _Pair]:
-    return _pairs({cell.kind: (cell.ledger, cell.tally) for cell in cells})
+    predicted, executed = ledger.as_dict(), None if tally is None else tally.as_dict()
+    return {
+        title: _Pair(
+            sum(predicted[kind] for kind in kinds),
+            None if executed is None else sum(executed[kind] for kind in kinds),
+            executed is not None and all(predicted[kind] == executed[kind] for kind in kinds),
+        )
+        for title, kinds in (*_ALL, *_FEW)
+    }
 
 
 def _phases(batch: BatchCount) -> list[Group]:
-    return [(_head(phase.value), _both(cell for cell in batch.cells if cell.phase is phase)) for phase in COUNTED_PHASES]
+    return [(((row.phase.value, PHASE_TONES[row.phase.value]),), _pairs(row.ledger, row.tally)) for row in batch.phases]
 
 
 def _heading(batch: BatchCount, number: int) -> Line:
@@ -138,7 +128,7 @@ def _operations(batch: BatchCount, frame: Frame) -> list[Line]:
     groups: list[Group] = [
         (
             (("" if row.layer is None else str(row.layer), Tone.TEXT), (clip(row.what, 24), PHASE_TONES[row.phase.value])),
-            _both(row.cells()),
+            _pairs(row.ledger, row.tally),
         )
         for row in batch.operations
         if row.ledger.total or row.tally.total

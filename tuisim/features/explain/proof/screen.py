@@ -17,7 +17,6 @@ from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
-_WIDTHS = [(0, "-narrow"), (100, "-normal")]
 MEASURED = (("", Provenance.MEASURED),)
 COUNTED = (("predicted", Provenance.COUNTED), ("executed", Provenance.MEASURED))
 
@@ -30,7 +29,7 @@ class ProofScreen(JobPage[ProofProgress, Proof]):
         "Three checks. The predicted count (the ledger) against the count that plain Python executes (the tally); the gradient "
         "against central differences; the backend against the scalar reference. Zoomed, the first shows every operation."
     )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     CSS = """
     ProofScreen { layout: grid; grid-size: 2 4; grid-rows: 1 1fr 1fr 1; grid-columns: 1fr 1fr; }
     #proof-header, #proof-count { column-span: 2; }

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import get_backend, names, probe
-from tuisim.cli.console import CommandConsole, ProgressLine, line, note, print_lines
+from tuisim.cli.console import ProgressLine, line, note, print_page
 from tuisim.cli.options import Json
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
@@ -74,8 +74,8 @@ def calibrate(
     if json_:
         print(json.dumps(kept.profile.document(), allow_nan=False))
     else:
-        console = CommandConsole(FULL_WIDTH)
-        print_lines(_lines(kept.profile, {key.key for key in keys}, console.width), console)
+        profile = kept.profile
+        print_page(lambda frame: _lines(profile, {key.key for key in keys}, frame.width), FULL_WIDTH)
         line(f"kept in {printable(str(kept.path), 500)}")
     return ExitCode.DONE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tuisim.cli.console import CommandConsole, ProgressLine, print_lines
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import Json
 from tuisim.features.machine.doctor.doctor import diagnose
 from tuisim.features.machine.doctor.view import lines
@@ -20,6 +20,5 @@ def doctor(*, json_: Json = False) -> int:
     if json_:
         print(json.dumps(report.to_dict()))
     else:
-        console = CommandConsole(PIPED_WIDTH)
-        print_lines(lines(report, console.width), console)
+        print_page(lambda frame: lines(report, frame.width), PIPED_WIDTH)
     return 0

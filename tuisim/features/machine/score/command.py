@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import computed_dtype, names
-from tuisim.cli.console import CommandConsole, ProgressLine, print_lines
+from tuisim.cli.console import ProgressLine, print_page
 from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
 from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_PILOT, GOAL_PILOT_BUSY, GOAL_WITHIN, ScoreReport
@@ -43,8 +43,7 @@ def score(
     if json_:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        console = CommandConsole(FULL_WIDTH)
-        print_lines(_lines(found, console.width), console)
+        print_page(lambda frame: _lines(found, frame.width), FULL_WIDTH)
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
 
 
