@@ -22,10 +22,10 @@ from tuisim.errors import OUT_OF_MEMORY, ConfigError, DataError, ExitCode, Mista
         (ImportError("libfast.so.1: cannot open shared object file"), "libfast.so.1: cannot open shared object file"),
         (ValueError("bad\nand more"), "bad"),
         (RuntimeError("numpy.linalg.LinAlgError: singular"), "singular"),
-        (TypeError("'NoneType' object is not iterable"), "it failed without saying why"),
-        (KeyError("layers"), "it failed without saying why"),
-        (ZeroDivisionError(), "it failed without saying why"),
-        (AttributeError("<thing object at 0x7f> has no name"), "it failed without saying why"),
+        (TypeError("'NoneType' object is not iterable"), "it failed without a message"),
+        (KeyError("layers"), "it failed without a message"),
+        (ZeroDivisionError(), "it failed without a message"),
+        (AttributeError("<thing object at 0x7f> has no name"), "it failed without a message"),
     ],
 )
 def test_an_error_in_words(error, expected):

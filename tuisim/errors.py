@@ -123,7 +123,7 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return (f"{printable(error.filename, 200)}: " if error.filename is not None else "") + printable(error.strerror, 100)
     # the message of a KeyError is only the key
-    return ("" if isinstance(error, KeyError) else said(str(error))) or "it failed without saying why"
+    return ("" if isinstance(error, KeyError) else said(str(error))) or "it failed without a message"
 
 
 def fault(error: BaseException) -> str:

@@ -213,7 +213,7 @@ def test_gradients_and_short_batches_through_the_trainer_on_a_gpu(gpu):
         close(ours[1], theirs[1])
 
 
-# ── a loss that is no number ──
+# ── a loss that is not a number ──
 
 
 def test_a_diverged_run_keeps_the_state_of_its_last_good_step_on_a_gpu(gpu):

@@ -106,7 +106,7 @@ def test_activations_over_the_whole_range(activation, dtype):
         step.write("W2", np.ones((1, 1)))
         step.attach(z.reshape(-1, 1).astype(dtype), np.zeros((len(z), 1), dtype))
         phases = step.run_timed(np.arange(len(z)))
-        assert phases[1] == {}, "the loss is no number, so there is no way back"
+        assert phases[1] == {}, "the loss is not a number, so there is no way back"
         finite = np.isfinite(z) & (np.abs(z) < 1e10)
         step.attach(z[:, None].astype(dtype)[np.where(finite)[0]], np.zeros((finite.sum(), 1), dtype))
         step.run(np.arange(len(z)) % finite.sum())

@@ -83,7 +83,7 @@ def with_value(value: float) -> np.ndarray:
         (np.full((50, 2), np.nan), {"loss": "mse"}, "y: row 1, column 1 is nan"),
         (np.full((50, 2), 1e300), {"loss": "mse"}, "too large for float32"),
         (["a"] * 50, {}, "y has dtype <U1"),
-        ([[1], [1, 2]], {}, "y is no array"),
+        ([[1], [1, 2]], {}, "y is not an array"),
         (0, {}, "give a target for each row"),
         (np.zeros(50, int), {"inputs": with_value(np.inf)}, "X: row 5, column 2 is inf"),
         (np.zeros(50, int), {"inputs": with_value(1e300)}, "too large for float32"),

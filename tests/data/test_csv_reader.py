@@ -93,7 +93,7 @@ def test_regression_is_told_from_fractions_and_standardized(tmp_path: Path) -> N
     assert dataset.kind == "regression"
     assert np.allclose(dataset.batch_sampler(60).next_block().Y[:, 0], standardized(targets))
     assert any("targets standardized" in note for note in dataset.notes)
-    assert "is no class number" in refused(path)
+    assert "is not a class number" in refused(path)
     assert "use loss mse" in refused(path, loss="binary_cross_entropy")
     assert "end the layers with 1" in refused(path, (3, 2), loss="mse")
 

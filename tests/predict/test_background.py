@@ -174,10 +174,10 @@ def test_a_card_of_before_a_change_is_named_and_replaced():
 
 
 def test_what_cannot_be_measured_is_said_and_not_tried_again():
-    measure = Calibration(fails="the loss is no number")
+    measure = Calibration(fails="the loss is not a number")
     with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
-        until(lambda: "the loss is no number" in predictor.state(DIGITS).trouble)
+        until(lambda: "the loss is not a number" in predictor.state(DIGITS).trouble)
         time.sleep(0.05)
     assert len(measure.jobs) == 1
 

@@ -71,7 +71,7 @@ def test_what_makes_no_prices_is_not_kept(monkeypatch):
     """Otherwise the reader would refuse the whole profile."""
     fitted = calibrate.fit
     monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
-    with pytest.raises(RunError, match=r"make no prices \(.*dense.*: missing\)"):
+    with pytest.raises(RunError, match=r"no costs can be fitted \(.*dense.*: missing\)"):
         calibrate.calibrate([ProfileKey("numpy", 1, "float32")], quick=True)
 
 
@@ -450,7 +450,7 @@ def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(ca
     ("arguments", "said"),
     [
         (("score", "--backends", ""), "name at least one"),
-        (("calibrate", "--import", "a.json", "--export", "b.json"), "either that or --import"),
+        (("calibrate", "--import", "a.json", "--export", "b.json"), "give either --export or --import"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(capsys, arguments, said):

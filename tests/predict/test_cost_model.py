@@ -332,7 +332,7 @@ def test_another_machine_has_its_own_cores():
 
 def test_a_card_on_which_nothing_costs_anything_says_so():
     free = replace(entry(), prices=replace(prices(), kinds={}))
-    with pytest.raises(BackendError, match="no price above 0"):
+    with pytest.raises(BackendError, match="no cost above 0"):
         predict(DIGITS, machine_profile(free))
 
 

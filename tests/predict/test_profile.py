@@ -234,10 +234,10 @@ def test_prices_that_cannot_be_are_refused(prices, named):
 @pytest.mark.parametrize(
     ("name", "price", "named"),
     [
-        ("dense", {}, "no price above 0"),
-        ("dense", {"call": 0.0}, "no price above 0"),
-        ("dense", {"weather": 1e-6}, "no term"),
-        ("wishing", {"call": 1e-6}, "no kind of operation"),
+        ("dense", {}, "no cost above 0"),
+        ("dense", {"call": 0.0}, "no cost above 0"),
+        ("dense", {"weather": 1e-6}, "not a term"),
+        ("wishing", {"call": 1e-6}, "not a kind of operation"),
         ("dense", {"call": 1e300}, r"call = 1e\+300"),
     ],
 )

@@ -130,8 +130,8 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "of version true": (b'{"kind": "card", "version": true}', "of version True, not 1"),
     "of no version": (b'{"kind": "card"}', "of version none"),
     "too large": (b" " * (LIMIT + 1), "larger than"),
-    "NaN": (b'{"kind": "card", "version": 1, "a": NaN}', "NaN is no number"),
-    "beyond a float": (b'{"kind": "card", "version": 1, "a": 1e999}', "1e999 is no number"),
+    "NaN": (b'{"kind": "card", "version": 1, "a": NaN}', "NaN is not a number"),
+    "beyond a float": (b'{"kind": "card", "version": 1, "a": 1e999}', "1e999 is not a number"),
     "a number of 5,000 digits": (b'{"kind": "card", "version": 1, "a": ' + b"9" * 5_000 + b"}", "is not JSON"),
 }
 

@@ -95,13 +95,13 @@ def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
     assert larger.time is not None
     assert larger.step > 0 > larger.time
     shown = text(change_line(larger))
-    assert "a step" in shown
-    assert "in all" in shown
+    assert "% step" in shown
+    assert "% run" in shown
     alike = text(
         change_line(change(predict(DIGITS, machine_profile()), predict(replace(DIGITS, layers=(64, 64, 10)), machine_profile())))
     )
     assert " time" in alike
-    assert "a step" not in alike
+    assert "% step" not in alike
 
 
 def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
@@ -111,8 +111,8 @@ def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
     assert machine_words(found, 20) == "on numpy@1"
     timed = replace(found, pilot=0.0512)
     for width, words in (
-        (80, "timed here for 51.2 ms on Abacus 9000, Beads 1.0, numpy@1"),
-        (32, "timed here for 51.2 ms, numpy@1"),
+        (80, "pilot of 51.2 ms on Abacus 9000, Beads 1.0, numpy@1"),
+        (32, "pilot of 51.2 ms, numpy@1"),
     ):
         assert machine_words(timed, width) == words
     beyond = "largest product 40.0 × any measured"
@@ -133,20 +133,20 @@ def test_memory_says_whether_the_data_are_in_it(tmp_path):
 
 
 def test_an_arrow_goes_the_way_of_what_is_shown():
-    only = Change(time=None, of="in all", step=0.98, multiplications=None, memory=None)
-    assert text(change_line(only)) == "▲ +98 % a step"
+    only = Change(time=None, of="run", step=0.98, multiplications=None, memory=None)
+    assert text(change_line(only)) == "▲ +98 % step"
 
 
 def test_many_times_more_or_less_are_said_as_times_either_way():
     for share, said in ((10.0, "▲ time × 11"), (-10 / 11, "▼ time ÷ 11"), (-1 + 1e-9, "▼ time ÷ 1.00 G"), (-0.5, "▼ −50 % time")):
-        assert text(change_line(Change(share, "in all", share, None, None))) == said
+        assert text(change_line(Change(share, "run", share, None, None))) == said
 
 
 def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
-    whole = Change(time=-0.94, of="in all", step=15.0, multiplications=-498e3, memory=0.3)
-    assert text(change_line(whole, 120)) == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example, +30 % memory"
-    assert text(change_line(whole, 62)) == "▼ in all ÷ 17, a step × 16, −498 k multiplications per example"
-    assert text(change_line(whole, 30)) == "▼ in all ÷ 17, a step × 16"
+    whole = Change(time=-0.94, of="run", step=15.0, multiplications=-498e3, memory=0.3)
+    assert text(change_line(whole, 120)) == "▼ run ÷ 17, step × 16, −498 k multiplications per example, +30 % memory"
+    assert text(change_line(whole, 62)) == "▼ run ÷ 17, step × 16, −498 k multiplications per example"
+    assert text(change_line(whole, 30)) == "▼ run ÷ 17, step × 16"
 
 
 def test_memory_with_its_data_is_not_held_against_memory_without():
@@ -157,7 +157,7 @@ def test_memory_with_its_data_is_not_held_against_memory_without():
 
 def test_what_needs_no_card_is_there_while_the_machine_is_measured():
     memory = predict(replace(DIGITS, threads=1), machine_profile()).memory
-    for done, words in ((0, "getting ready"), (12, "12 of 30"), (30, "adding it up")):
+    for done, words in ((0, "preparing"), (12, "12 of 30"), (30, "fitting the costs")):
         state = PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory)
         lines = list(map(text, column(state, None, 70)))
         assert any(f"{weight(memory.total)}  counted" in line for line in lines)
@@ -287,9 +287,9 @@ async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
 async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
     async with foreseen(replace(DIGITS, epochs=20), size=(80, 24)) as (app, pilot):
         first, second = panel(app).splitlines()
-        assert " in all (" in first
+        assert " total (" in first
         assert first.endswith("projected")
-        assert "of a step: " in second
+        assert "of the step: " in second
         await put(app, pilot, layers="64-320-10")
         assert panel(app).splitlines()[1].startswith("▲ +")
 

@@ -207,7 +207,7 @@ def _explain(found: Facts, packages: Sequence[str]) -> tuple[str, str]:
 def _explain_error(found: Facts, stage: str) -> tuple[str, str]:
     """Return reason and remedy of an exception raised by CuPy."""
     kind, message, at = str(found["error"]), str(found.get("message", "")), found.get("stage")
-    words = said(message) or "it does not say why"
+    words = said(message) or "no reason given"
     if at == "import" and kind in ("PermissionError", "FileNotFoundError", "OSError", "NotADirectoryError"):
         return f"cannot be imported: {words}", "set CUPY_CACHE_DIR to a folder that can be written to"
     if at == "import":

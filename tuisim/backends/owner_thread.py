@@ -59,5 +59,5 @@ def _serve(jobs: _Jobs) -> None:
         except Exception as error:  # raised in the caller
             future.set_exception(error)
         except BaseException as error:  # a library's SystemExit must not end the caller
-            future.set_exception(RuntimeError(f"a library asked to end the program: {error}".rstrip(": ")))
+            future.set_exception(RuntimeError(f"a library tried to end the program: {error}".rstrip(": ")))
         del call, future  # keeps nothing alive until the next job

@@ -161,4 +161,4 @@ def check_batches(program: StepProgram, rows: Rows, attached: bool) -> None:
     if not attached:
         raise RuntimeError("attach the data before running steps")
     if len(rows) % program.batch:
-        raise ValueError(f"{len(rows)} rows are no whole number of batches of {program.batch}")
+        raise ValueError(f"{len(rows)} rows are not a multiple of the batch size {program.batch}")

@@ -166,7 +166,7 @@ def probe_library(name: str, spec: BackendSpec) -> Probe:
             import_module(spec.library)
         device = spec.make().device()
     except Exception as error:  # a library built for another NumPy or Python may raise anything
-        message = said(str(error)) or "it does not say why"
+        message = said(str(error)) or "no reason given"
         reason = printable(f"cannot be imported: {message.rstrip('.')}", 200)
         return Probe(name, False, version or "", reason=reason, remedy=spec.repair_hint)
     return Probe(name, True, version, printable(device, 80))

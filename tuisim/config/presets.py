@@ -20,14 +20,14 @@ class Preset:
 PRESETS = (
     Preset(
         "question",
-        "the network the question was about: 11,070 operations per example, not 3,600",
+        "30-30-30 with ReLU and MSE: 11,070 operations per example, not the naive 3,600",
         RunConfig(
             layers=(30, 30, 30), output_activation="relu", loss="mse", batch_size=1, epochs=None, learning_rate=0.02
         ),
     ),
     Preset(
         "digits",
-        "1,797 handwritten digits, real data that ships with tuisim",
+        "1,797 handwritten digits, included with tuisim",
         RunConfig(layers=(64, 32, 10), dataset="digits", validation=0.2, epochs=None),
     ),
     Preset(
@@ -40,7 +40,7 @@ PRESETS = (
     ),
     Preset(
         "fashion",
-        "60,000 images of clothes with 784 pixels each",
+        "60,000 images of clothing with 784 pixels each",
         RunConfig(
             layers=(784, 128, 10), dataset="fashion_mnist", optimizer="momentum", learning_rate=0.02, batch_size=64,
             epochs=None,
@@ -48,14 +48,14 @@ PRESETS = (
     ),
     Preset(
         "subnormals",
-        "velocities of dead units decay below 1.2e-38: the cost of keeping them",
+        "the cost of subnormal numbers: momentum of dead units decays below 1.2e-38",
         RunConfig(
             layers=(64, 32, 10), dataset="digits", optimizer="momentum", subnormals="keep", validation=0.2, epochs=None,
         ),
     ),
     Preset(
         "large",
-        "1.86 million parameters: nearly all time goes to matrix products",
+        "1.86 million parameters: matrix products take nearly all of the time",
         RunConfig(layers=(784, 1024, 1024, 10), dataset="teacher", batch_size=256, learning_rate=0.05, epochs=None),
     ),
 )  # fmt: skip

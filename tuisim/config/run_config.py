@@ -107,16 +107,16 @@ class RunConfig:
     )] = 1e-8
     subnormals: Annotated[str, Field(
         "training", "below 1.2e-38",
-        "flush: numbers below the dtype's smallest normal number (1.2e-38 for float32) become 0; keep: they stay, and "
-        "many processors slow down.",
+        "flush: numbers below the dtype's smallest normal number (1.2e-38 for float32) become 0; keep: they are kept, "
+        "which is slow on many processors.",
         choices=choices.SUBNORMALS,
     )] = "flush"
     weight_decay: Annotated[float, Field(
-        "training", "× parameter", "Share of every parameter added to its gradient; adamw applies it apart from the gradient.",
+        "training", "× parameter", "Share of each parameter added to its gradient; adamw decouples it from the gradient.",
         minimum=0,
     )] = 0.0
     clip_norm: Annotated[float | None, Field(
-        "training", "of the gradient", "Largest gradient norm over all parameters; a longer gradient is scaled down to it.",
+        "training", "max gradient norm", "Maximum gradient norm over all parameters; a larger gradient is scaled down to it.",
         none="no clipping", above=0,
     )] = None
     schedule: Annotated[str, Field(
@@ -126,12 +126,13 @@ class RunConfig:
         choices=choices.SCHEDULES,
     )] = "constant"
     schedule_steps: Annotated[int | None, Field(
-        "training", "per drop, cosine",
-        "Steps between drops, or of the whole cosine; by default a third of the run, or all of it.", none="by the run's length",
+        "training", "step or cosine",
+        "Steps between drops (step) or of the decay (cosine); by default a third of the run, or all of it.",
+        none="by the run's length",
         minimum=1,
     )] = None
     warmup_steps: Annotated[int, Field(
-        "training", "rate rises", "Steps in which the learning rate first rises to its full value in a straight line.", minimum=0,
+        "training", "linear warmup", "Steps in which the learning rate rises linearly from 0 to its full value.", minimum=0,
     )] = 0
     batch_size: Annotated[int, Field("training", "examples per step", "Examples per step.", minimum=1)] = 32
     epochs: Annotated[int | None, Field(
@@ -139,9 +140,9 @@ class RunConfig:
     )] = 10
 
     dataset: Annotated[str, Field(
-        "data", "auto: what fits",
-        "A name, or the path of a CSV, NPY, NPZ or IDX file; auto: digits where 64 inputs and 10 classes fit, else "
-        "teacher (the outputs of a random network).",
+        "data", "auto: by layers",
+        "A name, or the path of a CSV, NPY, NPZ or IDX file; auto: digits for 64 inputs and 10 classes, else teacher "
+        "(the outputs of a random network).",
         choices=choices.DATASETS, check=_check_dataset,
     )] = "auto"
     target: Annotated[str | None, Field(
@@ -149,13 +150,13 @@ class RunConfig:
         expects="a column's name or number", counted=False,
     )] = None
     task: Annotated[str, Field(
-        "data", "auto: from values", "Kind of a file's targets; auto: decided by the values and the loss.", choices=choices.TASKS,
+        "data", "auto: from values", "Kind of targets in a file; auto: decided by the values and the loss.", choices=choices.TASKS,
         counted=False,
     )] = "auto"
     examples: Annotated[int | None, Field(
         "data", "per epoch",
-        "Training examples per epoch; by default all of a finite source, 10,000 of an endless one. More than there are "
-        "are repeated, reshuffled.",
+        "Training examples per epoch; by default all rows of a dataset, or 10,000 generated ones. More than the dataset "
+        "has are repeated, reshuffled.",
         none="all, or 10,000", minimum=1,
     )] = None
     validation: Annotated[float, Field(
@@ -166,12 +167,12 @@ class RunConfig:
 
     backend: Annotated[str, Field(
         "machine", "computes the step",
-        "Backend that computes the step: numpy, scalar (plain Python), numba, cupy (a GPU), or auto, the best one here "
-        "for the network.",
+        "Backend that computes the step: numpy, scalar (plain Python), numba, cupy (a GPU), or auto, the best available "
+        "one for the network.",
         expects="a backend's name", counted=False,
     )] = "numpy"
     threads: Annotated[int | None, Field(
-        "machine", "matrix products", "Threads for matrix products; by default the usable cores less one, at least one.",
+        "machine", "matrix products", "Threads for matrix products; by default one less than the usable cores, at least one.",
         none="usable cores less one", minimum=1, maximum=choices.MAX_THREADS, counted=False,
     )] = None
     dtype: Annotated[str, Field(
@@ -319,7 +320,7 @@ def _long_enough(config: RunConfig) -> str:
         too_short = config.schedule == "cosine" and steps <= warmup
         return f"more than the {warmup:,} warm-up steps, which are part of it" if too_short else ""
     if config.schedule != "constant" and config.epochs is None:
-        return f"say over how many steps: a {config.schedule} schedule needs them where the run has no end"
+        return f"give the number of steps: a {config.schedule} schedule needs it if the run has no end"
     if config.schedule != "cosine" or config.epochs is None or config.examples is None:
         return ""
     steps = config.epochs * -(-config.examples // config.batch_size)

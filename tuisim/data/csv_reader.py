@@ -135,7 +135,9 @@ class _Reader:
                 if rows.line_num - before > 1:
                     raise self._unclosed(before + 1) from None
                 words = printable(str(error), 100)
-                raise DataError(f"{self.name}, line {rows.line_num:,} is no row of a CSV file ({words}): save it again") from None
+                raise DataError(
+                    f"{self.name}, line {rows.line_num:,} is not a row of a CSV file ({words}): save it again"
+                ) from None
             lines_taken = rows.line_num - before
             if lines_taken > 1 and (self.columns or lines_taken > _HEADER_LINES):
                 raise self._unclosed(before + 1)

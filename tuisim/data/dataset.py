@@ -118,7 +118,7 @@ def _as_numbers(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):
-        raise DataError(f"{name} is no array: give rows of equal length") from None
+        raise DataError(f"{name} is not an array: give rows of equal length") from None
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} has dtype {array.dtype}: give numbers")
     return array

@@ -139,7 +139,7 @@ def _one_column(config: RunConfig, name: str, values: Array) -> Targets:
             return _numbers(config, name, values[:, None])
     if config.task == "auto" and not is_whole:
         odd = different[different != np.floor(different)][0]
-        raise DataError(f"{name}: a target such as {odd:g} is no class number and {config.loss} takes classes: use loss mse")
+        raise DataError(f"{name}: a target such as {odd:g} is not a class number and {config.loss} takes classes: use loss mse")
     if mismatch:
         is_numeric = len(different) > MAX_INFERRED_CLASSES and config.task == "auto"
         raise DataError(f"{name} {mismatch}{', or use loss mse and end with 1' if is_numeric else ''}")

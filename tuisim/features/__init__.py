@@ -35,8 +35,8 @@ class Command:
 
 
 PAGES = (
-    Page("setup", "Setup", "tuisim.features.setup.screen:SetupScreen", "f2", help="Describe a run and see what it costs"),
-    Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="Watch the training"),
+    Page("setup", "Setup", "tuisim.features.setup.screen:SetupScreen", "f2", help="Set up a run and see its cost"),
+    Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="See the training in progress"),
     Page("compare", "Compare", key="f6", help="Compare backends and thread counts"),
     Page(
         "race", "Race", "tuisim.features.compare.race.screen:RaceScreen", parent="compare",
@@ -44,11 +44,11 @@ PAGES = (
     ),
     Page(
         "crossover", "Crossover", "tuisim.features.compare.crossover.screen:CrossoverScreen", parent="compare",
-        help="Find the size from which on another backend is faster",
+        help="Find which of two backends is faster, by width and batch size",
     ),
     Page(
         "profile", "Profile", "tuisim.features.profile.screen:ProfileScreen", "f7",
-        help="See where the time of a step goes: roofline, waterfall, operations",
+        help="Profile a step: roofline, operations, waterfall",
     ),
     Page("estimate", "Estimate", key="f8", help="Estimate training times"),
     Page(
@@ -57,24 +57,24 @@ PAGES = (
     ),
     Page(
         "known", "Known networks", "tuisim.features.estimate.known.screen:KnownNetworksScreen", parent="estimate",
-        help="Compare with the time to train published networks on this machine",
+        help="Estimate the time to train published networks on this machine",
     ),
     Page(
         "budget", "Budget", "tuisim.features.estimate.budget.screen:BudgetScreen", parent="estimate",
-        help="Find the largest network or volume that fits a time or a memory",
+        help="Find the largest network or volume within a time or memory limit",
     ),
-    Page("explain", "Explain", key="f9", help="Check and explain the count"),
+    Page("explain", "Explain", key="f9", help="Check and explain the cost of training"),
     Page(
         "answer", "Answer", "tuisim.features.explain.answer.screen:AnswerScreen", parent="explain",
-        help="See the seven claims of the answer, counted and measured",
+        help="Check seven claims about training cost",
     ),
     Page(
         "proof", "Proof", "tuisim.features.explain.proof.screen:ProofScreen", parent="explain",
-        help="Check the count, the gradient and the backend",
+        help="Check the counts, the gradients and the backend",
     ),
     Page(
         "conventions", "Conventions", "tuisim.features.explain.conventions.screen:ConventionsScreen", parent="explain",
-        help="Count this network by the conventions of other tools",
+        help="Compare the counts that other tools report for this network",
     ),
     Page("runs", "Runs", "tuisim.features.runs.screen:RunsScreen", "f12", help="See past runs and the cost fit over them"),
 )  # fmt: skip
@@ -86,30 +86,31 @@ TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "C
 COMMANDS = (
     Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),
     Command("count", COUNT, "tuisim.features.setup.command:count", "Count the operations of a network without running it", False),
-    Command("prove", COUNT, "tuisim.features.explain.proof.command:prove", "Check the count, the gradient and the backend"),
-    Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Count and measure the seven claims of the answer"),
+    Command("prove", COUNT, "tuisim.features.explain.proof.command:prove", "Check the counts, the gradients and the backend"),
+    Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Check seven claims about training cost here"),
     Command("compare", COMPARE, "tuisim.features.compare.race.command:compare", "Run one network on several backends, in turn"),
     Command(
-        "crossover", COMPARE, "tuisim.features.compare.crossover.command:crossover", "Find from which size on a backend is faster"
+        "crossover",
+        COMPARE,
+        "tuisim.features.compare.crossover.command:crossover",
+        "Find the faster backend by width and batch size",
     ),
-    Command("bench", COMPARE, "tuisim.features.compare.bench.command:bench", "Time the standard suite beside other libraries"),
-    Command(
-        "profile", COMPARE, "tuisim.features.profile.command:profile", "Time the operations of one step, and find their limits"
-    ),
+    Command("bench", COMPARE, "tuisim.features.compare.bench.command:bench", "Time standard networks against other libraries"),
+    Command("profile", COMPARE, "tuisim.features.profile.command:profile", "Time each operation of a step; find bottlenecks"),
     Command("predict", PREDICT, "tuisim.features.estimate.predict.command:predict", "Predict the time and memory of a run"),
     Command(
         "project",
         PREDICT,
         "tuisim.features.estimate.volume.command:project",
-        "Estimate the time for any volume, or known networks",
+        "Estimate the time for any volume or for known networks",
     ),
     Command(
-        "budget", PREDICT, "tuisim.features.estimate.budget.command:budget", "Find the largest run that fits a time or a memory"
+        "budget", PREDICT, "tuisim.features.estimate.budget.command:budget", "Find the largest run within a time or memory limit"
     ),
     Command("runs", PREDICT, "tuisim.features.runs.command:runs", "List past runs and the cost fit over them"),
     Command("calibrate", MACHINE, "tuisim.features.machine.calibrate.command:calibrate", "Measure this machine for predictions"),
     Command("score", MACHINE, "tuisim.features.machine.score.command:score", "Compare predictions with real runs"),
-    Command("doctor", MACHINE, "tuisim.features.machine.doctor.command:doctor", "Show what this machine has and what is missing"),
+    Command("doctor", MACHINE, "tuisim.features.machine.doctor.command:doctor", "Report hardware, libraries and backends"),
     Command("manual", MANUAL, "tuisim.features.manual.command:manual", "Print a page of the manual, or the list of pages", False),
 )
 """In the order in which `tuisim --help` lists them."""

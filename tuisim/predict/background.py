@@ -40,7 +40,7 @@ READ_SECONDS = 10.0
 MAX_PILOTS = 64
 OWNER = "prediction"
 """Its name as the holder of the machine lease."""
-SOON = "this machine is measured first, once"
+SOON = "this machine is measured once, before the first prediction"
 NO_PROFILE = "no machine profile yet: tuisim calibrate measures this machine in 20 s"
 
 
@@ -56,7 +56,7 @@ class Measuring:
     @property
     def words(self) -> str:
         """`12 of 30` between the preparation and the fit."""
-        return {0: "getting ready", self.of: "adding it up"}.get(self.done, f"{self.done} of {self.of}")
+        return {0: "preparing", self.of: "fitting the costs"}.get(self.done, f"{self.done} of {self.of}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _checked(entry: ProfileEntry, profile: MachineProfile) -> ProfileEntry:
     try:
         MachineProfile.from_dict(MachineProfile(profile.machine, (entry,)).to_dict())
     except ProfileError as error:
-        raise RunError(f"the measurements make no prices ({error}): try again while fewer programs run") from None
+        raise RunError(f"no costs can be fitted to the measurements ({error}): try again with fewer programs running") from None
     return entry
 
 

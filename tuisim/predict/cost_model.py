@@ -65,7 +65,7 @@ def predict(
     ledger = count(config.of_known_length())
     modelled = entry.prices.step(ledger.program)
     if not modelled > 0:
-        raise BackendError(f"backend {entry.key}: the machine profile has no price above 0 for this; run tuisim calibrate")
+        raise BackendError(f"backend {entry.key}: the machine profile has no cost above 0 for this step; run tuisim calibrate")
     scale = 1.0 if pilot is None else pilot.step.likely / modelled
     spread = _spread(entry.prices.errors)
     if pilot is not None:

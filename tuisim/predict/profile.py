@@ -163,14 +163,14 @@ def _price(reader: _Reader, name: str) -> dict[str, float]:
     try:
         kind = Kind(name.split(" ", maxsplit=1)[0])
     except ValueError:
-        raise ProfileError(f"{reader.at('')}: no kind of operation") from None
+        raise ProfileError(f"{reader.at('')}: not a kind of operation") from None
     known = terms(Work(kind, None, 1, 1, 1, 0, 0.0))
     for term in reader.values:
         if term not in known:
-            raise ProfileError(f"{reader.at(term)}: no term of such a price")
+            raise ProfileError(f"{reader.at(term)}: not a term of this cost")
     price = {term: reader.seconds(term) for term in reader.values}
     if not any(price.values()):
-        raise ProfileError(f"{reader.at('')}: no price above 0")
+        raise ProfileError(f"{reader.at('')}: no cost above 0")
     return price
 
 
@@ -198,7 +198,7 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self._get(name)
         if not isinstance(value, str) or len(value) > 500:
-            raise ProfileError(f"{self.at(name)}: not a text")
+            raise ProfileError(f"{self.at(name)}: not a string")
         return printable(value, 500)
 
     def one_of(self, name: str, known: Collection[str]) -> str:
@@ -220,7 +220,7 @@ class _Reader:
         try:
             datetime.fromisoformat(value)
         except ValueError:
-            raise ProfileError(f"{self.at(name)} = {printable(value, 40)}: no date and time") from None
+            raise ProfileError(f"{self.at(name)} = {printable(value, 40)}: not a date and time") from None
         return value
 
     def seconds(self, name: str) -> float:

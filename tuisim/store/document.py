@@ -233,7 +233,7 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def _reject_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def _finite(text: str) -> float:

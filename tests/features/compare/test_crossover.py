@@ -542,7 +542,7 @@ def test_the_command_as_json_and_as_csv(capsys):
         (command(seconds="0.001"), "too short for the rounds", ExitCode.BAD_CONFIGURATION),
         (command(widths="8,x"), "widths = 8,x: not a number", ExitCode.BAD_CONFIGURATION),
         (command(loss="mae"), "loss = mae", ExitCode.BAD_CONFIGURATION),
-        ([*FLAGS, "--json", "--csv"], "ask for one of them", ExitCode.BAD_CONFIGURATION),
+        ([*FLAGS, "--json", "--csv"], "give one of them", ExitCode.BAD_CONFIGURATION),
     ],
 )
 def test_the_command_refuses_in_one_line(arguments, words, code, capsys):

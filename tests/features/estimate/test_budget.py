@@ -75,14 +75,15 @@ def test_few_predictions_are_asked_for():
 def test_a_limit_of_the_description_has_its_words():
     deepest = ask(Question.DEEPEST, CONFIG, MadePrices(), Limits(1e9))
     assert deepest.limited_by is not None
-    assert deepest.limited_by.words == "tuisim's own limit"
-    assert deepest.words.endswith("; no run can be described with more")
+    assert deepest.limited_by.words == "tuisim's maximum"
+    assert deepest.words.endswith("; the maximum that tuisim supports")
 
 
 def test_a_memory_without_the_data_says_so(tmp_path):
     file = replace(CONFIG, dataset=str(tmp_path / "rows.csv"), examples=None)
     assert (
-        "without its data, which only the file would tell" in ask(Question.WIDEST, file, MadePrices(), Limits(None, 12_000)).words
+        "without its data, whose size is known once the file is read"
+        in ask(Question.WIDEST, file, MadePrices(), Limits(None, 12_000)).words
     )
     assert "without its data" not in ask(Question.WIDEST, CONFIG, MadePrices(), Limits(None, 12_000)).words
 
@@ -100,7 +101,7 @@ def test_one_more_is_not_said_to_take_the_limit():
     found = ask(Question.EPOCHS, config, predict, Limits(0.9995))
     assert found.value == 999
     assert "1.00 s" not in found.words.partition(":")[2].partition(";")[2]
-    assert found.words.endswith("one more would be too much")
+    assert found.words.endswith("one more would not fit")
 
 
 def test_the_limit_is_named():
@@ -215,7 +216,7 @@ def test_any_size_has_an_answer(limit, layers):
 def test_if_only_the_steps_are_known_it_says_so():
     found = ask(Question.EPOCHS, CONFIG, MadePrices(known_wall=False), Limits(1.0))
     assert found.value == ask(Question.EPOCHS, CONFIG, MadePrices(), Limits(1.0)).value
-    assert "the time is that of the steps alone" in found.words
+    assert "the time is for the steps alone" in found.words
 
 
 # ── the search ──

@@ -169,7 +169,7 @@ class _Translator:
         return c.SPELLINGS.get(" ".join(names))
 
     def number(self, expr: Expr, integer: bool = False) -> c.Number:
-        """Return the expression's type; raise CompileError if that is no number or, if it must be one, no integer."""
+        """Return the expression's type; raise CompileError if that is not a number or, if it must be one, no integer."""
         if expr.kind is None or isinstance(expr.kind, c.PointerTo) or (integer and expr.kind.kind == "f"):
             raise self.error(f"{'an integer' if integer else 'a number'} is needed here, not {c.type_name(expr.kind)}")
         return expr.kind

@@ -32,7 +32,7 @@ def translate(error: BaseException, gpu: Gpu | None) -> TuisimError | None:
     # The frames of a traceback refer to arrays.
     traceback.clear_frames(error.__traceback__)
     error.__traceback__ = error.__context__ = None
-    words = said(words) or "it does not say why"
+    words = said(words) or "no reason given"
     if gpu is None:  # although it worked in the process of the probe
         return _no_room(gpu) if no_room else BackendError(f"backend cupy: the GPU cannot be opened: {words}")
     lost = _lost(gpu)

@@ -36,7 +36,7 @@ class ManualScreen(PageScreen[None]):
         Binding("left,shift+tab", "turn(-1)", "previous page", key_display="←"),
         Binding("right,tab", "turn(1)", "next page", key_display="→"),
         Binding("slash", "search", "search", key_display="/"),
-        Binding("u", "undo", "page before", tooltip="go back to the page before the last link"),
+        Binding("u", "undo", "last link", tooltip="Go back to where the last link was"),
         Binding("down,j", "scroll(1)", "scroll down", show=False),
         Binding("up,k", "scroll(-1)", "scroll up", show=False),
     ]

@@ -71,13 +71,15 @@ def advice(one: OperationTime, peaks: Peaks, backend: str, about: Bottleneck | N
     """Say why an operation takes so long and what would make it faster, as far as `about` limits it (None: its bottleneck)."""
     op, kind = one.op, bottleneck(one, peaks, backend) if about is None else about
     if kind is Bottleneck.FUSED:
-        return "another operation's kernel includes it: no time of its own"
+        return "fused into the kernel of another operation"
     if kind is Bottleneck.INTERPRETER:
         each = units.duration(one.seconds / max(1, one.row.operations.total))
-        rate = f"plain Python: {each} an operation" if one.row.operations.total else "plain Python, value by value"
+        rate = f"plain Python: {each} per operation" if one.row.operations.total else "plain Python, value by value"
         return f"{rate}; a backend that works on whole arrays would do many at once"
     if kind is Bottleneck.CALLS:
-        shared = "a larger batch has fewer updates an example" if op.phase is Phase.UPDATE else "a larger batch would share it"
+        shared = (
+            "a larger batch has fewer updates per example" if op.phase is Phase.UPDATE else "a larger batch would amortize it"
+        )
         many = elements(op)
         count = units.counted(many, "element") if many < 1e6 else f"{units.si(many)} elements"
         return f"call overhead: {units.duration(call_seconds(one))} of {units.duration(one.seconds)} for {count}; {shared}"

@@ -25,10 +25,10 @@ class ProfileScreen(JobPage[float, StepProfile]):
 
     TITLE = "profile"
     HELP = (
-        "The operations of one step: each is a letter under this machine's measured roofs, a slope for each level of memory and "
-        "the flat top of a matrix product. The solid slope is that of the level that holds the selected operation's buffers; "
-        "the distance below it is lost, and the advice says why. ▲ marks a rate above its roof. The bars of the waterfall go "
-        "from the work at peak to the achieved rate, of one step or of the run in progress."
+        "Each letter is an operation of the step, under the measured roofs of this machine: a slanted roof for each memory level "
+        "and a flat one for matrix products. The solid roof is that of the level that holds the buffers of the selected "
+        "operation; the advice explains the distance to it. ▲ marks a rate above its roof. The waterfall divides the time of one "
+        "step, or of the run in progress, from matrix products at peak rate to overhead."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     CSS = """

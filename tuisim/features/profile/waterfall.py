@@ -147,7 +147,7 @@ def _slower(data: Part, profiled: float, spent: TimeBreakdown) -> list[Part]:
         data = replace(data, seconds=data.seconds + shuffled, advice=f"{data.advice}; with shuffling")
     slower -= shuffled
     longer = f"the run's steps took {units.percent(slower / profiled, 0)} longer than profiled: " if profiled > 0 else ""
-    words = f"{longer}{'' if shuffled else 'shuffling, '}cold caches, a busy machine"
+    words = f"{longer}{'' if shuffled else 'shuffling, '}cold caches, other programs"
     return [data, Part("slower", "slower than profiled", slower, 0.0, words)]
 
 
@@ -168,10 +168,10 @@ def _worst(splits: list[_Split], profile: StepProfile, calls: bool = False) -> s
 
 def _calls(profile: StepProfile) -> str:
     if profile.config.backend == "scalar":
-        return "the overhead of each operation before its first number; a larger batch would share it"
+        return "the overhead of starting each operation; a larger batch would amortize it"
     calls = sum(one.seconds > 0 for one in profile.operations)
-    compiled = "" if profile.config.backend == "numba" else ", a compiled step (numba) makes fewer"
-    return f"{calls} operations a step, each a call of its own, and the loop; a larger batch would share it{compiled}"
+    compiled = "" if profile.config.backend == "numba" else ", a compiled step (numba) makes fewer calls"
+    return f"{calls} operations per step, each a separate call, and the loop; a larger batch would amortize it{compiled}"
 
 
 def _filled(parts: list[Part], wall: float) -> tuple[list[Part], float]:

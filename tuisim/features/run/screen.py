@@ -63,7 +63,7 @@ class RunScreen(PanelScreen):
         Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
                 tooltip="Switch the loss axis between logarithmic and linear"),
         Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings"),
-        Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; what it has shown stays"),
+        Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
             for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput"), 1)

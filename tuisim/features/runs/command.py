@@ -26,7 +26,7 @@ PIPED_WIDTH = 160
 
 def runs(
     *,
-    backend: Annotated[str | None, Parameter(help="Only its runs: numpy, or numpy@2 for two threads")] = None,
+    backend: Annotated[str | None, Parameter(help="Only runs of this backend: numpy, or numpy@2 for two threads")] = None,
     json_: Json = False,
 ) -> int:
     """List past runs, and fit time = a + b·operations + c·bytes to them."""

@@ -155,21 +155,23 @@ class CostFit:
             return []
         assert self.step.seconds
         assert self.operation.seconds
-        words = f"the overhead of a step is the time of {units.si(self.step.seconds / self.operation.seconds)} operations"
+        words = f"the overhead of a step equals the time of {units.si(self.step.seconds / self.operation.seconds)} operations"
         if self.byte.is_significant and self.byte.seconds:
             words += f" or of {units.si(self.step.seconds / self.byte.seconds, 'B')} moved"
-        return [f"{words}: a step far below {'both' if self.byte.is_significant else 'that'} is mostly overhead"]
+        return [f"{words}: in a much smaller step most of the time is overhead"]
 
     def _missing(self) -> list[str]:
         """Return which coefficient is unknown; at least two are known where there is a fit, and they include the third."""
         missing = [_REMEDIES[name] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds is None]
         few = "a third size of run" if self.different < len(TERMS) else ""
-        return [f"{what} cannot be told from the others, which include it: train {few or remedy}" for what, remedy in missing]
+        return [
+            f"{what} cannot be separated from the others, which include it: train {few or remedy}" for what, remedy in missing
+        ]
 
     def _quality(self) -> str:
         words = f"{units.counted(len(self.rows), 'run')} of {units.counted(self.different, 'size')}"
         if self.is_exact:
-            return f"{words} for {self.unknowns} unknowns: the fit passes through them, so its error says nothing yet"
+            return f"{words} for {self.unknowns} unknowns: the fit is exact, so its error is not meaningful yet"
         words += f": median error {units.percent(self.median_error)}"
         if self.worst is None:
             return words

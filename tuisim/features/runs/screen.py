@@ -28,9 +28,9 @@ class RunsScreen(PanelScreen):
 
     TITLE = "runs"
     HELP = (
-        "Time of a step = a + b · operations + c · bytes, fitted over all past runs of one backend on one machine. Each run "
-        "counts by its ratio to the fit, no coefficient is below 0, and what the runs cannot tell apart stays unknown. A run "
-        "on the diagonal took what the fit says, one above it took longer. A run that ends is added at once."
+        "Time of a step = a + b · operations + c · bytes, fitted over all past runs of one backend on one machine. The fit "
+        "minimizes relative errors; coefficients are at least 0, and those that the runs do not determine are unknown. A run "
+        "on the diagonal took the fitted time, a run above it took longer. A run that ends is added at once."
     )
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     CSS = """

@@ -25,7 +25,7 @@ class Change:
     time: float | None
     """As a share of the time before: 0.12 is 12 % more; of the run if both have an end, else of an epoch, else of a step."""
     of: str
-    """Which time that is: `in all`, `an epoch`, `a step`."""
+    """Which time that is: `run`, `epoch`, `step`."""
     step: float | None
     """The time of a step, as a share."""
     multiplications: float | None
@@ -73,7 +73,7 @@ def change(before: Prediction, after: Prediction) -> Change:
 
 def _time(before: Prediction, after: Prediction) -> tuple[float | None, str]:
     """Return the change of the longest time that both have, and its name."""
-    names = {"wall_seconds": "in all", "seconds": "in all", "epoch": "an epoch", "step": "a step"}
+    names = {"wall_seconds": "run", "seconds": "run", "epoch": "epoch", "step": "step"}
     name = next(name for name in names if None not in (getattr(before, name), getattr(after, name)))
     first, second = (getattr(one, name).likely / one.scale for one in (before, after))
     return _share(first, second), names[name]

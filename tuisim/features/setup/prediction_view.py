@@ -55,7 +55,7 @@ def folded(state: PredictionState, change: Change | None, width: int) -> list[Li
         return [_times_line(found, width), _footer(state, found, width)]
     op, share = found.most_expensive
     changed = change_line(change, width)
-    dearest: Line = ((f"{units.percent(share, 0)} of a step: ", Tone.DIM), _operation(op))
+    dearest: Line = ((f"{units.percent(share, 0)} of the step: ", Tone.DIM), _operation(op))
     if not changed:
         return [_times_line(found, width), dearest]
     beside = width_of(changed) + 3 + width_of(dearest) <= width
@@ -107,8 +107,8 @@ def _time_row(label: str, time: Interval | None, why_none: str, figure: int) -> 
 def _times_line(found: Prediction, width: int) -> Line:
     """Return as many of the times as fit, that of the whole run first."""
     rows = [(label, time) for label, time, _ in reversed(_times(found)) if time is not None]
-    words = {"step": "a step", "epoch": "an epoch", "whole run": "in all", "all steps": "for all steps"}
-    pieces = [f"{_duration(time.likely)} {words[label]}" for label, time in rows]
+    words = {"step": "/step", "epoch": "/epoch", "whole run": " total", "all steps": " for all steps"}
+    pieces = [f"{_duration(time.likely)}{words[label]}" for label, time in rows]
     tag, interval = "  projected", f" ({_interval(rows[0][1])})"
     while len(pieces) > 1 and len(", ".join(pieces)) + len(tag) > width:
         pieces.pop()
@@ -136,7 +136,7 @@ def _operation(op: Op) -> Span:
 
 
 def change_line(change: Change | None, width: int = MAX_WIDTH) -> Line:
-    """Return what an edit changed: `▲ +12 % time, +3.1 M multiplications per example`, `▼ in all ÷ 17, a step × 16`.
+    """Return what an edit changed: `▲ +12 % time, +3.1 M multiplications per example`, `▼ run ÷ 17, step × 16`.
 
     The last parts are left out if there is no room; the line is empty if nothing changed.
     """
@@ -161,7 +161,7 @@ def _changed_times(change: Change) -> list[str]:
     step, time = change.step or 0.0, change.time or 0.0
     if abs(step - time) < ALIKE * max(1.0, abs(time)):
         return [] if change.time is None else [_signed_share(change.time, "time")]
-    both = ((change.time, change.of), (change.step, "a step"))
+    both = ((change.time, change.of), (change.step, "step"))
     return [_signed_share(share, of) for share, of in both if share is not None]
 
 
@@ -183,7 +183,7 @@ def machine_words(found: Prediction, width: int) -> str:
     """Return what the times hold for, in as many words as there is room for."""
     by = f"{found.backend}@{found.threads}"
     if found.pilot is not None:
-        timed = f"timed here for {units.duration(found.pilot)}"
+        timed = f"pilot of {units.duration(found.pilot)}"
         ways = [f"{timed} on {found.machine}, {by}", f"{timed}, {by}", timed]
     elif found.beyond is not None:
         beyond = f"largest product {units.figure(found.beyond)} × any measured"

@@ -74,7 +74,7 @@ class SetupLedger(_Side):
     """Operations, volume and memory of the configuration as it is typed."""
 
     BINDING_GROUP_TITLE = "ledger"
-    HELP = "Counted from the list of operations that would run: exact for any size, before anything runs."
+    HELP = "Exact counts from the list of operations of a step, for any size, before anything runs."
 
     ledger: Ledger | None = None
     """None while a field that the counts depend on is wrong."""
@@ -93,8 +93,8 @@ class SetupPrediction(_Side):
 
     BINDING_GROUP_TITLE = "time and memory"
     HELP = (
-        "Predicted from the measured prices of operations on this machine: the estimate and its 90 % interval. Beneath it, what "
-        "the last edit changes in the time of the run, or of an epoch if the run has no end."
+        "Predicted from the measured costs of operations on this machine: the estimate and its 90 % interval. Below it, the "
+        "change by the last edit in the time of the run, or of an epoch if the run has no end."
     )
 
     prediction = PredictionState()
@@ -115,7 +115,7 @@ class SetupScreen(PageScreen[None]):
     """The setup page. Posts `StartRequested` with a valid configuration, and `Uncovered` when it is in front again."""
 
     TITLE = "setup"
-    HELP = "Type a network and a run: its cost is counted as you type, and a mistake is shown at its field."
+    HELP = "Describe a network and a run: the cost is counted as you type, and an invalid value is marked at its field."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "start", "start", key_display="^r"),
         Binding("down", "app.focus_next", "next field", show=False),

@@ -20,7 +20,7 @@ class InputLine(Vertical):
     """Inputs for some fields. Posts `Edited` at every change."""
 
     BINDING_GROUP_TITLE = "inputs"
-    HELP = "Type other values: the page follows at once. The dim text in an empty input is its meaning."
+    HELP = "Type other values; the page updates at once. The dim text in an empty input shows its default."
     DEFAULT_CSS = """
     InputLine {
         height: auto; background: $footer-background;

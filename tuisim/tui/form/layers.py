@@ -43,7 +43,7 @@ class LayerEditor(Vertical):
     """A list of layers and, beneath it, the size and the activation of the highlighted one, and buttons to change the list."""
 
     BINDING_GROUP_TITLE = "layers"
-    HELP = "One row per layer, with the number of its parameters. The line beneath edits the highlighted layer."
+    HELP = "One row per layer, with the number of its parameters. The line below edits the highlighted layer."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a,plus,insert", "add", "add layer", key_display="a"),
         Binding("d,minus,delete", "remove", "remove", key_display="d"),

@@ -19,7 +19,7 @@ from tuisim.config.presets import Preset
 class PresetBar(Widget, can_focus=True):
     """Names in a row, and beneath them the description of the highlighted one."""
 
-    HELP = "A preset fills the whole form. A dim one needs data that are not on this machine, and says how to get them."
+    HELP = "A preset fills the whole form. A dim one needs data that are not on this machine; select it to see how to get them."
     BINDING_GROUP_TITLE = "presets"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "previous preset", show=False),

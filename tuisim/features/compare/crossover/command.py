@@ -28,16 +28,16 @@ def crossover(
         str | None, Parameter(help="Two, with a comma, such as numpy,scalar or numpy@1,numpy@2; by default the fastest two")
     ] = None,
     seconds: Annotated[
-        str, Parameter(help="For the whole sweep, 30 or 5min; sizes that do not fit are left blank")
+        str, Parameter(help="Time for the whole sweep, 30 or 5min; sizes that it does not suffice for stay blank")
     ] = f"{SECONDS:g}",
-    widths: Annotated[str, Parameter(help="Units of every layer, with commas")] = ",".join(map(str, WIDTHS)),
-    batches: Annotated[str, Parameter(help="Examples per step, with commas")] = ",".join(map(str, BATCHES)),
+    widths: Annotated[str, Parameter(help="Units of every layer, separated by commas")] = ",".join(map(str, WIDTHS)),
+    batches: Annotated[str, Parameter(help="Examples per step, separated by commas")] = ",".join(map(str, BATCHES)),
     json_: Json = False,
-    csv: Annotated[bool, Parameter(name="--csv", negative="", help="The raw table as CSV on stdout")] = False,
+    csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print the raw table as CSV on stdout")] = False,
 ) -> int:
     """Map which of two backends or thread counts is faster at which width and batch; of LAYERS only their number counts."""
     if json_ and csv:
-        raise ConfigError([Mistake("csv", "--json --csv", "ask for one of them")])
+        raise ConfigError([Mistake("csv", "--json --csv", "give one of them")])
     entered = pairs()[0] if backends is None else entries(backends)
     chosen = resolve(LAYERS if layers is None and config is None else layers, options, config)
     budget = length(seconds)

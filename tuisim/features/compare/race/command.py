@@ -22,9 +22,9 @@ def compare(
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
     backends: Annotated[
-        str, Parameter(help="Two or more, with commas; numpy@2 is NumPy on two threads, numpy@all on 1, 2, 4 … of them")
+        str, Parameter(help="Two or more, separated by commas; numpy@2 is NumPy on 2 threads, numpy@all on 1, 2, 4 …")
     ] = "scalar,numpy",
-    seconds: Annotated[str, Parameter(help="For all rounds together: 10, 2min")] = f"{SECONDS:g}",
+    seconds: Annotated[str, Parameter(help="Total time of all rounds: 10, 2min")] = f"{SECONDS:g}",
     json_: Json = False,
 ) -> int:
     """Compare backends or thread counts on one network: speed, set-up costs, and whether they compute the same."""

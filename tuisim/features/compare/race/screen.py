@@ -26,7 +26,7 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
     TITLE = "race"
     HELP = (
         "The same network, initial parameters and batches on every backend, in turn. The bars show steps per second, the curves "
-        "the loss over each backend's compute time. At the end: set-up costs, and whether all computed the same."
+        "the loss over each backend's compute time. At the end: set-up times, and whether all results agree."
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     CSS = """

@@ -39,7 +39,7 @@ class LimitedBy(StrEnum):
 
     @property
     def words(self) -> str:
-        return {"seconds": "time", "memory": "memory", "vocabulary": "tuisim's own limit"}[self.value]
+        return {"seconds": "time", "memory": "memory", "vocabulary": "tuisim's maximum"}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.seconds is None and self.memory is None:
-            raise ConfigError([Mistake("seconds", None, "say how many there are, or how much memory, or both")])
+            raise ConfigError([Mistake("seconds", None, "give a time limit, a memory limit or both")])
         mistakes = [
             Mistake(name, value, remedy)
             for name, value, remedy in (
@@ -162,7 +162,7 @@ def run_time(prediction: Prediction) -> Interval:
     """Return the wall seconds of a run; those of its steps alone if only these are known."""
     seconds = prediction.wall_seconds or prediction.seconds
     if seconds is None:
-        raise ConfigError([Mistake("examples", None, "say how many: only reading the file would tell")])
+        raise ConfigError([Mistake("examples", None, "give the number: it is not known before the file is read")])
     return seconds
 
 
@@ -171,9 +171,9 @@ def _check(question: Question, config: RunConfig, limits: Limits) -> None:
         return
     mistakes = []
     if config.epochs is None and question is not Question.EPOCHS:
-        mistakes.append(Mistake("epochs", "none", "say how many: a run without an end fits no time"))
+        mistakes.append(Mistake("epochs", "none", "give the number: a run without an end exceeds any time limit"))
     if data.rows(config) is None and question is not Question.EXAMPLES:
-        mistakes.append(Mistake("examples", None, "say how many: only reading the file would tell"))
+        mistakes.append(Mistake("examples", None, "give the number: it is not known before the file is read"))
     if mistakes:
         raise ConfigError(mistakes)
 
@@ -256,18 +256,18 @@ class _Search:
         words = f"{named}: {' and '.join(taken.values())}"
         given = units.duration(self._limits.seconds) if by is LimitedBy.SECONDS else units.size(self._limits.memory)
         if by is LimitedBy.VOCABULARY:
-            words += "; no run can be described with more"
+            words += "; the maximum that tuisim supports"
         elif (more := self._takes(found + 1)[by]) not in (taken[by], given):
             words += f"; {units.short_count(found + 1, MAX_DIGITS)} would take {more}"
         else:
-            words += "; one more would be too much"
+            words += "; one more would not fit"
         one = self._predict(found)
         if self._limits.seconds is not None and one.wall_seconds is None:
-            words += "; the time is that of the steps alone"
+            words += "; the time is for the steps alone"
         if one.beyond is not None:
-            words += f"; outside the calibrated range: its largest GEMM is {units.figure(one.beyond)} × any that was measured"
+            words += f"; outside the calibrated range: its largest GEMM is {units.figure(one.beyond)} × the largest measured"
         if self._limits.memory is not None and one.memory.data is None:
-            words += "; without its data, which only the file would tell"
+            words += "; without its data, whose size is known once the file is read"
         free = None if one.foreign else free_bytes(one.backend)
         if free is not None and one.memory_bytes > free:
             words += f"; more memory than the {units.size(free)} that are free"

@@ -28,10 +28,10 @@ def budget(
     *,
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
-    seconds: Annotated[str | None, Parameter(help="The wall time that is available: 600, 10min, 2h, 3d")] = None,
-    memory: Annotated[str | None, Parameter(help="The memory that is available: 500MB, 2GiB")] = None,
+    seconds: Annotated[str | None, Parameter(help="Limit of the wall time: 600, 10min, 2h, 3d")] = None,
+    memory: Annotated[str | None, Parameter(help="Limit of the memory: 500MB, 2GiB")] = None,
     verify_: Annotated[bool, Parameter(name="--verify", negative="", help="Verify each answer by a run of two seconds")] = False,
-    as_: Annotated[str | None, Parameter(name="--as", help="As on the machine whose profile has this name")] = None,
+    as_: Annotated[str | None, Parameter(name="--as", help="Predict for another machine: name of its imported profile")] = None,
     json_: Json = False,
 ) -> int:
     """Find the widest, the deepest, the most epochs and the most examples of this network that fit a time or a memory."""

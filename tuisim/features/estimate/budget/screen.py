@@ -33,9 +33,9 @@ TICK = 0.05
 """Seconds between two looks at the jobs."""
 FIRST = Limits(seconds=600)
 INPUTS = (
-    Field("", "", "The time that is available.", name="time", type=float, none="10min, 2h, 3d", above=0,
+    Field("", "", "The limit of the time.", name="time", type=float, none="10min, 2h, 3d", above=0,
           parser=units.parse_duration),
-    Field("", "", "The memory that is available.", name="memory", type=int, none="500MB, 2GiB", minimum=1,
+    Field("", "", "The limit of the memory.", name="memory", type=int, none="500MB, 2GiB", minimum=1,
           parser=units.parse_size, writer=units.exact_size),
 )  # fmt: skip
 Answers = tuple[Answer, ...]
@@ -46,8 +46,8 @@ class BudgetScreen(PanelScreen):
 
     TITLE = "budget"
     HELP = (
-        "Type a time, a memory or both: the widest, the deepest, the most epochs and the most examples of this network that fit, "
-        "computed from the machine profile. Each answer can be verified by a short run, and used."
+        "Type a time limit, a memory limit or both: the widest and the deepest network of this shape, the most epochs and the "
+        "most examples that fit, computed from the machine profile. Each answer can be verified by a short run, and used."
     )
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS

@@ -40,7 +40,7 @@ class Verification:
 
     @property
     def verdict(self) -> str:
-        """Compare with the prediction: `6 % more than predicted`; empty if nothing was measured."""
+        """Compare with the prediction: `6 % longer than predicted`; empty if nothing was measured."""
         if not self.measured or not self.predicted:
             return ""
         return Comparison(Interval(self.predicted, self.predicted, self.predicted), self.measured).in_full
@@ -107,7 +107,7 @@ def _trained(prediction: Prediction, seconds: float, control: Control) -> Summar
 
 
 def _words(found: Verification) -> str:
-    """Write `12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % more than predicted`."""
+    """Write `12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % longer than predicted`."""
     assert found.measured is not None
     verdict = found.verdict and f": {found.verdict}"
     return (

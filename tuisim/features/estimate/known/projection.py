@@ -53,7 +53,7 @@ class KnownProjections:
         if self.rate is None:
             return "no rate of this machine is known"
         rate = units.si(self.rate.value, "FLOP/s")
-        return f"a lower bound: as if all ran at the best rate shown here, {rate} by {self.rate.who}"
+        return f"a lower bound: all operations at the best rate measured here, {rate} by {self.rate.who}"
 
     def to_dict(self) -> dict[str, Any]:
         rate = self.rate and {"flops_per_second": self.rate.value, "who": self.rate.who}

@@ -28,7 +28,7 @@ class KnownNetworksScreen(TimesScreen):
 
     TITLE = "known networks"
     HELP = (
-        "Ten published networks, at the best rate that a step has shown on this machine: a lower bound of their training time, "
+        "Ten published networks, at the best rate of a step measured on this machine: a lower bound of their training time, "
         "for the published number of examples and epochs or for those that you type."
     )
     CSS = """

@@ -38,9 +38,9 @@ def predict(
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
     machine: Annotated[
-        str | None, Parameter(name="--as", help="On the machine of an imported machine profile, or of a profile's file")
+        str | None, Parameter(name="--as", help="Predict for another machine: name of an imported profile, or a file")
     ] = None,
-    pilot: Annotated[bool, Parameter(negative="--no-pilot", help="Time the step here for 50 ms where it can run")] = True,
+    pilot: Annotated[bool, Parameter(negative="--no-pilot", help="Time the step on this machine for 50 ms if possible")] = True,
     json_: Json = False,
 ) -> int:
     """Predict a run: its time with an interval, its memory, and its most expensive operations."""
@@ -93,19 +93,19 @@ def calibrated_predictor(config: RunConfig) -> Predictor:
 def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
     config = found.config
     where = f"as on {machine}: {found.machine}" if found.foreign else found.machine
-    how = "by the machine profile" if found.pilot is None else f"timed here for {units.duration(found.pilot)}"
+    how = "by the machine profile" if found.pilot is None else f"with a pilot of {units.duration(found.pilot)}"
     precise = precision(found.backend, config.dtype)
     head = f" · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · {precise} · {found.backend}@{found.threads}"
     lines: list[Line] = [
         ((layers_text(config.layers), Tone.STRONG), (head, Tone.TEXT)),
         ((f"{where}; all times projected, {how}", Tone.DIM),),
-        *_table(("", "likely", "low", "high", ""), _times(found), "lrrrl", width),
+        *_table(("", "estimate", "low", "high", ""), _times(found), "lrrrl", width),
         ((_memory(found), Tone.TEXT),),
     ]
     if found.loading is not None:
         words = f"reading the data took {units.duration(found.loading)} here, measured; it comes before the first batch"
         lines.append(((words, Tone.TEXT),))
-    lines += _table(("layer", "phase", "operation", "likely", "of the step"), _operations(found), "rllrr", width)
+    lines += _table(("layer", "phase", "operation", "estimate", "of the step"), _operations(found), "rllrr", width)
     if found.beyond is not None:
         words = f"its largest product is {units.figure(found.beyond)} × the largest calibrated one: outside the calibrated range"
         lines.append(((words, Tone.DIM),))
@@ -141,7 +141,7 @@ def _memory(found: Prediction) -> str:
         ("workspace", memory.workspace + memory.batch),
     )  # fmt: skip
     words = ", ".join(f"{units.size(value)} {name}" for name, value in parts if value)
-    unread = "; more with the data, which only the file would tell" if memory.data is None else ""
+    unread = "; plus the data, whose size is known once the file is read" if memory.data is None else ""
     return f"memory {units.size(found.memory_bytes)}: {words}{unread}"
 
 

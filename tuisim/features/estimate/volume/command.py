@@ -27,7 +27,7 @@ def project(
     *,
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
-    known: Annotated[bool, Parameter(negative="", help="Known networks too; without LAYERS these alone")] = False,
+    known: Annotated[bool, Parameter(negative="", help="Include the known networks; without LAYERS, show only these")] = False,
     json_: Json = False,
 ) -> int:
     """Estimate the training time: at --examples, or from the digits to a trillion examples, on every backend measured."""

@@ -92,8 +92,8 @@ def estimate(config: RunConfig, price: Price, examples: int | None = None, epoch
     """
     volume = data.rows(config) if examples is None else examples
     times = config.epochs if epochs is None else epochs
-    mistakes = [Mistake("examples", None, "say how many: only reading the file would tell")] if volume is None else []
-    mistakes += [Mistake("epochs", "none", "say how many: a run without an end has no length")] if times is None else []
+    mistakes = [Mistake("examples", None, "give the number: it is not known before the file is read")] if volume is None else []
+    mistakes += [Mistake("epochs", "none", "give the number: a run without an end has no duration")] if times is None else []
     if volume is None or times is None:
         raise ConfigError(mistakes)
     # A schedule takes its operations at any volume; the length of the configuration's own schedule does not matter.

@@ -29,7 +29,7 @@ class AnswerScreen(JobPage[Measured, Measured]):
     """S1 to S7 for a network whose layers and batch can be edited."""
 
     TITLE = "answer"
-    HELP = "The answer to the question, claim by claim: counted for this network, and measured on this machine."
+    HELP = "Seven claims about the cost of training, each checked: counted for this network, or measured on this machine."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit layers, batch", tooltip="Edit the layers and the batch"),
     ]

@@ -18,7 +18,7 @@ class ConventionsScreen(PanelScreen):
     """The count of the context's network by the conventions of other tools."""
 
     TITLE = "conventions"
-    HELP = "One network, many numbers: each tool counts another part of the step. What its number includes is bright."
+    HELP = "Each tool counts other operations of the same step. The operations that the selected tool counts are highlighted."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "select(1)", "next tool", key_display="↓", tooltip="The next tool"),
         Binding("up", "select(-1)", "previous tool", key_display="↑", tooltip="The previous tool"),

@@ -22,7 +22,7 @@ def prove(
     *,
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
-    force: Annotated[bool, Parameter(negative="", help="However long plain Python takes")] = False,
+    force: Annotated[bool, Parameter(negative="", help="Run the proof even if plain Python takes long")] = False,
     json_: Json = False,
 ) -> int:
     """Check a network's count, gradient and backend against plain Python and central differences."""

@@ -26,8 +26,8 @@ class ProofScreen(JobPage[ProofProgress, Proof]):
 
     TITLE = "proof"
     HELP = (
-        "Three checks. The predicted count (the ledger) against the count that plain Python executes (the tally); the gradient "
-        "against central differences; the backend against the scalar reference. Zoomed, the first shows every operation."
+        "Three checks: the predicted count (the ledger) against the count executed by plain Python (the tally), the gradient "
+        "against central differences, and the backend against the scalar reference. Zoom the first to see every operation."
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     CSS = """
@@ -40,7 +40,7 @@ class ProofScreen(JobPage[ProofProgress, Proof]):
     ProofScreen.-zoomed Panel { column-span: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "force", "force", id="proof.force", tooltip="Run the proof however long plain Python takes"),
+        Binding("f", "force", "force", id="proof.force", tooltip="Run the proof even if plain Python takes long"),
         *zoom_bindings("proof", "count", "gradient", "backend"),
     ]
 

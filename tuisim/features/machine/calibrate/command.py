@@ -32,13 +32,17 @@ FULL_WIDTH = 116
 
 def calibrate(
     *,
-    backends: Annotated[str | None, Parameter(help="With commas (default: all that work here)")] = None,
-    threads: Annotated[str | None, Parameter(help="Thread counts, with commas (default: usable cores less one)")] = None,
+    backends: Annotated[str | None, Parameter(help="Backends, separated by commas (default: all available)")] = None,
+    threads: Annotated[
+        str | None, Parameter(help="Thread counts, separated by commas (default: one less than the usable cores)")
+    ] = None,
     dtypes: Annotated[str | None, Parameter(help="float32, float64 or both, with a comma (default: float32)")] = None,
-    quick: Annotated[bool, Parameter(negative="", help="Half of the networks: less exact, in a few seconds")] = False,
-    export: Annotated[str | None, Parameter(help="Write a copy of the machine profile there, and measure nothing")] = None,
-    import_: Annotated[str | None, Parameter(name="--import", help="Keep another machine's profile, and measure nothing")] = None,
-    name: Annotated[str | None, Parameter(help="The name of the imported profile")] = None,
+    quick: Annotated[bool, Parameter(negative="", help="Measure half as many networks: faster, less accurate")] = False,
+    export: Annotated[str | None, Parameter(help="Write a copy of the machine profile to this file; measure nothing")] = None,
+    import_: Annotated[
+        str | None, Parameter(name="--import", help="Import another machine's profile from this file; measure nothing")
+    ] = None,
+    name: Annotated[str | None, Parameter(help="Name of the imported profile")] = None,
     json_: Json = False,
 ) -> int:
     """Measure the operations of a step on this machine, once: some seconds per backend."""
@@ -76,7 +80,7 @@ def calibrate(
     else:
         profile = kept.profile
         print_page(lambda frame: _lines(profile, {key.key for key in keys}, frame.width), FULL_WIDTH)
-        line(f"kept in {printable(str(kept.path), 500)}")
+        line(f"saved to {printable(str(kept.path), 500)}")
     return ExitCode.DONE
 
 
@@ -84,7 +88,7 @@ def _check_options(measuring: Mapping[str, object], export: str | None, import_:
     """Raise ConfigError for options that would do nothing; None if not given."""
     mistakes = []
     if import_ is not None and export is not None:
-        mistakes.append(Mistake("export", export, "either that or --import"))
+        mistakes.append(Mistake("export", export, "give either --export or --import"))
     if name is not None and import_ is None:
         mistakes.append(Mistake("name", name, "only with --import"))
     if import_ is not None or export is not None:
@@ -132,7 +136,7 @@ def _lines(profile: MachineProfile, keys: set[str], width: int) -> list[Line]:
     products = [tuple(units.si(rate) for _, rate in one.products) for one in found]
     tables = (
         ((Provenance.MEASURED, "copy", "best step", "peak"), ceilings),
-        ((Provenance.PROJECTED, "a call", "relu, near", "far", "SGD, near", "far"), costs),
+        ((Provenance.PROJECTED, "call overhead", "relu, in cache", "from memory", "SGD, in cache", "from memory"), costs),
         ((f"{Provenance.PROJECTED}: product B·N·M, op/s", *(name for name, _ in found[0].products)), products),
     )
     lines: list[Line] = [((str(profile.machine), Tone.STRONG), (f" · {profile.machine.cores} usable cores", Tone.TEXT))]
@@ -143,9 +147,9 @@ def _lines(profile: MachineProfile, keys: set[str], width: int) -> list[Line]:
     for entry in entries:
         errors = sorted(abs(error) for error in entry.prices.errors)
         words = (
-            f"{entry.key}: {entry.networks} networks; a step that was not measured is off by "
-            f"{units.percent(errors[len(errors) // 2], 0)} in the median, by "
-            f"{units.percent(errors[round(0.9 * (len(errors) - 1))], 0)} for one in ten"
+            f"{entry.key}: {entry.networks} networks; cross-validated error of a step: median "
+            f"{units.percent(errors[len(errors) // 2], 0)}, 90th percentile "
+            f"{units.percent(errors[round(0.9 * (len(errors) - 1))], 0)}"
         )
         lines.append(((words, Tone.DIM),))
     return lines

@@ -29,7 +29,7 @@ WORST = 6
 
 def score(
     *,
-    backends: Annotated[str | None, Parameter(help="With commas (default: all in the machine profile)")] = None,
+    backends: Annotated[str | None, Parameter(help="Backends, separated by commas (default: all in the machine profile)")] = None,
     json_: Json = False,
 ) -> int:
     """Score the predictions: predict and then run at least forty networks per backend, with and without a pilot."""
