@@ -320,7 +320,7 @@ BOTTLENECKS: dict[str, tuple[RunConfig, Kind, int | None, float, float, Bottlene
     "a function": (replace(WIDE, hidden_activation="tanh"), Kind.ACTIVATION, 1, 1e-2, 1e-6, B.FUNCTION, "tanh: 76.3 ns"),
     "a softmax": (WIDE, Kind.CROSS_ENTROPY, None, 1e-3, 1e-6, B.FUNCTION, "391 ns an element, for exponentials"),
     "passes": (WIDE, Kind.BIAS_GRADIENT, 1, 1e-2, 1e-6, B.PASSES, "more than one pass"),
-    "Python": (replace(NET, backend="scalar"), Kind.DENSE, 1, 1e-1, 1e-2, B.INTERPRETER, "plain Python: 763 ns an operation"),
+    "Python": (replace(NET, backend="scalar"), Kind.DENSE, 1, 1e-1, 1e-2, B.INTERPRETER, "plain Python: 763 ns per operation"),
 }  # fmt: skip
 
 
