@@ -150,7 +150,7 @@ class RunConfig:
         expects="a column's name or number", counted=False,
     )] = None
     task: Annotated[str, Field(
-        "data", "auto: from values", "Kind of targets in a file; auto: decided by the values and the loss.", choices=choices.TASKS,
+        "data", "auto: from values", "Kind of targets in a file; auto: by the values and the loss.", choices=choices.TASKS,
         counted=False,
     )] = "auto"
     examples: Annotated[int | None, Field(
