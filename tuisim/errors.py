@@ -21,7 +21,6 @@ class ExitCode(IntEnum):
     CHECK_FAILED = 1
     """A proof, a score or a gate failed."""
     BAD_CONFIGURATION = 2
-    """Bad configuration or usage."""
     NO_BACKEND = 3
     """The backend is unknown or cannot work here."""
     BAD_DATA = 4
@@ -40,7 +39,6 @@ class TuisimError(Exception):
 
 
 MAX_MISTAKES = 20
-"""Mistakes of a configuration that are listed."""
 
 
 @dataclass(frozen=True, slots=True)

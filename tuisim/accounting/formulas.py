@@ -19,7 +19,6 @@ class Formula:
     """The cost of one kind of operation."""
 
     what: str
-    """The operation in words."""
     text: str
     """The formula as it is displayed."""
     count: Callable[[Op], Operations]

@@ -29,7 +29,6 @@ class LedgerRow:
     phase: Phase
     kind: Kind
     what: str
-    """The operation in words."""
     formula: str
     operations: Operations
     bytes_read: int

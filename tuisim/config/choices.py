@@ -13,7 +13,6 @@ DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
-"""The default learning rate of each optimizer."""
 
 HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
     "sgd": (),

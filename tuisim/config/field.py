@@ -19,7 +19,6 @@ class Field:
     hint: str
     """A unit or a remark beside the field in the form, at most 17 characters."""
     help: str
-    """One sentence."""
     none: str = ""
     """The meaning of None, at most 22 characters; empty if the field cannot be None."""
     choices: tuple[str, ...] = ()
@@ -41,7 +40,6 @@ class Field:
     """True if the operations and bytes of a step depend on the field."""
     name: str = ""
     type: type = str
-    """Type of one value."""
     several: bool = False
     """True if a tuple of values is right, too."""
     default: Any = None

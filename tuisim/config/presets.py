@@ -13,7 +13,6 @@ class Preset:
 
     name: str
     description: str
-    """One line."""
     config: RunConfig
 
 

@@ -96,7 +96,6 @@ class _Reader:
     config: RunConfig
     file: IO[bytes]
     size: int
-    """Bytes of the file."""
     header: list[str] | None = None
     columns: int = 0
     target: int = 0

@@ -16,7 +16,6 @@ SHAPES = {"digits": (64, 10), "fashion_mnist": (784, 10)}
 DEFAULT_EXAMPLES = 10_000
 """Training rows per epoch of a synthetic dataset if the run does not set `examples`."""
 MAX_SYNTHETIC_VALIDATION = 10_000
-"""Maximum number of validation rows of a synthetic dataset."""
 CHUNK = 16_384
 """Rows of a synthetic dataset that one random stream generates; fewer if rows are wide."""
 MAX_CHUNK_VALUES = 2**21
@@ -26,7 +25,6 @@ MAX_RESIDENT = 100_000
 MAX_RESIDENT_VALUES = 2**28
 """Maximum inputs and targets that are kept in memory (1 GiB in float32)."""
 TEACHER_HIDDEN = 32
-"""Units in the hidden layer of the teacher network."""
 
 
 @dataclass(frozen=True, slots=True)

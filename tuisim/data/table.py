@@ -28,7 +28,6 @@ class Table:
     names: tuple[str, ...] | None = None
     """Names of the classes if the targets were text: target i is names[i]."""
     classes: int | None = None
-    """Number of classes of a named dataset."""
     divide: float | None = None
     """Divisor that scales the inputs to 0..1; None if they are standardized."""
     notes: tuple[str, ...] = ()

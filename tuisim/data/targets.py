@@ -17,7 +17,6 @@ Array = NDArray[Any]
 MAX_INFERRED_CLASSES = 20
 """Maximum number of different whole numbers that are taken for classes if only the values can tell."""
 MAX_NAMES = 10
-"""Maximum number of class names in a note."""
 ONE_OUTPUT = "cross_entropy needs two outputs or more and the layers end with 1"
 
 

@@ -40,7 +40,6 @@ class Started:
     """The run is set up."""
 
     config: RunConfig
-    """As resolved."""
     notes: tuple[str, ...]
     """How the data are scaled and shuffled, passes over the data, which backend `auto` chose."""
 
@@ -143,11 +142,10 @@ class Throughput:
     """Half the 10-90 % range of the chunks' examples/s, over their median."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The state of a run at one moment. Times are in seconds; None is unknown (yet)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """The figures that a snapshot and a summary have in common. Times are in seconds; None is unknown (yet)."""
 
-    state: State
     message: str
     """Why the run is paused or how it ended; empty while training."""
     config: RunConfig
@@ -155,11 +153,29 @@ class Snapshot:
     device: str
     """The backend's library, kernel and threads: `OpenBLAS SkylakeX ×1`."""
     notes: tuple[str, ...]
-    step: int
-    """Steps done."""
-    epoch: int
-    """Epochs completed."""
     examples_seen: int
+    seconds: float
+    """Sum of the step's phases: data, forward, loss, backward, update."""
+    wall_seconds: float
+    """Time since the first batch, with pauses."""
+    validation_seconds: float
+    instrumentation_seconds: float
+    phase_seconds: tuple[tuple[str, float], ...]
+    """(phase, seconds per step): medians of steps timed phase by phase; empty before the first."""
+    validation_loss: float | None
+    validation_accuracy: float | None
+    training_accuracy: float | None
+    flushed: int | None
+    """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(RunFigures):
+    """The state of a run at one moment."""
+
+    state: State
+    step: int
+    epoch: int
     examples_this_epoch: int
     total_steps: int | None
     """Steps of the whole run; None: until stopped."""
@@ -173,24 +189,12 @@ class Snapshot:
     """Mean training loss over the latest chunk of steps."""
     epoch_loss: float | None
     """Mean over the last completed epoch, weighted by examples."""
-    validation_loss: float | None
-    validation_accuracy: float | None
-    training_accuracy: float | None
     validation_step: int | None
-    """The step after which the three figures above were measured."""
+    """The step after which the validation loss and the accuracies were measured."""
     operations_done: int
     """Scalar operations of all steps so far, of all kinds and phases, from the ledger."""
-    seconds: float
-    """Sum of the step's phases: data, forward, loss, backward, update."""
-    wall_seconds: float
-    """Time since the first batch, with pauses."""
     training_seconds: float
     """`wall_seconds` without pauses."""
-    validation_seconds: float
-    instrumentation_seconds: float
-    """Time spent on gradient samples."""
-    phase_seconds: tuple[tuple[str, float], ...]
-    """(phase, seconds per step): medians of steps timed phase by phase; empty before the first."""
     phase_samples: int
     throughput: Throughput | None
     """None until the first window is full, and while throttled."""
@@ -203,8 +207,6 @@ class Snapshot:
     gradients: tuple[LayerGradients, ...]
     """One per layer of weights, input side first; empty before the first gradient sample."""
     gradient_step: int | None
-    flushed: int | None
-    """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
     subnormal: int | None
     """Numbers of the optimizer's buffers that were subnormal after `gradient_step`; None if it has no buffers."""
     peaks: Peaks | None

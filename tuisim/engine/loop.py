@@ -9,6 +9,7 @@ import logging
 import math
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from tuisim.engine import memory_check
 from tuisim.engine.control import Control, ControlState
@@ -265,18 +266,34 @@ class Loop:
             return None
         return (total - self.session.tally.steps) * self._full_speed_seconds / self._full_speed_steps
 
+    def _figures(self) -> dict[str, Any]:
+        """Return the fields of RunFigures at this moment."""
+        session, tally, validation = self.session, self.session.tally, self.validation
+        return {
+            "message": self.message,
+            "config": session.config,
+            "device": self.device,
+            "notes": session.notes,
+            "examples_seen": tally.examples,
+            "seconds": tally.seconds,
+            "wall_seconds": self.wall_seconds,
+            "validation_seconds": validation.seconds,
+            "instrumentation_seconds": self.gradients.seconds,
+            "phase_seconds": tally.phase_seconds,
+            "validation_loss": validation.loss,
+            "validation_accuracy": validation.accuracy,
+            "training_accuracy": validation.training_accuracy,
+            "flushed": session.network.flushed,
+        }
+
     def snapshot(self) -> Snapshot:
         """Return the state of the run at this moment."""
-        session, tally, validation, gradients = self.session, self.session.tally, self.validation, self.gradients
+        session, tally, gradients = self.session, self.session.tally, self.gradients
         return Snapshot(
+            **self._figures(),
             state=self.state,
-            message=self.message,
-            config=session.config,
-            device=self.device,
-            notes=session.notes,
             step=tally.steps,
             epoch=tally.epochs,
-            examples_seen=tally.examples,
             examples_this_epoch=tally.examples_this_epoch,
             total_steps=session.total_steps,
             speed_limit=self.speed_limit,
@@ -284,17 +301,9 @@ class Loop:
             current_learning_rate=session.learning_rate * session.network.full.program.schedule.factor(tally.steps),
             loss=tally.chunk_loss,
             epoch_loss=tally.epoch_loss,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
-            training_accuracy=validation.training_accuracy,
-            validation_step=validation.step,
+            validation_step=self.validation.step,
             operations_done=tally.operations.total,
-            seconds=tally.seconds,
-            wall_seconds=self.wall_seconds,
             training_seconds=self.training_seconds,
-            validation_seconds=validation.seconds,
-            instrumentation_seconds=gradients.seconds,
-            phase_seconds=tally.phase_seconds,
             phase_samples=tally.phase_samples,
             throughput=tally.throughput,
             throughput_history=tuple(tally.throughput_history),
@@ -302,7 +311,6 @@ class Loop:
             seconds_left=self._seconds_left(),
             gradients=gradients.layers,
             gradient_step=gradients.step,
-            flushed=session.network.flushed,
             subnormal=gradients.subnormal,
             peaks=self.peaks,
             curves=session.history.curves(),
@@ -310,31 +318,18 @@ class Loop:
 
     def summary(self) -> Summary:
         """Return the summary of the run at this moment."""
-        session, tally, validation = self.session, self.session.tally, self.validation
+        session, tally = self.session, self.session.tally
         return Summary(
-            config=session.config,
+            **self._figures(),
             data=session.data.name,
             parameters=session.config.parameter_count,
             steps=tally.steps,
             epochs=tally.epochs,
-            examples_seen=tally.examples,
-            seconds=tally.seconds,
-            wall_seconds=self.wall_seconds,
-            validation_seconds=validation.seconds,
-            instrumentation_seconds=self.gradients.seconds,
             paused_seconds=session.paused_seconds,
-            phase_seconds=tally.phase_seconds,
             loss=tally.loss,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
-            training_accuracy=validation.training_accuracy,
             operations=tally.operations,
-            flushed=session.network.flushed,
             subnormal=session.network.subnormal(),
             throttled=session.throttled,
             backend=session.backend.name,
-            device=self.device,
             ended=self.state,
-            message=self.message,
-            notes=session.notes,
         )

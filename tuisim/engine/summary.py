@@ -7,52 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuisim.accounting.operations import Operations
-from tuisim.config import RunConfig
-from tuisim.engine.events import State
+from tuisim.engine.events import RunFigures, State
 from tuisim.errors import ExitCode
 from tuisim.provenance import Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The figures of a run at its end. Times are in seconds; None is unknown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(RunFigures):
+    """The figures of a run at its end."""
 
-    config: RunConfig
-    """As resolved."""
     data: str
     """The dataset's name, or `arrays` if the caller gave them."""
     parameters: int
     steps: int
     epochs: int
-    examples_seen: int
-    seconds: float
-    """Sum of the step's phases."""
-    wall_seconds: float
-    """Everything from the first batch."""
-    validation_seconds: float
-    instrumentation_seconds: float
-    """Time spent on gradient samples; the key in JSON is `probe_seconds`."""
     paused_seconds: float
-    phase_seconds: tuple[tuple[str, float], ...]
-    """(phase, seconds per step): medians of steps timed phase by phase."""
     loss: float | None
     """Mean training loss of the last whole epoch."""
-    validation_loss: float | None
-    validation_accuracy: float | None
-    training_accuracy: float | None
     operations: Operations
     """Operations of all steps by kind, the loss included."""
-    flushed: int | None
-    """Numbers of the optimizer's buffers set to 0 because they became subnormal; None if they are kept or it has no buffers."""
     subnormal: int | None
     """Numbers of the optimizer's buffers that are subnormal at the end; None if it has no buffers."""
     throttled: bool
     """True if any step was made below full speed; throughput is then not shown."""
     backend: str
-    device: str
     ended: State
-    message: str
-    notes: tuple[str, ...]
 
     @property
     def examples_per_second(self) -> float | None:

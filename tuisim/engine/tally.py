@@ -12,11 +12,9 @@ from tuisim.engine.events import Throughput
 from tuisim.program import Phase, StepProgram
 
 WINDOW = 0.5
-"""Seconds of step time in a window."""
 SAMPLES = 101
 """Number of steps timed by phase whose median is shown."""
 HISTORY = 240
-"""Number of windows kept."""
 
 
 class Tally:

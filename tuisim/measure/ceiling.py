@@ -17,7 +17,6 @@ class Ceiling:
     spread: float
     """(best − upper quartile) / upper quartile of the repeats, so that slow repeats of a busy system do not count."""
     kernel: str
-    """The measured kernel: `NumPy copy`."""
     threads: int | None
     """None on a GPU."""
     dtype: str

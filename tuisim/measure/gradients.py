@@ -44,9 +44,7 @@ class LayerGradients:
     histogram: tuple[int, ...]
     """Counts of log10|g| in HISTOGRAM_BINS equal bins from HISTOGRAM_LOW to HISTOGRAM_HIGH."""
     sampled: int
-    """Number of values in the histogram."""
     total: int
-    """Number of values in the layer."""
     health: Health
 
 

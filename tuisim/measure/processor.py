@@ -54,7 +54,6 @@ class MainMemory:
 
     total_bytes: int | None
     available_bytes: int | None
-    """Available without swapping."""
     limit_bytes: int | None
     """The memory limit of a container; None if there is none."""
 

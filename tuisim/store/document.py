@@ -21,9 +21,7 @@ from tuisim.files import display_name
 log = logging.getLogger(__name__)
 
 LIMIT = 4 * 2**20
-"""Maximum bytes of a document that is read."""
 MAX_DEPTH = 32
-"""Maximum nesting of arrays and objects in a document."""
 PATIENCE, PAUSE = 5.0, 0.01
 """Seconds to wait for the reader of a pipe, and between two tries."""
 PREFIX, SUFFIX = ".tuisim-", ".tmp"

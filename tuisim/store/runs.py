@@ -36,16 +36,13 @@ MAX_RUNS = 5_000
 PATIENCE = 10.0
 """Seconds to wait for other processes that write."""
 VERSION = 1
-"""Version of a run's JSON."""
 MAX_TEXT = 200
 MAX_LINE = 2**14
 """Maximum characters of a run's JSON; one with the maximum number of layers has a tenth of that."""
 MAX_EARLIER = 2**22
-"""Maximum bytes read of a file of earlier versions."""
 MIN_SECONDS = 1e-9
 """Minimum of any time; no clock has a finer resolution."""
 Seconds = tuple[float, float, float]
-"""Low, estimate, high."""
 
 
 @dataclass(frozen=True, slots=True)
