@@ -43,7 +43,7 @@ def test_a_run_from_start_to_quit():
         terminal.press("[")  # to 10
         terminal.press("space")
         terminal.wait_for("10 steps/s")
-        terminal.wait_for("no throughput is claimed")
+        terminal.wait_for("throughput is not shown while throttled")
         start, begun = step_of(terminal.text), time.monotonic()
         terminal.wait_for(lambda text: step_of(text) >= start + 10)
         assert time.monotonic() - begun > 0.5  # ten steps at ten a second, not at full speed
@@ -73,14 +73,14 @@ def test_a_network_too_large_to_train_is_refused_at_its_field_and_counted():
     with Terminal([sys.executable, "-m", "tuisim"]) as terminal:
         terminal.wait_for("30-30-30")
         terminal.press("down", "ctrl+u", "1000000-1000000-10")
-        terminal.wait_for("mend first: layers")
+        terminal.wait_for("fix the fields marked ✗ first: layers")
         terminal.wait_for("would fit")
         terminal.wait_for("5,000,074,000,050")
         terminal.press("ctrl+q")
         assert terminal.wait_end(5) == 0
 
 
-def test_what_is_written_the_short_way_is_what_a_full_repaint_shows():
+def test_a_changed_panel_looks_like_a_full_repaint():
     with Terminal([sys.executable, "-m", "tuisim"]) as terminal:
         terminal.wait_for("30-30-30")
         terminal.press("right", "enter", "ctrl+r")
@@ -90,7 +90,7 @@ def test_what_is_written_the_short_way_is_what_a_full_repaint_shows():
         terminal.read(1.0)
         written, looks = terminal.text, dict(terminal.screen.buffer)
         terminal.press("?")
-        terminal.wait_for("Four panels over a run")
+        terminal.wait_for("Four panels over the run")
         terminal.press("escape")
         terminal.wait_for("paused")
         terminal.read(0.5)

@@ -14,7 +14,7 @@ import pytest
 from tests.support.made_profile import NET, PEAKS, ROOFS, made_profile, one_of
 from tests.support.provenance import unmarked
 from tuisim import RunConfig, count
-from tuisim.engine import benchmark_case as engine_subject
+from tuisim.engine import benchmark_case
 from tuisim.engine.job import Job
 from tuisim.errors import BackendError, ConfigError, ExitCode, RunError
 from tuisim.features.profile import command
@@ -76,8 +76,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiling, "roofs_of", lambda *_: ())
     monkeypatch.setattr(profiling, "SECONDS", 0.0)
     monkeypatch.setattr(profiling, "SMALLEST_SECONDS", 0.0)
-    monkeypatch.setattr(engine_subject, "BUDGET", 0.0)
-    monkeypatch.setattr(engine_subject, "ROUND_SECONDS", 1e-4)
+    monkeypatch.setattr(benchmark_case, "BUDGET", 0.0)
+    monkeypatch.setattr(benchmark_case, "ROUND_SECONDS", 1e-4)
 
 
 # ── what is measured ──
@@ -159,7 +159,7 @@ def test_a_step_that_is_too_long_is_left_out_with_words(cases, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_is_refused(monkeypatch, quick):
-    monkeypatch.setattr(engine_subject.initial, "parameters", _enormous)
+    monkeypatch.setattr(benchmark_case.initializers, "parameters", _enormous)
     with pytest.raises(RunError, match="is not finite"):
         profile_step(replace(SMALL, loss="mse"))
 
