@@ -56,8 +56,10 @@ def from_mapping(values: Mapping[str, Any], source: str = "configuration") -> Ru
 
 def from_texts(texts: Mapping[str, str]) -> Reading:
     """Read all fields of a form at once, every mistake with its field."""
-    values = {name: texts.get(name, "").strip() for name in FIELDS}
-    given: dict[str, Any] = {name: text or _blank(name) for name, text in values.items()}
+    given: dict[str, Any] = {}
+    for name, field in FIELDS.items():
+        blank = None if field.none else "" if field.default is None else field.default
+        given[name] = texts.get(name, "").strip() or blank
     try:
         config = from_mapping(given)
     except ConfigError as error:
@@ -71,8 +73,3 @@ def from_texts(texts: Mapping[str, str]) -> Reading:
 def to_texts(config: RunConfig) -> Texts:
     """Return the texts that `from_texts` reads as `config`."""
     return {name: field.text(getattr(config, name)) for name, field in FIELDS.items()}
-
-
-def _blank(name: str) -> Any:
-    field = FIELDS[name]
-    return None if field.none else "" if field.default is None else field.default

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +40,7 @@ def column_number(target: str, columns: int) -> int | None:
     return int(digits) - 1
 
 
-def name_row(row: int) -> str:
-    """Return `row 3` for row number 2."""
-    return f"row {row + 1:,}"
-
-
-def check_finite(name: str, array: Array, where: Callable[[int], str] = name_row) -> None:
+def check_finite(name: str, array: Array) -> None:
     """Raise DataError with the first row and column (from 1) that is no finite number. `array` is 1-D or 2-D."""
     if array.dtype.kind != "f":
         return
@@ -57,4 +51,4 @@ def check_finite(name: str, array: Array, where: Callable[[int], str] = name_row
             place = np.argwhere(~finite)[0]
             column = f", column {place[1] + 1}" if len(place) > 1 else ""
             value = part[tuple(place)]
-            raise DataError(f"{name}: {where(start + int(place[0]))}{column} is {value}: every value must be a finite number")
+            raise DataError(f"{name}: row {start + int(place[0]) + 1:,}{column} is {value}: every value must be a finite number")

@@ -34,17 +34,15 @@ class MeanCurve:
             self._sum += sum(taken)
             self._count += len(taken)
             self._step += len(taken)
-            if self._count == self.stride:
-                self._close()
-
-    def _close(self) -> None:
-        self._steps.append(float(self._step))
-        self._means.append(self._sum / self._count)
-        self._sum, self._count = 0.0, 0
-        if len(self._means) == POINTS:
-            self._means = [(a + b) / 2 for a, b in zip(self._means[::2], self._means[1::2], strict=True)]
-            self._steps = self._steps[1::2]
-            self.stride *= 2
+            if self._count < self.stride:
+                continue
+            self._steps.append(float(self._step))
+            self._means.append(self._sum / self._count)
+            self._sum, self._count = 0.0, 0
+            if len(self._means) == POINTS:
+                self._means = [(a + b) / 2 for a, b in zip(self._means[::2], self._means[1::2], strict=True)]
+                self._steps = self._steps[1::2]
+                self.stride *= 2
 
     def arrays(self) -> tuple[Floats, Floats]:
         """Return steps and means, with the unfinished point."""

@@ -72,7 +72,8 @@ class MachineLease:
             self._waiting.append(claim)
             try:
                 while wanted():
-                    if self._holder is None and self._next() is claim:
+                    first = max(self._waiting, key=lambda one: one.priority)  # the oldest among equals
+                    if self._holder is None and first is claim:
                         self._holder = claim
                         return True
                     self._revoke_lower(claim.priority)
@@ -88,10 +89,6 @@ class MachineLease:
             if self._holder is claim:
                 self._holder = None
                 self._changed.notify_all()
-
-    def _next(self) -> Claim:
-        """Return the waiting claim of highest priority, the oldest among equals."""
-        return max(self._waiting, key=lambda claim: claim.priority)
 
     def _revoke_lower(self, priority: Priority) -> None:
         holder = self._holder

@@ -120,10 +120,9 @@ class Session:
     def _account(self, step: BoundStep, segment: Segment, losses: list[float], seconds: float, full_speed: bool) -> None:
         self.history.losses.extend(losses)
         self.throttled = self.throttled or not full_speed
-        if not math.isfinite(losses[-1]):
-            self.tally.add(step.program, losses[:-1], seconds, full_speed)
+        is_finite = math.isfinite(losses[-1])
+        self.tally.add(step.program, losses if is_finite else losses[:-1], seconds, full_speed)
+        if not is_finite:
             self.divergence = self.network.locate_divergence(step, self.tally.steps + 1)
-            return
-        self.tally.add(step.program, losses, seconds, full_speed)
-        if segment.ends_epoch:
+        elif segment.ends_epoch:
             self.tally.end_epoch()

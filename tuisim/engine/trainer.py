@@ -40,7 +40,13 @@ class Trainer:
     ) -> None:
         if data is not None and not (isinstance(data, tuple | list) and len(data) == 2):
             raise DataError("data is a pair (X, y) of arrays: give both")
-        given = None if parameters is None else _pairs(parameters)
+        given: Parameters | None = None
+        if parameters is not None:
+            try:
+                given = [(np.asarray(weights), np.asarray(biases)) for weights, biases in parameters]
+            except (TypeError, ValueError):
+                remedy = "a list of pairs (W, b) of arrays"
+                raise ConfigError([Mistake("parameters", type(parameters).__name__, remedy)]) from None
         self._session = Session(config, data, given, clock)
         self._stepped = False
         self._loop: Loop | None = None
@@ -105,11 +111,3 @@ class Trainer:
         Raises RuntimeError if the run changes it meanwhile.
         """
         return None if self._loop is None or self._session.started is None else self._loop.summary()
-
-
-def _pairs(parameters: Sequence[tuple[Any, Any]]) -> Parameters:
-    """Return the caller's parameters as arrays. Raises ConfigError if they are no list of pairs."""
-    try:
-        return [(np.asarray(weights), np.asarray(biases)) for weights, biases in parameters]
-    except (TypeError, ValueError):
-        raise ConfigError([Mistake("parameters", type(parameters).__name__, "a list of pairs (W, b) of arrays")]) from None

@@ -8,7 +8,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep, time
@@ -213,21 +213,13 @@ def parsed(text: str) -> Any:
     Raises RecursionError if arrays and objects are nested more than MAX_DEPTH deep.
     """
     value = json.loads(text, parse_constant=_reject_constant, parse_float=_finite)
-    _check_depth(value)
-    return value
-
-
-def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [part for one in level for part in _parts(one)]
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [part for values in inside for part in values]
         if not level:
-            return
+            return value
     raise RecursionError
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _reject_constant(word: str) -> NoReturn:
