@@ -73,7 +73,7 @@ def test_a_network_too_large_to_train_is_refused_at_its_field_and_counted():
     with Terminal([sys.executable, "-m", "tuisim"]) as terminal:
         terminal.wait_for("30-30-30")
         terminal.press("down", "ctrl+u", "1000000-1000000-10")
-        terminal.wait_for("fix the fields marked ✗ first: layers")
+        terminal.wait_for("first: layers")
         terminal.wait_for("would fit")
         terminal.wait_for("5,000,074,000,050")
         terminal.press("ctrl+q")

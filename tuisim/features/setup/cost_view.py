@@ -77,7 +77,7 @@ def title(words: str, width: int, provenance: str = "counted") -> Line:
 def _headline(ledger: Ledger, unit: str) -> Line:
     """Return the operations per example beside the naive estimate."""
     exact = number(share(ledger.step_total_without_loss.total, ledger.batch), 20)
-    ratio = f" = {ledger.ratio_to_naive:.2f} × the naive {number(ledger.naive, 20)}"
+    ratio = f" = {ledger.ratio_to_naive:.2f} × the naive {number(ledger.naive, 12)}"
     return (exact, Tone.ACCENT), (unit + ratio, Tone.TEXT)
 
 
