@@ -99,7 +99,7 @@ def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:
         {"speed_limit": 10.0, "throughput": None},
         {"state": State.COMPLETED, "total_steps": 21_573},
     ],
-    ids=["endless", "with an end", "paced", "ended"],
+    ids=["endless", "with an end", "throttled", "ended"],
 )
 async def test_every_panel_of_a_run_shows_its_provenance(size, changes):
     config = RunConfig(layers=(64, 32, 10), epochs=None if "total_steps" not in changes else 9, clip_norm=1e-4)

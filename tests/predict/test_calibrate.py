@@ -23,8 +23,7 @@ from tuisim.features.machine.score import score as scoring
 from tuisim.features.machine.score.score import BackendScore, ScoredRun, ScoreReport, score
 from tuisim.measure import machine_speed
 from tuisim.measure.machine_speed import SpeedSample
-from tuisim.predict import calibrate, profiles, sample
-from tuisim.predict import predictor as outlook
+from tuisim.predict import calibrate, predictor, profiles, sample
 from tuisim.predict import run_costs as runcosts
 from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.interval import Interval
@@ -98,7 +97,7 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     assert made.device
     assert told[0] == ("numpy@1 float32", 0, 12)
     assert told[-1] == ("numpy@1 float32", 12, 12)
-    assert outlook.Predictor(found).predict(SMALL).step.likely > 0
+    assert predictor.Predictor(found).predict(SMALL).step.likely > 0
     assert not unmarked(json.loads(json.dumps(found.document())))
 
 
@@ -336,7 +335,7 @@ def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monke
 
 
 def test_a_score_is_of_real_runs(monkeypatch):
-    seen = outlook.Predictor(calibrate.calibrate([ProfileKey("numpy", 1, "float32")], None, quick=True))
+    seen = predictor.Predictor(calibrate.calibrate([ProfileKey("numpy", 1, "float32")], None, quick=True))
     told: list[str] = []
     found = score(seen, tell=told.append)
     assert [(one.label, len(one.runs)) for one in found.scores] == [("numpy@1 float32", 3)]
@@ -379,7 +378,7 @@ def test_errors_are_told_as_they_are():
 
 
 def test_a_run_that_cannot_be_made_is_named_and_left_out():
-    found = score(outlook.Predictor(machine_profile(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
+    found = score(predictor.Predictor(machine_profile(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
     assert found.scores == ()
     assert len(found.skipped) == 3
     assert "nothing" in found.skipped[0][1]

@@ -283,7 +283,7 @@ def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
 
 
 def test_what_would_fit_is_found_by_few_trials(monkeypatch):
-    """It is said while somebody types, and each trial builds a program."""
+    """It is shown while the user types, and each prediction builds a program."""
     tried: list[RunConfig] = []
     needed = room.required_bytes
     monkeypatch.setattr(room, "available", lambda: 10**9)

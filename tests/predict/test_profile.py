@@ -207,7 +207,7 @@ def test_a_whole_number_beyond_every_float_is_refused(place):
         MachineProfile.from_dict(document)
 
 
-# ── what nobody would have measured ──
+# ── values that cannot have been measured ──
 
 
 def changed(**prices: Any) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_the_installed_program(hostile):
 
 
 def test_nothing_else_starts_python():
-    """Whoever starts a process of Python's does it with -P; a new one is to be added to the tests above."""
+    """Every Python process is started with -P; add a new one to the tests above."""
     source = Path(restart.__file__).parents[1]
     starting = {
         path.relative_to(source).as_posix() for path in source.rglob("*.py") if "sys.executable" in path.read_text("utf-8")

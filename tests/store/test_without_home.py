@@ -11,8 +11,7 @@ from tuisim.backends.cupy import gpu as cupy_gpu
 from tuisim.errors import DataError
 from tuisim.features.runs.view import no_runs
 from tuisim.files import is_writable
-from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles
+from tuisim.predict import predictor, profiles
 from tuisim.store.folder import create_data_folder, data_folder, unavailable_reason
 from tuisim.store.runs import StoredRuns, read
 from tuisim.tui.app import TuisimApp
@@ -58,11 +57,11 @@ def test_every_user_of_the_folder_says_the_same(homeless):
     assert "TUISIM_HOME" in why
     assert len(why.splitlines()) == 1
     assert read() == StoredRuns()
-    assert profiles.own().trouble == outlook.missing() == why
+    assert profiles.own().trouble == predictor.missing() == why
     assert profiles.others() == {}
     assert profiles.stamp() == ()
     assert why in no_runs()
-    for ask in (create_data_folder, outlook.own_predictor, profiles.check_keeping, lambda: profiles.export(Path("copy.json"))):
+    for ask in (create_data_folder, predictor.own_predictor, profiles.check_keeping, lambda: profiles.export(Path("copy.json"))):
         with pytest.raises(DataError) as caught:
             ask()
         assert str(caught.value) == why

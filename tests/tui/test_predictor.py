@@ -221,7 +221,7 @@ class Foretelling(Bare):
 
 
 @asynccontextmanager
-async def foreseen(
+async def app_with_prediction(
     config: RunConfig = DIGITS, told: Told | None = None, size: tuple[int, int] = (120, 36)
 ) -> AsyncIterator[tuple[Foretelling, Pilot[None]]]:
     app = Foretelling(config, told or Told())
@@ -235,7 +235,7 @@ def panel(app: Any) -> str:
 
 
 async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:
-    async with foreseen() as (app, pilot):
+    async with app_with_prediction() as (app, pilot):
         found = predict(replace(DIGITS, epochs=10), machine_profile())
         assert found.wall_seconds is not None
         shown = panel(app)
@@ -253,7 +253,7 @@ async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None
 
 
 async def test_an_edit_that_changes_nothing_says_nothing() -> None:
-    async with foreseen() as (app, pilot):
+    async with app_with_prediction() as (app, pilot):
         await put(app, pilot, batch_size="64")
         assert "▼" in panel(app)
         await put(app, pilot, seed="5")
@@ -268,7 +268,7 @@ async def test_an_edit_that_changes_nothing_says_nothing() -> None:
 )
 async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
     config = RunConfig(layers=layers, dataset="teacher", threads=1, epochs=10)
-    async with foreseen(config, size=size) as (app, pilot):
+    async with app_with_prediction(config, size=size) as (app, pilot):
         await pilot.pause(0.3)
         shown = text_of(app)
         assert "projected" in shown
@@ -285,7 +285,7 @@ async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
 
 
 async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
-    async with foreseen(replace(DIGITS, epochs=20), size=(80, 24)) as (app, pilot):
+    async with app_with_prediction(replace(DIGITS, epochs=20), size=(80, 24)) as (app, pilot):
         first, second = panel(app).splitlines()
         assert " total (" in first
         assert first.endswith("projected")
@@ -296,7 +296,7 @@ async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
 
 async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> None:
     told = Told(PredictionState(measuring=Measuring("numpy@1 float32", 12, 30)))
-    async with foreseen(told=told) as (app, pilot):
+    async with app_with_prediction(told=told) as (app, pilot):
         assert "measuring this machine … 12 of 30" in panel(app)
         told.now = PredictionState(trouble="the machine profile is outdated (numpy was 1, is 2): run tuisim calibrate")
         await pilot.pause(0.5)
@@ -353,7 +353,7 @@ async def test_a_page_over_a_run_promises_nothing() -> None:
 
 
 async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:
-    async with foreseen() as (app, pilot):
+    async with app_with_prediction() as (app, pilot):
         await put(app, pilot, threads="0")
         assert app.told.attended[-1] is None
         assert "whole run" not in panel(app)

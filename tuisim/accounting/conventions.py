@@ -15,7 +15,7 @@ from tuisim.program import LOSS_KINDS, Kind, Phase, StepProgram
 
 
 class Share(StrEnum):
-    """How much of an entry of the ledger a tool counts."""
+    """The extent to which a tool counts an entry of the ledger."""
 
     COUNTED = "counted"
     PART = "in part or assumed"

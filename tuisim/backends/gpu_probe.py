@@ -29,7 +29,7 @@ _DRAIN_SECONDS = 0.5
 """Time to read what an ended process has written: another process may keep its output open."""
 
 Facts = Mapping[str, Any]
-"""What the process reported, and how it ended: `hung` (seconds), `flooded`, `signal` (name), `code` or `unstarted` (reason)."""
+"""The report of the process and its end: `hung` (seconds), `flooded`, `signal` (name), `code` or `unstarted` (reason)."""
 
 
 @cache

@@ -42,9 +42,9 @@ class Probe:
     device: str = ""
     """The hardware or library that computes."""
     reason: str = ""
-    """Why it does not work; empty if it does."""
+    """The reason why it does not work; empty if it works."""
     remedy: str = ""
-    """What would fix that."""
+    """The remedy."""
 
     @property
     def absent(self) -> bool:
@@ -68,7 +68,7 @@ class BackendSpec:
     install: str = ""
     """The command that installs the library."""
     repair_hint: str = ""
-    """What may help if the library is installed and does not work."""
+    """The remedy if the library is installed but does not work."""
     has_own_memory: bool = False
     """True if it computes in the memory of a device."""
     threads: int | None = None

@@ -51,7 +51,7 @@ STYLES: dict[Tone, str] = {
     Tone.BAD: "bold red", Tone.AREA: "cyan", Tone.TRAINING: "cyan", Tone.VALIDATION: "magenta", Tone.DATA: "blue",
     Tone.FORWARD: "cyan", Tone.LOSS: "yellow", Tone.BACKWARD: "magenta", Tone.UPDATE: "green",
 }  # fmt: skip
-"""How the command line shows a tone; the others are plain text."""
+"""Styles of the tones on the command line; other tones are plain text."""
 
 
 def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:

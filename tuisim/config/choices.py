@@ -22,7 +22,7 @@ HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
     "adam": ("beta1", "beta2", "epsilon"),
     "adamw": ("beta1", "beta2", "epsilon"),
 }
-"""The fields of a run that each optimizer reads beside the learning rate and the weight decay."""
+"""The fields of a run that each optimizer reads besides the learning rate and the weight decay."""
 
 SMALLEST_NORMAL = {"float32": 2.0**-126, "float64": 2.0**-1022}
 """Smaller nonzero numbers are subnormal: they have fewer digits, and many processors compute with them many times slower."""

@@ -17,7 +17,7 @@ class Field:
 
     group: str
     hint: str
-    """A unit or a remark beside the field in the form, at most 17 characters."""
+    """A unit or a remark next to the field in the form, at most 17 characters."""
     help: str
     none: str = ""
     """The meaning of None, at most 22 characters; empty if the field cannot be None."""

@@ -109,7 +109,7 @@ def row_workspace(config: RunConfig, name: str) -> int:
 
 
 def generation_bytes(config: RunConfig, examples: int) -> int:
-    """Return the bytes that generating rows takes beside them: the task and the workspace of a chunk; 0 if none are generated."""
+    """Return the workspace for generating rows: the task and one chunk; 0 if none are generated."""
     name = config.resolved_dataset
     if name not in SYNTHETIC:
         return 0

@@ -41,7 +41,7 @@ class Started:
 
     config: RunConfig
     notes: tuple[str, ...]
-    """How the data are scaled and shuffled, passes over the data, which backend `auto` chose."""
+    """Notes on scaling, shuffling and repetition of the data, and on the backend that `auto` chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class RunFailed:
 
     step: int
     message: str
-    """Why, in one line."""
+    """The reason, in one line."""
     traceback: str
     device_lost: bool = False
     """True if this process has lost its device, so that only a new process can go on."""
@@ -147,9 +147,9 @@ class RunFigures:
     """The figures that a snapshot and a summary have in common. Times are in seconds; None is unknown (yet)."""
 
     message: str
-    """Why the run is paused or how it ended; empty while training."""
+    """The reason of a pause or of the end; empty while training."""
     config: RunConfig
-    """As resolved: every default filled in, `examples` the real volume per epoch."""
+    """The resolved configuration: all defaults filled in, `examples` the actual number per epoch."""
     device: str
     """The backend's library, kernel and threads: `OpenBLAS SkylakeX ×1`."""
     notes: tuple[str, ...]
@@ -182,7 +182,7 @@ class Snapshot(RunFigures):
     speed_limit: float | None
     """Steps per second; None: full speed; 0: one step at a time."""
     learning_rate: float
-    """As given, or as last set by the user."""
+    """The configured learning rate, or the one last set by the user."""
     current_learning_rate: float
     """The learning rate of the next step, after the schedule."""
     loss: float | None

@@ -98,7 +98,7 @@ class Job(Generic[Progress, Result]):
         return not self._cancelled.is_set()
 
     def report(self, progress: Progress) -> None:
-        """Publish `progress`. Raises Cancelled if nobody wants the result any more."""
+        """Publish `progress`. Raises Cancelled if the job was cancelled."""
         self.check()
         self.progress = progress
 

@@ -1,7 +1,7 @@
 """The machine lease: at most one thread at a time uses the machine for training or measuring.
 
-Two measurements at once would disturb each other. Whoever trains or measures holds the lease for as long as its thread does so;
-nobody else asks whether the machine is busy.
+Two measurements at once would disturb each other. A thread that trains or measures holds the lease until it is done;
+no other code needs to check whether the machine is busy.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from enum import IntEnum
 from threading import Condition
 
 POLL_SECONDS = 0.05
-"""How often a waiting thread asks whether it is still wanted."""
+"""Interval at which a waiting thread checks whether it is still wanted."""
 
 
 class Priority(IntEnum):
-    """Who goes first. A claim asks a holder of lower priority to stop, and waits for one of the same or a higher priority."""
+    """Priority of a claim. It asks a holder of lower priority to stop, and waits for one of the same or a higher priority."""
 
     BACKGROUND = 0
-    """Calibration and speed samples that nobody asked for."""
+    """Calibrations and speed samples that start automatically."""
     PILOT = 1
     """A short timing of the network in the form."""
     PAGE = 2

@@ -26,7 +26,7 @@ _SCRATCH = {"identity": 0, "silu": 3, "gelu": 4}
 
 
 def required_bytes(config: RunConfig) -> int:
-    """Return the bytes of a training step, of the evaluation beside it, and of the workspace.
+    """Return the bytes of a training step, of its evaluation, and of the workspace.
 
     The workspace holds the temporary arrays of NumPy's kernels and the larger of what setting up and a gradient sample take:
     setting up draws the weights of one layer in float64 and casts them, a sample copies parameters and gradients.

@@ -40,7 +40,7 @@ class Session:
         self.config = replace(config, examples=self.data.examples).resolved()
         choice_note = (choice.note,) if choice.note else ()
         self.notes: tuple[str, ...] = (*self.data.notes, *choice_note, *precision_notes([choice.name], config.dtype))
-        """How the data are scaled and shuffled, passes over the data, which backend `auto` chose and why."""
+        """Notes on scaling, shuffling and repetition of the data, and on the backend that `auto` chose, with the reason."""
         assert self.config.threads is not None
         self.threads: int = self.config.threads
         # A batch larger than the volume is one short batch.
@@ -63,7 +63,7 @@ class Session:
         """The time of the first batch."""
         self.paused_seconds = 0.0
         self.divergence: str | None = None
-        """Where the run became non-finite, once it has."""
+        """The place at which the run became non-finite; None if it is finite."""
 
     @property
     def total_steps(self) -> int | None:

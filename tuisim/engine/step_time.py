@@ -40,7 +40,7 @@ class StepTime:
     spread: float | None = None
     """Half the 10–90 % range over the rounds."""
     reason: str = ""
-    """Why there is no time."""
+    """The reason why there is no time."""
     likely: float | None = None
     """The minimum seconds of a step, projected, if it was left out for that."""
 

@@ -58,7 +58,7 @@ class Trainer:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How the data are scaled and shuffled, passes over the data, which backend `auto` chose."""
+        """Notes on scaling, shuffling and repetition of the data, and on the backend that `auto` chose."""
         return self._session.notes
 
     @property

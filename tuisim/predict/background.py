@@ -66,13 +66,13 @@ class PredictionState:
     prediction: Prediction | None = None
     measuring: Measuring | None = None
     trouble: str = ""
-    """Why there is no prediction, or what is wrong with the profile, in one line."""
+    """The reason why there is no prediction, or the error in the profile, in one line."""
     memory: RunMemory | None = None
     """The counted memory, if there is no prediction."""
 
     @property
     def why_not(self) -> str:
-        """What the prediction waits for, or what is wrong; empty if nothing is."""
+        """The event that the prediction waits for, or the error; empty if there is none."""
         if self.measuring is not None:
             return f"measuring this machine, once … {self.measuring.words}"
         return self.trouble or ("" if self.prediction is not None else "reading the machine profile …")

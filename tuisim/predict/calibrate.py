@@ -54,7 +54,7 @@ class ProfileKey:
 
 
 class Unwanted(TuisimError):
-    """Nobody wants the profile any more; what was measured for it is dropped."""
+    """The calibration was cancelled; its measurements are discarded."""
 
 
 Tell = Callable[[ProfileKey, int, int], None]

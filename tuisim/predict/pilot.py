@@ -1,4 +1,4 @@
-"""A pilot: the very step of a configuration, timed here for about 50 ms on rows made for it."""
+"""A pilot: the step of a configuration, timed on this machine for about 50 ms on generated rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pilot:
     step: Interval
     """Seconds: the mean of the rounds, and an interval that holds all of them."""
     seconds: float
-    """How long it was timed."""
+    """Duration of the timing."""
 
 
 def time_pilot(config: RunConfig, seconds: float = PILOT_SECONDS, wanted: Callable[[], bool] = lambda: True) -> Pilot | None:

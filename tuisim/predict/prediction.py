@@ -40,7 +40,7 @@ class Prediction:
     """The time and memory of a run before it starts. Times are seconds."""
 
     config: RunConfig
-    """As resolved."""
+    """The resolved configuration."""
     ledger: Ledger
     backend: str
     threads: int

@@ -47,7 +47,7 @@ class Priced:
     epoch: Interval | None
     """The steps of an epoch with the short last one and shuffling; None if it is not known."""
     reason: str = ""
-    """Why they are not known."""
+    """The reason why they are unknown."""
     backend: str = ""
 
 

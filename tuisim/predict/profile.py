@@ -19,7 +19,7 @@ from tuisim.provenance import Provenance
 
 MAX_NUMBER = 1e24
 MAX_SECONDS = 1e6
-"""Of any one thing that is priced: eleven days."""
+"""Maximum seconds of any single cost: eleven days."""
 KIND, VERSION = "machine card", 5
 Value = TypeVar("Value")
 

@@ -35,7 +35,7 @@ class Comparison:
 
     @property
     def more(self) -> float:
-        """How much longer it took, relative to the likely value: 0.06 is 6 % more."""
+        """Relative error: 0.06 if it took 6 % longer than predicted."""
         return self.actual / self.predicted.likely - 1
 
     @property
@@ -72,11 +72,11 @@ class Comparable:
     """The wall time from start to end."""
 
 
-def comparable(ended: State, steps: int, seconds: float, *, paced: bool = False, paused: bool = False) -> Comparable:
+def comparable(ended: State, steps: int, seconds: float, *, throttled: bool = False, paused: bool = False) -> Comparable:
     """Return what can be compared of a run that `ended` so after `steps` whose phases took `seconds`."""
     whole = ended is State.COMPLETED
     enough = steps > 0 and seconds > 0 and (whole or (ended in _COMPARABLE and seconds >= MIN_SECONDS))
-    return Comparable(enough and not paced, whole and not paced and not paused)
+    return Comparable(enough and not throttled, whole and not throttled and not paused)
 
 
 def mean_step(prediction: Prediction) -> Interval:

@@ -30,7 +30,7 @@ class Work:
     parameters: int
     """Updated parameters; 0 for anything but an update."""
     far: float
-    """How far the step exceeds the caches: 0 within a core's own, 1 beyond all."""
+    """Degree to which the step exceeds the caches: 0 within a core's own caches, 1 beyond all."""
     way: str = ""
     """The GEMM dispatch, for a backend with several kernels for such work."""
 

@@ -25,7 +25,7 @@ MAX_DEPTH = 32
 PATIENCE, PAUSE = 5.0, 0.01
 """Seconds to wait for the reader of a pipe, and between two tries."""
 PREFIX, SUFFIX = ".tuisim-", ".tmp"
-"""Of temporary files, which become the document that is written."""
+"""Suffix of temporary files, which are renamed to the document."""
 STALE_SECONDS = 600.0
 """Age after which a temporary file is removed; writing takes milliseconds."""
 _OURS = ("kind", "version")

@@ -22,7 +22,7 @@ class PageContext:
     config: RunConfig
     lease: MachineLease = field(default_factory=MachineLease)
     predictor: BackgroundPredictor | None = None
-    """None where nothing is predicted."""
+    """None if nothing is predicted."""
     run: Worker | None = None
     """The run in progress, or the last one."""
     run_config: RunConfig | None = None

@@ -20,7 +20,7 @@ MAX_SEQUENCE = 64
 MAX_PASTE = 65_536
 """Characters of a paste that are kept."""
 PASTED_RUN = 128
-"""Printable characters that arrive at once and are a paste, though the terminal does not say so: nobody types so fast."""
+"""Minimum number of printable characters arriving at once that count as a paste even without bracketed paste."""
 STRING_SECONDS = 0.5
 """Silence that ends an unfinished control string, and an unfinished paste in which quitting was asked for."""
 PASTE_SECONDS = 5.0
@@ -60,7 +60,7 @@ class Intake:
         self._in_long_sequence = False
 
     def skip(self, text: str, now: float) -> list[Message]:
-        """Drop `text`, which nobody can keep up with, but for the quit key; a paste is fed all the same."""
+        """Drop `text` because there is too much of it, except for the quit key; a paste is still fed."""
         if self._paste is not None or _PASTE_START in text:
             return self.feed(text, now)
         text = self._held + text

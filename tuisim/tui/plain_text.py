@@ -44,7 +44,7 @@ class PlainText(App[None]):
         self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None,
         markup: bool = False,
     ) -> None:  # fmt: skip
-        """Show a notice of plain text, whatever `markup` says: none of ours has any."""
+        """Show a notice as plain text; `markup` is ignored."""
         super().notify(visible(message, "\n"), title=visible(title), severity=severity, timeout=timeout, markup=False)
 
     def deliver_screenshot(

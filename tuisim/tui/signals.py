@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 PATIENCE = 1.5
 """Seconds the app has to end by itself after a signal before the terminal is restored without it."""
 LEAVE_PATIENCE = 5.0
-"""The same after a key: nobody outside is waiting, and a busy machine takes its time to close screens."""
+"""The same after a key; longer, because a loaded machine needs time to close screens."""
 
 WRITE_SECONDS = 0.2
 """Seconds that a terminal which takes no output may delay the end."""
@@ -102,7 +102,7 @@ class Signals:
 
 
 def terminal_modes() -> list[Any] | None:
-    """The line discipline as it is now; None where there is no terminal."""
+    """The current terminal attributes; None if there is no terminal."""
     if sys.platform == "win32" or sys.__stdin__ is None:
         return None
     import termios

@@ -46,7 +46,7 @@ Speed = Callable[[int, int, int], float]
 
 
 class Clock:
-    """Time that goes on only where somebody works."""
+    """A clock that advances only during work."""
 
     def __init__(self) -> None:
         self.now = 0.0

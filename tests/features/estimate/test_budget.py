@@ -1,4 +1,4 @@
-"""Budgets held against brute force over made-up prices, at every edge, verified by real runs, and as a command."""
+"""Budgets compared with brute force over made-up prices, at every edge, verified by real runs, and as a command."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_only_the_free_memory_of_its_own_device_counts(monkeypatch):
 
 
 def test_one_more_is_not_said_to_take_the_limit():
-    """In the same words: 898 would take 1.00 s where 1.00 s are given, and nobody would see why not."""
+    """In the same words: 898 would take 1.00 s while 1.00 s are given, which would look like a contradiction."""
     config, predict = replace(CONFIG, examples=10), MadePrices(step=1e-3 - WEIGHT * 66 - 10 * ROW)
     found = ask(Question.EPOCHS, config, predict, Limits(0.9995))
     assert found.value == 999

@@ -19,8 +19,7 @@ from tuisim.features.estimate.known.projection import project_known
 from tuisim.features.estimate.volume.command import _document
 from tuisim.features.estimate.volume.command import project as command
 from tuisim.features.estimate.volume.estimate import EPOCHS, VOLUMES, estimate
-from tuisim.predict import predictor as outlook
-from tuisim.predict import profiles
+from tuisim.predict import predictor, profiles
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
 from tuisim.predict.predictor import Priced, Rate
@@ -31,7 +30,7 @@ PER_EXAMPLE = Interval(1e-6, 2e-6, 4e-6)
 RATE = Rate(1e9, "numpy@1")
 
 
-def price(config: RunConfig, own: outlook.Predictor | None = None) -> Sequence[Priced]:
+def price(config: RunConfig, own: predictor.Predictor | None = None) -> Sequence[Priced]:
     """An epoch takes as long as it has examples; one backend is not here, one price is from elsewhere."""
     assert config.examples is not None
     step, epoch = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples)
@@ -82,7 +81,7 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
 
 def test_an_estimate_equals_the_prediction_of_all_steps(monkeypatch):
     """The short last step and the shuffling are in both."""
-    own = outlook.Predictor(machine_profile())
+    own = predictor.Predictor(machine_profile())
     for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
         (row,) = estimate(config, own.priced).rows
         assert row.seconds is not None
@@ -197,8 +196,8 @@ def test_every_number_of_the_document_is_marked(rate, projected):
 @pytest.fixture
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose prices are known."""
-    monkeypatch.setattr(outlook, "priced", price)
-    monkeypatch.setattr(outlook, "best_rate", lambda: RATE)
+    monkeypatch.setattr(predictor, "priced", price)
+    monkeypatch.setattr(predictor, "best_rate", lambda: RATE)
 
 
 def printed(capsys: pytest.CaptureFixture[str], **given: object) -> str:

@@ -117,7 +117,7 @@ async def test_a_stopped_run_is_compared_by_its_steps():
         assert " per step, measured " in shown
 
 
-@pytest.mark.parametrize("event", [Paused(5, "by hand"), SpeedLimitChanged(5, 10.0)], ids=["paused", "throttled"])
+@pytest.mark.parametrize("event", [Paused(5, "by user"), SpeedLimitChanged(5, 10.0)], ids=["paused", "throttled"])
 async def test_a_paused_run_is_compared_by_its_steps_and_a_throttled_one_not_at_all(event):
     prediction = compared(ENDING, wall_seconds=Interval(11.0, 12.3, 14.0))
     going_on = snapshot(ENDING, step=4_000, total_steps=20_400, seconds_left=8.0)

@@ -17,7 +17,7 @@ from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.program import CLIP_EPSILON, LOSS_KINDS, OPTIMIZER_STATE, Kind, Op, StepProgram
 
 WARP, TILE_ROWS = 32, 8
-"""As in `step.cu`."""
+"""The same value as in `step.cu`."""
 TILE = (WARP, TILE_ROWS)
 WARPS = (WARP, 4)
 """Block of a loss kernel: one warp per row, four rows."""

@@ -9,7 +9,7 @@ from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import StepProgram
 
 RATE, DECAY_FACTOR, ADAM_RATE, ADAM_EPSILON = range(4)
-"""As in `step.cu`."""
+"""The same value as in `step.cu`."""
 
 
 class CupyScalars:

@@ -66,7 +66,7 @@ def _leaky_relu_gradient(ctx: KernelContext, g: Array, z: Array, a: Array, d: Ar
 
 
 def _sigmoid(ctx: KernelContext, z: Array, a: Array) -> list[Call]:
-    """Where exp overflows, below −88 in float32, the quotient is 0 instead of a subnormal number."""
+    """If exp overflows, below −88 in float32, the quotient is 0 instead of a subnormal number."""
     one = ctx.constant(1.0)
     return [partial(np.negative, z, a), partial(np.exp, a, a), partial(np.add, a, one, a), partial(np.divide, one, a, a)]
 

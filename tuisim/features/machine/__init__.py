@@ -1,1 +1,1 @@
-"""What is known of this machine: calibration, scores and the doctor."""
+"""Commands about this machine: calibration, scores and the doctor."""

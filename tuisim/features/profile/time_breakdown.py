@@ -27,8 +27,8 @@ class TimeBreakdown:
     data_seconds: float | None = None
     """Seconds of batch loading and shuffling, which are part of the steps."""
 
-    def beside(self, key: str) -> float | None:
-        """Return the seconds of one of the parts beside the steps."""
+    def outside_steps(self, key: str) -> float | None:
+        """Return the seconds of one of the parts outside the steps."""
         seconds: float | None = getattr(self, f"{key}_seconds")
         return seconds
 

@@ -18,13 +18,13 @@ from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind
 from tuisim.provenance import Provenance
 
-BESIDE_STEPS = (
+OUTSIDE_STEPS = (
     ("validation", "validation", "fewer validation rows, or fewer epochs with validation, would take less"),
     ("probe", "instrumentation", "gradient samples and histograms for the panels; a run without the app takes none"),
     ("paused", "paused", "paused by the user"),
     ("making", "data generation", "rows generated or loaded during the run; rows that are kept are generated once"),
 )
-"""(key, label, advice) of the parts that a run may have recorded beside its steps, as `<key>_seconds`."""
+"""(key, label, advice) of the parts that a run may have recorded outside its steps, as `<key>_seconds`."""
 MIN_DIFFERENCE = 0.005
 """The share of the time from which on a difference of two sums is more than their measuring error."""
 ROUNDING = 1e-12
@@ -94,7 +94,9 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
     splits = [_split(one, profile) for one in profile.operations]
     steps = _of_steps(profile, splits, spent)
     beside = [
-        Part(key, label, seconds, 0.0, words) for key, label, words in BESIDE_STEPS if (seconds := spent.beside(key) or 0) > 0
+        Part(key, label, seconds, 0.0, words)
+        for key, label, words in OUTSIDE_STEPS
+        if (seconds := spent.outside_steps(key) or 0) > 0
     ]
     parts, scale = _filled([*steps, *beside], spent.wall_seconds)
     return Waterfall(
@@ -185,7 +187,7 @@ def _rest(parts: list[Part], spent: TimeBreakdown) -> Part:
     """Return the time that nothing accounts for, and name what was not recorded."""
     share = 1.0 - math.fsum(part.share for part in parts)
     share = share if share > ROUNDING else 0.0
-    unknown = [label for key, label, _ in BESIDE_STEPS if spent.beside(key) is None]
+    unknown = [label for key, label, _ in OUTSIDE_STEPS if spent.outside_steps(key) is None]
     also = f"; {', '.join(unknown)} not recorded" if unknown else ""
     words = f"snapshots, a speed limit, the loop between chunks{also}"
     return Part("rest", "view and waiting", share * spent.wall_seconds, share, words)

@@ -42,7 +42,7 @@ def scores(summary: Summary, prediction: Prediction | None) -> tuple[Comparison 
     if prediction is None:
         return None, None
     paused = summary.paused_seconds > 0
-    parts = comparable(summary.ended, summary.steps, summary.seconds, paced=summary.throttled, paused=paused)
+    parts = comparable(summary.ended, summary.steps, summary.seconds, throttled=summary.throttled, paused=paused)
     steps = compare_steps(prediction, summary.steps, summary.seconds) if parts.steps else None
     return steps, compare_run(prediction, summary.wall_seconds) if parts.wall else None
 
@@ -113,7 +113,7 @@ class PredictedRun:
         """Return the comparison in a sentence; empty if the run cannot be compared."""
         parts = comparable(
             snapshot.state, snapshot.step, snapshot.seconds,
-            paced=snapshot.speed_limit is not None, paused=self.was_paused,
+            throttled=snapshot.speed_limit is not None, paused=self.was_paused,
         )  # fmt: skip
         if parts.wall and (score := compare_run(self.prediction, snapshot.wall_seconds)):
             return score.words()

@@ -1,4 +1,4 @@
-"""What the run page shows at one moment."""
+"""The state of the run page at one moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RunState:
     """A run in progress, or one that has ended."""
 
     config: RunConfig
-    """As resolved."""
+    """The resolved configuration."""
     ledger: Ledger
     snapshot: Snapshot | None = None
     """None until the run is set up."""
@@ -24,7 +24,7 @@ class RunState:
     """None if the run was not predicted, or if it was throttled."""
     failure: RunFailed | None = None
     waits_for: str = ""
-    """What holds the machine before the run starts."""
+    """The holder of the machine for which the run waits before it starts."""
     log_scale: bool | None = None
     """True for a logarithmic loss axis, False for a linear one; None to choose by the losses."""
 
@@ -37,7 +37,7 @@ class RunState:
 
     @property
     def message(self) -> str:
-        """Why the run waits, has ended or has failed; empty if there is nothing to say."""
+        """The reason why the run waits, ended or failed; empty if there is none."""
         message = self.failure.message if self.failure else self.snapshot.message if self.snapshot else ""
         return printable(message, 500)
 

@@ -59,7 +59,7 @@ class FittedRun:
 
     run: Run
     seconds: float
-    """As measured."""
+    """The measured seconds per step."""
     parts: tuple[float | None, float | None, float | None] = (None, None, None)
     """The fitted seconds of the step itself, its operations and its bytes; None if the coefficient is unknown."""
 

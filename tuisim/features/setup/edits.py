@@ -31,7 +31,7 @@ class Change:
     multiplications: float | None
     """The difference per example."""
     memory: float | None
-    """As a share of the bytes before; None, too, if only one of the two includes its data."""
+    """Change relative to the bytes before; None, too, if only one of the two includes its data."""
 
 
 class Edits:

@@ -53,7 +53,7 @@ class Standing:
     losses: tuple[float, ...]
     """Over its steps, decimated evenly."""
     reason: str = ""
-    """Why it has no figures."""
+    """The reason why it has no figures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Proof:
     """All checks of one configuration."""
 
     config: RunConfig
-    """As resolved; its examples are the real volume."""
+    """The resolved configuration; `examples` is the actual number."""
     checks: tuple[Check, ...]
     seconds: float
     scalar_seconds: float

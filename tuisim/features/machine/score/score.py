@@ -26,7 +26,7 @@ RUN_SECONDS = 0.4
 """Each run has as many epochs as are predicted to take about so long."""
 MIN_EPOCHS, MAX_EPOCHS = 1, 20_000
 GOAL_MEDIAN, GOAL_WITHIN, NEAR = 0.10, 0.90, 0.25
-"""Of the model: a median error of at most a tenth, and nine of ten networks within a quarter."""
+"""Goals of the model: a median error of at most 10 %, and 90 % of the networks within 25 %."""
 GOAL_PILOT, GOAL_PILOT_BUSY = 0.05, 0.15
 """Median error with a pilot, on a calm machine and on a busy one."""
 CALM = 0.05
