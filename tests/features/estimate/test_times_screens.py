@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.support.made_times import RATE, price
 from tests.support.provenance import said
 from tests.support.shell import Shell
 from tuisim.config import RunConfig
@@ -26,7 +27,7 @@ from tuisim.features.estimate.volume.screen import TimesScreen, VolumeScreen
 from tuisim.features.estimate.volume.view import VolumeState
 from tuisim.predict import predictor as prices
 from tuisim.predict.interval import Interval
-from tuisim.predict.predictor import Priced, Rate
+from tuisim.predict.predictor import Priced
 from tuisim.provenance import words
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
 from tuisim.terminal.timeline import UNIVERSE, axis, ruler, track
@@ -35,22 +36,6 @@ from tuisim.tui.panel import Panel, ViewCanvas
 
 CONFIG = RunConfig(layers=(64, 32, 10))
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
-RATE = Rate(61.3e9, "numpy@1")
-STEP = Interval(7e-5, 8.63e-5, 1.1e-4)
-
-
-def price(config: RunConfig, own: object = None) -> Sequence[Priced]:
-    assert config.examples is not None
-
-    def both(step: Interval) -> tuple[Interval, Interval]:
-        return step.times(config.batch_size / 32), step.times(config.examples / 32)
-
-    return (
-        Priced("scalar@1", "plain Python", False, *both(Interval(0.03, 0.036, 0.04)), backend="scalar"),
-        Priced("numpy@1", "OpenBLAS", False, *both(STEP), backend="numpy"),
-        Priced("cupy", "", False, None, None, "no NVIDIA driver", "cupy"),
-        Priced("cupy", "H200", True, *both(STEP.times(0.5)), backend="cupy"),
-    )
 
 
 @pytest.fixture(autouse=True)
