@@ -191,14 +191,15 @@ async def test_a_theme_chosen_during_a_run_recolours_it_at_once() -> None:
 
         def colours() -> set[Any]:
             strips = [strip for canvas in app.screen.query("ViewCanvas") for strip in canvas._strips]
-            return {segment.style.bgcolor for strip in strips for segment in strip if segment.style}
+            styles = [segment.style for strip in strips for segment in strip if segment.style]
+            return {style.bgcolor for style in styles} | {style.color for style in styles}
 
         before = colours()
         app.theme = "tuisim-light"
         await pilot.pause()
         await pilot.pause(0.3)
         assert before
-        assert not before & colours(), "no cell keeps the old theme's background"
+        assert not before & colours(), "no cell keeps a colour of the old theme"
 
 
 async def test_an_answer_of_the_budget_fills_the_form() -> None:

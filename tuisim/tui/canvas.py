@@ -49,6 +49,8 @@ class Canvas(Widget):
         self._looks: dict[Tone, Style] = {}
         self._blank: Strip | None = None
         self._width = 0
+        self._is_outdated = False
+        """True if the strips are in the styles before the last change."""
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -70,15 +72,17 @@ class Canvas(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the prebuilt strips: a canvas has no border, padding or links for Textual to add."""
+        if self._is_outdated:
+            self._rebuild()
         if self._blank is None:
             self._blank = self._strip(BLANK)
         rows = [self._strips[y] if y < len(self._strips) else self._blank for y in crop.line_range]
         return rows if crop.column_span == (0, self._width) else [row.crop(crop.x, crop.right) for row in rows]
 
     def notify_style_update(self) -> None:
-        """Rebuild the strips after a change of theme or class."""
+        """Have the strips rebuilt before they are next painted: Textual sets the component styles after this call."""
         super().notify_style_update()
-        self._rebuild()
+        self._is_outdated = True
 
     def on_resize(self, event: events.Resize) -> None:
         """Rebuild the strips for the new width."""
@@ -86,6 +90,7 @@ class Canvas(Widget):
         self._rebuild()
 
     def _rebuild(self) -> None:
+        self._is_outdated = False
         self._looks.clear()
         self._blank = None
         if self.is_mounted:
