@@ -160,7 +160,7 @@ class SetupScreen(PageScreen[None]):
 
     def on_mount(self) -> None:
         self.fill(self._first)
-        self.query_one(PresetBar).focus()
+        self.query_one(PresetBar).focus(scroll_visible=False)
         self.every(LOOK_SECONDS, self._look)
 
     def on_resize(self) -> None:
