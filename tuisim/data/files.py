@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
@@ -88,7 +89,7 @@ def _from_array(config: RunConfig, name: str, array: Array) -> Table:
 
 def _from_archive(config: RunConfig, file: IO[bytes], size: int, name: str) -> Table:
     """Return the rows of an NPZ file: inputs and targets by their usual names, or targets by the name given."""
-    with npz.Archive(file, size, name) as arrays:
+    with closing(npz.Archive(file, size, name)) as arrays:
         names = TARGETS if config.target is None else (config.target,)
         targets = next((key for key in names if key in arrays.names), None)
         inputs = next((key for key in INPUTS if key in arrays.names and key != targets), None)

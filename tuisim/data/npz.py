@@ -9,7 +9,6 @@ import math
 import re
 import struct
 import zipfile
-from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
@@ -70,19 +69,14 @@ def _read_header(stream: IO[bytes], name: str) -> tuple[np.dtype[Any], bool, tup
 
 
 class Archive:
-    """An NPZ file whose members are checked and listed, but not unpacked. A context manager."""
+    """An NPZ file whose members are checked and listed, but not unpacked; `close` it."""
 
     def __init__(self, file: IO[bytes], size: int, name: str) -> None:
         self.name = name
         _check_directory(file, size, name)
         self._zip = zipfile.ZipFile(file)
+        self.close = self._zip.close
         self._members = self._list_members(size)
-
-    def __enter__(self) -> Archive:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._zip.close()
 
     @property
     def names(self) -> tuple[str, ...]:
