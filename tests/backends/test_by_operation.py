@@ -10,7 +10,7 @@ import pytest
 from tuisim.backends import get_backend
 from tuisim.backends.op_timing import clock_seconds, seconds_by_op
 from tuisim.config import RunConfig
-from tuisim.engine import initializers as initial
+from tuisim.engine import initializers
 from tuisim.engine.network import Network
 from tuisim.program import Kind, Phase, build
 
@@ -27,7 +27,7 @@ CASES = [
 def network(config: RunConfig, backend: str) -> Network:
     config = config.resolved()
     made = Network(config, get_backend(backend), config.batch_size)
-    made.load(initial.parameters(config))
+    made.load(initializers.parameters(config))
     rng = np.random.default_rng(1)
     targets: Any = rng.integers(0, 3, 8) if config.loss == "cross_entropy" else rng.random((8, 3)).astype(config.dtype)
     made.attach(rng.standard_normal((8, 7)).astype(config.dtype), targets)

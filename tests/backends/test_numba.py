@@ -25,7 +25,7 @@ from tuisim.backends.numba import BlasStep, CompiledStep, NumbaBackend, gemm, mk
 from tuisim.backends.numba.table import KINDS as CODES
 from tuisim.backends.numpy.blas import blas
 from tuisim.config.choices import ACTIVATIONS, DTYPES, LOSSES, OPTIMIZERS
-from tuisim.engine import initializers as initial
+from tuisim.engine import initializers
 from tuisim.engine.network import Network
 from tuisim.program import Kind, Op, Phase, build
 
@@ -34,7 +34,7 @@ def network_and_data(config, rows, backend="numba", seed=0):
     rng = np.random.default_rng(seed)
     config = config.resolved()
     network = Network(config, get_backend(backend), config.batch_size)
-    network.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initial.parameters(config)])
+    network.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initializers.parameters(config)])
     X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
     if config.loss == "cross_entropy":
         y = rng.integers(0, config.layers[-1], rows)

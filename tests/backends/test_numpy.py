@@ -12,7 +12,7 @@ from tuisim import RunConfig
 from tuisim.backends import get_backend
 from tuisim.backends.numpy.context import TILE
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS
-from tuisim.engine import initializers as initial
+from tuisim.engine import initializers
 from tuisim.engine.network import Network
 from tuisim.errors import BackendError
 from tuisim.program import Phase
@@ -27,7 +27,7 @@ def network_and_data(config, rows, seed=0):
     rng = np.random.default_rng(seed)
     config = config.resolved()
     network = Network(config, get_backend("numpy"), config.batch_size)
-    network.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initial.parameters(config)])
+    network.load([(W, rng.standard_normal(b.shape) * 0.3) for W, b in initializers.parameters(config)])
     X = rng.standard_normal((rows, config.layers[0])).astype(config.dtype)
     if config.loss == "cross_entropy":
         y = rng.integers(0, config.layers[-1], rows)

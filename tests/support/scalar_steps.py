@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tuisim import RunConfig
 from tuisim.backends import get_backend
 from tuisim.config.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
-from tuisim.engine import initializers as initial
+from tuisim.engine import initializers
 from tuisim.program import build
 
 
@@ -14,7 +14,7 @@ def bound(config, learning=True, rows=None):
     """Return a scalar step of `config` with its initial parameters and random data of `rows` rows."""
     rng = np.random.default_rng(config.seed)
     step = get_backend("scalar").bind(build(config, learning=learning))
-    for layer, (W, b) in enumerate(initial.parameters(config), 1):
+    for layer, (W, b) in enumerate(initializers.parameters(config), 1):
         step.write(f"W{layer}", W)
         step.write(f"b{layer}", b)
     rows = rows or config.batch_size

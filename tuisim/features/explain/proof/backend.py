@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.backends import get_backend
-from tuisim.data import rng as chance
+from tuisim.data.rng import generator
 from tuisim.engine.initial_state import Batch, InitialState, parameter_name, train
 from tuisim.engine.network import Network
 
@@ -151,7 +151,7 @@ def _tolerances(start: InitialState, batches: list[Batch], perturbation: float) 
     minimum[-start.config.layers[-1] :] = 1.0
     losses, parameters = [0.0], [0.0]
     for number in range(PERTURBED_RUNS):
-        rng = chance.generator(start.config.seed, _STREAM, number)
+        rng = generator(start.config.seed, _STREAM, number)
 
         def perturb(network: Network, rng: np.random.Generator = rng) -> None:
             values = network.full.read("parameters")

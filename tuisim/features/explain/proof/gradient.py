@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.data import rng as chance
+from tuisim.data.rng import generator
 from tuisim.engine.initial_state import InitialState, parameter_name
 from tuisim.engine.network import Network
 
@@ -202,7 +202,7 @@ def _sampled(layers: Sequence[int], seed: int) -> NDArray[np.intp]:
     total = sum(blocks)
     if total <= MAX_ALL:
         return np.arange(total)
-    rng = chance.generator(seed, _STREAM)
+    rng = generator(seed, _STREAM)
     at_least = [min(size, MIN_SAMPLE, SAMPLE // len(blocks)) for size in blocks]
     spare, left = SAMPLE - sum(at_least), total - sum(at_least)
     numbers = [few + spare * (size - few) // left for size, few in zip(blocks, at_least, strict=True)]
