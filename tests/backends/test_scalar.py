@@ -1,5 +1,7 @@
 """The scalar backend: its tally equals the ledger, and its results those of PyTorch and NumPy."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from tests.support.scalar_steps import bound, configs
 from tuisim import RunConfig, Trainer
 from tuisim.accounting import FORMULAS
 from tuisim.backends import get_backend, precision
+from tuisim.backends.scalar import updates
 from tuisim.backends.scalar.bound import KERNELS
+from tuisim.backends.scalar.buffers import ScalarTally
 from tuisim.program import Kind, build
 
 
@@ -74,3 +78,58 @@ def test_headings_name_the_computed_dtype():
     assert precision("scalar", "float32") == "float32, computed in float64"
     assert [precision(name, "float32") for name in ("numpy", "numba", "cupy", "auto", "of another version")] == ["float32"] * 5
     assert precision("scalar", "float64") == "float64"
+
+
+class Counting(float):
+    """A number that tallies the arithmetic in which it takes part; a square root of one is one again."""
+
+    tally = ScalarTally()
+
+    def _made(self, kind: str, value: float) -> float:
+        setattr(Counting.tally, kind, getattr(Counting.tally, kind) + 1)
+        return Counting(value)
+
+    def __mul__(self, other):
+        return self._made("multiply", float(self) * float(other))
+
+    def __add__(self, other):
+        return self._made("add", float(self) + float(other))
+
+    def __sub__(self, other):
+        return self._made("add", float(self) - float(other))
+
+    def __rsub__(self, other):
+        return self._made("add", float(other) - float(self))
+
+    def __truediv__(self, other):
+        return self._made("divide", float(self) / float(other))
+
+    __rmul__, __radd__ = __mul__, __add__
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "decay", "clip"),
+    [("sgd", 0.1, 1.0), ("momentum", 0.0, None), ("nesterov", 0.0, None), ("rmsprop", 0.0, None), ("adam", 0.0, None),
+     ("adamw", 0.1, 1.0)],
+)  # fmt: skip
+def test_the_declared_counts_of_a_rule_are_those_of_its_arithmetic(optimizer, decay, clip, monkeypatch):
+    def sqrt(value: float) -> float:
+        Counting.tally.sqrt += isinstance(value, Counting)
+        return Counting(float(value) ** 0.5)
+
+    config = RunConfig(layers=(3, 2), batch_size=2, optimizer=optimizer, weight_decay=decay, clip_norm=clip).of_known_length()
+    step = bound(config)
+    monkeypatch.setattr(updates, "math", SimpleNamespace(sqrt=sqrt))
+    buffers = step._buffers
+    counted = 0
+    for op in step.program.ops:
+        kernel = updates.KERNELS.get(op.kind)
+        if kernel is None or kernel.__name__ != "kernel":
+            continue
+        for name in op.reads:
+            buffers.put(name, [Counting(0.5)] * buffers.views[name].buffer.size)
+        Counting.tally, declared = ScalarTally(), ScalarTally()
+        kernel(op, buffers, declared)
+        assert declared.as_dict() == Counting.tally.as_dict(), op
+        counted += 1
+    assert counted
