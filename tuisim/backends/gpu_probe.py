@@ -41,20 +41,18 @@ def facts() -> Facts:
 def ask(command: Sequence[str] | None = None, limit: float = LIMIT_SECONDS) -> Facts:
     """Run the child, or another `command`, for at most `limit` seconds; never raises because of what it does."""
     try:
+        if command is None:
+            # The source, not the file: Python would first search the script's folder for modules, and it has one called `numpy`.
+            source = Path(__file__).with_name("gpu_child.py").read_text(encoding="utf-8")
+            command = [sys.executable or "python", "-P", "-c", source]
         # Compiled in memory: a kernel from CuPy's cache on disk would not show that compiling works.
-        output, end = run(_child() if command is None else command, limit, os.environ | {"CUPY_CACHE_IN_MEMORY": "1"})
+        output, end = run(command, limit, os.environ | {"CUPY_CACHE_IN_MEMORY": "1"})
     except (OSError, ValueError) as error:
         return {"stage": "start", "unstarted": str(error)}
     found: dict[str, Any] = {"stage": "start"}
     for line in output.splitlines():
         found |= parse_line(line)
     return found | end
-
-
-def _child() -> list[str]:
-    # The source, not the file: Python would first search the script's folder for modules, and it has one called `numpy`.
-    source = Path(__file__).with_name("gpu_child.py").read_text(encoding="utf-8")
-    return [sys.executable or "python", "-P", "-c", source]
 
 
 def parse_line(line: str) -> dict[str, Any]:

@@ -132,17 +132,15 @@ def probe(name: str) -> Probe:
         _probing.add(name)
         try:
             spec = _spec(name)
-            _found[name] = _probe_cupy(spec) if name == "cupy" else probe_library(name, spec)
+            if name == "cupy":  # in a separate process: a driver may hang or crash
+                from tuisim.backends import gpu_probe
+
+                _found[name] = gpu_probe.judge(gpu_probe.facts() if installed(spec) else {"absent": True})
+            else:
+                _found[name] = probe_library(name, spec)
         finally:
             _probing.discard(name)
     return _found[name]
-
-
-def _probe_cupy(spec: BackendSpec) -> Probe:
-    """Probe in a separate process: a driver may hang or crash."""
-    from tuisim.backends import gpu_probe
-
-    return gpu_probe.judge(gpu_probe.facts() if installed(spec) else {"absent": True})
 
 
 def probe_if_loaded(name: str) -> Probe | None:

@@ -5,6 +5,7 @@ Counted figures are there at once; measured figures are passed in, and empty unt
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -73,6 +74,11 @@ def claims(config: RunConfig, measured: Measured = Measured()) -> tuple[Claim, .
     )
 
 
+def _table(heading: str, rows: Iterable[FigureRow], *columns: tuple[str, str] | tuple[str, str, bool]) -> FigureTable:
+    """Return a table; a column is its key, its title, and True if it is left out first when there is no room."""
+    return FigureTable(heading, tuple(FigureColumn(*column) for column in columns), tuple(rows))
+
+
 def _counted(value: float | None, how: str = "") -> Figure:
     return Figure(value, Provenance.COUNTED, how=how)
 
@@ -93,19 +99,16 @@ def _layers(ledger: Ledger) -> Claim:
     sums_of_all = sum(m for _, m in pairs)
     total_figures = _counted(products), _counted(sums_of_all), None, _counted(additions), _counted(functions)
     rows.append(FigureRow("layers", "all", total_figures, stressed=True))
-    columns = (
-        FigureColumn("products", "multiply N·M"),
-        FigureColumn("sums", "sums M"),
-        FigureColumn("terms", "of N+1 terms", aside=True),
-        FigureColumn("additions", "additions M·N", aside=True),
-        FigureColumn("functions", "activations"),
-    )
+    table = _table(
+        "layer", rows, ("products", "multiply N·M"), ("sums", "sums M"), ("terms", "of N+1 terms", True),
+        ("additions", "additions M·N", True), ("functions", "activations"),
+    )  # fmt: skip
     verdict = (
         f"{units.count(products)} multiplications, {units.count(sums_of_all)} sums with {units.count(additions)} additions and "
         f"{units.count(functions)} activations: {units.count(share(total.total, ledger.batch))} operations in the forward pass"
     )
     said = "A layer is aⱼ = f(bⱼ + Σ Wᵢⱼ·xᵢ): N·M products, M sums of N + 1 terms, M times f."
-    return Claim("S1", said, FigureTable("layer", columns, tuple(rows)), verdict, exact)
+    return Claim("S1", said, table, verdict, exact)
 
 
 def _backward(ledger: Ledger) -> Claim:
@@ -123,7 +126,7 @@ def _backward(ledger: Ledger) -> Claim:
         FigureRow("without_reuse", "without reuse", (None, None, None, None, _counted(alone)), "a forward pass per derivative")
     )
     titles = ("multiply", "add", "derivative", "other", "operations")
-    columns = tuple(FigureColumn(title, title, aside=title in ("derivative", "other")) for title in titles)
+    table = _table("backward, update", rows, *((title, title, title in ("derivative", "other")) for title in titles))
     verdict = (
         f"{units.count(ledger.parameters)} derivatives, one for each weight and bias, take "
         f"{units.count(share(back.total, ledger.batch))} operations, {back.total / forward.total:.2f} × the forward pass, since "
@@ -131,7 +134,7 @@ def _backward(ledger: Ledger) -> Claim:
         f"{units.count(ledger.naive)}"
     )
     said = "Backward needs one derivative per weight and bias: a small factor more work, since results are reused."
-    return Claim("S2", said, FigureTable("backward, update", columns, tuple(rows)), verdict, ledger.ratio_to_naive < SMALL_FACTOR)
+    return Claim("S2", said, table, verdict, ledger.ratio_to_naive < SMALL_FACTOR)
 
 
 def _costs(key: str, label: str, n: Operations, batch: int, formula: str = "", stressed: bool = False) -> FigureRow:
@@ -142,16 +145,12 @@ def _costs(key: str, label: str, n: Operations, batch: int, formula: str = "", s
 
 def _trivial(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
     """Return S3: the measured time of the step."""
-    columns = (
-        FigureColumn("seconds_per_step", f"step of {ledger.batch:,}"),
-        FigureColumn("spread_seconds", "±"),
-        FigureColumn("seconds_per_example", "per example"),
-        FigureColumn("operations_per_second", "speed", aside=True),
-    )
-    rows = tuple(_timed(ledger, step) for step in steps)
+    table = _table(
+        "backend", [_timed(ledger, step) for step in steps], ("seconds_per_step", f"step of {ledger.batch:,}"),
+        ("spread_seconds", "±"), ("seconds_per_example", "per example"), ("operations_per_second", "speed", True),
+    )  # fmt: skip
     known = {step.backend: step.seconds / ledger.batch for step in steps if step.seconds is not None}
     said = "So few operations are trivial: less than a millisecond."
-    table = FigureTable("backend", columns, rows)
     if not known:
         return Claim("S3", said, table, "no backend could run the step" if steps else "", None)
     verdict = "; ".join(
@@ -177,19 +176,14 @@ def _timed(ledger: Ledger, step: StepTime) -> FigureRow:
 def _repeats(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
     """Return S4: operations and projected time of all examples and epochs."""
     times = {step.backend: step.seconds for step in steps if step.seconds is not None}
-    columns = [
-        FigureColumn("examples", "examples"),
-        FigureColumn("epochs", "epochs", aside=True),
-        FigureColumn("operations", "operations"),
-    ]
-    columns += [FigureColumn(f"seconds_{name}", f"with {name}") for name in times]
     rows = [_volume("epoch", "one epoch of this run", ledger, ledger.examples, 1, times)]
     if ledger.epochs is not None:
         rows.append(_volume("run", "the whole run", ledger, ledger.examples, ledger.epochs, times))
     larger = count(replace(ledger.config, dataset="teacher", examples=VOLUME[0], epochs=VOLUME[1]))
     rows.append(_volume("volume", "a larger run", larger, *VOLUME, times))
     said = "All of it is repeated for each and every example."
-    table = FigureTable("volume", tuple(columns), tuple(rows))
+    timed = [(f"seconds_{name}", f"with {name}") for name in times]
+    table = _table("volume", rows, ("examples", "examples"), ("epochs", "epochs", True), ("operations", "operations"), *timed)
     if ledger.examples is None:
         return Claim("S4", said, table, "the number of examples is known once the file is read", None)
     verdict = "; ".join(_volume_words(row, list(times)) for row in rows)
@@ -230,17 +224,15 @@ def _bigger(ledger: Ledger) -> Claim:
         rows.append(
             FigureRow(layers_text(layers), text, (*figures, ratio), "this network" if layers == here else "", layers == here)
         )
-    columns = (
-        FigureColumn("parameters", "parameters", aside=True),
-        FigureColumn("forward", "forward"),
-        FigureColumn("step", "whole step"),
-        FigureColumn("ratio", "× this network"),
-    )
+    table = _table(
+        "network, per example", rows, ("parameters", "parameters", True), ("forward", "forward"), ("step", "whole step"),
+        ("ratio", "× this network"),
+    )  # fmt: skip
     own = share(ledger.per_step[Phase.FORWARD].total, ledger.batch)
     times = f", {most / own:,.0f} × this network's" if most > own else ", and that is this network"
     verdict = f"up to {units.si(most)} operations in one forward pass{times}; any size can be counted, trained or not"
     said = "Real networks are far bigger: millions of operations in one forward pass."
-    return Claim("S5", said, FigureTable("network, per example", columns, tuple(rows)), verdict, most >= 1e6)
+    return Claim("S5", said, table, verdict, most >= 1e6)
 
 
 def _functions(config: RunConfig, times: tuple[ElementTime, ...]) -> Claim:
@@ -258,14 +250,11 @@ def _functions(config: RunConfig, times: tuple[ElementTime, ...]) -> Claim:
             ]
         note = "used here" if name in config.activations else ""
         rows.append(FigureRow(name, "one multiplication" if name == MULTIPLY else name, tuple(figures), note, bool(note)))
-    columns = (
-        FigureColumn("seconds_in_cache", "in cache"),
-        FigureColumn("ratio_in_cache", "× multiply"),
-        FigureColumn("seconds_from_memory", "from memory", aside=True),
-        FigureColumn("ratio_from_memory", "× multiply", aside=True),
-    )
     said = "Activation functions are slower than a multiplication."
-    table = FigureTable("per element, float32", columns, tuple(rows))
+    table = _table(
+        "per element, float32", rows, ("seconds_in_cache", "in cache"), ("ratio_in_cache", "× multiply"),
+        ("seconds_from_memory", "from memory", True), ("ratio_from_memory", "× multiply", True),
+    )  # fmt: skip
     if not times:
         return Claim("S6", said, table, "", None)
     ratios = {n: s[CACHED].ratio for n, s in by_name.items() if n != MULTIPLY}
@@ -292,12 +281,10 @@ def _ratio(ledger: Ledger) -> Claim:
         rows.append(
             FigureRow(f"batch_{batch}", f"batch {batch:,}", (_counted(other.naive), _counted(each), *ratios), note, bool(note))
         )
-    columns = (
-        FigureColumn("naive", "naive", aside=True),
-        FigureColumn("operations", "operations"),
-        FigureColumn("ratio", "ratio"),
-        FigureColumn("ratio_with_loss", "with the loss", aside=True),
-    )
+    table = _table(
+        "per example", rows, ("naive", "naive", True), ("operations", "operations"), ("ratio", "ratio"),
+        ("ratio_with_loss", "with the loss", True),
+    )  # fmt: skip
     ratio = ledger.ratio_to_naive
     holds = 3.0 <= round(ratio, 1) <= 4.0
     words = "as claimed" if holds else "less than claimed" if ratio < 3 else "more than claimed"
@@ -306,7 +293,7 @@ def _ratio(ledger: Ledger) -> Claim:
     )
     verdict = f"{ratio:.2f} × at batch {ledger.batch:,}, {words}{shared}"
     said = "Multiply the rough estimate by 3 or 4."
-    return Claim("S7", said, FigureTable("per example", columns, tuple(rows)), verdict, holds)
+    return Claim("S7", said, table, verdict, holds)
 
 
 def _at(config: RunConfig, batch: int) -> Ledger:

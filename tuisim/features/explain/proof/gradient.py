@@ -135,12 +135,12 @@ class _LossOfOne:
     def _crossed(self, index: int, step: float) -> bool:
         """Return True if the input of an activation has a kink between the two ends of the step."""
         above, below, value = self._around(index, step)
-        self._loss(index, above)
-        sides = self._sides()
-        self._loss(index, below)
-        crossed = any((a != b).any() for a, b in zip(sides, self._sides(), strict=True))
+        sides: list[list[NDArray[np.bool_]]] = []
+        for end in (above, below):
+            self._loss(index, end)
+            sides.append([self._evaluation.read(f"z{layer}") > 0 for layer in self._kinked])
         self._set(index, value)
-        return crossed
+        return any((a != b).any() for a, b in zip(*sides, strict=True))
 
     def _around(self, index: int, step: float) -> tuple[float, float, float]:
         """Return the parameter plus a step, minus a step, and its value."""
@@ -163,9 +163,6 @@ class _LossOfOne:
         """Return the layer, from 1, and the index in its flat parameters."""
         layer = int(np.searchsorted(self._offsets, index, side="right"))
         return layer, index - int(self._offsets[layer - 1])
-
-    def _sides(self) -> list[NDArray[np.bool_]]:
-        return [self._evaluation.read(f"z{layer}") > 0 for layer in self._kinked]
 
 
 def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientCheck:
