@@ -183,7 +183,10 @@ class _Race:
         for entry in self._entered:
             self._set_up(entry)
             tell(self._standings())
-        self._check_budget()
+        least = sum(max(ROUND_SECONDS, timed.second_seconds) for timed in self._timed.values())
+        if least > self._budget:
+            words = f"too short for one round, which takes about {units.duration(least)}"
+            raise ConfigError([Mistake("seconds", f"{self._budget:g}", words)])
         begun, rounds = perf_counter(), 0
         while self._timed and rounds < MAX_ROUNDS and (rounds < MIN_ROUNDS or perf_counter() - begun < self._budget):
             for entry in list(self._timed) if rounds % 2 else list(reversed(self._timed)):
@@ -193,7 +196,8 @@ class _Race:
                     self._remove(entry, error)
                 tell(self._standings())
             rounds += 1
-        rows = self._rows()
+        timed = [one for entry in self._entered if (one := self._timed.get(entry)) is not None and one.samples]
+        rows = tuple(self._row(one, timed[0]) for one in timed)
         unavailable = tuple(self._unavailable.values())
         return Comparison(self._config, rows, unavailable, self._notes(rows), perf_counter() - self._begun)
 
@@ -216,12 +220,6 @@ class _Race:
         self._timed.pop(entry, None)
         self._unavailable[entry] = Unavailable(entry.name, printable(in_words(error), 300))
 
-    def _check_budget(self) -> None:
-        one = sum(max(ROUND_SECONDS, timed.second_seconds) for timed in self._timed.values())
-        if one > self._budget:
-            words = f"too short for one round, which takes about {units.duration(one)}"
-            raise ConfigError([Mistake("seconds", f"{self._budget:g}", words)])
-
     def _standings(self) -> tuple[Standing, ...]:
         return tuple(self._standing(entry) for entry in self._entered)
 
@@ -234,10 +232,6 @@ class _Race:
         return Standing(entry.name, timed.device, timed.steps, timed.examples, timed.seconds, per_step, timed.losses)
 
     # ── the result ──
-
-    def _rows(self) -> tuple[RaceRow, ...]:
-        timed = [one for entry in self._entered if (one := self._timed.get(entry)) is not None and one.samples]
-        return tuple(self._row(one, timed[0]) for one in timed)
 
     def _row(self, timed: TimedEntry, first: TimedEntry) -> RaceRow:
         samples, step = timed.samples, self._ledger.step_total

@@ -88,7 +88,8 @@ def _layers(ledger: Ledger) -> Claim:
     rows, exact = [], True
     pairs = list(pairwise(ledger.layers))
     for layer, (n, m) in enumerate(pairs, 1):
-        done = _of(ledger, Phase.FORWARD, layer)
+        own = (row.operations for row in ledger.rows if row.phase is Phase.FORWARD and row.layer == layer)
+        done = sum(own, Operations())
         products, sums, functions = (share(v, ledger.batch) for v in (done.multiply, done.add, done.activation))
         name = ledger.config.activations[layer - 1]
         exact = exact and (products, sums) == (n * m, n * m) and functions == (0 if name == "identity" else m)
@@ -299,7 +300,3 @@ def _ratio(ledger: Ledger) -> Claim:
 def _at(config: RunConfig, batch: int) -> Ledger:
     """Return the ledger of another network or batch, independent of the data."""
     return count(replace(config, dataset="teacher", examples=batch, batch_size=batch))
-
-
-def _of(ledger: Ledger, phase: Phase, layer: int) -> Operations:
-    return sum((row.operations for row in ledger.rows if row.phase is phase and row.layer == layer), Operations())

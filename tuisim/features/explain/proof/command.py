@@ -27,14 +27,14 @@ def prove(
 ) -> int:
     """Check a network's count, gradient and backend against plain Python and central differences."""
     with ProgressLine() as line:
-        found = proof.prove(resolve(layers, options, config), force=force, tell=lambda now: line.show(_progress_words(now)))
+
+        def tell(now: ProofProgress) -> None:
+            scalar = f"about {units.duration(now.scalar_seconds)} of plain Python in all, projected"
+            line.show(f"{now.check}: {now.done:,} of {now.of:,} ({scalar})")
+
+        found = proof.prove(resolve(layers, options, config), force=force, tell=tell)
     if json_:
         print(json.dumps(found.to_dict()))
     else:
         print_page(lambda frame: page(ProofState(found.config, count(found.config), proof=found), frame))
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
-
-
-def _progress_words(progress: ProofProgress) -> str:
-    scalar = f"about {units.duration(progress.scalar_seconds)} of plain Python in all, projected"
-    return f"{progress.check}: {progress.done:,} of {progress.of:,} ({scalar})"

@@ -130,8 +130,9 @@ def _lines(profile: MachineProfile, keys: set[str], width: int) -> list[Line]:
         (units.si(one.peak_bytes, "B/s"), units.si(one.best_rate, "op/s"), units.si(one.peak_flops, "op/s")) for one in entries
     ]
     costs = [
-        (units.duration(one.call), *map(_each, (one.element_near, one.element_far, one.parameter_near, one.parameter_far)))
+        (units.duration(one.call), *("" if seconds is None else units.si(seconds, "s") for seconds in each))
         for one in found
+        for each in [(one.element_near, one.element_far, one.parameter_near, one.parameter_far)]
     ]
     products = [tuple(units.si(rate) for _, rate in one.products) for one in found]
     tables = (
@@ -153,7 +154,3 @@ def _lines(profile: MachineProfile, keys: set[str], width: int) -> list[Line]:
         )
         lines.append(((words, Tone.DIM),))
     return lines
-
-
-def _each(seconds: float | None) -> str:
-    return "" if seconds is None else units.si(seconds, "s")
