@@ -95,10 +95,7 @@ class Sweep:
 
     def run(self, tell: Callable[[SweepProgress], None] = lambda progress: None) -> Crossover:
         """Measure the cells that there is time for; `tell` is called before and after each, and what it raises ends the sweep."""
-        devices: list[str] = []
-        for backend, threads in zip(self._backends, self.threads, strict=True):
-            with backend.threads(threads):
-                devices.append(backend.device())
+        devices = self._devices()
         asked = list(self._cells)
         self._measure_all(asked, FIRST_SHARE * self._budget, tell)
         between = [self._blank(size, in_between=True) for size in self._between()]
@@ -113,15 +110,7 @@ class Sweep:
         others = precision_notes((entry.backend for entry in self.entries), self.config.dtype)
         notes = (*others, *(words for entry in self.entries if (words := warning(entry))))
         return Crossover(
-            self.config,
-            self.entries,
-            self.threads,
-            (devices[0], devices[1]),
-            cells,
-            rule(cells, self.names),
-            notes,
-            self._budget,
-            self._elapsed,
+            self.config, self.entries, self.threads, devices, cells, rule(cells, self.names), notes, self._budget, self._elapsed
         )
 
     @property
@@ -130,6 +119,13 @@ class Sweep:
 
     def _progress(self, now: Size | None = None) -> SweepProgress:
         return SweepProgress(tuple(self._cells.values()), now, self._latest, self._elapsed)
+
+    def _devices(self) -> tuple[str, str]:
+        found: list[str] = []
+        for backend, threads in zip(self._backends, self.threads, strict=True):
+            with backend.threads(threads):
+                found.append(backend.device())
+        return found[0], found[1]
 
     def _blank(self, size: Size, in_between: bool = False) -> Cell:
         width, batch = size
