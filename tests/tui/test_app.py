@@ -116,7 +116,7 @@ async def test_q_is_a_letter_while_typing_and_control_c_copies_what_is_selected(
     async with running() as (app, pilot, _):
         await pilot.press("down", "q")
         field = app.screen.query_one(SetupForm).field("layers").control
-        assert field.text == "q"
+        assert field.value == "q"
         await pilot.press("shift+left", "ctrl+c")
         assert app.clipboard == "q"
         assert app.return_code is None
@@ -263,7 +263,7 @@ async def test_the_palette_offers_presets_and_themes() -> None:
         titles["Preset: digits"].callback()
         titles["Theme: light"].callback()
         await pilot.pause()
-        assert app.screen.query_one(SetupForm).field("layers").control.text == "64-32-10"
+        assert app.screen.query_one(SetupForm).field("layers").control.value == "64-32-10"
         assert app.theme == "tuisim-light"
         await pilot.press("ctrl+r")
         await pilot.pause()
@@ -272,7 +272,7 @@ async def test_the_palette_offers_presets_and_themes() -> None:
         titles["Preset: spirals"].callback()
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
-        assert app.screen.query_one(SetupForm).field("layers").control.text == "2-32-32-3"
+        assert app.screen.query_one(SetupForm).field("layers").control.value == "2-32-32-3"
 
 
 def test_every_theme_has_the_colours_that_mean_something() -> None:

@@ -184,4 +184,4 @@ async def test_the_palette_opens_pages_and_a_preset_leaves_them(machine: Machine
         titles["Preset: digits"].callback()
         await pilot.pause()
         assert app.screen is app.setup
-        assert app.screen.query_one(SetupForm).field("layers").control.text == "64-32-10"
+        assert app.screen.query_one(SetupForm).field("layers").control.value == "64-32-10"

@@ -30,8 +30,8 @@ from tuisim.predict.cost_model import predict
 from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot as StepPilot
 from tuisim.predict.prediction import Prediction
-from tuisim.terminal.columns import weight
 from tuisim.terminal.lines import text
+from tuisim.terminal.text import weight
 from tuisim.tui.app import TuisimApp
 
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)

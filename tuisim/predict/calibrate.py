@@ -50,6 +50,7 @@ class ProfileKey:
 
     @property
     def key(self) -> str:
+        """The key in words: `numpy@1 float32`."""
         return f"{self.backend}@{self.threads} {self.dtype}"
 
 

@@ -69,10 +69,12 @@ class Prediction:
 
     @property
     def memory_bytes(self) -> int:
+        """The bytes that the run holds at most."""
         return self.memory.total
 
     @property
     def examples_per_second(self) -> float:
+        """Examples of a full batch over the time of a step."""
         return self.ledger.batch / self.step.likely
 
     @property

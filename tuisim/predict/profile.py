@@ -62,10 +62,12 @@ class ProfileEntry:
 
     @property
     def label(self) -> str:
+        """Backend and threads: `numpy@1`."""
         return f"{self.backend}@{self.threads}"
 
     @property
     def key(self) -> str:
+        """The key in words: `numpy@1 float32`."""
         return f"{self.label} {self.dtype}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,6 +87,7 @@ class MachineProfile:
     entries: tuple[ProfileEntry, ...]
 
     def entry(self, backend: str, threads: int, dtype: str) -> ProfileEntry | None:
+        """Return the entry with these, or None."""
         return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
 
     def with_entry(self, entry: ProfileEntry) -> MachineProfile:
@@ -93,6 +96,7 @@ class MachineProfile:
         return replace(self, entries=(*others, entry))
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values, by the keys of the entries."""
         return {
             "machine": asdict(self.machine),
             "entries": {entry.key: entry.to_dict() for entry in self.entries},

@@ -40,6 +40,7 @@ class Comparison:
 
     @property
     def covered(self) -> bool:
+        """True if the actual time lies within the interval."""
         return self.predicted.low <= self.actual <= self.predicted.high
 
     @property

@@ -44,6 +44,7 @@ class RunCosts:
     """Outside the phases, for each second within them: the training loop between chunks of steps."""
 
     def to_dict(self) -> dict[str, float]:
+        """Return plain values, rounded to four figures."""
         return {name: float(f"{value:.4g}") for name, value in asdict(self).items()}
 
 

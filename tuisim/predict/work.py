@@ -41,6 +41,7 @@ class Work:
 
     @property
     def is_product(self) -> bool:
+        """True for a matrix product."""
         return self.kind in PRODUCTS
 
 

@@ -78,7 +78,5 @@ def _line(columns: Sequence[Column], row: Row, widths: Sequence[int], gap: int) 
 
 def narrowed_table(columns: Sequence[Column], rows: Sequence[Row], width: int, keep: int = 2) -> list[Line]:
     """Return the table in `width` cells: the last columns that do not fit are left out, all but the first `keep`."""
-    shown = len(columns)
-    while shown > keep and not fits(columns[:shown], [row[:shown] for row in rows], width):
-        shown -= 1
-    return table(columns[:shown], [row[:shown] for row in rows], width)
+    optional = [column.title for column in reversed(columns[keep:])]
+    return table(*drop_columns(columns, rows, optional, width), width)

@@ -1,16 +1,54 @@
-"""Words and lines that pages share: a network in few characters, a header, and what a page shows while it waits."""
+"""Words and lines that pages share: figures, a network in few characters, a header, and what a page shows while it waits."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 
 from tuisim.config import RunConfig
+from tuisim.predict.interval import Interval
 from tuisim.terminal.lines import Line, Span, Tone, clip, ends, width_of, wrap
-from tuisim.units import layers_text, short_count
+from tuisim.units import duration, layers_text, short_count, size
 
 MAX_NETWORK = 48
 """Cells of layer sizes that can be read at a glance."""
+
+NO_COUNT = "·"
+"""The cell of a count of 0."""
+
+
+def number(value: int | float | None, width: int) -> str:
+    """Write a count in at most `width` characters: in full if it fits, else with an SI prefix, else as a power of ten."""
+    text = short_count(value, width)
+    if value is None or len(text) <= width:
+        return text
+    return f"{value:.2e}" if width >= 8 else f"{value:.0e}"
+
+
+def weight(bytes_: int) -> str:
+    """Write a number of bytes in binary units, or as a power of ten beyond them."""
+    text = size(bytes_)
+    return text if len(text) <= 12 else f"{bytes_:.2e} B"
+
+
+def aligned(values: Sequence[int | float], width: int) -> list[str]:
+    """Write a right-aligned column of `width` cells with aligned decimal points."""
+    texts = [number(value, width - 1) if value else NO_COUNT for value in values]
+    fraction = any("." in text and text[-1].isdigit() for text in texts)
+    if fraction and all(len(text) + 3 < width or "." in text for text in texts):
+        texts = [text if "." in text else f"{text}   " for text in texts]
+    return [f"{text:>{width}}" for text in texts]
+
+
+def duration_words(seconds: float) -> str:
+    """Write a duration, or `∞`."""
+    return duration(seconds) if math.isfinite(seconds) else "∞"
+
+
+def interval_words(interval: Interval | None) -> str:
+    """Write the ends of an interval of seconds; empty if there is none."""
+    return "" if interval is None else f"{duration_words(interval.low)} to {duration_words(interval.high)}"
 
 
 def network_words(config: RunConfig) -> tuple[str, str, str]:

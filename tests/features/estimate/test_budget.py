@@ -245,8 +245,8 @@ def test_a_dip_is_passed_as_far_as_it_goes():
     def load(number: int) -> float:
         return 1.2 if number == 16 or number > 40 else 0.9
 
-    assert beyond(load, 15, 100, lambda number: (number + 2,)) == 40
-    assert beyond(lambda number: 0.5 if number <= 9 else 2.0, 9, 100, lambda number: (number + 1,)) == 9
+    assert beyond(lambda number: load(number) <= 1, 15, 100, lambda number: (number + 2,)) == 40
+    assert beyond(lambda number: number <= 9, 9, 100, lambda number: (number + 1,)) == 9
 
 
 # ── short real runs ──
@@ -288,7 +288,7 @@ def test_what_keeps_it_from_running_becomes_words(answer, words):
 def test_a_network_that_no_memory_holds_is_not_tried():
     wide = replace(CONFIG, layers=(10**7, 10**7, 3))
     prediction = replace(MadePrices()(wide), step=Interval(0, 0, 0))
-    answer = Answer(Question.WIDEST, 10**7, wide, prediction, LimitedBy.SECONDS, "")
+    answer = Answer(Question.WIDEST, "", 10**7, wide, prediction, LimitedBy.SECONDS)
     assert "free" in verify(answer, 0.1).words
 
 

@@ -19,7 +19,6 @@ from tuisim import RunConfig
 from tuisim.features.profile.roofline import roofline
 from tuisim.features.profile.screen import ProfileScreen
 from tuisim.features.profile.step_profile import StepProfile
-from tuisim.features.profile.time_breakdown import TimeBreakdown
 from tuisim.features.profile.view import (
     OPERATIONS_TAG,
     ROOFLINE_TAG,
@@ -32,6 +31,7 @@ from tuisim.features.profile.view import (
     scales,
     waterfall_lines,
 )
+from tuisim.features.profile.waterfall import TimeBreakdown
 from tuisim.program import Kind
 from tuisim.provenance import words
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of

@@ -14,8 +14,7 @@ from tests.support.made_profile import NET, PEAKS, made_profile
 from tests.support.scripted import snapshot
 from tuisim.errors import RunError
 from tuisim.features.profile.bottleneck import PRODUCTS
-from tuisim.features.profile.time_breakdown import TimeBreakdown
-from tuisim.features.profile.waterfall import Part, Waterfall, waterfall
+from tuisim.features.profile.waterfall import Part, TimeBreakdown, Waterfall, waterfall
 from tuisim.program import Kind
 
 STEP = made_profile()

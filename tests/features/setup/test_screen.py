@@ -88,7 +88,7 @@ async def test_the_counts_follow_the_form() -> None:
     async with setup() as (app, pilot):
         shown = text_of(app)
         assert "11,070 = 3.08 × the naive 3,600" in shown
-        assert form(app).field("layers").control.text == "30-30-30"
+        assert form(app).field("layers").control.value == "30-30-30"
         await retype(app, pilot, "layers", "64-32-10")
         ledger = app.screen.query_one(SetupLedger).ledger
         assert ledger is not None
@@ -113,18 +113,18 @@ MISTAKES = {
 
 async def test_every_mistake_is_shown_at_its_field_and_nothing_starts() -> None:
     async with setup() as (app, pilot):
-        right = {field: form(app).field(field).control.text for field in MISTAKES}
+        right = {field: form(app).field(field).control.value for field in MISTAKES}
         await put(app, pilot, **{field: typed for field, (typed, _) in MISTAKES.items()})
         for field, (_, words) in MISTAKES.items():
             assert words in form(app).field(field).mistake
-        assert {one.field for one in form(app).fields if one.mistake} == set(MISTAKES)
+        assert {one.declared.name for one in form(app).fields if one.mistake} == set(MISTAKES)
         assert app.screen.query_one("#start", Button).disabled
         assert "fix the fields marked ✗ first: layers" in str(app.screen.query_one("#setup-why", Static).content)
         await pilot.press("f5")
         assert app.asked == []
         assert app.focused is form(app).field("layers").control
         await put(app, pilot, **right)
-        assert [one.field for one in form(app).fields if one.mistake] == []
+        assert [one.declared.name for one in form(app).fields if one.mistake] == []
         assert not app.screen.query_one("#start", Button).disabled
 
 
@@ -145,11 +145,11 @@ async def test_a_backend_that_cannot_work_is_a_mistake_of_its_field(probed: dict
         assert app.screen.query_one("#start", Button).disabled
         assert app.screen.query_one(SetupLedger).ledger is not None
         await put(app, pilot, layers="64-x")  # and beside a mistake in another field
-        assert [one.field for one in form(app).fields if one.mistake] == ["layers", "backend"]
+        assert [one.declared.name for one in form(app).fields if one.mistake] == ["layers", "backend"]
         await pilot.press("f5")
         assert app.asked == []
         await put(app, pilot, layers="64-10", backend="auto")
-        assert [one.field for one in form(app).fields if one.mistake] == []
+        assert [one.declared.name for one in form(app).fields if one.mistake] == []
         await pilot.press("f5")
         assert app.asked[0].backend == "auto"
 
@@ -215,7 +215,7 @@ async def test_a_preset_fills_the_form_and_starts() -> None:
 async def test_a_click_chooses_a_preset() -> None:
     async with setup() as (app, pilot):
         await pilot.click(PresetBar, offset=(24, 0))
-        assert form(app).field("layers").control.text == "2-32-32-3"
+        assert form(app).field("layers").control.value == "2-32-32-3"
 
 
 async def test_a_preset_without_its_data_shows_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +225,7 @@ async def test_a_preset_without_its_data_shows_how_to_get_them(monkeypatch: pyte
         await pilot.press("right", "right", "right")
         assert "not here: install the pictures" in text_of(app)
         await pilot.press("enter")
-        assert form(app).field("layers").control.text == "30-30-30"
+        assert form(app).field("layers").control.value == "30-30-30"
         form(app).field("dataset").control.value = "fashion_mnist"
         await pilot.pause()
         assert "install the pictures" in form(app).field("dataset").mistake
@@ -244,7 +244,7 @@ async def test_layers_are_added_removed_moved_and_resized() -> None:
         ):
             await pilot.press(*keys)
             await pilot.pause()
-            assert form(app).field("layers").control.text == layers
+            assert form(app).field("layers").control.value == layers
 
 
 async def test_layer_buttons_and_keys_do_the_same() -> None:
@@ -252,7 +252,7 @@ async def test_layer_buttons_and_keys_do_the_same() -> None:
         for button, layers in (("add", "64-32-32-10"), ("remove", "64-32-10"), ("down", "64-10-32"), ("up", "64-32-10")):
             await pilot.click(f"#layer-{button}")
             await pilot.pause()
-            assert form(app).field("layers").control.text == layers
+            assert form(app).field("layers").control.value == layers
 
 
 async def test_each_layer_can_have_its_own_activation() -> None:
@@ -260,7 +260,7 @@ async def test_each_layer_can_have_its_own_activation() -> None:
         app.screen.query_one("LayerList").focus()
         await pilot.press("down", "right")
         await pilot.pause()
-        assert form(app).field("hidden_activation").control.text == "per layer"
+        assert form(app).field("hidden_activation").control.value == "per layer"
         await pilot.press("ctrl+r")
         assert app.asked[-1].hidden_activation == ("leaky_relu", "relu")
         form(app).field("hidden_activation").control.value = "tanh"
@@ -275,12 +275,12 @@ async def test_a_choice_is_changed_by_mouse_and_by_keys() -> None:
         await pilot.pause()
         await pilot.press("up", "enter")
         await pilot.pause()
-        assert form(app).field("loss").control.text == "cross_entropy"
+        assert form(app).field("loss").control.value == "cross_entropy"
         await pilot.press("enter", "b", "enter")
         await pilot.pause()
-        assert form(app).field("loss").control.text == "binary_cross_entropy"
+        assert form(app).field("loss").control.value == "binary_cross_entropy"
         await pilot.press("right")
-        assert form(app).field("loss").control.text == "cross_entropy"
+        assert form(app).field("loss").control.value == "cross_entropy"
 
 
 async def test_a_file_has_a_path_a_target_and_a_task(tmp_path: Path) -> None:

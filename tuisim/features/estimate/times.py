@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim import units
 from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import RunMemory
 from tuisim.terminal.lines import UNLIMITED, Frame, Line, Span, Tone, clip, width_of
 from tuisim.terminal.table import Column, drop_columns, table, visible_rows
 from tuisim.terminal.timeline import axis, ruler, track
@@ -85,11 +84,10 @@ def _left(titles: Sequence[str], rows: Sequence[TimeRow], selected: int, frame: 
     return table(kept, shown, max(room, width), GAP)
 
 
-def interval_words(interval: Interval | None) -> str:
-    """Write the ends of an interval; empty if they are not finite."""
-    if interval is None or not math.isfinite(interval.high):
-        return ""
-    return f"{units.duration(interval.low)} to {units.duration(interval.high)}"
+def memory_parts(memory: RunMemory) -> list[tuple[str, int]]:
+    """Return the name and the bytes of each part of a run's memory that is not empty."""
+    words = {"optimizer": "optimizer state", "batch": "a batch"}
+    return [(words.get(name, name), size) for name in memory.__slots__ if (size := getattr(memory, name))]
 
 
 def figure(number: str, words: str = "", tone: Tone = Tone.STRONG) -> Line:

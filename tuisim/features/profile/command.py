@@ -10,9 +10,8 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.errors import ExitCode
 from tuisim.features.profile.roofline import roofline
 from tuisim.features.profile.step_profile import StepProfile, profile_step
-from tuisim.features.profile.time_breakdown import TimeBreakdown
 from tuisim.features.profile.view import ProfileState, page
-from tuisim.features.profile.waterfall import waterfall
+from tuisim.features.profile.waterfall import TimeBreakdown, waterfall
 
 
 def profile(layers: Layers = None, *, options: RunOptions = NOTHING_GIVEN, config: ConfigFile = None, json_: Json = False) -> int:

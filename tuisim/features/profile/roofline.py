@@ -41,6 +41,7 @@ class Roofs:
         return min(self.flops_per_second, intensity * self.bytes_per_second)
 
     def bound(self, intensity: float) -> Bound:
+        """Return the lower roof at an intensity."""
         return Bound.COMPUTE if intensity >= self.ridge else Bound.MEMORY
 
 
@@ -85,6 +86,7 @@ class Dot:
         return (intensity, rate) if intensity and rate else None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         return {
             "layer": self.time.row.layer,
             "phase": self.time.row.phase.value,

@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from tuisim.engine.job import Job
 from tuisim.features.profile import view
 from tuisim.features.profile.step_profile import StepProfile, profile_step
-from tuisim.features.profile.time_breakdown import TimeBreakdown
 from tuisim.features.profile.view import ProfileState
+from tuisim.features.profile.waterfall import TimeBreakdown
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -63,9 +63,11 @@ class ProfileScreen(JobPage[float, StepProfile]):
         )  # fmt: skip
 
     def make_job(self) -> Job[float, StepProfile]:
+        """Return a job that profiles a step under the machine lease."""
         return Job("profile", lambda job: profile_step(self.context.config, job.report), self.context.lease)
 
     def state(self, job: Job[float, StepProfile]) -> ProfileState:
+        """Return what there is to see of the job."""
         run = self._run_breakdown() if self._shows_run and job.result else None
         failure = job.failure.message if job.failure else ""
         return ProfileState(
@@ -81,6 +83,7 @@ class ProfileScreen(JobPage[float, StepProfile]):
         return found if found.wall_seconds > 0 and found.steps > 0 else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return True for actions that apply now."""
         if action == "run_or_step":
             return self._run_breakdown() is not None
         return super().check_action(action, parameters)
@@ -97,10 +100,12 @@ class ProfileScreen(JobPage[float, StepProfile]):
             self._select(self.state(self.job).cursor + by)
 
     def action_run_or_step(self) -> None:
+        """Switch the waterfall between one step and the run in progress."""
         self._shows_run = not self._shows_run
         self.tick()
 
     def action_again(self) -> None:
+        """Profile again, with no operation selected."""
         self._selected = None
         super().action_again()
 

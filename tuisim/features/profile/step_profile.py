@@ -67,20 +67,24 @@ class OperationTime:
 
     @property
     def flops_per_second(self) -> float | None:
+        """The counted FLOPs over the time."""
         return self._rate(self.row.operations.flops)
 
     @property
     def multiply_adds_per_second(self) -> float | None:
+        """The multiplications and additions over the time."""
         return self._rate(self.row.operations.multiply_adds)
 
     @property
     def bytes_per_second(self) -> float | None:
+        """The bytes read and written over the time."""
         return self._rate(self.bytes)
 
     def _rate(self, amount: int) -> float | None:
         return amount / self.seconds if self.seconds > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         return {
             "layer": self.row.layer, "phase": self.row.phase.value, "operation": self.row.kind.value,
             "counts": self.row.operations.as_dict(), "bytes_read": self.row.bytes_read, "bytes_written": self.row.bytes_written,

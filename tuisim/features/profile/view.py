@@ -16,8 +16,7 @@ from tuisim.config import RunConfig
 from tuisim.errors import printable
 from tuisim.features.profile.roofline import Dot, Roofline, Roofs, roofline
 from tuisim.features.profile.step_profile import StepProfile
-from tuisim.features.profile.time_breakdown import TimeBreakdown
-from tuisim.features.profile.waterfall import Part, Waterfall, waterfall
+from tuisim.features.profile.waterfall import Part, TimeBreakdown, Waterfall, waterfall
 from tuisim.measure.ceiling import ABOVE, Ceiling, share_text
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import LABEL, Cell, Series, cell_of, overlay, plot, sample, x_axis
@@ -78,14 +77,17 @@ class ProfileState:
 
     @cached_property
     def roofline(self) -> Roofline | None:
+        """The roofline of the profile."""
         return roofline(self.profile) if self.profile else None
 
     @cached_property
     def waterfall(self) -> Waterfall | None:
+        """The waterfall of the run, or of the step by itself."""
         return waterfall(self.profile, self.run or TimeBreakdown.of_step(self.profile)) if self.profile else None
 
     @property
     def dots(self) -> tuple[Dot, ...]:
+        """The operations as dots under their roofs."""
         return self.roofline.dots if self.roofline else ()
 
     @property

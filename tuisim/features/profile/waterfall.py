@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuisim import units
+from tuisim.engine.events import Snapshot
 from tuisim.errors import RunError
 from tuisim.features.profile.bottleneck import advice, beyond_call, call_seconds
 from tuisim.features.profile.step_profile import OperationTime, StepProfile
-from tuisim.features.profile.time_breakdown import TimeBreakdown
 from tuisim.predict.work import PRODUCTS
-from tuisim.program import Kind
+from tuisim.program import Kind, Phase
 from tuisim.provenance import Provenance
 
 OUTSIDE_STEPS = (
@@ -29,6 +29,50 @@ MIN_DIFFERENCE = 0.005
 """The share of the time from which on a difference of two sums is more than their measuring error."""
 ROUNDING = 1e-12
 """The rounding error of shares that add up to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBreakdown:
+    """Seconds since the first batch, and their recorded parts; None for what was not recorded."""
+
+    wall_seconds: float
+    """All of it, with pauses."""
+    step_seconds: float
+    """Seconds in steps: batch loading, shuffling, forward, loss, backward, update."""
+    steps: float
+    """The number of full batches: examples over the batch size."""
+    validation_seconds: float | None = None
+    probe_seconds: float | None = None
+    paused_seconds: float | None = None
+    making_seconds: float | None = None
+    """Seconds of generating or loading rows during the run."""
+    data_seconds: float | None = None
+    """Seconds of batch loading and shuffling, which are part of the steps."""
+
+    def outside_steps(self, key: str) -> float | None:
+        """Return the seconds of one of the parts outside the steps."""
+        seconds: float | None = getattr(self, f"{key}_seconds")
+        return seconds
+
+    @classmethod
+    def of_snapshot(cls, snapshot: Snapshot) -> TimeBreakdown:
+        """Return the breakdown of a run up to a snapshot."""
+        batch, examples = snapshot.config.batch_size, snapshot.config.examples
+        each = dict(snapshot.phase_seconds).get(Phase.DATA.value)  # the median of the sampled steps
+        return cls(
+            snapshot.wall_seconds,
+            snapshot.seconds,
+            snapshot.examples_seen / (min(batch, examples) if examples else batch),
+            validation_seconds=snapshot.validation_seconds,
+            probe_seconds=snapshot.instrumentation_seconds,
+            paused_seconds=snapshot.wall_seconds - snapshot.training_seconds,
+            data_seconds=None if each is None else each * snapshot.step,
+        )
+
+    @classmethod
+    def of_step(cls, profile: StepProfile) -> TimeBreakdown:
+        """Return the breakdown of one step by itself."""
+        return cls(profile.step_seconds, profile.step_seconds, 1, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +143,21 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
         if (seconds := spent.outside_steps(key) or 0) > 0
     ]
     parts, scale = _filled([*steps, *beside], spent.wall_seconds)
+    scaled = (f"the parts add up to {1 / scale:.2f} × the wall time: all are scaled to it",)
+    multiply_adds = sum(one.row.operations.multiply_adds for one in profile.operations if one.op.kind in PRODUCTS)
     return Waterfall(
         (*parts, _rest(parts, spent)),
         spent.wall_seconds,
         profile.peaks.flops_per_second,
-        sum(one.row.operations.multiply_adds for one in profile.operations if _product(one)) * spent.steps / spent.wall_seconds,
+        multiply_adds * spent.steps / spent.wall_seconds,
         profile.denominator,
-        (*profile.notes, *_notes(scale)),
+        (*profile.notes, *(scaled if scale <= 1 - MIN_DIFFERENCE else ())),
     )
-
-
-def _product(one: OperationTime) -> bool:
-    return one.op.kind in PRODUCTS
 
 
 def _split(one: OperationTime, profile: StepProfile) -> _Split:
     """Divide an operation's time; each piece takes its minimum as far as there is time left."""
-    counted = one.row.operations.multiply_adds / profile.peaks.flops_per_second if _product(one) else 0.0
+    counted = one.row.operations.multiply_adds / profile.peaks.flops_per_second if one.op.kind in PRODUCTS else 0.0
     at_peak = min(counted, one.seconds)
     call = min(call_seconds(one), one.seconds - at_peak)
     return _Split(one, at_peak, call, one.seconds - at_peak - call)
@@ -123,7 +165,7 @@ def _split(one: OperationTime, profile: StepProfile) -> _Split:
 
 def _of_steps(profile: StepProfile, splits: list[_Split], spent: TimeBreakdown) -> list[Part]:
     """Return the parts of the steps; they shrink if the run's steps were faster than the profile's; if slower that is a part."""
-    products = [split for split in splits if _product(split.one)]
+    products = [split for split in splits if split.one.op.kind in PRODUCTS]
     gathers = [split for split in splits if split.one.op.kind is Kind.GATHER]
     others = [split for split in splits if split.one.op.kind not in (*PRODUCTS, Kind.GATHER)]
     profiled = profile.step_seconds * spent.steps
@@ -191,9 +233,3 @@ def _rest(parts: list[Part], spent: TimeBreakdown) -> Part:
     also = f"; {', '.join(unknown)} not recorded" if unknown else ""
     words = f"snapshots, a speed limit, the loop between chunks{also}"
     return Part("rest", "view and waiting", share * spent.wall_seconds, share, words)
-
-
-def _notes(scale: float) -> tuple[str, ...]:
-    if scale > 1 - MIN_DIFFERENCE:
-        return ()
-    return (f"the parts add up to {1 / scale:.2f} × the wall time: all are scaled to it",)

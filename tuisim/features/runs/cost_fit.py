@@ -42,6 +42,7 @@ class Coefficient:
 
     @property
     def per_second(self) -> float | None:
+        """Steps, operations or bytes per second."""
         return 1 / self.seconds if self.seconds else None
 
     @property
@@ -65,6 +66,7 @@ class FittedRun:
 
     @property
     def fit_seconds(self) -> float | None:
+        """The fitted seconds of a step; None if no coefficient is known."""
         known = [part for part in self.parts if part is not None]
         return sum(known) if known else None
 
@@ -80,6 +82,7 @@ class FittedRun:
         return seconds / fitted if seconds is not None and fitted else None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         values = asdict(self.run)
         kept = ("when", "layers", "batch", "dtype", "optimizer", "loss", "steps", "operations_per_step", "bytes_per_step")
         return {
@@ -105,6 +108,7 @@ class CostFit:
 
     @property
     def coefficients(self) -> tuple[Coefficient, Coefficient, Coefficient]:
+        """The time of a step, of an operation and of a byte."""
         return self.step, self.operation, self.byte
 
     @property

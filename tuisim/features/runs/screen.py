@@ -64,6 +64,7 @@ class RunsScreen(PanelScreen):
         )
 
     def on_mount(self) -> None:
+        """Follow the stored runs."""
         self.every(TICK, self.tick)
         self.call_after_refresh(self.tick)
 
@@ -85,6 +86,7 @@ class RunsScreen(PanelScreen):
             self._update(RunsState(fits, at, kept.skipped))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return True for actions that apply now."""
         return len(self.state.fits) > 1 if action == "row" else super().check_action(action, parameters)
 
     @on(Panel.RowClicked)
@@ -92,6 +94,7 @@ class RunsScreen(PanelScreen):
         self._select(message.row)
 
     def action_row(self, by: int) -> None:
+        """Select the fit above or below."""
         self._select(self.state.selected + by)
 
     def _select(self, row: int) -> None:

@@ -51,6 +51,7 @@ class RunsState:
 
     @property
     def fit(self) -> CostFit | None:
+        """The selected fit; None without runs."""
         return self.fits[self.selected] if self.fits else None
 
 

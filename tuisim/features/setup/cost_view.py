@@ -9,8 +9,8 @@ from tuisim.accounting import Ledger, Operations, StepMemory
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM
 from tuisim.accounting.operations import share
 from tuisim.program import Phase
-from tuisim.terminal.columns import aligned, number, weight
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, wrap
+from tuisim.terminal.text import aligned, number, weight
 from tuisim.units import layers_text
 
 COLUMNS = (("multiply", 11), ("add", 11), ("act", 7), ("act′", 7), ("other", 8), ("total", 12))

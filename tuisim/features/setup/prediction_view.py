@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.features.setup.cost_view import MAX_WIDTH, MIN_WIDTH, title
@@ -12,8 +10,8 @@ from tuisim.predict.background import SOON, Measuring, PredictionState
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.program import Op
-from tuisim.terminal.columns import weight
 from tuisim.terminal.lines import PHASE_TONES, Line, Span, Tone, width_of, wrap
+from tuisim.terminal.text import duration_words, interval_words, weight
 
 ROWS, FOLDED_ROWS = 8, 2
 """Lines that are always taken, so that nothing around them moves."""
@@ -34,7 +32,7 @@ def column(state: PredictionState, change: Change | None, width: int) -> list[Li
         return [head, *_without_prediction(state, width)]
     found = state.prediction
     times = _times(found)
-    figure = max(FIGURE, *(len(_duration(time.likely)) for _, time, _ in times if time is not None))
+    figure = max(FIGURE, *(len(duration_words(time.likely)) for _, time, _ in times if time is not None))
     op, share = found.most_expensive
     return [
         head,
@@ -101,15 +99,15 @@ def _time_row(label: str, time: Interval | None, why_none: str, figure: int) -> 
     head = (f"{label:<{LABEL}}", Tone.DIM)
     if time is None:
         return head, (why_none, Tone.DIM)
-    return head, (f"{_duration(time.likely):>{figure}}", Tone.STRONG), (f"  {_interval(time)}", Tone.DIM)
+    return head, (f"{duration_words(time.likely):>{figure}}", Tone.STRONG), (f"  {interval_words(time)}", Tone.DIM)
 
 
 def _times_line(found: Prediction, width: int) -> Line:
     """Return as many of the times as fit, that of the whole run first."""
     rows = [(label, time) for label, time, _ in reversed(_times(found)) if time is not None]
     words = {"step": "/step", "epoch": "/epoch", "whole run": " total", "all steps": " for all steps"}
-    pieces = [f"{_duration(time.likely)}{words[label]}" for label, time in rows]
-    tag, interval = "  projected", f" ({_interval(rows[0][1])})"
+    pieces = [f"{duration_words(time.likely)}{words[label]}" for label, time in rows]
+    tag, interval = "  projected", f" ({interval_words(rows[0][1])})"
     while len(pieces) > 1 and len(", ".join(pieces)) + len(tag) > width:
         pieces.pop()
     if len(", ".join(pieces)) + len(interval) + len(tag) > width:
@@ -117,14 +115,6 @@ def _times_line(found: Prediction, width: int) -> Line:
     first, *others = pieces
     rest = "".join(f", {piece}" for piece in others)
     return (first, Tone.STRONG), (interval, Tone.DIM), (rest, Tone.TEXT), (tag, Tone.DIM)
-
-
-def _interval(time: Interval) -> str:
-    return f"{_duration(time.low)} to {_duration(time.high)}"
-
-
-def _duration(seconds: float) -> str:
-    return units.duration(seconds) if math.isfinite(seconds) else "∞"
 
 
 # ── words ──

@@ -25,8 +25,8 @@ from tuisim.features.setup import cost_view, prediction_view
 from tuisim.features.setup.edits import Change, Edits
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
-from tuisim.terminal.columns import number, weight
 from tuisim.terminal.lines import Line, Tone, clip_line, wrap
+from tuisim.terminal.text import number, weight
 from tuisim.tui.canvas import Canvas
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.form.presets import PresetBar
@@ -145,6 +145,7 @@ class SetupScreen(PageScreen[None]):
         self._in_front = True
 
     def compose(self) -> ComposeResult:
+        """Lay out the form, and the cost beside it."""
         yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
         with Vertical(id="setup-body"):
             yield SetupForm(self._presets, self._absent, (*backends.names(), backends.AUTO))
@@ -159,11 +160,13 @@ class SetupScreen(PageScreen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
+        """Fill the form, and follow the prediction."""
         self.fill(self._first)
         self.query_one(PresetBar).focus(scroll_visible=False)
         self.every(LOOK_SECONDS, self._look)
 
     def on_resize(self) -> None:
+        """Fold the cost in small terminals."""
         shown = self.query_one(SetupLedger)
         shown.folded = self.size.width < LEDGER_WIDTH
         shown.redraw()
@@ -174,11 +177,13 @@ class SetupScreen(PageScreen[None]):
         self.call_after_refresh(self.query_one(SetupForm).redraw)
 
     def on_screen_resume(self) -> None:
+        """Predict again when the page is in front again."""
         self._in_front = True
         self._predict()
         self.post_message(Uncovered())
 
     def on_screen_suspend(self) -> None:
+        """Stop predicting while another page is in front."""
         self._in_front = self.app.screen.is_modal
 
     @property

@@ -33,11 +33,6 @@ class Entry(Input):
     def __init__(self, *, id: str | None = None, placeholder: str = "") -> None:
         super().__init__(placeholder=placeholder, compact=True, select_on_focus=True, id=id, max_length=MAX_LENGTH)
 
-    @property
-    def text(self) -> str:
-        """The text as it stands."""
-        return self.value
-
     def show(self, text: str) -> None:
         """Set the text without posting a change."""
         if text != self.value:
@@ -82,11 +77,6 @@ class Choice(Widget, can_focus=True):
         self.names = list(names)
         self.set_reactive(Choice.value, self.names[0])
 
-    @property
-    def text(self) -> str:
-        """The chosen name."""
-        return self.value
-
     def show(self, text: str) -> None:
         """Choose a name without posting a change; an unknown name is added."""
         if text not in self.names:
@@ -95,9 +85,11 @@ class Choice(Widget, can_focus=True):
             self.value = text
 
     def watch_value(self, value: str) -> None:
+        """Post a change."""
         self.post_message(self.Changed(self, value))
 
     def render(self) -> Content:
+        """Draw the name and an arrow."""
         room = max(0, self.content_size.width - 2)
         arrow = Content.styled(" ▼", "$accent" if self.has_focus else "$text-quiet")
         return Content(f"{self.value[:room]:<{room}}") + arrow
@@ -115,6 +107,7 @@ class Choice(Widget, can_focus=True):
             self.value = name
 
     def on_click(self) -> None:
+        """Open the list."""
         self.focus()
         self.action_open()
 
@@ -142,9 +135,11 @@ class ChoiceList(ModalScreen[str]):
         self._over = over
 
     def compose(self) -> ComposeResult:
+        """Lay out the list."""
         yield OptionList(*(Option(f" {name}") for name in self._names), markup=False)
 
     def on_mount(self) -> None:
+        """Place the list over its choice."""
         listed = self.query_one(OptionList)
         listed.highlighted = self._names.index(self._value)
         width, tall = max(self._over.width, max(map(len, self._names)) + 4), min(14, len(self._names) + 2)
@@ -165,10 +160,12 @@ class ChoiceList(ModalScreen[str]):
         self.dismiss(None)
 
     def on_click(self, event: events.Click) -> None:
+        """Close the list on a click outside it."""
         if not self.query_one(OptionList).region.contains(event.screen_x, event.screen_y):
             self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
+        """Go to the next name that begins with the letter."""
         if event.character and event.character.isalpha():
             listed = self.query_one(OptionList)
             at = (listed.highlighted or 0) + 1

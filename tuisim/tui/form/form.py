@@ -59,14 +59,11 @@ class FormField(Widget):
         self._words: Static | None = None
 
     def compose(self) -> ComposeResult:
+        """Lay out the control."""
         yield self.control
 
-    @property
-    def field(self) -> str:
-        """The name of the field."""
-        return self.declared.name
-
     def render(self) -> Content:
+        """Draw the label and the hint."""
         left = self.control.region.x - self.content_region.x
         rest = self.content_size.width - left - self.control.region.width - 1
         style = "bold $error" if self._mistake else "bold $accent" if self.has_focus_within else "$secondary"
@@ -76,9 +73,11 @@ class FormField(Widget):
         return label + Content(" " * (self.control.region.width + 2)) + Content.styled(self.declared.hint, "$text-quiet")
 
     def on_descendant_focus(self) -> None:
+        """Draw the label bright."""
         self.refresh()
 
     def on_descendant_blur(self) -> None:
+        """Draw the label quiet."""
         self.refresh()
 
     @property
@@ -113,9 +112,11 @@ class Section(Vertical):
 
     # A `:focus-within` rule would restyle every widget of the section at each step through the form.
     def on_descendant_focus(self) -> None:
+        """Draw the title bright."""
         self.border_title = f"[bold $accent]{self._title}[/]"
 
     def on_descendant_blur(self) -> None:
+        """Draw the title quiet."""
         self.border_title = self._title
 
 
@@ -144,6 +145,7 @@ class SetupForm(Vertical):
         self._choices["dataset"] = (*DATASETS, FILE)
 
     def compose(self) -> ComposeResult:
+        """Lay out the sections and their fields."""
         with Section("presets"):
             yield PresetBar(self._presets, self._absent)
         for group in dict.fromkeys(declared.group for declared in FIELDS.values()):
@@ -157,6 +159,7 @@ class SetupForm(Vertical):
                             yield FormField(PATH)
 
     def on_mount(self) -> None:
+        """Hide the fields that do not apply."""
         self._show_fields()
 
     def redraw(self) -> None:
@@ -176,7 +179,7 @@ class SetupForm(Vertical):
     @property
     def values(self) -> Texts:
         """The text of every field of a run."""
-        values = {field.field: field.control.text for field in self.fields}
+        values = {field.declared.name: field.control.value for field in self.fields}
         if values["hidden_activation"] == PER_LAYER:
             hidden = self.query_one(LayerEditor).activations[:-1]
             values["hidden_activation"] = hidden[0] if len(set(hidden)) == 1 else ",".join(hidden) or "relu"
@@ -199,7 +202,7 @@ class SetupForm(Vertical):
         if shown["dataset"] not in DATASETS:
             shown |= {"path": shown["dataset"], "dataset": FILE}
         for field in self.fields:
-            field.control.show(shown.get(field.field, ""))
+            field.control.show(shown.get(field.declared.name, ""))
         self._show_layers(hidden)
         self._show_fields()
 
@@ -209,21 +212,21 @@ class SetupForm(Vertical):
         if values["dataset"] not in DATASETS and "dataset" in words:
             words["path"] = words.pop("dataset")
         for field in self.fields:
-            field.mistake = words.get(field.field, "")
+            field.mistake = words.get(field.declared.name, "")
             if isinstance(field.control, Entry):
                 field.control.placeholder = _placeholder(field.declared, values)
 
     def _show_fields(self) -> None:
-        from_file = self.field("dataset").control.text == FILE
+        from_file = self.field("dataset").control.value == FILE
         for name in ("path", "target", "task"):
             self.field(name).display = from_file
-        unused = unused_fields(self.field("optimizer").control.text)
+        unused = unused_fields(self.field("optimizer").control.value)
         for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
 
     def _show_layers(self, hidden: Sequence[str]) -> None:
         """Show the layers with one activation for all hidden layers, or with one for each."""
-        layers, output = self.field("layers").control.text, self.field("output_activation").control.text
+        layers, output = self.field("layers").control.value, self.field("output_activation").control.value
         inner = tuple(hidden) * layers.count("-") if len(hidden) == 1 else hidden
         self.query_one(LayerEditor).show(layers, (*inner, output))
 
@@ -232,9 +235,9 @@ class SetupForm(Vertical):
     def _changed(self, event: Choice.Changed | Input.Changed) -> None:
         event.stop()
         field = event.control.parent
-        name = field.field if isinstance(field, FormField) else ""
+        name = field.declared.name if isinstance(field, FormField) else ""
         if name in ("layers", "hidden_activation", "output_activation"):
-            every = self.field("hidden_activation").control.text
+            every = self.field("hidden_activation").control.value
             self._show_layers(self.query_one(LayerEditor).activations[:-1] if every == PER_LAYER else (every,))
         elif name in ("dataset", "optimizer"):
             self._show_fields()
@@ -244,7 +247,7 @@ class SetupForm(Vertical):
     def _layers_edited(self, event: LayerEditor.Edited) -> None:
         event.stop()
         # One size alone is no network yet and has no activation.
-        *hidden, output = event.activations or (self.field("output_activation").control.text,)
+        *hidden, output = event.activations or (self.field("output_activation").control.value,)
         self.field("layers").control.show("-".join(event.sizes))
         self.field("output_activation").control.show(output)
         if hidden:

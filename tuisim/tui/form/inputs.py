@@ -46,6 +46,7 @@ class InputLine(Vertical):
         self._title, self._fields, self._values = title, fields, dict(values)
 
     def compose(self) -> ComposeResult:
+        """Lay out the labels and the inputs."""
         with Horizontal():
             if self._title:
                 yield Static(self._title, classes="title", markup=False)
@@ -56,6 +57,7 @@ class InputLine(Vertical):
         yield Static(classes="mistake", markup=False)
 
     def on_mount(self) -> None:
+        """Show the first values."""
         for field in self._fields:
             self._entry(field).show(field.text(self._values.get(field.name)))
 
@@ -83,7 +85,7 @@ class InputLine(Vertical):
         mistakes = []
         for field in self._fields:
             try:
-                values[field.name] = field.read(self._entry(field).text)
+                values[field.name] = field.read(self._entry(field).value)
             except ValueError as error:
                 mistakes.append(f"{field.label}: {error}")
         mistake = mistakes[0] if mistakes else ""

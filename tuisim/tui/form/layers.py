@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.errors import printable
-from tuisim.terminal.columns import number
+from tuisim.terminal.text import number
 from tuisim.tui.form.controls import Choice, Entry
 from tuisim.units import MAX_COUNT
 
@@ -27,12 +27,14 @@ class LayerList(OptionList):
     """The layers, one per row; beyond its ends up and down move through the form."""
 
     def action_cursor_up(self) -> None:
+        """Move up, or to the field before."""
         if self.highlighted:
             super().action_cursor_up()
         else:
             self.screen.focus_previous()
 
     def action_cursor_down(self) -> None:
+        """Move down, or to the next field."""
         if self.highlighted is not None and self.highlighted < self.option_count - 1:
             super().action_cursor_down()
         else:
@@ -77,6 +79,7 @@ class LayerEditor(Vertical):
         self.activations: list[str] = ["identity"]
 
     def compose(self) -> ComposeResult:
+        """Lay out the list and the line beneath it."""
         yield LayerList(compact=True, markup=False)
         with Horizontal():
             yield Label(classes="label", markup=False)

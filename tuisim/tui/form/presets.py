@@ -47,6 +47,7 @@ class PresetBar(Widget, can_focus=True):
         self._absent = dict(absent)
 
     def render(self) -> Content:
+        """Draw the names and the description."""
         names = [Content.styled(self._chip(preset), self._style(index)) for index, preset in enumerate(self._presets)]
         return Content("\n").join([Content(" ").join(names), self._words()])
 
@@ -67,6 +68,7 @@ class PresetBar(Widget, can_focus=True):
         return Content.styled(preset.description if words is None else f"not here: {words}", "$secondary")
 
     def watch_chosen(self, name: str) -> None:
+        """Highlight the chosen preset."""
         for index, preset in enumerate(self._presets):
             if preset.name == name:
                 self.cursor = index
@@ -90,6 +92,7 @@ class PresetBar(Widget, can_focus=True):
                     self.post_message(self.Chosen(preset))
 
     def on_click(self, event: events.Click) -> None:
+        """Choose the preset that was clicked."""
         left = self.content_region.x - self.region.x
         if event.y:
             return

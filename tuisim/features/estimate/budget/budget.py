@@ -5,7 +5,6 @@ They are computed from predictions alone: nothing is run and nothing large is al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,8 +23,6 @@ from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
 from tuisim.units import MAX_COUNT
 
-Load = Callable[[int], float]
-"""The share of a limit that a number takes: it fits if this is at most 1."""
 Predict = Callable[[RunConfig], Prediction]
 
 
@@ -39,6 +36,7 @@ class LimitedBy(StrEnum):
 
     @property
     def words(self) -> str:
+        """The name of the limit on screen."""
         return {"seconds": "time", "memory": "memory", "vocabulary": "tuisim's maximum"}[self.value]
 
 
@@ -63,15 +61,13 @@ class Limits:
         if mistakes:
             raise ConfigError(mistakes)
 
-    def loads(self, prediction: Prediction) -> dict[LimitedBy, float]:
-        """Return the share of each given limit that a run takes: at most 1 exactly if it fits."""
-        found: dict[LimitedBy, float] = {}
+    def loads(self, prediction: Prediction) -> dict[LimitedBy, tuple[float, float]]:
+        """Return for each given limit what a run takes, and the limit: it fits if that is no more."""
+        found: dict[LimitedBy, tuple[float, float]] = {}
         if self.seconds is not None:
-            taken = run_time(prediction).likely
-            found[LimitedBy.SECONDS] = _load(taken / self.seconds, taken <= self.seconds)
+            found[LimitedBy.SECONDS] = run_time(prediction).likely, self.seconds
         if self.memory is not None:
-            bytes_ = prediction.memory_bytes
-            found[LimitedBy.MEMORY] = _load(bytes_ / self.memory, bytes_ <= self.memory)
+            found[LimitedBy.MEMORY] = prediction.memory_bytes, self.memory
         return found
 
 
@@ -80,30 +76,24 @@ class Answer:
     """The largest of one thing that fits; `value` is None if nothing fits or the question does not apply."""
 
     question: Question
-    value: int | None
-    """Units of the widest hidden layer, hidden layers, epochs or examples."""
-    config: RunConfig | None
-    """The given configuration with that value."""
-    prediction: Prediction | None
-    limited_by: LimitedBy | None
     words: str
+    value: int | None = None
+    """Units of the widest hidden layer, hidden layers, epochs or examples."""
+    config: RunConfig | None = None
+    """The given configuration with that value."""
+    prediction: Prediction | None = None
+    limited_by: LimitedBy | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "question": self.question.value,
-            "value": self.value,
-            "limited_by": self.limited_by,
-            "words": self.words,
-            "config": self.config and self.config.to_dict(),
-        }
+        """Return plain values."""
         one = self.prediction
-        return found | {
-            "step_seconds": one and one.step.to_dict(),
+        return {
+            "question": self.question.value, "value": self.value, "limited_by": self.limited_by, "words": self.words,
+            "config": self.config and self.config.to_dict(), "step_seconds": one and one.step.to_dict(),
             "seconds": one and one.seconds and one.seconds.to_dict(),
             "wall_seconds": one and one.wall_seconds and one.wall_seconds.to_dict(),
-            "memory_bytes": one and one.memory_bytes,
-            "parameters": one and one.ledger.parameters,
-        }
+            "memory_bytes": one and one.memory_bytes, "parameters": one and one.ledger.parameters,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,17 +111,13 @@ class Budget:
 
     def to_dict(self, verified: Mapping[Question, Verification] | None = None) -> dict[str, Any]:
         """Return the document that `tuisim budget --json` prints."""
-        any_, found = self.prediction, verified or {}
-        answers = []
-        for answer in self.answers:
-            check = found.get(answer.question)
-            answers.append(answer.to_dict() | {"verification": check and check.to_dict()})
+        any_, checks = self.prediction, {question: check.to_dict() for question, check in (verified or {}).items()}
         return {
             "config": self.config.to_dict(),
             "limits": {"seconds": self.limits.seconds, "memory_bytes": self.limits.memory},
             "machine": any_ and any_.machine,
             "foreign": any_ and any_.foreign,
-            "answers": answers,
+            "answers": [one.to_dict() | {"verification": checks.get(one.question)} for one in self.answers],
             "marks": {
                 "config": Provenance.GIVEN,
                 "limits": Provenance.GIVEN,
@@ -154,7 +140,7 @@ def ask(question: Question, config: RunConfig, predict: Predict, limits: Limits)
     """Answer one question. Raises as `budget` does."""
     _check(question, config, limits)
     if SHAPES[question].hidden and len(config.layers) < 3:
-        return Answer(question, None, None, None, None, "does not apply: there is no hidden layer")
+        return Answer(question, "does not apply: there is no hidden layer")
     return _Search(question, config, predict, limits).answer()
 
 
@@ -178,27 +164,18 @@ def _check(question: Question, config: RunConfig, limits: Limits) -> None:
         raise ConfigError(mistakes)
 
 
-def _load(ratio: float, fits: bool) -> float:
-    """Keep a ratio on its right side of 1, whatever the division has rounded."""
-    return min(ratio, 1.0) if fits else max(ratio, math.nextafter(1.0, 2.0))
-
-
 MAX_DIPS = 8
 """Dips of the load that are passed, at most."""
 
 
-def beyond(load: Load, found: int, limit: int, ahead: Callable[[int], Iterable[int]]) -> int:
+def beyond(fits: Callable[[int], bool], found: int, limit: int, ahead: Callable[[int], Iterable[int]]) -> int:
     """Return a larger number that fits if there is one among those `ahead` of `found`, past a dip of the load."""
     for _ in range(MAX_DIPS):
-        better = [number for number in ahead(found) if found < number <= limit and load(number) <= 1]
+        better = [number for number in ahead(found) if found < number <= limit and fits(number)]
         if not better:
             return found
-        found = largest(partial(_fits, load), max(better), limit) or max(better)
+        found = largest(fits, max(better), limit) or max(better)
     return found
-
-
-def _fits(load: Load, number: int) -> bool:
-    return load(number) <= 1
 
 
 class _Search:
@@ -214,25 +191,24 @@ class _Search:
         smallest, limit = shape.range(config)
         found: int | None = limit
         # One limit after the other: each alone grows with the number, or falls once and stays.
-        for kinds in (*([kind] for kind in LimitedBy if kind in self._loads(smallest)), list(LimitedBy)):
+        for kinds in (*((kind,) for kind in LimitedBy if kind in self._loads(smallest)), tuple(LimitedBy)):
             if found is not None:
-                found = largest(partial(_fits, partial(self._load, kinds=kinds)), smallest, found)
+                found = largest(partial(self._fits, kinds=kinds), smallest, found)
         if found is None:
-            return Answer(self._question, None, None, None, self._limiting(smallest), self._nothing(smallest))
-        found = beyond(self._load, found, limit, lambda number: shape.ahead(config, number))
+            return Answer(self._question, self._nothing(smallest), limited_by=self._limiting(smallest))
+        found = beyond(self._fits, found, limit, lambda number: shape.ahead(config, number))
         by = LimitedBy.VOCABULARY if found == limit else self._limiting(found + 1)
-        return Answer(self._question, found, shape.of(config, found), self._predict(found), by, self._words(found, by))
+        return Answer(self._question, self._words(found, by), found, shape.of(config, found), self._predict(found), by)
 
-    def _loads(self, number: int) -> dict[LimitedBy, float]:
+    def _loads(self, number: int) -> dict[LimitedBy, tuple[float, float]]:
         return self._limits.loads(self._predict(number))
 
-    def _load(self, number: int, kinds: Sequence[LimitedBy] = tuple(LimitedBy)) -> float:
-        return max(load for kind, load in self._loads(number).items() if kind in kinds)
+    def _fits(self, number: int, kinds: Sequence[LimitedBy] = tuple(LimitedBy)) -> bool:
+        return all(taken <= given for kind, (taken, given) in self._loads(number).items() if kind in kinds)
 
     def _limiting(self, number: int) -> LimitedBy:
         """Return the limit of which a number takes the largest share."""
-        loads = self._loads(number)
-        return max(loads, key=lambda kind: loads[kind])
+        return max(self._loads(number).items(), key=lambda one: one[1][0] / one[1][1])[0]
 
     # ── in words ──
 
@@ -252,7 +228,9 @@ class _Search:
         """Write the largest that fits, the time and memory it takes, and the reason for the limit."""
         named, taken = self._shape.named(self._config, found), self._takes(found)
         if self._question is Question.WIDEST and len(self._config.layers) > 3:
-            named += f" ({_layers(self._shape.of(self._config, found))})"
+            layers = self._shape.of(self._config, found).layers
+            sizes = units.layers_text(layers)
+            named += f" ({sizes if len(sizes) <= 60 else f'{layers[0]}-{layers[1]}-…-{layers[-2]}-{layers[-1]}'})"
         words = f"{named}: {' and '.join(taken.values())}"
         given = units.duration(self._limits.seconds) if by is LimitedBy.SECONDS else units.size(self._limits.memory)
         if by is LimitedBy.VOCABULARY:
@@ -272,9 +250,3 @@ class _Search:
         if free is not None and one.memory_bytes > free:
             words += f"; more memory than the {units.size(free)} that are free"
         return words
-
-
-def _layers(config: RunConfig) -> str:
-    """Write the sizes, without those in the middle if there are many."""
-    text = units.layers_text(config.layers)
-    return text if len(text) <= 60 else f"{config.layers[0]}-{config.layers[1]}-…-{config.layers[-2]}-{config.layers[-1]}"

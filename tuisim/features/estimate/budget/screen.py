@@ -87,16 +87,19 @@ class BudgetScreen(PanelScreen):
         )
 
     def compose(self) -> ComposeResult:
+        """Lay out the header, the inputs and the panels."""
         yield self._line
         yield self._inputs
         yield from self._panels
         yield KeyLine()
 
     def on_mount(self) -> None:
+        """Find the answers, and follow the jobs."""
         self.every(TICK, self.tick)
         self._solve(self.state.limits)
 
     def on_unmount(self) -> None:
+        """Cancel the jobs."""
         self._control.stop("the page was left")
         for job in (self.job, self.verification):
             if job is not None:
@@ -188,6 +191,7 @@ class BudgetScreen(PanelScreen):
     # ── keys, and the mouse ──
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return True for actions that apply now."""
         if action == "pause_run":
             return self.verification is not None and self.verification.is_waiting
         return super().check_action(action, parameters)
@@ -197,9 +201,11 @@ class BudgetScreen(PanelScreen):
         self._update(replace(self.state, selected=message.row))
 
     def action_edit(self) -> None:
+        """Put the cursor into the time."""
         self._inputs.edit("time")
 
     def action_row(self, by: int) -> None:
+        """Select the answer above or below."""
         self._update(replace(self.state, selected=min(max(self.state.selected + by, 0), len(Question) - 1)))
 
     def action_use(self) -> None:
@@ -225,6 +231,7 @@ class BudgetScreen(PanelScreen):
         self._update(replace(self.state, verifying=answer.question, is_waiting=self.verification.is_waiting))
 
     def action_pause_run(self) -> None:
+        """Pause the run in progress until the page is left."""
         self.context.pause_run()
         self.notify("the run is paused until this page is left")
 
@@ -234,4 +241,4 @@ def _answer(question: Question, config: RunConfig, predict: Predict, limits: Lim
     try:
         return ask(question, config, predict, limits)
     except ConfigError as error:
-        return Answer(question, None, None, None, None, "; ".join(map(str, error.mistakes)))
+        return Answer(question, "; ".join(map(str, error.mistakes)))

@@ -14,6 +14,7 @@ from tuisim.errors import ExitCode, TuisimError, printable
 from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import Comparison
+from tuisim.terminal.text import duration_words
 
 if TYPE_CHECKING:
     from tuisim.features.estimate.budget.budget import Answer
@@ -46,6 +47,7 @@ class Verification:
         return Comparison(Interval(self.predicted, self.predicted, self.predicted), self.measured).in_full
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         return {
             "steps": self.steps, "measured_seconds": self.measured, "predicted_seconds": _finite(self.predicted),
             "ratio": _finite(self.ratio), "words": self.words,
@@ -61,23 +63,29 @@ def verify(answer: Answer, seconds: float = SECONDS, control: Control | None = N
     if answer.config is None or prediction is None:
         return Verification(0, None, None, "nothing to verify")
     predicted = _step(prediction)
+
+    def unverified(words: str) -> Verification:
+        return Verification(0, None, predicted, words)
+
     if prediction.foreign:
-        return Verification(0, None, predicted, "predicted by another machine's profile: it cannot be verified on this one")
+        return unverified("predicted by another machine's profile: it cannot be verified on this one")
     if not prediction.step.likely <= seconds:
-        one = units.duration(prediction.step.likely) or "∞"
-        return Verification(0, None, predicted, f"a step takes {one}: too long to verify in {units.duration(seconds)}")
+        return unverified(
+            f"a step takes {duration_words(prediction.step.likely)}: too long to verify in {units.duration(seconds)}"
+        )
     try:
         summary = _trained(prediction, seconds, control or Control())
     except MemoryError:
-        return Verification(0, None, predicted, "not verified: not enough memory")
+        return unverified("not verified: not enough memory")
     except TuisimError as error:
-        return Verification(0, None, predicted, f"not verified: {printable(str(error), 500)}")
+        return unverified(f"not verified: {printable(str(error), 500)}")
     if not summary.steps:
         why = summary.message if summary.exit_code is ExitCode.RUN_FAILED else "no step was made"
-        return Verification(0, None, predicted, f"not verified: {printable(why, 500)}")
+        return unverified(f"not verified: {printable(why, 500)}")
     measured = summary.seconds / summary.steps
     found = Verification(summary.steps, measured, predicted, "")
-    return replace(found, words=_words(found))
+    words = f"{units.count(found.steps)} steps of {units.duration(measured)} measured, {units.duration(predicted)} predicted"
+    return replace(found, words=": ".join(filter(None, (words, found.verdict))))
 
 
 def _step(prediction: Prediction) -> float:
@@ -104,16 +112,6 @@ def _trained(prediction: Prediction, seconds: float, control: Control) -> Summar
         return trainer.run(control=control, instrumented=False)
     finally:
         timer.cancel()
-
-
-def _words(found: Verification) -> str:
-    """Write `12,034 steps of 43.7 µs measured, 41.2 µs predicted: 6 % longer than predicted`."""
-    assert found.measured is not None
-    verdict = found.verdict and f": {found.verdict}"
-    return (
-        f"{units.count(found.steps)} steps of {units.duration(found.measured)} measured, "
-        f"{units.duration(found.predicted)} predicted{verdict}"
-    )
 
 
 def _finite(value: float | None) -> float | None:

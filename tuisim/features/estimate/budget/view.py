@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from tuisim import units
@@ -13,13 +12,13 @@ from tuisim.errors import printable
 from tuisim.features.estimate.budget.budget import Answer, Limits
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
-from tuisim.features.estimate.times import figure
+from tuisim.features.estimate.times import figure, memory_parts
 from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS
-from tuisim.predict.interval import Interval
 from tuisim.provenance import Provenance, Provenances, Tagged
-from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Span, Tone, clip, fold, spread, width_of, wrap
+from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, fold, spread, width_of, wrap
+from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, drop_columns, table
-from tuisim.terminal.text import network_subjects, page_header
+from tuisim.terminal.text import duration_words, interval_words, network_subjects, page_header
 
 ANSWERS_TAG: Provenances = (("", Provenance.PROJECTED),)
 DETAILS_TAG: Provenances = (("", Provenance.PROJECTED), ("limits", Provenance.GIVEN))
@@ -30,8 +29,6 @@ NOUNS = {
     Question.WIDEST: "units per hidden layer", Question.DEEPEST: "hidden layers", Question.EPOCHS: "epochs",
     Question.EXAMPLES: "examples per epoch",
 }  # fmt: skip
-MEMORY_PARTS = {"optimizer": "optimizer state", "batch": "a batch", "aside": "workspace", "held_out": "validation"}
-"""The parts of the memory whose name in the code is not the one on screen."""
 TITLES = ("", "at most", "what", "estimate", "low to high", "memory", "limited by")
 OPTIONAL = ("what", "low to high", "memory", "limited by")
 """Columns in the order in which they are left out."""
@@ -57,6 +54,7 @@ class BudgetState:
 
     @property
     def question(self) -> Question:
+        """The selected question."""
         return tuple(Question)[self.selected]
 
     @property
@@ -105,7 +103,7 @@ def answer_lines(state: BudgetState, frame: Frame) -> list[Line]:
         return wrap(printable(state.failure, 500), frame.width, Tone.BAD)
     rows = [_row(state, place) for place in range(len(Question))]
     columns = [Column(title, title not in ("", "what", "limited by")) for title in TITLES]
-    kept, cells = drop_columns(columns, rows, (*OPTIONAL, ""), frame.width)
+    kept, cells = drop_columns(columns, rows, (*OPTIONAL, ""), frame.width, 2)
     shown = [Column("" if column.title == "what" else column.title, column.right) for column in kept]
     heading, *drawn = table(shown, cells, frame.width)
     drawn = [_with_reason(state, place, line, frame.width) for place, line in enumerate(drawn)]
@@ -134,8 +132,8 @@ def _row(state: BudgetState, place: int) -> list[Span]:
         (("▸ " if is_selected else "  ") + NAMES[question], Tone.ACCENT if is_selected else Tone.TEXT),
         (value, Tone.STRONG),
         (NOUNS[question] if value else "", Tone.DIM),
-        (_time(seconds.likely) if seconds else "", Tone.TEXT),
-        (_interval(seconds) if seconds else "", Tone.DIM),
+        (duration_words(seconds.likely) if seconds else "", Tone.TEXT),
+        (interval_words(seconds), Tone.DIM),
         (units.size(found.memory_bytes) if found else "", Tone.TEXT),
         (answer.limited_by.words if answer and answer.limited_by and found else "", Tone.TEXT),
     ]
@@ -185,7 +183,7 @@ def _step(answer: Answer, width: int) -> list[Line]:
     assert answer.prediction is not None
     step = answer.prediction.step
     parameters = figure(units.si(answer.prediction.ledger.parameters), "parameters")
-    return spread([figure(_time(step.likely), f"per step ({_interval(step)})"), parameters], width)
+    return spread([figure(duration_words(step.likely), f"per step ({interval_words(step)})"), parameters], width)
 
 
 def _sizes(answer: Answer, width: int) -> list[Line]:
@@ -200,8 +198,7 @@ def _parts(answer: Answer, width: int) -> list[Line]:
     op, share = found.most_expensive
     layer = "" if op.layer is None else f" of layer {op.layer}"
     most = f"most expensive operation: {FORMULAS[op.kind].what}{layer}, {op.phase.value}: {units.percent(share, 0)} of a step"
-    memory = ((name, getattr(found.memory, name)) for name in found.memory.__slots__)
-    pieces = [figure(units.size(size), MEMORY_PARTS.get(name, name.replace("_", " "))) for name, size in memory if size]
+    pieces = [figure(units.size(size), name) for name, size in memory_parts(found.memory)]
     return [((clip(most, width), Tone.TEXT),), *spread(pieces, width)]
 
 
@@ -234,7 +231,7 @@ def _bars(answer: Answer, limits: Limits, frame: Frame) -> list[Line]:
     rows: list[tuple[str, float, str]] = []
     seconds = found.wall_seconds or found.seconds
     if limits.seconds is not None and seconds is not None:
-        words = f"{_time(seconds.likely)} of {units.duration(limits.seconds)}"
+        words = f"{duration_words(seconds.likely)} of {units.duration(limits.seconds)}"
         rows.append(("time", seconds.likely / limits.seconds, words))
     if limits.memory is not None:
         words = f"{units.size(found.memory_bytes)} of {units.size(limits.memory)}"
@@ -243,18 +240,7 @@ def _bars(answer: Answer, limits: Limits, frame: Frame) -> list[Line]:
     room = min(MAX_BAR, frame.width - 8 - 1 - longest)
     lines: list[Line] = []
     for name, share, words in rows:
-        bar: Line = ()
-        if room >= MIN_BAR:
-            full = round(min(share, 1.0) * room)
-            drawn, rest = ("#", "-") if frame.chart_style is ChartStyle.ASCII else ("━", "─")
-            bar = ((drawn * full, Tone.AREA), (rest * (room - full), Tone.FAINT), (" ", Tone.TEXT))
-        lines.append(((f"{name:<8}", Tone.DIM), *bar, (f"{words:>{longest}}", Tone.TEXT)))
+        full, rest = bar(share, room, frame.chart_style) if room >= MIN_BAR else ("", "")
+        drawn: Line = ((full, Tone.AREA), (rest, Tone.FAINT), (" ", Tone.TEXT)) if room >= MIN_BAR else ()
+        lines.append(((f"{name:<8}", Tone.DIM), *drawn, (f"{words:>{longest}}", Tone.TEXT)))
     return lines
-
-
-def _time(seconds: float) -> str:
-    return units.duration(seconds) if math.isfinite(seconds) else "∞"
-
-
-def _interval(interval: Interval) -> str:
-    return f"{_time(interval.low)} to {_time(interval.high)}"

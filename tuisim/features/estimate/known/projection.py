@@ -25,6 +25,7 @@ class KnownProjection:
     """The time at the best rate; None if that or the operations are not known."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         known = self.network
         return {
             "name": known.name, "year": known.year, "parameters": known.parameters,
@@ -56,6 +57,7 @@ class KnownProjections:
         return f"a lower bound: all operations at the best rate measured here, {rate} by {self.rate.who}"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         rate = self.rate and {"flops_per_second": self.rate.value, "who": self.rate.who}
         return {
             "examples": self.examples, "epochs": self.epochs, "rate": rate, "assumption": self.assumption,

@@ -8,7 +8,6 @@ from textual.binding import BindingType
 
 from tuisim.config import Field
 from tuisim.features.estimate.known import view
-from tuisim.features.estimate.known.networks import KNOWN_NETWORKS
 from tuisim.features.estimate.known.projection import project_known
 from tuisim.features.estimate.known.view import KnownState
 from tuisim.features.estimate.volume.screen import TimesScreen
@@ -39,22 +38,16 @@ class KnownNetworksScreen(TimesScreen):
     KnownNetworksScreen.-zoomed { grid-size: 1 4; grid-rows: 1 auto 1fr 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = zoom_bindings("known", "times", "computation")
-    row_count = len(KNOWN_NETWORKS)
+    is_optional = True
 
     def __init__(self, context: PageContext) -> None:
-        super().__init__(context, INPUTS, {"examples": None, "epochs": None})
+        super().__init__(context, INPUTS, {"examples": None, "epochs": None}, KnownState())
         self._line = ViewCanvas(view.header, id="known-header")
         self._panels = (
             Panel(1, "time by network", view.times, id="known-times", tag=view.TIMES_TAG, rows=view.time_row_places),
             Panel(2, "how it is computed", view.how, id="known-how", tag=view.HOW_TAG),
         )
-        self.state = KnownState()
 
     def make_state(self) -> KnownState:
+        """Return the projections for the published volumes or those in the inputs."""
         return KnownState(project_known(prices.best_rate(), self.values["examples"], self.values["epochs"]), self.selected)
-
-    def failed_state(self, why: str) -> KnownState:
-        return KnownState(failure=why)
-
-    def smallest(self, name: str) -> str:
-        return ""

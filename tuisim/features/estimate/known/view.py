@@ -29,6 +29,11 @@ class KnownState:
     selected: int = 0
     failure: str = ""
 
+    @property
+    def rows(self) -> tuple[KnownProjection, ...]:
+        """One projection for each network."""
+        return self.projections.rows if self.projections else ()
+
 
 def page(state: KnownState, frame: Frame) -> list[Line]:
     """Return the header, the times of all networks, and their assumptions."""
@@ -59,7 +64,7 @@ def times(state: KnownState, frame: Frame) -> list[Line]:
 
 def time_row_places(state: KnownState, frame: Frame) -> list[int | None]:
     """Return the network on each line."""
-    return time_places(len(state.projections.rows), state.selected, frame) if state.projections else []
+    return time_places(len(state.rows), state.selected, frame) if state.rows else []
 
 
 def _time_row(one: KnownProjection, all_: KnownProjections) -> TimeRow:

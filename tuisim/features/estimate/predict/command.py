@@ -17,6 +17,7 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows, is_file, is_regenerated
 from tuisim.errors import DataError, ExitCode
+from tuisim.features.estimate.times import memory_parts
 from tuisim.predict import predictor, profiles
 from tuisim.predict.calibrate import ProfileKey, calibrate
 from tuisim.predict.prediction import Prediction
@@ -134,14 +135,8 @@ def _times(found: Prediction) -> list[tuple[str, ...]]:
 
 
 def _memory(found: Prediction) -> str:
-    memory = found.memory
-    parts = (
-        ("parameters", memory.parameters), ("gradients", memory.gradients), ("optimizer", memory.optimizer),
-        ("activations", memory.activations), ("data", memory.data), ("validation", memory.validation),
-        ("workspace", memory.workspace + memory.batch),
-    )  # fmt: skip
-    words = ", ".join(f"{units.size(value)} {name}" for name, value in parts if value)
-    unread = "; plus the data, whose size is known once the file is read" if memory.data is None else ""
+    words = ", ".join(f"{units.size(value)} {name}" for name, value in memory_parts(found.memory))
+    unread = "; plus the data, whose size is known once the file is read" if found.memory.data is None else ""
     return f"memory {units.size(found.memory_bytes)}: {words}{unread}"
 
 

@@ -29,23 +29,17 @@ Price = Callable[[RunConfig], Sequence[Priced]]
 class BackendEstimate:
     """The time of a whole run on one backend."""
 
-    label: str
-    """Backend and threads: `numpy@1`."""
-    backend: str
-    machine: str
-    foreign: bool
-    """True if the price is from another machine's profile."""
-    step: Interval | None
-    """Seconds of a full step."""
+    price: Priced
     seconds: Interval | None
     """Seconds of all steps; None if those of a step are not known."""
-    reason: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        one = self.price
         return {
-            "backend": self.label, "machine": self.machine, "foreign": self.foreign,
-            "step_seconds": self.step and self.step.to_dict(), "seconds": self.seconds and self.seconds.to_dict(),
-            "reason": self.reason,
+            "backend": one.label, "machine": one.machine, "foreign": one.foreign,
+            "step_seconds": one.step and one.step.to_dict(), "seconds": self.seconds and self.seconds.to_dict(),
+            "reason": one.reason,
         }  # fmt: skip
 
 
@@ -69,6 +63,7 @@ class TimeEstimate:
 
     @property
     def steps_per_epoch(self) -> int:
+        """The full steps and the short last one."""
         return -(-self.examples // self.batch)
 
     @property
@@ -77,6 +72,7 @@ class TimeEstimate:
         return share(self.operations, self.examples * self.epochs)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
         return {
             "volume": self.volume, "examples": self.examples, "epochs": self.epochs, "batch": self.batch,
             "steps_per_epoch": self.steps_per_epoch,
@@ -101,9 +97,7 @@ def estimate(config: RunConfig, price: Price, examples: int | None = None, epoch
     sized = replace(config, examples=volume, epochs=times)
     operations = sum(phase.total for phase in (count(sized).run or {}).values())
     rows = tuple(
-        BackendEstimate(
-            one.label, one.backend, one.machine, one.foreign, one.step, one.epoch and one.epoch.times(times), one.reason
-        )
+        BackendEstimate(one, one.epoch and one.epoch.times(times))
         for one in price(replace(config, batch_size=min(config.batch_size, volume), examples=volume))
     )
     name = next((name for name, rows_ in VOLUMES.items() if rows_ == volume), "")

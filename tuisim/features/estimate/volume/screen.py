@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -38,14 +39,18 @@ class TimesScreen(PanelScreen):
 
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
+    is_optional: ClassVar[bool] = False
+    """True if the inputs may be empty."""
     AUTO_FOCUS = ""  # the times are read first; `e` edits
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", id="times.edit", tooltip="Edit the number of examples and epochs"),
         *row_bindings("times"),
     ]
 
-    def __init__(self, context: PageContext, fields: tuple[Field, ...], values: Mapping[str, int | None]) -> None:
+    def __init__(self, context: PageContext, fields: tuple[Field, ...], values: Mapping[str, int | None], empty: Any) -> None:
+        """`empty`: the state without times, whose `failure` a mistake becomes."""
         super().__init__()
+        self.state = self._empty = empty
         self.context = context
         self.selected = 0
         self.values, self._mistake = dict(values), ""
@@ -56,20 +61,18 @@ class TimesScreen(PanelScreen):
         """Return the state for the values and the selected row. May raise TuisimError."""
         raise NotImplementedError
 
-    def failed_state(self, why: str) -> Any:
-        """Return the state that shows a mistake or a failure."""
-        raise NotImplementedError
-
     def forget_prices(self) -> None:
         """Drop what was computed with the prices before; they have changed."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the header, the inputs and the panels."""
         yield self._line
         yield self._inputs
         yield from self._panels
         yield KeyLine()
 
     def on_mount(self) -> None:
+        """Show the first state, and follow the prices."""
         self._known = self._stamp()
         self.update()
         self.every(LOOK_SECONDS, self.tick)
@@ -87,9 +90,9 @@ class TimesScreen(PanelScreen):
     def update(self) -> None:
         """Show the state for the values and the selected row."""
         try:
-            self.state = self.failed_state(self._mistake) if self._mistake else self.make_state()
+            self.state = replace(self._empty, failure=self._mistake) if self._mistake else self.make_state()
         except TuisimError as error:
-            self.state = self.failed_state(str(error))
+            self.state = replace(self._empty, failure=str(error))
         self.show(self.state)
 
     @on(InputLine.Edited)
@@ -105,6 +108,7 @@ class TimesScreen(PanelScreen):
         self.update()
 
     def action_edit(self) -> None:
+        """Put the cursor into the number of examples."""
         self._inputs.edit("examples")
 
     def action_row(self, by: int) -> None:
@@ -116,12 +120,8 @@ class TimesScreen(PanelScreen):
         if zoomed is not None:
             zoomed.scroll_relative(y=by, animate=False)
             return
-        self.selected = min(max(self.selected + by, 0), max(self.row_count - 1, 0))
+        self.selected = min(max(self.selected + by, 0), max(len(self.state.rows) - 1, 0))
         self.update()
-
-    @property
-    def row_count(self) -> int:
-        raise NotImplementedError
 
     def step(self, entry: Input, by: int) -> None:
         """Put the next common value into an input."""
@@ -132,12 +132,8 @@ class TimesScreen(PanelScreen):
         larger = [value for value in steps if now is None or value > now]
         if by > 0 and larger:
             entry.value = str(larger[0])
-        elif by < 0:
-            entry.value = str(smaller[-1]) if smaller else entry.value if now is None else self.smallest(name)
-
-    def smallest(self, name: str) -> str:
-        """Return the text below the smallest common value."""
-        return str(self.values[name])
+        elif by < 0 and (smaller or self.is_optional):
+            entry.value = str(smaller[-1]) if smaller else ""
 
 
 class VolumeScreen(TimesScreen):
@@ -168,7 +164,7 @@ class VolumeScreen(TimesScreen):
             Field("", "", "Training examples per epoch.", name="examples", type=int, minimum=1, default=examples),
             Field("", "", "Passes over the training examples.", name="epochs", type=int, minimum=1, default=epochs),
         )
-        super().__init__(context, fields, {"examples": examples, "epochs": epochs})
+        super().__init__(context, fields, {"examples": examples, "epochs": epochs}, VolumeState(config))
         self._price: Callable[..., list[Priced]] = cache(self._priced)
         self._line = ViewCanvas(view.header, id="volume-header")
         self._panels = (
@@ -176,34 +172,25 @@ class VolumeScreen(TimesScreen):
             Panel(2, "how it is computed", view.how, id="volume-how", tag=view.HOW_TAG),
             Panel(3, "time by volume", view.volume_lines, id="volume-volumes", tag=view.VOLUMES_TAG, rows=view.volume_places),
         )
-        self.state = VolumeState(config)
 
     def _priced(self, config: Any) -> list[Priced]:
         predictor = self.context.predictor
         return prices.priced(config, None if predictor is None else predictor.current)
 
     def forget_prices(self) -> None:
+        """Price every configuration again."""
         self._price = cache(self._priced)
 
     def make_state(self) -> VolumeState:
-        config, epochs = self.context.config, self.values["epochs"]
+        """Return the estimates for the volume in the inputs and for every named one."""
+        config, epochs, predictor = self.context.config, self.values["epochs"], self.context.predictor
         found = estimate(config, self._price, self.values["examples"], epochs)
         volumes = estimate_volumes(config, self._price, epochs) if found.rows else ()
+        missing = ""
+        if not found.rows:
+            missing = (predictor.state(config).why_not if predictor is not None else "") or prices.missing()
         is_assumed = config.epochs is None and epochs == ASSUMED_EPOCHS
-        return VolumeState(
-            config, found, volumes, self.selected, missing="" if found.rows else self._missing(), is_assumed=is_assumed
-        )
-
-    def failed_state(self, why: str) -> VolumeState:
-        return VolumeState(self.context.config, failure=why)
-
-    def _missing(self) -> str:
-        predictor = self.context.predictor
-        return (predictor.state(self.context.config).why_not if predictor is not None else "") or prices.missing()
-
-    @property
-    def row_count(self) -> int:
-        return len(self.state.rows)
+        return VolumeState(config, found, volumes, self.selected, missing=missing, is_assumed=is_assumed)
 
     @on(Panel.RowClicked)
     def _clicked(self, message: Panel.RowClicked) -> None:
