@@ -327,7 +327,7 @@ async def test_a_page_that_predicts_lets_the_machine_be_measured_and_shows_it(pa
         assert isinstance(page, VolumeScreen | BudgetScreen)
         end = time.monotonic() + 20
         while "numpy@1" not in (shown := "\n".join(text(line) for panel in page._panels for line in panel.canvas.lines)) and (
-            "units per hidden layer" not in shown
+            "a hidden layer of" not in shown
         ):
             assert time.monotonic() < end, shown
             await pilot.pause(0.05)
