@@ -73,3 +73,17 @@ def from_texts(texts: Mapping[str, str]) -> Reading:
 def to_texts(config: RunConfig) -> Texts:
     """Return the texts that `from_texts` reads as `config`."""
     return {name: field.text(getattr(config, name)) for name, field in FIELDS.items()}
+
+
+def to_words(config: RunConfig) -> list[str]:
+    """Return the words of the command line that mean `config`: the layers, and a flag for each field not at its default."""
+    words = [FIELDS["layers"].text(config.layers)]
+    for name, field in FIELDS.items():
+        value = getattr(config, name)
+        if name == "layers" or value == field.default:
+            continue
+        if isinstance(value, bool):
+            words.append(field.option if value else f"--no-{name}")
+        else:
+            words += [field.option, field.text(value) or "none"]
+    return words

@@ -20,6 +20,8 @@ class Page:
     parent: str = ""
     """The name of the page that this is a sub-page of."""
     help: str = ""
+    command: str = ""
+    """The command of the command line that shows the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,48 +37,51 @@ class Command:
 
 
 PAGES = (
-    Page("setup", "Setup", "tuisim.features.setup.screen:SetupScreen", "f2", help="Set up a run and see its cost"),
-    Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="See the training in progress"),
+    Page("setup", "Setup", "tuisim.features.setup.screen:SetupScreen", "f2", help="Set up a run and see its cost", command="run"),
+    Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="See the training in progress", command="run"),
     Page("compare", "Compare", key="f6", help="Compare backends and thread counts"),
     Page(
         "race", "Race", "tuisim.features.compare.race.screen:RaceScreen", parent="compare",
-        help="Train this network on every backend, in turn",
+        help="Train this network on every backend, in turn", command="compare",
     ),
     Page(
         "crossover", "Crossover", "tuisim.features.compare.crossover.screen:CrossoverScreen", parent="compare",
-        help="Find which of two backends is faster, by width and batch size",
+        help="Find which of two backends is faster, by width and batch size", command="crossover",
     ),
     Page(
         "profile", "Profile", "tuisim.features.profile.screen:ProfileScreen", "f7",
-        help="Profile a step: roofline, operations, waterfall",
+        help="Profile a step: roofline, operations, waterfall", command="profile",
     ),
     Page("estimate", "Estimate", key="f8", help="Estimate training times"),
     Page(
         "volume", "Any volume", "tuisim.features.estimate.volume.screen:VolumeScreen", parent="estimate",
-        help="Estimate the time for any number of examples",
+        help="Estimate the time for any number of examples", command="project",
     ),
     Page(
         "known", "Known networks", "tuisim.features.estimate.known.screen:KnownNetworksScreen", parent="estimate",
-        help="Estimate the time to train published networks on this machine",
+        help="Estimate the time to train published networks on this machine", command="project --known",
     ),
     Page(
         "budget", "Budget", "tuisim.features.estimate.budget.screen:BudgetScreen", parent="estimate",
-        help="Find the largest network or volume within a time or memory limit",
+        help="Find the largest network or volume within a time or memory limit", command="budget",
     ),
     Page("explain", "Explain", key="f9", help="Check and explain the cost of training"),
     Page(
         "answer", "Answer", "tuisim.features.explain.answer.screen:AnswerScreen", parent="explain",
-        help="Check seven claims about training cost",
+        help="Check seven claims about training cost", command="answer",
     ),
     Page(
         "proof", "Proof", "tuisim.features.explain.proof.screen:ProofScreen", parent="explain",
-        help="Check the counts, the gradients and the backend",
+        help="Check the counts, the gradients and the backend", command="prove",
     ),
     Page(
         "conventions", "Conventions", "tuisim.features.explain.conventions.screen:ConventionsScreen", parent="explain",
-        help="Compare the counts that other tools report for this network",
+        help="Compare the counts that other tools report for this network", command="count",
     ),
-    Page("runs", "Runs", "tuisim.features.runs.screen:RunsScreen", "f12", help="See past runs and the cost fit over them"),
+    Page(
+        "runs", "Runs", "tuisim.features.runs.screen:RunsScreen", "f12",
+        help="See past runs and the cost fit over them", command="runs",
+    ),
 )  # fmt: skip
 
 MANUAL_SCREEN = "tuisim.features.manual.screen:ManualScreen"

@@ -47,6 +47,7 @@ class TuisimApp(Navigation):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "help", key_display="?"),
         *PAGE_BINDINGS,
+        Binding("y", "copy_command", "copy as command", show=False, tooltip="Copy the page as a command line to the clipboard"),
         Binding("ctrl+p", "command_palette", "palette", key_display="^p", priority=True),
         Binding("ctrl+q", "quit", "quit", key_display="^q", tooltip="Quit, also while typing", priority=True),
         Binding("ctrl+c", "interrupt", "Quit with exit code 130, or copy the selected text", show=False),
@@ -92,12 +93,13 @@ class TuisimApp(Navigation):
         return DARK_MEANINGS if self.current_theme.dark else LIGHT_MEANINGS
 
     def on_load(self) -> None:
-        # The terminal has not been touched yet: a signal that came before is obeyed without touching it.
+        """Obey a signal that came before the terminal was touched."""
         self._own_loop = asyncio.get_running_loop()
         if self._asked_to_leave is not None:
             self._leave(self._asked_to_leave)
 
     def on_mount(self) -> None:
+        """Start the predictor and show the setup screen."""
         if self.predictor is not None:
             self.predictor.start()
         self.setup = screen_class("setup")(self._first, predictor=self.predictor)
@@ -105,10 +107,12 @@ class TuisimApp(Navigation):
         self.push_screen(self.setup)
 
     def on_unmount(self) -> None:
+        """Stop the predictor."""
         if self.predictor is not None:
             self.predictor.cancel()
 
     def on_resize(self, event: events.Resize) -> None:
+        """Cover the app while the terminal is too small."""
         if too_small(event.size) and not isinstance(self.screen, SmallScreen):
             self.push_screen(SmallScreen())
         elif not too_small(event.size) and isinstance(self.screen, SmallScreen):
@@ -152,9 +156,11 @@ class TuisimApp(Navigation):
             before.remove()
 
     def on_run_left(self, _: RunLeft) -> None:
+        """Show the setup screen."""
         self.show_base("setup")
 
     def on_uncovered(self, _: Uncovered) -> None:
+        """Resume a run that a page has paused, and report a failure that nobody has seen."""
         self.resume_run()
         failure = self.worker.run_failed if self.worker is not None else None
         if failure is not None and self.base is self.setup and self.worker is not self._failure_shown:
@@ -170,9 +176,11 @@ class TuisimApp(Navigation):
     # ── leaving ──
 
     async def action_quit(self) -> None:
+        """Quit."""
         self._leave(ExitCode.DONE)
 
     def action_interrupt(self) -> None:
+        """Quit with exit code 130."""
         self._leave(ExitCode.INTERRUPTED)
 
     def action_restart_app(self) -> None:
@@ -189,6 +197,7 @@ class TuisimApp(Navigation):
                 self._own_loop.call_soon_threadsafe(self._leave, code)
 
     def quit_soon(self) -> None:
+        """Quit as soon as the event loop can; may be called from any thread."""
         self.leave_soon(ExitCode.DONE)
         if self._signals is not None:
             self._signals.leaving(ExitCode.DONE)
@@ -204,6 +213,7 @@ class TuisimApp(Navigation):
     # ── help and palette ──
 
     def action_help(self) -> None:
+        """Show the help of the screen in front."""
         if not isinstance(self.screen, HelpScreen | SmallScreen):
             panel = self.screen.focused
             term = panel.title if isinstance(panel, Panel) else ""
@@ -219,6 +229,7 @@ class TuisimApp(Navigation):
             super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield the commands of the palette."""
         yield from super().get_system_commands(screen)
         for preset in PRESETS:
             yield SystemCommand(f"Preset: {preset.name}", preset.description, partial(self._choose_preset, preset.name))

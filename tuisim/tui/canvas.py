@@ -43,6 +43,7 @@ class Canvas(Widget):
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        """Show nothing yet."""
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] = []
         self._strips: list[Strip] = []

@@ -29,12 +29,14 @@ class FailingQuietly(Guard):
     """An app that survives faults once a screen is shown, and prints none of Textual's tracebacks."""
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
+        """Adapt Textual so that this app is asked about faults."""
         super().__init__(driver_class=driver_class)
         adapt()
         self.prints_tracebacks = debugging()
         self._recorded: set[tuple[object, ...]] = set()
 
     def survives(self, error: Exception) -> bool:
+        """Log `error`, show a notice, and return True unless the app has to end."""
         if self.exiting:
             # A screen that is closed while it is being built misses widgets that it does not have yet.
             self._record(error)
@@ -63,6 +65,7 @@ class FailingQuietly(Guard):
             return []
 
     def was_left(self, pump: MessagePump) -> bool:
+        """Return True if the screen of `pump` has left the app."""
         if not isinstance(pump, Widget):
             return False
         try:

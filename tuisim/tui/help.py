@@ -102,12 +102,14 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
         self._groups, self._term = found, term
 
     def compose(self) -> ComposeResult:
+        """Yield a box that scrolls, and the keys."""
         with VerticalScroll(id="help") as box:
             box.border_title = "help"
             yield Static(id="help-text", markup=False)
         yield KeyLine()
 
     def on_resize(self) -> None:
+        """Write the help for the new width."""
         self.call_after_refresh(self._write)
 
     def _write(self) -> None:
@@ -121,9 +123,11 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
         self.app.call_later(self.app.action_manual, self._term)  # type: ignore[attr-defined]
 
     def action_leave(self) -> None:
+        """Close the help."""
         self.dismiss(None)
 
     def action_scroll(self, by: int) -> None:
+        """Scroll by lines."""
         self.query_one("#help").scroll_relative(y=by, animate=False)
 
 

@@ -1,7 +1,7 @@
 """Terminal input, split into keys, mouse events and pastes; input that never ends, or is none of these, is dropped.
 
 Textual's parser sees complete, short sequences only: it would turn each character of an unfinished one into a key press, and
-buffer a paste that never ends without bound. Nothing here grows with what is sent. It knows neither the app nor the terminal.
+buffer a paste that never ends without bound. Nothing here grows with what is sent.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Intake:
     """A parser with bounds: `feed` what was read and `tick` when nothing was, each with the time in seconds."""
 
     def __init__(self) -> None:
+        """Begin with nothing read."""
         self._fed_at = 0.0
         self.unreadable = 0
         """Bursts of keys that the parser could not read; they are dropped."""
@@ -177,7 +178,7 @@ class Intake:
         self._found.append(Paste(_CONTROL.sub("", "".join(paste))))
 
     def _quits(self) -> bool:
-        """True if the quit key was pressed last, into a paste that has not ended."""
+        """Return True if the quit key was pressed last, into a paste that has not ended."""
         return _QUIT.search(self._paste_tail + self._held) is not None
 
     def _skip_string(self, text: str) -> str:

@@ -29,6 +29,7 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
     ]
 
     def __init__(self, context: PageContext) -> None:
+        """Keep what the app gives to a page."""
         super().__init__()
         self.context = context
         self.job: Job[Progress, Result] | None = None
@@ -43,10 +44,12 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
+        """Start the job."""
         self.every(TICK, self.tick)
         self.call_after_refresh(self.start)
 
     def on_unmount(self) -> None:
+        """Cancel the job."""
         if self.job is not None:
             self.job.cancel()
 
@@ -69,13 +72,16 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to pause the run only while the job waits for it."""
         if action == "pause_run":
             return self.job is not None and self.job.is_waiting
         return super().check_action(action, parameters)
 
     def action_again(self) -> None:
+        """Measure again."""
         self.start()
 
     def action_pause_run(self) -> None:
+        """Pause the run in progress until the page is left."""
         self.context.pause_run()
         self.notify("the run is paused until this page is left")

@@ -24,16 +24,19 @@ class KeyLine(Widget):
     """
 
     def __init__(self) -> None:
+        """Begin without keys."""
         super().__init__()
         self._places: list[tuple[int, int, str]] = []
 
     def on_mount(self) -> None:
+        """Follow changes of the bindings."""
         self.screen.bindings_updated_signal.subscribe(self, self._updated)
 
     def _updated(self, _: Screen[object]) -> None:
         self.refresh()
 
     def render(self) -> Content:
+        """Return the keys that fit, and help at the right end."""
         entries = self._shown()
         help_ = [entry for entry in entries if entry[1] == "help"]
         entries = [entry for entry in entries if entry not in help_]
@@ -82,6 +85,7 @@ class KeyLine(Widget):
         return list(entries.values())
 
     def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
         at = event.x - (self.content_region.x - self.region.x)
         for left, right, key in self._places:
             if left <= at < right:

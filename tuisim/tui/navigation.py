@@ -5,6 +5,7 @@ The setup or the run screen is the base, and at most one page lies over it. A pa
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from functools import cached_property, partial
 from importlib import import_module
@@ -14,6 +15,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 
 from tuisim.config import RunConfig
+from tuisim.config.values import to_words
 from tuisim.engine import Worker
 from tuisim.engine.lease import MachineLease
 from tuisim.features import PAGES, Page
@@ -155,6 +157,20 @@ class Navigation(PlainText, FailingQuietly):
             self._open(PAGE[name])
         else:
             self.action_page(name)
+
+    def action_copy_command(self) -> None:
+        """Copy the command line of the page in front to the clipboard."""
+        screen = self.screen if isinstance(self.screen, PageScreen) else None
+        page = self.page or PAGE["setup" if self.base is self.setup else "run"]
+        config = (screen.copied_config if screen else None) or self.config_in_front
+        if config is None:
+            self.notify("Fix the fields marked ✗ first", title=page.title, severity="error")
+            return
+        options = screen.copied_options if screen else ()
+        words = [*page.command.split(), *(() if page.name == "runs" else to_words(config)), *options]
+        line = shlex.join(["tuisim", *words])
+        self.copy_to_clipboard(line)
+        self.notify(line, title="copied to the clipboard")
 
     # ── what a page is given ──
 

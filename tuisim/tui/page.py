@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tuisim.config import RunConfig
 from tuisim.features import PAGES, Page
 
 Result = TypeVar("Result")
@@ -41,6 +42,7 @@ class PageScreen(Screen[Result]):
         return self.is_mounted and self in self.app.screen_stack
 
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+        """Call back after the next refresh, if the screen is still there."""
         return super().call_after_refresh(self._while_there, partial(callback, *args, **kwargs))
 
     def every(self, seconds: float, callback: Callable[[], Any]) -> Timer:
@@ -55,15 +57,27 @@ class PageScreen(Screen[Result]):
         return callback() if self.is_there else None
 
     @property
+    def copied_config(self) -> RunConfig | None:
+        """The configuration of the command that `y` copies; None for that of the base."""
+        return None
+
+    @property
+    def copied_options(self) -> tuple[str, ...]:
+        """Further words of the command that `y` copies."""
+        return ()
+
+    @property
     def has_siblings(self) -> bool:
         """True if it is one of several sub-pages."""
         return self.entry is not None and bool(self.entry.parent)
 
     def on_mount(self) -> None:
+        """Show the bar of sub-pages."""
         if self.entry is not None and self.has_siblings:
             self.mount(SubPageBar(self.entry))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Switch sub-pages only where there are several."""
         return self.has_siblings if action == "sub_page" else super().check_action(action, parameters)
 
     async def action_sub_page(self, direction: int) -> None:
@@ -87,10 +101,12 @@ class SubPageBar(Widget):
     DEFAULT_CSS = "SubPageBar { dock: top; height: 1; padding: 0 1; background: $footer-background; }"
 
     def __init__(self, entry: Page) -> None:
+        """`entry` is the sub-page in front."""
         super().__init__()
         self._entry = entry
 
     def render(self) -> Content:
+        """Return the names of the sub-pages, the one in front marked."""
         parent = next(page.title for page in PAGES if page.name == self._entry.parent)
         line = Content.styled(f"{parent}  ", "$secondary")
         for page in self._siblings:
@@ -104,6 +120,7 @@ class SubPageBar(Widget):
         return [page for page in PAGES if page.parent == self._entry.parent]
 
     async def on_click(self, event: events.Click) -> None:
+        """Open the sub-page that was clicked."""
         parent = next(page.title for page in PAGES if page.name == self._entry.parent)
         at = event.x - 1 - len(parent) - 2
         for page in self._siblings:

@@ -31,6 +31,7 @@ class ViewCanvas(Canvas):
     DEFAULT_CSS = "ViewCanvas { height: 100%; }"
 
     def __init__(self, lines: Draw, *, rows: Rows | None = None, id: str | None = None) -> None:
+        """`rows` returns, for each line that `lines` draws, the row it belongs to."""
         super().__init__(id=id)
         self._draw_lines, self._rows = lines, rows
         self._state: Any = None

@@ -49,6 +49,7 @@ class PanelScreen(PageScreen[None]):
     _panels: tuple[Panel, ...] = ()
 
     def compose(self) -> ComposeResult:
+        """Yield the header, the panels and the keys."""
         yield self._line
         yield from self._panels
         yield KeyLine()
@@ -72,6 +73,7 @@ class PanelScreen(PageScreen[None]):
         return any(panel.canvas.zoomed for panel in self._panels)
 
     def action_zoom(self, number: int) -> None:
+        """Show this panel on the whole page, or all panels again."""
         chosen = self._panels[number - 1]
         self.zoom(None if chosen.canvas.zoomed else chosen)
 
@@ -106,6 +108,7 @@ class PanelScreen(PageScreen[None]):
                 panel.canvas.fit()
 
     def action_chart_style(self) -> None:
+        """Draw charts in the next style."""
         for panel in self._panels:
             panel.canvas.chart_style = panel.canvas.chart_style.following
         self.fit_panels()

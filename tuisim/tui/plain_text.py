@@ -1,6 +1,6 @@
 """Text from outside on its way to the terminal: file names, variables, devices and data steer nothing and are no markup.
 
-Every widget's lines pass the filter; notices pass `notify`. What the lines say is not known here.
+Every widget's lines pass the filter; notices pass `notify`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class PlainText(App[None]):
     """An app whose terminal gets no control code and no markup from outside."""
 
     def get_line_filters(self) -> list[LineFilter]:
+        """Return Textual's filters and the one for unprintable characters."""
         return [*super().get_line_filters(), _FILTER]
 
     def notify(
@@ -63,7 +64,7 @@ class PlainText(App[None]):
 
 
 def _downloads() -> Path:
-    """The downloads folder where there is one; else the current folder."""
+    """Return the downloads folder if there is one, otherwise the current folder."""
     from platformdirs import user_downloads_path
 
     try:

@@ -1,7 +1,4 @@
-"""Signals from outside: ask the app to end, and restore the terminal by force if it does not.
-
-It knows terminals and signals, and nothing of runs or screens.
-"""
+"""Signals from outside: ask the app to end, and restore the terminal by force if it does not."""
 
 from __future__ import annotations
 
@@ -43,6 +40,7 @@ class Signals:
     """
 
     def __init__(self) -> None:
+        """Handle no signals yet; the `with` statement begins that."""
         self.ask: Callable[[int], object] | None = None
         """Ends the app with an exit code; called on a thread of its own."""
         self._terminal_before: list[Any] | None = None
@@ -102,7 +100,7 @@ class Signals:
 
 
 def terminal_modes() -> list[Any] | None:
-    """The current terminal attributes; None if there is no terminal."""
+    """Return the current terminal modes; None without a terminal."""
     if sys.platform == "win32" or sys.__stdin__ is None:
         return None
     import termios

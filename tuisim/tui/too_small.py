@@ -23,9 +23,11 @@ class SmallScreen(PageScreen[None]):
     TITLE = "small terminal"
 
     def compose(self) -> ComposeResult:
+        """Yield the message."""
         yield Static(self._words(), id="small")
 
     def on_resize(self) -> None:
+        """Show the new size."""
         self.query_one("#small", Static).update(self._words())
 
     def _words(self) -> str:

@@ -44,6 +44,7 @@ class Training:
     """
 
     def __init__(self, trainer: Trainer, show: Callable[[RunEvent | Snapshot], None], say: Callable[[str], object]) -> None:
+        """`show` is called with every event and snapshot, `say` with the answer to a signal."""
         self.code: int | None = None
         """128 + the first signal's number; None if there was none."""
         self.cut_short = False
@@ -57,11 +58,13 @@ class Training:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Training:
+        """Take over the signals that end a program."""
         for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
             self._previous[number] = signal.signal(number, self._signalled)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Restore the handlers unless there was a signal."""
         for number, handler in self._previous.items():
             signal.signal(number, handler if self.code is None else signal.SIG_IGN)
 

@@ -105,6 +105,13 @@ class BudgetScreen(PanelScreen):
             if job is not None:
                 job.cancel()
 
+    @property
+    def copied_options(self) -> tuple[str, ...]:
+        """The limits as flags."""
+        found = self.state.limits
+        limits = {} if found is None else {"--seconds": found.seconds, "--memory": found.memory}
+        return tuple(word for flag, value in limits.items() if value is not None for word in (flag, f"{value:.12g}"))
+
     # ── solving ──
 
     def predict(self, config: RunConfig) -> Prediction:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from tuisim import data
-from tuisim.config import Field
+from tuisim.config import Field, RunConfig
 from tuisim.errors import TuisimError
 from tuisim.features.estimate.volume import view
 from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS, EPOCHS, VOLUMES, estimate, estimate_volumes
@@ -172,6 +172,11 @@ class VolumeScreen(TimesScreen):
             Panel(2, "how it is computed", view.how, id="volume-how", tag=view.HOW_TAG),
             Panel(3, "time by volume", view.volume_lines, id="volume-volumes", tag=view.VOLUMES_TAG, rows=view.volume_places),
         )
+
+    @property
+    def copied_config(self) -> RunConfig:
+        """The configuration with the examples and epochs as edited."""
+        return replace(self.context.config, examples=self.values["examples"], epochs=self.values["epochs"])
 
     def _priced(self, config: Any) -> list[Priced]:
         predictor = self.context.predictor

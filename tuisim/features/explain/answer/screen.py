@@ -98,6 +98,11 @@ class AnswerScreen(JobPage[Measured, Measured]):
         """Measure again."""
         self._measure(self._config, Measured(), 0.0)
 
+    @property
+    def copied_config(self) -> RunConfig:
+        """The configuration as edited."""
+        return self._config
+
     def _measure(self, config: RunConfig, known: Measured, delay: float) -> None:
         if self.job is not None:
             self.job.cancel()
