@@ -71,7 +71,7 @@ def page(state: BudgetState, frame: Frame) -> list[Line]:
         lines += [BLANK, ((NAMES[answer.question], Tone.STRONG),), *_details(answer, frame), *_check_lines(check, frame.width)]
     found = next((answer.prediction for answer in state.answers if answer.prediction), None)
     if found is not None:
-        lines += [BLANK, *wrap(f"by the machine profile of {printable(found.machine, 200)}", frame.width, Tone.DIM)]
+        lines += [BLANK, ((f"by the machine profile of {printable(found.machine, 200)}", Tone.DIM),)]
     return lines
 
 
