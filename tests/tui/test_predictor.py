@@ -209,7 +209,7 @@ class Told:
         self.stopped = True
 
 
-class Foretelling(Bare):
+class PredictingApp(Bare):
     CSS_PATH = Shell.CSS_PATH
 
     def __init__(self, config: RunConfig, told: Told) -> None:
@@ -223,8 +223,8 @@ class Foretelling(Bare):
 @asynccontextmanager
 async def app_with_prediction(
     config: RunConfig = DIGITS, told: Told | None = None, size: tuple[int, int] = (120, 36)
-) -> AsyncIterator[tuple[Foretelling, Pilot[None]]]:
-    app = Foretelling(config, told or Told())
+) -> AsyncIterator[tuple[PredictingApp, Pilot[None]]]:
+    app = PredictingApp(config, told or Told())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot
@@ -352,7 +352,7 @@ async def test_a_page_over_a_run_promises_nothing() -> None:
             assert "tuisim calibrate" in shown
 
 
-async def test_nothing_is_foreseen_of_what_cannot_be_computed_here() -> None:
+async def test_nothing_is_predicted_that_cannot_be_computed_here() -> None:
     async with app_with_prediction() as (app, pilot):
         await put(app, pilot, threads="0")
         assert app.told.attended[-1] is None

@@ -89,7 +89,12 @@ def _step(ledger: Ledger, width: int) -> list[Line]:
     """Return the totals of a step: operations, bytes and arithmetic intensity."""
     total, parameters = (units.short_count(n, 20) for n in (ledger.step_total.total, ledger.parameters))
     pieces: list[Line] = [
-        (("a step of ", Tone.DIM), (units.count(ledger.batch), Tone.TEXT), (" examples: ", Tone.DIM), (total, Tone.TEXT)),
+        (
+            ("a step of ", Tone.DIM),
+            (units.count(ledger.batch), Tone.TEXT),
+            (" example: " if ledger.batch == 1 else " examples: ", Tone.DIM),
+            (total, Tone.TEXT),
+        ),
         ((units.size(ledger.bytes_per_step), Tone.TEXT), (" moved without a cache", Tone.DIM)),
         ((f"{ledger.arithmetic_intensity:.2f}", Tone.TEXT), (" FLOP/byte", Tone.DIM)),
         (("parameters ", Tone.DIM), (parameters, Tone.TEXT)),
