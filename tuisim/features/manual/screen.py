@@ -64,6 +64,7 @@ class ManualScreen(PageScreen[None]):
         return cls() if anchor is None else cls(GLOSSARY, anchor)
 
     def compose(self) -> ComposeResult:
+        """Yield the tabs, the page, the results of a search and its input."""
         yield Tabs(*(Tab(name, id=name) for name in PAGES), active=self.page)
         yield Reader(read(self.page), open_links=False)
         yield OptionList(id="results", markup=False)
