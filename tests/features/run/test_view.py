@@ -166,7 +166,7 @@ def test_throughput_has_its_denominator_and_its_phases():
     for phase in ("data", "forward", "loss", "backward", "update"):
         assert phase in drawn
     assert "7.40 µs" in drawn
-    assert "until stopped given" in drawn
+    assert "until stopped" in drawn
 
 
 def test_throughput_is_not_shown_while_throttled():
@@ -228,7 +228,7 @@ def test_the_status_says_why_before_how_far():
     paused = snapshot(state=State.PAUSED, message="layer 2 went non-finite first, at step 17")
     drawn = words(status_lines(run_state(paused), Frame(80, 1)))
     assert drawn.strip().startswith("layer 2 went non-finite first")
-    assert "single steps given" in words(status_lines(run_state(snapshot(speed_limit=0.0)), Frame(80, 1)))
+    assert "single steps  counted" in words(status_lines(run_state(snapshot(speed_limit=0.0)), Frame(80, 1)))
 
 
 def test_control_codes_never_reach_the_terminal():

@@ -11,7 +11,7 @@ from tuisim.errors import printable
 from tuisim.features.run.speed_limits import speed_limit_text
 from tuisim.features.run.state import RunState
 from tuisim.provenance import Provenance, Tagged
-from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, spread, width_of
+from tuisim.terminal.lines import Frame, Line, Span, Tone, clip, ends, spread, width_of
 from tuisim.terminal.text import network_words
 
 MAX_NETWORK = 48
@@ -62,17 +62,12 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         waiting = f"waiting for {state.waits_for} to end" if state.waits_for else STARTING_WORDS
         return [((clip(message or waiting, width), Tone.BAD if state.failure else Tone.DIM),)]
     wide = 2 * (width >= 98)
-    limit_tone = Tone.WARNING if snapshot.speed_limit is not None else Tone.TEXT
     epoch = _of(snapshot.epoch, snapshot.config.epochs)
     pieces: list[Line] = [
         (("epoch ", Tone.DIM), (epoch.rjust(6 + wide), Tone.TEXT)),
         (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
-        (
-            ("examples ", Tone.DIM),
-            (units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide), Tone.TEXT),
-            (" counted", Tone.DIM),
-        ),
-        ((Tagged(speed_limit_text(snapshot.speed_limit), Provenance.GIVEN), limit_tone), (" given", Tone.DIM)),
+        (("examples ", Tone.DIM), (units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide), Tone.TEXT)),
+        (_speed(snapshot.speed_limit), (f"  counted{', limit given' if snapshot.speed_limit else ''}", Tone.DIM)),
     ]
     if state.outcome:
         outcome = clip(Tagged(state.outcome, Provenance.PROJECTED), width)
@@ -85,6 +80,12 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         if len(lines) == 1:
             break
     return lines[:1]
+
+
+def _speed(limit: float | None) -> Span:
+    """Return the speed limit; one in steps/s is a number that the user has given."""
+    words = speed_limit_text(limit)
+    return (Tagged(words, Provenance.GIVEN) if limit else words, Tone.TEXT if limit is None else Tone.WARNING)
 
 
 STARTING_WORDS = "starting: loading the data, binding or compiling the step, measuring this machine's peaks"

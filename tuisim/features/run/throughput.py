@@ -195,7 +195,7 @@ def _of(seconds: float, snapshot: Snapshot) -> str:
 def _progress(state: RunState, snapshot: Snapshot, frame: Frame) -> list[Line]:
     """Return the bar of the run and the time left; that of the epoch if the run trains until stopped."""
     if snapshot.total_steps is None:
-        words: Line = (("until stopped", Tone.TEXT), (" given", Tone.DIM))
+        words: Line = (("until stopped", Tone.TEXT),)
         examples = snapshot.config.examples
         return [_with_bar("epoch", snapshot.examples_this_epoch / examples, words, frame)] if examples else [words]
     share = snapshot.step / snapshot.total_steps if snapshot.total_steps else 1.0
