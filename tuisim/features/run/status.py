@@ -75,7 +75,7 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
     if message:
         # The message comes first, so that it is not what is cut off.
         pieces.insert(0, ((clip(message, width), STATES[state.status][1]),))
-    for kept in (pieces, [*pieces[:-2], pieces[-1]], pieces):
+    for kept in (pieces, [*pieces[:-2], pieces[-1]], [*pieces[:-3], pieces[-1]], pieces):
         lines = spread(kept, width, gap=2 + wide // 2)
         if len(lines) == 1:
             break
