@@ -28,10 +28,10 @@ class PageScreen(Screen[Result]):
     """Runs its callbacks only while it is mounted and among the app's screens. A page switches between its sub-pages."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "tab(1)", "next sub-page, or field", show=False),
-        Binding("shift+tab", "tab(-1)", "previous sub-page, or field", show=False),
-        Binding("right", "sub_page(1)", "next sub-page", show=False),
-        Binding("left", "sub_page(-1)", "previous sub-page", show=False),
+        Binding("tab", "tab(1)", show=False),
+        Binding("shift+tab", "tab(-1)", show=False),
+        Binding("right", "sub_page(1)", show=False),
+        Binding("left", "sub_page(-1)", show=False),
     ]
     entry: Page | None = None
     """Its entry in the registry; None for the setup and run screens, which are the base beneath a page."""
@@ -98,6 +98,8 @@ class SubPageBar(Widget):
     """The names of a page's sub-pages in one line, the one in front marked; a click opens one."""
 
     ALLOW_SELECT = False
+    HELP = "tab and → open the next sub-page, shift+tab and ← the previous one."
+    BINDING_GROUP_TITLE = "sub-pages"
     DEFAULT_CSS = "SubPageBar { dock: top; height: 1; padding: 0 1; background: $footer-background; }"
 
     def __init__(self, entry: Page) -> None:
