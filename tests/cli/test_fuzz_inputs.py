@@ -67,8 +67,8 @@ class Reached(BaseException):
 
 _FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
-    "run.Trainer.run", "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.calibrated_predictor",
-    "predict.predictor.named_predictor", "project.estimate", "project.estimate_volumes", "project.project_known", "budget.solve",
+    "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.calibrated_predictor",
+    "predict.predictor.named_predictor", "project.estimate", "project.estimate_volumes", "project.project_known", "budget.budgets.budget",
     "score.run_score", "bench.run_bench", "doctor.diagnose", "calibrate.profiles.check_keeping",
 )  # fmt: skip
 
@@ -82,6 +82,7 @@ def begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for start in STARTS:
         command, _, what = start.partition(".")
         monkeypatch.setattr(f"{_FUNCTIONS[command].split(':')[0]}.{what}", _reached)
+    monkeypatch.setattr("tuisim.engine.trainer.Trainer.run", _reached)
     for start in ("race.race._Race.run", "crossover.sweep.Sweep.run"):
         monkeypatch.setattr(f"tuisim.features.compare.{start}", _reached)
     monkeypatch.delenv("TUISIM_DEBUG", raising=False)
