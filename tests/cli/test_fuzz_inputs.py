@@ -68,7 +68,8 @@ class Reached(BaseException):
 _FUNCTIONS = {command.name: command.function for command in COMMANDS}
 STARTS = (
     "answer.find_answer", "prove.proof.prove", "profile.profile_step", "predict.calibrated_predictor",
-    "predict.predictor.named_predictor", "project.estimate", "project.estimate_volumes", "project.project_known", "budget.budgets.budget",
+    "predict.predictor.named_predictor", "project.estimate", "project.estimate_volumes", "project.project_known", 
+    "budget.budgets.budget",
     "score.run_score", "bench.run_bench", "doctor.diagnose", "calibrate.profiles.check_keeping",
 )  # fmt: skip
 
