@@ -127,7 +127,10 @@ def test_something_wrong_is_shown_beside_a_prediction():
 
 
 def test_memory_says_whether_the_data_are_in_it(tmp_path):
-    for config, words in ((DIGITS, "counted, with its data"), (replace(DIGITS, dataset="rows.csv"), "counted, without its data")):
+    for config, words in (
+        (DIGITS, "counted, including the data"),
+        (replace(DIGITS, dataset="rows.csv"), "counted, without its data"),
+    ):
         lines = column(PredictionState(predict(replace(config, threads=1), machine_profile())), None, 60)
         assert words in "\n".join(map(text, lines))
 

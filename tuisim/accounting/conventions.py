@@ -117,16 +117,16 @@ CONVENTIONS = (
     Convention(
         "deepspeed", "DeepSpeed", "FLOPs",
         "forward, a multiply-add is two, relu, leaky_relu, gelu, silu, elu one; backward assumed to be twice that",
-        "biases, other activations, update, the real backward",
+        "biases, other activations, update, the actual backward pass",
         {Kind.DENSE: _BOTH, Kind.ACTIVATION: _FUNCTION}, _BACKWARD, _DEEPSPEED,
     ),
     Convention(
         "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward, a multiply-add is two; backward assumed to be twice that",
-        "biases, activations, update, the real backward", {Kind.DENSE: _BOTH}, _BACKWARD,
+        "biases, activations, update, the actual backward pass", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
     Convention(
         "six_n", "6·N", "FLOPs", "6 for each parameter: 2 forward, 4 backward",
-        "activations, update, the real backward", {Kind.DENSE: _BOTH}, _BACKWARD,
+        "activations, update, the actual backward pass", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
     Convention(
         "flopscope", "flopscope", "FLOPs",

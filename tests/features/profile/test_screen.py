@@ -175,7 +175,7 @@ def test_the_cursor_begins_at_the_most_of_the_step_and_its_words_are_told():
     assert "30.0 µs" in row
     assert "function" in row
     shown = " ".join(lines)
-    assert "93.8 ns an element, for exponentials" in shown
+    assert "93.8 ns per element, for exponentials" in shown
     assert "of the memory roof" in shown
 
 

@@ -318,7 +318,7 @@ BOTTLENECKS: dict[str, tuple[RunConfig, Kind, int | None, float, float, Bottlene
     "a cache": (WIDE, Kind.SGD, 1, 1e-4, 1e-6, B.MEMORY, "48.2 GB/s out of the processor's caches"),
     "rows": (WIDE, Kind.GATHER, None, 1e-2, 1e-6, B.MEMORY, "copies rows"),
     "a function": (replace(WIDE, hidden_activation="tanh"), Kind.ACTIVATION, 1, 1e-2, 1e-6, B.FUNCTION, "tanh: 76.3 ns"),
-    "a softmax": (WIDE, Kind.CROSS_ENTROPY, None, 1e-3, 1e-6, B.FUNCTION, "391 ns an element, for exponentials"),
+    "a softmax": (WIDE, Kind.CROSS_ENTROPY, None, 1e-3, 1e-6, B.FUNCTION, "391 ns per element, for exponentials"),
     "passes": (WIDE, Kind.BIAS_GRADIENT, 1, 1e-2, 1e-6, B.PASSES, "more than one pass"),
     "Python": (replace(NET, backend="scalar"), Kind.DENSE, 1, 1e-1, 1e-2, B.INTERPRETER, "plain Python: 763 ns per operation"),
 }  # fmt: skip

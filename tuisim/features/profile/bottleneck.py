@@ -116,7 +116,7 @@ def _gemm_advice(one: OperationTime, kind: Bottleneck, peaks: Peaks) -> str:
     sides = {"outputs wide": op.outputs, "inputs wide": op.inputs, "examples tall": op.batch}
     side = min(sides, key=lambda name: sides[name])
     remedy = "a larger batch" if op.batch == sides[side] else "a wider layer or a larger batch"
-    return f"skinny GEMM: {sides[side]:,} {side}; {remedy} would use the matrix unit better"
+    return f"skinny GEMM: {sides[side]:,} {side}; {remedy} would come closer to the peak"
 
 
 def _memory_advice(one: OperationTime, kind: Bottleneck, peaks: Peaks) -> str:
@@ -133,6 +133,6 @@ def _memory_advice(one: OperationTime, kind: Bottleneck, peaks: Peaks) -> str:
 
 def _function_advice(op: Op, each: str, backend: str) -> str:
     if op.phase is Phase.LOSS:
-        fused = "" if backend == "numba" else "; a compiled step (numba) passes over them once"
-        return f"{each} an element, for exponentials, logarithms and sums over rows{fused}"
-    return f"{op.function}: {each} an element, for everything inside it that is counted as one; relu would be cheaper"
+        fused = "" if backend == "numba" else "; a compiled step (numba) needs one pass over them"
+        return f"{each} per element, for exponentials, logarithms and sums over rows{fused}"
+    return f"{op.function}: {each} per element, for everything inside it that is counted as one; relu would be cheaper"

@@ -195,9 +195,7 @@ def _slower(data: Part, profiled: float, spent: TimeBreakdown) -> list[Part]:
     return [data, Part("slower", "slower than profiled", slower, 0.0, words)]
 
 
-_AT_PEAK = (
-    "the multiply-adds of the matrix products at this machine's peak: fewer of them, more threads or another device would help"
-)
+_AT_PEAK = "the matrix products at peak: fewer multiplications, more threads or a faster device reduce it"
 
 
 def _worst(splits: list[_Split], profile: StepProfile, calls: bool = False) -> str:

@@ -182,7 +182,7 @@ def _overhead(snapshot: Snapshot, width: int) -> list[Line]:
     head = "validation" if width < _NARROW else "validation".rjust(_column(width))
     pieces: list[Line] = [
         ((head, Tone.DIM), (_of(snapshot.validation_seconds, snapshot), Tone.TEXT)),
-        (("instrumentation", Tone.DIM), (_of(snapshot.instrumentation_seconds, snapshot), Tone.TEXT)),
+        (("gradient samples", Tone.DIM), (_of(snapshot.instrumentation_seconds, snapshot), Tone.TEXT)),
         (("of the time", Tone.DIM),),
     ]
     return spread(pieces, width, gap=2)[:1]

@@ -172,7 +172,7 @@ def _result(state: RaceState, width: int) -> list[Line]:
     tie = f", a tie with {', '.join(ties)}" if ties else ""
     same = all(row.same for row in found.rows)
     proof: Line = (
-        (f"all computed the same, to rounding, over {FIRST_STEPS} steps", Tone.GOOD)
+        (f"all results agree up to rounding after {FIRST_STEPS} steps", Tone.GOOD)
         if same
         else (f"not all computed the same over {FIRST_STEPS} steps", Tone.BAD),
     )

@@ -54,7 +54,7 @@ class KnownProjections:
         if self.rate is None:
             return "no rate of this machine is known"
         rate = units.si(self.rate.value, "FLOP/s")
-        return f"a lower bound: all operations at the best rate measured here, {rate} by {self.rate.who}"
+        return f"a lower bound, with all operations at the best rate measured here, {rate} by {self.rate.who}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""

@@ -108,7 +108,7 @@ def _layers(ledger: Ledger) -> Claim:
         f"{units.count(products)} multiplications, {units.count(sums_of_all)} sums with {units.count(additions)} additions and "
         f"{units.count(functions)} activations: {units.count(share(total.total, ledger.batch))} operations in the forward pass"
     )
-    said = "A layer is aⱼ = f(bⱼ + Σ Wᵢⱼ·xᵢ): N·M products, M sums of N + 1 terms, M times f."
+    said = "A layer is aⱼ = f(bⱼ + Σ Wᵢⱼ·xᵢ): N·M products, M sums of N + 1 terms, M evaluations of f."
     return Claim("S1", said, table, verdict, exact)
 
 
@@ -124,7 +124,7 @@ def _backward(ledger: Ledger) -> Claim:
     rows.append(_costs("backward_and_update", "all", back + update, ledger.batch, stressed=True))
     alone = share(ledger.parameters * forward.total, ledger.batch)
     rows.append(
-        FigureRow("without_reuse", "without reuse", (None, None, None, None, _counted(alone)), "a forward pass per derivative")
+        FigureRow("without_reuse", "without reuse", (None, None, None, None, _counted(alone)), "one forward pass per derivative")
     )
     titles = ("multiply", "add", "derivative", "other", "operations")
     table = _table("backward, update", rows, *((title, title, title in ("derivative", "other")) for title in titles))
@@ -134,7 +134,7 @@ def _backward(ledger: Ledger) -> Claim:
         f"intermediate results are reused; with the update the step is {ledger.ratio_to_naive:.2f} × the naive "
         f"{units.count(ledger.naive)}"
     )
-    said = "Backward needs one derivative per weight and bias: a small factor more work, since results are reused."
+    said = "Backward needs one derivative per weight and bias, at a small multiple of the forward cost, since results are reused."
     return Claim("S2", said, table, verdict, ledger.ratio_to_naive < SMALL_FACTOR)
 
 
@@ -231,7 +231,7 @@ def _bigger(ledger: Ledger) -> Claim:
     )  # fmt: skip
     own = share(ledger.per_step[Phase.FORWARD].total, ledger.batch)
     times = f", {most / own:,.0f} × this network's" if most > own else ", and that is this network"
-    verdict = f"up to {units.si(most)} operations in one forward pass{times}; any size can be counted, trained or not"
+    verdict = f"up to {units.si(most)} operations in one forward pass{times}; any size can be counted without training"
     said = "Real networks are far bigger: millions of operations in one forward pass."
     return Claim("S5", said, table, verdict, most >= 1e6)
 

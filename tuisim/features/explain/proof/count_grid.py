@@ -82,7 +82,7 @@ def all_counts(check: CountCheck, frame: Frame, operations: bool = True) -> list
             lines += [BLANK, *_operations(batch_count, frame)]
         else:
             equal = sum(row.passed for row in batch_count.operations)
-            lines += [((f"{equal} of {len(batch_count.operations)} operations are equal in every kind", Tone.DIM),)]
+            lines += [((f"{equal} of {len(batch_count.operations)} operations have equal counts", Tone.DIM),)]
     return lines
 
 
