@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from textual.app import App
+from typing import Any
 
+from textual.app import App
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from tuisim.tui.panel import Panel
 from tuisim.tui.themes import DARK_MEANINGS
 
 
@@ -16,3 +21,13 @@ class Shell(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DARK_MEANINGS
+
+
+async def settled(screen: Screen[Any], pilot: Pilot[None]) -> None:
+    """Wait until every visible panel is drawn in the room that it has; on a busy machine that takes several refreshes."""
+    for _ in range(300):
+        await pilot.pause(0.01)
+        panels = [panel for panel in screen.query(Panel) if panel.display]
+        if all(panel.canvas.lines and panel.canvas._room == panel.scrollable_content_region.size for panel in panels):
+            return
+    raise AssertionError("the panels were not drawn")

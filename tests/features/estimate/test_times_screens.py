@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.support.made_times import RATE, price
 from tests.support.provenance import said
-from tests.support.shell import Shell
+from tests.support.shell import Shell, settled
 from tuisim.config import RunConfig
 from tuisim.errors import BackendError
 from tuisim.features.estimate.known import view as known_view
@@ -50,7 +50,7 @@ async def shown(screen: TimesScreen, size: tuple[int, int] = (120, 36)) -> Async
     app = Shell()
     async with app.run_test(size=size) as pilot:
         await app.push_screen(screen)
-        await pilot.pause()
+        await settled(screen, pilot)
         yield screen, pilot
 
 

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.job import ScriptedJob, scripted_page, shown
-from tests.support.shell import Shell
+from tests.support.shell import Shell, settled
 from tuisim import units
 from tuisim.accounting import count
 from tuisim.accounting.conventions import CONVENTIONS
@@ -62,7 +62,7 @@ async def answering(size: tuple[int, int] = (80, 24), **context: Any) -> AsyncIt
     app = Shell()
     async with app.run_test(size=size) as pilot:
         await app.push_screen(screen)
-        await pilot.pause()
+        await settled(screen, pilot)
         yield screen, pilot
 
 
