@@ -56,11 +56,11 @@ async def test_every_entry_is_shown_at_every_size(size, ended):
 
 def test_the_end_shows_set_up_costs_and_that_all_computed_the_same():
     ended = words(speed(RaceState(CONFIG, STANDINGS, ENDED), Frame(90, 30)))
-    for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415", "all computed the same", "uses every core"):
+    for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415", "all results agree", "uses every core"):
         assert expected in ended
     wrong = Comparison(ENDED.config, (ROWS[0], replace(ROWS[1], same=False)), (), (), 1.0)
     lines = speed(RaceState(CONFIG, STANDINGS[:2], wrong), Frame(90, 30))
-    assert any("not all computed the same" in characters and tone is Tone.BAD for line in lines for characters, tone in line)
+    assert any("not all results agree" in characters and tone is Tone.BAD for line in lines for characters, tone in line)
 
 
 def test_transfer_and_launch_have_columns_only_if_there_is_a_device():

@@ -174,7 +174,7 @@ def _result(state: RaceState, width: int) -> list[Line]:
     proof: Line = (
         (f"all results agree up to rounding after {FIRST_STEPS} steps", Tone.GOOD)
         if same
-        else (f"not all computed the same over {FIRST_STEPS} steps", Tone.BAD),
+        else (f"not all results agree after {FIRST_STEPS} steps", Tone.BAD),
     )
     return spread([((f"fastest here: {first}{tie}", Tone.STRONG),), proof], width)
 
