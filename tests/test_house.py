@@ -19,7 +19,7 @@ def test_the_import_contracts_hold():
 
 
 def test_the_core_works_with_numpy_and_the_standard_library_alone():
-    """As on a GPU host that has neither Textual nor the command line's libraries, psutil, threadpoolctl or platformdirs."""
+    """A GPU host has neither Textual nor the libraries of the command line, psutil, threadpoolctl or platformdirs."""
     code = """
 import sys
 class Refuse:

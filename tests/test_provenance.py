@@ -84,7 +84,7 @@ def test_every_number_of_a_document_is_marked(name: str, monkeypatch: pytest.Mon
 
 
 def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:
-    """Whether `written` stands there, and everywhere as a number of this kind."""
+    """Return True if `written` is on the lines, everywhere as a number of this provenance."""
     found = [characters for line in lines for characters, _ in line if written in characters]
     assert all(isinstance(characters, Tagged) and characters.mark is mark for characters in found), found
     return bool(found)

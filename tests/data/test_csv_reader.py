@@ -10,40 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuisim import data
-from tuisim.config import RunConfig
-from tuisim.errors import DataError, MemoryNeeded
-
-RANDOM = np.random.default_rng(7)
-X = RANDOM.normal(3, 5, (60, 3))
-Y = np.arange(60) % 3
-
-
-def load(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> data.Dataset:
-    return data.load(RunConfig(**{"layers": layers, "dataset": str(path), "dtype": "float64", **fields}))
-
-
-def refused(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, layers, **fields)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    assert message.isprintable()
-    return message
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def csv_text(rows: np.ndarray = X, targets: Any = Y, header: str = "", mark: str = ",") -> str:
-    lines = [mark.join([*map(repr, row), str(target)]) for row, target in zip(rows.tolist(), list(targets), strict=True)]
-    return "\n".join([header] * bool(header) + lines) + "\n"
-
-
-def standardized(rows: np.ndarray) -> np.ndarray:
-    return np.asarray((rows - rows.mean(axis=0)) / rows.std(axis=0))
+from tests.support.table_files import X, Y, csv_text, load, refused, standardized, write
+from tuisim.errors import MemoryNeeded
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])

@@ -6,56 +6,19 @@ import gzip
 import io
 import os
 import random
-import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tuisim import data
-from tuisim.config import RunConfig
+from tests.support.table_files import PICTURES, X, Y, csv_text, idx_bytes, load, refused, write
 from tuisim.errors import DataError, MemoryNeeded
-
-RANDOM = np.random.default_rng(7)
-X = RANDOM.normal(3, 5, (60, 3))
-Y = np.arange(60) % 3
-
-
-def load(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> data.Dataset:
-    return data.load(RunConfig(**{"layers": layers, "dataset": str(path), "dtype": "float64", **fields}))
-
-
-def refused(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, layers, **fields)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    assert message.isprintable()
-    return message
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def csv_text(rows: np.ndarray = X, targets: Any = Y, header: str = "", mark: str = ",") -> str:
-    lines = [mark.join([*map(repr, row), str(target)]) for row, target in zip(rows.tolist(), list(targets), strict=True)]
-    return "\n".join([header] * bool(header) + lines) + "\n"
 
 
 def array_bytes(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array)
     return buffer.getvalue()
-
-
-PICTURES = RANDOM.integers(0, 256, (60, 2, 2))
-
-
-def idx_bytes(array: np.ndarray, code: int = 8, dtype: str = ">u1") -> bytes:
-    return bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(dtype).tobytes()
 
 
 def test_missing_files_and_directories_are_refused(tmp_path: Path) -> None:

@@ -6,47 +6,11 @@ import gzip
 import struct
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tuisim import data
-from tuisim.config import RunConfig
-from tuisim.errors import DataError
-
-RANDOM = np.random.default_rng(7)
-X = RANDOM.normal(3, 5, (60, 3))
-Y = np.arange(60) % 3
-
-
-def load(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> data.Dataset:
-    return data.load(RunConfig(**{"layers": layers, "dataset": str(path), "dtype": "float64", **fields}))
-
-
-def refused(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, layers, **fields)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    assert message.isprintable()
-    return message
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def standardized(rows: np.ndarray) -> np.ndarray:
-    return np.asarray((rows - rows.mean(axis=0)) / rows.std(axis=0))
-
-
-PICTURES = RANDOM.integers(0, 256, (60, 2, 2))
-
-
-def idx_bytes(array: np.ndarray, code: int = 8, dtype: str = ">u1") -> bytes:
-    return bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(dtype).tobytes()
+from tests.support.table_files import PICTURES, Y, idx_bytes, load, refused, standardized, write
 
 
 @pytest.mark.parametrize(

@@ -8,40 +8,11 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tuisim import data
-from tuisim.config import RunConfig
-from tuisim.errors import DataError
-
-RANDOM = np.random.default_rng(7)
-X = RANDOM.normal(3, 5, (60, 3))
-Y = np.arange(60) % 3
-
-
-def load(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> data.Dataset:
-    return data.load(RunConfig(**{"layers": layers, "dataset": str(path), "dtype": "float64", **fields}))
-
-
-def refused(path: Path, layers: tuple[int, ...] = (3, 3), **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, layers, **fields)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    assert message.isprintable()
-    return message
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def standardized(rows: np.ndarray) -> np.ndarray:
-    return np.asarray((rows - rows.mean(axis=0)) / rows.std(axis=0))
+from tests.support.table_files import RANDOM, X, Y, load, refused, standardized, write
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<f2", "<i4", ">i2", "|i1"])

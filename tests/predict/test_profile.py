@@ -178,8 +178,8 @@ def test_a_machine_is_the_same_while_nothing_changes():
 # ── a machine that is another for a while ──
 
 
-def test_a_card_is_found_again_once_the_machine_is_as_it_was(monkeypatch):
-    """As where another kernel was pinned for an hour, and something was measured quickly then."""
+def test_a_profile_is_found_again_once_the_machine_is_as_it_was(monkeypatch):
+    """Another BLAS kernel was pinned for a while, and a quick profile was measured then."""
     long, now = machine_profile(POINTED), this_machine()
     profiles.keep(long)
     pinned = replace(now, pinned_by="BLAS_KERNEL=Oak")

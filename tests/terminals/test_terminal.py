@@ -81,7 +81,7 @@ class Terminal:
 
     @property
     def restored(self) -> bool:
-        """Whether the line discipline is what it was, the full screen left, the cursor shown."""
+        """Return True if the terminal modes are restored, the full screen is left and the cursor is shown."""
         modes = termios.tcgetattr(self.side) == self.before
         return modes and b"\x1b[?1049l" in self.output and self.output.rindex(b"\x1b[?25h") > self.output.index(b"\x1b[?25l")
 

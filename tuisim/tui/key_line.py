@@ -16,7 +16,7 @@ Entry = tuple[list[tuple[str, str]], str]
 
 
 class KeyLine(Widget):
-    """As many keys as fit, those of the focused widget first, and help at the right end, which has them all."""
+    """A line of the keys that fit, those of the focused widget first, with help at the right end."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -70,7 +70,7 @@ class KeyLine(Widget):
         return sum(sum(len(key) for key, _ in keys) + 1 + len(words) + gap for keys, words in shown)
 
     def _shown(self) -> list[Entry]:
-        """Each action once, the keys of a group together."""
+        """Return each action once, the keys of a group together."""
         found: dict[tuple[str, str], ActiveBinding] = {}
         for active in self.screen.active_bindings.values():
             if active.binding.show and active.enabled:

@@ -338,7 +338,7 @@ def test_if_one_wins_everywhere_the_rule_has_the_range():
 
 
 def test_the_threshold_is_on_operations_if_that_separates_better():
-    """By operations (here width² × batch) these four divide, by width × batch they do not."""
+    """The operations (here width² × batch) separate these four cells; width × batch does not."""
     found = said(cells_of((32, 1, "a"), (4, 16, "a"), (64, 1, "b"), (48, 1, "b"), (8, 8, "a")))
     assert found.threshold is not None
     assert (found.threshold.of, found.threshold.value, found.threshold.correct) == (OPERATIONS, 48 * 48, 5)

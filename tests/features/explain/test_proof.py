@@ -30,7 +30,7 @@ SMALL = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    """As many steps whatever the machine."""
+    """Make the number of steps the same on every machine."""
     monkeypatch.setattr(proving, "MAX_STEPS", 12)
 
 

@@ -50,7 +50,7 @@ def test_no_search_finds_less_and_nothing_is_below_zero(seed):
 
 
 def test_errors_are_those_of_the_textbook_where_nothing_is_held_at_zero():
-    """Of a line through four points: the covariance is s² (XᵀX)⁻¹."""
+    """A line through four points: the covariance is s² (XᵀX)⁻¹."""
     x = np.array([1.0, 2.0, 3.0, 4.0])
     matrix, target = np.column_stack([np.ones(4), x]), 1.5 + 2 * x + np.array([0.1, -0.1, -0.1, 0.1])
     found, errors = solve(matrix, target)
