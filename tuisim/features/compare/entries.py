@@ -33,7 +33,7 @@ class BackendEntry:
 
     backend: str
     threads: int | None
-    """None: as many as the run would use."""
+    """None if the entry uses as many as the run."""
 
     @property
     def name(self) -> str:

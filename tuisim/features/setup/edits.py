@@ -25,7 +25,7 @@ class Change:
     time: float | None
     """As a share of the time before: 0.12 is 12 % more; of the run if both have an end, else of an epoch, else of a step."""
     of: str
-    """Which time that is: `run`, `epoch`, `step`."""
+    """The period that is compared: `run`, `epoch` or `step`."""
     step: float | None
     """The time of a step, as a share."""
     multiplications: float | None

@@ -1,1 +1,1 @@
-"""Which of two backends is faster, over a grid of widths and batches."""
+"""The crossover: the faster of two backends over a grid of widths and batches."""

@@ -36,7 +36,7 @@ class CrossoverState:
     failure: str = ""
     is_waiting: bool = False
     selected: Size | None = None
-    """None: the cell measured last."""
+    """None if the cell measured last is selected."""
 
     @property
     def names(self) -> tuple[str, str]:
