@@ -73,7 +73,7 @@ class Canvas(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the prebuilt strips: a canvas has no border, padding or links for Textual to add."""
-        if self._is_outdated:
+        if self._is_outdated and self.is_attached:  # one that is being removed has no styles any more
             self._rebuild()
         if self._blank is None:
             self._blank = self._strip(BLANK)
