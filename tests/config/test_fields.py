@@ -10,7 +10,13 @@ from tuisim.config.values import from_mapping, from_texts, to_texts
 from tuisim.errors import ConfigError
 
 RUN = RunConfig(
-    layers=(4, 3, 3, 2), hidden_activation=("tanh", "relu"), learning_rate=1e-5, shuffle=False, target="y", clip_norm=2.0
+    layers=(4, 3, 3, 2),
+    hidden_activation=("tanh", "relu"),
+    learning_rate=1e-5,
+    shuffle=False,
+    target="y",
+    drop=("a", "b"),
+    clip_norm=2.0,
 )
 
 
@@ -45,6 +51,9 @@ def test_a_default_is_right_and_is_read_from_its_text(field):
         ("validation", "20 %", 0.2),
         ("shuffle", "no", False),
         ("target", "none", None),
+        ("target", "a, b", ("a", "b")),
+        ("drop", "id", "id"),
+        ("missing", "mean", "mean"),
         ("seed", "1,000", 1_000),
     ],
 )

@@ -8,6 +8,7 @@ INITIALIZERS = (
 )  # fmt: skip
 SCHEDULES = ("constant", "step", "cosine")
 DATASETS = ("auto", "digits", "fashion_mnist", "moons", "spirals", "xor", "blobs", "sine", "teacher")
+MISSING = ("drop", "mean", "error")
 TASKS = ("auto", "classes", "regression")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")

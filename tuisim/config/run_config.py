@@ -145,10 +145,30 @@ class RunConfig:
         "(the outputs of a random network).",
         choices=choices.DATASETS, check=_check_dataset,
     )] = "auto"
-    target: Annotated[str | None, Field(
-        "data", "column or array", "Column (CSV: name or number; NPZ: array) that holds the targets.", none="last column, or y",
-        expects="a column's name or number", counted=False,
+    target: Annotated[str | tuple[str, ...] | None, Field(
+        "data", "column or array",
+        "Column that holds the targets: its name or number, several with commas between them (one-hot or several numbers "
+        "per row); NPZ: the array's name.",
+        none="last column, or y", expects="columns' names or numbers", counted=False,
     )] = None
+    drop: Annotated[str | tuple[str, ...] | None, Field(
+        "data", "no inputs", "Columns of a table that are left out: names or numbers, with commas between them.",
+        none="those of no use", expects="columns' names or numbers", counted=False,
+    )] = None
+    categorical: Annotated[str | tuple[str, ...] | None, Field(
+        "data", "one-hot encoded", "Columns of a table that hold categories, although they are numbers or have many values.",
+        none="texts of 50 values", expects="columns' names or numbers", counted=False,
+    )] = None
+    keep: Annotated[str | tuple[str, ...] | None, Field(
+        "data", "as inputs", "Columns of a table that are inputs, although they look like row numbers, identifiers or constants.",
+        none="those of use", expects="columns' names or numbers", counted=False,
+    )] = None
+    missing: Annotated[str, Field(
+        "data", "empty cells",
+        "Rows of a table with a missing input: drop leaves them out, mean fills in the mean of the training rows, error refuses "
+        "them.",
+        choices=choices.MISSING, counted=False,
+    )] = "drop"
     task: Annotated[str, Field(
         "data", "auto: from values", "Kind of targets in a file; auto: by the values and the loss.", choices=choices.TASKS,
         counted=False,
@@ -245,11 +265,7 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON and TOML."""
-        plain = asdict(self)
-        plain["layers"] = list(self.layers)
-        if not isinstance(self.hidden_activation, str):
-            plain["hidden_activation"] = list(self.hidden_activation)
-        return plain
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def _declared() -> Mapping[str, Field]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tuisim.config import RunConfig
 from tuisim.data import memory
-from tuisim.data.table import Table, column_number
+from tuisim.data.table import Table, column_number, only_target
 from tuisim.errors import DataError, printable
 
 _LINE_LIMIT = 2**22
@@ -35,7 +35,7 @@ def read(file: IO[bytes], size: int, name: str, config: RunConfig) -> Table:
     csv.field_size_limit(max(csv.field_size_limit(), _LINE_LIMIT))
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        return _Reader(name, config, file, size).table(text)
+        return _Reader(name, config, file, size, only_target(name, config.target)).table(text)
     except UnicodeDecodeError:
         line = _undecodable_line(file)
         raise DataError(f"{name}, line {line:,} is not UTF-8 text: save the file as CSV in UTF-8") from None
@@ -96,6 +96,7 @@ class _Reader:
     config: RunConfig
     file: IO[bytes]
     size: int
+    asked: str | None
     header: list[str] | None = None
     columns: int = 0
     target: int = 0
@@ -158,8 +159,8 @@ class _Reader:
             raise DataError(f"{self.name} has one column: at least an input and a target are needed, "
                             "separated by commas, semicolons or tabs")  # fmt: skip
         cells = [cell.strip() for cell in row]
-        named = self.config.target in cells and not _is_number(self.config.target or "")
-        guess = self.columns - 1 if self.config.target is None else column_number(self.config.target, self.columns)
+        named = self.asked in cells and not _is_number(self.asked or "")
+        guess = self.columns - 1 if self.asked is None else column_number(self.asked, self.columns)
         others = [cell for place, cell in enumerate(cells) if place != guess]
         is_header = named or (any(others) and not any(_is_number(cell) for cell in others))
         self.header = cells if is_header else None
@@ -167,12 +168,12 @@ class _Reader:
         return is_header
 
     def _find_target(self, header: list[str], guess: int | None) -> int:
-        if self.config.target is not None and self.config.target in header:
-            return header.index(self.config.target)
+        if self.asked is not None and self.asked in header:
+            return header.index(self.asked)
         if guess is None:
             columns = printable(", ".join(header), 120) if header else "no names"
             raise DataError(
-                f"{self.name} has no column {printable(self.config.target)}: it has {columns}, and numbers 1 to {self.columns}"
+                f"{self.name} has no column {printable(self.asked)}: it has {columns}, and numbers 1 to {self.columns}"
             )
         return guess
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
 from tuisim.data import csv_reader, idx, npz, reading
-from tuisim.data.table import Table, check_finite, column_number
+from tuisim.data.table import Table, check_finite, column_number, only_target
 from tuisim.errors import DataError, printable
 from tuisim.files import display_name
 
@@ -80,9 +80,10 @@ def _from_array(config: RunConfig, name: str, array: Array) -> Table:
         raise DataError(f"{name} holds text: save numbers")
     check_finite(name, array)
     columns = array.shape[1]
-    column = columns - 1 if config.target is None else column_number(config.target, columns)
+    target = only_target(name, config.target)
+    column = columns - 1 if target is None else column_number(target, columns)
     if column is None:
-        raise DataError(f"{name} has no column {printable(config.target)}: its columns are the numbers 1 to {columns}")
+        raise DataError(f"{name} has no column {printable(target)}: its columns are the numbers 1 to {columns}")
     inputs = array[:, :-1] if column == columns - 1 else np.delete(array, column, axis=1)
     return _table(name, inputs, array[:, column])
 
@@ -90,7 +91,8 @@ def _from_array(config: RunConfig, name: str, array: Array) -> Table:
 def _from_archive(config: RunConfig, file: IO[bytes], size: int, name: str) -> Table:
     """Return the rows of an NPZ file: inputs and targets by their usual names, or targets by the name given."""
     with closing(npz.Archive(file, size, name)) as arrays:
-        names = TARGETS if config.target is None else (config.target,)
+        target = only_target(name, config.target)
+        names = TARGETS if target is None else (target,)
         targets = next((key for key in names if key in arrays.names), None)
         inputs = next((key for key in INPUTS if key in arrays.names and key != targets), None)
         if inputs is None or targets is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.errors import DataError
+from tuisim.errors import DataError, printable
 
 Array = NDArray[Any]
 
@@ -30,6 +30,15 @@ class Table:
     divide: float | None = None
     """Divisor that scales the inputs to 0..1; None if they are standardized."""
     notes: tuple[str, ...] = ()
+
+
+def only_target(name: str, target: str | tuple[str, ...] | None) -> str | None:
+    """Return the one column or array that holds the targets, None if it is not given. Raises DataError for several."""
+    if not isinstance(target, tuple):
+        return target
+    if len(target) == 1:
+        return target[0]
+    raise DataError(f"{name}: target = {printable(','.join(target))}: several columns are read from tables only: give one")
 
 
 def column_number(target: str, columns: int) -> int | None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tuisim.config import RunConfig
+from tuisim.config.values import to_texts
 from tuisim.errors import ConfigError
 
 _VARIABLE = "TUISIM_FORM"
@@ -38,6 +39,5 @@ def passed_config() -> RunConfig | None:
         config = RunConfig(**json.loads(text)) if text else None
     except (ValueError, TypeError, RecursionError, ConfigError):
         return None
-    # A path goes onto the screen as it is: none with control codes comes from a form.
-    printable = config is not None and all(word is None or word.isprintable() for word in (config.dataset, config.target))
-    return config if printable else None
+    # A path or a column's name goes onto the screen unchanged: none with control codes comes from a form.
+    return config if config is not None and all(text.isprintable() for text in to_texts(config).values()) else None

@@ -32,6 +32,8 @@ PER_LAYER = "per layer"
 FILE = "file…"
 """The choice of a dataset read from a path."""
 PATH = Field("data", "CSV NPY NPZ IDX", "The file to read: CSV, NPY, NPZ, IDX or IDX.gz.", name="path", none="data.csv")
+TABLE_FIELDS = ("target", "drop", "categorical", "keep", "missing", "task")
+"""The fields that only a dataset read from a path has."""
 OPTIMIZER_FIELDS = ("subnormals", *dict.fromkeys(name for names in HYPERPARAMETERS.values() for name in names))
 """The fields that not every optimizer reads."""
 
@@ -188,7 +190,7 @@ class SetupForm(Vertical):
             # A bare file name would be read as the name of a dataset.
             values["dataset"] = path if not path or "/" in path or "." in path else f"./{path}"
         else:
-            values.update(target="", task="auto")
+            values.update({name: FIELDS[name].text(FIELDS[name].default) for name in TABLE_FIELDS})
         values.update(unused_fields(values["optimizer"]))
         return values
 
@@ -218,7 +220,7 @@ class SetupForm(Vertical):
 
     def _show_fields(self) -> None:
         from_file = self.field("dataset").control.value == FILE
-        for name in ("path", "target", "task"):
+        for name in ("path", *TABLE_FIELDS):
             self.field(name).display = from_file
         unused = unused_fields(self.field("optimizer").control.value)
         for name in OPTIMIZER_FIELDS:
