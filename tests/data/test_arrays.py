@@ -44,7 +44,7 @@ def test_rows_of_targets(loss: str) -> None:
     y = np.random.default_rng(1).random((50, 2))
     held = dataset(y, loss=loss)
     assert np.allclose(held.batch_sampler(8).next_block().Y, y)
-    assert held.kind == ("regression" if loss == "mse" else "classes")
+    assert held.kind == ("regression" if loss == "mse" else "multi-label")
     assert dataset(y[:, 0], (3, 1), loss=loss).sample(50)[1].shape == (50, 1)
     assert dataset(np.arange(50) % 2, loss=loss).batch_sampler(8).next_block().Y[:3].tolist() == [[1, 0], [0, 1], [1, 0]]
 
@@ -52,6 +52,19 @@ def test_rows_of_targets(loss: str) -> None:
 def test_lists_columns_and_whole_floats_are_accepted() -> None:
     assert dataset([0.0, 1.0], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [0, 1]
     assert dataset([[0], [1]], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [0, 1]
+    assert dataset([[0, 1], [1, 0]], inputs=[[1, 2, 3], [4, 5, 6]]).batch_sampler(8).next_block().Y.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("task", "kind"), [("auto", "classes"), ("regression", "regression")])
+def test_one_hot_rows_and_zeros_and_ones_are_classes_unless_the_task_says_numbers(task: str, kind: str) -> None:
+    y = np.arange(50) % 2
+    for held, expected in (
+        (dataset(np.eye(2)[y], loss="mse", task=task), np.eye(2)[y]),
+        (dataset(y, (3, 1), loss="mse", task=task), y[:, None]),
+    ):
+        assert held.kind == kind
+        assert held.batch_sampler(8).next_block().Y.tolist() == expected.tolist()
+    assert dataset(np.zeros((50, 2)), loss="mse").kind == "regression"
 
 
 def test_split_of_arrays_is_stratified_and_notes_the_passes() -> None:

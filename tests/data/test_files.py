@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from tests.support.table_files import PICTURES, X, Y, csv_text, idx_bytes, load, refused, write
-from tuisim.errors import DataError, MemoryNeeded
+from tuisim import data
+from tuisim.config import RunConfig
+from tuisim.errors import ConfigError, DataError, MemoryNeeded
 
 
 def array_bytes(array: np.ndarray) -> bytes:
@@ -42,6 +44,42 @@ def test_a_file_larger_than_memory_is_refused_before_it_is_read(tmp_path: Path, 
         load(tmp_path / "a.npy")
     with pytest.raises(MemoryNeeded, match="of memory"):
         load(write(tmp_path / "a.csv", csv_text()))
+
+
+@pytest.mark.parametrize("name", ["iris", "train-images-idx3-ubyte", "my data"])
+def test_a_name_that_exists_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="unknown; "):
+        RunConfig(layers=(3, 3), dataset=name)
+    write(tmp_path / name, csv_text())
+    assert load(Path(name), validation=0).examples == 60
+    config = RunConfig(layers=(3, 3), dataset=name).resolved()
+    assert config.dataset == os.path.join(".", name)
+    assert data.available(name) is None
+    (tmp_path / name).unlink()
+    assert config.resolved() == config  # a run that is kept can be read without its file
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match="unknown; "):
+        RunConfig(layers=(3, 3), dataset=name)
+
+
+def test_a_datasets_name_comes_before_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "digits", csv_text())
+    assert load(Path("digits"), (64, 10), validation=0).examples == 1_797
+    config = RunConfig(layers=(3, 3), dataset="./digits", validation=0)
+    assert data.load(config).examples == 60
+
+
+def test_a_table_with_its_classes_first_and_a_constant_last_column(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 4))
+    pixels[:, -1] = 0
+    lines = [",".join(map(str, (label, *row))) for label, row in zip(Y.tolist(), pixels.tolist(), strict=True)]
+    path = write(tmp_path / "mnist.csv", "\n".join(lines))
+    message = refused(path, (4, 3))
+    assert "the last column, taken for the targets, is always 0; the first has 3 whole numbers" in message
+    assert "use target 1" in message
+    assert load(path, (4, 3), target="1", validation=0, shuffle=False).batch_sampler(60).next_block().Y.tolist() == Y.tolist()
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.npy", "stored.npz", "packed.npz", "a-images-idx3", "a-images-idx3.gz"])

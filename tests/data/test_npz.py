@@ -37,7 +37,21 @@ def test_a_column_whose_squares_underflow_is_standardized_too(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize(("inputs", "targets"), [("X", "y"), ("x", "y"), ("data", "target")])
+@pytest.mark.parametrize(
+    ("inputs", "targets"),
+    [
+        ("X", "y"),
+        ("x", "y"),
+        ("data", "target"),
+        ("data", "labels"),
+        ("Data", "Labels"),
+        ("images", "labels"),
+        ("features", "label"),
+        ("train_images", "train_labels"),
+        ("X_train", "y_train"),
+        ("arr_0", "arr_1"),
+    ],
+)
 def test_npz_by_the_usual_names(tmp_path: Path, save: Callable[..., None], inputs: str, targets: str) -> None:
     save(tmp_path / "a.npz", **{inputs: X, targets: Y, "other": np.array([{}], dtype=object)})
     dataset = load(tmp_path / "a.npz", validation=0, shuffle=False)
@@ -53,9 +67,15 @@ def test_npz_target_words_bytes_and_pictures(tmp_path: Path) -> None:
         dataset = load(tmp_path / "a.npz", (4, 3), target=target, validation=0, shuffle=False)
         assert dataset.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
         assert (pictures.reshape(60, 4) / 255 == dataset.batch_sampler(60).next_block().X).all()
-        assert dataset.notes == ("bytes divided by 255", "classes: a = 0, b = 1, c = 2")
+        assert dataset.notes == (
+            "images of 2 × 2 flattened to 4 inputs", f"arrays not used: {'raw' if target == 'words' else 'words'}, columns",
+            "bytes divided by 255", "classes: a = 0, b = 1, c = 2",
+        )  # fmt: skip
+        assert dataset.names == ("a", "b", "c")
     assert "it has X, words, raw, columns" in refused(tmp_path / "a.npz", (4, 3))
-    assert "cross_entropy takes one class number" in refused(tmp_path / "a.npz", (4, 3), target="columns")
+    one_hot = load(tmp_path / "a.npz", (4, 3), target="columns", validation=0, shuffle=False)
+    assert one_hot.batch_sampler(60).next_block().Y.tolist() == Y.tolist()
+    assert "has 3 classes, the output layer has 4" in refused(tmp_path / "a.npz", (4, 4), target="columns")
     for loss in ("mse", "binary_cross_entropy"):
         dataset = load(tmp_path / "a.npz", (4, 3), target="columns", loss=loss, validation=0, shuffle=False)
         assert (np.eye(3)[Y] == dataset.batch_sampler(60).next_block().Y).all()
@@ -179,3 +199,48 @@ def test_encrypted_member_is_refused(tmp_path: Path) -> None:
     for place in (content.find(b"PK\1\2") + 8, content.find(b"PK\3\4") + 6):
         content[place] |= 1
     assert "encrypted" in refused(write(tmp_path / "a.npz", bytes(content)))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets"),
+    [
+        ("X_train.npy", "y_train.npy"),
+        ("X.npy", "y.npy"),
+        ("x.npy", "y.npy"),
+        ("train-images.npy", "train-labels.npy"),
+        ("images.npy", "labels.npy"),
+        ("TRAIN_IMAGES.npy", "TRAIN_LABELS.npy"),
+        ("iris_data.npy", "iris_target.npy"),
+    ],
+)
+def test_npy_inputs_find_the_targets_beside_them(tmp_path: Path, inputs: str, targets: str) -> None:
+    np.save(tmp_path / inputs, X)
+    np.save(tmp_path / targets, np.eye(3, dtype=int)[Y])
+    dataset = load(tmp_path / inputs, validation=0, shuffle=False)
+    block = dataset.batch_sampler(60).next_block()
+    assert np.allclose(block.X, standardized(X))
+    assert block.Y.tolist() == Y.tolist()
+    assert dataset.notes == (f"targets from {targets}", "inputs standardized with training statistics")
+    # A column that is asked for is one of this array.
+    np.save(tmp_path / inputs, np.column_stack([X, Y]))
+    assert (
+        load(tmp_path / inputs, target="4", validation=0, shuffle=False).batch_sampler(60).next_block().Y.tolist() == Y.tolist()
+    )
+
+
+@pytest.mark.parametrize("shape", [(60, 2, 2), (60, 2, 2, 1), (60, 1, 2, 2)])
+def test_images_are_flattened_and_it_is_said(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    images = RANDOM.normal(size=shape)
+    np.save(tmp_path / "images.npy", images)
+    assert "targets in a second file" in refused(tmp_path / "images.npy", (4, 3))
+    np.save(tmp_path / "labels.npy", Y)
+    dataset = load(tmp_path / "images.npy", (4, 3), validation=0, shuffle=False)
+    assert np.allclose(dataset.batch_sampler(60).next_block().X, standardized(images.reshape(60, 4)))
+    assert f"images of {' × '.join(map(str, shape[1:]))} flattened to 4 inputs" in dataset.notes
+
+
+def test_targets_beside_inputs_are_checked(tmp_path: Path) -> None:
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", Y[:-1])
+    assert "give one target per row" in refused(tmp_path / "X.npy")
+    assert "X.npy with y.npy beside it" in refused(tmp_path / "y.npy")

@@ -126,7 +126,12 @@ def test_tasks_fit_layers_and_loss(name: str, layers: tuple[int, ...], loss: str
     else:
         assert (Y.shape, Y.dtype) == ((1000, layers[-1]), np.dtype(dtype))
         assert name == "teacher" or (Y.sum(axis=1) == 1).all()
-    assert dataset.kind == ("regression" if name == "teacher" and loss == "mse" else "classes")
+    kinds = {
+        "cross_entropy": "classes",
+        "mse": "regression",
+        "binary_cross_entropy": "multi-label" if layers[-1] > 1 else "classes",
+    }
+    assert dataset.kind == (kinds[loss] if name == "teacher" else "classes")
     assert dataset.validation is not None
     assert len(dataset.validation[0]) == 200
 

@@ -9,6 +9,7 @@ INITIALIZERS = (
 SCHEDULES = ("constant", "step", "cosine")
 DATASETS = ("auto", "digits", "fashion_mnist", "moons", "spirals", "xor", "blobs", "sine", "teacher")
 MISSING = ("drop", "mean", "error")
+SCALINGS = ("auto", "standard", "minmax", "none")
 TASKS = ("auto", "classes", "regression")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")

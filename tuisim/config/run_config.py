@@ -44,8 +44,14 @@ def _check_layers(layers: Any) -> str:
 def _check_dataset(dataset: Any) -> str:
     if not isinstance(dataset, str) or not dataset:
         return "a name or a path; one of " + ", ".join(choices.DATASETS)
-    is_path = any(mark in dataset for mark in (os.sep, "/", "."))
-    return "" if dataset in choices.DATASETS or is_path else nearest(dataset, choices.DATASETS)
+    if dataset in choices.DATASETS or not _is_bare(dataset) or os.path.isfile(os.path.expanduser(dataset)):
+        return ""
+    return nearest(dataset, choices.DATASETS)
+
+
+def _is_bare(dataset: str) -> bool:
+    """Return True if `dataset` is no path by its look: it has no separator and no point."""
+    return not any(mark in dataset for mark in (os.sep, "/", "."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +189,16 @@ class RunConfig:
         "data", "fraction, 0: none", "Fraction of the examples kept for validation; 0: none.", minimum=0, below=1,
         expects="a fraction from 0 (none) to less than 1",
     )] = 0.1
+    validation_data: Annotated[str | None, Field(
+        "data", "a second file", "File with the validation rows, read and scaled as the dataset is, instead of a fraction of it.",
+        none="part of the dataset", expects="the path of a file", counted=False,
+    )] = None
+    scaling: Annotated[str, Field(
+        "data", "of the inputs",
+        "Scaling of the inputs of a dataset that is read, with statistics of the training rows: standard (mean 0, standard "
+        "deviation 1), minmax (0 to 1) or none; auto: bytes are divided by 255, other numbers standardized.",
+        choices=choices.SCALINGS, counted=False,
+    )] = "auto"
     shuffle: Annotated[bool, Field("data", "in each epoch", "Shuffle the training examples in each epoch.", counted=False)] = True
 
     backend: Annotated[str, Field(
@@ -227,9 +243,10 @@ class RunConfig:
 
     @property
     def resolved_dataset(self) -> str:
-        """The dataset's name or path with `auto` decided."""
+        """The dataset's name or path with `auto` decided; a file's bare name gets `./`, which stays a path without the file."""
         if self.dataset != "auto":
-            return self.dataset
+            is_file = self.dataset not in choices.DATASETS and _is_bare(self.dataset)
+            return os.path.join(os.curdir, self.dataset) if is_file else self.dataset
         fits_digits = self.layers[0] == 64 and self.layers[-1] == 10 and self.loss == "cross_entropy"
         return "digits" if fits_digits else "teacher"
 
@@ -345,10 +362,17 @@ def _long_enough(config: RunConfig) -> str:
     return f"fewer warm-up steps than the {steps:,} of the whole run, or a longer run: {warmup:,} are asked for"
 
 
+def _one_validation(config: RunConfig) -> str:
+    if config.validation_data is None or config.validation == FIELDS["validation"].default:
+        return ""
+    return "leave it out: validation_data has the validation rows"
+
+
 _RULES: dict[str, tuple[tuple[str, ...], Callable[[RunConfig], str]]] = {
     "hidden_activation": (("layers",), _one_per_hidden_layer),
     **{name: ((), _held_by_float32(name)) for name in ("learning_rate", "weight_decay", "clip_norm")},
     "epsilon": ((), _normal_epsilon),
+    "validation": (("validation_data",), _one_validation),
     "schedule_steps": (("schedule", "epochs", "examples", "batch_size", "warmup_steps"), _long_enough),
 }
 """By the field that is refused: the other fields that the rule needs, and the rule."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from tuisim.errors import DataError
 
 Array = NDArray[Any]
 
+MAX_FIRST_CLASSES = 100
+"""Different whole numbers up to which the first column of a table may be its classes."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -27,7 +30,7 @@ class Dataset:
 
     name: str
     kind: str
-    """classes or regression."""
+    """classes (one per row), multi-label or regression."""
     examples: int
     """Training rows per epoch."""
     notes: tuple[str, ...]
@@ -36,6 +39,10 @@ class Dataset:
     """X (rows, inputs) and Y as the loss takes it, read-only; None without validation rows."""
     training: ResidentRows | SyntheticRows = field(repr=False)
     config: RunConfig = field(repr=False)
+    names: tuple[str, ...] = ()
+    """Names of the classes; empty if they are the numbers from 0."""
+    target_spread: Array | float = 1.0
+    """The target's own unit in units of the scaled target: one number, or one per output; infinite for a constant target."""
 
     @property
     def kept_rows(self) -> info.KeptRows | None:
@@ -64,10 +71,14 @@ def load(config: RunConfig) -> Dataset:
     if name in info.SYNTHETIC:
         return _synthetic(config, name)
     if name == "digits":
-        return _from_table(config, files.read_digits())
-    if name == "fashion_mnist":
-        return _from_table(config, files.read_fashion_mnist())
-    return _from_table(config, files.read(config, Path(os.path.expanduser(name))))
+        table = files.read_digits()
+    elif name == "fashion_mnist":
+        table = files.read_fashion_mnist()
+    else:
+        table = files.read(config, Path(os.path.expanduser(name)))
+    if config.validation_data is not None:
+        table = replace(table, validation=files.read(config, Path(os.path.expanduser(config.validation_data))))
+    return _from_table(config, table)
 
 
 def misfit(config: RunConfig) -> str | None:
@@ -99,6 +110,8 @@ def from_arrays(config: RunConfig, X: Any, y: Any) -> Dataset:
 
     X is (rows, inputs); y as `targets.from_array` takes it.
     """
+    if config.validation_data is not None:
+        raise DataError("validation_data goes with a dataset that is read, not with arrays: leave it out")
     inputs, given = _as_numbers("X", X), _as_numbers("y", y)
     if inputs.ndim != 2 or inputs.shape[1] != config.layers[0]:
         rows = len(inputs) if inputs.ndim else 0
@@ -111,7 +124,7 @@ def from_arrays(config: RunConfig, X: Any, y: Any) -> Dataset:
         raise DataError("X has no rows: give at least one")
     check_finite("X", inputs)
     check_finite("y", given)
-    return _resident(config, Table("arrays", inputs, given), targets.from_array(config, given), is_scaled=True)
+    return _resident(config, Table("arrays", inputs, given), targets.from_array(config, given), None)
 
 
 def _as_numbers(name: str, value: Any) -> Array:
@@ -142,24 +155,44 @@ def _from_table(config: RunConfig, table: Table) -> Dataset:
     if not len(table.X):
         raise DataError(f"{table.name} has no rows: give at least one")
     targets.check_inputs(config, table.name, table.X.shape[1])
-    return _resident(config, table, targets.from_table(config, table), is_scaled=False)
+    _check_last_column(config, table)
+    return _resident(config, table, targets.from_table(config, table), "standard" if table.divide is None else "divide")
 
 
-def _resident(config: RunConfig, table: Table, decided: targets.Targets, *, is_scaled: bool) -> Dataset:
-    """Return training and validation rows of a table; statistics are those of the training rows alone."""
-    name = table.name
-    memory.require(len(table.X) * info.row_bytes(config), f"{name}: {len(table.X):,} rows", "give fewer rows")
-    train, validation = preprocessing.split(config, name, len(table.X), decided.labels)
+def _check_last_column(config: RunConfig, table: Table) -> None:
+    """Raise DataError for a table whose last column is constant and whose first looks like the targets, as in MNIST's CSV."""
+    if config.target is not None or table.targets.ndim > 1 or not (table.targets == table.targets[0]).all():
+        return
+    first = table.X[:, 0]
+    if bool((first == np.floor(first)).all()) and 2 <= len(different := np.unique(first)) <= MAX_FIRST_CLASSES:
+        value = f"always {table.targets[0]:g}" if table.names is None else "always the same"
+        raise DataError(
+            f"{table.name}: the last column, taken for the targets, is {value}; the first has {len(different)} whole numbers: "
+            "if these are the classes, use target 1"
+        )
+
+
+def _resident(config: RunConfig, table: Table, decided: targets.Targets, auto: str | None) -> Dataset:
+    """Return training and validation rows of a table; statistics are those of the training rows alone.
+
+    `auto` is what scaling "auto" means: standard, divide, or None for inputs that are used as given.
+    """
+    name, held = table.name, table.validation
+    count = len(table.X) + (0 if held is None else len(held.X))
+    memory.require(count * info.row_bytes(config), f"{name}: {count:,} rows", "give fewer rows")
+    fraction = 0.0 if held is not None else config.validation
+    train, validation = preprocessing.split(config, name, len(table.X), fraction, decided.labels)
     present, volume = len(train), config.examples or len(train)
     train = train[:volume]
     first = None
     if not config.shuffle:
         seeded, train = train, np.sort(train)
         first = np.searchsorted(train, seeded)
-    input_scaling, notes = (preprocessing.UNSCALED, ()) if is_scaled else _input_scaling(table, train)
+    method = auto if config.scaling == "auto" else config.scaling
+    input_scaling, notes = _input_scaling(table, train, method)
     target_scaling, target_notes = _target_scaling(name, decided, train)
 
-    def rows(which: NDArray[np.intp]) -> tuple[Array, Array]:
+    def rows(table: Table, decided: targets.Targets, which: NDArray[np.intp]) -> tuple[Array, Array]:
         X = input_scaling.apply(table.X, which, config.dtype)
         if decided.values is None:
             assert decided.labels is not None
@@ -167,19 +200,38 @@ def _resident(config: RunConfig, table: Table, decided: targets.Targets, *, is_s
         else:
             Y = target_scaling.apply(decided.values, which, config.dtype)
         if not all(array.dtype.kind != "f" or np.isfinite(array).all() for array in (X, Y)):
-            raise DataError(f"{name} has numbers too large for {config.dtype}: scale them down")
+            raise DataError(f"{table.name} has numbers too large for {config.dtype}: scale them down")
         return read_only(X), read_only(Y)
 
-    training = ResidentRows(*rows(train), first)
+    training = ResidentRows(*rows(table, decided, train), first)
     notes = (*notes, *decided.notes, *target_notes, *_volume_notes(config, volume, present))
-    return Dataset(name, decided.kind, volume, notes, rows(validation) if len(validation) else None, training, config)
+    validated = rows(table, decided, validation) if len(validation) else None
+    if held is not None:
+        validated = rows(held, _validation_targets(config, table, held, decided), np.arange(len(held.X)))
+        notes = (*notes, f"validation: {len(held.X):,} rows of {held.name}")
+    return Dataset(name, decided.kind, volume, notes, validated, training, config, decided.names, target_scaling.spread)
 
 
-def _input_scaling(table: Table, train: NDArray[np.intp]) -> tuple[preprocessing.Scaling, tuple[str, ...]]:
-    if table.divide is not None:
-        return preprocessing.Scaling(spread=table.divide, divides=True), table.notes
-    scaling = preprocessing.standardize(f"{table.name}, inputs", table.X, train)
-    return scaling, (*table.notes, "inputs standardized with training statistics")
+def _validation_targets(config: RunConfig, table: Table, held: Table, decided: targets.Targets) -> targets.Targets:
+    """Return the targets of validation rows that come from a table of their own. Raises DataError if it does not fit."""
+    if held.X.shape[1] != table.X.shape[1]:
+        raise DataError(
+            f"{held.name} has {held.X.shape[1]:,} inputs, {table.name} has {table.X.shape[1]:,}: give the same columns"
+        )
+    return targets.like(config, held, decided)
+
+
+def _input_scaling(table: Table, train: NDArray[np.intp], method: str | None) -> tuple[preprocessing.Scaling, tuple[str, ...]]:
+    if method is None:
+        return preprocessing.UNSCALED, table.notes
+    if method == "divide":
+        return preprocessing.Scaling(spread=table.divide or 1.0, divides=True), (*table.notes, table.divide_words)
+    words = {
+        "standard": ("inputs standardized with training statistics",),
+        "minmax": ("inputs scaled to 0..1 by the training minimum and maximum",),
+        "none": ("inputs not scaled",),
+    }
+    return preprocessing.fit(method, f"{table.name}, inputs", table.X, train), (*table.notes, *words[method])
 
 
 def _target_scaling(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
@@ -19,8 +23,23 @@ from tuisim.files import display_name
 
 Array = NDArray[Any]
 
-INPUTS = ("X", "x", "data", "x_train", "X_train")
-TARGETS = ("y", "Y", "target", "targets", "labels", "y_train")
+INPUTS = ("x_train", "train_images", "train_x", "train_data", "x", "data", "images", "inputs", "features", "arr_0")
+"""Names of inputs in an NPZ file, in any case; the first that is there is taken."""
+TARGETS = (
+    "y_train", "train_labels", "train_y", "train_targets", "y", "target", "targets", "labels", "label", "arr_1",
+)  # fmt: skip
+PARTS = ("val", "valid", "validation", "test")
+"""Names of a validation part: `x_val`, `val_images`, `x_test` beside `x_train`; the first that is there is taken."""
+_UNNAMED = {"arr_0": "arr_2", "arr_1": "arr_3"}
+"""The validation part as numpy.savez names arrays that were given without names."""
+_BESIDE = {
+    "x": ("y",),
+    "inputs": ("targets", "labels", "outputs"),
+    "images": ("labels", "targets"),
+    "features": ("labels", "targets"),
+    "data": ("target", "targets", "labels"),
+}
+"""The word that stands for targets where a file name has a word for inputs."""
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """The folder of Debian's package dataset-fashion-mnist."""
 VARIABLE = "TUISIM_DATA"
@@ -37,7 +56,7 @@ def read(config: RunConfig, path: Path) -> Table:
         if not start:
             raise DataError(f"{name} is empty: give at least one row")
         if start.startswith(npz.MAGIC):
-            return _from_array(config, name, npz.read_array(file, size, size, name))
+            return _from_array(config, path, npz.read_array(file, size, size, name))
         if start.startswith(b"PK"):
             return _from_archive(config, file, size, name)
         if not (start.startswith(idx.GZIP) or idx.is_idx(start)):
@@ -51,12 +70,15 @@ def read(config: RunConfig, path: Path) -> Table:
     return read_images(path, name)
 
 
-def _table(name: str, X: Array, targets: Array, classes: int | None = None) -> Table:
+def _table(name: str, X: Array, targets: Array, classes: int | None = None, notes: tuple[str, ...] = ()) -> Table:
     """Return inputs flattened to rows of numbers and targets, all checked; bytes will be divided by 255."""
     if X.dtype.kind not in "fiub":
         raise DataError(f"{name} has text as inputs: save numbers")
     if len(targets) != len(X) or targets.ndim > 2:
         raise DataError(f"{name} has {len(X):,} rows of inputs, and targets of shape {targets.shape}: give one target per row")
+    if X.ndim > 2:
+        shape = " × ".join(map(str, X.shape[1:]))
+        notes = (f"images of {shape} flattened to {math.prod(X.shape[1:]):,} inputs", *notes)
     X = X.reshape(len(X), -1)
     check_finite(name, X)
     names = None
@@ -68,14 +90,22 @@ def _table(name: str, X: Array, targets: Array, classes: int | None = None) -> T
         names = tuple(map(str, different.tolist()))
     check_finite(f"{name}, targets", targets)
     if X.dtype == np.uint8:
-        return Table(name, X, targets, names, classes, divide=255.0, notes=("bytes divided by 255",))
-    return Table(name, X, targets, names, classes)
+        return Table(name, X, targets, names, classes, divide=255.0, divide_words="bytes divided by 255", notes=notes)
+    return Table(name, X, targets, names, classes, notes=notes)
 
 
-def _from_array(config: RunConfig, name: str, array: Array) -> Table:
-    """Return the rows of one array with the targets in the column given by number, or the last."""
+def _from_array(config: RunConfig, path: Path, array: Array) -> Table:
+    """Return the rows of one array with the targets in the file beside it, in the column given by number, or in the last."""
+    name = display_name(path)
+    beside = _find_targets(path) if config.target is None else None
+    if beside is not None:
+        shown = display_name(beside)
+        with reading.opened(beside) as (file, size):
+            targets = npz.read_array(file, size, size, shown)
+        return _table(name, array, targets, notes=(f"targets from {printable(beside.name)}",))
     if array.ndim != 2 or array.shape[1] < 2:
-        raise DataError(f"{name} has shape {array.shape}: give inputs and a target per row, or X and y in an NPZ file")
+        raise DataError(f"{name} has shape {array.shape}: give inputs and a target per row, targets in a second file "
+                        "(X.npy with y.npy beside it), or X and y in an NPZ file")  # fmt: skip
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} holds text: save numbers")
     check_finite(name, array)
@@ -88,18 +118,60 @@ def _from_array(config: RunConfig, name: str, array: Array) -> Table:
     return _table(name, inputs, array[:, column])
 
 
+def _find_targets(path: Path) -> Path | None:
+    """Return the file of targets that belongs to an NPY file of inputs by its name: y_train.npy to X_train.npy; else None."""
+    words = re.split(r"([^a-zA-Z]+)", path.stem)
+    for place, word in enumerate(words):
+        for target in _BESIDE.get(word.lower(), ()):
+            for written in (target, target.capitalize(), target.upper()):
+                beside = path.with_name("".join((*words[:place], written, *words[place + 1 :])) + path.suffix)
+                if beside.is_file():
+                    return beside
+    return None
+
+
 def _from_archive(config: RunConfig, file: IO[bytes], size: int, name: str) -> Table:
-    """Return the rows of an NPZ file: inputs and targets by their usual names, or targets by the name given."""
+    """Return the rows of an NPZ file: inputs and targets by their usual names, or targets by the name given.
+
+    Its validation part, if it has one, is in the table's `validation`, unless the run takes no validation rows from it.
+    """
     with closing(npz.Archive(file, size, name)) as arrays:
         target = only_target(name, config.target)
-        names = TARGETS if target is None else (target,)
-        targets = next((key for key in names if key in arrays.names), None)
-        inputs = next((key for key in INPUTS if key in arrays.names and key != targets), None)
+        targets = _first(arrays.names, TARGETS) if target is None else _exact(arrays.names, target)
+        inputs = _first([key for key in arrays.names if key != targets], INPUTS)
         if inputs is None or targets is None:
-            absent = "inputs named X" if inputs is None else f"targets named {printable(names[0])}"
+            absent = "inputs named X" if inputs is None else f"targets named {printable(target or 'y')}"
             found = printable(", ".join(arrays.names), 120) or "no arrays"
             raise DataError(f"{name} has no {absent}: it has {found}; save them as X and y")
-        return _table(name, arrays.read(inputs), arrays.read(targets))
+        part = next((pair for word in PARTS if (pair := _part(arrays.names, inputs, targets, word))), None)
+        used = {inputs, targets, *(part or ())}
+        unused = printable(", ".join(key for key in arrays.names if key not in used), 120)
+        notes = (f"arrays not used: {unused}",) if unused else ()
+        table = _table(name, arrays.read(inputs), arrays.read(targets), notes=notes)
+        if part is None or not config.validation or config.validation_data is not None:
+            return table
+        shown = f"{name}, {printable(part[0], 30)} and {printable(part[1], 30)}"
+        return replace(table, validation=_table(shown, arrays.read(part[0]), arrays.read(part[1])))
+
+
+def _exact(names: Sequence[str], wanted: str) -> str | None:
+    return wanted if wanted in names else None
+
+
+def _first(names: Sequence[str], usual: Sequence[str]) -> str | None:
+    """Return the name that comes first among the usual ones, in any case."""
+    return next((name for one in usual for name in names if name.lower() == one), None)
+
+
+def _part(names: Sequence[str], inputs: str, targets: str, part: str) -> tuple[str, str] | None:
+    """Return the arrays of the validation part named `part` beside `inputs` and `targets`; None unless both are there."""
+    found = []
+    for name in (inputs.lower(), targets.lower()):
+        usual = (name.replace("train", part),) if "train" in name else (f"{name}_{part}", f"{part}_{name}")
+        if part == PARTS[-1] and name in _UNNAMED:
+            usual = (_UNNAMED[name],)
+        found.append(_first(names, usual))
+    return (found[0], found[1]) if found[0] and found[1] else None
 
 
 def read_images(path: Path, name: str, classes: int | None = None) -> Table:
@@ -122,7 +194,8 @@ def read_images(path: Path, name: str, classes: int | None = None) -> Table:
 def read_digits() -> Table:
     """Return the 1,797 handwritten digits: 64 pixels of 0 to 16 and a class of 0 to 9; source and licence are in `digits.txt`."""
     with resources.files("tuisim.data").joinpath("digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return Table("digits", arrays["X"], arrays["y"], classes=10, divide=16.0, notes=("pixels of 0 to 16, divided by 16",))
+        return Table("digits", arrays["X"], arrays["y"], classes=10, divide=16.0,
+                     divide_words="pixels of 0 to 16, divided by 16")  # fmt: skip
 
 
 def read_fashion_mnist() -> Table:

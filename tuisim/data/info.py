@@ -41,6 +41,11 @@ def validation_rows(rows: int, fraction: float) -> int:
     return math.floor(rows * Fraction(repr(float(fraction))))
 
 
+def _split_off(config: RunConfig, rows: int) -> int:
+    """Return the validation rows taken from `rows` rows of a dataset; 0 if they are in a file of their own."""
+    return 0 if config.validation_data is not None else validation_rows(rows, config.validation)
+
+
 def synthetic_validation_rows(examples: int, fraction: float) -> int:
     """Return the number of validation rows of a synthetic dataset with `examples` training rows."""
     return min(MAX_SYNTHETIC_VALIDATION, validation_rows(examples, fraction))
@@ -53,15 +58,15 @@ def rows(config: RunConfig) -> int | None:
     name = config.resolved_dataset
     if name in SYNTHETIC:
         return DEFAULT_EXAMPLES
-    return FINITE[name] - validation_rows(FINITE[name], config.validation) if name in FINITE else None
+    return FINITE[name] - _split_off(config, FINITE[name]) if name in FINITE else None
 
 
 def kept_rows(config: RunConfig, examples: int) -> KeptRows | None:
     """Return the rows that a run of `examples` per epoch keeps of a named finite dataset; None for any other."""
     size = FINITE.get(config.resolved_dataset)
-    if size is None:
+    if size is None or config.validation_data is not None:
         return None
-    validation = validation_rows(size, config.validation)
+    validation = _split_off(config, size)
     return KeptRows(min(examples, size - validation), validation)
 
 

@@ -32,14 +32,14 @@ def quotas(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:
     return result
 
 
-def split(config: RunConfig, name: str, rows: int, labels: NDArray[np.int64] | None) -> tuple[Rows, Rows]:
+def split(config: RunConfig, name: str, rows: int, fraction: float, labels: NDArray[np.int64] | None) -> tuple[Rows, Rows]:
     """Return the numbers of training and validation rows in the seeded order, stratified by `labels` (rows,) if given.
 
     Raises DataError if no row would be left to train on.
     """
-    total = info.validation_rows(rows, config.validation)
+    total = info.validation_rows(rows, fraction)
     if total >= rows:
-        raise DataError(f"{name} has {rows:,} rows and validation = {config.validation} leaves none to train on: use less")
+        raise DataError(f"{name} has {rows:,} rows and validation = {fraction} leaves none to train on: use less")
     order = rng.generator(config.seed, rng.SPLIT).permutation(rows)
     if total == 0:
         return order, order[:0]
@@ -83,6 +83,34 @@ class Scaling:
 UNSCALED = Scaling()
 
 
+def fit(method: str, what: str, array: Array, rows: Rows) -> Scaling:
+    """Return the scaling `standard`, `minmax` or `none` of `array` (n, columns) by its rows `rows`. Raises DataError."""
+    if method == "none":
+        return UNSCALED
+    return standardize(what, array, rows) if method == "standard" else normalize(what, array, rows)
+
+
+def normalize(what: str, array: Array, rows: Rows) -> Scaling:
+    """Return the scaling of the minimum to 0 and the maximum to 1 over the rows `rows` of `array` (n, columns).
+
+    A column with a single value becomes 0. Raises DataError if the numbers of a column are too large.
+    """
+    lowest = highest = array[rows[0]].astype(np.float64)
+    for start in range(0, len(rows), _ROWS):
+        part = array[rows[start : start + _ROWS]].astype(np.float64)
+        lowest, highest = np.minimum(lowest, part.min(axis=0)), np.maximum(highest, part.max(axis=0))
+    with np.errstate(over="ignore"):
+        spread = highest - lowest
+    _check_spread(what, spread, "scale to 0..1")
+    return Scaling(lowest, spread=np.where(spread > 0, spread, np.inf))
+
+
+def _check_spread(what: str, spread: Array, verb: str) -> None:
+    if not np.isfinite(spread).all():
+        column = int(np.argwhere(~np.isfinite(spread))[0][0]) + 1
+        raise DataError(f"{what}: the numbers of column {column} are too large to {verb}: scale them down")
+
+
 def standardize(what: str, array: Array, rows: Rows) -> Scaling:
     """Return the scaling to mean 0 and standard deviation 1 over the rows `rows` of `array` (n, columns).
 
@@ -101,7 +129,5 @@ def standardize(what: str, array: Array, rows: Rows) -> Scaling:
         for part in parts:
             squares += np.square((array[part].astype(np.float64) - origin - mean) / unit).sum(axis=0)
         spread = np.sqrt(squares / len(rows)) * unit
-    if not np.isfinite(spread).all():
-        column = int(np.argwhere(~np.isfinite(spread))[0][0]) + 1
-        raise DataError(f"{what}: the numbers of column {column} are too large to standardize: scale them down")
+    _check_spread(what, spread, "standardize")
     return Scaling(origin, mean, np.where(spread > 0, spread, np.inf))

@@ -47,8 +47,12 @@ class SyntheticRows:
 
     @property
     def kind(self) -> str:
-        """The kind of the targets: classes or regression."""
-        return "regression" if self.name in ("sine", "teacher") and self.config.loss == "mse" else "classes"
+        """The kind of the targets: classes, multi-label or regression."""
+        if self.name not in ("sine", "teacher") or self.config.loss == "cross_entropy":
+            return "classes"
+        if self.config.loss == "mse":
+            return "regression"
+        return "multi-label" if self.config.layers[-1] > 1 else "classes"
 
     @classmethod
     def create(cls, config: RunConfig, name: str) -> SyntheticRows:
@@ -183,7 +187,11 @@ def _teacher(config: RunConfig) -> Make:
 
 
 def check(config: RunConfig, name: str) -> None:
-    """Raise DataError if the task `name` does not fit layers and loss."""
+    """Raise DataError if the task `name` does not fit layers, loss, scaling and validation."""
+    if config.scaling in ("standard", "minmax"):
+        raise DataError(f"{name} is generated, and generated inputs are not scaled: leave scaling out")
+    if config.validation_data is not None:
+        raise DataError(f"{name} is generated, and has its own validation rows: leave validation_data out")
     if config.loss == "cross_entropy" and config.layers[-1] == 1:
         raise DataError(f"{name}: {targets.ONE_OUTPUT}: end them with 2, or use binary_cross_entropy")
     if name in ("moons", "spirals", "xor", "sine"):

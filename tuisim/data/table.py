@@ -29,7 +29,11 @@ class Table:
     classes: int | None = None
     divide: float | None = None
     """Divisor that scales the inputs to 0..1; None if they are standardized."""
+    divide_words: str = ""
+    """The note on that division."""
     notes: tuple[str, ...] = ()
+    validation: Table | None = None
+    """The file's own validation rows."""
 
 
 def only_target(name: str, target: str | tuple[str, ...] | None) -> str | None:

@@ -25,13 +25,15 @@ class Targets:
     """Targets that fit the network: class numbers (rows,), or numbers (rows, outputs)."""
 
     kind: str
-    """classes or regression."""
+    """classes (one per row), multi-label or regression."""
     labels: NDArray[np.int64] | None
     """Class numbers, for encoding and for a stratified split."""
     values: Array | None = None
     """(rows, outputs); None if `labels` are encoded as the loss takes them."""
     standardize: bool = False
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Names of the classes; empty if they are the numbers from 0."""
 
 
 # ── what fits layers and loss ──
@@ -112,7 +114,7 @@ def from_table(config: RunConfig, table: Table) -> Targets:
             raise DataError(f"{table.name} has classes as targets, no numbers: use task classes")
         names = table.names or ()
         check_classes(config, table.name, table.classes or len(names))
-        return Targets("classes", values.astype(np.int64), notes=_class_notes(names))
+        return Targets("classes", values.astype(np.int64), notes=_class_notes(names), names=names)
     return _one_column(config, table.name, values)
 
 
@@ -142,8 +144,14 @@ def _one_column(config: RunConfig, name: str, values: Array) -> Targets:
     if mismatch:
         is_numeric = len(different) > MAX_INFERRED_CLASSES and config.task == "auto"
         raise DataError(f"{name} {mismatch}{', or use loss mse and end with 1' if is_numeric else ''}")
-    names = tuple(f"{value:.0f}" if is_whole else f"{value:g}" for value in different.tolist())
-    return Targets("classes", labels.astype(np.int64), notes=_class_notes(names))
+    names = _number_names(different)
+    return Targets("classes", labels.astype(np.int64), notes=_class_notes(names), names=names)
+
+
+def _number_names(values: Array) -> tuple[str, ...]:
+    """Return the names of classes that are numbers."""
+    is_whole = bool((values == np.floor(values)).all())
+    return tuple(f"{value:.0f}" if is_whole else f"{value:g}" for value in values.tolist())
 
 
 def _numbers(config: RunConfig, name: str, values: Array) -> Targets:
@@ -154,6 +162,10 @@ def _numbers(config: RunConfig, name: str, values: Array) -> Targets:
 def _several_columns(config: RunConfig, name: str, values: Array) -> Targets:
     """Return numbers or multi-label targets, given several numbers per row."""
     columns, outputs = values.shape[1], config.layers[-1]
+    labels = one_hot_labels(values)
+    if config.loss == "cross_entropy" and labels is not None:
+        check_classes(config, name, columns)
+        return Targets("classes", labels)
     if config.loss == "cross_entropy":
         raise DataError(
             f"{name} has {columns:,} numbers per target and cross_entropy takes one class number: "
@@ -166,8 +178,49 @@ def _several_columns(config: RunConfig, name: str, values: Array) -> Targets:
         raise DataError(f"{name}: multi-label targets must be 0 or 1 in each column: use loss mse and task regression")
     if columns != outputs:
         raise DataError(f"{name} has {columns:,} target columns, the output layer has {outputs:,}: end the layers with {columns}")
-    is_one_hot = bool((values.sum(axis=1) == 1).all())
-    return Targets("classes", values.argmax(axis=1).astype(np.int64) if is_one_hot else None, values)
+    return Targets("classes" if labels is not None else "multi-label", labels, values)
+
+
+def one_hot_labels(values: Array) -> NDArray[np.int64] | None:
+    """Return the class number of each row of `values` (rows, classes); None unless each row has a single 1 among zeros."""
+    is_one_hot = bool(((values == 0) | (values == 1)).all()) and bool((np.count_nonzero(values, axis=1) == 1).all())
+    return values.argmax(axis=1).astype(np.int64) if is_one_hot else None
+
+
+# ── targets of validation rows in a table of their own ──
+
+
+def like(config: RunConfig, table: Table, training: Targets) -> Targets:
+    """Return the targets of `table` in the classes or columns of the `training` rows. Raises DataError if they do not fit."""
+    values = table.targets.reshape(len(table.targets), -1)
+    if training.labels is not None:
+        return Targets("classes", _known_labels(config, table, values, training))
+    assert training.values is not None
+    columns = training.values.shape[1]
+    if values.shape[1] != columns or table.names is not None:
+        found = "text as targets" if table.names is not None else f"{values.shape[1]:,} target columns"
+        raise DataError(f"{table.name} has {found}, the training rows have {columns:,} of numbers: give the same columns")
+    if training.kind == "multi-label" and not bool(((values == 0) | (values == 1)).all()):
+        raise DataError(f"{table.name}: multi-label targets must be 0 or 1 in each column, as in the training rows")
+    return Targets(training.kind, None, values)
+
+
+def _known_labels(config: RunConfig, table: Table, values: Array, training: Targets) -> NDArray[np.int64]:
+    """Return class numbers by the names of the training classes."""
+    known = training.names or tuple(map(str, range(class_count(config))))
+    if values.shape[1] > 1:
+        labels = one_hot_labels(values)
+        if labels is None or values.shape[1] != len(known):
+            raise DataError(f"{table.name} has {values.shape[1]:,} target columns that are not one-hot rows of "
+                            f"{len(known):,} classes: give the classes of the training rows")  # fmt: skip
+        return labels
+    different, rows = np.unique(values[:, 0], return_inverse=True)
+    names = _number_names(different) if table.names is None else tuple(table.names[int(number)] for number in different)
+    if unknown := [name for name in names if name not in known]:
+        raise DataError(f"{table.name} has the class {printable(unknown[0], 30)}, which no training row has: "
+                        "leave its rows out")  # fmt: skip
+    numbers = np.array([known.index(name) for name in names], dtype=np.int64)
+    return numbers[rows]
 
 
 # ── targets that a caller gives ──
@@ -176,13 +229,22 @@ def _several_columns(config: RunConfig, name: str, values: Array) -> Targets:
 def from_array(config: RunConfig, y: Array) -> Targets:
     """Return targets given as an array, unchanged. Raises DataError if they do not fit.
 
-    cross_entropy takes class numbers (rows,). The others take (rows, outputs), or (rows,) for one output; class numbers
-    (rows,) are one-hot encoded.
+    cross_entropy takes class numbers (rows,) or one-hot rows. The others take (rows, outputs), or (rows,) for one output; class
+    numbers (rows,) are one-hot encoded. One-hot rows, and a single column of zeros and ones, are classes unless the task is
+    regression.
     """
     outputs = config.layers[-1]
+    values = y.reshape(len(y), -1)
+    labels = None
+    if outputs > 1 and y.ndim == 2 and y.shape[1] == outputs:
+        labels = one_hot_labels(y)
+    elif outputs == 1 and values.shape[1] == 1 and np.array_equal(np.unique(values), (0, 1)):
+        labels = values[:, 0].astype(np.int64)
     if config.loss == "cross_entropy":
         if outputs == 1:
             raise DataError(f"y: {ONE_OUTPUT}: end them with 2, or use binary_cross_entropy")
+        if labels is not None:
+            return Targets("classes", labels)
         if y.ndim != 1 and y.shape[1:] != (1,):
             raise DataError(f"y has shape {y.shape} and cross_entropy takes one class number per row: give shape ({len(y)},)")
         return Targets("classes", _labels(y.reshape(len(y)), outputs))
@@ -190,14 +252,15 @@ def from_array(config: RunConfig, y: Array) -> Targets:
         if y.dtype.kind not in "iub":
             raise DataError(f"y has one number per row, the output layer has {outputs:,}: give shape ({len(y)}, {outputs})")
         return Targets("classes", _labels(y, outputs))
-    values = y.reshape(len(y), -1)
     if y.ndim > 2 or values.shape[1] != outputs:
         raise DataError(f"y has shape {y.shape}, the output layer has {outputs:,}: give shape ({len(y)}, {outputs})")
-    if config.loss == "mse":
+    if config.loss == "mse" and (labels is None or config.task == "regression"):
         return Targets("regression", None, values)
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError("y: binary_cross_entropy takes targets from 0 to 1: scale them, or use loss mse")
-    return Targets("classes", values[:, 0].round().astype(np.int64) if outputs == 1 else None, values)
+    if outputs == 1:
+        labels = values[:, 0].round().astype(np.int64)
+    return Targets("multi-label" if labels is None else "classes", labels, values)
 
 
 def _labels(y: Array, outputs: int) -> NDArray[np.int64]:

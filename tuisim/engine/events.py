@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
+from tuisim.engine.figures import Confusion
 from tuisim.measure.gradients import LayerGradients
 from tuisim.measure.peaks import Peaks
 
@@ -167,6 +168,13 @@ class RunFigures:
     training_accuracy: float | None
     flushed: int | None
     """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
+    validation_baseline_accuracy: float | None = None
+    """The accuracy of a network that says no everywhere; None except for multi-label targets."""
+    validation_rmse: float | None = None
+    """In the target's own unit; None unless the targets are numbers."""
+    validation_r2: float | None = None
+    confusion: Confusion | None = None
+    """Of the validation rows; None for other targets than classes, or more than a hundred of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

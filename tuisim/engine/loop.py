@@ -206,7 +206,8 @@ class Loop:
         figures.add_cost(clock() - start)
         if is_measured:
             self._validated_at = self.training_seconds
-            self.session.history.validation.append(steps, figures.loss, figures.accuracy, figures.training_accuracy)
+            latest = figures.figures
+            self.session.history.validation.append(steps, latest.loss, latest.accuracy, figures.training_accuracy)
 
     # ── the end ──
 
@@ -217,7 +218,7 @@ class Loop:
         self._publish()
         if state is not State.DIVERGED and steps and self.validation.step != steps:
             self._validate()
-        loss = self.validation.loss
+        loss = self.validation.figures.loss
         if self.state is not State.DIVERGED and loss is not None and not math.isfinite(loss):
             # The last update made the parameters non-finite, and no step followed to show it.
             self.state = State.DIVERGED
@@ -280,8 +281,12 @@ class Loop:
             "validation_seconds": validation.seconds,
             "instrumentation_seconds": self.gradients.seconds,
             "phase_seconds": tally.phase_seconds,
-            "validation_loss": validation.loss,
-            "validation_accuracy": validation.accuracy,
+            "validation_loss": validation.figures.loss,
+            "validation_accuracy": validation.figures.accuracy,
+            "validation_baseline_accuracy": validation.figures.baseline,
+            "validation_rmse": validation.figures.rmse,
+            "validation_r2": validation.figures.r2,
+            "confusion": validation.figures.confusion,
             "training_accuracy": validation.training_accuracy,
             "flushed": session.network.flushed,
         }

@@ -60,15 +60,25 @@ class Network:
         return self._steps[batch]
 
     def evaluate(
-        self, inputs: Array, targets: Array, is_cancelled: Callable[[], bool] = lambda: False
+        self,
+        inputs: Array,
+        targets: Array,
+        is_cancelled: Callable[[], bool] = lambda: False,
+        each: Callable[[slice, Array], None] | None = None,
     ) -> tuple[float, float | None] | None:
-        """Return mean loss and accuracy (None for mse) over all rows; None if `is_cancelled`, asked between batches."""
+        """Return mean loss and accuracy (None for mse) over all rows; None if `is_cancelled`, asked between batches.
+
+        `each` is called for every batch with its rows and the network's outputs, (rows, outputs) on the host.
+        """
         total, correct, count = 0.0, 0, 0
         for first in range(0, len(inputs), EVALUATION_BATCH):
             if is_cancelled():
                 return None
             rows = np.arange(first, min(first + EVALUATION_BATCH, len(inputs)))
-            loss, hits = self.evaluation(inputs, targets, len(rows)).evaluate(rows)
+            step = self.evaluation(inputs, targets, len(rows))
+            loss, hits = step.evaluate(rows)
+            if each is not None:
+                each(slice(first, first + len(rows)), step.read(step.program.layer_output(self._layers[-1])))
             total += loss * len(rows)
             if hits is not None:
                 correct += hits

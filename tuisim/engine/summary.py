@@ -63,6 +63,7 @@ class Summary(RunFigures):
             | {
                 "operations": {**self.operations.as_dict(), "total": self.operations.total},
                 "phase_seconds_per_step": dict(self.phase_seconds),
+                "confusion": None if self.confusion is None else self.confusion.to_dict(),
                 "ended": self.ended.value,
                 "notes": list(self.notes),
                 "marks": marks | dict.fromkeys(_MEASURED, Provenance.MEASURED),
@@ -75,6 +76,7 @@ _FIELDS = {"probe_seconds": "instrumentation_seconds", "phase_seconds_per_step":
 _COUNTED = ("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal")
 _MEASURED = (
     "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",
-    "examples_per_second", "flops_per_second", "loss", "validation_loss", "validation_accuracy", "training_accuracy",
+    "examples_per_second", "flops_per_second", "loss", "validation_loss", "validation_accuracy", "validation_baseline_accuracy",
+    "validation_rmse", "validation_r2", "training_accuracy", "confusion",
 )  # fmt: skip
 _WORDS = ("data", "backend", "device", "ended", "message", "notes")

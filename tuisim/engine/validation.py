@@ -1,4 +1,4 @@
-"""Validation loss and accuracy, measured so often that it takes a twentieth of the time, and always at the end of a run.
+"""Validation loss and its other figures, measured so often that it takes a twentieth of the time, and always at the end of a run.
 
 Training accuracy is measured at the same time, on a fixed sample no larger than the validation rows.
 """
@@ -6,13 +6,20 @@ Training accuracy is measured at the same time, on a fixed sample no larger than
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
 
 from tuisim.data import Dataset
+from tuisim.engine.figures import Figures, FigureSums
 from tuisim.engine.network import Network
 
 SHARE = 0.05
 """Share of the training time that validation may take."""
 TRAINING_SAMPLE = 1_000
+
+Rows = tuple[NDArray[Any], NDArray[Any]]
+"""X and Y."""
 
 
 class Validation:
@@ -22,8 +29,9 @@ class Validation:
         self._network = network
         self._rows = data.validation
         self._sample = data.sample(TRAINING_SAMPLE if self._rows is None else min(TRAINING_SAMPLE, len(self._rows[0])))
-        self.loss: float | None = None
-        self.accuracy: float | None = None
+        self._sums = None if self._rows is None else FigureSums(data, self._rows[1])
+        self._sample_sums = FigureSums(data, self._sample[1])
+        self.figures = Figures()
         self.training_accuracy: float | None = None
         self.step: int | None = None
         self.seconds = 0.0
@@ -35,13 +43,22 @@ class Validation:
 
     def measure(self, step: int, is_cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Measure with the parameters after `step`; False if it was cancelled, which keeps the figures as they were."""
-        figures = (None, None) if self._rows is None else self._network.evaluate(*self._rows, is_cancelled)
-        sample = None if figures is None else self._network.evaluate(*self._sample, is_cancelled)
-        if figures is None or sample is None:
+        figures = Figures()
+        if self._rows is not None and self._sums is not None:
+            measured = self._measure(self._rows, self._sums, is_cancelled)
+            if measured is None:
+                return False
+            figures = measured
+        sample = self._measure(self._sample, self._sample_sums, is_cancelled)
+        if sample is None:
             return False
-        (self.loss, self.accuracy), (_, self.training_accuracy) = figures, sample
-        self.step = step
+        self.figures, self.training_accuracy, self.step = figures, sample.accuracy, step
         return True
+
+    def _measure(self, rows: Rows, sums: FigureSums, is_cancelled: Callable[[], bool]) -> Figures | None:
+        sums.clear()
+        evaluated = self._network.evaluate(*rows, is_cancelled, sums.add)
+        return None if evaluated is None else sums.figures(evaluated[0])
 
     def add_cost(self, cost: float) -> None:
         """Count the `cost` seconds of the latest measurement."""

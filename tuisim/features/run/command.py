@@ -178,7 +178,13 @@ def _subnormals(summary: Summary) -> str:
 def _validation(summary: Summary) -> str:
     if summary.validation_loss is None:
         return ""
-    accuracy = summary.validation_accuracy
-    return f"loss {units.figure(summary.validation_loss)}" + (
-        f", accuracy {units.percent(accuracy)}" if accuracy is not None else ""
-    )
+    words = [f"loss {units.figure(summary.validation_loss)}"]
+    if summary.validation_accuracy is not None:
+        words.append(f"accuracy {units.percent(summary.validation_accuracy)}")
+    if summary.validation_baseline_accuracy is not None:
+        words.append(f"all no {units.percent(summary.validation_baseline_accuracy)}")
+    if summary.validation_rmse is not None:
+        words.append(f"RMSE {units.figure(summary.validation_rmse)}")
+    if summary.validation_r2 is not None:
+        words.append(f"R² {summary.validation_r2:.3f}")
+    return ", ".join(words)
