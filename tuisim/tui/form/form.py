@@ -21,6 +21,7 @@ from tuisim.config import FIELDS, Field
 from tuisim.config.choices import DATASETS, HYPERPARAMETERS, LEARNING_RATES
 from tuisim.config.presets import Preset
 from tuisim.config.values import Texts
+from tuisim.data.info import SYNTHETIC
 from tuisim.errors import Mistake
 from tuisim.threads import default_threads
 from tuisim.tui.form.controls import Choice, Entry
@@ -191,6 +192,8 @@ class SetupForm(Vertical):
             values["dataset"] = path if not path or "/" in path or "." in path else f"./{path}"
         else:
             values.update({name: FIELDS[name].text(FIELDS[name].default) for name in TABLE_FIELDS})
+        if values["dataset"] in SYNTHETIC:
+            values["scaling"] = "auto"
         values.update(unused_fields(values["optimizer"]))
         return values
 
@@ -222,6 +225,7 @@ class SetupForm(Vertical):
         from_file = self.field("dataset").control.value == FILE
         for name in ("path", *TABLE_FIELDS):
             self.field(name).display = from_file
+        self.field("scaling").display = self.field("dataset").control.value not in ("auto", *SYNTHETIC)
         unused = unused_fields(self.field("optimizer").control.value)
         for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
