@@ -225,7 +225,8 @@ class SetupForm(Vertical):
         from_file = self.field("dataset").control.value == FILE
         for name in ("path", *TABLE_FIELDS):
             self.field(name).display = from_file
-        self.field("scaling").display = self.field("dataset").control.value not in ("auto", *SYNTHETIC)
+        scaling, is_generated = self.field("scaling"), self.field("dataset").control.value in SYNTHETIC
+        scaling.display = from_file or (scaling.control.value != "auto" and not is_generated)
         unused = unused_fields(self.field("optimizer").control.value)
         for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
