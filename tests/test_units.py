@@ -49,10 +49,48 @@ def test_duration(seconds, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("10000", 10_000), ("1e6", 10**6), ("2.5e3", 2_500), ("10_000", 10_000), ("1,797", 1_797)]
+    ("text", "value"),
+    [
+        ("10000", 10_000),
+        ("1e6", 10**6),
+        ("2.5e3", 2_500),
+        ("10_000", 10_000),
+        ("1,797", 1_797),
+        ("60k", 60_000),
+        ("1.5M", 1_500_000),
+    ],
+    [
+        ("10000", 10_000),
+        ("1e6", 10**6),
+        ("2.5e3", 2_500),
+        ("10_000", 10_000),
+        ("1,797", 1_797),
+        ("60k", 60_000),
+        ("1.5M", 1_500_000),
+    ],
 )
 def test_parse_count(text, value):
     assert units.parse_count(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("64-32-10", (64, 32, 10)), ("64,32,10", (64, 32, 10)), ("64 32  10", (64, 32, 10)), ("64, 32, 10", (64, 32, 10)),
+        ("64x32x10", (64, 32, 10)), ("64×32×10", (64, 32, 10)), ("64–32–10", (64, 32, 10)), ("64 - 32 - 10", (64, 32, 10)),
+        ("64-32×3-10", (64, 32, 32, 32, 10)), ("64-32x3-10", (64, 32, 32, 32, 10)), ("64-1×1-10", (64, 1, 10)),
+        ("auto-64-auto", (units.AUTO, 64, units.AUTO)), ("auto 8 3", (units.AUTO, 8, 3)),
+    ],
+)  # fmt: skip
+def test_parse_layers(text, layers):
+    assert units.parse_layers(text) == layers
+    assert units.parse_layers(units.layers_text(layers)) == layers
+
+
+@pytest.mark.parametrize("text", ["", "a-b", "64--10", "64-3.5-10", "-1-4", "4-3×x-2", "4-3×2000-2", "4-×3-2", "1,000-10"])
+def test_parse_layers_refuses(text):
+    with pytest.raises(ValueError, match=r"such as 64-32-10|equal layers"):
+        units.parse_layers(text)
 
 
 @pytest.mark.parametrize("text", ["2o", "1.5", "", "nan", "inf", "1e99"])

@@ -9,8 +9,13 @@ from decimal import Decimal, InvalidOperation
 
 MAX_COUNT = 10**30
 """The largest count that is accepted: a mistyped number does not fill the screen."""
+MAX_REPEATED = 1_000
+"""The largest number of equal layers that `32×19` may stand for."""
+AUTO = -1
+"""A size or a number of epochs that the data decide, written `auto`; as -1 in a shape of NumPy."""
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
+_COUNT_PREFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SMALL = ("", "m", "µ", "n", "p", "f")
 _YEAR = 365.25 * 86_400
 _DURATIONS = {
@@ -144,9 +149,11 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def parse_count(text: str) -> int:
-    """Read a whole number: `10000`, `10_000`, `10,000`, `1e6`, `2.5e3`. Raises ValueError with a readable reason."""
+    """Read a whole number: `10000`, `10_000`, `10,000`, `1e6`, `2.5e3`, `60k`, `1.5M`. Raises ValueError with a reason."""
+    written = text.strip()
+    factor = _COUNT_PREFIXES.get(written[-1:], 1)
     try:
-        value = Decimal(_plain(text.strip()))
+        value = Decimal(_plain(written[:-1].rstrip() if factor > 1 else written)) * factor
     except InvalidOperation:
         raise ValueError("not a number; write 10000 or 1e4") from None
     if value.is_nan():
@@ -221,17 +228,39 @@ def _above_zero(value: float | Decimal) -> float | Decimal:
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
-    """Read layer sizes: `64-32-10`. Raises ValueError if a part is not a whole number."""
-    parts = text.strip().replace("×", "-").replace("x", "-").replace("–", "-").split("-")
-    try:
-        if max(map(len, parts)) > len(str(MAX_COUNT)):
+    """Read layer sizes: `64-32-10`, also `64,32,10`, `64 32 10` and `64x32x10`; `64-32×3-10` is 64-32-32-32-10; `auto` is AUTO.
+
+    Raises ValueError if a part is neither a whole number nor `auto`.
+    """
+    written = re.sub(r"(?<=\d)\s*x\s*(?=\d)", "×", text.strip().lower().replace("–", "-"))
+    separator = next((mark for mark in "-," if mark in written), None)
+    if separator is None and " " in written:
+        written = " ".join(written.split())
+        separator = " "
+    parts = written.split("×" if separator is None else separator)
+    sizes: list[int] = []
+    for part in parts:
+        size, _, times = part.partition("×")
+        if max(len(size), len(times)) > len(str(MAX_COUNT)):
             raise ValueError("a size is too large to count")
-        return tuple(map(int, parts))
-    except ValueError as error:
-        too_large = "too large" in str(error)
-        raise ValueError(str(error) if too_large else "write the sizes with dashes, inputs first, such as 64-32-10") from None
+        try:
+            repeated = int(times) if times else 1
+            value = AUTO if size.strip() == "auto" else _unsigned(size)
+        except ValueError:
+            raise ValueError("write the sizes with dashes, inputs first, such as 64-32-10") from None
+        if repeated > MAX_REPEATED:
+            raise ValueError(f"at most {MAX_REPEATED} equal layers in a row")
+        sizes += [value] * repeated
+    return tuple(sizes)
+
+
+def _unsigned(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("negative")
+    return value
 
 
 def layers_text(layers: Sequence[int]) -> str:
-    """Write layer sizes with dashes."""
-    return "-".join(map(str, layers))
+    """Write layer sizes with dashes, AUTO as `auto`."""
+    return "-".join("auto" if size == AUTO else str(size) for size in layers)

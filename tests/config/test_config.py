@@ -9,10 +9,12 @@ import pytest
 from tuisim import RunConfig
 from tuisim.config import FIELDS
 from tuisim.config.choices import LEARNING_RATES, OPTIMIZERS
+from tuisim.config.known_data import DataShape
 from tuisim.config.presets import PRESETS
 from tuisim.config.toml import read_toml
 from tuisim.config.values import from_mapping
 from tuisim.errors import ConfigError, ExitCode
+from tuisim.units import AUTO
 
 
 def mistakes(**given):
@@ -21,10 +23,73 @@ def mistakes(**given):
     return {mistake.field: mistake.remedy for mistake in caught.value.mistakes}
 
 
-def test_only_layers_has_no_default():
-    assert RunConfig(layers=(64, 32, 10)).batch_size == 32
-    with pytest.raises(TypeError):
-        RunConfig()
+def test_without_any_field_the_digits_decide_the_network():
+    config = RunConfig()
+    assert (config.layers[0], config.layers[-1], config.dataset, config.loss) == (AUTO, AUTO, "auto", "auto")
+    fitted = config.fitted()
+    assert (fitted.layers, fitted.dataset, fitted.loss) == ((64, config.layers[1], 10), "digits", "cross_entropy")
+    assert fitted.output_activation == "identity"
+    assert from_mapping(config.to_dict()) == config == RunConfig(layers="auto") == from_mapping({})
+    assert config.to_dict()["layers"] == ["auto", config.layers[1], "auto"]
+
+
+@pytest.mark.parametrize(
+    ("given", "layers", "dataset", "loss"),
+    [
+        ({"dataset": "moons"}, (2, 8, 2), "moons", "cross_entropy"),
+        ({"dataset": "spirals", "layers": ("auto", 8, 5)}, (2, 8, 5), "spirals", "cross_entropy"),
+        ({"dataset": "sine"}, (1, 8, 1), "sine", "mse"),
+        ({"dataset": "fashion_mnist"}, (784, 8, 10), "fashion_mnist", "cross_entropy"),
+        ({"dataset": "digits", "loss": "mse"}, (64, 8, 10), "digits", "mse"),
+        ({"dataset": "teacher", "layers": "12-8-3"}, (12, 8, 3), "teacher", "cross_entropy"),
+        ({"dataset": "teacher", "layers": "12-8-1"}, (12, 8, 1), "teacher", "mse"),
+        (
+            {"dataset": "teacher", "layers": "12-8-1", "loss": "binary_cross_entropy"},
+            (12, 8, 1),
+            "teacher",
+            "binary_cross_entropy",
+        ),
+        ({"dataset": "xor", "layers": "2-8-1"}, (2, 8, 1), "xor", "binary_cross_entropy"),
+        ({"layers": "64-8-10"}, (64, 8, 10), "digits", "cross_entropy"),
+        ({"layers": "64-8-auto"}, (64, 8, 10), "digits", "cross_entropy"),
+        ({"layers": "64-8-10", "loss": "mse"}, (64, 8, 10), "teacher", "mse"),
+        ({"layers": "30-8-30"}, (30, 8, 30), "teacher", "cross_entropy"),
+    ],
+)
+def test_the_data_decide_dataset_ends_and_loss_in_this_order(given, layers, dataset, loss):
+    given = {"layers": ("auto", 8, "auto")} | given
+    config = RunConfig(**given)
+    fitted = config.fitted()
+    assert (fitted.layers, fitted.dataset, fitted.loss, fitted.output_activation) == (layers, dataset, loss, "identity")
+    assert fitted.is_fitted
+    assert fitted.fitted() is fitted
+    assert config.resolved().loss == loss
+    assert config.loss == given.get("loss", "auto")
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "fitted", "loss"),
+    [
+        (DataShape(4, 3, "classes"), "auto-8-auto", (4, 8, 3), "cross_entropy"),
+        (DataShape(4, 2, "classes"), "auto-8-1", (4, 8, 1), "binary_cross_entropy"),
+        (DataShape(4, 5, "classes", numeric=True), "auto-8-1", (4, 8, 1), "mse"),
+        (DataShape(13, 1, "numbers"), "auto-8-auto", (13, 8, 1), "mse"),
+        (DataShape(9, 6, "labels"), "auto-auto", (9, 6), "binary_cross_entropy"),
+        (DataShape(4, 3, "classes"), "7-8-2", (7, 8, 2), "cross_entropy"),  # refused when the rows are loaded
+    ],
+)
+def test_a_file_decides_by_its_shape(shape, layers, fitted, loss):
+    config = RunConfig(layers=layers, dataset="a.csv")
+    found = config.fitted(shape)
+    assert (found.layers, found.loss, found.dataset) == (fitted, loss, "a.csv")
+    with pytest.raises(ConfigError, match=r"a\.csv"):
+        config.fitted()
+    assert config.resolved().loss == "auto"
+
+
+@pytest.mark.parametrize("layers", [(4, "auto", 2), ("auto",), "4-auto-2", (4, -1, 2)])
+def test_only_an_end_may_be_auto(layers):
+    assert "layers" in mistakes(layers=layers)
 
 
 def test_all_mistakes_are_reported_each_with_its_field():
@@ -105,8 +170,6 @@ def test_a_configuration_is_frozen_and_survives_plain_values():
 def test_an_unknown_key_is_refused_with_the_closest_name():
     with pytest.raises(ConfigError, match="did you mean batch_size"):
         from_mapping({"layers": [4, 2], "batchsize": 3})
-    with pytest.raises(ConfigError, match="64-32-10"):
-        from_mapping({"seed": 3})
 
 
 def test_a_toml_file_is_read(tmp_path):

@@ -61,7 +61,7 @@ def test_regression_is_told_from_fractions_and_standardized(tmp_path: Path) -> N
     assert dataset.kind == "regression"
     assert np.allclose(dataset.batch_sampler(60).next_block().Y[:, 0], standardized(targets))
     assert any("targets standardized" in note for note in dataset.notes)
-    assert "is not a class number" in refused(path)
+    assert "is not a class number" in refused(path, loss="cross_entropy")
     assert "use loss mse" in refused(path, loss="binary_cross_entropy")
     assert "end the layers with 1" in refused(path, (3, 2), loss="mse")
 
@@ -72,7 +72,7 @@ def test_task_and_loss_decide_where_values_cannot(tmp_path: Path) -> None:
     assert load(path, (3, 1), loss="mse").kind == "regression"
     assert load(path, (3, 1), loss="mse", task="regression").kind == "regression"
     assert "end the layers with 3" in refused(path, (3, 1), loss="mse", task="classes")
-    assert "use loss mse" in refused(path, task="regression")
+    assert "use loss mse" in refused(path, task="regression", loss="cross_entropy")
     two = write(tmp_path / "b.csv", csv_text(targets=(Y > 0) * 4 + 3))
     for loss in ("mse", "binary_cross_entropy"):
         dataset = load(two, (3, 1), loss=loss, validation=0)
@@ -81,7 +81,7 @@ def test_task_and_loss_decide_where_values_cannot(tmp_path: Path) -> None:
     assert load(two, (3, 2), loss="mse").sample(5)[1].sum(axis=1).tolist() == [1] * 5
     many = write(tmp_path / "c.csv", csv_text(targets=range(60)))
     assert load(many, (3, 1), loss="mse").kind == "regression"
-    assert "or use loss mse and end with 1" in refused(many)
+    assert "or use loss mse and end with 1" in refused(many, loss="cross_entropy")
 
 
 def test_statistics_come_from_training_rows_alone(tmp_path: Path) -> None:

@@ -240,7 +240,8 @@ _MARKS: dict[str, Provenance] = dict.fromkeys(("layers", "batch", "examples", "e
 
 
 def count(config: RunConfig) -> Ledger:
-    """Return the ledger of a configuration."""
+    """Return the ledger of a configuration. Raises DataError if the data decide the network and cannot be read."""
+    config = data.fitted(config)
     program = full_step(config)
     return Ledger(config, program, tuple(_row(op, program) for op in program.ops), data.rows(config))
 

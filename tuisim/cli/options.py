@@ -7,11 +7,13 @@ from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Group, Parameter
 
+from tuisim import data
+from tuisim.cli.console import note
 from tuisim.config import FIELDS, Field, RunConfig
 from tuisim.config.toml import read_toml
 from tuisim.config.values import from_mapping
 from tuisim.errors import ConfigError, Mistake, printable
-from tuisim.units import parse_duration
+from tuisim.units import layers_text, parse_duration
 
 _METAVARS = {int: "N", float: "X", str: "NAME", bool: ""}
 _GROUPS = {name: Group(name.title(), sort_key=place) for place, name in enumerate({one.group: None for one in FIELDS.values()})}
@@ -52,12 +54,24 @@ Json: TypeAlias = Annotated[
 
 
 def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
-    """Return the run that a file and flags describe; flags override the file. Raises ConfigError."""
+    """Return the run that a file and flags describe, fitted to its data; flags override the file.
+
+    Says on stderr what the data decided of the layers. Raises ConfigError or DataError.
+    """
     given: dict[str, Any] = read_toml(config) if config is not None else {}
     if layers is not None:
         given["layers"] = layers
     given |= {one.name: value for one in fields(options) if (value := getattr(options, one.name)) is not None}
-    return from_mapping(given, printable(config) if config is not None else "options")
+    chosen = from_mapping(given, printable(config) if config is not None else "options")
+    fitted = data.fitted(chosen)
+    if fitted.layers != chosen.layers:
+        note(f"chosen by the data: {_network_words(fitted)}")
+    return fitted
+
+
+def _network_words(config: RunConfig) -> str:
+    """Return the network that the data decided: `64-64-10, loss cross_entropy, dataset digits`."""
+    return f"{layers_text(config.layers)}, loss {config.loss}, dataset {printable(config.dataset)}"
 
 
 def length(seconds: str) -> float:

@@ -16,15 +16,24 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from tuisim.config import choices
 from tuisim.config.field import Field
-from tuisim.errors import ConfigError, Mistake, nearest
+from tuisim.config.known_data import FINITE, SYNTHETIC, DataShape, known_shape, loss_of
+from tuisim.errors import ConfigError, Mistake, nearest, printable
 from tuisim.threads import default_threads
-from tuisim.units import MAX_COUNT, layers_text, parse_layers
+from tuisim.units import AUTO, MAX_COUNT, layers_text, parse_layers
+
+DEFAULT_LAYERS = (AUTO, 64, AUTO)
+"""One hidden layer; the width is what tests/default_quality.py measures to be enough."""
+
+
+def _parse_layers(text: str) -> tuple[int, ...]:
+    """Read layer sizes; `auto` alone is one hidden layer between ends that the data decide."""
+    return DEFAULT_LAYERS if text.strip() == "auto" else parse_layers(text)
 
 
 def _check_layers(layers: Any) -> str:
     if isinstance(layers, str):
         try:
-            return f"write the sizes as numbers, such as {layers_text(parse_layers(layers))}"
+            return f"write the sizes as numbers, such as {layers_text(_parse_layers(layers))}"
         except ValueError as error:
             return str(error)
     if not isinstance(layers, tuple) or not all(isinstance(size, int) and not isinstance(size, bool) for size in layers):
@@ -34,6 +43,10 @@ def _check_layers(layers: Any) -> str:
     if len(layers) - 1 > choices.MAX_WEIGHT_LAYERS:
         return f"at most {choices.MAX_WEIGHT_LAYERS} layers of weights"
     for position, size in enumerate(layers):
+        if size == AUTO and position in (0, len(layers) - 1):
+            continue
+        if size == AUTO:
+            return f"layers[{position}] is auto; only the first and the last may be, such as auto-64-auto"
         if size < 1:
             return f"layers[{position}] is {size}; every layer needs at least one unit"
         if size > MAX_COUNT:
@@ -64,9 +77,9 @@ class RunConfig:
     # fmt: off
     layers: Annotated[tuple[int, ...], Field(
         "network", "inputs first",
-        "Units per layer, inputs first, outputs last: 64-32-10 has 64·32 + 32·10 weights and 42 biases.", parser=parse_layers,
-        check=_check_layers, writer=layers_text,
-    )]
+        "Units per layer, inputs first, outputs last: 64-32-10 has 64·32 + 32·10 weights and 42 biases. An end may be auto: "
+        "the data decide it.", parser=_parse_layers, check=_check_layers, writer=layers_text,
+    )] = DEFAULT_LAYERS
     hidden_activation: Annotated[str | tuple[str, ...], Field(
         "network", "one, or per layer",
         "Activation after each hidden layer: one name for all, or one per hidden layer with commas between them.",
@@ -74,13 +87,14 @@ class RunConfig:
     )] = "relu"
     output_activation: Annotated[str, Field(
         "network", "after last layer",
-        "Activation after the last layer; cross_entropy contains its softmax, binary_cross_entropy its sigmoid.",
-        choices=choices.ACTIVATIONS,
-    )] = "identity"
+        "Activation after the last layer; cross_entropy contains its softmax, binary_cross_entropy its sigmoid; auto: identity.",
+        choices=("auto", *choices.ACTIVATIONS),
+    )] = "auto"
     loss: Annotated[str, Field(
-        "network", "mean over batch", "cross_entropy for classes, mse for numbers, binary_cross_entropy for multi-label targets.",
-        choices=choices.LOSSES,
-    )] = "cross_entropy"
+        "network", "mean over batch",
+        "cross_entropy for classes, mse for numbers, binary_cross_entropy for multi-label targets; auto: by the data.",
+        choices=("auto", *choices.LOSSES),
+    )] = "auto"
     initializer: Annotated[str, Field(
         "network", "biases start at 0", "Distribution that the weights are drawn from; biases start at zero.",
         choices=choices.INITIALIZERS, counted=False,
@@ -234,7 +248,7 @@ class RunConfig:
         """The activation after each layer of weights, the output's last."""
         hidden = self.hidden_activation
         names = (hidden,) * (len(self.layers) - 2) if isinstance(hidden, str) else tuple(hidden)
-        return (*names, self.output_activation)
+        return (*names, "identity" if self.output_activation == "auto" else self.output_activation)
 
     @property
     def parameter_count(self) -> int:
@@ -247,14 +261,48 @@ class RunConfig:
         if self.dataset != "auto":
             is_file = self.dataset not in choices.DATASETS and _is_bare(self.dataset)
             return os.path.join(os.curdir, self.dataset) if is_file else self.dataset
-        fits_digits = self.layers[0] == 64 and self.layers[-1] == 10 and self.loss == "cross_entropy"
+        fits_digits = self.layers[0] in (64, AUTO) and self.layers[-1] in (10, AUTO) and self.loss in ("cross_entropy", "auto")
         return "digits" if fits_digits else "teacher"
 
+    @property
+    def is_fitted(self) -> bool:
+        """True if nothing is left for the data to decide."""
+        return "auto" not in (self.dataset, self.loss, self.output_activation) and AUTO not in self.layers
+
+    @property
+    def needs_data(self) -> bool:
+        """True if only the rows of a file decide ends or loss."""
+        named = self.dataset in choices.DATASETS
+        return not named and (self.loss == "auto" or AUTO in self.layers)
+
+    def fitted(self, shape: DataShape | None = None) -> RunConfig:
+        """Return the same run with dataset, ends of the layers, loss and output activation decided, in this order.
+
+        `shape`: that of the data in a file. Raises ConfigError if it is needed and not given.
+        """
+        if self.is_fitted:
+            return self
+        dataset, (first, *inner, last) = self.resolved_dataset, self.layers
+        if shape is None:
+            if dataset in FINITE or dataset in SYNTHETIC:
+                shape = known_shape(dataset, None if last == AUTO else last)
+            elif self.needs_data:
+                field = "layers" if AUTO in self.layers else "loss"
+                text = FIELDS[field].text(getattr(self, field))
+                raise ConfigError([Mistake(field, text, f"give it, or read {printable(dataset)} first, which decides it")])
+        if shape is not None:
+            first, last = shape.inputs if first == AUTO else first, shape.outputs if last == AUTO else last
+        loss = loss_of(shape, last) if self.loss == "auto" and shape is not None else self.loss
+        return replace(self, dataset=dataset, layers=(first, *inner, last), loss=loss, output_activation=self.activations[-1])
+
     def resolved(self) -> RunConfig:
-        """Return the same run with every `None` that has a default replaced by it; `examples` is decided by the data."""
+        """Return the same run with every `auto` decided and every `None` that has a default replaced by it.
+
+        What only a file decides stays undecided: `examples`, and `auto` unless `fitted` was called with its shape.
+        """
+        fitted = self if self.needs_data else self.fitted()
         return replace(
-            self,
-            dataset=self.resolved_dataset,
+            fitted,
             learning_rate=choices.LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
             schedule_steps=self._schedule_length if self.schedule_steps is None else self.schedule_steps,
             threads=default_threads() if self.threads is None else self.threads,
@@ -282,7 +330,8 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON and TOML."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return plain | {"layers": ["auto" if size == AUTO else size for size in self.layers]}
 
 
 def _declared() -> Mapping[str, Field]:
@@ -317,7 +366,9 @@ def _plain(value: Any, field: Field) -> Any:
         return os.fspath(value)
     if field.several:
         value = value.tolist() if hasattr(value, "tolist") else value
-        return tuple(_plain(one, field) for one in value) if isinstance(value, Sequence) else value
+        if not isinstance(value, Sequence):
+            return value
+        return tuple(AUTO if field.parser is _parse_layers and one == "auto" else _plain(one, field) for one in value)
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,11 @@ class Reading:
     """The run, or one that costs as much; None while a field that the counts depend on is wrong."""
     mistakes: tuple[Mistake, ...] = ()
 
+    def fitted(self, fit: Callable[[RunConfig], RunConfig | None]) -> Reading:
+        """Return the same reading with what `fit` lets the data decide."""
+        config, countable = (None if one is None else fit(one) for one in (self.config, self.countable))
+        return Reading(config, countable, self.mistakes)
+
     def with_mistake(self, field: str, value: object, remedy: str) -> Reading:
         """Return the same reading with one more mistake, which does not change what can be counted."""
         return Reading(None, self.countable, (*self.mistakes, Mistake(field, value, remedy)))
@@ -40,9 +45,7 @@ def from_mapping(values: Mapping[str, Any], source: str = "configuration") -> Ru
                 known[name] = FIELDS[name].parse(value) if isinstance(value, str) else value
             except ValueError as error:
                 mistakes.append(Mistake(name, value, str(error)))
-    if "layers" not in values:
-        mistakes.append(Mistake("layers", None, "give the sizes, such as 64-32-10"))
-    if "layers" not in known:  # any that are right: the other fields are checked all the same
+    if "layers" in values and "layers" not in known:  # any that are right: the other fields are checked all the same
         names = known.get("hidden_activation")
         known["layers"] = (1,) * (2 + (len(names) if isinstance(names, tuple | list) else 0))
     try:

@@ -1,6 +1,6 @@
 """Datasets: shipped, synthetic, from files or arrays; split, scaled, encoded and sampled in batches.
 
-All but `rows` is imported when first used, because counting needs no arrays.
+All but `rows` and `fitted` is imported when first used, because counting needs no arrays.
 """
 
 from __future__ import annotations
@@ -9,12 +9,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tuisim.data.info import rows
+from tuisim.data.shape import fitted, fitted_without_file
 
 if TYPE_CHECKING:
     from tuisim.data.batch_sampler import BatchSampler, Block
     from tuisim.data.dataset import Dataset, available, from_arrays, load, misfit
 
-__all__ = ["BatchSampler", "Block", "Dataset", "available", "from_arrays", "load", "misfit", "rows"]
+__all__ = [
+    "BatchSampler",
+    "Block",
+    "Dataset",
+    "available",
+    "fitted",
+    "fitted_without_file",
+    "from_arrays",
+    "load",
+    "misfit",
+    "rows",
+]
 
 
 def __getattr__(name: str) -> Any:

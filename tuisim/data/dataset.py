@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import files, info, memory, preprocessing, rng, targets
+from tuisim.data import files, info, memory, preprocessing, rng, shape, targets
 from tuisim.data import synthetic as synthetic_tasks
 from tuisim.data.batch_sampler import BLOCK, WHOLE_SHUFFLE, BatchSampler, ResidentRows, ResidentSampler, SyntheticSampler
 from tuisim.data.synthetic import SyntheticRows, read_only
@@ -67,6 +67,7 @@ def load(config: RunConfig) -> Dataset:
 
     Raises DataError if it is missing, broken or does not fit, MemoryNeeded if memory cannot hold it.
     """
+    config = shape.fitted(config)
     name = config.resolved_dataset
     if name in info.SYNTHETIC:
         return _synthetic(config, name)
@@ -85,6 +86,7 @@ def misfit(config: RunConfig) -> str | None:
     """Return why a named dataset does not fit layers and loss, with what would; None if it fits or only its file can tell."""
     name = config.resolved_dataset
     try:
+        config = config if config.needs_data else config.fitted()
         if name in info.SYNTHETIC:
             synthetic_tasks.check(config, name)
         elif name in info.SHAPES:
@@ -112,6 +114,7 @@ def from_arrays(config: RunConfig, X: Any, y: Any) -> Dataset:
     """
     if config.validation_data is not None:
         raise DataError("validation_data goes with a dataset that is read, not with arrays: leave it out")
+    config = shape.fitted(config, (X, y))
     inputs, given = _as_numbers("X", X), _as_numbers("y", y)
     if inputs.ndim != 2 or inputs.shape[1] != config.layers[0]:
         rows = len(inputs) if inputs.ndim else 0

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 from tuisim.config import RunConfig
+from tuisim.config.known_data import DEFAULT_EXAMPLES, FINITE, SHAPES, SYNTHETIC, validation_rows
 
-SYNTHETIC = ("moons", "spirals", "xor", "blobs", "sine", "teacher")
-FINITE = {"digits": 1_797, "fashion_mnist": 60_000}
-"""Rows of each dataset that is read; for Fashion-MNIST those of the training file."""
-SHAPES = {"digits": (64, 10), "fashion_mnist": (784, 10)}
-"""(inputs, classes) of each dataset that is read."""
-DEFAULT_EXAMPLES = 10_000
-"""Training rows per epoch of a synthetic dataset if the run does not set `examples`."""
+__all__ = ["DEFAULT_EXAMPLES", "FINITE", "SHAPES", "SYNTHETIC", "validation_rows"]
+
 MAX_SYNTHETIC_VALIDATION = 10_000
 CHUNK = 16_384
 """Rows of a synthetic dataset that one random stream generates; fewer if rows are wide."""
@@ -34,11 +28,6 @@ class KeptRows:
     training: int
     """Distinct rows: a larger volume repeats them."""
     validation: int
-
-
-def validation_rows(rows: int, fraction: float) -> int:
-    """Return ⌊rows · fraction⌋ of the fraction as written: 0.29 of 100 is 29, although 100 · 0.29 is slightly less in floats."""
-    return math.floor(rows * Fraction(repr(float(fraction))))
 
 
 def _split_off(config: RunConfig, rows: int) -> int:
@@ -88,7 +77,7 @@ def is_regenerated(config: RunConfig, examples: int) -> bool:
 def row_bytes(config: RunConfig) -> int:
     """Return the bytes of one row, inputs and target, as the step reads it."""
     size = 8 if config.dtype == "float64" else 4
-    return config.layers[0] * size + (8 if config.loss == "cross_entropy" else config.layers[-1] * size)
+    return config.layers[0] * size + (8 if config.fitted().loss == "cross_entropy" else config.layers[-1] * size)
 
 
 def chunk_rows(config: RunConfig) -> int:

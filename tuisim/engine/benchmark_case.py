@@ -50,7 +50,7 @@ class BenchmarkCase:
         like: BenchmarkCase | None = None,
         examples: int | None = None,
     ) -> None:
-        config = replace(config, batch_size=batch)
+        config = replace(config.fitted(), batch_size=batch)
         backend = get_backend(config.backend)
         self.batch = batch
         self._step = Network(config, backend, batch)

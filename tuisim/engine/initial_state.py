@@ -65,6 +65,7 @@ def initial_state(config: RunConfig, backend: Backend | None = None) -> InitialS
 
     The memory is checked first: that of `backend`, else this machine's, where the rows and the first parameters are.
     """
+    config = data.fitted(config)
     memory_check.check(replace(config, backend="numpy") if backend is None else config, backend)
     dataset = data.load(config)
     # The length of the schedule follows from the volume.

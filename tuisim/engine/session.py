@@ -32,6 +32,7 @@ class Session:
         clock: Clock = perf_counter,
     ) -> None:
         self.clock = clock
+        config = datasets.fitted(config, data)
         choice = choose(config)
         self.backend = get_backend(choice.name)
         config = replace(config, backend=choice.name).resolved()

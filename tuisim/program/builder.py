@@ -63,7 +63,7 @@ class StepProgram:
 
 def build(config: RunConfig, batch: int | None = None, *, learning: bool = True) -> StepProgram:
     """Return the program of one step of `batch` examples, by default of the configured batch size."""
-    return _Builder(config, config.batch_size if batch is None else batch, learning).program()
+    return _Builder(config.fitted(), config.batch_size if batch is None else batch, learning).program()
 
 
 class _Builder:

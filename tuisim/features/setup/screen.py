@@ -295,15 +295,22 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
     """Return the reading with the mistakes that only this machine knows of (missing data, too little memory), and the ledger."""
     if reading.countable is None:
         return reading, None
+    dataset, obstacle, ledger = reading.countable.dataset, "", None
     try:
-        ledger = count(reading.countable)
-        obstacle = data.available(reading.countable.resolved_dataset) or data.misfit(reading.countable)
-        memory_check.check(replace(reading.countable, batch_size=ledger.batch))
-    except MemoryNeeded as error:
-        return reading.with_mistake("layers", layers_text(reading.countable.layers), str(error)), ledger
+        reading = reading.fitted(data.fitted)
     except TuisimError as error:
-        ledger, obstacle = None, str(error)
-    return reading.with_mistake("dataset", reading.countable.dataset, obstacle) if obstacle else reading, ledger
+        obstacle = str(error)
+        reading = reading.fitted(data.fitted_without_file)
+    if reading.countable is not None:
+        try:
+            ledger = count(reading.countable)
+            obstacle = obstacle or data.available(reading.countable.dataset) or data.misfit(reading.countable) or ""
+            memory_check.check(replace(reading.countable, batch_size=ledger.batch))
+        except MemoryNeeded as error:
+            return reading.with_mistake("layers", layers_text(reading.countable.layers), str(error)), ledger
+        except TuisimError as error:
+            ledger, obstacle = None, str(error)
+    return reading.with_mistake("dataset", dataset, obstacle) if obstacle else reading, ledger
 
 
 def _predictable(reading: Reading) -> RunConfig | None:

@@ -25,7 +25,7 @@ from tuisim.data.info import SYNTHETIC
 from tuisim.errors import Mistake
 from tuisim.threads import default_threads
 from tuisim.tui.form.controls import Choice, Entry
-from tuisim.tui.form.layers import LayerEditor
+from tuisim.tui.form.layers import LayerEditor, size_texts
 from tuisim.tui.form.presets import PresetBar
 
 PER_LAYER = "per layer"
@@ -234,7 +234,7 @@ class SetupForm(Vertical):
     def _show_layers(self, hidden: Sequence[str]) -> None:
         """Show the layers with one activation for all hidden layers, or with one for each."""
         layers, output = self.field("layers").control.value, self.field("output_activation").control.value
-        inner = tuple(hidden) * layers.count("-") if len(hidden) == 1 else hidden
+        inner = tuple(hidden) * (len(size_texts(layers)) - 1) if len(hidden) == 1 else hidden
         self.query_one(LayerEditor).show(layers, (*inner, output))
 
     @on(Choice.Changed)

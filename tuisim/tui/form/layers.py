@@ -13,11 +13,12 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from tuisim.config import FIELDS
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.errors import printable
 from tuisim.terminal.text import number
 from tuisim.tui.form.controls import Choice, Entry
-from tuisim.units import MAX_COUNT
+from tuisim.units import MAX_COUNT, layers_text
 
 NEW_SIZE = "32"
 """Units of an added layer if there is no hidden layer to copy."""
@@ -103,7 +104,7 @@ class LayerEditor(Vertical):
 
     def show(self, layers: str, activations: tuple[str, ...]) -> None:
         """Show `64-32-10` and its activations, the output's last; a missing one is that of the last hidden layer."""
-        self.sizes = [part.strip() for part in layers.replace("×", "-").replace("x", "-").split("-")]
+        self.sizes = size_texts(layers)
         wanted = max(0, len(self.sizes) - 1)
         *hidden, output = activations or ("identity",)
         hidden = (hidden + [hidden[-1] if hidden else "relu"] * wanted)[: max(0, wanted - 1)]
@@ -219,6 +220,14 @@ class LayerEditor(Vertical):
         """Choose the next or the previous activation of the highlighted layer."""
         if self.at:
             self.query_one("#layer-activation", Choice).action_step(by)
+
+
+def size_texts(layers: str) -> list[str]:
+    """Return the size of each layer as a text, right or wrong."""
+    try:
+        return layers_text(FIELDS["layers"].parse(layers.strip() or FIELDS["layers"].default_text)).split("-")
+    except ValueError:
+        return [part.strip() for part in layers.split("-")]
 
 
 def _whole(text: str) -> bool:
