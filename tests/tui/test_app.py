@@ -78,11 +78,11 @@ async def test_start_run_again_and_back_each_with_its_own_worker() -> None:
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
         assert workers[0].started
-        assert workers[0].config == PRESETS[0].config
+        assert workers[0].config == PRESETS[0].config.fitted()
         await pilot.press("R")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
-        assert [worker.config for worker in workers] == [PRESETS[0].config] * 2
+        assert [worker.config for worker in workers] == [PRESETS[0].config.fitted()] * 2
         assert workers[0].stopped_for is not None
         assert workers[1].started
         await pilot.press("escape")
