@@ -300,7 +300,7 @@ class RunConfig:
 
         What only a file decides stays undecided: `examples`, and `auto` unless `fitted` was called with its shape.
         """
-        fitted = self if self.needs_data else self.fitted()
+        fitted = replace(self, dataset=self.resolved_dataset) if self.needs_data else self.fitted()
         return replace(
             fitted,
             learning_rate=choices.LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
