@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from tuisim import units
+from tuisim.cli.console import MIN_WIDTH, note, print_lines
 from tuisim.cli.console import line as write
-from tuisim.cli.console import note
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ExitCode, printable
 from tuisim.units import layers_text
@@ -136,6 +136,7 @@ class _ProgressLine:
 def _print(summary: Summary, prediction: Prediction | None) -> None:
     """Print the summary, one figure per line, each with its provenance."""
     from tuisim.backends.numpy.blas import blas
+    from tuisim.features.run.confusion import HEADING, MAX_PRINTED, figures_text, matrix_lines
     from tuisim.features.run.prediction import score_words
 
     rate, flops = summary.examples_per_second, summary.flops_per_second
@@ -151,7 +152,7 @@ def _print(summary: Summary, prediction: Prediction | None) -> None:
         ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
         ("phases", _split(summary), "measured"),
         ("loss", units.figure(summary.loss), "measured"),
-        ("validation", _validation(summary), "measured"),
+        ("validation", figures_text(summary) if summary.validation_loss is not None else "", "measured"),
         ("subnormals", _subnormals(summary), "counted"),
         ("ended", f"{summary.ended.value} {summary.message}".rstrip(), ""),
     ]
@@ -162,6 +163,10 @@ def _print(summary: Summary, prediction: Prediction | None) -> None:
         write(f"{'note':<11} {pinned} pins the BLAS kernel; it may be slower than this processor allows")
     for words in summary.notes:
         write(f"{'note':<11} {words}")
+    confusion = summary.confusion
+    if confusion is not None and len(confusion.classes) <= MAX_PRINTED and (matrix := matrix_lines(confusion, MIN_WIDTH)):
+        write(f"{'confusion':<11} {HEADING:<62} measured")
+        print_lines(matrix)
 
 
 def _split(summary: Summary) -> str:
@@ -173,18 +178,3 @@ def _subnormals(summary: Summary) -> str:
     if summary.flushed:
         return f"{summary.flushed:,} optimizer values flushed to 0"
     return f"{summary.subnormal:,} optimizer values are subnormal at the end" if summary.subnormal else ""
-
-
-def _validation(summary: Summary) -> str:
-    if summary.validation_loss is None:
-        return ""
-    words = [f"loss {units.figure(summary.validation_loss)}"]
-    if summary.validation_accuracy is not None:
-        words.append(f"accuracy {units.percent(summary.validation_accuracy)}")
-    if summary.validation_baseline_accuracy is not None:
-        words.append(f"all no {units.percent(summary.validation_baseline_accuracy)}")
-    if summary.validation_rmse is not None:
-        words.append(f"RMSE {units.figure(summary.validation_rmse)}")
-    if summary.validation_r2 is not None:
-        words.append(f"R² {summary.validation_r2:.3f}")
-    return ", ".join(words)

@@ -10,6 +10,7 @@ import numpy as np
 from tuisim import units
 from tuisim.engine.events import Curves
 from tuisim.errors import printable
+from tuisim.features.run.confusion import error_lines
 from tuisim.features.run.state import RunState
 from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
@@ -33,6 +34,7 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     accuracy_words: list[Line] = []
     if has_accuracy or snapshot.validation_accuracy is not None:
         accuracy_words = _legend("accuracy", snapshot.training_accuracy, snapshot.validation_accuracy, units.percent, frame)
+    accuracy_words = accuracy_words or error_lines(snapshot, frame.width)
     heights = _share(frame.height - len(loss_words) - len(accuracy_words) - 1, has_accuracy)
     if heights[0] < MIN_CHART:
         return [*failure, *loss_words, *accuracy_words][: frame.height + len(failure)]

@@ -15,6 +15,7 @@ from tuisim.engine import Worker
 from tuisim.engine.events import Ended, Event, Paused, RunFailed, SpeedLimitChanged, Started, State
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import printable
+from tuisim.features.run.confusion import confusion_lines
 from tuisim.features.run.curves import curves_lines, is_log
 from tuisim.features.run.gradients import gradients_lines
 from tuisim.features.run.operations import operations_lines
@@ -48,7 +49,10 @@ class RunScreen(PanelScreen):
     BLANK = True  # nothing of its own to paint between the panels
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     TITLE = "run"
-    HELP = "Four panels over the run in progress. A number key, or a click on a title, shows one panel on the whole page."
+    HELP = (
+        "Four panels over the run in progress. A number key, or a click on a title, shows one panel on the whole page; "
+        "5 shows the validation figures with the confusion matrix."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_pause", "pause", id="run.pause", tooltip="Pause or resume"),
         Binding("full_stop", "single_step", "step", id="run.step", key_display=".", tooltip="Train one step; pauses first"),
@@ -66,7 +70,7 @@ class RunScreen(PanelScreen):
         Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
-            for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput"), 1)
+            for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput", "validation"), 1)
         ),
         Binding("escape,b", "back", "stop, setup", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
     ]  # fmt: skip
@@ -89,6 +93,7 @@ class RunScreen(PanelScreen):
             Panel(2, "loss and accuracy", curves_lines, id="curves", tag=measured),
             Panel(3, "gradients", gradients_lines, id="gradients", tag=measured),
             Panel(4, "throughput", throughput_lines, id="throughput", tag=(*measured, *predictions)),
+            Panel(5, "validation", confusion_lines, id="validation", tag=measured),
         )
         self._offered: RunState | None = None
         self._ticks = 0
@@ -133,7 +138,7 @@ class RunScreen(PanelScreen):
         is_slow = snapshot is None or snapshot.speed_limit is not None or state.status is not State.TRAINING
         at_once = is_slow or before is None or before.snapshot is None
         for panel in self._panels:
-            if panel.display and panel.canvas.stale and (at_once or panel.number == self._ticks % ROUND):
+            if panel.display and panel.canvas.stale and (at_once or panel.number % ROUND == self._ticks % ROUND):
                 panel.canvas.draw()
 
     def _offer(self, state: RunState) -> None:
