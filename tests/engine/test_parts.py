@@ -13,7 +13,7 @@ from tuisim.engine import Ended, RunFailed, State, Worker, initializers
 from tuisim.engine.gradient_sample import SHARE, GradientSampler
 from tuisim.engine.history import POINTS, MeanCurve, SampledCurves
 from tuisim.engine.tally import WINDOW, Tally
-from tuisim.measure.gradients import HISTOGRAM_BINS, Health, layer_gradients
+from tuisim.measure.gradients import HISTOGRAM_BINS, Health, judged_together, layer_gradients
 from tuisim.measure.peaks import peaks
 from tuisim.program import build
 
@@ -79,14 +79,32 @@ def test_gradient_figures():
     ("gradient", "after", "health"),
     [
         ([1.0, 1.0], [2.0, 1.0], Health.EXPLODING),
-        ([1e-9, 0.0], [1.0 + 1e-9, 1.0], Health.VANISHING),
-        ([0.0, 0.0], [1.0, 1.0], Health.VANISHING),
+        ([1e-9, 0.0], [1.0 + 1e-9, 1.0], Health.OK),  # small, as in a network that has converged
+        ([0.0, 0.0], [1.0, 1.0], Health.ZERO),
         ([np.nan, 1.0], [1.0, 1.0], Health.NON_FINITE),
         ([np.inf, 1.0], [np.nan, 1.0], Health.NON_FINITE),
     ],
 )
 def test_health(gradient, after, health):
     assert layer_gradients(1, np.array(gradient), np.ones(2), np.array(after), None).health is health
+
+
+def test_a_layer_of_dead_units_is_dead():
+    assert layer_gradients(1, np.zeros(2), np.ones(2), np.ones(2), 1.0).health is Health.DEAD
+
+
+def test_a_gradient_vanishes_only_beside_a_larger_one():
+    small, large = (layer_gradients(1, np.full(2, g), np.ones(2), np.ones(2), None) for g in (1e-6, 1e-3))
+    assert [layer.health for layer in judged_together([small, large])] == [Health.VANISHING, Health.OK]
+    assert [layer.health for layer in judged_together([small, small])] == [Health.OK, Health.OK]
+
+
+def test_units_with_the_same_weights_are_found():
+    weights, biases = np.tile([[1.0], [2.0]], 3), np.zeros(3)
+    alike = np.concatenate([weights.ravel(), biases])
+    differing = alike + np.arange(9) / 10
+    found = [layer_gradients(1, alike, None, one, None, 3).has_identical_units for one in (alike, differing)]
+    assert found == [True, False]
 
 
 def test_a_norm_whose_square_overflows_is_still_finite():
@@ -192,7 +210,7 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
 
 def test_one_slow_gradient_sample_does_not_delay_the_others():
     sampler = object.__new__(GradientSampler)
-    sampler.seconds, sampler._cost, sampler._next, sampler._last = 0.0, 0.0, 0.0, None
+    sampler.seconds, sampler._cost, sampler._next, sampler._last, sampler._share = 0.0, 0.0, 0.0, None, SHARE
     sampler.add_cost(10.0, 0.5)  # the first, with all that happens once
     assert not sampler.is_due(14.9)
     assert sampler.is_due(15.0)

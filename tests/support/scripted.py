@@ -158,6 +158,7 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "seconds_left": None,
         "gradients": layer_gradients(len(config.layers) - 1),
         "gradient_step": 21_400,
+        "hints": (),
         "flushed": None,
         "subnormal": None,
         "peaks": Peaks("float32", 1, 235e9, 21e9, Blas("OpenBLAS 0.3.31", "SkylakeX", None)),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
 from tuisim.engine.figures import Confusion
+from tuisim.engine.health.hint import Hint
 from tuisim.measure.gradients import LayerGradients
 from tuisim.measure.peaks import Peaks
 
@@ -166,6 +167,11 @@ class RunFigures:
     validation_loss: float | None
     validation_accuracy: float | None
     training_accuracy: float | None
+    gradients: tuple[LayerGradients, ...]
+    """One per layer of weights, input side first; empty before the first gradient sample."""
+    gradient_step: int | None
+    hints: tuple[Hint, ...]
+    """What may be wrong with the run, the most important first."""
     flushed: int | None
     """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
     validation_baseline_accuracy: float | None = None
@@ -212,9 +218,6 @@ class Snapshot(RunFigures):
     """Examples over `seconds` at full speed; also known if the run is too short for a window."""
     seconds_left: float | None
     """Projected from the full-speed wall time so far; None for a run without end, throttled or paused."""
-    gradients: tuple[LayerGradients, ...]
-    """One per layer of weights, input side first; empty before the first gradient sample."""
-    gradient_step: int | None
     subnormal: int | None
     """Numbers of the optimizer's buffers that were subnormal after `gradient_step`; None if it has no buffers."""
     peaks: Peaks | None

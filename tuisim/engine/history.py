@@ -19,6 +19,8 @@ class MeanCurve:
 
     def __init__(self) -> None:
         self.stride = 1
+        self.first = np.nan
+        """The first value."""
         self._steps: list[float] = []
         self._means: list[float] = []
         self._sum = 0.0
@@ -28,6 +30,8 @@ class MeanCurve:
     def extend(self, values: Sequence[float]) -> None:
         """Add the values of consecutive steps."""
         at = 0
+        if not self._step and values:
+            self.first = float(values[0])
         while at < len(values):
             taken = values[at : at + self.stride - self._count]
             at += len(taken)

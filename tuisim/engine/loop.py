@@ -25,7 +25,8 @@ from tuisim.engine.events import (
     Started,
     State,
 )  # fmt: skip
-from tuisim.engine.gradient_sample import SAMPLE_ROWS, GradientSampler
+from tuisim.engine.gradient_sample import QUIET_SHARE, SAMPLE_ROWS, SHARE, GradientSampler
+from tuisim.engine.health.monitor import HealthMonitor
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.validation import Validation
@@ -61,9 +62,11 @@ class Loop:
         self.device = ""
         self.ended: float | None = None
         self.validation = Validation(session.network, session.data)
-        self.gradients = GradientSampler(session.config, session.network, session.data.sample(SAMPLE_ROWS))
         self._emit_to = emit
         self._instrumented = instrumented and emit is not None
+        share = SHARE if self._instrumented else QUIET_SHARE
+        self.gradients = GradientSampler(session.config, session.network, session.data.sample(SAMPLE_ROWS), share)
+        self.health = HealthMonitor(session, self.validation, self.gradients)
         self._full_speed_seconds, self._full_speed_steps = 0.0, 0
         self._chunk = 1
         self._due = 0.0
@@ -81,6 +84,8 @@ class Loop:
                 self._publish()
                 self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
             self._due = session.clock()
+            if not self._instrumented:
+                self.gradients.delay(self._due)
             self.state = State.TRAINING
             try:
                 while not self.state.ended:
@@ -163,15 +168,20 @@ class Loop:
         """Make some steps; with `publish` or `sample`, publish or take a gradient sample before it is due."""
         session = self.session
         epochs, begun, first = session.tally.epochs, session.clock(), session.tally.steps
-        if self._instrumented and (sample or self.gradients.is_due(begun)):
+        if sample or self.gradients.is_due(begun):
             self._step_with_sample(full_speed)
             steps -= 1
+        is_last = session.steps_left is not None and session.steps_left <= steps
+        if is_last and session.steps_left:
+            steps = session.steps_left - 1
         if steps:
             before, start = session.tally.steps, session.clock()
             session.advance(steps, full_speed=full_speed)
             made, seconds = session.tally.steps - before, session.clock() - start
             if made == self._chunk and seconds > 0:  # at most doubled, so that one outlier has little effect
                 self._chunk = max(1, min(MAX_STEPS, 2 * made, round(made * CHUNK_SECONDS / seconds)))
+        if is_last and session.steps_left and session.divergence is None:
+            self._step_with_sample(full_speed)
         if session.divergence is None:
             self._validate_if_due(epoch_ended=session.tally.epochs > epochs)
         self._is_unpublished = True
@@ -190,6 +200,7 @@ class Loop:
         stepped = clock()
         if session.divergence is None:
             self.gradients.sample(before, session.tally.steps)
+            self.health.judge()
         end = clock()
         self.gradients.add_cost(end, (copied - start) + (end - stepped))
 
@@ -223,9 +234,17 @@ class Loop:
             # The last update made the parameters non-finite, and no step followed to show it.
             self.state = State.DIVERGED
             self.message = self.session.network.locate_divergence(self.session.network.full, steps + 1)
+        if steps:
+            self._read_health()
         self.ended = self.session.clock()
         self._publish()
         self._emit(Ended(self.state, steps, self.message))
+
+    def _read_health(self) -> None:
+        start = self.session.clock()
+        self.gradients.sample_standing(self.session.tally.steps)
+        self.health.judge()
+        self.gradients.seconds += self.session.clock() - start
 
     def _fail(self, message: str, *, device_lost: bool = False) -> None:
         """End a run that cannot go on, with the figures so far."""
@@ -287,6 +306,9 @@ class Loop:
             "validation_rmse": validation.figures.rmse,
             "validation_r2": validation.figures.r2,
             "confusion": validation.figures.confusion,
+            "gradients": self.gradients.layers,
+            "gradient_step": self.gradients.step,
+            "hints": self.health.hints,
             "training_accuracy": validation.training_accuracy,
             "flushed": session.network.flushed,
         }
@@ -314,8 +336,6 @@ class Loop:
             throughput_history=tuple(tally.throughput_history),
             mean_examples_per_second=tally.mean_examples_per_second,
             seconds_left=self._seconds_left(),
-            gradients=gradients.layers,
-            gradient_step=gradients.step,
             subnormal=gradients.subnormal,
             peaks=self.peaks,
             curves=session.history.curves(),

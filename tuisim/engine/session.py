@@ -72,6 +72,11 @@ class Session:
         return None if self.config.epochs is None else self.config.epochs * -(-self.data.examples // self.batch)
 
     @property
+    def steps_left(self) -> int | None:
+        """Steps to the end of the run; None: until stopped."""
+        return None if self.total_steps is None else self.total_steps - self.tally.steps
+
+    @property
     def is_done(self) -> bool:
         """True if all epochs are done."""
         return self.config.epochs is not None and self.tally.epochs >= self.config.epochs

@@ -9,6 +9,7 @@ from typing import Any
 from tuisim.accounting.operations import Operations
 from tuisim.engine.events import RunFigures, State
 from tuisim.errors import ExitCode
+from tuisim.measure.gradients import LayerGradients
 from tuisim.provenance import Provenance
 
 
@@ -64,11 +65,20 @@ class Summary(RunFigures):
                 "operations": {**self.operations.as_dict(), "total": self.operations.total},
                 "phase_seconds_per_step": dict(self.phase_seconds),
                 "confusion": None if self.confusion is None else self.confusion.to_dict(),
+                "health": {"step": self.gradient_step, "layers": [_layer(layer) for layer in self.gradients]},
+                "hints": [hint.to_dict() for hint in self.hints],
                 "ended": self.ended.value,
                 "notes": list(self.notes),
-                "marks": marks | dict.fromkeys(_MEASURED, Provenance.MEASURED),
+                "marks": marks | dict.fromkeys((*_MEASURED, "health", "hints"), Provenance.MEASURED),
             }
         )
+
+
+def _layer(figures: LayerGradients) -> dict[str, Any]:
+    """Return a layer's gradient sample as plain values."""
+    values = {"gradient_norm": figures.norm, "update_ratio": figures.update_ratio, "dead_units": figures.dead_units}
+    finite = {name: None if value is None or not math.isfinite(value) else value for name, value in values.items()}
+    return {"layer": figures.layer, **finite, "state": figures.health.value}
 
 
 _FIELDS = {"probe_seconds": "instrumentation_seconds", "phase_seconds_per_step": "phase_seconds"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,8 +16,8 @@ SAMPLE = 65_536
 HISTOGRAM_LOW, HISTOGRAM_HIGH, HISTOGRAM_BINS = -12, 4, 32
 """Decades of |g| that the histogram covers, and its bins; values outside are counted in the first or last bin, zeros in none."""
 
-VANISHING_RATIO = 1e-7
-"""A smaller ratio of update to parameters is lost in float32, whose spacing is 1.2e-7 of a value."""
+VANISHING_SHARE = 1e-2
+"""A layer whose gradient per parameter is smaller than this share of the largest layer's learns nothing while others learn."""
 EXPLODING_RATIO = 0.1
 """An update of a tenth of the length of the parameters; about 1e-3 is usual in training that converges."""
 
@@ -24,6 +26,8 @@ class Health(StrEnum):
     """A layer's gradient in one word."""
 
     OK = "OK"
+    DEAD = "dead"
+    ZERO = "zero"
     VANISHING = "vanishing"
     EXPLODING = "exploding"
     NON_FINITE = "non-finite"
@@ -46,15 +50,31 @@ class LayerGradients:
     sampled: int
     total: int
     health: Health
+    has_identical_units: bool = False
+    """True if all units of the layer have the same weights, so that they stay copies of each other."""
+
+    @property
+    def magnitude(self) -> float:
+        """The root mean square of the gradient's values."""
+        return self.norm / math.sqrt(self.total)
 
 
 def layer_gradients(
-    layer: int, gradient: NDArray[Any], before: NDArray[Any], after: NDArray[Any], dead_units: float | None
+    layer: int,
+    gradient: NDArray[Any],
+    before: NDArray[Any] | None,
+    after: NDArray[Any],
+    dead_units: float | None,
+    outputs: int = 1,
 ) -> LayerGradients:
-    """Return the figures of one layer from its flat gradient and its flat parameters `before` and `after` the update."""
+    """Return the figures of one layer from its flat gradient and its flat parameters `before` and `after` the update.
+
+    Without `before` the update ratio is unknown. The parameters are the weights (inputs, `outputs`) and then the biases.
+    """
     with np.errstate(all="ignore"):
-        norm, length = euclidean_norm(gradient), euclidean_norm(before)
-        ratio = euclidean_norm(after - before) / length if length > 0 else None
+        norm, ratio = euclidean_norm(gradient), None
+        if before is not None and (length := euclidean_norm(before)) > 0:
+            ratio = euclidean_norm(after - before) / length
         values = gradient[:: max(1, -(-gradient.size // SAMPLE))]
         magnitudes = np.abs(values[(values != 0) & np.isfinite(values)])
         places = (np.log10(magnitudes) - HISTOGRAM_LOW) * (HISTOGRAM_BINS / (HISTOGRAM_HIGH - HISTOGRAM_LOW))
@@ -68,7 +88,23 @@ def layer_gradients(
         histogram=tuple(int(n) for n in counts),
         sampled=int(values.size),
         total=int(gradient.size),
-        health=_health(norm, ratio),
+        health=_health(norm, ratio, dead_units),
+        has_identical_units=outputs > 1 and _has_equal_columns(after[: -outputs or None].reshape(-1, outputs)),
+    )
+
+
+def judged_together(layers: Sequence[LayerGradients]) -> tuple[LayerGradients, ...]:
+    """Return the layers of one sample with those marked as vanishing whose gradient is far below the largest layer's.
+
+    The gradient of a network that has converged is small in every layer, and no layer of it vanishes (Glorot & Bengio 2010
+    compare the layers of one network for the same reason).
+    """
+    largest = max((layer.magnitude for layer in layers if math.isfinite(layer.norm)), default=0.0)
+    return tuple(
+        replace(layer, health=Health.VANISHING)
+        if layer.health is Health.OK and layer.magnitude < VANISHING_SHARE * largest
+        else layer
+        for layer in layers
     )
 
 
@@ -86,11 +122,16 @@ def euclidean_norm(values: NDArray[Any]) -> float:
     return largest * float(np.sqrt(np.dot(scaled, scaled)))
 
 
-def _health(norm: float, ratio: float | None) -> Health:
-    if not np.isfinite(norm) or (ratio is not None and not np.isfinite(ratio)):
+def _has_equal_columns(weights: NDArray[Any]) -> bool:
+    # The first row tells almost always.
+    return all(bool(np.all(rows == rows[:, :1])) for rows in (weights[:1], weights))
+
+
+def _health(norm: float, ratio: float | None, dead_units: float | None) -> Health:
+    if not math.isfinite(norm) or (ratio is not None and not math.isfinite(ratio)):
         return Health.NON_FINITE
+    if dead_units == 1:
+        return Health.DEAD
     if ratio is not None and ratio > EXPLODING_RATIO:
         return Health.EXPLODING
-    if norm == 0 or (ratio is not None and ratio < VANISHING_RATIO):
-        return Health.VANISHING
-    return Health.OK
+    return Health.ZERO if norm == 0 else Health.OK

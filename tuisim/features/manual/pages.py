@@ -14,7 +14,7 @@ from tuisim.errors import ConfigError, Mistake, nearest
 
 FOLDER = Path(tuisim.__file__).parent / "manual"
 PAGES = (
-    "tour", "commands", "counting", "backends", "gpu", "data", "prediction", "benchmarks", "architecture", "glossary",
+    "tour", "commands", "counting", "backends", "gpu", "data", "hints", "prediction", "benchmarks", "architecture", "glossary",
     "changelog",
 )  # fmt: skip
 """Names of the pages in reading order; each is a file of `tuisim/manual`."""

@@ -161,6 +161,10 @@ def _print(summary: Summary, prediction: Prediction | None) -> None:
             write(f"{name:<11} {text:<62} {kind}".rstrip())
     if summary.backend == "numpy" and (pinned := blas().pinned_by):
         write(f"{'note':<11} {pinned} pins the BLAS kernel; it may be slower than this processor allows")
+    for hint in summary.hints:
+        write(f"{'hint':<11} {hint.words}")
+        if hint.field is not None:
+            write(f"{'':<11} try {hint.remedy}")
     for words in summary.notes:
         write(f"{'note':<11} {words}")
     confusion = summary.confusion

@@ -15,10 +15,12 @@ from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, spread, 
 from tuisim.terminal.plot import columns_of
 from tuisim.terminal.table import Column, fits, natural_widths, table
 
-_SEVERITY = (Health.OK, Health.VANISHING, Health.EXPLODING, Health.NON_FINITE)
+_SEVERITY = (Health.OK, Health.ZERO, Health.VANISHING, Health.DEAD, Health.EXPLODING, Health.NON_FINITE)
 _TONES = {
     Health.OK: Tone.BACKWARD,  # a gradient is the backward phase's
+    Health.ZERO: Tone.BACKWARD,
     Health.VANISHING: Tone.WARNING,
+    Health.DEAD: Tone.WARNING,
     Health.EXPLODING: Tone.WARNING,
     Health.NON_FINITE: Tone.BAD,
 }
@@ -149,7 +151,7 @@ def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
 
 def _cells(group: _Group) -> list[Span]:
     tone = _TONES[group.health]
-    bad = tone if group.health is not Health.OK else Tone.TEXT
+    bad = tone if group.health not in (Health.OK, Health.ZERO) else Tone.TEXT
     return [
         (group.name, Tone.TEXT),
         (_scientific(group.norm), bad),
