@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.health.running import reading
+from tests.health.running import cached_reading, reading
 from tuisim.config import RunConfig
 from tuisim.data import files
 from tuisim.engine.health import data_rules, gradient_rules, learning_rules, network_rules
@@ -30,7 +30,10 @@ class Case:
 
     def reading(self, seed: int = 0) -> HealthReading:
         """Train it with another seed, that much higher, and return its last reading."""
-        return reading(replace(self.config, seed=self.config.seed + seed), self.data, self.parameters)
+        config = replace(self.config, seed=self.config.seed + seed)
+        if self.data is None and self.parameters is None:
+            return cached_reading(config)
+        return reading(config, self.data, self.parameters)
 
 
 @dataclass(frozen=True)
