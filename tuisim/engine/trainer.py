@@ -24,8 +24,8 @@ Emit = Callable[[Event | Snapshot], None]
 class Trainer:
     """A run of `config`.
 
-    `data`: (X, y) of the caller, used without scaling: X (rows, inputs); y class numbers (rows,) for cross_entropy, else
-    (rows, outputs). `parameters`: [(W, b)] to start from, W (inputs, outputs), b (outputs,).
+    `data`: (X, y) of the caller, scaled only if `scaling` is not "auto": X (rows, inputs); y class numbers (rows,) or one-hot
+    rows for cross_entropy, else (rows, outputs). `parameters`: [(W, b)] to start from, W (inputs, outputs), b (outputs,).
 
     Raises ConfigError, BackendError, DataError or MemoryNeeded, each before anything large is allocated.
     """
