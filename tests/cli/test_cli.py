@@ -61,6 +61,38 @@ def test_digits_are_learned():
     assert sorted(accuracies)[2] >= 0.95
 
 
+def test_files_without_dot_or_slash_and_the_figures_of_their_rows(tmp_path):
+    for name, rows in (("flowers", range(60)), ("more", range(60, 90))):
+        lines = [f"{row % 3 + row % 7 / 10},{row % 3 * 2},{'abc'[row % 3]}" for row in rows]
+        (tmp_path / name).write_text("\n".join(["width,height,kind", *lines]) + "\n")
+    words = ("run", "2-8-3", "--dataset", "flowers", "--validation-data", "more", "--scaling", "minmax", "--epochs", "60",
+             "--optimizer", "sgd", "--batch-size", "8")  # fmt: skip
+    text = tuisim(*words, cwd=tmp_path).stdout
+    assert "note        inputs scaled to 0..1 by the training minimum and maximum" in text
+    assert "note        validation: 30 rows of more" in text
+    document = json.loads(tuisim(*words, "--json", cwd=tmp_path).stdout)
+    assert document["config"]["dataset"] == os.path.join(".", "flowers")
+    confusion = document["confusion"]
+    assert confusion["classes"] == ["a", "b", "c"]
+    assert [sum(row) for row in confusion["counts"]] == [10, 10, 10]
+    assert document["validation_accuracy"] == sum(confusion["counts"][place][place] for place in range(3)) / 30 == 1.0
+    assert [line.split() for line in text.splitlines()[-4:]] == [
+        ["a", "b", "c", "correct"],
+        *([name, *("10" if name == other else "·" for other in "abc"), "100.0", "%"] for name in "abc"),
+    ]
+    one_line(tuisim(*words, "--validation", "0.3", cwd=tmp_path), 2, "validation = 0.3: leave it out: validation_data has")
+
+
+def test_binary_cross_entropy_on_digits_tells_the_share_of_rows_that_are_right():
+    words = ("run", "64-32-10", "--dataset", "digits", "--loss", "binary_cross_entropy", "--epochs", "1", "--json",
+             "--optimizer", "sgd", "--batch-size", "32")  # fmt: skip
+    document = json.loads(tuisim(*words).stdout)
+    # Each output says no: nine of ten are right, and the largest of them is the class of one row in six.
+    assert document["validation_accuracy"] < 0.3
+    counts = document["confusion"]["counts"]
+    assert document["validation_accuracy"] == sum(counts[place][place] for place in range(10)) / 179
+
+
 def test_count_as_json_and_as_a_table():
     document = json.loads(
         tuisim("count", "30-30-30", "--output-activation", "relu", "--loss", "mse", "--batch-size", "1", "--json").stdout
