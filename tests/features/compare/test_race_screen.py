@@ -67,7 +67,8 @@ def test_transfer_and_launch_have_columns_only_if_there_is_a_device():
     frame = Frame(110, 30)
     assert "copying" not in words(speed(RaceState(CONFIG, STANDINGS, ENDED), frame))
     gpu = replace(ROWS[1], name="cupy", backend="cupy", compile_seconds=0.8, transfer_seconds=0.031, launch_microseconds=88.2)
-    ended = words(speed(RaceState(CONFIG, STANDINGS, Comparison(ENDED.config, (ROWS[0], gpu), (), (), 9.0)), frame))
+    standings = (STANDINGS[0], replace(STANDINGS[1], name="cupy"))
+    ended = words(speed(RaceState(CONFIG, standings, Comparison(ENDED.config, (ROWS[0], gpu), (), (), 9.0)), frame))
     for expected in ("copying", "31.0 ms", "launch", "88.2 µs", "compiling"):
         assert expected in ended
 

@@ -373,7 +373,7 @@ def test_the_command_in_words(columns, cases, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
     assert command.profile("5-4-3") == ExitCode.DONE
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("one step 50.0 µs", "a·W + b", "limited by", "the roofs meet at 10 FLOP/byte", "GEMM below peak",
+    for words in ("one step 50.0 µs", "a·W + b", "limited by", "the roofs meet at 10 FLOP/byte", "GEMM inefficiency",
                   "SkylakeX ×1, float32", "note: operation by operation"):  # fmt: skip
         assert words in shown
     assert ("B/s" in shown.split("a·W")[0]) == (columns == "140")

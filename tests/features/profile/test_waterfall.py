@@ -81,7 +81,7 @@ def test_the_advice_names_the_operation_that_loses_most():
     found = waterfall(step, TimeBreakdown.of_step(step))
     assert part(found, "elements").advice.startswith("softmax, cross-entropy: ")
     assert part(found, "products").advice.startswith("input gradient, layer 2: skinny GEMM")
-    assert "13 operations per step" in part(found, "calls").advice
+    assert "13 calls per step" in part(found, "calls").advice
     assert "numba" not in part(waterfall(made_profile(replace(NET, backend="numba")), FULL), "calls").advice
 
 

@@ -80,18 +80,15 @@ def all_entries(cores: int | None = None) -> tuple[BackendEntry, ...]:
     return tuple([*entered, BackendEntry("numpy", cores)] if cores > 1 else entered)
 
 
-def is_available(name: str) -> bool:
-    """Return True if a backend works here, found out by importing what it needs."""
-    return probe(name).available
-
-
 def may_be_available(name: str) -> bool:
-    """Return the same without importing anything: True if it is not known yet."""
+    """Return True if a backend works here, or if that is not known without importing anything."""
     found = probe_if_loaded(name)
     return found is None or found.available
 
 
-def pairs(available: Callable[[str], bool] = is_available, cores: int | None = None) -> tuple[BackendPair, ...]:
+def pairs(
+    available: Callable[[str], bool] = lambda name: probe(name).available, cores: int | None = None
+) -> tuple[BackendPair, ...]:
     """Return the pairs worth a sweep, the default first.
 
     NumPy with each other fast backend, those with one another, one thread with every core, and plain Python last.

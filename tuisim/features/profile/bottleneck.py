@@ -15,7 +15,7 @@ SCALARS = (Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_C
 CHEAP = ("relu", "leaky_relu", "identity")
 """Activations that are one comparison or nothing."""
 MOSTLY = 0.5
-"""The share from which on the call is most of the time, or a rate is near its roof."""
+"""The minimum share for a call to be most of the time, and for a rate to be near its roof."""
 SKINNY = 64
 """A GEMM with a side below this leaves most of a matrix unit's registers unused."""
 

@@ -12,6 +12,7 @@ from tuisim.features.profile import view
 from tuisim.features.profile.step_profile import StepProfile, profile_step
 from tuisim.features.profile.view import ProfileState
 from tuisim.features.profile.waterfall import TimeBreakdown
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -56,10 +57,10 @@ class ProfileScreen(JobPage[float, StepProfile]):
         self._shows_run = True
         self._line = ViewCanvas(view.header, id="profile-header")
         self._panels = (
-            Panel(1, "roofline", view.roofline_lines, id="profile-roofline", tag=view.ROOFLINE_TAG),
-            Panel(2, "operations of a step", view.operation_lines, id="profile-operations", tag=view.OPERATIONS_TAG,
-                  rows=view.operation_places),
-            Panel(3, "waterfall", view.waterfall_lines, id="profile-waterfall", tag=view.WATERFALL_TAG),
+            Panel(1, "roofline", view.roofline_lines, id="profile-roofline", tag=(*MEASURED, ("FLOP/byte", Provenance.COUNTED))),
+            Panel(2, "operations of a step", view.operation_lines, id="profile-operations",
+                  tag=(*MEASURED, ("layers", Provenance.COUNTED)), rows=view.operation_places),
+            Panel(3, "waterfall", view.waterfall_lines, id="profile-waterfall", tag=MEASURED),
         )  # fmt: skip
 
     def make_job(self) -> Job[float, StepProfile]:

@@ -26,7 +26,7 @@ OUTSIDE_STEPS = (
 )
 """(key, label, advice) of the parts that a run may have recorded outside its steps, as `<key>_seconds`."""
 MIN_DIFFERENCE = 0.005
-"""The share of the time from which on a difference of two sums is more than their measuring error."""
+"""The share of the time above which a difference of two sums is more than their measuring error."""
 ROUNDING = 1e-12
 """The rounding error of shares that add up to 1."""
 
@@ -48,11 +48,6 @@ class TimeBreakdown:
     """Seconds of generating or loading rows during the run."""
     data_seconds: float | None = None
     """Seconds of batch loading and shuffling, which are part of the steps."""
-
-    def outside_steps(self, key: str) -> float | None:
-        """Return the seconds of one of the parts outside the steps."""
-        seconds: float | None = getattr(self, f"{key}_seconds")
-        return seconds
 
     @classmethod
     def of_snapshot(cls, snapshot: Snapshot) -> TimeBreakdown:
@@ -140,7 +135,7 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
     beside = [
         Part(key, label, seconds, 0.0, words)
         for key, label, words in OUTSIDE_STEPS
-        if (seconds := spent.outside_steps(key) or 0) > 0
+        if (seconds := getattr(spent, f"{key}_seconds") or 0) > 0
     ]
     parts, scale = _filled([*steps, *beside], spent.wall_seconds)
     scaled = (f"the parts add up to {1 / scale:.2f} × the wall time: all are scaled to it",)
@@ -172,7 +167,7 @@ def _of_steps(profile: StepProfile, splits: list[_Split], spent: TimeBreakdown) 
     each = min(profiled, max(0.0, spent.step_seconds)) / profile.whole if profile.whole > 0 else 0.0
     parts = [
         ("peak", "GEMM at peak", sum(split.at_peak for split in products), _AT_PEAK),
-        ("products", "GEMM below peak", sum(split.left for split in products), _worst(products, profile)),
+        ("products", "GEMM inefficiency", sum(split.left for split in products), _worst(products, profile)),
         ("elements", "element-wise work", sum(split.left for split in others), _worst(others, profile)),
         ("calls", "call overhead", sum(split.call for split in [*products, *others]) + profile.outside, _calls(profile)),
         ("data", "batch loading", sum(split.one.seconds for split in gathers), _worst(gathers, profile, calls=True)),
@@ -213,7 +208,7 @@ def _calls(profile: StepProfile) -> str:
         return "the overhead of starting each operation; a larger batch would amortize it"
     calls = sum(one.seconds > 0 for one in profile.operations)
     compiled = "" if profile.config.backend == "numba" else ", a compiled step (numba) makes fewer calls"
-    return f"{calls} operations per step, each a separate call, and the loop; a larger batch would amortize it{compiled}"
+    return f"{calls} calls per step, one per operation, and the loop around them; a larger batch would amortize them{compiled}"
 
 
 def _filled(parts: list[Part], wall: float) -> tuple[list[Part], float]:
@@ -227,7 +222,7 @@ def _rest(parts: list[Part], spent: TimeBreakdown) -> Part:
     """Return the time that nothing accounts for, and name what was not recorded."""
     share = 1.0 - math.fsum(part.share for part in parts)
     share = share if share > ROUNDING else 0.0
-    unknown = [label for key, label, _ in OUTSIDE_STEPS if spent.outside_steps(key) is None]
+    unknown = [label for key, label, _ in OUTSIDE_STEPS if getattr(spent, f"{key}_seconds") is None]
     also = f"; {', '.join(unknown)} not recorded" if unknown else ""
     words = f"snapshots, a speed limit, the loop between chunks{also}"
     return Part("rest", "view and waiting", share * spent.wall_seconds, share, words)

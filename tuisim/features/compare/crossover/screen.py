@@ -14,14 +14,13 @@ from tuisim.features.compare.crossover.result import Crossover
 from tuisim.features.compare.crossover.sweep import Sweep, SweepProgress
 from tuisim.features.compare.crossover.view import CrossoverState
 from tuisim.features.compare.entries import BackendPair, may_be_available, pairs
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
 _CELL = Binding.Group("cell", compact=True)
-MEASURED = (("", Provenance.MEASURED),)
 
 
 class MapPanel(Panel):
@@ -44,7 +43,7 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
     HELP = (
         "Two backends or thread counts over widths and batches; every layer is as wide as the row says. Each cell names the "
         "faster one and how many times as fast it is, = for a tie (the spread includes 1, or 3 % at most). Where the winner "
-        "changes the sizes in between are measured too. The rule at the end says from which size on the other one is faster."
+        "changes the sizes in between are measured too. The rule at the end says at which size the faster one changes."
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     CSS = """

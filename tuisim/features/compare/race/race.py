@@ -221,15 +221,15 @@ class _Race:
         self._unavailable[entry] = Unavailable(entry.name, printable(in_words(error), 300))
 
     def _standings(self) -> tuple[Standing, ...]:
-        return tuple(self._standing(entry) for entry in self._entered)
-
-    def _standing(self, entry: BackendEntry) -> Standing:
-        timed = self._timed.get(entry)
-        if timed is None:
-            gone = self._unavailable.get(entry)
-            return Standing(entry.name, "", 0, 0, 0.0, None, (), gone.words if gone else "")
-        per_step = median(timed.samples) * 1e6 if timed.samples else None
-        return Standing(entry.name, timed.device, timed.steps, timed.examples, timed.seconds, per_step, timed.losses)
+        found: list[Standing] = []
+        for entry in self._entered:
+            if (one := self._timed.get(entry)) is not None:
+                per_step = median(one.samples) * 1e6 if one.samples else None
+                found.append(Standing(entry.name, one.device, one.steps, one.examples, one.seconds, per_step, one.losses))
+            else:
+                gone = self._unavailable.get(entry)
+                found.append(Standing(entry.name, "", 0, 0, 0.0, None, (), gone.words if gone else ""))
+        return tuple(found)
 
     # ── the result ──
 

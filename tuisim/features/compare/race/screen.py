@@ -11,13 +11,11 @@ from tuisim.features.compare.entries import all_entries
 from tuisim.features.compare.race import view
 from tuisim.features.compare.race.race import Comparison, Standing, compare
 from tuisim.features.compare.race.view import RaceState
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
-
-MEASURED = (("", Provenance.MEASURED),)
 
 
 class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):

@@ -39,7 +39,7 @@ class CountCell:
 
     @property
     def words(self) -> str:
-        """The reason and the remedy, in one line."""
+        """The cell and its two counts, in one line."""
         place = ", ".join(part for part in (self.phase.value, self.operation, self.kind) if part)
         return f"{place}: {in_full(self.ledger)} predicted, {in_full(self.tally)} executed"
 

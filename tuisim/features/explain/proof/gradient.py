@@ -51,11 +51,11 @@ class GradientCheck:
 
     passed: bool
     worst: float | None
-    """The largest relative error of a parameter that was not skipped; None if all were."""
+    """The largest relative error of a parameter that was not skipped; None if all were, or if it is not finite."""
     where: str | None
     analytic: float | None
     numerical: float | None
-    """The two derivatives there."""
+    """The two derivatives there; None if not finite."""
     checked: int
     parameters: int
     """The number of all parameters; `checked` may be fewer, sampled from every layer."""
@@ -180,10 +180,10 @@ def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientChec
     worst = max(errors, key=lambda one: one.relative, default=None)
     return GradientCheck(
         passed=worst is not None and worst.relative <= TOLERANCE,
-        worst=worst.relative if worst else None,
+        worst=finite(worst.relative) if worst else None,
         where=parameter_name(start.config.layers, worst.index) if worst else "all checked parameters are at a kink",
-        analytic=worst.analytic if worst else None,
-        numerical=worst.numerical if worst else None,
+        analytic=finite(worst.analytic) if worst else None,
+        numerical=finite(worst.numerical) if worst else None,
         checked=len(chosen),
         parameters=start.config.parameter_count,
         kinks=len(chosen) - len(errors),
@@ -191,6 +191,11 @@ def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientChec
         tolerance=TOLERANCE,
         step=_STEP,
     )
+
+
+def finite(value: float) -> float | None:
+    """Return a number for a JSON document, which has null for one that is not finite."""
+    return value if math.isfinite(value) else None
 
 
 def _sampled(layers: Sequence[int], seed: int) -> NDArray[np.intp]:

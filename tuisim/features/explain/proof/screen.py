@@ -11,13 +11,12 @@ from tuisim.engine.job import Job
 from tuisim.features.explain.proof import view
 from tuisim.features.explain.proof.proof import Proof, ProofProgress, TooLong, prove
 from tuisim.features.explain.proof.view import ProofState
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
-MEASURED = (("", Provenance.MEASURED),)
 COUNTED = (("predicted", Provenance.COUNTED), ("executed", Provenance.MEASURED))
 
 

@@ -140,13 +140,13 @@ def backend_lines(state: ProofState, frame: Frame) -> list[Line]:
     losses = f"{units.figure(check.first_loss, 4)} → {units.figure(check.last_loss, 4)}"
     figures = [
         ("steps", units.count(check.steps), f"{units.count(check.examples)} examples"),
-        ("difference", units.figure(check.worst, 2) or "not finite", "max, of a parameter"),
+        ("difference", units.figure(check.worst, 2) or "not finite", "maximum over all parameters"),
         ("at", check.where or "", ""),
         ("tolerance", units.figure(check.tolerance, 2), f"{check.dtype} rounding"),
-        ("loss diff", units.figure(check.worst_loss, 2) or "not finite", "max difference of the losses"),
-        ("loss tol", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
-        ("loss", losses, "scalar, first and last step"),
-        ("largest", units.figure(check.largest_parameter, 3), "parameter"),
+        ("loss diff.", units.figure(check.worst_loss, 2) or "not finite", "maximum over all steps"),
+        ("tolerance", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
+        ("loss", losses, "scalar backend, first and last step"),
+        ("parameter", units.figure(check.largest_parameter, 3), "the largest magnitude"),
     ]
     words = _BACKEND.format(dtype=check.dtype, share=units.figure(check.perturbation, 2), runs=PERTURBED_RUNS)
     reference = "vs the scalar reference" if frame.width >= 50 else "vs scalar"
