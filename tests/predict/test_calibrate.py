@@ -25,10 +25,9 @@ from tuisim.measure import machine_speed
 from tuisim.measure.machine_speed import SpeedSample
 from tuisim.predict import calibrate, predictor, profiles, sample
 from tuisim.predict import run_costs as runcosts
-from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
-from tuisim.predict.profile import VERSION
+from tuisim.predict.profile import VERSION, ProfileKey
 from tuisim.predict.sample import measure
 from tuisim.store.runs import read
 from tuisim.units import layers_text
@@ -89,7 +88,7 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
         [ProfileKey("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of))
     )
     assert [one.key for one in found.entries] == ["numba@1 float32", "numpy@1 float32"]
-    made = found.entry("numpy", 1, "float32")
+    made = found.entry(ProfileKey("numpy", 1, "float32"))
     assert made is not None
     assert 9 <= made.networks <= 12
     assert made.best_rate > 1e6

@@ -23,7 +23,7 @@ from tuisim.data.info import synthetic_validation_rows
 from tuisim.engine import Trainer
 from tuisim.engine import memory_check as room
 from tuisim.errors import BackendError, DataError, MemoryNeeded
-from tuisim.features.machine.calibrate.figures import figures
+from tuisim.features.machine.calibrate.figures import PRODUCTS, element_costs, product_rate
 from tuisim.measure import peaks
 from tuisim.predict import predictor as predicting
 from tuisim.predict import profiles
@@ -33,7 +33,6 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot, time_pilot
 from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import VERSION
-from tuisim.predict.run_costs import RunCosts
 from tuisim.program import build
 
 DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
@@ -347,18 +346,18 @@ def test_without_a_card_there_is_a_remedy_and_no_rate():
 # ── in a few figures ──
 
 
-def test_a_cards_entry_in_figures_a_person_knows():
-    found = figures(entry())
-    assert found.call == pytest.approx(CALL + 2e-9)
-    assert found.element_near == pytest.approx(2e-9)
-    rates = dict(found.products)
-    assert rates["square 512·512·512"] == pytest.approx(2e9, rel=0.01)
-    assert rates["tiny 1·30·30"] == pytest.approx(2 * 900 / (CALL + 900e-9))
+def test_the_figures_of_an_entry():
+    call, near, *_ = element_costs(entry())
+    assert call == pytest.approx(CALL + 2e-9)
+    assert near == pytest.approx(2e-9)
+    assert product_rate(entry(), *PRODUCTS["square 512·512·512"]) == pytest.approx(2e9, rel=0.01)
+    assert product_rate(entry(), *PRODUCTS["tiny 1·30·30"]) == pytest.approx(2 * 900 / (CALL + 900e-9))
 
 
-def test_what_no_price_is_known_of_is_blank():
-    found = figures(replace(entry(), prices=replace(prices(), kinds={})))
-    assert (found.call, found.products, found.element_near, found.parameter_far) == (None, (), None, None)
+def test_figures_without_a_price_are_none():
+    found = replace(entry(), prices=replace(prices(), kinds={}))
+    assert element_costs(found) == [None] * 5
+    assert product_rate(found, 1, 30, 30) is None
 
 
 def test_bands_of_a_run_hold_its_likely_value():
@@ -366,7 +365,6 @@ def test_bands_of_a_run_hold_its_likely_value():
     for band in (found.step, found.epoch, found.seconds, found.wall_seconds):
         assert isinstance(band, Interval)
         assert band.low < band.likely < band.high
-    assert RunCosts(1.0, 2.0, 3.0, 4.0, 5.0).to_dict()["wall_share"] == 5.0
 
 
 def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):

@@ -18,7 +18,7 @@ from tests.support.made_machine_profile import ELSEWHERE, entry, machine_profile
 from tuisim.errors import ConfigError, DataError
 from tuisim.predict import profiles
 from tuisim.predict.machine import this_machine
-from tuisim.predict.profile import VERSION, MachineProfile, ProfileError
+from tuisim.predict.profile import VERSION, MachineProfile, ProfileError, ProfileKey
 from tuisim.store import lock
 from tuisim.store.document import Unwritable
 
@@ -107,7 +107,7 @@ def test_a_new_entry_takes_the_place_of_the_old():
     made = machine_profile(entry(), entry("numba"))
     again = made.with_entry(replace(entry(), networks=5))
     assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
-    assert again.entry("numpy", 1, "float32").networks == 5
+    assert again.entry(ProfileKey("numpy", 1, "float32")).networks == 5
 
 
 # ── others' ──
@@ -259,7 +259,7 @@ def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
     profiles.keep(machine_profile(entry("numpy")))
     found = profiles.own().profile
     assert found is not None
-    assert found.entry("numpy", 1, "float32").networks == 7, "an older measurement does not take a newer one's place"
+    assert found.entry(ProfileKey("numpy", 1, "float32")).networks == 7, "an older measurement does not take a newer one's place"
 
 
 def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):

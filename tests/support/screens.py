@@ -212,7 +212,7 @@ def script_pages(patch: pytest.MonkeyPatch) -> None:
     steps = StepTime("numpy", "some BLAS ×1", 1.4e-5, 1e-6), StepTime("scalar", "plain Python ×1", 4.7e-3, 2e-4)
     measured = Measured(steps=steps, functions=functions)
     step = made_profile(seconds={Kind.CROSS_ENTROPY: 30e-6, Kind.DENSE: 12e-6}, roofs=ROOFS)
-    answers = budget(NET, MadePrices(), FIRST).answers
+    answers = budget(NET, MadePrices(), FIRST)
     ended(RaceScreen, progress=made_race.STANDINGS, result=made_race.ENDED)
     ended(CrossoverScreen, progress=made_crossover.END, result=made_crossover.ended())
     ended(ProfileScreen, result=step)

@@ -25,11 +25,11 @@ from tuisim.features.setup.prediction_view import change_line, column, folded, m
 from tuisim.features.setup.screen import SetupLedger, SetupPrediction, SetupScreen
 from tuisim.predict import background, profiles
 from tuisim.predict.background import BackgroundPredictor, Measuring, PredictionState
-from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.cost_model import predict
 from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot as StepPilot
 from tuisim.predict.prediction import Prediction
+from tuisim.predict.profile import ProfileKey
 from tuisim.terminal.lines import text
 from tuisim.terminal.text import weight
 from tuisim.tui.app import TuisimApp

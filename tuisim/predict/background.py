@@ -15,16 +15,16 @@ from time import monotonic
 from tuisim import backends
 from tuisim.accounting import count
 from tuisim.config import RunConfig
-from tuisim.engine.job import Job
+from tuisim.engine.job import Cancelled, Job
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles
-from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
+from tuisim.predict.calibrate import calibrate
 from tuisim.predict.cost_model import memory
 from tuisim.predict.pilot import Pilot, time_pilot
 from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.predict.predictor import Predictor, can_pilot
-from tuisim.predict.profile import MachineProfile
+from tuisim.predict.profile import MachineProfile, ProfileKey
 from tuisim.threads import usable_cores
 
 VARIABLE = "TUISIM_CALIBRATION"
@@ -112,7 +112,6 @@ class BackgroundPredictor(Job[None, None]):
         self._known = _Known(is_read=False)
         self._stamp: object = None
         self._read_at = 0.0
-        self._is_revoked = False
         self.measuring = False
         """True while it holds the machine lease."""
 
@@ -194,15 +193,12 @@ class BackgroundPredictor(Job[None, None]):
 
     def _hold(self, priority: Priority, is_asked: Callable[[], bool], measure: Callable[[Callable[[], bool]], None]) -> None:
         """Call `measure` under the machine lease, unless it is no longer asked for by then."""
+        claim = Claim(OWNER, priority)
 
         def wanted() -> bool:
-            return self.is_wanted() and not self._is_revoked and is_asked()
+            return self.is_wanted() and not claim.is_revoked and is_asked()
 
-        def revoke() -> None:
-            self._is_revoked = True
-
-        self._is_revoked = False
-        with self._machine.hold(Claim(OWNER, priority, revoke), wanted) as granted:
+        with self._machine.hold(claim, wanted) as granted:
             self.measuring = granted
             try:
                 if granted:
@@ -225,24 +221,26 @@ class BackgroundPredictor(Job[None, None]):
         known = self._known
         if not self._by_itself or key in known.failed or key.backend not in CALIBRATED or key.threads > usable_cores():
             return False
-        return known.predictor is None or known.predictor.profile.entry(key.backend, key.threads, key.dtype) is None
+        return known.predictor is None or known.predictor.profile.entry(key) is None
 
     def _calibrate(self, key: ProfileKey, wanted: Callable[[], bool]) -> None:
         self._read()
         before = self._known.predictor.profile if self._known.predictor else None
 
         def tell(key: ProfileKey, done: int, of: int) -> None:
+            if not wanted():
+                raise Cancelled
             self._publish(measuring=Measuring(key.key, done, of))
 
         try:
-            profile, trouble = self._calibration([key], before, tell, quick=True, wanted=wanted), ""
+            profile, trouble = self._calibration([key], before, tell, quick=True), ""
             try:
                 kept = profiles.keep(profile)
                 profile, self._stamp = kept.profile, kept.stamp
             except DataError as error:
                 trouble = f"{printable(str(error), 300)}; it is measured again at the next start"
             self._publish(predictor=Predictor(profile), trouble=trouble, measuring=None)
-        except Unwanted:
+        except Cancelled:
             self._publish(measuring=None)
         except TuisimError as error:
             why = f"{key.key} could not be measured: {printable(str(error), 300)}"
@@ -277,6 +275,4 @@ def _step_of(config: RunConfig) -> RunConfig:
 
 def _key(config: RunConfig) -> ProfileKey:
     """Return the key of the entry that predicts `config`."""
-    config = replace(config, backend=backends.choose(config).name).resolved()
-    assert config.threads is not None
-    return ProfileKey.of(config.backend, config.threads, config.dtype)
+    return ProfileKey.of(replace(config, backend=backends.choose(config).name).resolved())

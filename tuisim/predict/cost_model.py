@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuisim.accounting import Ledger, count
-from tuisim.backends import computes_with
 from tuisim.config import RunConfig
 from tuisim.data.info import (
     SYNTHETIC,
@@ -31,7 +30,7 @@ from tuisim.errors import BackendError
 from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot
 from tuisim.predict.prediction import Prediction, RunMemory
-from tuisim.predict.profile import MachineProfile, ProfileEntry
+from tuisim.predict.profile import MachineProfile, ProfileEntry, ProfileKey
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import build
 
@@ -60,9 +59,10 @@ def predict(
     With a `pilot`, its step and interval take the place of the model's, and whatever consists of steps is scaled by it.
     """
     config = config.resolved()
-    assert config.threads is not None
     entry = entry_of(config, profile, foreign)
     ledger = count(config.of_known_length())
+    largest = max((op.batch * op.inputs * op.outputs for op in ledger.program.ops if op.kind in PRODUCTS), default=0)
+    is_beyond = pilot is None and largest > FAR_BEYOND * entry.prices.largest > 0
     modelled = entry.prices.step(ledger.program)
     if not modelled > 0:
         raise BackendError(f"backend {entry.key}: the machine profile has no cost above 0 for this step; run tuisim calibrate")
@@ -92,27 +92,19 @@ def predict(
         memory=memory(config, ledger, rows),
         scale=scale,
         pilot=None if pilot is None else pilot.seconds,
-        beyond=None if pilot is not None else _beyond(ledger, entry),
+        beyond=largest / entry.prices.largest if is_beyond else None,
     )
-
-
-def _beyond(ledger: Ledger, entry: ProfileEntry) -> float | None:
-    largest = max((op.batch * op.inputs * op.outputs for op in ledger.program.ops if op.kind in PRODUCTS), default=0)
-    measured = entry.prices.largest
-    return largest / measured if measured and largest > FAR_BEYOND * measured else None
 
 
 def entry_of(config: RunConfig, profile: MachineProfile, foreign: bool = False) -> ProfileEntry:
     """Return the entry for a resolved configuration that names its backend. Raises BackendError if there is none."""
-    assert config.threads is not None
-    threads, dtype = computes_with(config.backend, config.threads, config.dtype)
-    found = profile.entry(config.backend, threads, dtype)
+    key = ProfileKey.of(config)
+    found = profile.entry(key)
     if found is None:
         have = ", ".join(entry.key for entry in profile.entries) or "nothing"
-        where = "there: " if foreign else ""
         raise BackendError(
-            f"backend {config.backend}@{threads} {dtype}: not in the machine profile (it has {have}); "
-            f"{where}tuisim calibrate --backends {config.backend} --threads {threads} --dtypes {dtype}"
+            f"backend {key.key}: not in the machine profile (it has {have}); {'there: ' * foreign}"
+            f"tuisim calibrate --backends {key.backend} --threads {key.threads} --dtypes {key.dtype}"
         )
     return found
 

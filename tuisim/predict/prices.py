@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -96,14 +95,6 @@ class Prices:
         kinds = {key: {name: factor * value for name, value in price.items()} for key, price in self.kinds.items()}
         return replace(self, kinds=kinds)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, rounded to the four figures that were measured."""
-        return {
-            "largest": self.largest,
-            "errors": [short(error) for error in self.errors],
-            "kinds": {key: {name: short(value) for name, value in price.items()} for key, price in self.kinds.items()},
-        }
-
 
 def fit(samples: Sequence[Sample], backend: str) -> Prices:
     """Fit the prices of `backend` to `samples`, with the errors for steps that they were not fitted to.
@@ -113,7 +104,7 @@ def fit(samples: Sequence[Sample], backend: str) -> Prices:
     errors: list[float] = []
     for fold in range(FOLDS):
         prices = _fit([sample for number, sample in enumerate(samples) if number % FOLDS != fold], backend)
-        errors += [_error(prices, sample) for sample in samples[fold::FOLDS]]
+        errors += [clipped(math.log(max(prices.step(sample.program), 1e-12) / sample.step)) for sample in samples[fold::FOLDS]]
     bias = float(np.median(errors))
     around = np.quantile([clipped(error - bias) for error in errors], np.linspace(0, 1, QUANTILES))
     return replace(_fit(samples, backend).scaled(math.exp(-bias)), errors=tuple(around.tolist()))
@@ -138,15 +129,6 @@ def _price(measured: Sequence[tuple[Work, float]]) -> dict[str, float]:
     return {name: value for name, value in zip(names, found, strict=True) if value > 0}
 
 
-def _error(prices: Prices, sample: Sample) -> float:
-    return clipped(math.log(max(prices.step(sample.program), 1e-12) / sample.step))
-
-
 def clipped(error: float) -> float:
     """Return `error` within ±MAX_ERROR."""
     return min(max(error, -MAX_ERROR), MAX_ERROR)
-
-
-def short(value: float) -> float:
-    """Return `value` rounded to four figures."""
-    return float(f"{value:.4g}")

@@ -72,7 +72,7 @@ def replace(path: Path, data: bytes) -> None:
     A link is replaced by a regular file and its target stays as it is, so that nothing outside the folder is overwritten.
     """
     with writing(path):
-        before = _check_replaceable(path)
+        before = check_replaceable(path)
         _remove_stale(path.parent)
         # Its name does not include that of the document, which may have the maximum length.
         temporary = path.parent / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
@@ -102,18 +102,13 @@ def _remove_stale(folder: Path) -> None:
             log.debug("%s was not removed", path, exc_info=True)
 
 
-def check_replaceable(path: Path) -> None:
-    """Raise Unwritable if something else than a file or a link is at `path`."""
+def check_replaceable(path: Path) -> os.stat_result | None:
+    """Return the status of the regular file at `path`, None if there is none or a link. Raises Unwritable for anything else."""
     with writing(path):
-        _check_replaceable(path)
-
-
-def _check_replaceable(path: Path) -> os.stat_result | None:
-    """Return the status of the regular file at `path`, None if there is none or a link. Raises Unwritable or OSError."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return None
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return None
     if stat.S_ISREG(status.st_mode):
         return status
     if stat.S_ISLNK(status.st_mode):
@@ -140,28 +135,23 @@ def send(path: Path, data: bytes) -> None:
 
 def _write_to_device(path: Path, data: bytes) -> None:
     """Write to a device or a pipe. Raises OSError if nothing reads from it within PATIENCE seconds."""
-    until = monotonic() + PATIENCE
-    while True:
-        try:
-            file = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-            break
-        except OSError as error:  # a pipe that has no reader yet
-            if error.errno != errno.ENXIO:
-                raise
-            if monotonic() > until:
-                raise OSError("nothing reads from it") from None
-            sleep(PAUSE)
+    file, until = None, monotonic() + PATIENCE
     try:
         while data:
             try:
+                if file is None:
+                    file = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
                 data = data[os.write(file, data) :]
                 until = monotonic() + PATIENCE
-            except BlockingIOError:  # a pipe that is full
+            except OSError as error:
+                if error.errno not in (errno.ENXIO, errno.EAGAIN):  # a pipe that has no reader yet, or is full
+                    raise
                 if monotonic() > until:
                     raise OSError("nothing reads from it") from None
                 sleep(PAUSE)
     finally:
-        os.close(file)
+        if file is not None:
+            os.close(file)
 
 
 def _output(path: Path) -> int | None:

@@ -117,28 +117,16 @@ def append(run: Run) -> None:
                 log.debug("%s was not renamed", path, exc_info=True)
 
 
-def read(machine: str | None = None) -> StoredRuns:
-    """Return every run, or those of one machine. Raises Unreadable."""
+def read() -> StoredRuns:
+    """Return every run. Raises Unreadable."""
     folder = data_folder()
     if folder is None:
         return StoredRuns()
     if os.path.lexists(path := folder / FILE):
         with _database(path, Unreadable) as database:
             if database.execute("PRAGMA user_version").fetchone()[0]:  # else its first append did not end
-                rows = database.execute("SELECT run FROM runs WHERE ?1 IS NULL OR machine = ?1 ORDER BY id", (machine,))
-                return _decode_all(text for (text,) in rows)
-    found = _decode_all(_earlier(folder))
-    return StoredRuns(tuple(run for run in found.runs if machine in (None, run.machine)), found.skipped)
-
-
-def newest(number: int) -> tuple[Run, ...]:
-    """Return the newest `number` runs, newest first. Raises Unreadable."""
-    return read().runs[::-1][:number]
-
-
-def count() -> int:
-    """Return the number of runs. Raises Unreadable."""
-    return len(read().runs)
+                return _decode_all(text for (text,) in database.execute("SELECT run FROM runs ORDER BY id"))
+    return _decode_all(_earlier(folder))
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from tuisim.engine import memory_check as room
 from tuisim.engine.memory_check import largest
 from tuisim.errors import ConfigError, DataError
 from tuisim.features.estimate.budget import command as cli
-from tuisim.features.estimate.budget.budget import Answer, Budget, LimitedBy, Limits, ask, beyond, budget
+from tuisim.features.estimate.budget.budget import Answer, LimitedBy, Limits, ask, beyond, budget
 from tuisim.features.estimate.budget.shapes import SHAPES, Question
 from tuisim.features.estimate.budget.verify import verify
+from tuisim.features.estimate.budget.view import BudgetState
 from tuisim.predict.interval import Interval
 from tuisim.provenance import Provenance
 
@@ -191,10 +192,10 @@ def test_a_file_whose_rows_nobody_knows_is_refused_except_for_its_most_examples(
 
 def test_if_nothing_fits_the_smallest_is_described():
     found = budget(CONFIG, MadePrices(), Limits(1e-9, 1))
-    assert all(one.value is None and one.config is None for one in found.answers)
+    assert all(one.value is None and one.config is None for one in found)
     least = MadePrices()(replace(CONFIG, layers=(8, 1, 3)))
-    assert f"{least.memory_bytes / 1024:.1f} KiB" in found.answers[0].words
-    assert all("the smallest" in one.words for one in found.answers)
+    assert f"{least.memory_bytes / 1024:.1f} KiB" in found[0].words
+    assert all("the smallest" in one.words for one in found)
 
 
 @pytest.mark.parametrize(
@@ -204,8 +205,8 @@ def test_if_nothing_fits_the_smallest_is_described():
 def test_any_size_has_an_answer(limit, layers):
     config = replace(CONFIG, layers=layers, examples=10**15)
     found = budget(config, MadePrices(), limit)
-    json.dumps(found.to_dict(), allow_nan=False)
-    for answer in found.answers:
+    json.dumps(BudgetState(config, limit, found).to_dict(), allow_nan=False)
+    for answer in found:
         assert answer.words
         if answer.value is not None and answer.limited_by is not LimitedBy.VOCABULARY:
             shape = SHAPES[answer.question]
@@ -297,8 +298,8 @@ def test_a_network_that_no_memory_holds_is_not_tried():
 
 def test_every_number_of_the_document_has_its_provenance():
     found = budget(CONFIG, MadePrices(), Limits(1.0, 10**6))
-    checks = {found.answers[0].question: verify(found.answers[0], 0.05)}
-    document = json.loads(json.dumps(found.to_dict(checks), allow_nan=False))
+    state = BudgetState(CONFIG, Limits(1.0, 10**6), found, checks={found[0].question: verify(found[0], 0.05)})
+    document = json.loads(json.dumps(state.to_dict(), allow_nan=False))
     assert unmarked(document) == set()
     assert document["marks"]["answers[]"] == Provenance.PROJECTED
     assert document["limits"] == {"seconds": 1.0, "memory_bytes": 10**6}
@@ -337,7 +338,7 @@ def test_the_command_prints_the_same_as_json(made_up, capsys):
     assert run(*OPTIONS, "--seconds", "1", "--memory", "1MB", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     expected = budget(replace(CONFIG, threads=None), MadePrices(), Limits(1.0, 10**6))
-    assert [one["value"] for one in document["answers"]] == [one.value for one in expected.answers]
+    assert [one["value"] for one in document["answers"]] == [one.value for one in expected]
 
 
 def test_the_command_prints_a_table_and_words(made_up, capsys):
@@ -374,6 +375,6 @@ def test_without_a_machine_profile_it_says_to_calibrate():
 
 
 def test_a_budget_has_no_prediction_if_nothing_fits():
-    found: Budget = budget(CONFIG, MadePrices(), Limits(1e-9))
-    assert found.prediction is None
-    assert found.to_dict()["machine"] is None
+    state = BudgetState(CONFIG, Limits(1e-9), budget(CONFIG, MadePrices(), Limits(1e-9)))
+    assert state.prediction is None
+    assert state.to_dict()["machine"] is None

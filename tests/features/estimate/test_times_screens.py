@@ -20,7 +20,6 @@ from tuisim.features.estimate.known import view as known_view
 from tuisim.features.estimate.known.networks import KNOWN_NETWORKS
 from tuisim.features.estimate.known.projection import project_known
 from tuisim.features.estimate.known.screen import KnownNetworksScreen
-from tuisim.features.estimate.known.view import KnownState
 from tuisim.features.estimate.volume import view
 from tuisim.features.estimate.volume.estimate import estimate, estimate_volumes
 from tuisim.features.estimate.volume.screen import TimesScreen, VolumeScreen
@@ -298,8 +297,8 @@ def volume_state(examples: int, epochs: int, **changes: Any) -> VolumeState:
 VIEWS: list[tuple[Callable[..., Any], Any]] = [
     *((one, volume_state(10**30, 10**30, selected=1)) for one in (view.times, view.how, view.volume_lines)),
     *((one, VolumeState(CONFIG, failure="no " * 30)) for one in (view.times, view.how)),
-    *((one, KnownState(project_known(RATE), 9)) for one in (known_view.times, known_view.how)),
-    *((one, KnownState(project_known(RATE, 10**30, 10**30))) for one in (known_view.times, known_view.how)),
+    *((one, project_known(RATE, selected=9)) for one in (known_view.times, known_view.how)),
+    *((one, project_known(RATE, 10**30, 10**30)) for one in (known_view.times, known_view.how)),
 ]
 
 
@@ -313,7 +312,7 @@ def test_nothing_is_wider_or_higher_than_its_room(width, height):
 
 
 def test_colour_is_not_the_only_sign_of_the_selected_row():
-    lines = [text(line) for line in known_view.times(KnownState(project_known(RATE), 4), Frame(76, 12))]
+    lines = [text(line) for line in known_view.times(project_known(RATE, selected=4), Frame(76, 12))]
     assert [line.startswith("▸") for line in lines].count(True) == 1
     assert next(line for line in lines if line.startswith("▸")).startswith("▸ ResNet-50")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,13 +39,15 @@ class KnownProjection:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownProjections:
-    """All known networks at one rate. Volume and epochs are None if each network has its own."""
+class KnownState:
+    """All known networks at one rate, and the selected one. Volume and epochs are None if each network has its own."""
 
-    rows: tuple[KnownProjection, ...]
-    rate: Rate | None
-    examples: int | None
-    epochs: int | None
+    rows: tuple[KnownProjection, ...] = ()
+    rate: Rate | None = None
+    examples: int | None = None
+    epochs: int | None = None
+    selected: int = 0
+    failure: str = ""
 
     @property
     def assumption(self) -> str:
@@ -64,29 +65,20 @@ class KnownProjections:
             "rule": TRAINING_SOURCE, "rows": [row.to_dict() for row in self.rows],
         }  # fmt: skip
 
-    def marks(self, path: str) -> dict[str, Provenance]:
-        """Return the provenance of the numbers, if the document stands at `path`."""
-        marks = {"examples": Provenance.GIVEN, "epochs": Provenance.GIVEN, "rows[]": Provenance.PUBLISHED}
-        marks |= {"rows[].seconds": Provenance.PROJECTED} | ({"rate": self.rate.mark} if self.rate else {})
-        return {f"{path}.{name}": mark for name, mark in marks.items()}
+
+MARKS = {
+    "examples": Provenance.GIVEN, "epochs": Provenance.GIVEN, "rate": Provenance.MEASURED, "rows[]": Provenance.PUBLISHED,
+    "rows[].seconds": Provenance.PROJECTED,
+}  # fmt: skip
+"""The provenance of the numbers in the document of KnownState."""
 
 
-def project_known(rate: Rate | None, examples: int | None = None, epochs: int | None = None) -> KnownProjections:
+def project_known(rate: Rate | None, examples: int | None = None, epochs: int | None = None, selected: int = 0) -> KnownState:
     """Project the training time of each known network at `rate`; volume and epochs are by default as published."""
     rows = []
     for network in KNOWN_NETWORKS:
         seen = network.trained_on(examples, epochs)
         operations = None if seen is None else network.operations * seen
-        rows.append(KnownProjection(network, seen, operations, _seconds(operations, rate)))
-    return KnownProjections(tuple(rows), rate, examples, epochs)
-
-
-def _seconds(operations: int | None, rate: Rate | None) -> float | None:
-    """Return the time; None if an argument is not known, or no float is large enough."""
-    if operations is None or rate is None or not (math.isfinite(rate.value) and rate.value > 0):
-        return None
-    try:
-        seconds = operations / rate.value
-    except OverflowError:  # more operations than a float can hold
-        return None
-    return seconds if math.isfinite(seconds) else None
+        seconds = None if operations is None or rate is None else operations / rate.value
+        rows.append(KnownProjection(network, seen, operations, seconds))
+    return KnownState(tuple(rows), rate, examples, epochs, selected)

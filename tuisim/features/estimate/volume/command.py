@@ -13,8 +13,7 @@ from tuisim.cli.console import line, note, print_page
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ConfigError, ExitCode, Mistake
 from tuisim.features.estimate.known import view as known_view
-from tuisim.features.estimate.known.projection import KnownProjections, project_known
-from tuisim.features.estimate.known.view import KnownState
+from tuisim.features.estimate.known.projection import MARKS, KnownState, project_known
 from tuisim.features.estimate.volume import view
 from tuisim.features.estimate.volume.estimate import TimeEstimate, document, estimate, estimate_volumes
 from tuisim.features.estimate.volume.view import VolumeState
@@ -43,7 +42,7 @@ def project(
         one = estimate(chosen, price)
     elif chosen is not None:
         volumes = estimate_volumes(chosen, price)
-    networks = project_known(prices.best_rate(), *_sizes(options)) if known else None
+    networks = project_known(prices.best_rate(), *_sizes(options), -1) if known else None
     if json_:
         print(json.dumps(_document(volumes or (one,) if one else volumes, networks), allow_nan=False))
         return ExitCode.DONE
@@ -53,14 +52,14 @@ def project(
     if networks is not None:
         if chosen is not None:
             line("")
-        print_page(partial(known_view.page, KnownState(networks, -1)))
+        print_page(partial(known_view.page, networks))
     return ExitCode.DONE
 
 
-def _document(estimates: tuple[TimeEstimate, ...], networks: KnownProjections | None) -> dict[str, object]:
+def _document(estimates: tuple[TimeEstimate, ...], networks: KnownState | None) -> dict[str, object]:
     found, marks = document(estimates)
-    known = {"known_networks": networks and networks.to_dict()}
-    return found | known | {"marks": marks | (networks.marks("known_networks") if networks else {})}
+    known = {f"known_networks.{name}": mark for name, mark in MARKS.items()} if networks else {}
+    return found | {"known_networks": networks and networks.to_dict(), "marks": marks | known}
 
 
 def _sizes(options: object) -> tuple[int | None, int | None]:
