@@ -106,7 +106,7 @@ def test_one_more_is_not_said_to_take_the_limit():
 
 
 def test_the_limit_is_named():
-    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1.0, 10**9)).answers}
+    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1.0, 10**9))}
     assert limited[Question.EPOCHS] is LimitedBy.SECONDS
     limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1e9, 11_000)).answers}
     assert limited == {
@@ -140,9 +140,9 @@ def test_deeper_is_more_of_the_last_hidden_layer_with_its_activation():
 
 def test_without_a_hidden_layer_width_and_depth_do_not_apply():
     found = budget(replace(CONFIG, layers=(8, 3)), MadePrices(), Limits(1.0))
-    words = [one.words for one in found.answers]
+    words = [one.words for one in found]
     assert all("no hidden layer" in one for one in words[:2])
-    assert [one.value is None for one in found.answers] == [True, True, False, False]
+    assert [one.value is None for one in found] == [True, True, False, False]
 
 
 def test_a_schedule_that_needs_steps_begins_where_there_are_enough():
