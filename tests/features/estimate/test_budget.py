@@ -108,7 +108,7 @@ def test_one_more_is_not_said_to_take_the_limit():
 def test_the_limit_is_named():
     limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1.0, 10**9))}
     assert limited[Question.EPOCHS] is LimitedBy.SECONDS
-    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1e9, 11_000)).answers}
+    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1e9, 11_000))}
     assert limited == {
         Question.WIDEST: LimitedBy.MEMORY, Question.DEEPEST: LimitedBy.MEMORY, Question.EPOCHS: LimitedBy.SECONDS,
         Question.EXAMPLES: LimitedBy.MEMORY,
