@@ -72,12 +72,14 @@ def print_page(draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH) -> 
     print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
 
 
-def print_result(as_json: bool, document: Callable[[], Mapping[str, Any]], draw: Callable[[Frame], list[Line]]) -> None:
+def print_result(
+    as_json: bool, document: Callable[[], Mapping[str, Any]], draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH
+) -> None:
     """Print a command's result: its JSON document, or its page."""
     if as_json:
         print(json.dumps(document(), allow_nan=False))
     else:
-        print_page(draw)
+        print_page(draw, piped)
 
 
 def line(words: str) -> None:

@@ -73,7 +73,7 @@ def predict(
     epoch = _epoch(config, ledger, entry, scale)
     seconds = wall = None
     if epoch is not None and config.epochs is not None:
-        steps = _times(epoch, config.epochs)
+        steps = epoch * config.epochs
         seconds = _interval(steps, spread)
         outside = _outside(config, ledger, entry, scale, steps, generation, rows)
         wall = None if outside is None else _interval(steps + outside, spread)
@@ -117,10 +117,10 @@ def _epoch(config: RunConfig, ledger: Ledger, entry: ProfileEntry, scale: float)
     if ledger.examples is None:
         return None
     steps, rest = divmod(ledger.examples, ledger.batch)
-    seconds = _times(scale * entry.prices.step(ledger.program), steps)
+    seconds = scale * entry.prices.step(ledger.program) * steps
     if rest:
         seconds += scale * entry.prices.step(build(config.of_known_length(), rest))
-    return seconds + _times(entry.run.row, ledger.examples) + entry.run.epoch
+    return seconds + entry.run.row * ledger.examples + entry.run.epoch
 
 
 def _outside(
@@ -133,50 +133,31 @@ def _outside(
     rows: KeptRows | None,
 ) -> float | None:
     """Return the wall seconds beside the phases: the training loop, validation, and generating rows; None if unknown."""
-    assert ledger.examples is not None
-    assert config.epochs is not None
-    seconds = entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs) + entry.run.wall_share * steps
-    validated = _validated(config, ledger.examples, rows)
-    if validated is None:
+    examples, epochs = ledger.examples, config.epochs
+    assert examples is not None
+    assert epochs is not None
+    seconds = entry.run.wall_start + entry.run.wall_epoch * epochs + entry.run.wall_share * steps
+    if config.resolved_dataset in SYNTHETIC:
+        validated = synthetic_validation_rows(examples, config.validation)
+    elif kept := rows or kept_rows(config, examples):
+        validated = kept.validation
+    else:
         return None
-    if is_regenerated(config, ledger.examples):
+    regenerated = is_regenerated(config, examples)
+    if regenerated:
         if generation is None:
             return None
-        seconds += _times(generation, config.epochs * ledger.examples)
-    if entry.copy_rate is not None and (copied := _copied(config, ledger.examples, rows)) is not None:
-        seconds += _times(1 / entry.copy_rate, copied)
-    return seconds + _validation(config, entry, scale, validated, ledger.examples, steps)
-
-
-def _copied(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
-    """Return the bytes of rows that a device gets: kept rows once, generated rows in each epoch; None if unknown."""
-    kept = resident_bytes(config, examples, rows)
-    if kept is None:
-        return None
-    assert config.epochs is not None
-    if is_regenerated(config, examples):
-        return config.epochs * examples * row_bytes(config) + kept[1]
-    return sum(kept)
-
-
-def _validated(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
-    """Return the number of validation rows; None if only the data would tell."""
-    if config.resolved_dataset in SYNTHETIC:
-        return synthetic_validation_rows(examples, config.validation)
-    rows = rows or kept_rows(config, examples)
-    return None if rows is None else rows.validation
-
-
-def _validation(config: RunConfig, entry: ProfileEntry, scale: float, validated: int, examples: int, steps: float) -> float:
-    """Return the seconds of validation: as often as takes `SHARE` of the time, first and last always."""
-    assert config.epochs is not None
+        seconds += generation * (epochs * examples)
+    if entry.copy_rate is not None and (resident := resident_bytes(config, examples, rows)) is not None:
+        # A device gets kept rows once, and generated ones in each epoch.
+        copied = epochs * examples * row_bytes(config) + resident[1] if regenerated else sum(resident)
+        seconds += 1 / entry.copy_rate * copied
     sample = min(TRAINING_SAMPLE, validated or TRAINING_SAMPLE, examples)
     once = scale * (_evaluation(config, entry, validated) + _evaluation(config, entry, sample))
-    occasions = max(float(config.epochs), steps)
+    # Validation takes at most `SHARE` of the time, but the first end of an epoch and the end of the run are always due.
+    fewest = 1.0 if epochs == 1 and steps < VALIDATION_SECONDS else 2.0
     allowed = SHARE * steps / once if once > 0 else 0.0
-    # The first end of an epoch is always due, and so is the end of the run.
-    fewest = 1.0 if config.epochs == 1 and steps < VALIDATION_SECONDS else 2.0
-    return once * max(fewest, min(occasions, allowed))
+    return seconds + once * max(fewest, min(max(float(epochs), steps), allowed))
 
 
 def _evaluation(config: RunConfig, entry: ProfileEntry, rows: int) -> float:
@@ -214,8 +195,3 @@ def _spread(errors: Sequence[float]) -> tuple[float, float]:
 
 def _interval(likely: float, spread: tuple[float, float]) -> Interval:
     return Interval(likely * spread[0], likely, likely * spread[1])
-
-
-def _times(seconds: float, count: int) -> float:
-    """Return the product; infinite if no float is large enough."""
-    return Interval(seconds, seconds, seconds).times(count).likely

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +15,9 @@ class Interval:
     high: float
 
     def times(self, factor: float) -> Interval:
-        """Return all three times `factor`; infinite if no float is large enough."""
-        try:
-            by = float(factor)
-        except OverflowError:  # an integer beyond every float
-            by = math.inf
-        # 0 times infinity is 0 here.
-        low, likely, high = (value * by if value and by else 0.0 for value in (self.low, self.likely, self.high))
-        return Interval(low, likely, high)
+        """Return all three times `factor`."""
+        return Interval(factor * self.low, factor * self.likely, factor * self.high)
 
     def to_dict(self) -> dict[str, float | None]:
         """Return plain values, None if one is not finite."""
-        ends = {"low": self.low, "likely": self.likely, "high": self.high}
-        return {name: value if math.isfinite(value) else None for name, value in ends.items()}
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ConfigError, ExitCode, Mistake
 from tuisim.features.estimate.budget import budget as budgets
@@ -38,10 +37,7 @@ def budget(
     by = predictor.own_predictor() if as_ is None else predictor.named_predictor(as_)
     answers = budgets.budget(chosen, by.predict, limits)
     state = BudgetState(chosen, limits, answers, -1, checks=_verified(answers) if verify_ else {})
-    if json_:
-        print(json.dumps(state.to_dict(), allow_nan=False))
-    else:
-        print_page(partial(page, state))
+    print_result(json_, state.to_dict, partial(page, state))
     return ExitCode.DONE
 
 

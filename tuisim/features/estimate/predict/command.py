@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from time import perf_counter
 from typing import Annotated
@@ -11,7 +10,7 @@ from cyclopts import Parameter
 
 from tuisim import data, units
 from tuisim.backends import choose, get_backend, precision
-from tuisim.cli.console import CommandConsole, ProgressLine, note, print_lines
+from tuisim.cli.console import ProgressLine, note, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows, is_file, is_regenerated
@@ -47,13 +46,8 @@ def predict(
     """Predict a run: its time with an interval, its memory, and its most expensive operations."""
     run, rows, loading = _read(resolve(layers, options, config))
     by = calibrated_predictor(run.resolved()) if machine is None else predictor.named_predictor(machine)
-    found = by.predict_timed(run, rows=rows) if pilot else by.predict(run, rows=rows)
-    found = replace(found, loading=loading)
-    if json_:
-        print(json.dumps(found.to_dict(), allow_nan=False))
-    else:
-        console = CommandConsole(FULL_WIDTH)
-        print_lines(_lines(found, machine, console.width), console)
+    found = replace(by.predict_timed(run, rows=rows) if pilot else by.predict(run, rows=rows), loading=loading)
+    print_result(json_, found.to_dict, lambda frame: _lines(found, machine, frame.width), FULL_WIDTH)
     return ExitCode.DONE
 
 

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import computes_with, get_backend, names, probe
-from tuisim.cli.console import ProgressLine, line, note, print_page
+from tuisim.cli.console import ProgressLine, line, note, print_result
 from tuisim.cli.options import Json
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
@@ -21,7 +21,7 @@ from tuisim.predict import profiles
 from tuisim.predict.calibrate import calibrate as measure
 from tuisim.predict.profile import MachineProfile, ProfileKey
 from tuisim.provenance import Provenance
-from tuisim.terminal.lines import BLANK, Line, Tone
+from tuisim.terminal.lines import BLANK, Frame, Line, Tone
 from tuisim.terminal.table import text_table
 from tuisim.threads import default_threads
 
@@ -64,7 +64,6 @@ def calibrate(
     if found.trouble:
         note(found.trouble)
     profile = found.profile
-    kept: profiles.StoredProfile | None = None
     with ProgressLine() as progress:
 
         def tell(key: ProfileKey, done: int, of: int) -> None:
@@ -73,13 +72,12 @@ def calibrate(
         for key in keys:  # each is kept as it is made: an interrupted calibration keeps the others
             kept = profiles.keep(measure([key], profile, tell, quick=quick, of=len(keys)))
             profile = kept.profile
-    assert kept is not None
-    if json_:
-        print(json.dumps(kept.profile.document(), allow_nan=False))
-    else:
-        profile = kept.profile
-        print_page(lambda frame: _lines(profile, {key.key for key in keys}, frame.width), FULL_WIDTH)
-        line(f"saved to {printable(str(kept.path), 500)}")
+
+    def page(frame: Frame) -> list[Line]:
+        saved: Line = ((f"saved to {printable(str(kept.path), 500)}", Tone.TEXT),)
+        return [*_lines(kept.profile, {key.key for key in keys}, frame.width), saved]
+
+    print_result(json_, kept.profile.document, page, FULL_WIDTH)
     return ExitCode.DONE
 
 

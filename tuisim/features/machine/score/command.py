@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import computed_dtype, names
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
 from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_PILOT, GOAL_PILOT_BUSY, GOAL_WITHIN, ScoreReport
@@ -39,10 +38,7 @@ def score(
         raise ConfigError(mistakes)
     with ProgressLine() as line:
         found = run_score(predictor.own_predictor(), asked, line.show)
-    if json_:
-        print(json.dumps(found.to_dict(), allow_nan=False))
-    else:
-        print_page(lambda frame: _lines(found, frame.width), FULL_WIDTH)
+    print_result(json_, found.to_dict, lambda frame: _lines(found, frame.width), FULL_WIDTH)
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
 
 
