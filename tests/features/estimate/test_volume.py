@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,6 +49,8 @@ def test_an_interval_is_multiplied_end_by_end():
 
 
 def test_an_interval_beyond_every_float_is_infinite_and_null_in_a_document():
+    beyond = Interval(0.0, 1e300, 1e308).times(10**30)
+    assert beyond == Interval(0.0, math.inf, math.inf)
     assert beyond.to_dict() == {"low": 0.0, "likely": None, "high": None}
 
 
