@@ -47,6 +47,8 @@ class Priced:
     reason: str = ""
     """The reason why they are unknown."""
     backend: str = ""
+    seconds: Interval | None = None
+    """The epochs of a run, once their number is known."""
 
 
 @dataclass(frozen=True)

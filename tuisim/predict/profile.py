@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from tuisim.backends import computes_with, names
 from tuisim.config import RunConfig
@@ -17,12 +17,11 @@ from tuisim.predict.run_costs import RunCosts
 from tuisim.predict.work import PRODUCTS, Work
 from tuisim.program import Kind
 from tuisim.provenance import Provenance
+from tuisim.store.document import Reader
 
-MAX_NUMBER = 1e24
 MAX_SECONDS = 1e6
 """Maximum seconds of any single cost: eleven days."""
 KIND, VERSION = "machine card", 5
-Value = TypeVar("Value")
 
 
 class ProfileError(DataError):
@@ -135,62 +134,29 @@ class MachineProfile:
     @staticmethod
     def from_dict(body: Mapping[str, Any]) -> MachineProfile:
         """Return the profile in a document's body. Raises ProfileError."""
-        reader = _Reader(body)
-        machine, entries = reader.inside("machine"), reader.inside("entries")
-        texts = {field.name: machine.text(field.name) for field in fields(Machine) if field.name != "cores"}
-        return MachineProfile(
-            machine=Machine(cores=machine.number("cores", int), **texts),
-            entries=tuple(_entry(entries.inside(key)) for key in entries.values),
-        )
+        try:
+            reader = Reader(body, "")
+            machine, entries = reader.inside("machine"), reader.inside("entries")
+            texts = {field.name: printable(machine.text(field.name), 500) for field in fields(Machine) if field.name != "cores"}
+            return MachineProfile(
+                machine=Machine(cores=machine.number("cores", int), **texts),
+                entries=tuple(_entry(entries.inside(key)) for key in entries.values),
+            )
+        except ValueError as error:
+            raise ProfileError(str(error)) from None
 
 
-class _Reader:
-    """The values of a document by name; a wrong one is refused with its place."""
-
-    def __init__(self, values: Any, place: str = "") -> None:
-        if not isinstance(values, Mapping):
-            raise ProfileError(f"{place or 'the profile'}: not an object")
-        self.values, self._place = values, place
-
-    def at(self, name: str) -> str:
-        return printable(f"{self._place}.{name}".strip("."), 80)
-
-    def get(self, name: str) -> Any:
-        if name not in self.values:
-            raise ProfileError(f"{self.at(name)}: missing")
-        return self.values[name]
-
-    def inside(self, name: str) -> _Reader:
-        return _Reader(self.get(name), self.at(name))
-
-    def text(self, name: str, known: Collection[str] = ()) -> str:
-        value = self.get(name)
-        if not isinstance(value, str) or len(value) > 500:
-            raise ProfileError(f"{self.at(name)}: not a string")
-        if known and value not in known:
-            raise ProfileError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
-        return printable(value, 500)
-
-    def number(self, name: str, kind: Callable[[Any], Value], low: float = 0.0, high: float = MAX_NUMBER) -> Value:
-        value = self.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ProfileError(f"{self.at(name)} = {printable(value)}: a number from {low:g} to {high:g}")
-        if kind is int and kind(value) != value:
-            raise ProfileError(f"{self.at(name)} = {printable(value)}: an integer")
-        return kind(value)
-
-
-def _entry(reader: _Reader) -> ProfileEntry:
+def _entry(reader: Reader) -> ProfileEntry:
     run, made = reader.inside("run"), reader.text("made")
     try:
         datetime.fromisoformat(made)
     except ValueError:
-        raise ProfileError(f"{reader.at('made')} = {printable(made, 40)}: not a date and time") from None
+        raise ValueError(f"{reader.at('made')} = {printable(made, 40)}: not a date and time") from None
     return ProfileEntry(
         backend=reader.text("backend", names()),
         threads=reader.number("threads", int, low=1, high=MAX_THREADS),
         dtype=reader.text("dtype", DTYPES),
-        device=reader.text("device"),
+        device=printable(reader.text("device"), 500),
         made=made,
         networks=reader.number("networks", int),
         peak_flops=reader.number("peak_flops", float, low=1.0),
@@ -203,32 +169,28 @@ def _entry(reader: _Reader) -> ProfileEntry:
     )
 
 
-def _prices(reader: _Reader, backend: str) -> Prices:
+def _prices(reader: Reader, backend: str) -> Prices:
     kinds = reader.inside("kinds")
     known = {name: name.split(" ", maxsplit=1)[0] for name in kinds.values}
     for kind in sorted(kind.value for kind in PRODUCTS):
         if kind not in known.values():
-            raise ProfileError(f"{kinds.at(kind)}: missing")
-    errors = reader.get("errors")
-    if not isinstance(errors, list):
-        raise ProfileError(f"{reader.at('errors')}: not a list")
-    each = _Reader({str(number): error for number, error in enumerate(errors)}, reader.at("errors"))
+            raise ValueError(f"{kinds.at(kind)}: missing")
     return Prices(
         kinds={name: _price(kinds.inside(name), kind) for name, kind in known.items()},
         backend=backend,
         largest=reader.number("largest", int),
-        errors=tuple(sorted(each.number(name, float, -MAX_ERROR, MAX_ERROR) for name in each.values)),
+        errors=tuple(sorted(reader.numbers("errors", float, -MAX_ERROR, MAX_ERROR))),
     )
 
 
-def _price(reader: _Reader, kind: str) -> dict[str, float]:
+def _price(reader: Reader, kind: str) -> dict[str, float]:
     try:
         known = terms(Work(Kind(kind), None, 1, 1, 1, 0, 0.0))
     except ValueError:
-        raise ProfileError(f"{reader.at('')}: not a kind of operation") from None
+        raise ValueError(f"{reader.at('')}: not a kind of operation") from None
     if unknown := [term for term in reader.values if term not in known]:
-        raise ProfileError(f"{reader.at(unknown[0])}: not a term of this cost")
+        raise ValueError(f"{reader.at(unknown[0])}: not a term of this cost")
     price = {term: reader.number(term, float, high=MAX_SECONDS) for term in reader.values}
     if not any(price.values()):
-        raise ProfileError(f"{reader.at('')}: no cost above 0")
+        raise ValueError(f"{reader.at('')}: no cost above 0")
     return price

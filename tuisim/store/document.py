@@ -8,11 +8,11 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from tuisim import files, units
 from tuisim.errors import DataError, printable
@@ -29,6 +29,8 @@ PREFIX, SUFFIX = ".tuisim-", ".tmp"
 STALE_SECONDS = 600.0
 """Age after which a temporary file is removed; writing takes milliseconds."""
 _OURS = ("kind", "version")
+MAX_NUMBER = 1e24
+Value = TypeVar("Value")
 
 
 class Unreadable(DataError):
@@ -210,6 +212,54 @@ def parsed(text: str) -> Any:
         if not level:
             return value
     raise RecursionError
+
+
+class Reader:
+    """The values of a JSON object by name. Raises ValueError, with its place, for a value that is missing or wrong."""
+
+    def __init__(self, values: Any, place: str) -> None:
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{place or 'the document'}: not an object")
+        self.values, self._place = values, place
+
+    def at(self, name: str) -> str:
+        """Return the place of a value in words."""
+        return printable(f"{self._place}.{name}".strip("."), 80)
+
+    def get(self, name: str) -> Any:
+        """Return a value of any kind."""
+        if name not in self.values:
+            raise ValueError(f"{self.at(name)}: missing")
+        return self.values[name]
+
+    def inside(self, name: str) -> Reader:
+        """Return a reader of an object's values."""
+        return Reader(self.get(name), self.at(name))
+
+    def text(self, name: str, known: Collection[str] = (), max_length: int = 500) -> str:
+        """Return a string, one of those `known` if there are any."""
+        value = self.get(name)
+        if not isinstance(value, str) or len(value) > max_length:
+            raise ValueError(f"{self.at(name)}: not a string")
+        if known and value not in known:
+            raise ValueError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
+        return value
+
+    def number(self, name: str, kind: Callable[[Any], Value], low: float = 0.0, high: float = MAX_NUMBER) -> Value:
+        """Return a number within the bounds as an int or a float."""
+        value = self.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"{self.at(name)} = {printable(value)}: a number from {low:g} to {high:g}")
+        if kind is int and kind(value) != value:
+            raise ValueError(f"{self.at(name)} = {printable(value)}: an integer")
+        return kind(value)
+
+    def numbers(self, name: str, kind: Callable[[Any], Value], low: float, high: float) -> tuple[Value, ...]:
+        """Return the numbers of an array."""
+        if not isinstance(values := self.get(name), list):
+            raise ValueError(f"{self.at(name)}: not an array")
+        each = Reader({str(place): value for place, value in enumerate(values)}, self.at(name))
+        return tuple(each.number(place, kind, low, high) for place in each.values)
 
 
 def _reject_constant(word: str) -> NoReturn:

@@ -119,8 +119,8 @@ def test_operations_are_those_of_the_ledger():
 def test_what_has_no_price_has_no_time_and_says_why():
     _, absent, foreign = estimate(CONFIG, price).rows
     assert absent.seconds is None
-    assert absent.price.reason == "no NVIDIA driver"
-    assert foreign.price.foreign
+    assert absent.reason == "no NVIDIA driver"
+    assert foreign.foreign
     assert foreign.seconds is not None
 
 

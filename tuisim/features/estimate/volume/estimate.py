@@ -11,7 +11,6 @@ from tuisim.accounting import count
 from tuisim.accounting.operations import share
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
-from tuisim.predict.interval import Interval
 from tuisim.predict.predictor import Priced
 from tuisim.provenance import Provenance
 
@@ -26,24 +25,6 @@ Price = Callable[[RunConfig], Sequence[Priced]]
 
 
 @dataclass(frozen=True, slots=True)
-class BackendEstimate:
-    """The time of a whole run on one backend."""
-
-    price: Priced
-    seconds: Interval | None
-    """Seconds of all steps; None if those of a step are not known."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        one = self.price
-        return {
-            "backend": one.label, "machine": one.machine, "foreign": one.foreign,
-            "step_seconds": one.step and one.step.to_dict(), "seconds": self.seconds and self.seconds.to_dict(),
-            "reason": one.reason,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
 class TimeEstimate:
     """A network at one volume and number of epochs, on each backend that has a price."""
 
@@ -54,7 +35,8 @@ class TimeEstimate:
     epochs: int
     operations: int
     """The total operations, with the loss."""
-    rows: tuple[BackendEstimate, ...]
+    rows: tuple[Priced, ...]
+    """The prices on each backend, with the seconds of the run."""
 
     @property
     def batch(self) -> int:
@@ -77,7 +59,14 @@ class TimeEstimate:
             "volume": self.volume, "examples": self.examples, "epochs": self.epochs, "batch": self.batch,
             "steps_per_epoch": self.steps_per_epoch,
             "operations": {"per_example": self.operations_per_example, "total": self.operations},
-            "rows": [row.to_dict() for row in self.rows],
+            "rows": [
+                {
+                    "backend": one.label, "machine": one.machine, "foreign": one.foreign,
+                    "step_seconds": one.step and one.step.to_dict(), "seconds": one.seconds and one.seconds.to_dict(),
+                    "reason": one.reason,
+                }
+                for one in self.rows
+            ],
         }  # fmt: skip
 
 
@@ -97,7 +86,7 @@ def estimate(config: RunConfig, price: Price, examples: int | None = None, epoch
     sized = replace(config, examples=volume, epochs=times)
     operations = sum(phase.total for phase in (count(sized).run or {}).values())
     rows = tuple(
-        BackendEstimate(one, one.epoch and one.epoch.times(times))
+        replace(one, seconds=one.epoch and one.epoch.times(times))
         for one in price(replace(config, batch_size=min(config.batch_size, volume), examples=volume))
     )
     name = next((name for name, rows_ in VOLUMES.items() if rows_ == volume), "")
