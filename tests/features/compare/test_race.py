@@ -147,7 +147,6 @@ def test_the_first_steps_are_those_of_the_run():
     theirs = np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
     np.testing.assert_array_equal(contender.parameters, theirs)
     assert contender.steps == FIRST_STEPS
-    assert contender.examples == 8 * FIRST_STEPS - 6 * (FIRST_STEPS // 7)  # six of seven batches are full, the last has two
 
 
 def test_the_document_is_plain_and_complete():

@@ -130,7 +130,6 @@ class TimedEntry:
         self.samples: list[float] = []
         """Seconds per step of each round."""
         self.steps = 0
-        self.examples = 0
         self.seconds = 0.0
         """Compute time of all steps, the first ones too."""
         self._losses = MeanCurve()
@@ -206,7 +205,6 @@ class TimedEntry:
                 raise RunError(f"its loss is not finite after {self.steps + len(losses):,} steps")
             steps -= segment.steps
             self.steps += segment.steps
-            self.examples += len(segment.rows)
         self.seconds += spent
         return spent
 

@@ -113,14 +113,8 @@ class Waterfall:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Seconds of one operation: at peak, of the call, and the rest."""
-
-    one: OperationTime
-    at_peak: float
-    call: float
-    left: float
+_Split = tuple[OperationTime, float, float, float]
+"""An operation, and its seconds: at peak, of the call, and the rest."""
 
 
 def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
@@ -130,8 +124,7 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
     """
     if not (math.isfinite(spent.wall_seconds) and spent.wall_seconds > 0):
         raise RunError("no time has passed yet: wait for the first steps")
-    splits = [_split(one, profile) for one in profile.operations]
-    steps = _of_steps(profile, splits, spent)
+    steps = _of_steps(profile, spent)
     beside = [
         Part(key, label, seconds, 0.0, words)
         for key, label, words in OUTSIDE_STEPS
@@ -150,27 +143,23 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
     )
 
 
-def _split(one: OperationTime, profile: StepProfile) -> _Split:
-    """Divide an operation's time; each piece takes its minimum as far as there is time left."""
-    counted = one.row.operations.multiply_adds / profile.peaks.flops_per_second if one.op.kind in PRODUCTS else 0.0
-    at_peak = min(counted, one.seconds)
-    call = min(call_seconds(one), one.seconds - at_peak)
-    return _Split(one, at_peak, call, one.seconds - at_peak - call)
-
-
-def _of_steps(profile: StepProfile, splits: list[_Split], spent: TimeBreakdown) -> list[Part]:
+def _of_steps(profile: StepProfile, spent: TimeBreakdown) -> list[Part]:
     """Return the parts of the steps; they shrink if the run's steps were faster than the profile's; if slower that is a part."""
-    products = [split for split in splits if split.one.op.kind in PRODUCTS]
-    gathers = [split for split in splits if split.one.op.kind is Kind.GATHER]
-    others = [split for split in splits if split.one.op.kind not in (*PRODUCTS, Kind.GATHER)]
+    products, gathers, others = list[_Split](), list[_Split](), list[_Split]()
+    for one in profile.operations:
+        group = products if one.op.kind in PRODUCTS else gathers if one.op.kind is Kind.GATHER else others
+        counted = one.row.operations.multiply_adds / profile.peaks.flops_per_second if group is products else 0.0
+        at_peak = min(counted, one.seconds)
+        call = min(call_seconds(one), one.seconds - at_peak)
+        group.append((one, at_peak, call, one.seconds - at_peak - call))
     profiled = profile.step_seconds * spent.steps
     each = min(profiled, max(0.0, spent.step_seconds)) / profile.whole if profile.whole > 0 else 0.0
     parts = [
-        ("peak", "GEMM at peak", sum(split.at_peak for split in products), _AT_PEAK),
-        ("products", "GEMM inefficiency", sum(split.left for split in products), _worst(products, profile)),
-        ("elements", "element-wise work", sum(split.left for split in others), _worst(others, profile)),
-        ("calls", "call overhead", sum(split.call for split in [*products, *others]) + profile.outside, _calls(profile)),
-        ("data", "batch loading", sum(split.one.seconds for split in gathers), _worst(gathers, profile, calls=True)),
+        ("peak", "GEMM at peak", sum(at_peak for _, at_peak, _, _ in products), _AT_PEAK),
+        ("products", "GEMM inefficiency", sum(left for *_, left in products), _worst(products, profile)),
+        ("elements", "element-wise work", sum(left for *_, left in others), _worst(others, profile)),
+        ("calls", "call overhead", sum(call for _, _, call, _ in [*products, *others]) + profile.outside, _calls(profile)),
+        ("data", "batch loading", sum(one.seconds for one, *_ in gathers), _worst(gathers, profile, calls=True)),
     ]
     found = [Part(key, label, seconds * each, 0.0, words) for key, label, seconds, words in parts]
     return [*found[:-1], *_slower(found[-1], profiled, spent)]
@@ -195,11 +184,11 @@ _AT_PEAK = "the matrix products at peak: fewer multiplications, more threads or 
 
 def _worst(splits: list[_Split], profile: StepProfile, calls: bool = False) -> str:
     """Return the advice on the operation that loses most in a part; on its call too if the part includes the `calls`."""
-    worst = max(splits, key=lambda split: split.one.seconds if calls else split.left, default=None)
-    if worst is None or worst.one.seconds <= 0:
+    worst = max(splits, key=lambda split: split[0].seconds if calls else split[-1], default=None)
+    if worst is None or worst[0].seconds <= 0:
         return ""
-    row, peaks, backend = worst.one.row, profile.step_peaks, profile.config.backend
-    words = advice(worst.one, peaks, backend, None if calls else beyond_call(worst.one, peaks, backend))
+    row, peaks, backend = worst[0].row, profile.step_peaks, profile.config.backend
+    words = advice(worst[0], peaks, backend, None if calls else beyond_call(worst[0], peaks, backend))
     return f"{row.what}, layer {row.layer}: {words}" if row.layer else f"{row.what}: {words}"
 
 

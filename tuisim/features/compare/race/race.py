@@ -44,9 +44,7 @@ class Standing:
     """One entry so far."""
 
     name: str
-    device: str
     steps: int
-    examples: int
     seconds: float
     """Compute time."""
     microseconds_per_step: float | None
@@ -225,10 +223,10 @@ class _Race:
         for entry in self._entered:
             if (one := self._timed.get(entry)) is not None:
                 per_step = median(one.samples) * 1e6 if one.samples else None
-                found.append(Standing(entry.name, one.device, one.steps, one.examples, one.seconds, per_step, one.losses))
+                found.append(Standing(entry.name, one.steps, one.seconds, per_step, one.losses))
             else:
                 gone = self._unavailable.get(entry)
-                found.append(Standing(entry.name, "", 0, 0, 0.0, None, (), gone.words if gone else ""))
+                found.append(Standing(entry.name, 0, 0.0, None, (), gone.words if gone else ""))
         return tuple(found)
 
     # ── the result ──
