@@ -38,6 +38,8 @@ class PanelScreen(PageScreen[None]):
 
     DEFAULT_CSS = """
     PanelScreen.-narrow Panel { padding: 0; }
+    PanelScreen.-zoomed { grid-size: 1 2 !important; grid-rows: 1 1fr !important; grid-columns: 1fr !important; }
+    PanelScreen.-zoomed > * { column-span: 1 !important; row-span: 1 !important; }
     PanelScreen.-zoomed Panel { display: none; }
     PanelScreen.-zoomed Panel.-zoomed { display: block; }
     """

@@ -18,8 +18,6 @@ from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import row_bindings, zoom_bindings
 
-_WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-
 
 class ProfileScreen(JobPage[float, StepProfile]):
     """Profiles one step; the waterfall is of the run in progress if it has this configuration."""
@@ -31,19 +29,12 @@ class ProfileScreen(JobPage[float, StepProfile]):
         "operation; the advice explains the distance to it. ▲ marks a rate above its roof. The waterfall divides the time of one "
         "step, or of the run in progress, from matrix products at peak rate to overhead."
     )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    CSS = """
-    ProfileScreen { layout: grid; grid-size: 2 4; grid-rows: 1 1fr 1fr 1; grid-columns: 1fr 1fr; }
-    #profile-header { column-span: 2; background: $panel; }
-    #profile-roofline { column-span: 2; }
-    ProfileScreen Canvas .canvas--good { color: $success; }
-    ProfileScreen KeyLine { dock: none; column-span: 2; }
-    ProfileScreen.-narrow { grid-rows: 1 11 1fr 1; }
+    DEFAULT_CSS = """
+    ProfileScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1fr; grid-columns: 1fr 1fr; }
+    ProfileScreen #profile-roofline { column-span: 2; }
+    ProfileScreen.-narrow { grid-rows: 1 11 1fr; }
     ProfileScreen.-wide { grid-columns: 5fr 4fr; }
     ProfileScreen.-wide #profile-roofline { column-span: 1; row-span: 2; }
-    ProfileScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
-    ProfileScreen.-zoomed #profile-header, ProfileScreen.-zoomed KeyLine { column-span: 1; }
-    ProfileScreen.-zoomed #profile-roofline { column-span: 1; row-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *row_bindings("profile", "operation"),
