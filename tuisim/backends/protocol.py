@@ -127,21 +127,36 @@ class BoundStep(Protocol):
         """
 
 
-class Backend(Protocol):
+class Backend:
     """A backend: it binds programs to arrays and names the device it computes on."""
 
-    @property
-    def name(self) -> str:
-        """Its name."""
+    name: str
+    """Its name."""
+    step: type[Any]
+    """The class of its bound steps."""
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> BoundStep:
-        """Allocate arrays for `program`, all zero; with `share`, use its parameters, gradients, state and learning rate."""
+        """Allocate arrays for `program`, all zero; with `share`, use its parameters, gradients, state and learning rate.
+
+        Raises TypeError if `share` is a step of another backend, MemoryNeeded if a device has too little memory.
+        """
+        if share is not None and not isinstance(share, self.step):
+            raise TypeError(f"a step of {self.name} can only share the arrays of another one")
+        bound: BoundStep = self.step(program, share)
+        return bound
 
     def threads(self, count: int) -> AbstractContextManager[None]:
-        """Return a context that limits the backend to `count` threads."""
+        """Return a context that limits BLAS, which also generates data, to `count` threads in the whole process.
+
+        Without threadpoolctl the count does not change.
+        """
+        from tuisim.backends.numpy.blas import thread_limit
+
+        return thread_limit.hold(count)
 
     def device(self) -> str:
         """Return the names of the library and hardware that compute, with their threads where known."""
+        raise NotImplementedError
 
 
 def check_data(program: StepProgram, inputs: Array, targets: Array) -> None:

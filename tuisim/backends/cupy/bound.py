@@ -16,7 +16,7 @@ import numpy as np
 
 from tuisim.backends.cupy.buffers import CupyBuffers
 from tuisim.backends.cupy.gpu import Gpu
-from tuisim.backends.cupy.gpu_thread import GpuThread
+from tuisim.backends.cupy.gpu_thread import gpu_thread
 from tuisim.backends.cupy.launches import Launches
 from tuisim.backends.cupy.scalars import CupyScalars
 from tuisim.backends.op_timing import OpCall, seconds_by_op
@@ -30,15 +30,15 @@ TIMED_LAUNCHES = 512
 class CupyStep:
     """A bound step; see BoundStep for its methods. Any thread may call them; they are executed on the GPU's thread."""
 
-    def __init__(self, program: StepProgram, thread: GpuThread, share: CupyStep | None = None) -> None:
+    def __init__(self, program: StepProgram, share: CupyStep | None = None) -> None:
         self.program = program
-        self._thread = thread
+        self._thread = gpu_thread()
         self._scalars: CupyScalars = CupyScalars(program) if share is None else share._scalars
         self._uploaded = (-1, 0)
         """The scalars on the GPU: their version and number of steps."""
         self._loss = 0.0
         self._attached: tuple[Any, Any] | None = None
-        thread.do(lambda gpu: self._bind(gpu, share))
+        self._thread.do(lambda gpu: self._bind(gpu, share))
 
     def _bind(self, gpu: Gpu, share: CupyStep | None) -> None:
         program = self.program

@@ -14,7 +14,7 @@ from tuisim.backends.numba.bound import BlasStep, CompiledStep
 from tuisim.backends.numba.compiler import VERSION, shared_compiler
 from tuisim.backends.numba.table import uses_blas
 from tuisim.backends.numpy import NumpyBackend
-from tuisim.backends.protocol import BoundStep
+from tuisim.backends.protocol import Backend, BoundStep
 from tuisim.program import StepProgram
 
 __all__ = ["BlasStep", "CompiledStep", "NumbaBackend"]
@@ -27,7 +27,7 @@ Time of the NumPy backend over that of loops, on a Xeon with AVX-512, one thread
 """
 
 
-class NumbaBackend:
+class NumbaBackend(Backend):
     """Compiled loops, and BLAS for large matrix products: MKL if it is installed, else that of NumPy."""
 
     name = "numba"
