@@ -179,7 +179,7 @@ SCREENS = (
         "run-failed",
         press("ctrl+r"),
         run=snapshot(NET, state=State.FAILED, message="out of memory", throughput=None, total_steps=900, step=431, epoch=9),
-        failure=RunFailed(431, "out of memory: 2.00 GiB are needed, 1.50 GiB are free", "", log="/home/ada/tuisim.log"),
+        failure=RunFailed(431, "out of memory: 2.00 GiB are needed, 1.50 GiB are free", log="/home/ada/tuisim.log"),
     ),
     ScriptedScreen("race", page("race")),
     ScriptedScreen("crossover", page("crossover")),

@@ -143,7 +143,6 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "validation_loss": 0.0943,
         "validation_accuracy": None if regression else 0.961,
         "training_accuracy": None if regression else 0.995,
-        "validation_step": 21_500,
         "operations_done": 7_044_671_302,
         "seconds": 0.48,
         "wall_seconds": 12.4,

@@ -95,7 +95,7 @@ async def test_a_failed_run_is_mentioned_again_on_the_setup_page() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
-        workers[0].run_failed = RunFailed(0, "digits has 64 inputs, the layers begin with 30", "")
+        workers[0].run_failed = RunFailed(0, "digits has 64 inputs, the layers begin with 30")
         await pilot.press("escape")
         await pilot.pause()
         assert any("digits has 64 inputs" in toast.message for toast in app._notifications)
@@ -321,10 +321,10 @@ async def test_tuisim_can_be_restarted_only_after_a_lost_gpu(monkeypatch: pytest
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
-        workers[0].run_failed = RunFailed(3, "out of memory", "")
+        workers[0].run_failed = RunFailed(3, "out of memory")
         await pilot.press("ctrl+n")
         assert not app.restart_asked
-        workers[0].run_failed = RunFailed(3, "the GPU failed", "", device_lost=True)
+        workers[0].run_failed = RunFailed(3, "the GPU failed", device_lost=True)
         await pilot.press("ctrl+n")
         await pilot.pause()
         assert app.restart_asked

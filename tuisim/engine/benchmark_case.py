@@ -54,6 +54,7 @@ class BenchmarkCase:
         backend = get_backend(config.backend)
         self.batch = batch
         self._step = Network(config, backend, batch)
+        self.program: StepProgram = self._step.full.program
         self.device = self._step.device
         wide = max(config.layers[0], config.layers[-1])
         self._pool = max(1, min(64, POOL // (batch * wide)) if examples is None else min(examples, DATA // wide) // batch)
@@ -110,11 +111,6 @@ class BenchmarkCase:
             step.evaluate(rows)
             taken.append(perf_counter() - start)
         return step.program, median(taken)
-
-    @property
-    def program(self) -> StepProgram:
-        """The program of a step."""
-        return self._step.full.program
 
 
 _NO_NUMBER = "the loss of the initial weights is not finite, so no whole step can be timed"

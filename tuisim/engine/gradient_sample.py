@@ -31,6 +31,7 @@ class GradientSampler:
 
     def __init__(self, config: RunConfig, network: Network, rows: tuple[Array, Array]) -> None:
         self._config, self._network, self._rows = config, network, rows
+        self._layers = range(1, len(config.layers))
         self.layers: tuple[LayerGradients, ...] = ()
         self.step: int | None = None
         self.subnormal: int | None = None
@@ -88,7 +89,3 @@ class GradientSampler:
             float(np.mean(~(evaluation.read(f"a{layer}") > 0).any(axis=0))) if name == "relu" else None
             for layer, name in enumerate(activations, 1)
         ]
-
-    @property
-    def _layers(self) -> range:
-        return range(1, len(self._config.layers))

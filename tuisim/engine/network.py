@@ -20,7 +20,7 @@ from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.engine import memory_check
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.errors import ConfigError, Mistake
-from tuisim.program import Role, build
+from tuisim.program import Phase, Role, build
 
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]
@@ -129,7 +129,8 @@ class Network:
         """
         layers = self._layers
         found = f"the loss became non-finite at step {number:,}"
-        outputs = (k for k in layers if not _is_finite(step, step.program.layer_output(k)))
+        written = {op.layer: op.writes[0] for op in step.program.ops if op.phase is Phase.FORWARD}
+        outputs = (k for k in layers if not _is_finite(step, written[k]))
         gradients = (k for k in reversed(layers) if number > 1 and not _is_finite(step, f"g{k}"))
         parameters = (k for k in layers if number > 1 and not _is_finite(step, f"theta{k}"))
         if (layer := next(gradients, None)) is not None:

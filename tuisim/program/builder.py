@@ -54,12 +54,6 @@ class StepProgram:
         buffer = self.buffers[name]
         return buffer.size * (8 if buffer.integer else self.itemsize)
 
-    def layer_output(self, layer: int) -> str:
-        """Return the name of the output buffer of `layer` (0: the batch)."""
-        if layer == 0:
-            return "X"
-        return f"z{layer}" if self.activations[layer - 1] == "identity" else f"a{layer}"
-
 
 def build(config: RunConfig, batch: int | None = None, *, learning: bool = True) -> StepProgram:
     """Return the program of one step of `batch` examples, by default of the configured batch size."""

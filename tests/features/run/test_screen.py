@@ -233,7 +233,7 @@ async def test_a_state_is_a_symbol_a_word_and_a_reason(state, symbol):
 
 
 async def test_a_run_that_fails_before_its_first_step_says_why():
-    worker = ScriptedWorker([None], [RunFailed(0, "layers = 10: too large; use 5", "Traceback")])
+    worker = ScriptedWorker([None], [RunFailed(0, "layers = 10: too large; use 5")])
     async with running(worker) as (screen, _):
         picture = shown(screen)
         assert "✕ failed" in picture
@@ -245,7 +245,7 @@ async def test_a_run_that_fails_before_its_first_step_says_why():
 async def test_a_run_that_fails_later_keeps_what_it_showed():
     worker = ScriptedWorker([snapshot()])
     async with running(worker) as (screen, pilot):
-        worker.tell(RunFailed(7, "[bold]out of memory[/]", "Traceback"))
+        worker.tell(RunFailed(7, "[bold]out of memory[/]"))
         screen.tick()
         await pilot.pause()
         picture = shown(screen)

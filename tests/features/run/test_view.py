@@ -47,7 +47,7 @@ def words(lines):
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: f"{len(config.layers) - 1} layers, {config.optimizer}")
 def test_no_view_draws_outside_its_frame(config, frame):
     moment = snapshot(config, gradients=layer_gradients(len(config.layers) - 1), operations_done=10**27, step=10**12)
-    failure = RunFailed(7, "layer 2: out of memory " * 3, "", log="/var/log/tuisim.log")
+    failure = RunFailed(7, "layer 2: out of memory " * 3, log="/var/log/tuisim.log")
     for view in (operations_lines, curves_lines, gradients_lines, throughput_lines):
         for state in (
             run_state(config=config),
@@ -240,7 +240,7 @@ def test_control_codes_never_reach_the_terminal():
 
 
 def test_a_failed_run_names_its_log_in_the_loss_panel():
-    failure = RunFailed(7, "out of memory", "", log="/home/me/.local/state/tuisim/tuisim.log")
+    failure = RunFailed(7, "out of memory", log="/home/me/.local/state/tuisim/tuisim.log")
     for shown in (None, snapshot()):
         drawn = " ".join(words(curves_lines(run_state(shown, failure=failure), MIDDLE)).split())
         assert drawn.startswith("out of memory; see /home/me/.local/state/tuisim/tuisim.log")

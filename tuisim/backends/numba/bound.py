@@ -30,9 +30,6 @@ _UNTIMED: Span = np.zeros(0, np.uint64)
 class CompiledStep:
     """A bound step; see BoundStep for its methods."""
 
-    note: str | None = None
-    """Explains a step that compiled loops do not compute."""
-
     def __init__(self, program: StepProgram, share: CompiledStep | None = None) -> None:
         self.program = program
         self._entry = shared_compiler.entry(program.dtype, make)
@@ -172,8 +169,6 @@ class BlasStep(NumpyStep):
 
     A training step shares the arrays of other such steps; an evaluation of a compiled step copies its parameters each time.
     """
-
-    note: str | None = "BLAS computes matrix products of this size, through NumPy: compiled loops would take longer"
 
     def __init__(self, program: StepProgram, share: BlasStep | CompiledStep | None = None) -> None:
         self._compiled = share if isinstance(share, CompiledStep) else None
