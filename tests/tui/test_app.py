@@ -17,6 +17,7 @@ from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
 from tuisim.engine import RunFailed
+from tuisim.features import sub_pages
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.predict import profiles
@@ -25,7 +26,7 @@ from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
-from tuisim.tui.navigation import PAGE_BINDINGS, sub_pages
+from tuisim.tui.navigation import PAGE_BINDINGS
 from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.too_small import SmallScreen
 

@@ -60,7 +60,9 @@ def plot(
     codes, owner = characters(layers, chart_style, height, columns)
     _draw_marks(codes, owner, marks, x_scale, chart_style, len(series))
     tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty
-    labels = _y_labels(y_scale, height, unit)
+    labels: dict[int, str] = {}
+    for value in ticks(y_scale, max(1, (height - 1) // 2)):
+        labels.setdefault(round((1 - y_scale.at(value)) * (height - 1)), tick_text(value) + unit)
     axis = ("|", "+") if chart_style is ChartStyle.ASCII else ("│", "┤")
     lines: list[Line] = []
     for row, spans in enumerate(_spans(codes, owner, tones)):
@@ -121,15 +123,6 @@ def _x_labels(scale: Scale, count: int, columns: int, room: int) -> list[tuple[i
         if start + len(label) < room:
             found.append((start, label))
     return found
-
-
-def _y_labels(scale: Scale, height: int, unit: str) -> dict[int, str]:
-    labels: dict[int, str] = {}
-    for value in ticks(scale, max(1, (height - 1) // 2)):
-        row = round((1 - scale.at(value)) * (height - 1))
-        if 0 <= row < height:
-            labels.setdefault(row, tick_text(value) + unit)
-    return labels
 
 
 def _draw_marks(

@@ -175,22 +175,15 @@ def large(string_: str) -> list[str]:
     return [" ".join(glyph[row] for glyph in glyphs) for row in range(3)]
 
 
-def value_range(*series: Floats) -> tuple[float, float] | None:
-    """Return the smallest and the largest finite value; None if there is none."""
-    finite = [part[np.isfinite(part)] for part in series]
-    values = np.concatenate(finite) if finite else np.zeros(0)
-    return (float(values.min()), float(values.max())) if values.size else None
-
-
 def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
-    """Return a scale for losses, with round ends so that it changes rarely.
+    """Return a scale for losses, with round ends so that it changes rarely; None without a finite loss.
 
     `log` asks for a logarithmic or a linear one; by default it is logarithmic if the losses span more than a factor of 20.
     """
-    found = value_range(*series)
-    if found is None:
+    finite = np.concatenate([part[np.isfinite(part)] for part in series])
+    if not finite.size:
         return None
-    low, high = found
+    low, high = found = float(finite.min()), float(finite.max())
     if low > 0 and (high / low > 20 if log is None else log and high > low):
         low, high = 10.0 ** math.floor(math.log10(low)), _round_up(high)
         return Scale(low if math.isfinite(low) and low > 0 else found[0], high if math.isfinite(high) else found[1], log=True)

@@ -75,7 +75,7 @@ async def test_a_run_that_starts_says_so_and_shows_its_ledger():
         picture = shown(screen)
     assert "starting" in picture
     assert "measuring this machine's peaks" in picture
-    assert "2.17 × the naive 4,736" in picture
+    assert "2.17 × the naive count of 4,736" in picture
     assert "examples/s" not in picture
 
 
@@ -238,7 +238,7 @@ async def test_a_run_that_fails_before_its_first_step_says_why():
         picture = shown(screen)
         assert "✕ failed" in picture
         assert "layers = 10: too large; use 5" in picture
-        assert "naive 4,736" in picture
+        assert "naive count of 4,736" in picture
         assert "Traceback" not in picture
 
 

@@ -77,7 +77,6 @@ def test_exact_coefficients_are_found():
     found = fit(several())
     assert values(found) == pytest.approx([A, B, C], rel=1e-6)
     assert found.median_error == pytest.approx(0, abs=1e-9)
-    assert found.seconds_per_step(10**6, 10**5) == pytest.approx(A + B * 10**6 + C * 10**5)
     for row in found.rows:
         assert row.ratio == pytest.approx(1)
         assert row.parts == pytest.approx((A, B * row.run.operations_per_step, C * row.run.bytes_per_step))
@@ -109,7 +108,8 @@ def test_residuals_and_their_median_are_those_of_the_runs():
     runs[5] = replace(runs[5], seconds=2 * runs[5].seconds)
     found = fit(runs)
     assert found.worst is found.rows[5]
-    ratios = [one.seconds_per_step / (found.seconds_per_step(one.operations_per_step, one.bytes_per_step) or 0) for one in runs]
+    fitted = [np.dot([1, one.operations_per_step, one.bytes_per_step], values(found)) for one in runs]
+    ratios = [one.seconds_per_step / seconds for one, seconds in zip(runs, fitted, strict=True)]
     assert [row.ratio for row in found.rows] == pytest.approx(ratios)
     assert found.median_error == pytest.approx(float(np.median([abs(ratio - 1) for ratio in ratios])))
 
@@ -129,7 +129,6 @@ def test_runs_of_one_size_cannot_be_fitted():
     for runs in ([several()[0]], [several()[0]] * 5):
         found = fit(runs)
         assert values(found) == [None] * 3
-        assert found.seconds_per_step(1, 1) is None
         assert [row.ratio for row in found.rows] == [None] * len(runs)
         assert found.median_error is None
         assert found.worst is None

@@ -133,11 +133,6 @@ class CostFit:
         known = [(max(ratio, 1 / ratio), row) for row in self.rows if (ratio := row.ratio)]
         return max(known, key=lambda one: one[0])[1] if known else None
 
-    def seconds_per_step(self, operations: int, bytes_: int) -> float | None:
-        """Return the fitted seconds of a step; None if nothing could be fitted."""
-        parts = [part for part in _parts(self.coefficients, operations, bytes_) if part is not None]
-        return sum(parts) if parts else None
-
     def notes(self) -> list[str]:
         """Return what the coefficients mean, which of them are unknown, and how well the runs agree, in sentences."""
         if not self.unknowns:
