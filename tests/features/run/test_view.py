@@ -162,7 +162,7 @@ def test_a_sampled_histogram_says_so():
 def test_throughput_has_its_denominator_and_its_phases():
     drawn = words(throughput_lines(run_state(snapshot()), MIDDLE))
     assert "1,428,571 examples/s" in drawn
-    assert "6.2 % of peak (235 GFLOP/s measured" in drawn
+    assert "6.2 % of peak (235 GFLOP/s, measured" in drawn
     for phase in ("data", "forward", "loss", "backward", "update"):
         assert phase in drawn
     assert "7.40 µs" in drawn

@@ -196,30 +196,12 @@ def test_there_is_a_fit_for_each_backend_thread_count_and_machine():
 def test_the_fit_in_a_table_and_in_notes():
     found = fit(several())
     heading, row = (text(line) for line in fit_lines(RunsState((found,)), Frame(140, 2)))
-    assert heading.split() == [
-        "backend",
-        "machine",
-        "runs",
-        "time",
-        "of",
-        "a",
-        "step",
-        "=",
-        "+",
-        "per",
-        "operation",
-        "+",
-        "per",
-        "byte",
-        "median",
-        "error",
-    ]
+    titles = "backend machine runs overhead per step per operation per byte median error"
+    assert " ".join(heading.split()) == titles
     assert " ".join(row.split()) == "numpy@1 machine epyc-1a2b 12 21.0 µs 23.0 ps 12.0 ps 0.0 %"
     rates, break_even, quality = found.notes()
     assert rates == "operations at 43.5 G/s, bytes at 83.3 GB/s"
-    assert break_even.startswith(
-        "the overhead of a step equals the time of 913 k operations or of 1.75 MB moved: in a much smaller step"
-    )
+    assert break_even.startswith("the overhead per step takes as long as 913 k operations or moving 1.75 MB; much smaller")
     assert quality.startswith("12 runs of 12 sizes: median error 0.0 %")
 
 

@@ -101,12 +101,12 @@ def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
         return []
     peak = f"{units.si(peaks.flops_per_second)}FLOP/s"
     if rates is None:
-        return [(("peak".rjust(column) + " ", Tone.DIM), (f"{peak} measured here", Tone.TEXT))]
+        return [(("peak".rjust(column) + " ", Tone.DIM), (f"{peak}, measured", Tone.TEXT))]
     products, rate = peaks.products, rates.multiply_adds_per_second
     share = products.share(rate)
     figure = share_text(share, products.exceeded_by(rate)).rjust(column)
     copies = f"; memory copies {units.si(peaks.bytes_per_second)}B/s" if frame.height >= _TALL else ""
-    ways = (f"of peak ({peak} measured here{copies})", f"of peak ({peak} measured)", f"of peak ({peak})", f"of {peak}")
+    ways = (f"of peak ({peak}, measured{copies})", f"of peak ({peak})", f"of {peak}")
     words = next((words for words in ways if len(figure) + 1 + len(words) <= frame.width), ways[-1])
     line: Line = ((figure, Tone.STRONG), (f" {words}", Tone.TEXT))
     room = frame.width - width_of(line) - 2

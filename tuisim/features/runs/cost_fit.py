@@ -154,10 +154,10 @@ class CostFit:
             return []
         assert self.step.seconds
         assert self.operation.seconds
-        words = f"the overhead of a step equals the time of {units.si(self.step.seconds / self.operation.seconds)} operations"
+        words = f"the overhead per step takes as long as {units.si(self.step.seconds / self.operation.seconds)} operations"
         if self.byte.is_significant and self.byte.seconds:
-            words += f" or of {units.si(self.step.seconds / self.byte.seconds, 'B')} moved"
-        return [f"{words}: in a much smaller step most of the time is overhead"]
+            words += f" or moving {units.si(self.step.seconds / self.byte.seconds, 'B')}"
+        return [f"{words}; much smaller steps are dominated by overhead"]
 
     def _missing(self) -> list[str]:
         """Return which coefficient is unknown; at least two are known where there is a fit, and they include the third."""
