@@ -132,9 +132,9 @@ async def test_the_newest_runs_backend_is_selected_until_another_is():
 
 async def test_a_newer_backend_that_cannot_be_fitted_yet_is_not_selected():
     single = replace(several()[0], backend="scalar")
-    async with shown(StoredRuns((*several(), single))) as (screen, _, shelf):
+    async with shown(StoredRuns((*several(), single))) as (screen, _, _):
         assert "numpy@1" in header(screen)
-    async with shown(StoredRuns((replace(single, backend="numba"), single))) as (screen, _, shelf):
+    async with shown(StoredRuns((replace(single, backend="numba"), single))) as (screen, _, _):
         assert "scalar@1" in header(screen), "the newest if there is no fit"
 
 
