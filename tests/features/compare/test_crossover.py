@@ -354,7 +354,7 @@ def test_the_threshold_has_the_fewest_mistakes():
     assert "correct in 6 of 7 cells" in found.sentences[0]
 
 
-def test_of_equally_many_mistakes_the_cheaper_ones_are_made():
+def test_thresholds_with_equally_many_mistakes_are_compared_by_their_cost():
     """One of the two is wrong either way; the one that loses a factor of 30 must not be."""
     cells = [*cells_of((8, 1, "b"), (128, 1, "a"), (256, 1, "a")), *cells_of((16, 1, "a"), factor=30.0), *cells_of((32, 1, "b"))]
     found = said(cells)
@@ -573,7 +573,7 @@ def test_the_command_fails_if_nothing_could_be_measured(monkeypatch, capsys):
     assert "failed: numpy: out of memory" in out
 
 
-def test_names_become_letters_in_a_narrow_map(real):
+def test_a_narrow_map_has_short_names(real):
     state = CrossoverState(NET, real.entries, crossover=real)
     narrow, wide = ([text(line) for line in map_lines(state, Frame(width, 30))] for width in (24, 200))
     assert "np numpy, sc scalar" in " ".join(narrow)

@@ -54,7 +54,7 @@ async def test_every_entry_is_shown_at_every_size(size, ended):
         assert not ended or "fastest here: numpy" in speeds
 
 
-def test_the_end_shows_set_up_costs_and_that_all_computed_the_same():
+def test_a_finished_race_shows_set_up_costs_and_that_the_results_agree():
     ended = words(speed(RaceState(CONFIG, STANDINGS, ENDED), Frame(90, 30)))
     for expected in ("40.0 ms", "6.00 ms", "5.4 %", "371 k", "1.7e-07", "415", "all results agree", "uses every core"):
         assert expected in ended

@@ -197,7 +197,7 @@ def test_a_tool_shows_which_activations_are_in_its_number() -> None:
 
 
 @pytest.mark.parametrize("key", ["fvcore", "thop", "torch_forward", "flopscope", "tuisim"])
-def test_what_a_convention_includes_adds_up_to_its_number(key: str) -> None:
+def test_the_operations_of_a_convention_add_up_to_its_number(key: str) -> None:
     ledger = count(QUESTION)
     convention = next(one for one in CONVENTIONS if one.key == key)
     bright = sum(

@@ -105,7 +105,7 @@ def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(chart_sty
 
 @pytest.mark.parametrize(("width", "height"), [(78, 9), (110, 20), (110, 40)])
 @pytest.mark.parametrize("chart_style", ChartStyle)
-def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, height, chart_style):
+def test_each_distinct_level_is_named_at_its_slope(width, height, chart_style):
     step = made_profile(roofs=ROOFS)
     lines = roofs(width, height, chart_style, step=step)
     head, picture = lines[0] + lines[1], lines[1:-1]
@@ -119,7 +119,7 @@ def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, heig
     assert named[0].index("DRAM") == 7 + round(x_scale.at(100e9 / 10e9) * (width - 8))
 
 
-def test_what_is_above_its_roof_is_marked_at_every_width_and_explained():
+def test_a_rate_above_its_roof_is_marked_at_every_width_and_explained():
     step = made_profile(roofs=(replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
     for width in (38, 60, 120):
         lines = operations(width, 24, step=step, selected=2)
@@ -130,7 +130,7 @@ def test_what_is_above_its_roof_is_marked_at_every_width_and_explained():
     assert not any("▲" in line for line in operations(120, 24, step=made_profile(roofs=ROOFS), selected=2))
 
 
-def test_a_dot_is_where_its_numbers_say():
+def test_a_dot_is_at_its_intensity_and_rate():
     found = roofline(STEP)
     x_scale, y_scale = scales(found)
     assert all(scale.low <= value <= scale.high for dot in found.dots if dot.place
@@ -144,14 +144,14 @@ def test_a_dot_is_where_its_numbers_say():
     assert lines[1 + row].index(f"[{letter}]") + 1 == 7 + round(x_scale.at(at[0]) * 102)
 
 
-def test_letters_that_fall_together_stand_side_by_side_and_the_chosen_one_where_it_belongs():
+def test_overlapping_letters_are_side_by_side_and_the_selected_one_is_in_its_cell():
     lines = "\n".join(roofs(60, 8, selected=len(STEP.operations) - 1))
     assert "[k]" in lines
     assert "j" in lines
     assert roofs(10, 4) == roofs(10, 4)[:1], "no room for a picture"
 
 
-def test_what_has_no_dot_has_no_letter():
+def test_an_operation_without_a_dot_has_no_letter():
     letters = state().letters
     assert letters[0] == "–"
     assert [letter for letter in letters if letter != "–"] == list("abcdefghijk")[: len(letters) - letters.count("–")]
@@ -165,7 +165,7 @@ def operations(width: int, height: int, **changes: Any) -> list[str]:
     return [text(line) for line in operation_lines(state(**changes), Frame(width, height))]
 
 
-def test_the_cursor_begins_at_the_most_of_the_step_and_its_words_are_told():
+def test_the_most_expensive_operation_is_selected_first_with_its_advice():
     lines = operations(90, 24)
     (row,) = (line for line in lines if line.startswith("›"))
     assert "softmax, cross-entropy" in row
@@ -176,7 +176,7 @@ def test_the_cursor_begins_at_the_most_of_the_step_and_its_words_are_told():
     assert "of the memory roof" in shown
 
 
-def test_a_narrow_panel_keeps_the_layer_and_says_what_it_leaves_out():
+def test_a_narrow_panel_keeps_the_layer_and_names_the_key_for_the_rest():
     lines = operations(38, 8)
     assert len(lines) == 8
     assert max(map(len, lines)) <= 38
@@ -185,13 +185,13 @@ def test_a_narrow_panel_keeps_the_layer_and_says_what_it_leaves_out():
     assert short[-1] == "… press 2 for the rest"
 
 
-def test_many_operations_go_with_the_cursor():
+def test_a_long_table_follows_the_cursor():
     many = operations(80, 14, step=DEEP, selected=len(DEEP.operations) - 1)
     assert any(line.startswith("›") and "flush" in line for line in many)
     assert not any("batch loading" in line for line in many)
 
 
-def test_the_selection_stays_among_the_operations():
+def test_the_selection_is_limited_to_the_operations():
     last = len(STEP.operations) - 1
     assert state(selected=last + 1).cursor == last
     assert state(selected=-1).cursor == 0
@@ -217,7 +217,7 @@ def test_each_bar_begins_where_the_last_one_ended():
     assert any("#" in line for line in bars(80, 9, chart_style=ChartStyle.ASCII))
 
 
-def test_words_come_with_room_and_for_the_largest_part_without():
+def test_every_part_has_advice_if_there_is_room_else_the_largest_one():
     roomy = " ".join(" ".join(bars(100, 40, run=RUN)).split())
     for expected in (
         "this run 1.00 s",
@@ -252,7 +252,7 @@ def test_the_header_names_network_and_state(width):
 # ── the screen ──
 
 
-async def test_arrows_move_the_selection_also_if_a_panel_has_the_focus():
+async def test_arrows_move_the_selection_while_a_panel_has_the_focus():
     async with profiling(ScriptedJob(result=STEP)) as (screen, pilot):
         assert "› " in drawn(screen, "operations")
         await pilot.press("tab", "down")
@@ -309,7 +309,7 @@ async def test_measuring_again_and_leaving():
         assert second.is_cancelled
 
 
-async def test_the_waterfall_alone_on_the_screen_scrolls_with_the_arrows():
+async def test_the_zoomed_waterfall_scrolls_with_the_arrows():
     async with profiling(ScriptedJob(result=STEP), size=(60, 20), run=snapshot(NET)) as (screen, pilot):
         await pilot.press("3")
         await pilot.pause()
@@ -328,7 +328,7 @@ async def test_a_failure_is_shown_in_place_of_the_picture():
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
-async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(size):
+async def test_a_click_selects_the_operation_in_a_scrolled_table_too(size):
     async with profiling(ScriptedJob(result=DEEP), size=size) as (screen, pilot):
         await pilot.press(*["down"] * 12)
         panel = screen.query_one("#profile-operations", Panel)
@@ -342,7 +342,7 @@ async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(si
         assert next(text(line) for line in panel.canvas.lines if "›" in text(line)) == chosen
 
 
-def test_a_table_that_is_cut_says_how_many_more_there_are():
+def test_a_clipped_table_has_the_number_of_hidden_rows():
     frame = Frame(70, 16)
     lines = [text(line) for line in operation_lines(state(DEEP), frame)]
     hidden = len(DEEP.operations) - (len(operation_places(state(DEEP), frame)) - 1)

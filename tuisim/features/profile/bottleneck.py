@@ -11,7 +11,7 @@ from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Op, Phase
 
 SCALARS = (Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION)
-"""Operations on a few numbers, whatever the size of the network."""
+"""Operations on a few numbers for a network of any size."""
 CHEAP = ("relu", "leaky_relu", "identity")
 """Activations that are one comparison or nothing."""
 MOSTLY = 0.5

@@ -181,7 +181,7 @@ def _figures(dot: Dot) -> str:
     if dot.place is not None:
         found.append(f"{units.si(time.flops_per_second)}FLOP/s at {units.figure(time.intensity)} FLOP/byte")
     elif time.seconds > 0:
-        found.append("no dot: it has hardly any FLOPs")
+        found.append("no dot: few or no FLOPs")
     if time.bytes_per_second is not None and time.bytes:
         found.append(f"{units.si(time.bytes_per_second)}B/s")
     if dot.of_roof is not None:

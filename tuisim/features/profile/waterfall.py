@@ -1,6 +1,6 @@
 """The waterfall from the machine's peak to the achieved rate: the wall time of a run, or of one step, divided into parts.
 
-The parts add up to the wall time, none is below 0, and each has advice.
+The parts add up to the wall time, and each has advice.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """The parts, from the work at peak to the rest."""
+    """The parts, from GEMM at peak to view and waiting."""
 
     parts: tuple[Part, ...]
     wall_seconds: float
@@ -166,7 +166,7 @@ def _of_steps(profile: StepProfile, spent: TimeBreakdown) -> list[Part]:
 
 
 def _slower(data: Part, profiled: float, spent: TimeBreakdown) -> list[Part]:
-    """Return the time of a run's steps beyond the profile's: shuffling is added to the data, the rest is a part of its own."""
+    """Return the extra time of a run's steps over the profile's: shuffling is added to the data, the rest is a separate part."""
     slower = spent.step_seconds - profiled
     if slower <= MIN_DIFFERENCE * spent.wall_seconds:
         return [data]

@@ -1,6 +1,6 @@
 """The benchmark: the same step by tuisim's backends, naive NumPy code, other libraries and matrix products alone, in turn.
 
-A speed is the median over the rounds of the ratio of two times in the same round, since machines are noisy. All implementations
+A ratio is the median over the rounds of two times in the same round, so that other programs slow both alike. All implementations
 must compute the same parameters. One that fails, or that takes too long, is a row with its reason.
 """
 

@@ -70,7 +70,7 @@ def rule(cells: Sequence[Cell], names: tuple[str, str]) -> Rule:
         (OPERATIONS, lambda cell: cell.operations),
     )
     found = [best for of, key in keys if (best := _best(measured, of, key)) is not None]
-    # If both are as good, the product: a person knows it without counting.
+    # If both are equally good, the product, which needs no ledger.
     threshold = min(found, key=lambda best: (-best.correct, best.of != PRODUCT), default=None)
     sentences = (_overall(threshold, measured), _gains(measured, names), *_by_batch(measured), reach)
     return Rule(sentences, threshold, len(measured), ties)

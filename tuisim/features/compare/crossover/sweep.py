@@ -104,7 +104,7 @@ class Sweep:
         between = [self._blank(size, in_between=True) for size in self._between()]
         self._cells = {cell.size: cell for cell in _ascending([*self._cells.values(), *between])}
         self._measure_all([cell.size for cell in _ascending(between)], self._budget, tell)
-        # Sizes in between that there was no time for were not asked for.
+        # Only given sizes may stay blank: unmeasured ones in between are removed.
         self._cells = {size: cell for size, cell in self._cells.items() if cell.winner or not cell.in_between}
         self._measure_all(
             [size for size in asked if not (self._cells[size].winner or self._cells[size].failed)], self._budget, tell

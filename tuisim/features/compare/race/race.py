@@ -1,4 +1,4 @@
-"""The same run on several backends or thread counts: in turn, round by round, so that a busy moment slows all of them.
+"""The same run on several backends or thread counts: in turn, round by round, so that other programs slow all of them alike.
 
 Speeds are medians of the ratios within a round. Parameters are compared after the first steps. An entry that fails is
 listed with its reason, and the others go on.
@@ -62,7 +62,7 @@ class RaceRow:
     backend: str
     threads: int
     dtype: str
-    """The dtype it computes in, whatever was asked for."""
+    """The dtype it computes in; the scalar backend uses float64 for any."""
     device: str
     bind_seconds: float
     """Time to allocate and bind, including compilation."""

@@ -13,7 +13,7 @@ from tuisim.terminal.table import Column, fits, narrowed_table
 from tuisim.terminal.text import network_subjects, page_header
 
 TWO_COLUMNS = 164
-"""Cells from which on claims are side by side."""
+"""Minimum width in cells for claims side by side."""
 GUTTER = 4
 INDENT = 4
 MAX_ROWS = 9
