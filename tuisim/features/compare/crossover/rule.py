@@ -64,7 +64,11 @@ def rule(cells: Sequence[Cell], names: tuple[str, str]) -> Rule:
     reach, ties = _range(cells, measured), sum(cell.winner == TIE for cell in measured)
     winners = {cell.winner for cell in measured}
     if len(winners) == 1:
-        return Rule((_everywhere(winners.pop(), measured, names), reach), None, len(measured), ties)
+        where = f"all {len(measured)} measured cells" if len(measured) > 1 else "the one measured cell"
+        words = f"{names[0]} and {names[1]} tie in {where}"
+        if (winner := winners.pop()) != TIE:
+            words = f"{winner} wins in {where}: {_factors(measured)} as fast"
+        return Rule((words, reach), None, len(measured), ties)
     keys: tuple[tuple[str, Callable[[Cell], int]], ...] = (
         (PRODUCT, lambda cell: cell.width * cell.batch),
         (OPERATIONS, lambda cell: cell.operations),
@@ -94,13 +98,6 @@ def _best(measured: Sequence[Cell], of: str, key: Callable[[Cell], int]) -> Thre
 
 
 # ── words ──
-
-
-def _everywhere(winner: str, measured: Sequence[Cell], names: tuple[str, str]) -> str:
-    where = f"all {len(measured)} measured cells" if len(measured) > 1 else "the one measured cell"
-    if winner == TIE:
-        return f"{names[0]} and {names[1]} tie in {where}"
-    return f"{winner} wins in {where}: {_factors(measured)} as fast"
 
 
 def _overall(threshold: Threshold | None, measured: Sequence[Cell]) -> str:

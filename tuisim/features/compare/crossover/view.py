@@ -13,7 +13,7 @@ from tuisim.features.compare.crossover.result import Crossover
 from tuisim.features.compare.crossover.rule import factor_text
 from tuisim.features.compare.crossover.sweep import SECONDS, SweepProgress
 from tuisim.features.compare.entries import BackendPair
-from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, wrap
+from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, spread, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table, visible_rows
 from tuisim.terminal.text import job_lines, job_state, page_header
@@ -242,11 +242,8 @@ def _verdict(cell: Cell, width: int) -> list[Line]:
         # The relative spread of an inverted ratio is the same.
         reach = cell.factor * cell.ratio_spread / cell.ratio
         words = f"{cell.winner} {factor_text(cell.factor)} × as fast ± {units.figure(reach, 2)}"
-    tail = f", {cell.rounds} rounds"
-    lines = wrap(words, width, Tone.STRONG)
-    if len(lines) == 1 and len(words) + len(tail) <= width:
-        return [((words, Tone.STRONG), (tail, Tone.DIM))]
-    return [*lines, ((tail[2:], Tone.DIM),)]
+    pieces: list[Line] = [((word, Tone.STRONG),) for word in words.split()]
+    return spread([*pieces, ((f"({cell.rounds} rounds)", Tone.DIM),)], width, gap=1)
 
 
 # ── the rule ──
