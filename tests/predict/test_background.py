@@ -98,7 +98,7 @@ def until(what: Callable[[], Any]) -> Any:
     return found
 
 
-def test_a_machine_without_a_card_is_measured_and_the_card_kept():
+def test_a_machine_without_a_profile_is_measured_and_the_profile_kept():
     measure = Calibration()
     with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         assert predictor.state(DIGITS).prediction is None
@@ -111,7 +111,7 @@ def test_a_machine_without_a_card_is_measured_and_the_card_kept():
     assert [one.key for one in kept.entries] == ["numpy@1 float32"]
 
 
-def test_nothing_is_said_of_a_card_that_is_not_read_yet():
+def test_a_profile_that_is_not_read_yet_is_not_called_missing():
     """At the start: it need not be measured first."""
     profiles.keep(machine_profile())
     predictor = Watched(by_itself=True)
@@ -122,7 +122,7 @@ def test_nothing_is_said_of_a_card_that_is_not_read_yet():
     assert predictor.state(DIGITS).prediction is not None
 
 
-def test_what_the_card_lacks_is_added_to_it():
+def test_missing_entries_are_added_to_the_profile():
     profiles.keep(machine_profile(entry("numba")))
     measure = Calibration()
     with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
@@ -139,7 +139,7 @@ def test_what_the_card_lacks_is_added_to_it():
     assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
 
 
-def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
+def test_progress_is_published_and_a_calibration_nobody_waits_for_is_cancelled():
     measure = Calibration(waits=True)
     with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         before = predictor.stamp
@@ -154,7 +154,7 @@ def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
     assert profiles.own().profile is None
 
 
-def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
+def test_nothing_is_measured_during_a_run_and_a_calibration_stops_for_one():
     lease, measure = MachineLease(), Calibration(waits=True)
     training = Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
@@ -169,7 +169,7 @@ def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_f
         lease.release(training)
 
 
-def test_a_broken_card_is_named_and_replaced(own_folder):
+def test_a_broken_profile_is_named_and_replaced(own_folder):
     (own_folder / profiles.OWN).write_text("{")
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
@@ -184,7 +184,7 @@ def test_a_broken_card_is_named_and_replaced(own_folder):
     assert profiles.own().profile is not None
 
 
-def test_a_card_of_before_a_change_is_named_and_replaced():
+def test_an_outdated_profile_is_named_and_replaced():
     now = machine_profile()
     profiles.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
@@ -196,7 +196,7 @@ def test_a_card_of_before_a_change_is_named_and_replaced():
         until(lambda: predictor.state(DIGITS).prediction)
 
 
-def test_what_cannot_be_measured_is_said_and_not_tried_again():
+def test_a_failed_calibration_is_reported_and_not_repeated():
     measure = Calibration(fails="the loss is not a number")
     with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
@@ -213,7 +213,7 @@ def test_what_cannot_be_measured_is_said_and_not_tried_again():
     ],
     ids=["a GPU", "more threads than cores"],
 )
-def test_what_is_not_measured_by_itself_says_how_to(asked, words):
+def test_backends_that_are_not_calibrated_automatically_have_a_remedy(asked, words):
     profiles.keep(machine_profile())
     measure = Calibration()
     with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
@@ -223,7 +223,7 @@ def test_what_is_not_measured_by_itself_says_how_to(asked, words):
     assert measure.jobs == []
 
 
-def test_the_variable_keeps_it_from_measuring(monkeypatch):
+def test_the_variable_disables_automatic_calibration(monkeypatch):
     monkeypatch.setenv(VARIABLE, "never")
     measure = Calibration()
     with going(Watched(calibration=measure)) as predictor:
@@ -234,7 +234,7 @@ def test_the_variable_keeps_it_from_measuring(monkeypatch):
     assert measure.jobs == []
 
 
-def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
+def test_a_profile_written_by_another_process_is_used(monkeypatch):
     monkeypatch.setattr(background, "READ_SECONDS", 0.0)
     with going(Watched(by_itself=False)) as predictor:
         predictor.prepare(DIGITS)
@@ -244,7 +244,7 @@ def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
         until(lambda: predictor.state(DIGITS).prediction)
 
 
-def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
+def test_a_profile_that_cannot_be_saved_is_used_with_a_warning(own_folder):
     (own_folder / profiles.OWN).mkdir()
     with going(Watched(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
@@ -257,7 +257,7 @@ def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
         assert "measured again at the next start" in predictor.state(DIGITS).trouble
 
 
-def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
+def test_an_entry_that_will_be_calibrated_is_no_trouble(monkeypatch):
     profiles.keep(machine_profile(entry("numpy")))
     measure = Calibration()
     asked = replace(DIGITS, backend="numba")
@@ -286,7 +286,7 @@ def test_auto_waits_until_every_backend_is_known(monkeypatch):
         assert until(lambda: predictor.state(auto).prediction).backend in names()
 
 
-def test_the_calibration_itself_stops_before_the_next_network():
+def test_a_cancelled_calibration_stops_before_the_next_network():
     told: list[int] = []
 
     def tell(key: ProfileKey, done: int, of: int) -> None:
@@ -302,7 +302,7 @@ def test_the_calibration_itself_stops_before_the_next_network():
 # ── pilots ──
 
 
-def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests():
+def test_a_pilot_replaces_the_models_prediction_of_an_unchanged_form():
     profiles.keep(machine_profile())
     pilots = Pilots()
     with going(Watched(pilot=pilots, by_itself=True)) as predictor:
@@ -331,7 +331,7 @@ def test_a_keystroke_cancels_a_pilot():
         assert predictor.state(DIGITS).prediction.pilot is None
 
 
-def test_a_run_takes_the_machine_from_a_pilot_which_is_made_later():
+def test_a_run_interrupts_a_pilot_which_is_repeated_later():
     profiles.keep(machine_profile())
     pilots, lease = Pilots(waits=True), MachineLease()
     with going(Watched(lease, pilot=pilots, by_itself=True)) as predictor:
@@ -347,7 +347,7 @@ def test_a_run_takes_the_machine_from_a_pilot_which_is_made_later():
         until(lambda: predictor.state(DIGITS).prediction.pilot)
 
 
-def test_what_cannot_be_timed_is_not_tried_again():
+def test_a_failed_pilot_is_not_repeated():
     profiles.keep(machine_profile())
     pilots = Pilots(fails=MemoryNeeded("a step needs more"))
     with going(Watched(pilot=pilots, by_itself=True)) as predictor:
@@ -361,7 +361,7 @@ def test_what_cannot_be_timed_is_not_tried_again():
         assert len(pilots.configs) == 1, "its step would take minutes"
 
 
-def test_nothing_is_timed_where_nothing_is_to_be_measured():
+def test_no_pilot_is_timed_if_measuring_is_disabled():
     profiles.keep(machine_profile())
     pilots = Pilots()
     with going(Watched(pilot=pilots, by_itself=False)) as predictor:

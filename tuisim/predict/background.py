@@ -30,9 +30,9 @@ from tuisim.threads import usable_cores
 VARIABLE = "TUISIM_CALIBRATION"
 """`never` keeps the app from calibrating and from timing pilots."""
 CALIBRATED = ("numpy", "numba", "scalar")
-"""Backends that are calibrated without being asked."""
+"""Backends that are calibrated automatically."""
 SETTLED_SECONDS = 0.7
-"""A configuration must have stayed the same so long: a thread count is typed one digit at a time."""
+"""Seconds that a configuration must stay unchanged before anything is measured: numbers are typed one digit at a time."""
 LOOK_SECONDS = 0.25
 """Seconds between two looks at the configuration."""
 READ_SECONDS = 10.0
@@ -87,13 +87,13 @@ class _Known:
     trouble: str = ""
     failed: dict[ProfileKey, str] = field(default_factory=dict)
     pilots: dict[RunConfig, Pilot | None] = field(default_factory=dict)
-    """By what decides a step's time; None if it could not be timed."""
+    """By `_step_of` the configuration; None if it could not be timed."""
     is_read: bool = True
     """False until the profile was looked for."""
 
 
 class BackgroundPredictor(Job[None, None]):
-    """`calibration` and `pilot` measure; `by_itself` is False if neither is to start without being asked."""
+    """Makes predictions of the configuration in front; with `by_itself`, calibrations and pilots start automatically."""
 
     def __init__(
         self,
@@ -217,7 +217,7 @@ class BackgroundPredictor(Job[None, None]):
         self._publish(predictor=found.profile and Predictor(found.profile), trouble=found.trouble)
 
     def _is_missing(self, key: ProfileKey) -> bool:
-        """Return True if the profile lacks an entry that may be calibrated without being asked."""
+        """Return True if the profile lacks an entry that may be calibrated automatically."""
         known = self._known
         if not self._by_itself or key in known.failed or key.backend not in CALIBRATED or key.threads > usable_cores():
             return False
@@ -269,7 +269,7 @@ class BackgroundPredictor(Job[None, None]):
 
 
 def _step_of(config: RunConfig) -> RunConfig:
-    """Return `config` without what does not change the time of a step."""
+    """Return `config` with the same value for fields that do not affect the time of a step."""
     return replace(config, epochs=1, seed=0)
 
 

@@ -26,11 +26,11 @@ MAX_PRODUCTS = {INTERPRETED: 20_000}
 """Maximum multiplications in the products of a forward step, by backend."""
 MAX_PRODUCTS_ELSEWHERE = 100_000_000
 PATIENCE, TOTAL_PATIENCE = 8.0, 15.0
-"""Seconds for the networks of one entry, and of all entries made together; the rest of them are left out, but for the first
-few. On a calm machine all of three backends fit.
+"""Seconds for the networks of one entry, and for those of all entries together. The networks that remain are left out, except the
+first FEW. On a calm machine the networks of three backends fit.
 """
 EVALUATED = 7
-"""One of so many networks is evaluated as well."""
+"""One in this many networks is also timed in evaluation."""
 
 
 Tell = Callable[[ProfileKey, int, int], None]
@@ -93,7 +93,7 @@ def _entry(key: ProfileKey, profile: MachineProfile, tell: Tell, count: int, pat
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(step_operations(sample.program).multiply_adds / sample.step for sample in samples),
-        # Prices have no counting of correct answers.
+        # The prices do not include counting correct predictions.
         evaluation=median(seconds / max(prices.step(program), 1e-9) for program, seconds in evaluations),
         run=known or run_costs.measure(runs, key.dtype, key.threads),
         prices=prices,

@@ -37,11 +37,11 @@ from tuisim.program import build
 COVERED = 0.9
 """Share of future runs that an interval is to cover."""
 KNOWN_COVERED = 0.95
-"""Share of the known errors that it covers: networks to come are less alike than those that were calibrated."""
+"""Share of the calibration errors that an interval covers; larger, since other networks differ more than the calibrated ones."""
 MIN_ERROR = 0.05
 """Natural logarithm; no interval is narrower than this to either side."""
 FAR_BEYOND = 8
-"""Multiplications over those of the largest calibrated product, from which on a prediction is outside the calibrated range."""
+"""A network is outside the calibrated range if its largest product exceeds the largest calibrated one by this factor."""
 
 
 def predict(
@@ -56,7 +56,7 @@ def predict(
     """Return what `config` takes on the machine of `profile`. Raises BackendError if the profile has no entry for it.
 
     `generation`: seconds per row of data that are generated during the run, if known. `rows`: those of a file, if it was read.
-    With a `pilot`, its step and interval take the place of the model's, and whatever consists of steps is scaled by it.
+    A `pilot` replaces the model's step and interval, and scales everything that consists of steps.
     """
     config = config.resolved()
     entry = entry_of(config, profile, foreign)
@@ -174,7 +174,7 @@ def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> R
     step = memory_check.step_memory(config, ledger.memory)
     workspace = memory_check.required_bytes(config) - step.total
     if ledger.examples is not None:
-        # Kept rows are made before the step is; generated ones while it waits.
+        # Rows that are kept are generated before the step allocates its buffers, others while these exist.
         making = generation_bytes(config, ledger.examples)
         workspace = workspace + making if is_regenerated(config, ledger.examples) else max(workspace, making)
     data, validation = (None, None) if ledger.examples is None else resident_bytes(config, ledger.examples, rows) or (None, None)

@@ -17,7 +17,7 @@ from tuisim.store.folder import create_data_folder, data_folder, unavailable_rea
 
 OWN, LOCK = "card.json", "card.lock"
 VERSIONS = 1_000
-"""Versions of profiles that are put aside; no tuisim writes a later one."""
+"""Profiles of lower versions are put aside; a higher version cannot be genuine."""
 PATIENCE = 10.0
 """Seconds to wait for the lock, which another process holds for milliseconds unless it hangs."""
 _OTHERS, _EARLIER = "cards", "earlier"

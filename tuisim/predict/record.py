@@ -22,7 +22,7 @@ from tuisim.units import MAX_COUNT
 MIN_SECONDS = 0.05
 """An interrupted run of fewer seconds says little about a step: its first steps dominate."""
 _COMPARABLE = (State.COMPLETED, State.STOPPED, State.INTERRUPTED)
-"""Runs that ended so did the predicted work, or the beginning of it."""
+"""The end states of runs that did the predicted work, or the beginning of it."""
 
 
 @dataclass(frozen=True, slots=True)

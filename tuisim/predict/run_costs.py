@@ -23,7 +23,7 @@ FEW, MANY = 64, 32_768
 """Examples of a short and of a long epoch: two steps, and 1,024."""
 SHORT_EPOCHS, LONG_EPOCHS = 300, 3
 LONG_SECONDS = 0.15
-"""The long epochs take about so long together: the training loop begins with small chunks."""
+"""Approximate seconds of the long epochs together, since the training loop starts with small chunks."""
 RUNS = 5
 """Runs of each kind."""
 

@@ -15,7 +15,7 @@ from tests.support.made_prices import CONFIG, ROW, WEIGHT, MadePrices, bytes_of,
 from tests.support.provenance import unmarked
 from tuisim import RunConfig
 from tuisim.data import rows
-from tuisim.engine import memory_check as room
+from tuisim.engine import memory_check
 from tuisim.engine.memory_check import largest
 from tuisim.errors import ConfigError, DataError
 from tuisim.features.estimate.budget import command as cli
@@ -45,7 +45,7 @@ def fits(config: RunConfig, limit: Limits) -> bool:
     "limit", [Limits(0.03), Limits(0.2), Limits(0.3), Limits(None, 12_000), Limits(0.2, 11_000), Limits(0.1, 10_500)], ids=str
 )
 @pytest.mark.parametrize("layers", [(8, 6, 3), (8, 30, 10, 3)], ids=str)
-def test_it_is_the_largest_that_fits(question, limit, layers):
+def test_the_answer_is_the_largest_that_fits(question, limit, layers):
     config = replace(CONFIG, layers=layers)
     shape = SHAPES[question]
     most = min(shape.max_number, BRUTE)
@@ -66,7 +66,7 @@ def test_it_is_the_largest_that_fits(question, limit, layers):
         assert not fits(shape.of(config, found.value + 1), limit)
 
 
-def test_few_predictions_are_asked_for():
+def test_few_predictions_are_made():
     for question in Question:
         prices = MadePrices()
         assert ask(question, CONFIG, prices, Limits(1e6, 10**12)).value is not None
@@ -90,13 +90,13 @@ def test_a_memory_without_the_data_says_so(tmp_path):
 
 
 def test_only_the_free_memory_of_its_own_device_counts(monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: 1_000)
+    monkeypatch.setattr(memory_check, "available", lambda: 1_000)
     for predict, asked in ((MadePrices(), True), (MadePrices(foreign=True), False), (MadePrices(backend="cupy"), False)):
         words = ask(Question.WIDEST, CONFIG, predict, Limits(None, 12_000)).words
         assert ("more memory than the 1000 B that are free" in words) == asked, words
 
 
-def test_one_more_is_not_said_to_take_the_limit():
+def test_one_more_that_takes_the_limit_as_written_is_not_described():
     """In the same words: 898 would take 1.00 s while 1.00 s are given, which would look like a contradiction."""
     config, predict = replace(CONFIG, examples=10), MadePrices(step=1e-3 - WEIGHT * 66 - 10 * ROW)
     found = ask(Question.EPOCHS, config, predict, Limits(0.9995))
@@ -182,7 +182,7 @@ def test_a_run_without_an_end_is_refused_except_for_its_most_epochs():
     assert ask(Question.WIDEST, endless, MadePrices(), Limits(None, 10**6)).value is not None
 
 
-def test_a_file_whose_rows_nobody_knows_is_refused_except_for_its_most_examples():
+def test_a_file_of_unknown_length_is_refused_except_for_its_most_examples():
     file = replace(CONFIG, dataset="rows.csv", examples=None)
     assert rows(file) is None
     with pytest.raises(ConfigError, match="examples"):
@@ -280,7 +280,7 @@ def test_examples_beyond_every_memory_are_verified_with_fewer():
         (lambda: answered(backend="nonsense"), "nonsense"),
     ],
 )
-def test_what_keeps_it_from_running_becomes_words(answer, words):
+def test_the_reason_for_no_verification_becomes_words(answer, words):
     found = verify(answer(), 0.1)
     assert (found.steps, found.measured, found.ratio) == (0, None, None)
     assert words in found.words
@@ -348,7 +348,7 @@ def test_the_command_prints_a_table_and_words(made_up, capsys):
         assert expected in out
 
 
-def test_the_command_goes_by_another_machine_and_verifies(made_up, capsys):
+def test_the_command_uses_another_machines_profile_and_verifies(made_up, capsys):
     assert run(*OPTIONS, "--seconds", "1", "--as", "that one", "--verify") == 0
     assert made_up == ["that one"]
     out = capsys.readouterr().out

@@ -29,7 +29,7 @@ from tuisim.predict.interval import Interval
 from tuisim.predict.predictor import Priced
 from tuisim.provenance import words
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
-from tuisim.terminal.timeline import UNIVERSE, axis, ruler, track
+from tuisim.terminal.timeline import axis, ruler, track
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -193,7 +193,7 @@ async def test_zoomed_the_computation_has_all_sources():
         await pilot.press("2")
         await pilot.pause()
         computed = " ".join(drawn(screen, "known-how").split())
-        for expected in ("parameters: LeCun et al. 1989", "forward:", "64,660 connections", "training:", "with backward: Kaplan"):
+        for expected in ("parameters: LeCun et al. 1989", "forward:", "64,660 connections", "training:", "3 passes: Kaplan"):
             assert expected in computed
         await pilot.press("escape")
         assert not screen.zoomed
@@ -255,16 +255,16 @@ async def test_a_network_of_unknown_volume_begins_at_the_first_named_one():
 # ── the picture ──
 
 
-def test_the_axis_goes_from_landmark_to_landmark():
+def test_the_axis_ranges_from_landmark_to_landmark():
     assert [word for _, word in axis([2.0, 5_000.0], 60).marks] == ["1 s", "1 min", "1 h", "1 day"]
     assert [word for _, word in axis([1e-4], 60).marks] == ["1 ns", "1 µs", "1 ms", "1 s"]
-    assert axis([1.0, 1e6 * UNIVERSE], 60).marks[-1][1] == "1e30 years"
+    assert axis([1.0, 4e23], 60).marks[-1][1] == "1e30 years"
     assert axis([], 60).marks
     assert axis([0.0, math.inf, math.nan], 60).marks
     assert axis([1e-30, 1e300], 60).marks[0][1] == "1 ns"
 
 
-def test_a_bar_has_its_band_where_it_lies():
+def test_an_interval_is_drawn_at_its_place():
     along = axis([1.0, 86_400.0], 61)
     drawn = text(track(along, Interval(60.0, 600.0, 3_600.0), ChartStyle.BRAILLE, Tone.ACCENT))
     assert len(drawn) == 61
@@ -278,13 +278,12 @@ def test_a_bar_has_its_band_where_it_lies():
 
 @pytest.mark.parametrize("width", [16, 24, 40, 80, 160])
 def test_words_under_the_axis_never_touch(width):
-    along = axis([1.0, UNIVERSE], width)
+    along = axis([1.0, 3e16], width)
     ticks, below = (text(line) for line in ruler(along, ChartStyle.BRAILLE))
     assert len(ticks) == width
     assert len(below) <= width
-    known = [word for _, word in along.marks] + ["universe"]
     rest = below
-    for word in sorted(known, key=len, reverse=True):
+    for word in sorted((word for _, word in along.marks), key=len, reverse=True):
         rest = rest.replace(word, "", 1)
     assert not rest.strip(), "a word was cut"
 

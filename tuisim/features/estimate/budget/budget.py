@@ -29,7 +29,7 @@ class LimitedBy(StrEnum):
     SECONDS = "seconds"
     MEMORY = "memory"
     VOCABULARY = "vocabulary"
-    """No run can be described with more."""
+    """The maximum that a configuration accepts."""
 
     @property
     def words(self) -> str:
@@ -117,13 +117,13 @@ def ask(question: Question, config: RunConfig, predict: Predict, limits: Limits)
     return _Search(question, config, predict, limits).answer()
 
 
-MAX_DIPS = 8
-"""Dips of the load that are passed, at most."""
+MAX_JUMPS = 8
+"""Maximum jumps over numbers that do not fit."""
 
 
 def beyond(fits: Callable[[int], bool], found: int, limit: int, ahead: Callable[[int], Iterable[int]]) -> int:
-    """Return a larger number that fits if there is one among those `ahead` of `found`, past a dip of the load."""
-    for _ in range(MAX_DIPS):
+    """Return a larger number that fits, tried at those `ahead`: the next number may not fit while a larger one does."""
+    for _ in range(MAX_JUMPS):
         better = [number for number in ahead(found) if found < number <= limit and fits(number)]
         if not better:
             return found
@@ -143,7 +143,7 @@ class _Search:
         shape, config = self._shape, self._config
         smallest, limit = shape.range(config)
         found: int | None = limit
-        # One limit after the other: each alone grows with the number, or falls once and stays.
+        # One limit at a time: the time or the memory alone is nearly monotonic.
         for kinds in (*((kind,) for kind in LimitedBy if kind in self._loads(smallest)), tuple(LimitedBy)):
             if found is not None:
                 found = largest(partial(self._fits, kinds=kinds), smallest, found)

@@ -28,7 +28,7 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Shape:
-    """The way of one question from a whole number to a configuration."""
+    """The map of one question from a whole number to a configuration."""
 
     of: Callable[[RunConfig, int], RunConfig]
     """Return `config` with that number. Raises ConfigError if that is not possible."""

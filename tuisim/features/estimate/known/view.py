@@ -73,13 +73,13 @@ def how(state: KnownState, frame: Frame) -> list[Line]:
     operations = [
         figure(units.si(known.forward), "multiply-adds" + " forward" * roomy),
         figure(f"× {MULTIPLY_ADD}", "operations each" * roomy),
-        figure(f"× {TRAINING}", "with backward" * roomy),
+        figure(f"× {TRAINING}", "passes in training" * roomy),
         figure(f"= {units.si(known.operations)}", "per example"),
     ]
     if one.seen is not None and one.operations is not None:
         operations += [figure(f"× {_seen(state, one)}"), figure(f"= {units.si(one.operations)}", "operations", Tone.ACCENT)]
     sources = {"parameters": known.parameters_source, "forward": known.forward_source, "training": known.training_source,
-               "with backward": TRAINING_SOURCE}  # fmt: skip
+               f"{TRAINING} passes": TRAINING_SOURCE}  # fmt: skip
     blocks = [
         Block(0, [((head, Tone.STRONG), (clip(words, max(1, width - len(head))), Tone.DIM))]),
         Block(6, [BLANK]),
