@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Event
 from time import monotonic
 
@@ -187,9 +188,14 @@ class BackgroundPredictor(Job[None, None]):
         if not self._by_itself or monotonic() - self._since < SETTLED_SECONDS:
             return
         if self._is_missing(key := _key(config)):
-            self._hold(Priority.BACKGROUND, lambda: self._config is not None, lambda wanted: self._calibrate(key, wanted))
-        elif _step_of(config) not in self._known.pilots and (prediction := self._modelled(config)) is not None:
-            self._hold(Priority.PILOT, lambda: self._config == config, lambda wanted: self._time(config, prediction, wanted))
+            self._hold(Priority.BACKGROUND, lambda: self._config is not None, partial(self._calibrate, key))
+        elif _step_of(config) not in self._known.pilots and self._known.predictor is not None:
+            try:
+                prediction = self._known.predictor.predict(config)
+            except TuisimError:  # `state` has the reason
+                return
+            if can_pilot(prediction):
+                self._hold(Priority.PILOT, lambda: self._config == config, partial(self._time, config, prediction))
 
     def _hold(self, priority: Priority, is_asked: Callable[[], bool], measure: Callable[[Callable[[], bool]], None]) -> None:
         """Call `measure` under the machine lease, unless it is no longer asked for by then."""
@@ -245,14 +251,6 @@ class BackgroundPredictor(Job[None, None]):
         except TuisimError as error:
             why = f"{key.key} could not be measured: {printable(str(error), 300)}"
             self._publish(measuring=None, failed={**self._known.failed, key: why})
-
-    def _modelled(self, config: RunConfig) -> Prediction | None:
-        """Return the model's prediction of `config` if a pilot of it can run here."""
-        try:
-            found = None if self._known.predictor is None else self._known.predictor.predict(config)
-        except TuisimError:  # `state` says why
-            return None
-        return found if found is not None and can_pilot(found) else None
 
     def _time(self, config: RunConfig, prediction: Prediction, wanted: Callable[[], bool]) -> None:
         try:

@@ -14,7 +14,7 @@ from tuisim.engine import Control
 from tuisim.engine.job import Job
 from tuisim.errors import ConfigError, DataError, printable
 from tuisim.features.estimate.budget import view
-from tuisim.features.estimate.budget.budget import Answer, Limits, Predict, ask
+from tuisim.features.estimate.budget.budget import Answer, Limits, ask
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification, verify
 from tuisim.features.estimate.budget.view import NAMES, BudgetState
@@ -123,7 +123,11 @@ class BudgetScreen(PanelScreen):
 
             answers: Answers = ()
             for question in Question:
-                answers = (*answers, _answer(question, self._config, predict, limits))
+                try:
+                    answer = ask(question, self._config, predict, limits)
+                except ConfigError as error:  # epochs or examples are missing
+                    answer = Answer(question, "; ".join(map(str, error.mistakes)))
+                answers = (*answers, answer)
                 job.report(answers)
             return answers
 
@@ -233,11 +237,3 @@ class BudgetScreen(PanelScreen):
         """Pause the run in progress until the page is left."""
         self.context.pause_run()
         self.notify("the run is paused until this page is left")
-
-
-def _answer(question: Question, config: RunConfig, predict: Predict, limits: Limits) -> Answer:
-    """Answer a question; a missing number of epochs or examples becomes the answer's words."""
-    try:
-        return ask(question, config, predict, limits)
-    except ConfigError as error:
-        return Answer(question, "; ".join(map(str, error.mistakes)))

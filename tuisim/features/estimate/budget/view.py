@@ -181,10 +181,11 @@ def detail_lines(state: BudgetState, frame: Frame) -> list[Line]:
         return [(("computing …", Tone.DIM),)]
     if answer.prediction is None:
         return _details(answer, frame)
+    layers = clip(units.layers_text(answer.prediction.config.layers), frame.width)
     blocks = [
         Block(0, wrap(printable(answer.words, 500), frame.width, Tone.STRONG)), Block(5, [BLANK]),
         Block(1, _bars(answer, limits, frame)), Block(6, [BLANK]),
-        Block(3, _step(answer, frame.width)), Block(4, _sizes(answer, frame.width)),
+        Block(3, _step(answer, frame.width)), Block(4, [((layers, Tone.DIM),)]),
         Block(8, [BLANK, *_parts(answer, frame.width)]), Block(7, [BLANK]), Block(2, _verification(state, frame.width)),
     ]  # fmt: skip
     return fold(blocks, frame.height)
@@ -203,11 +204,6 @@ def _step(answer: Answer, width: int) -> list[Line]:
     step = answer.prediction.step
     parameters = figure(units.si(answer.prediction.ledger.parameters), "parameters")
     return spread([figure(duration_words(step.likely), f"per step ({interval_words(step)})"), parameters], width)
-
-
-def _sizes(answer: Answer, width: int) -> list[Line]:
-    assert answer.config is not None
-    return [((clip(units.layers_text(answer.config.layers), width), Tone.DIM),)]
 
 
 def _parts(answer: Answer, width: int) -> list[Line]:

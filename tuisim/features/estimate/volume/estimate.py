@@ -12,7 +12,6 @@ from tuisim.accounting.operations import share
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
 from tuisim.predict.predictor import Priced
-from tuisim.provenance import Provenance
 
 VOLUMES = {"the digits": 1_797, "Fashion-MNIST": 60_000, "ImageNet": 1_281_167, "a billion": 10**9, "a trillion": 10**12}
 """Named numbers of examples, from what this program ships to what only language models are trained on."""
@@ -98,18 +97,3 @@ def estimate_volumes(config: RunConfig, price: Price, epochs: int | None = None)
     own = data.rows(config)
     volumes = sorted({*VOLUMES.values(), *([own] if own is not None else [])})
     return tuple(estimate(config, price, volume, epochs) for volume in volumes)
-
-
-def document(estimates: Sequence[TimeEstimate]) -> tuple[dict[str, Any], dict[str, Provenance]]:
-    """Return the estimates of one network as a document, and the provenance of its numbers; there may be no estimates."""
-    if not estimates:
-        return {"config": None, "parameters": None, "projections": []}, {}
-    config = estimates[0].config  # volume and epochs are each estimate's own
-    found = {
-        "config": config.to_dict() | {"examples": None, "epochs": None}, "parameters": config.parameter_count,
-        "projections": [one.to_dict() for one in estimates],
-    }  # fmt: skip
-    given, counted = ("examples", "epochs", "batch"), ("steps_per_epoch", "operations")
-    marks = {"config": Provenance.GIVEN, "parameters": Provenance.COUNTED, "projections[].rows[]": Provenance.PROJECTED}
-    marks |= {f"projections[].{name}": Provenance.GIVEN for name in given}
-    return found, marks | {f"projections[].{name}": Provenance.COUNTED for name in counted}

@@ -151,7 +151,8 @@ def volume_lines(state: VolumeState, frame: Frame) -> list[Line]:
     lines: list[Line] = []
     if state.volumes:
         for columns in _chunks(state, frame.width)[: None if frame.zoomed else 1]:
-            heading, *rows = _volume_table(state, columns, frame.width)
+            kept = drop_columns(*_volume_cells(state, columns), ("", "operations"), frame.width)
+            heading, *rows = table(*kept, frame.width)
             lines += [*([BLANK] if lines else []), heading, *(rows[i] for i in _visible_volumes(state, frame))]
     if frame.zoomed or not state.volumes:
         lines += [*([BLANK] if lines else []), *_notes(state, frame.width)]
@@ -199,10 +200,6 @@ def _volume_cells(state: VolumeState, backends: list[int]) -> tuple[list[Column]
         seconds = [one.rows[i].seconds for i in backends]
         rows.append([*cells, *((units.duration(found.likely) if found else "", Tone.STRONG) for found in seconds)])
     return columns, rows
-
-
-def _volume_table(state: VolumeState, backends: list[int], width: int) -> list[Line]:
-    return table(*drop_columns(*_volume_cells(state, backends), ("", "operations"), width), width)
 
 
 def _notes(state: VolumeState, width: int) -> list[Line]:
