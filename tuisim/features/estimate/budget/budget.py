@@ -148,7 +148,9 @@ class _Search:
             if found is not None:
                 found = largest(partial(self._fits, kinds=kinds), smallest, found)
         if found is None:
-            return Answer(self._question, self._nothing(smallest), limited_by=self._limiting(smallest))
+            taken = " and ".join(words for kind, words in self._takes(smallest).items() if kind in self._loads(smallest))
+            words = f"nothing fits: the smallest, {shape.named(config, smallest)}, takes {taken}"
+            return Answer(self._question, words, limited_by=self._limiting(smallest))
         found = beyond(self._fits, found, limit, lambda number: shape.ahead(config, number))
         by = LimitedBy.VOCABULARY if found == limit else self._limiting(found + 1)
         return Answer(self._question, self._words(found, by), found, shape.of(config, found), self._predict(found), by)
@@ -171,11 +173,6 @@ class _Search:
         known = found.wall_seconds or found.seconds
         seconds = {LimitedBy.SECONDS: units.duration(known.likely) or "∞"} if known else {}
         return seconds | {LimitedBy.MEMORY: units.size(found.memory_bytes)}
-
-    def _nothing(self, smallest: int) -> str:
-        asked = self._loads(smallest)
-        taken = " and ".join(words for kind, words in self._takes(smallest).items() if kind in asked)
-        return f"nothing fits: the smallest, {self._shape.named(self._config, smallest)}, takes {taken}"
 
     def _words(self, found: int, by: LimitedBy) -> str:
         """Write the largest that fits, the time and memory it takes, and the reason for the limit."""
