@@ -23,8 +23,8 @@ from tuisim.predict import background, profiles
 from tuisim.predict.background import SOON, VARIABLE, BackgroundPredictor, Measuring
 from tuisim.predict.calibrate import calibrate
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot
+from tuisim.predict.prediction import Interval
 from tuisim.predict.profile import ProfileKey
 from tuisim.threads import usable_cores
 

@@ -23,8 +23,8 @@ from tuisim.features.machine.score import score as scoring
 from tuisim.features.machine.score.score import BackendScore, ScoredRun, ScoreReport, score
 from tuisim.measure import machine_speed
 from tuisim.predict import calibrate, predictor, profiles, run_costs, sample
-from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
+from tuisim.predict.prediction import Interval
 from tuisim.predict.profile import VERSION, ProfileKey
 from tuisim.predict.sample import measure
 from tuisim.store.runs import read

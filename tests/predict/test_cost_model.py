@@ -27,8 +27,8 @@ from tuisim.measure import peaks
 from tuisim.predict import predictor, profiles
 from tuisim.predict.cost_model import MIN_ERROR, predict
 from tuisim.predict.data_generation import seconds_per_row
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot, time_pilot
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import VERSION
 from tuisim.program import build

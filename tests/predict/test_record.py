@@ -14,9 +14,8 @@ from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.record import MIN_SECONDS, Comparison, compare_run, compare_steps, mean_step, record
 from tuisim.store.runs import Run, append, read
 

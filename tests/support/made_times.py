@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuisim.config import RunConfig
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Priced, Rate
 
 RATE = Rate(61.3e9, "numpy@1")

@@ -26,9 +26,8 @@ from tuisim.features.setup.screen import SetupLedger, SetupPrediction, SetupScre
 from tuisim.predict import background, profiles
 from tuisim.predict.background import BackgroundPredictor, Measuring, PredictionState
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot as StepPilot
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.profile import ProfileKey
 from tuisim.terminal.lines import text
 from tuisim.terminal.text import weight

@@ -27,9 +27,8 @@ from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot
-from tuisim.predict.prediction import Prediction, RunMemory
+from tuisim.predict.prediction import Interval, Prediction, RunMemory
 from tuisim.predict.profile import MachineProfile, ProfileEntry, ProfileKey
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import build

@@ -12,7 +12,7 @@ from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import memory_check
 from tuisim.engine.benchmark_case import BenchmarkCase
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 
 PILOT_SECONDS, ROUND_SECONDS = 0.05, 0.004
 """Seconds of timed steps, and of a round of them."""

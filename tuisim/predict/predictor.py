@@ -15,9 +15,8 @@ from tuisim.errors import BackendError, DataError, TuisimError
 from tuisim.predict import profiles
 from tuisim.predict.cost_model import entry_of, predict
 from tuisim.predict.data_generation import seconds_per_row
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import MAX_STEP_SECONDS, Pilot, time_pilot
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.profile import MachineProfile, ProfileEntry
 
 

@@ -11,9 +11,8 @@ from tuisim.accounting import count
 from tuisim.engine.events import State
 from tuisim.engine.summary import Summary
 from tuisim.errors import DataError, printable
-from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.store import runs
 from tuisim.store.runs import MIN_SECONDS as MIN_KEPT
 from tuisim.store.runs import Run, Seconds

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.terminal.lines import ChartStyle, Line, Span, Tone, merged
 
 _YEAR = 365.25 * 86_400

@@ -23,7 +23,7 @@ from tuisim.features.estimate.budget.budget import Answer, LimitedBy, Limits, as
 from tuisim.features.estimate.budget.shapes import SHAPES, Question
 from tuisim.features.estimate.budget.verify import verify
 from tuisim.features.estimate.budget.view import BudgetState
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.provenance import Provenance
 
 BRUTE = 600

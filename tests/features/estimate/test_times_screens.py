@@ -25,7 +25,7 @@ from tuisim.features.estimate.volume.estimate import estimate, estimate_volumes
 from tuisim.features.estimate.volume.screen import TimesScreen, VolumeScreen
 from tuisim.features.estimate.volume.view import VolumeState
 from tuisim.predict import predictor as prices
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Priced
 from tuisim.provenance import words
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of

@@ -20,8 +20,8 @@ from tuisim.features.estimate.volume.command import _document
 from tuisim.features.estimate.volume.command import project as command
 from tuisim.features.estimate.volume.estimate import EPOCHS, VOLUMES, estimate
 from tuisim.predict import predictor, profiles
-from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Priced, Rate
 from tuisim.provenance import Provenance
 

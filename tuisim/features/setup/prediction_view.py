@@ -7,8 +7,7 @@ from tuisim.accounting.formulas import FORMULAS
 from tuisim.features.setup.cost_view import MAX_WIDTH, MIN_WIDTH, title
 from tuisim.features.setup.edits import Change
 from tuisim.predict.background import SOON, Measuring, PredictionState
-from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Prediction, RunMemory
+from tuisim.predict.prediction import Interval, Prediction, RunMemory
 from tuisim.program import Op
 from tuisim.terminal.lines import PHASE_TONES, Line, Span, Tone, width_of, wrap
 from tuisim.terminal.text import duration_words, interval_words, weight

@@ -10,8 +10,7 @@ from tuisim import units
 from tuisim.data.info import row_bytes
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
-from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.record import Comparison, mean_step
 from tuisim.terminal.text import duration_words
 

@@ -6,7 +6,7 @@ from tuisim import units
 from tuisim.features.estimate.known.networks import MULTIPLY_ADD, TRAINING, TRAINING_SOURCE
 from tuisim.features.estimate.known.projection import KnownProjection, KnownState
 from tuisim.features.estimate.times import TimeRow, figure, time_lines, time_places
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, fold, spread, wrap
 from tuisim.terminal.text import page_header

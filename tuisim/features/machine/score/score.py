@@ -17,7 +17,7 @@ from tuisim.engine import Control, State, Trainer
 from tuisim.errors import BackendError, RunError, TuisimError
 from tuisim.measure.machine_speed import SpeedMeter
 from tuisim.predict.cost_model import COVERED
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Predictor
 from tuisim.provenance import Provenance
 from tuisim.units import layers_text
