@@ -14,7 +14,7 @@ from tuisim.features.compare.entries import FIRST_STEPS
 from tuisim.features.compare.race.race import Comparison, RaceRow, Standing
 from tuisim.measure.ceiling import share_text
 from tuisim.terminal.chart import Series, plot, sample, x_axis
-from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, fold, spread, width_of, wrap
+from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, beside, fold, spread, width_of, wrap
 from tuisim.terminal.plot import Scale, bar, loss_scale
 from tuisim.terminal.table import Column, narrowed_table
 from tuisim.terminal.text import job_lines, job_state, network_subjects, page_header
@@ -113,7 +113,7 @@ def _bars(state: RaceState, frame: Frame) -> list[Line]:
         BLANK,
         *(((bar(rate / fastest if fastest else 0.0, room, frame.chart_style)[0], tone_of(i)),) for i, rate in enumerate(rates)),
     ]
-    return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *one) for line, one in zip(lines, bars, strict=True)]
+    return beside(lines, bars, wide)
 
 
 def _difference(row: RaceRow) -> str:

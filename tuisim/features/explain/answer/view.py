@@ -8,7 +8,7 @@ from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.features.explain.answer.claims import Claim, Measured, claims
 from tuisim.features.explain.answer.figures import Figure
-from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, width_of, wrap
+from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, beside, clip, ends, width_of, wrap
 from tuisim.terminal.table import Column, fits, narrowed_table
 from tuisim.terminal.text import network_subjects, page_header
 
@@ -45,9 +45,7 @@ def answer_lines(state: AnswerState, frame: Frame) -> list[Line]:
         return [line for block in blocks for line in block]
     cut = min(range(1, len(blocks)), key=lambda i: max(sum(map(len, blocks[:i])), sum(map(len, blocks[i:]))))
     left, right = ([line for block in part for line in block] for part in (blocks[:cut], blocks[cut:]))
-    rows = max(len(left), len(right))
-    left, right = (part + [BLANK] * (rows - len(part)) for part in (left, right))
-    return [(*a, (" " * (half + GUTTER - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+    return beside(left, right, half + GUTTER)
 
 
 def claim_lines(claim: Claim, width: int) -> list[Line]:
@@ -59,12 +57,12 @@ def claim_lines(claim: Claim, width: int) -> list[Line]:
         tag = ((kind and f"{kind}  ", Tone.DIM), VERDICTS[claim.holds])
     room = width - INDENT - width_of(tag) - 2
     # If the tag leaves too little room, it gets a line of its own.
-    beside = room >= 34
-    said = wrap(claim.claim, room if beside else width - INDENT, Tone.STRONG)
+    has_room = room >= 34
+    said = wrap(claim.claim, room if has_room else width - INDENT, Tone.STRONG)
     lines: list[Line] = [((f"{claim.id:<{INDENT}}", Tone.ACCENT), *said[0])]
-    if beside:
-        lines[0] = (*lines[0], (" " * (width - width_of(lines[0]) - width_of(tag)), Tone.TEXT), *tag)
-    lines += [(margin, *line) for line in (*said[1:], *([] if beside else [tag]), *_figures(claim, width - INDENT))]
+    if has_room:
+        lines[0] = ends(lines[0], tag, width)
+    lines += [(margin, *line) for line in (*said[1:], *([] if has_room else [tag]), *_figures(claim, width - INDENT))]
     if claim.verdict:
         first, *more = wrap(claim.verdict, width - INDENT - 2, Tone.TEXT)
         lines += [(margin, ("→ ", Tone.ACCENT), *first), *((margin, ("  ", Tone.TEXT), *line) for line in more)]

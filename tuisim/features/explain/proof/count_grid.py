@@ -9,7 +9,7 @@ from tuisim import units
 from tuisim.accounting import KINDS, Ledger, Operations
 from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.features.explain.proof.count import BatchCount, CountCheck
-from tuisim.terminal.lines import BLANK, PHASE_TONES, UNLIMITED, Frame, Line, Span, Tone, clip, width_of, wrap
+from tuisim.terminal.lines import BLANK, PHASE_TONES, UNLIMITED, Frame, Line, Span, Tone, beside, clip, wrap
 from tuisim.terminal.table import Column, fits, table
 
 _TITLES = {"activation": "act", "derivative": "act′", "sqrt": "√"}
@@ -63,8 +63,7 @@ def side_by_side(check: CountCheck, frame: Frame, below: int) -> list[Line]:
         left, right = (
             [_heading(batch, number), *count_grid(_phases(batch), half, 0)] for number, batch in enumerate(check.batches)
         )
-        wide = half.width + GUTTER
-        lines = [(*a, (" " * (wide - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+        lines = beside(left, right, half.width + GUTTER)
     more = [BLANK, *_operations(check.batches[0], frame)]
     return [*lines, *more] if len(lines) + len(more) + below < frame.height else lines
 
