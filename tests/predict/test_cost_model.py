@@ -317,7 +317,7 @@ def test_a_prediction_for_another_machine_is_marked(tmp_path):
     assert here.step.likely == pytest.approx(there.step.likely)
     labels = [(one.label, one.foreign) for one in predictor.priced(DIGITS)]
     assert labels == [("numpy@1", False), ("numpy@1 abacus", True)]
-    assert predictor.best_rate().who == "numpy@1"
+    assert predictor.best_entry().label == "numpy@1"
 
 
 def test_a_prediction_for_another_machine_has_its_threads():
@@ -338,7 +338,7 @@ def test_without_a_profile_there_is_a_remedy_and_no_rate():
     with pytest.raises(DataError, match="run tuisim calibrate"):
         predictor.own_predictor()
     assert predictor.priced(DIGITS) == []
-    assert predictor.best_rate() is None
+    assert predictor.best_entry() is None
 
 
 # ── in a few figures ──

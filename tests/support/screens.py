@@ -19,7 +19,7 @@ from tests.support.made_prices import MadePrices
 from tests.support.made_profile import ROOFS, made_profile
 from tests.support.made_proof import CONFIG as PROVED
 from tests.support.made_proof import made_proof
-from tests.support.made_times import RATE, price
+from tests.support.made_times import BEST, price
 from tests.support.past_runs import noisy, several
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
@@ -220,7 +220,7 @@ def script_pages(patch: pytest.MonkeyPatch) -> None:
     ended(ProofScreen, result=made_proof())
     patch.setattr(BudgetScreen, "_make_job", lambda self, limits: ScriptedJob(progress=answers, result=answers))
     patch.setattr(prices, "priced", price)
-    patch.setattr(prices, "best_rate", lambda: RATE)
+    patch.setattr(prices, "best_entry", lambda: BEST)
     plain = [replace(one, backend="scalar", seconds=900 * one.seconds) for one in several()[:4]]
     kept = StoredRuns((*plain, *noisy(0.4)))
     patch.setattr(RunsScreen.__init__, "__defaults__", (lambda: kept,))

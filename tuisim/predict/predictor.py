@@ -21,15 +21,6 @@ from tuisim.predict.profile import MachineProfile, ProfileEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """A measured speed: multiplications and additions per second."""
-
-    value: float
-    who: str
-    """The backend and threads that reached it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Priced:
     """The seconds of a network's step and epoch on one backend of one machine, without generating or reading its rows."""
 
@@ -165,8 +156,7 @@ def missing() -> str:
     return profiles.own().trouble or "nothing has been measured here yet: tuisim calibrate does that"
 
 
-def best_rate() -> Rate | None:
-    """Return the most multiplications and additions per second of a whole step on this machine."""
+def best_entry() -> ProfileEntry | None:
+    """Return the entry of this machine's profile with the highest rate of a whole step."""
     entries = [entry for predictor in all_predictors() if not predictor.name for entry in predictor.profile.entries]
-    best = max(entries, key=lambda entry: entry.best_rate, default=None)
-    return None if best is None else Rate(best.best_rate, best.label)
+    return max(entries, key=lambda entry: entry.best_rate, default=None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.made_times import RATE, price
+from tests.support.made_times import BEST, price
 from tests.support.provenance import said
 from tests.support.shell import Shell, settled
 from tuisim.config import RunConfig
@@ -41,7 +41,7 @@ SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 def _prices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the prices and the best rate of this machine."""
     monkeypatch.setattr(prices, "priced", price)
-    monkeypatch.setattr(prices, "best_rate", lambda: RATE)
+    monkeypatch.setattr(prices, "best_entry", lambda: BEST)
 
 
 @asynccontextmanager
@@ -204,7 +204,7 @@ async def test_zoomed_the_computation_has_all_sources():
 
 async def test_without_a_price_or_a_rate_it_says_how_to_get_one(monkeypatch):
     monkeypatch.setattr(prices, "priced", lambda *_: ())
-    monkeypatch.setattr(prices, "best_rate", lambda: None)
+    monkeypatch.setattr(prices, "best_entry", lambda: None)
     async with shown(volume()) as (screen, pilot):
         assert "tuisim calibrate" in drawn(screen, "volume-times")
         await pilot.press("down")
@@ -296,8 +296,8 @@ def volume_state(examples: int, epochs: int, **changes: Any) -> VolumeState:
 VIEWS: list[tuple[Callable[..., Any], Any]] = [
     *((one, volume_state(10**30, 10**30, selected=1)) for one in (view.times, view.how, view.volume_lines)),
     *((one, VolumeState(CONFIG, failure="no " * 30)) for one in (view.times, view.how)),
-    *((one, project_known(RATE, selected=9)) for one in (known_view.times, known_view.how)),
-    *((one, project_known(RATE, 10**30, 10**30)) for one in (known_view.times, known_view.how)),
+    *((one, project_known(BEST, selected=9)) for one in (known_view.times, known_view.how)),
+    *((one, project_known(BEST, 10**30, 10**30)) for one in (known_view.times, known_view.how)),
 ]
 
 
@@ -311,7 +311,7 @@ def test_nothing_is_wider_or_higher_than_its_room(width, height):
 
 
 def test_colour_is_not_the_only_sign_of_the_selected_row():
-    lines = [text(line) for line in known_view.times(project_known(RATE, selected=4), Frame(76, 12))]
+    lines = [text(line) for line in known_view.times(project_known(BEST, selected=4), Frame(76, 12))]
     assert [line.startswith("▸") for line in lines].count(True) == 1
     assert next(line for line in lines if line.startswith("▸")).startswith("▸ ResNet-50")
 

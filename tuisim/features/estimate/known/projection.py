@@ -7,7 +7,7 @@ from typing import Any
 
 from tuisim import units
 from tuisim.features.estimate.known.networks import KNOWN_NETWORKS, TRAINING_SOURCE, KnownNetwork
-from tuisim.predict.predictor import Rate
+from tuisim.predict.profile import ProfileEntry
 from tuisim.provenance import Provenance
 
 
@@ -40,10 +40,13 @@ class KnownProjection:
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """All known networks at one rate, and the selected one. Volume and epochs are None if each network has its own."""
+    """All known networks at the best rate of a profile entry, and the selected one.
+
+    Volume and epochs are None if each network has its own.
+    """
 
     rows: tuple[KnownProjection, ...] = ()
-    rate: Rate | None = None
+    best: ProfileEntry | None = None
     examples: int | None = None
     epochs: int | None = None
     selected: int = 0
@@ -52,14 +55,14 @@ class KnownState:
     @property
     def assumption(self) -> str:
         """The assumption behind the times."""
-        if self.rate is None:
+        if self.best is None:
             return "no rate of this machine is known"
-        rate = units.si(self.rate.value, "FLOP/s")
-        return f"a lower bound, with all operations at the best rate measured here, {rate} by {self.rate.who}"
+        rate = units.si(self.best.best_rate, "FLOP/s")
+        return f"a lower bound, with all operations at the best rate measured here, {rate} by {self.best.label}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        rate = self.rate and {"flops_per_second": self.rate.value, "who": self.rate.who}
+        rate = self.best and {"flops_per_second": self.best.best_rate, "who": self.best.label}
         return {
             "examples": self.examples, "epochs": self.epochs, "rate": rate, "assumption": self.assumption,
             "rule": TRAINING_SOURCE, "rows": [row.to_dict() for row in self.rows],
@@ -73,12 +76,14 @@ MARKS = {
 """The provenance of the numbers in the document of KnownState."""
 
 
-def project_known(rate: Rate | None, examples: int | None = None, epochs: int | None = None, selected: int = 0) -> KnownState:
-    """Project the training time of each known network at `rate`; volume and epochs are by default as published."""
+def project_known(
+    best: ProfileEntry | None, examples: int | None = None, epochs: int | None = None, selected: int = 0
+) -> KnownState:
+    """Project the training time of each known network at the best rate; volume and epochs are by default as published."""
     rows = []
     for network in KNOWN_NETWORKS:
         seen = network.trained_on(examples, epochs)
         operations = None if seen is None else network.operations * seen
-        seconds = None if operations is None or rate is None else operations / rate.value
+        seconds = None if operations is None or best is None else operations / best.best_rate
         rows.append(KnownProjection(network, seen, operations, seconds))
-    return KnownState(tuple(rows), rate, examples, epochs, selected)
+    return KnownState(tuple(rows), best, examples, epochs, selected)

@@ -49,4 +49,4 @@ class KnownNetworksScreen(TimesScreen):
 
     def make_state(self) -> KnownState:
         """Return the projections for the published volumes or those in the inputs."""
-        return project_known(prices.best_rate(), self.values["examples"], self.values["epochs"], self.selected)
+        return project_known(prices.best_entry(), self.values["examples"], self.values["epochs"], self.selected)

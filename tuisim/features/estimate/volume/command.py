@@ -37,7 +37,7 @@ def project(
         note(own.trouble)
     one = estimate(chosen, prices.priced) if chosen is not None and chosen.examples is not None else None
     volumes = estimate_volumes(chosen, prices.priced) if chosen is not None and one is None else ()
-    networks = project_known(prices.best_rate(), *_sizes(options), -1) if known else None
+    networks = project_known(prices.best_entry(), *_sizes(options), -1) if known else None
 
     def page(frame: Frame) -> list[Line]:
         lines: list[Line] = []
