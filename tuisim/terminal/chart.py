@@ -79,7 +79,9 @@ def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Li
     room = columns - len(unit) - 1
     cells = [rule] * columns
     for count in range(max(1, room // 8), 0, -1):
-        placed = _x_labels(x_scale, count, columns, room)
+        labels = [(x_scale.at(value), tick_text(value)) for value in ticks(x_scale, count)]
+        placed = [(max(0, round(at * (columns - 1)) - len(label) // 2), label) for at, label in labels]
+        placed = [(start, label) for start, label in placed if start + len(label) < room]
         if all(start > end for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):
             break
     for start, label in placed:
@@ -110,18 +112,6 @@ def overlay(lines: Sequence[Line], spans: Mapping[Cell, Span]) -> list[Line]:
         for column, span in placed.items():
             cells[column] = span
         found[row] = merged(cells)
-    return found
-
-
-def _x_labels(scale: Scale, count: int, columns: int, room: int) -> list[tuple[int, str]]:
-    """Return (start, label) of each tick whose label ends before `room`."""
-    found = []
-    for value in ticks(scale, count):
-        label = tick_text(value)
-        at = round(scale.at(value) * (columns - 1))
-        start = max(0, at - len(label) // 2)
-        if start + len(label) < room:
-            found.append((start, label))
     return found
 
 

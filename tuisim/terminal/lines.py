@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby, zip_longest
 
@@ -75,7 +75,7 @@ class Block:
     """Lines that stay together; if there is not enough room, blocks of the highest `rank` are left out first."""
 
     rank: int
-    lines: Sequence[Line] = field(default_factory=tuple)
+    lines: Sequence[Line]
 
 
 def text(line: Line) -> str:

@@ -128,9 +128,8 @@ class SetupScreen(PageScreen[None]):
         super().__init__()
         self._first = presets[0].config if config is None else config
         self._presets = presets
-        self._absent = {
-            preset.name: reason for preset in presets if (reason := data.available(preset.config.resolved_dataset)) is not None
-        }
+        reasons = {preset.name: data.available(preset.config.resolved_dataset) for preset in presets}
+        self._absent = {name: reason for name, reason in reasons.items() if reason is not None}
         self._reading = Reading(None, None)
         self._prober: Thread | None = None
         self._unknown_backend = ""
