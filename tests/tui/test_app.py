@@ -73,7 +73,7 @@ def text_of(app: TuisimApp) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
-async def test_start_run_again_and_back_each_with_its_own_worker() -> None:
+async def test_start_restart_and_back_each_have_a_worker_of_their_own() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
@@ -276,7 +276,7 @@ async def test_the_palette_offers_presets_and_themes() -> None:
         assert app.screen.query_one(SetupForm).field("layers").control.value == "2-32-32-3"
 
 
-def test_every_theme_has_the_colours_that_mean_something() -> None:
+def test_every_theme_defines_the_colours_of_phases_series_and_health() -> None:
     app = TuisimApp()
     for name in app.available_themes:
         app.set_reactive(TuisimApp.theme, name)
@@ -306,7 +306,7 @@ def test_a_failure_is_one_printable_line() -> None:
     assert "\x1b" not in line
 
 
-async def test_a_run_again_key_held_down_starts_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_holding_down_the_restart_key_starts_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 60.0)
     async with running() as (app, pilot, workers):
         app._started_at = -100.0
@@ -332,7 +332,7 @@ async def test_tuisim_can_be_restarted_only_after_a_lost_gpu(monkeypatch: pytest
         assert app.return_code == 0
 
 
-def test_a_restarted_tuisim_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restarted_tuisim_restores_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(layers=(7, 5, 3), hidden_activation="tanh", loss="mse", backend="cupy", epochs=None)
     begun: list[dict[str, str]] = []
     monkeypatch.setattr(restart.os, "name", "nt")

@@ -95,7 +95,7 @@ async def test_the_status_follows_every_snapshot_and_panels_are_drawn_in_turn():
         assert max(map(sum, drawn)) == 1  # one heavy panel at a time
 
 
-async def test_an_unchanged_snapshot_is_no_work():
+async def test_an_unchanged_snapshot_draws_nothing():
     async with running(ScriptedWorker([snapshot()])) as (screen, _):
         for _ in range(ROUND):
             screen.tick()
@@ -136,7 +136,7 @@ async def test_only_lines_that_changed_are_repainted():
         (["-"], State.TRAINING, None, [("rate", 0.05)]),
     ],
 )
-async def test_keys_steer_the_run(keys, state, speed_limit, calls):
+async def test_keys_control_the_run(keys, state, speed_limit, calls):
     worker = ScriptedWorker([snapshot(state=state, speed_limit=speed_limit)])
     async with running(worker) as (_, pilot):
         await pilot.press(*keys)

@@ -116,7 +116,7 @@ def test_a_changed_rate_is_marked_where_it_changed():
 
 
 @pytest.mark.parametrize("chart_style", ChartStyle)
-def test_losses_that_are_not_finite_are_said_and_drawn_safely(chart_style):
+def test_losses_that_are_not_finite_are_reported_and_drawn_safely(chart_style):
     broken = replace(curves(), losses=np.full(400, np.nan))
     lines = curves_lines(run_state(snapshot(loss=math.nan, curves=broken)), replace(MIDDLE, chart_style=chart_style))
     assert ("    nan", Tone.BAD) in lines[0]
@@ -144,7 +144,7 @@ def test_gradients_are_figures_words_and_a_histogram():
     assert any(span == ("non-finite", Tone.BAD) for line in lines for span in line)
 
 
-def test_many_layers_gradients_are_grouped_by_their_worst():
+def test_many_layers_are_grouped_and_show_the_worst_gradients():
     gradients = layer_gradients(64)
     gradients = (*gradients[:40], replace(gradients[40], health=Health.EXPLODING), *gradients[41:])
     drawn = words(gradients_lines(run_state(snapshot(gradients=gradients)), MIDDLE))
@@ -224,7 +224,7 @@ def test_the_header_folds_and_keeps_the_state(config, frame):
     assert all(width_of(line) <= frame.width for line in lines)
 
 
-def test_the_status_says_why_before_how_far():
+def test_the_status_line_begins_with_the_message():
     paused = snapshot(state=State.PAUSED, message="layer 2 went non-finite first, at step 17")
     drawn = words(status_lines(run_state(paused), Frame(80, 1)))
     assert drawn.strip().startswith("layer 2 went non-finite first")

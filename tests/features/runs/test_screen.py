@@ -105,7 +105,7 @@ async def test_without_runs_it_says_how_to_make_some_and_begins_with_the_first()
         assert "12 runs counted" in header(screen)
 
 
-async def test_a_run_that_ends_is_fitted_while_one_looks():
+async def test_a_run_that_ends_is_fitted_at_once():
     async with shown(StoredRuns(tuple(several()))) as (screen, pilot, shelf):
         assert "worst" in drawn(screen, "fit")
         shelf.add(replace(several()[3], layers=(7, 7, 7), seconds=3 * several()[3].seconds))
@@ -217,7 +217,7 @@ def test_a_run_slower_than_the_fit_lies_above_the_diagonal():
 
 
 @pytest.mark.parametrize("chart_style", list(ChartStyle))
-def test_points_show_their_largest_part_by_their_shape_in_every_style(chart_style):
+def test_the_shape_of_a_point_shows_its_largest_part_in_every_style(chart_style):
     legend, *chart = [text(line) for line in scatter_lines(state(several()), Frame(80, 24, chart_style))]
     shapes = "o*#" if chart_style is ChartStyle.ASCII else "○●◆"
     assert [name for name in shapes if name in legend] == list(shapes)
