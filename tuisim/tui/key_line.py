@@ -37,7 +37,7 @@ class KeyLine(Widget):
         help_ = Content().join(_written(keys, words) for keys, words in found if words == "help")
         entries = [_written(keys, words) for keys, words in found if words != "help"]
         room = self.content_size.width - help_.cell_length
-        # As airy as the width allows; what does not fit at all is left to the help.
+        # The widest gap at which all keys fit; those that do not fit at all are listed in the help.
         gap = next((gap for gap in (3, 2, 1) if sum(entry.cell_length + gap for entry in entries) + gap <= room), 1)
         ends = accumulate(entry.cell_length + gap for entry in entries)
         line = Content(" " * gap).join(entry for entry, end in zip(entries, ends, strict=True) if end <= room)

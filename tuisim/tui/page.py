@@ -1,7 +1,7 @@
 """A screen whose timers and callbacks end with it.
 
-Textual runs what was to come after a refresh on the screen in front, and timers until their screen has been taken down;
-either may be when the widgets that they ask for are gone.
+Textual calls back after a refresh on the screen in front, and runs timers until their screen is removed; by then the widgets
+that a callback queries may be gone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class PageScreen(Screen[Result]):
         return self.set_interval(seconds, partial(self._while_there, callback))
 
     def after(self, seconds: float, callback: Callable[[], Any]) -> Timer:
-        """Call back once, then."""
+        """Call back once, after these seconds."""
         return self.set_timer(seconds, partial(self._while_there, callback))
 
     def _while_there(self, callback: Callable[[], Any]) -> Any:

@@ -149,7 +149,7 @@ def test_many_layers_are_grouped_and_show_the_worst_gradients():
     gradients = (*gradients[:40], replace(gradients[40], health=Health.EXPLODING), *gradients[41:])
     drawn = words(gradients_lines(run_state(snapshot(gradients=gradients)), MIDDLE))
     assert drawn.count("exploding") == 1
-    assert "otherwise the worst" in drawn
+    assert "else the worst" in drawn
     zoomed = gradients_lines(run_state(snapshot(gradients=gradients)), replace(MIDDLE, zoomed=True))
     assert len(zoomed) > 64
 

@@ -24,7 +24,7 @@ class Reader(MarkdownViewer):
     """A Markdown viewer that leaves links to its screen."""
 
     async def _on_markdown_link_clicked(self, message: Markdown.LinkClicked) -> None:
-        """Let the message go up: the pages are names, not paths."""
+        """Leave the message to the screen: links name pages, not paths."""
 
 
 class ManualScreen(PageScreen[None]):

@@ -119,7 +119,7 @@ def _axis(width: int) -> str:
 def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
     sampled = sum(layer.sampled for layer in snapshot.gradients)
     total = sum(layer.total for layer in snapshot.gradients)
-    words = ["groups: norm of all, otherwise the worst" if width >= 40 else "groups: norm of all, worst"] if grouped else []
+    words = ["groups: combined norm, else the worst" if width >= 40 else "groups: norm, worst"] if grouped else []
     words.append(f"step {units.count(snapshot.gradient_step)}")
     if snapshot.config.clip_norm is not None:
         norm = math.hypot(*(layer.norm for layer in snapshot.gradients))
