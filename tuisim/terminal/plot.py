@@ -185,7 +185,9 @@ def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
         return None
     low, high = found = float(finite.min()), float(finite.max())
     if low > 0 and (high / low > 20 if log is None else log and high > low):
-        low, high = 10.0 ** math.floor(math.log10(low)), _round_up(high)
+        decade = 10.0 ** math.floor(math.log10(high))
+        above = next(m * decade for m in (1, 2, 5, 10) if m * decade >= high * (1 - 1e-12))
+        low, high = 10.0 ** math.floor(math.log10(low)), above
         return Scale(low if math.isfinite(low) and low > 0 else found[0], high if math.isfinite(high) else found[1], log=True)
     if low == high:
         low, high = (edge if math.isfinite(edge) else low for edge in (min(0.0, 2 * low), max(0.0, 2 * high)))
@@ -195,11 +197,6 @@ def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
     step = tick_step(low, high, 4)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return Scale(low, high) if math.isfinite(low) and math.isfinite(high) else Scale(*found)
-
-
-def _round_up(value: float) -> float:
-    decade = 10.0 ** math.floor(math.log10(value))
-    return next(m * decade for m in (1, 2, 5, 10) if m * decade >= value * (1 - 1e-12))
 
 
 def tick_step(low: float, high: float, max_count: int) -> float:

@@ -132,7 +132,7 @@ class TuisimApp(Navigation):
         self.worker, self.running = self._make_worker(config), config
         self.worker.start()
         if self.predictor is not None:
-            self.keeping = self._keeping(self.worker, prediction)
+            self.keeping = Job("keep run", partial(self._keep, self.worker, prediction))
             self.keeping.start()
         before = self.run_screen
         screen = self.run_screen = screen_class("run")(self.worker, config, count(config), prediction, self.lease)
@@ -143,15 +143,11 @@ class TuisimApp(Navigation):
             self.uninstall_screen(before)
             before.remove()
 
-    def _keeping(self, worker: Worker, prediction: Prediction | None) -> Job[None, None]:
-        """Return a job that keeps a run once it has ended, so that no screen waits for a disk."""
-
-        def work(_: Job[None, None]) -> None:
-            worker.join()
-            if why := keep(worker.result, prediction):
-                self.call_later(self._say_not_kept, why)
-
-        return Job("keep run", work)
+    def _keep(self, worker: Worker, prediction: Prediction | None, _: Job[None, None]) -> None:
+        """Keep a run once it has ended; a job does it, so that no screen waits for a disk."""
+        worker.join()
+        if why := keep(worker.result, prediction):
+            self.call_later(self._say_not_kept, why)
 
     def on_run_left(self, _: RunLeft) -> None:
         """Show the setup screen."""

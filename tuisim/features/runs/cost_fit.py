@@ -140,13 +140,18 @@ class CostFit:
             if self.different < 2:
                 return [f"{runs} of one size cannot be fitted: train a network of another size, or with another batch"]
             return [f"{runs} that are too alike to be fitted: train networks and batches of very different sizes"]
-        return [*self._rates(), *self._break_even(), *self._missing(), self._quality()]
-
-    def _rates(self) -> list[str]:
         pairs = ((self.operation, "operations at", "/s"), (self.byte, "bytes at", "B/s"))
         rates = [f"{what} {units.si(one.per_second, unit)}" for one, what, unit in pairs if one.per_second]
-        zero = [_REMEDIES[name][0] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds == 0]
-        return [", ".join(rates)] * bool(rates) + [f"{what} is not distinguishable from 0" for what in zero]
+        # At least two coefficients are known, and they include the third.
+        few = "a third size of run" if self.different < len(TERMS) else ""
+        zero, unknown = [], []
+        for name, one in zip(TERMS, self.coefficients, strict=True):
+            what, remedy = _REMEDIES[name]
+            if one.seconds is None:
+                unknown.append(f"{what} cannot be separated from the others, which include it: train {few or remedy}")
+            elif one.seconds == 0:
+                zero.append(f"{what} is not distinguishable from 0")
+        return [*[", ".join(rates)] * bool(rates), *zero, *self._break_even(), *unknown, self._quality()]
 
     def _break_even(self) -> list[str]:
         """Return how large a step must be before its work takes longer than its overhead."""
@@ -158,14 +163,6 @@ class CostFit:
         if self.byte.is_significant and self.byte.seconds:
             words += f" or moving {units.si(self.step.seconds / self.byte.seconds, 'B')}"
         return [f"{words}; much smaller steps are dominated by overhead"]
-
-    def _missing(self) -> list[str]:
-        """Return which coefficient is unknown; at least two are known where there is a fit, and they include the third."""
-        missing = [_REMEDIES[name] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds is None]
-        few = "a third size of run" if self.different < len(TERMS) else ""
-        return [
-            f"{what} cannot be separated from the others, which include it: train {few or remedy}" for what, remedy in missing
-        ]
 
     def _quality(self) -> str:
         words = f"{units.counted(len(self.rows), 'run')} of {units.counted(self.different, 'size')}"
