@@ -27,6 +27,7 @@ from tuisim.tui.failure import failure_line
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
 from tuisim.tui.navigation import PAGE_BINDINGS
+from tuisim.tui.page import SubPageBar
 from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.too_small import SmallScreen
 
@@ -163,6 +164,17 @@ async def test_a_page_opens_its_last_sub_page_and_shift_tab_goes_back() -> None:
         await pilot.press("shift+tab")
         await pilot.pause()
         assert app.page is sub_pages("explain")[1]
+
+
+async def test_a_click_on_a_sub_page_opens_it() -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("f9")
+        await pilot.pause()
+        names = str(app.screen.query_one(SubPageBar).render())
+        await pilot.click(SubPageBar, offset=(1 + names.index("Conventions"), 0))
+        await pilot.pause()
+        assert app.page is not None
+        assert app.page.name == "conventions"
 
 
 async def test_a_run_goes_on_while_the_setup_is_in_front() -> None:
