@@ -139,7 +139,6 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "learning_rate": config.learning_rate,
         "current_learning_rate": config.learning_rate,
         "loss": 0.0312,
-        "epoch_loss": 0.0307,
         "validation_loss": 0.0943,
         "validation_accuracy": None if regression else 0.961,
         "training_accuracy": None if regression else 0.995,

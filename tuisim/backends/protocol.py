@@ -84,9 +84,11 @@ class OnDevice(Protocol):
 class BoundStep(Protocol):
     """A program bound to arrays. Parameters, gradients and optimizer state are shared with the steps bound to them."""
 
-    @property
-    def program(self) -> StepProgram:
-        """The program that is bound."""
+    program: StepProgram
+    _arrays: dict[str, Array]
+    """The buffers, if they are NumPy arrays."""
+    _scalars: Any
+    """The scalars of the update that change from step to step."""
 
     def attach(self, inputs: Array, targets: Array) -> None:
         """Set the data set: inputs (n, inputs) in the program's dtype, and their targets."""
@@ -112,12 +114,15 @@ class BoundStep(Protocol):
 
     def read(self, name: str) -> Array:
         """Return a host copy of a buffer."""
+        return self._arrays[name].copy()
 
     def write(self, name: str, values: Array) -> None:
         """Copy host values into a buffer."""
+        self._arrays[name][...] = values
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of all steps that share these parameters."""
+        self._scalars.set_learning_rate(rate)
 
     @property
     def flushed(self) -> int:
@@ -125,6 +130,7 @@ class BoundStep(Protocol):
 
         Not every backend counts a subnormal sum of two normal numbers, which is flushed too.
         """
+        return int(self._scalars.flushed)
 
 
 class Backend:

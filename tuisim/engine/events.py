@@ -186,8 +186,6 @@ class Snapshot(RunFigures):
     """The learning rate of the next step, after the schedule."""
     loss: float | None
     """Mean training loss over the latest chunk of steps."""
-    epoch_loss: float | None
-    """Mean over the last completed epoch, weighted by examples."""
     operations_done: int
     """Scalar operations of all steps so far, of all kinds and phases, from the ledger."""
     training_seconds: float

@@ -296,7 +296,6 @@ class Loop:
             learning_rate=session.learning_rate,
             current_learning_rate=session.learning_rate * session.network.full.program.schedule.factor(tally.steps),
             loss=tally.chunk_loss,
-            epoch_loss=tally.epoch_loss,
             operations_done=tally.operations.total,
             training_seconds=self.training_seconds,
             phase_samples=tally.phase_samples,

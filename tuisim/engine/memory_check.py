@@ -11,7 +11,8 @@ from dataclasses import astuple, replace
 from itertools import pairwise
 
 from tuisim.accounting import StepMemory, count, full_step, program_memory
-from tuisim.backends import Backend, OnDevice, has_own_memory
+from tuisim.backends import has_own_memory
+from tuisim.backends.protocol import Backend, OnDevice
 from tuisim.config import RunConfig
 from tuisim.data.memory import available, limit
 from tuisim.errors import MemoryNeeded, printable

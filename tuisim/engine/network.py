@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import Backend, BoundStep
+from tuisim.backends.protocol import Backend, BoundStep
 from tuisim.config import RunConfig
 from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.engine import memory_check

@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from tuisim import data as datasets
-from tuisim.backends import BoundStep, choose, get_backend, precision_notes
+from tuisim.backends import choose, get_backend, precision_notes
+from tuisim.backends.protocol import BoundStep
 from tuisim.config import RunConfig
 from tuisim.data.batch_sampler import Segment
 from tuisim.engine import initializers, memory_check

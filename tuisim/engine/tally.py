@@ -7,7 +7,7 @@ from statistics import median
 
 from tuisim.accounting.ledger import step_operations
 from tuisim.accounting.operations import Operations
-from tuisim.backends import PhaseSeconds
+from tuisim.backends.protocol import PhaseSeconds
 from tuisim.engine.events import Throughput
 from tuisim.program import Phase, StepProgram
 

@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from tuisim.backends import Backend, OnDevice, computes_with
+from tuisim.backends import computes_with
 from tuisim.backends.numpy.blas import Blas, blas, thread_limit
-from tuisim.backends.protocol import Ceilings, best_of
+from tuisim.backends.protocol import Backend, Ceilings, OnDevice, best_of
 from tuisim.measure.caches import caches
 from tuisim.measure.ceiling import Ceiling
 

@@ -18,8 +18,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from tuisim import threads as system
-from tuisim.backends import Backend, OnDevice, computes_with
-from tuisim.backends.protocol import best_of
+from tuisim.backends import computes_with
+from tuisim.backends.protocol import Backend, OnDevice, best_of
 from tuisim.errors import ClockError, RunError
 from tuisim.measure.caches import Cache, caches
 from tuisim.measure.ceiling import Ceiling

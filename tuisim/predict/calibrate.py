@@ -8,7 +8,8 @@ from statistics import median
 from time import perf_counter
 
 from tuisim.accounting.ledger import step_operations
-from tuisim.backends import OnDevice, get_backend
+from tuisim.backends import get_backend
+from tuisim.backends.protocol import OnDevice
 from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.errors import RunError, TuisimError

@@ -56,12 +56,10 @@ class CompiledBuffers:
         self.own = _zeros(lengths["own"] + _max_transposed(program), program.dtype)
         self.integers: NDArray[np.int64] = np.zeros(lengths["integers"], np.int64)
         self.shared: Array = _zeros(lengths["shared"], program.dtype) if share is None else share.shared
-        self.views = {name: self._view(buffer) for name, buffer in program.buffers.items()}
-
-    def _view(self, buffer: Buffer) -> Array:
-        offset, flat = self.offsets[buffer.name], getattr(self, _array_of(buffer))
-        view: Array = flat[offset : offset + buffer.size].reshape(buffer.shape)
-        return view
+        self.views: dict[str, Array] = {}
+        for name, buffer in program.buffers.items():
+            offset, flat = self.offsets[name], getattr(self, _array_of(buffer))
+            self.views[name] = flat[offset : offset + buffer.size].reshape(buffer.shape)
 
 
 def _max_transposed(program: StepProgram) -> int:

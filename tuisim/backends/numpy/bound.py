@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from tuisim.backends.numpy import layers, losses, updates
 from tuisim.backends.numpy.context import KernelContext, NumpyScalars, phase_calls
 from tuisim.backends.op_timing import Call, seconds_by_op, time_calls, time_phases
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_data
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, check_data
 from tuisim.program import SHARED_ROLES, Kind, Phase, StepProgram
 
 
-class NumpyStep:
+class NumpyStep(BoundStep):
     """A bound step; see BoundStep for its methods."""
 
     def __init__(self, program: StepProgram, share: NumpyStep | None = None) -> None:
@@ -116,23 +116,6 @@ class NumpyStep:
         loss[...] = self._total.item() * self._loss_scale
         mean: float = loss.item()
         return mean
-
-    def read(self, name: str) -> Array:
-        """Return a copy of a buffer."""
-        return self._arrays[name].copy()
-
-    def write(self, name: str, values: Array) -> None:
-        """Copy values into a buffer."""
-        self._arrays[name][...] = values
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of all steps that share these parameters."""
-        self._scalars.set_learning_rate(rate)
-
-    @property
-    def flushed(self) -> int:
-        """The count of optimizer state numbers flushed to 0."""
-        return self._scalars.flushed
 
 
 def _allocate(program: StepProgram, share: NumpyStep | None) -> dict[str, NDArray[Any]]:

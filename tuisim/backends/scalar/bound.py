@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from tuisim.backends.op_timing import time_phases
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows
 from tuisim.backends.scalar import kernels, updates
 from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
 from tuisim.program import Kind, Op, Phase, StepProgram
@@ -20,12 +20,13 @@ KERNELS = kernels.KERNELS | updates.KERNELS
 """The kernels of this backend, of all kinds but GATHER, which computes nothing."""
 
 
-class ScalarStep:
+class ScalarStep(BoundStep):
     """A bound step; see BoundStep for its methods. Values are doubles whatever the dtype."""
 
     def __init__(self, program: StepProgram, share: ScalarStep | None = None) -> None:
         self.program = program
         self._buffers: ScalarBuffers = ScalarBuffers(program, share._buffers if share is not None else None)
+        self._scalars = self._buffers.scalars
         self._data: tuple[Array, Array] | None = None
         self.tallies: tuple[ScalarTally, ...] = tuple(ScalarTally() for _ in program.ops)
         """The operations executed so far, for each operation of the program in its order."""
@@ -73,17 +74,6 @@ class ScalarStep:
     def write(self, name: str, values: Array) -> None:
         """Copy values into a buffer."""
         self._buffers.put(name, [float(value) for value in np.ravel(values)])
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of all steps that share these parameters."""
-        scalars = self._buffers.scalars
-        scalars.given = scalars.rate = rate
-        scalars.decay_factor = 1 - rate * scalars.weight_decay
-
-    @property
-    def flushed(self) -> int:
-        """The count of optimizer state numbers flushed to 0."""
-        return self._buffers.scalars.flushed
 
     @property
     def _loss(self) -> float:

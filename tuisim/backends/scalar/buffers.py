@@ -41,6 +41,11 @@ class ScalarState:
     flushed: int = 0
     """Numbers of the optimizer state flushed to 0 so far because they were subnormal."""
 
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate that the schedule multiplies."""
+        self.given = self.rate = rate
+        self.decay_factor = 1 - rate * self.weight_decay
+
 
 class ScalarBuffers:
     """All buffers of one bound step, each a slice of a flat list, row by row."""

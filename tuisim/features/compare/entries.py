@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import Costs, OnDevice, get_backend, names, probe, probe_if_loaded
+from tuisim.backends import get_backend, names, probe, probe_if_loaded
+from tuisim.backends.protocol import Costs, OnDevice
 from tuisim.config.choices import MAX_THREADS
 from tuisim.engine.history import MeanCurve
 from tuisim.engine.initial_state import InitialState, parameter_name
