@@ -7,10 +7,8 @@ are views of them. Nothing is allocated while steps run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuisim.backends.numpy import layers, losses, updates
 from tuisim.backends.numpy.context import KernelContext, NumpyScalars, phase_calls
@@ -24,7 +22,15 @@ class NumpyStep(BoundStep):
 
     def __init__(self, program: StepProgram, share: NumpyStep | None = None) -> None:
         self.program = program
-        self._arrays = _allocate(program, share)
+        self._arrays = {}
+        for name, buffer in program.buffers.items():
+            if buffer.part_of is not None:
+                flat = self._arrays[buffer.part_of]
+                self._arrays[name] = flat[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
+            elif share is not None and buffer.role in SHARED_ROLES:
+                self._arrays[name] = share._arrays[name]
+            else:  # zeros, not empty: a buffer can be read before it is written
+                self._arrays[name] = np.zeros(buffer.shape, np.int64 if buffer.integer else program.dtype)
         self._scalars: NumpyScalars = share._scalars if share is not None else NumpyScalars(program)
         ctx = KernelContext(program, self._arrays, self._scalars)
         self._flushing = ctx.flushing
@@ -116,21 +122,6 @@ class NumpyStep(BoundStep):
         loss[...] = self._total.item() * self._loss_scale
         mean: float = loss.item()
         return mean
-
-
-def _allocate(program: StepProgram, share: NumpyStep | None) -> dict[str, NDArray[Any]]:
-    """Return an array for every buffer of the program; parts of a flat buffer are views of it."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, buffer in program.buffers.items():
-        if buffer.part_of is not None:
-            flat = arrays[buffer.part_of]
-            arrays[name] = flat[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
-        elif share is not None and buffer.role in SHARED_ROLES:
-            arrays[name] = share._arrays[name]
-        else:
-            # Zeros, not empty: a buffer can be read before it is written.
-            arrays[name] = np.zeros(buffer.shape, np.int64 if buffer.integer else program.dtype)
-    return arrays
 
 
 KERNELS: dict[Kind, Callable[..., list[Call]]] = layers.KERNELS | losses.KERNELS | updates.KERNELS
