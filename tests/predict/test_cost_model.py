@@ -271,7 +271,7 @@ def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
     with pytest.raises(MemoryNeeded):
         memory_check.check(DIGITS)
     memory_check.check(replace(DIGITS, backend="cupy"))
-    gpu = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, ceilings=lambda _: None, costs=None)
+    gpu = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, peak_rates=lambda _: None, costs=None)
     with pytest.raises(MemoryNeeded, match=r"2\.0 KiB are free on the GPU"):
         memory_check.check(replace(DIGITS, backend="cupy"), gpu)
     there = {"numpy": Probe("numpy", True), "scalar": Probe("scalar", True), "numba": None}

@@ -23,7 +23,7 @@ PhaseSeconds = dict[Phase, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
+class PeakRates:
     """Measured peak rates of a device."""
 
     flops_per_second: float
@@ -73,7 +73,7 @@ class OnDevice(Protocol):
     def free_bytes(self) -> int | None:
         """Return the bytes available for new arrays; None if unknown."""
 
-    def ceilings(self, dtype: str) -> Ceilings:
+    def peak_rates(self, dtype: str) -> PeakRates:
         """Measure the peak rates of the device."""
 
     @property

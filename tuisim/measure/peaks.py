@@ -11,7 +11,7 @@ import numpy as np
 
 from tuisim.backends import computes_with
 from tuisim.backends.numpy.blas import Blas, blas, thread_limit
-from tuisim.backends.protocol import Backend, Ceilings, OnDevice, best_of
+from tuisim.backends.protocol import Backend, OnDevice, PeakRates, best_of
 from tuisim.measure.caches import caches
 from tuisim.measure.ceiling import Ceiling
 
@@ -57,7 +57,7 @@ class Peaks:
         return Ceiling(self.bytes_per_second, self.bytes_spread, "NumPy copy", 1, "float64", self.level)
 
 
-_on_devices: dict[tuple[str, str], Ceilings] = {}
+_on_devices: dict[tuple[str, str], PeakRates] = {}
 """Measured once per process, by backend and dtype."""
 
 
@@ -68,7 +68,7 @@ def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
         return peaks(dtype, threads)
     key = backend.name, dtype
     if key not in _on_devices:
-        _on_devices[key] = backend.ceilings(dtype)
+        _on_devices[key] = backend.peak_rates(dtype)
     found = _on_devices[key]
     rates, spreads = (found.flops_per_second, found.bytes_per_second), (found.flops_spread, found.bytes_spread)
     return Peaks(dtype, threads, *rates, None, found.device, *spreads)

@@ -6,9 +6,9 @@ CuPy is imported and the device opened by the first bound step or the first ques
 from __future__ import annotations
 
 from tuisim.backends.cupy.bound import CupyStep
-from tuisim.backends.cupy.ceilings import ceilings
 from tuisim.backends.cupy.gpu_thread import gpu_thread
-from tuisim.backends.protocol import Backend, Ceilings, Costs
+from tuisim.backends.cupy.peak_rates import peak_rates
+from tuisim.backends.protocol import Backend, Costs, PeakRates
 
 __all__ = ["CupyBackend", "CupyStep"]
 
@@ -32,9 +32,9 @@ class CupyBackend(Backend):
         """Return the bytes of GPU memory available for new arrays."""
         return self._thread.do(lambda gpu: gpu.free_bytes())
 
-    def ceilings(self, dtype: str) -> Ceilings:
+    def peak_rates(self, dtype: str) -> PeakRates:
         """Measure the peak rates of the GPU by a matrix product and a copy."""
-        return self._thread.do(lambda gpu: ceilings(gpu, dtype))
+        return self._thread.do(lambda gpu: peak_rates(gpu, dtype))
 
     @property
     def compile_seconds(self) -> float | None:
