@@ -119,8 +119,8 @@ def _suggestion(config: RunConfig, free: int) -> str:
 def largest(fits: Callable[[int], bool], low: int, high: int) -> int | None:
     """Return a number from `low` (at least 1) to `high` that fits while the next one does not; None if `low` does not fit.
 
-    It halves ratios until both ends are within a factor of 4, then differences: few numbers are tried, since each may cost the
-    prediction of a whole run.
+    It bisects the logarithm until both ends are within a factor of 4, then the number itself: few numbers are tried, since each
+    may need the prediction of a whole run.
     """
     if not fits(low):
         return None
