@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends.numba import clock, updates
+from tuisim.backends.numba import updates
+from tuisim.backends.numba.clock import has_tick_counter, start_clock, tick_seconds
 from tuisim.backends.numba.compiler import shared_compiler
 from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, SPAN, make
 from tuisim.backends.numba.table import PHASE, PHASES, CompiledBuffers, constants, table
@@ -32,7 +33,7 @@ class CompiledStep(BoundStep):
     def __init__(self, program: StepProgram, share: CompiledStep | None = None) -> None:
         self.program = program
         self._entry = shared_compiler.entry(program.dtype, make)
-        clock.start()
+        start_clock()
         self._buffers: CompiledBuffers = CompiledBuffers(program, share._buffers if share is not None else None)
         self._arrays = self._buffers.views
         self._table, self._constants = table(program, self._buffers), constants(program)
@@ -91,10 +92,10 @@ class CompiledStep(BoundStep):
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """Run and time one step; see `BoundStep.run_timed`."""
         self._check_schedule(1)
-        if clock.has_tick_counter:
+        if has_tick_counter:
             times = np.zeros(len(PHASES), np.uint64)
             (loss,) = self._call(self._whole, rows, times)
-            seconds = [ticks * clock.tick_seconds() for ticks in times.tolist()] if np.isfinite(loss) else []
+            seconds = [ticks * tick_seconds() for ticks in times.tolist()] if np.isfinite(loss) else []
         else:
             loss, seconds = self._time_calls(self._phases.items(), rows)
         return loss, dict(zip(PHASES, seconds, strict=bool(seconds)))
@@ -102,14 +103,14 @@ class CompiledStep(BoundStep):
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
         """Run and time one step; see `BoundStep.run_by_operation`."""
         self._check_schedule(1)
-        if not clock.has_tick_counter:
+        if not has_tick_counter:
             spans = [(op.phase, self._span(number, number + 1)) for number, op in enumerate(self.program.ops)]
             return self._time_calls(spans, rows)
         # Ticks are added up by the phase column of the table: here each operation is a phase of its own.
         table, times = self._table.copy(), np.zeros(len(self._table), np.uint64)
         table[:, PHASE] = np.arange(len(table))
         (loss,) = self._call(self._whole, rows, times, table)
-        tick = clock.tick_seconds()
+        tick = tick_seconds()
         return loss, [ticks * tick for ticks in times.tolist()] if np.isfinite(loss) else []
 
     def _time_calls(self, spans: Iterable[tuple[Phase, Span]], rows: Rows) -> tuple[float, list[float]]:

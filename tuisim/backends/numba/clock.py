@@ -38,13 +38,13 @@ def _read() -> int:
 
 
 @cache
-def start() -> tuple[Callable[[], int], float, int]:
+def start_clock() -> tuple[Callable[[], int], float, int]:
     """Return the function that reads the counter, and both clocks as they are at the first call."""
     read = shared_compiler.compiled(_read, types.uint64())
     return read, perf_counter(), read()
 
 
 def tick_seconds() -> float:
-    """Return the seconds per tick between `start` and now; the longer between them, the more accurate."""
-    read, begun, first = start()
+    """Return the seconds per tick between `start_clock` and now; the longer between them, the more accurate."""
+    read, begun, first = start_clock()
     return (perf_counter() - begun) / max(read() - first, 1)
