@@ -136,8 +136,8 @@ def answered() -> Answer:
 @pytest.mark.parametrize("width", [70, 118, 160])
 def test_every_claim_of_the_answer_shows_its_provenance(width, answered):
     for claim in claims(QUESTION, answered.measured):
-        drawn = " ".join(text(line) for line in claim_lines([claim], width))
-        shown = {figure.provenance for figure in claim.table.figures().values() if figure.text and figure.text in drawn}
+        drawn = " ".join(text(line) for line in claim_lines(claim, width))
+        shown = {figure.provenance for figure in claim.figures.values() if figure.text and figure.text in drawn}
         assert {mark for mark in shown if mark not in drawn} == set(), claim.id
 
 

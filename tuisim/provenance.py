@@ -36,6 +36,8 @@ class Tagged(str):
 
 Provenances = tuple[tuple[str, Provenance], ...]
 """The kinds of a panel's numbers: (which of them, their kind), with an empty text for all the others."""
+MEASURED: Provenances = (("", Provenance.MEASURED),)
+"""All numbers of a panel are measured."""
 
 
 def words(kinds: Provenances) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,12 @@ class Running:
 def _scalar(step: Any, kinds: tuple[Kind, ...]) -> float:
     for op, tally in zip(step.program.ops, step.tallies, strict=True):
         if op.kind in kinds:
-            step._one(op, tally)
+            step._execute(op, np.zeros(step.program.batch, np.intp), tally)
     return step._loss
 
 
 def _numpy(step: Any, kinds: tuple[Kind, ...]) -> float:
-    for op, call in step._op_calls:
+    for op, call in chain(*step._op_calls.values()):
         if op.kind in kinds:
             call()
     return step._mean()

@@ -387,7 +387,7 @@ def test_costs_and_peak_rates_are_measured_on_a_gpu(gpu):
     assert backend.costs.launched_steps == before.launched_steps + 6
     assert backend.costs.launch_seconds > before.launch_seconds
     assert backend.compile_seconds > 0
-    found = backend.ceilings("float32")
+    found = backend.peak_rates("float32")
     assert found.flops_per_second > 0
     assert found.bytes_per_second > 0
     assert found.device == backend.device()

@@ -326,12 +326,12 @@ def test_a_gpu_that_fails_while_it_is_timed_does_not_stop_the_others(emulated):
 def test_a_library_that_exits_ends_only_its_call(emulated):
     device = import_module("tuisim.backends.cupy.gpu_thread").gpu_thread()
 
-    def leave(card):
+    def leave(opened):
         raise SystemExit("bye")
 
     with pytest.raises(RuntimeError, match="tried to end the program: bye"):
         device.do(leave)
-    assert device.do(lambda card: card.name) == "Emulated GPU"
+    assert device.do(lambda opened: opened.name) == "Emulated GPU"
 
 
 def test_an_error_of_our_own_is_not_reported_as_the_gpus(emulated):

@@ -14,8 +14,7 @@ from tuisim.backends import get_backend, numpy
 from tuisim.backends.numpy.blas import Restore, _setter, thread_limit
 from tuisim.backends.numpy.blas import threads as blas_threads
 from tuisim.config import RunConfig
-from tuisim.engine import benchmark_case as subject
-from tuisim.engine import step_time as steptime
+from tuisim.engine import benchmark_case, step_time
 from tuisim.features.compare import entries as contenders
 from tuisim.features.compare.bench import bench
 from tuisim.features.compare.crossover.sweep import Sweep
@@ -34,7 +33,7 @@ from tuisim.predict.predictor import Predictor
 
 THREADS = 3
 CONFIG = RunConfig(layers=(6, 5, 3), batch_size=4, threads=THREADS, dataset="teacher", loss="mse", examples=200_000)
-TIMED = (subject, sample, pilot, making, runcosts, machine_speed, elementwise, contenders, step_profile, proof)
+TIMED = (benchmark_case, sample, pilot, making, runcosts, machine_speed, elementwise, contenders, step_profile, proof)
 """Modules that read the clock before and after a measurement."""
 Seen = set[tuple[str, int | None]]
 
@@ -66,10 +65,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
     monkeypatch.setattr(runcosts, "MANY", 640)
     monkeypatch.setattr(runcosts, "LONG_SECONDS", 0.001)
-    monkeypatch.setattr(steptime, "names", lambda: ("numpy", "scalar"))
+    monkeypatch.setattr(step_time, "names", lambda: ("numpy", "scalar"))
     monkeypatch.setattr(peaks, "BUDGET", 0.001)
     making._measured.cache_clear()
-    steptime._scalar_operation.cache_clear()
+    step_time._scalar_operation.cache_clear()
     return found
 
 
@@ -119,8 +118,8 @@ def test_element_times(seen, monkeypatch):
 
 
 def test_step_times_and_plain_pythons_price(seen):
-    steptime.step_times(replace(CONFIG, examples=64))
-    steptime._scalar_operation()
+    step_time.step_times(replace(CONFIG, examples=64))
+    step_time._scalar_operation()
     proof.predict_cost(replace(CONFIG, examples=64).resolved())
     assert seen == {("benchmark_case", 3), ("benchmark_case", 1), ("proof", 1)}
 

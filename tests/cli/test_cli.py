@@ -100,7 +100,7 @@ def test_count_as_json_and_as_a_table():
     assert document["totals"]["step"] == 11_070
     assert document["tools_per_example"]["ptflops"] == 1_980
     table = tuisim("count", "30-30-30", "--output-activation", "relu", "--loss", "mse", "--batch-size", "1").stdout
-    assert "11,070 operations = 3.08 × the naive 3,600" in table
+    assert "11,070 operations per example = 3.08 × the naive count of 3,600" in table
     assert "× B·N·M" in table
 
 

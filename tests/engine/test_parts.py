@@ -196,7 +196,7 @@ def test_a_run_that_cannot_start_is_an_event():
     assert worker.run_failed is failed
 
 
-def test_an_unexpected_error_is_an_event_too(monkeypatch):
+def test_an_unexpected_error_is_an_event_too(monkeypatch, caplog):
     def broken(*_, **__):
         raise ZeroDivisionError("nobody thought of this")
 
@@ -205,7 +205,7 @@ def test_an_unexpected_error_is_an_event_too(monkeypatch):
     worker.start()
     assert worker.join(10)
     assert worker.run_failed.message == "an unexpected fault: nobody thought of this"
-    assert "nobody thought" in worker.run_failed.traceback
+    assert "ZeroDivisionError: nobody thought of this" in caplog.text
 
 
 def test_one_slow_gradient_sample_does_not_delay_the_others():

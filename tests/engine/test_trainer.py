@@ -393,7 +393,7 @@ def test_snapshots_are_immutable_and_consistent():
     assert not last.curves.losses.flags.writeable
     assert len(last.curves.losses) == len(last.curves.steps) <= 513
     assert last.curves.steps[-1] == last.step
-    assert last.validation_step == last.step
+    assert last.curves.validation_steps[-1] == last.step
     assert last.seconds <= last.training_seconds <= last.wall_seconds
     for earlier, later in pairwise(snapshots):
         assert earlier.step <= later.step

@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
         "gpu": found.device,
         "environment": _environment(),
         "tests": _tests(),
-        "ceilings": {dtype: asdict(CupyBackend().ceilings(dtype)) for dtype in ("float32", "float64")},
+        "peak_rates": {dtype: asdict(CupyBackend().peak_rates(dtype)) for dtype in ("float32", "float64")},
         "steps": [],
     }
     _write(options.file, document)

@@ -16,14 +16,16 @@ from tests.support.made_calibration import Calibration
 from tests.support.made_machine_profile import entry, machine_profile
 from tuisim.backends import Probe, names, registry
 from tuisim.config import RunConfig
+from tuisim.engine.job import Cancelled
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import MemoryNeeded
 from tuisim.predict import background, profiles
 from tuisim.predict.background import SOON, VARIABLE, BackgroundPredictor, Measuring
-from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
+from tuisim.predict.calibrate import calibrate
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot
+from tuisim.predict.prediction import Interval
+from tuisim.predict.profile import ProfileKey
 from tuisim.threads import usable_cores
 
 DIGITS = RunConfig(layers=(64, 32, 10), dataset="digits", threads=1)
@@ -55,8 +57,29 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "LOOK_SECONDS", 0.005)
 
 
+class Watched(BackgroundPredictor):
+    """Counts its looks at the configuration, and notifies a waiting test of each."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.looks = 0
+        self.looked = threading.Condition()
+
+    def _prepare(self, config: RunConfig) -> None:
+        super()._prepare(config)
+        with self.looked:
+            self.looks += 1
+            self.looked.notify_all()
+
+    def look_again(self) -> None:
+        """Wait until a look that begins after this call has ended."""
+        with self.looked:
+            last = self.looks + 2  # the next one may have begun before
+            assert self.looked.wait_for(lambda: self.looks >= last, 10)
+
+
 @contextmanager
-def going(predictor: BackgroundPredictor) -> Iterator[BackgroundPredictor]:
+def going(predictor: Watched) -> Iterator[Watched]:
     predictor.start()
     try:
         yield predictor
@@ -75,9 +98,9 @@ def until(what: Callable[[], Any]) -> Any:
     return found
 
 
-def test_a_machine_without_a_card_is_measured_and_the_card_kept():
+def test_a_machine_without_a_profile_is_measured_and_the_profile_kept():
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         assert predictor.state(DIGITS).prediction is None
         predictor.prepare(DIGITS)
         found = until(lambda: predictor.state(DIGITS).prediction)
@@ -88,10 +111,10 @@ def test_a_machine_without_a_card_is_measured_and_the_card_kept():
     assert [one.key for one in kept.entries] == ["numpy@1 float32"]
 
 
-def test_nothing_is_said_of_a_card_that_is_not_read_yet():
+def test_a_profile_that_is_not_read_yet_is_not_called_missing():
     """At the start: it need not be measured first."""
     profiles.keep(machine_profile())
-    predictor = BackgroundPredictor(by_itself=True)
+    predictor = Watched(by_itself=True)
     seen = predictor.state(DIGITS)
     assert (seen.prediction, seen.measuring, seen.trouble) == (None, None, "")
     assert seen.memory == predict(replace(DIGITS, threads=1), machine_profile()).memory, "counted, whatever the machine"
@@ -99,10 +122,10 @@ def test_nothing_is_said_of_a_card_that_is_not_read_yet():
     assert predictor.state(DIGITS).prediction is not None
 
 
-def test_what_the_card_lacks_is_added_to_it():
+def test_missing_entries_are_added_to_the_profile():
     profiles.keep(machine_profile(entry("numba")))
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: predictor.state(DIGITS).prediction)
         wide = replace(DIGITS, dtype="float64")
@@ -116,9 +139,9 @@ def test_what_the_card_lacks_is_added_to_it():
     assert {one.key for one in kept.entries} == {"numba@1 float32", "numpy@1 float32", "numpy@1 float64"}
 
 
-def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
+def test_progress_is_published_and_a_calibration_nobody_waits_for_is_cancelled():
     measure = Calibration(waits=True)
-    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         before = predictor.stamp
         predictor.prepare(DIGITS)
         assert until(lambda: predictor.state(DIGITS).measuring) == Measuring("numpy@1 float32", 12, 30)
@@ -131,13 +154,13 @@ def test_how_far_it_has_come_is_published_and_it_stops_when_nobody_attends():
     assert profiles.own().profile is None
 
 
-def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_for_one():
+def test_nothing_is_measured_during_a_run_and_a_calibration_stops_for_one():
     lease, measure = MachineLease(), Calibration(waits=True)
     training = Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
-    with going(BackgroundPredictor(lease, measure, True, Pilots())) as predictor:
+    with going(Watched(lease, measure, True, Pilots())) as predictor:
         predictor.prepare(DIGITS)
-        time.sleep(0.05)
+        until(lambda: lease._waiting)
         assert measure.jobs == []
         lease.release(training)
         until(lambda: measure.jobs)
@@ -146,11 +169,11 @@ def test_nothing_is_measured_while_a_training_is_on_and_what_is_going_on_stops_f
         lease.release(training)
 
 
-def test_a_broken_card_is_named_and_replaced(own_folder):
+def test_a_broken_profile_is_named_and_replaced(own_folder):
     (own_folder / profiles.OWN).write_text("{")
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
-    with going(BackgroundPredictor(lease, Calibration(), True, Pilots())) as predictor:
+    with going(Watched(lease, Calibration(), True, Pilots())) as predictor:
         predictor.prepare(DIGITS)
         trouble = until(lambda: predictor.state(DIGITS).trouble)
         until(lambda: "ignored" in predictor.state(DIGITS).trouble)
@@ -161,24 +184,24 @@ def test_a_broken_card_is_named_and_replaced(own_folder):
     assert profiles.own().profile is not None
 
 
-def test_a_card_of_before_a_change_is_named_and_replaced():
+def test_an_outdated_profile_is_named_and_replaced():
     now = machine_profile()
     profiles.keep(replace(now, machine=replace(now.machine, numpy="1.0.0")))
     lease, training = MachineLease(), Claim("training", Priority.TRAINING)
     assert lease.acquire(training)
-    with going(BackgroundPredictor(lease, Calibration(), True, Pilots())) as predictor:
+    with going(Watched(lease, Calibration(), True, Pilots())) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: "numpy was 1.0.0" in predictor.state(DIGITS).trouble)
         lease.release(training)
         until(lambda: predictor.state(DIGITS).prediction)
 
 
-def test_what_cannot_be_measured_is_said_and_not_tried_again():
+def test_a_failed_calibration_is_reported_and_not_repeated():
     measure = Calibration(fails="the loss is not a number")
-    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: "the loss is not a number" in predictor.state(DIGITS).trouble)
-        time.sleep(0.05)
+        predictor.look_again()
     assert len(measure.jobs) == 1
 
 
@@ -190,40 +213,40 @@ def test_what_cannot_be_measured_is_said_and_not_tried_again():
     ],
     ids=["a GPU", "more threads than cores"],
 )
-def test_what_is_not_measured_by_itself_says_how_to(asked, words):
+def test_backends_that_are_not_calibrated_automatically_have_a_remedy(asked, words):
     profiles.keep(machine_profile())
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(asked)
         until(lambda: words in predictor.state(asked).trouble)
-        time.sleep(0.05)
+        predictor.look_again()
     assert measure.jobs == []
 
 
-def test_the_variable_keeps_it_from_measuring(monkeypatch):
+def test_the_variable_disables_automatic_calibration(monkeypatch):
     monkeypatch.setenv(VARIABLE, "never")
     measure = Calibration()
-    with going(BackgroundPredictor(calibration=measure)) as predictor:
+    with going(Watched(calibration=measure)) as predictor:
         predictor.prepare(DIGITS)
-        time.sleep(0.05)
+        predictor.look_again()
         assert "tuisim calibrate" in predictor.state(DIGITS).trouble
         assert not predictor.measuring
     assert measure.jobs == []
 
 
-def test_a_card_that_somebody_else_wrote_is_taken(monkeypatch):
+def test_a_profile_written_by_another_process_is_used(monkeypatch):
     monkeypatch.setattr(background, "READ_SECONDS", 0.0)
-    with going(BackgroundPredictor(by_itself=False)) as predictor:
+    with going(Watched(by_itself=False)) as predictor:
         predictor.prepare(DIGITS)
-        time.sleep(0.02)
+        predictor.look_again()
         assert predictor.state(DIGITS).prediction is None
         profiles.keep(machine_profile())
         until(lambda: predictor.state(DIGITS).prediction)
 
 
-def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
+def test_a_profile_that_cannot_be_saved_is_used_with_a_warning(own_folder):
     (own_folder / profiles.OWN).mkdir()
-    with going(BackgroundPredictor(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: predictor.state(DIGITS).prediction)
         assert profiles.OWN in predictor.state(DIGITS).trouble
@@ -234,11 +257,11 @@ def test_a_card_that_cannot_be_kept_serves_and_says_so(own_folder):
         assert "measured again at the next start" in predictor.state(DIGITS).trouble
 
 
-def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
+def test_an_entry_that_will_be_calibrated_is_no_trouble(monkeypatch):
     profiles.keep(machine_profile(entry("numpy")))
     measure = Calibration()
     asked = replace(DIGITS, backend="numba")
-    with going(BackgroundPredictor(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=measure, pilot=Pilots(), by_itself=True)) as predictor:
         until(lambda: predictor.state(DIGITS).prediction)
         assert "tuisim calibrate --backends numba" in predictor.state(asked).trouble, "nobody has asked for it"
         monkeypatch.setattr(background, "SETTLED_SECONDS", 60.0)
@@ -246,7 +269,7 @@ def test_what_will_be_measured_by_itself_is_no_trouble(monkeypatch):
         assert predictor.state(asked).trouble == SOON
         monkeypatch.setattr(background, "SETTLED_SECONDS", 0.0)
         until(lambda: predictor.state(asked).prediction)
-    with going(BackgroundPredictor(calibration=measure, by_itself=False)) as predictor:
+    with going(Watched(calibration=measure, by_itself=False)) as predictor:
         until(lambda: predictor.state(DIGITS).prediction)
         assert "tuisim calibrate --backends scalar" in predictor.state(replace(DIGITS, backend="scalar")).trouble
 
@@ -257,31 +280,32 @@ def test_auto_waits_until_every_backend_is_known(monkeypatch):
     found: dict[str, Probe] = {}
     monkeypatch.setattr(registry, "_found", found)
     monkeypatch.setattr(background.backends, "probe_if_loaded", found.get)
-    with going(BackgroundPredictor(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
+    with going(Watched(calibration=Calibration(), pilot=Pilots(), by_itself=True)) as predictor:
         assert "finding out" in predictor.state(auto).trouble
         predictor.prepare(auto)
         assert until(lambda: predictor.state(auto).prediction).backend in names()
 
 
-def test_the_calibration_itself_stops_before_the_next_network():
+def test_a_cancelled_calibration_stops_before_the_next_network():
     told: list[int] = []
-    with pytest.raises(Unwanted):
-        calibrate(
-            [ProfileKey("numpy", 1, "float32")],
-            tell=lambda _, done, __: told.append(done),
-            quick=True,
-            wanted=lambda: len(told) < 3,
-        )
+
+    def tell(key: ProfileKey, done: int, of: int) -> None:
+        told.append(done)
+        if len(told) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        calibrate([ProfileKey("numpy", 1, "float32")], tell=tell, quick=True)
     assert told == [0, 1, 2]
 
 
 # ── pilots ──
 
 
-def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests():
+def test_a_pilot_replaces_the_models_prediction_of_an_unchanged_form():
     profiles.keep(machine_profile())
     pilots = Pilots()
-    with going(BackgroundPredictor(pilot=pilots, by_itself=True)) as predictor:
+    with going(Watched(pilot=pilots, by_itself=True)) as predictor:
         assert until(lambda: predictor.state(DIGITS).prediction).pilot is None, "the model answers at once"
         before = predictor.stamp
         predictor.prepare(DIGITS)
@@ -297,7 +321,7 @@ def test_a_pilot_takes_the_place_of_the_models_prediction_while_the_form_rests()
 def test_a_keystroke_cancels_a_pilot():
     profiles.keep(machine_profile())
     pilots, lease = Pilots(waits=True), MachineLease()
-    with going(BackgroundPredictor(lease, pilot=pilots, by_itself=True)) as predictor:
+    with going(Watched(lease, pilot=pilots, by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: pilots.configs)
         assert lease.holder
@@ -307,40 +331,40 @@ def test_a_keystroke_cancels_a_pilot():
         assert predictor.state(DIGITS).prediction.pilot is None
 
 
-def test_a_run_takes_the_machine_from_a_pilot_which_is_made_later():
+def test_a_run_interrupts_a_pilot_which_is_repeated_later():
     profiles.keep(machine_profile())
     pilots, lease = Pilots(waits=True), MachineLease()
-    with going(BackgroundPredictor(lease, pilot=pilots, by_itself=True)) as predictor:
+    with going(Watched(lease, pilot=pilots, by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: pilots.configs)
         training = Claim("training", Priority.TRAINING)
         assert lease.acquire(training)
         assert pilots.ended.is_set()
         pilots._waits = False
-        time.sleep(0.05)
+        until(lambda: lease._waiting)
         assert predictor.state(DIGITS).prediction.pilot is None
         lease.release(training)
         until(lambda: predictor.state(DIGITS).prediction.pilot)
 
 
-def test_what_cannot_be_timed_is_not_tried_again():
+def test_a_failed_pilot_is_not_repeated():
     profiles.keep(machine_profile())
     pilots = Pilots(fails=MemoryNeeded("a step needs more"))
-    with going(BackgroundPredictor(pilot=pilots, by_itself=True)) as predictor:
+    with going(Watched(pilot=pilots, by_itself=True)) as predictor:
         predictor.prepare(DIGITS)
         until(lambda: pilots.configs)
-        time.sleep(0.05)
+        predictor.look_again()
         assert len(pilots.configs) == 1
         assert predictor.state(DIGITS).prediction.pilot is None
         predictor.prepare(replace(DIGITS, layers=(10**6, 10**6, 10), dataset="teacher"))
-        time.sleep(0.05)
+        predictor.look_again()
         assert len(pilots.configs) == 1, "its step would take minutes"
 
 
-def test_nothing_is_timed_where_nothing_is_to_be_measured():
+def test_no_pilot_is_timed_if_measuring_is_disabled():
     profiles.keep(machine_profile())
     pilots = Pilots()
-    with going(BackgroundPredictor(pilot=pilots, by_itself=False)) as predictor:
+    with going(Watched(pilot=pilots, by_itself=False)) as predictor:
         predictor.prepare(DIGITS)
-        time.sleep(0.05)
+        predictor.look_again()
     assert pilots.configs == []

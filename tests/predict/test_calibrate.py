@@ -16,19 +16,16 @@ from tests.support.made_machine_profile import ELSEWHERE, entry, machine_profile
 from tests.support.provenance import unmarked
 from tuisim.cli import main
 from tuisim.config import RunConfig
-from tuisim.engine import benchmark_case as subject
+from tuisim.engine import benchmark_case
 from tuisim.engine.benchmark_case import BenchmarkCase
 from tuisim.errors import ClockError, ExitCode, RunError
 from tuisim.features.machine.score import score as scoring
 from tuisim.features.machine.score.score import BackendScore, ScoredRun, ScoreReport, score
 from tuisim.measure import machine_speed
-from tuisim.measure.machine_speed import SpeedSample
-from tuisim.predict import calibrate, predictor, profiles, sample
-from tuisim.predict import run_costs as runcosts
-from tuisim.predict.calibrate import ProfileKey
-from tuisim.predict.interval import Interval
+from tuisim.predict import calibrate, predictor, profiles, run_costs, sample
 from tuisim.predict.machine import this_machine
-from tuisim.predict.profile import VERSION
+from tuisim.predict.prediction import Interval
+from tuisim.predict.profile import VERSION, ProfileKey
 from tuisim.predict.sample import measure
 from tuisim.store.runs import read
 from tuisim.units import layers_text
@@ -42,9 +39,9 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "FEW", 9)
     monkeypatch.setattr(calibrate, "MANY", 12)
     monkeypatch.setattr(calibrate, "MAX_PRODUCTS_ELSEWHERE", 20_000)
-    monkeypatch.setattr(runcosts, "SHORT_EPOCHS", 5)
-    monkeypatch.setattr(runcosts, "LONG_EPOCHS", 1)
-    monkeypatch.setattr(runcosts, "MANY", 640)
+    monkeypatch.setattr(run_costs, "SHORT_EPOCHS", 5)
+    monkeypatch.setattr(run_costs, "LONG_EPOCHS", 1)
+    monkeypatch.setattr(run_costs, "MANY", 640)
     monkeypatch.setattr(scoring, "RUN_SECONDS", 0.005)
     monkeypatch.setattr(scoring, "grid", lambda backend, threads, dtype: [
         replace(
@@ -57,16 +54,17 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 # ── measuring ──
 
 
-def test_the_speed_meter_reads_the_machine_and_tells_its_spread():
+def test_the_speed_meter_samples_the_machine_and_returns_the_spread():
     meter = machine_speed.SpeedMeter()
-    assert 0 < meter.read().calls < 1
-    meter.samples[:] = [SpeedSample(1.0, 2.0)] * 10
+    meter.read()
+    assert all(0 < seconds < 1 for seconds in meter.samples[0])
+    meter.samples[:] = [(1.0, 2.0)] * 10
     assert meter.spread == 0.0
-    meter.samples[:] = [SpeedSample(1.0, 2.0), SpeedSample(1.5, 2.0)] * 5
+    meter.samples[:] = [(1.0, 2.0), (1.5, 2.0)] * 5
     assert meter.spread == pytest.approx(0.5 / 1.25)
 
 
-def test_what_makes_no_prices_is_not_kept(monkeypatch):
+def test_measurements_that_yield_no_prices_are_not_kept(monkeypatch):
     """Otherwise the reader would refuse the whole profile."""
     fitted = calibrate.fit
     monkeypatch.setattr(calibrate, "fit", lambda *given: replace(fitted(*given), kinds={}))
@@ -75,8 +73,7 @@ def test_what_makes_no_prices_is_not_kept(monkeypatch):
 
 
 def test_a_sample_has_a_time_for_each_operation_and_for_the_whole():
-    subject = BenchmarkCase(SMALL.resolved(), 4, 0.002)
-    found = measure(subject)
+    found = measure(BenchmarkCase(SMALL.resolved(), 4, 0.002))
     assert len(found.operations) == len(found.program.ops)
     assert min(found.operations) > 0
     assert found.step > 0
@@ -89,7 +86,7 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
         [ProfileKey("numpy", 1, "float32")], before, lambda job, done, of: told.append((job.key, done, of))
     )
     assert [one.key for one in found.entries] == ["numba@1 float32", "numpy@1 float32"]
-    made = found.entry("numpy", 1, "float32")
+    made = found.entry(ProfileKey("numpy", 1, "float32"))
     assert made is not None
     assert 9 <= made.networks <= 12
     assert made.best_rate > 1e6
@@ -101,7 +98,7 @@ def test_a_calibration_makes_the_entries_asked_for_and_keeps_the_others():
     assert not unmarked(json.loads(json.dumps(found.document())))
 
 
-def test_what_calibrate_prints_says_which_figures_are_fitted(capsys):
+def test_calibrate_marks_fitted_figures(capsys):
     code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--quick")
     assert code == ExitCode.DONE
     measured, projected, products = (part.splitlines() for part in out.split("\n\n")[:3])
@@ -120,7 +117,7 @@ def run(capsys: Any, *arguments: str) -> tuple[int, str, str]:
     return code, told.out, told.err
 
 
-def test_calibrate_keeps_a_card_that_predict_uses(capsys):
+def test_calibrate_keeps_a_profile_that_predict_uses(capsys):
     code, out, _ = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1", "--json")
     assert code == ExitCode.DONE
     assert [one["key"] for one in json.loads(out)["entries"]] == ["numpy@1 float32"]
@@ -134,7 +131,7 @@ def test_calibrate_keeps_a_card_that_predict_uses(capsys):
     assert found["machine"] == str(this_machine())
 
 
-def test_a_prediction_has_its_figures_whole_and_adds_up(capsys):
+def test_the_figures_of_a_prediction_are_complete_and_add_up(capsys):
     profiles.keep(machine_profile())
     assert main(["predict", "64-32-10", "--dataset", "teacher", "--examples", "1e15", "--epochs", "1", "--threads", "1"]) == 0
     out = capsys.readouterr().out
@@ -147,7 +144,7 @@ def test_a_prediction_has_its_figures_whole_and_adds_up(capsys):
     assert "with validation and the training loop" in capsys.readouterr().out
 
 
-def test_predict_measures_what_is_missing_and_says_so(capsys):
+def test_predict_measures_a_missing_entry_and_says_so(capsys):
     code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
     assert code == ExitCode.DONE
     assert "measuring numpy@1 float32 quickly, once" in err
@@ -155,7 +152,7 @@ def test_predict_measures_what_is_missing_and_says_so(capsys):
     assert run(capsys, "predict", "6-5-3", "--threads", "1")[2] == ""
 
 
-def test_a_card_that_cannot_be_kept_still_predicts(capsys, tmp_path, monkeypatch):
+def test_a_profile_that_cannot_be_saved_still_predicts(capsys, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "file"))
     code, out, err = run(capsys, "predict", "6-5-3", "--threads", "1")
@@ -164,7 +161,7 @@ def test_a_card_that_cannot_be_kept_still_predicts(capsys, tmp_path, monkeypatch
     assert err.count("TUISIM_HOME") == 1, "why it is not kept, once"
 
 
-def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
+def test_a_broken_profile_is_named_and_replaced(capsys, own_folder):
     (own_folder / "card.json").write_text("{")
     code, _, err = run(capsys, "predict", "6-5-3", "--threads", "1")
     assert code == ExitCode.DONE
@@ -173,7 +170,7 @@ def test_a_broken_card_is_named_and_replaced(capsys, own_folder):
     assert profiles.own().profile is not None
 
 
-def test_a_card_goes_to_another_machine_and_is_asked_there(capsys, tmp_path):
+def test_predict_uses_an_imported_profile(capsys, tmp_path):
     profiles.keep(machine_profile())
     assert run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"))[0] == ExitCode.DONE
     profiles.document.write(tmp_path / "abacus.json", "machine card", VERSION, machine_profile(machine=ELSEWHERE).to_dict())
@@ -213,7 +210,7 @@ def test_mistakes_are_one_line_with_the_remedy(capsys, arguments, words):
     assert err.count("\n") == 1
 
 
-def test_a_network_that_no_machine_could_hold_is_predicted_all_the_same(capsys):
+def test_a_network_too_large_for_any_machine_is_predicted(capsys):
     profiles.keep(machine_profile())
     code, out, _ = run(
         capsys, "predict", "1000000-1000000-1000000", "--examples", "1e15", "--dataset", "teacher", "--threads", "1", "--json"
@@ -291,7 +288,7 @@ def test_a_file_that_cannot_be_used_is_one_line(capsys, tmp_path, text, words):
 # ── runs ──
 
 
-def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
+def test_a_run_is_compared_with_its_prediction_and_recorded(capsys):
     profiles.keep(machine_profile())
     flags = ("64-32-10", "--dataset", "digits", "--epochs", "3", "--threads", "1")
     code, out, err = run(capsys, "run", *flags, "--json")
@@ -312,7 +309,7 @@ def test_a_run_is_held_against_what_was_said_of_it_and_kept(capsys):
     assert " in total, measured " in out
 
 
-def test_a_run_without_a_card_is_kept_and_nothing_is_said_of_it(capsys):
+def test_a_run_without_a_profile_is_recorded_without_a_prediction(capsys):
     code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
     assert (code, err) == (ExitCode.DONE, "")
     found = json.loads(out)
@@ -321,7 +318,7 @@ def test_a_run_without_a_card_is_kept_and_nothing_is_said_of_it(capsys):
     assert read().runs[0].predicted_seconds is None
 
 
-def test_what_cannot_be_kept_is_said_and_the_run_is_done(capsys, tmp_path, monkeypatch):
+def test_a_run_that_cannot_be_recorded_is_reported_and_completes(capsys, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TUISIM_HOME", str(tmp_path / "file"))
     code, out, err = run(capsys, "run", "6-5-3", "--examples", "64", "--epochs", "2", "--json")
@@ -355,14 +352,14 @@ def of_backend(*runs: ScoredRun, spread: float = 0.0) -> BackendScore:
     return BackendScore("numpy@1", runs, spread)
 
 
-def test_a_backend_that_the_card_lacks_cannot_be_scored(capsys):
+def test_a_backend_missing_from_the_profile_cannot_be_scored(capsys):
     profiles.keep(machine_profile())
     code, out, err = run(capsys, "score", "--backends", "scalar")
     assert (code, out) == (ExitCode.NO_BACKEND, "")
     assert "scalar: not in the machine profile (it has numpy); tuisim calibrate --backends scalar" in err
 
 
-def test_errors_are_told_as_they_are():
+def test_the_accuracy_of_a_backend():
     found = of_backend(*(scored(ratio) for ratio in (0.5, 0.9, 1.0, 1.0, 1.3)))
     assert found.model.median == pytest.approx(0.1)
     assert found.model.within == pytest.approx(0.6)
@@ -377,14 +374,14 @@ def test_errors_are_told_as_they_are():
     assert of_backend(scored(1.0), scored(2.0)).ratios(0.25) == (1.25,)
 
 
-def test_a_run_that_cannot_be_made_is_named_and_left_out():
+def test_a_run_that_fails_is_named_and_left_out():
     found = score(predictor.Predictor(machine_profile(entry("numpy", 1, "float32"), entry("nothing", 1, "float32"))), ["nothing"])
     assert found.scores == ()
     assert len(found.skipped) == 3
     assert "nothing" in found.skipped[0][1]
 
 
-def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
+def test_a_failed_score_exits_with_one(capsys, monkeypatch):
     profiles.keep(machine_profile())
     monkeypatch.setattr(
         "tuisim.features.machine.score.command.run_score", lambda *_: ScoreReport("here", (of_backend(scored(2.0)),), ())
@@ -402,8 +399,8 @@ def test_a_score_that_falls_short_ends_with_one(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("tick", [lambda: 5.0, lambda: round(time.monotonic() * 64) / 64], ids=["still", "64 a second"])
-def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
-    for module in (machine_speed, subject, sample, calibrate):
+def test_a_clock_that_is_too_coarse_is_reported(capsys, monkeypatch, tick):
+    for module in (machine_speed, benchmark_case, sample, calibrate):
         monkeypatch.setattr(module, "perf_counter", tick)
     code, _, err = run(capsys, "calibrate", "--backends", "numpy", "--threads", "1")
     assert code == ExitCode.RUN_FAILED
@@ -412,10 +409,10 @@ def test_a_clock_that_tells_nothing_is_said(capsys, monkeypatch, tick):
     assert run(capsys, "predict", "64-32-10", "--threads", "1", "--backend", "numpy")[0] == ExitCode.DONE
 
 
-def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
+def test_a_clock_that_goes_back_yields_no_negative_price(monkeypatch):
     monkeypatch.setattr(sample, "_by_operation", lambda case: [1e-6, -1.0])
     with pytest.raises(ClockError):
-        measure(subject.BenchmarkCase(SMALL.resolved(), 4, 0.001))
+        measure(benchmark_case.BenchmarkCase(SMALL.resolved(), 4, 0.001))
 
 
 # ── what is asked wrongly ──
@@ -429,14 +426,14 @@ def test_a_clock_that_goes_back_leaves_no_price_below_nothing(monkeypatch):
         ("--import a.json --dtypes float64", ["dtypes = float64", "nothing is measured"]),
     ],
 )
-def test_what_would_have_no_say_is_refused(capsys, arguments, said):
+def test_options_without_effect_are_refused(capsys, arguments, said):
     assert main(["calibrate", *arguments.split()]) == ExitCode.BAD_CONFIGURATION
     err = capsys.readouterr().err
     for words in said:
         assert words in err
 
 
-def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(capsys, own_folder, monkeypatch):
+def test_an_unwritable_profile_is_reported_before_anything_is_measured(capsys, own_folder, monkeypatch):
     monkeypatch.setattr("tuisim.features.machine.calibrate.command.measure", lambda *_, **__: pytest.fail("it was measured"))
     for name, words in (("card.json", "cannot be written: it is a folder"), ("card.lock", "is not a regular file")):
         (own_folder / name).mkdir()
@@ -452,14 +449,14 @@ def test_a_place_that_cannot_hold_a_card_is_named_before_anything_is_measured(ca
         (("calibrate", "--import", "a.json", "--export", "b.json"), "give either --export or --import"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(capsys, arguments, said):
+def test_contradictory_options_are_refused(capsys, arguments, said):
     profiles.keep(machine_profile())
     code, _, err = run(capsys, *arguments)
     assert code == ExitCode.BAD_CONFIGURATION
     assert said in err
 
 
-def test_cards_handed_on_are_told_to_programs(capsys, tmp_path):
+def test_export_and_import_as_json(capsys, tmp_path):
     profiles.keep(machine_profile())
     code, out, _ = run(capsys, "calibrate", "--export", str(tmp_path / "mine.json"), "--json")
     assert (code, json.loads(out)) == (ExitCode.DONE, {"exported": str(tmp_path / "mine.json")})

@@ -20,20 +20,17 @@ from tuisim.backends.numpy.blas import threads
 from tuisim.backends.registry import Probe
 from tuisim.config import RunConfig
 from tuisim.data.info import synthetic_validation_rows
-from tuisim.engine import Trainer
-from tuisim.engine import memory_check as room
+from tuisim.engine import Trainer, memory_check
 from tuisim.errors import BackendError, DataError, MemoryNeeded
-from tuisim.features.machine.calibrate.figures import figures
+from tuisim.features.machine.calibrate.figures import PRODUCTS, element_costs, product_rate
 from tuisim.measure import peaks
-from tuisim.predict import predictor as predicting
-from tuisim.predict import profiles
+from tuisim.predict import predictor, profiles
 from tuisim.predict.cost_model import MIN_ERROR, predict
 from tuisim.predict.data_generation import seconds_per_row
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot, time_pilot
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import VERSION
-from tuisim.predict.run_costs import RunCosts
 from tuisim.program import build
 
 DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
@@ -56,7 +53,7 @@ def test_a_run_is_its_full_steps_and_the_short_last_one_of_each_epoch():
     assert found.examples_per_second == pytest.approx(32 / found.step.likely)
 
 
-def test_rows_and_epochs_have_their_own_price():
+def test_rows_and_epochs_have_costs_of_their_own():
     plain = predict(DIGITS, machine_profile()).seconds
     priced = predict(DIGITS, machine_profile(with_run(entry(), row=1e-6, epoch=1e-3))).seconds
     assert plain is not None
@@ -64,7 +61,7 @@ def test_rows_and_epochs_have_their_own_price():
     assert priced.likely - plain.likely == pytest.approx(10 * (1_618e-6 + 1e-3))
 
 
-def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
+def test_wall_time_includes_the_loop_and_validation():
     config = replace(DIGITS, validation=0.0)
     found = predict(config, machine_profile(with_run(entry(), wall_start=0.25, wall_epoch=0.01, wall_share=0.1)))
     assert found.seconds is not None
@@ -76,14 +73,14 @@ def test_the_wall_clock_has_the_loop_and_validation_beside_the_steps():
     assert found.wall_seconds.likely == pytest.approx(by_hand, rel=0.02)
 
 
-def test_the_band_is_as_wide_as_the_errors_were():
+def test_the_interval_is_as_wide_as_the_errors():
     wide = replace(entry(), prices=prices(tuple(math.log(ratio) for ratio in (0.5, 0.5, *[1.0] * 37, 4.0, 4.0))))
     found = predict(DIGITS, machine_profile(wide)).step
     # Predicted 4 times too much: it may take a quarter; predicted half: it may take twice as long.
     assert (found.low / found.likely, found.high / found.likely) == pytest.approx((0.25, 2.0))
 
 
-def test_until_stopped_has_an_epoch_and_no_end():
+def test_a_run_until_stopped_has_an_epoch_and_no_duration():
     found = predict(replace(DIGITS, epochs=None), machine_profile())
     assert found.epoch is not None
     assert found.seconds is found.wall_seconds is None
@@ -95,13 +92,13 @@ def test_a_file_whose_rows_are_not_known_has_a_step_and_nothing_more(tmp_path):
     assert found.epoch is found.seconds is found.wall_seconds is None
 
 
-def test_rows_that_are_made_on_the_way_leave_the_wall_clock_blank():
+def test_wall_time_is_unknown_if_the_cost_of_generated_rows_is():
     found = predict(replace(DIGITS, dataset="teacher", examples=10**6), machine_profile())
     assert found.seconds is not None
     assert found.wall_seconds is None
 
 
-def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
+def test_generated_rows_take_their_time_in_each_epoch():
     config = replace(DIGITS, dataset="teacher", examples=10**6)
     known = [predict(config, machine_profile(), generation=each).wall_seconds for each in (1e-6, 3e-6)]
     assert known[0] is not None
@@ -110,7 +107,7 @@ def test_rows_that_are_made_on_the_way_take_their_time_each_epoch():
     assert Predictor(machine_profile()).predict(config).wall_seconds is not None
 
 
-def test_wide_rows_are_told_from_narrow_ones():
+def test_the_cost_of_wide_rows_is_scaled_from_narrow_ones():
     """A task of a hundred million centres is not made to find out what its rows take."""
     tracemalloc.start()
     wide = seconds_per_row(replace(DIGITS, layers=(20_000, 32, 8_000), dataset="blobs"))
@@ -125,7 +122,7 @@ def test_wide_rows_are_told_from_narrow_ones():
     assert 0 < seconds_per_row(replace(DIGITS, dataset="teacher")) < 1e-2
 
 
-def test_what_is_not_made_or_does_not_fit_has_no_time_of_making():
+def test_data_that_are_read_or_do_not_fit_have_no_generation_time():
     assert seconds_per_row(DIGITS) is None
     assert seconds_per_row(replace(DIGITS, dataset="moons")) is None, "two inputs"
 
@@ -134,7 +131,7 @@ def test_what_is_not_made_or_does_not_fit_has_no_time_of_making():
     ("layers", "examples"),
     [((64, 32, 10), 10**15), ((1_000_000, 1_000_000, 10), 10**15), ((10**6,) * 3, None), ((30, 30), 10**30)],
 )
-def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
+def test_any_size_is_predicted_without_allocation(layers, examples):
     config = replace(DIGITS, layers=layers, dataset="teacher", examples=examples, epochs=90)
     found = predict(config, machine_profile())
     assert found.seconds is not None
@@ -143,18 +140,18 @@ def test_any_size_has_a_number_and_nothing_is_allocated(layers, examples):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_memory_is_what_a_run_asks_for_before_it_starts():
+def test_predicted_memory_is_that_of_the_memory_check():
     config = Trainer(DIGITS).config
     found = predict(config, machine_profile())
     assert (found.memory.data, found.memory.validation) == (1_618 * (64 * 4 + 8), 179 * (64 * 4 + 8))
-    assert found.memory_bytes == room.required_bytes(config) + 1_797 * (64 * 4 + 8)
+    assert found.memory_bytes == memory_check.required_bytes(config) + 1_797 * (64 * 4 + 8)
     assert (
         predict(replace(config, dtype="float64"), machine_profile(entry(dtype="float64"))).memory.parameters
         == 2 * found.memory.parameters
     )
 
 
-def test_memory_of_rows_is_that_of_those_kept():
+def test_the_memory_of_rows_is_that_of_kept_rows():
     """All, a block where they are made as the run goes, and nothing said where only the file would tell."""
     for config in (replace(MADE, examples=5_000), replace(MADE, examples=1_000_000)):
         rows = data.load(config.resolved())
@@ -166,7 +163,7 @@ def test_memory_of_rows_is_that_of_those_kept():
         assert found.data == times * (block.X.nbytes + block.Y.nbytes)
     unread = predict(replace(MADE, dataset="some.csv", examples=100), machine_profile())
     assert (unread.memory.data, unread.memory.validation) == (None, None)
-    assert unread.memory_bytes == room.required_bytes(unread.config)
+    assert unread.memory_bytes == memory_check.required_bytes(unread.config)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +173,7 @@ def test_memory_of_rows_is_that_of_those_kept():
         ((3_000, 16, 2_000), "blobs", 1_000),
     ],
 )  # fmt: skip
-def test_memory_is_what_a_run_takes(layers, dataset, examples):
+def test_predicted_memory_is_what_a_run_allocates(layers, dataset, examples):
     """The task's own weights or centres, and what making a chunk takes, are in it."""
     config = replace(DIGITS, layers=layers, dataset=dataset, examples=examples, epochs=1)
     found = predict(config, machine_profile()).memory_bytes
@@ -187,7 +184,7 @@ def test_memory_is_what_a_run_takes(layers, dataset, examples):
     assert peak == pytest.approx(found, rel=0.15)
 
 
-def test_memory_of_plain_python_is_that_of_its_objects():
+def test_the_memory_of_plain_python_is_that_of_its_objects():
     config = replace(MADE, layers=(40, 60, 10), batch_size=16, backend="scalar", dtype="float64").resolved()
     program = build(config, 16)
     get_backend("scalar").bind(program)  # its modules are imported now, not while memory is traced
@@ -197,16 +194,16 @@ def test_memory_of_plain_python_is_that_of_its_objects():
         bound.write(name, np.arange(buffer.size, dtype=np.float64).reshape(buffer.shape) + 0.5)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert room.step_memory(config, count(config).memory).total == pytest.approx(held, rel=0.1)
+    assert memory_check.step_memory(config, count(config).memory).total == pytest.approx(held, rel=0.1)
 
 
-def test_what_dominates_is_the_dearest_operation():
+def test_the_most_expensive_operation():
     op, share = predict(replace(DIGITS, layers=(900, 800, 10)), machine_profile()).most_expensive
     assert (op.layer, op.inputs, op.outputs) == (1, 900, 800)
     assert 0.3 < share < 1
 
 
-def test_a_network_far_beyond_those_measured_is_said_to_be():
+def test_a_network_outside_the_calibrated_range_is_marked():
     measured = machine_profile(replace(entry(), prices=replace(prices(), largest=32 * 64 * 32)))
     assert predict(DIGITS, measured).beyond is None
     wide = predict(replace(DIGITS, layers=(64, 320, 10)), measured)
@@ -222,7 +219,7 @@ def test_every_number_of_the_document_has_its_kind():
 # ── the choice of a machine profile ──
 
 
-def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
+def test_a_backend_missing_from_the_profile_is_refused_with_the_remedy():
     with pytest.raises(
         BackendError,
         match=r"numba@3 float64: not in the machine profile .*calibrate --backends numba --threads 3 --dtypes float64",
@@ -231,7 +228,7 @@ def test_a_backend_that_the_card_does_not_have_is_refused_with_the_remedy():
 
 
 def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(predicting, "choose", lambda config: SimpleNamespace(name=config.backend))
+    monkeypatch.setattr(predictor, "choose", lambda config: SimpleNamespace(name=config.backend))
     priced = replace(entry("cupy"), device="NVIDIA H100, CuPy 14.2.0, CUDA 13.0", copy_rate=1e10)
     config = replace(DIGITS, backend="cupy")
     for device, same in (
@@ -239,7 +236,7 @@ def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
         ("NVIDIA A10", False), ("NVIDIA H1", False), ("NVIDIA H100X", False),
     ):  # fmt: skip
         found = Probe("cupy", True, "14.2.0", device)
-        monkeypatch.setattr(predicting.backends, "probe_if_loaded", lambda _, found=found: found)
+        monkeypatch.setattr(predictor.backends, "probe_if_loaded", lambda _, found=found: found)
         if same:
             assert Predictor(machine_profile(priced)).predict(config).backend == "cupy"
             continue
@@ -247,7 +244,7 @@ def test_prices_of_another_gpu_are_refused_with_the_remedy(monkeypatch):
             Predictor(machine_profile(priced)).predict(config)
 
 
-def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_are_made_anew():
+def test_kept_rows_are_copied_to_a_device_once_and_generated_rows_in_each_epoch():
     there = replace(entry("cupy"), copy_rate=1e9)
     for examples, times in ((10_000, 1), (10**6, 10)):
         config = replace(DIGITS, backend="cupy", dataset="teacher", examples=examples)
@@ -264,42 +261,42 @@ def test_rows_go_to_a_device_once_where_they_are_kept_and_each_epoch_where_they_
 
 def test_no_rows_are_generated_for_a_page_that_cannot_wait(monkeypatch):
     profiles.keep(machine_profile())
-    assert [one.label for one in predicting.priced(DIGITS)] == ["numpy@1"]
-    monkeypatch.setattr(predicting, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
-    assert predicting.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
+    assert [one.label for one in predictor.priced(DIGITS)] == ["numpy@1"]
+    monkeypatch.setattr(predictor, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
+    assert predictor.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
 
 
 def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: 1_000)
+    monkeypatch.setattr(memory_check, "available", lambda: 1_000)
     with pytest.raises(MemoryNeeded):
-        room.check(DIGITS)
-    room.check(replace(DIGITS, backend="cupy"))
-    gpu = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, ceilings=lambda _: None, costs=None)
+        memory_check.check(DIGITS)
+    memory_check.check(replace(DIGITS, backend="cupy"))
+    gpu = SimpleNamespace(name="cupy", free_bytes=lambda: 2_048, peak_rates=lambda _: None, costs=None)
     with pytest.raises(MemoryNeeded, match=r"2\.0 KiB are free on the GPU"):
-        room.check(replace(DIGITS, backend="cupy"), gpu)
+        memory_check.check(replace(DIGITS, backend="cupy"), gpu)
     there = {"numpy": Probe("numpy", True), "scalar": Probe("scalar", True), "numba": None}
     for cupy, asked in ((Probe("cupy", False), True), (Probe("cupy", True), False), (None, False)):
         monkeypatch.setattr(registry, "probe_if_loaded", lambda name, cupy=cupy: {**there, "cupy": cupy}[name])
-        assert room.free_bytes("auto") == (1_000 if asked else None)
+        assert memory_check.free_bytes("auto") == (1_000 if asked else None)
 
 
-def test_what_would_fit_is_found_by_few_trials(monkeypatch):
+def test_the_largest_that_fits_is_found_by_few_trials(monkeypatch):
     """It is shown while the user types, and each prediction builds a program."""
     tried: list[RunConfig] = []
-    needed = room.required_bytes
-    monkeypatch.setattr(room, "available", lambda: 10**9)
-    monkeypatch.setattr(room, "required_bytes", lambda config: tried.append(config) or needed(config))
+    needed = memory_check.required_bytes
+    monkeypatch.setattr(memory_check, "available", lambda: 10**9)
+    monkeypatch.setattr(memory_check, "required_bytes", lambda config: tried.append(config) or needed(config))
     deep = replace(DIGITS, layers=(64, *[10**9] * 62, 10), batch_size=10**12, dataset="teacher", examples=10**13)
     with pytest.raises(MemoryNeeded, match=r"hidden layers of at most 1,\d\d\d would fit at batch 1;"):
-        room.check(deep)
+        memory_check.check(deep)
     assert len(tried) < 30
-    monkeypatch.setattr(room, "available", lambda: 0)
+    monkeypatch.setattr(memory_check, "available", lambda: 0)
     with pytest.raises(MemoryNeeded, match="nothing of this shape would fit"):
-        room.check(DIGITS)
-    monkeypatch.setattr(room, "available", lambda: 10**9)
+        memory_check.check(DIGITS)
+    monkeypatch.setattr(memory_check, "available", lambda: 10**9)
     wide = replace(DIGITS, layers=(64, 1_000, 10), batch_size=10**12, dataset="teacher", examples=10**13)
     with pytest.raises(MemoryNeeded, match=r"batch [\d,]+ would fit;") as caught:
-        room.check(wide)
+        memory_check.check(wide)
     batch = int(str(caught.value).split("batch ")[2].split(" would")[0].replace(",", ""))
     assert needed(replace(wide, batch_size=batch)) <= 10**9 < needed(replace(wide, batch_size=batch + 1))
 
@@ -309,21 +306,21 @@ def test_plain_python_is_priced_whatever_the_threads_and_the_dtype():
     assert (found.backend, found.threads) == ("scalar", 1)
 
 
-def test_as_on_another_machine_is_said(tmp_path):
+def test_a_prediction_for_another_machine_is_marked(tmp_path):
     profiles.keep(machine_profile())
     path = tmp_path / "elsewhere.json"
     profiles.document.write(path, "machine card", VERSION, machine_profile(machine=ELSEWHERE).to_dict())
     profiles.take(path, "abacus")
-    here, there = predicting.own_predictor().predict(DIGITS), predicting.named_predictor("abacus").predict(DIGITS)
+    here, there = predictor.own_predictor().predict(DIGITS), predictor.named_predictor("abacus").predict(DIGITS)
     assert (here.foreign, there.foreign) == (False, True)
     assert there.machine.startswith("Abacus 9000")
     assert here.step.likely == pytest.approx(there.step.likely)
-    labels = [(one.label, one.foreign) for one in predicting.priced(DIGITS)]
+    labels = [(one.label, one.foreign) for one in predictor.priced(DIGITS)]
     assert labels == [("numpy@1", False), ("numpy@1 abacus", True)]
-    assert predicting.best_rate().who == "numpy@1"
+    assert predictor.best_entry().label == "numpy@1"
 
 
-def test_another_machine_has_its_own_cores():
+def test_a_prediction_for_another_machine_has_its_threads():
     """The profile was made with fifteen threads, which this machine need not have; one thread is missing in it."""
     there = Predictor(machine_profile(entry("numpy", 15), machine=ELSEWHERE), "lab")
     assert there.predict(replace(DIGITS, threads=None)).threads == 15
@@ -331,45 +328,44 @@ def test_another_machine_has_its_own_cores():
         there.predict(replace(DIGITS, threads=1))
 
 
-def test_a_card_on_which_nothing_costs_anything_says_so():
+def test_a_profile_without_any_cost_is_refused():
     free = replace(entry(), prices=replace(prices(), kinds={}))
     with pytest.raises(BackendError, match="no cost above 0"):
         predict(DIGITS, machine_profile(free))
 
 
-def test_without_a_card_there_is_a_remedy_and_no_rate():
+def test_without_a_profile_there_is_a_remedy_and_no_rate():
     with pytest.raises(DataError, match="run tuisim calibrate"):
-        predicting.own_predictor()
-    assert predicting.priced(DIGITS) == []
-    assert predicting.best_rate() is None
+        predictor.own_predictor()
+    assert predictor.priced(DIGITS) == []
+    assert predictor.best_entry() is None
 
 
 # ── in a few figures ──
 
 
-def test_a_cards_entry_in_figures_a_person_knows():
-    found = figures(entry())
-    assert found.call == pytest.approx(CALL + 2e-9)
-    assert found.element_near == pytest.approx(2e-9)
-    rates = dict(found.products)
-    assert rates["square 512·512·512"] == pytest.approx(2e9, rel=0.01)
-    assert rates["tiny 1·30·30"] == pytest.approx(2 * 900 / (CALL + 900e-9))
+def test_the_figures_of_an_entry():
+    call, near, *_ = element_costs(entry())
+    assert call == pytest.approx(CALL + 2e-9)
+    assert near == pytest.approx(2e-9)
+    assert product_rate(entry(), *PRODUCTS["square 512·512·512"]) == pytest.approx(2e9, rel=0.01)
+    assert product_rate(entry(), *PRODUCTS["tiny 1·30·30"]) == pytest.approx(2 * 900 / (CALL + 900e-9))
 
 
-def test_what_no_price_is_known_of_is_blank():
-    found = figures(replace(entry(), prices=replace(prices(), kinds={})))
-    assert (found.call, found.products, found.element_near, found.parameter_far) == (None, (), None, None)
+def test_figures_without_a_price_are_none():
+    found = replace(entry(), prices=replace(prices(), kinds={}))
+    assert element_costs(found) == [None] * 5
+    assert product_rate(found, 1, 30, 30) is None
 
 
-def test_bands_of_a_run_hold_its_likely_value():
+def test_the_intervals_of_a_run_contain_its_estimate():
     found = predict(DIGITS, machine_profile())
     for band in (found.step, found.epoch, found.seconds, found.wall_seconds):
         assert isinstance(band, Interval)
         assert band.low < band.likely < band.high
-    assert RunCosts(1.0, 2.0, 3.0, 4.0, 5.0).to_dict()["wall_share"] == 5.0
 
 
-def test_the_roof_of_plain_python_is_of_one_thread_and_of_doubles(monkeypatch):
+def test_the_peak_of_plain_python_is_of_one_thread_and_float64(monkeypatch):
     """BLAS makes it, with as many threads as the machine has cores unless it is held to one."""
     found: list[int | None] = []
     kept = peaks._best
@@ -389,7 +385,7 @@ def test_no_interval_is_narrower_than_the_minimum_error():
 # ── a pilot ──
 
 
-def test_a_pilot_takes_the_place_of_the_models_step_and_interval():
+def test_a_pilot_replaces_the_models_step_and_interval():
     plain = predict(DIGITS, machine_profile())
     pilot = Pilot(Interval(0.9e-3, 1e-3, 1.3e-3), 0.05)
     found = predict(DIGITS, machine_profile(), pilot=pilot)
@@ -403,7 +399,7 @@ def test_a_pilot_takes_the_place_of_the_models_step_and_interval():
     assert not unmarked(found.to_dict())
 
 
-def test_the_runs_other_costs_stay_with_a_pilot():
+def test_a_pilot_leaves_the_other_costs_of_a_run():
     costly = machine_profile(with_run(entry(), row=1e-6, epoch=1e-3, wall_start=0.5))
     plain, found = (predict(DIGITS, costly, pilot=one) for one in (None, Pilot(Interval(0.9e-3, 1e-3, 1.1e-3), 0.05)))
     assert plain.seconds is not None
@@ -413,7 +409,7 @@ def test_the_runs_other_costs_stay_with_a_pilot():
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba", "scalar"])
-def test_a_pilot_times_the_very_step(backend):
+def test_a_pilot_times_the_step_of_the_configuration(backend):
     get_backend(backend)
     pilot = time_pilot(replace(DIGITS, backend=backend), 0.01)
     assert pilot is not None
@@ -421,26 +417,26 @@ def test_a_pilot_times_the_very_step(backend):
     assert 0 < pilot.step.low < pilot.step.likely < pilot.step.high < 1
 
 
-def test_a_pilot_ends_once_it_is_not_wanted():
+def test_a_cancelled_pilot_returns_none():
     asked: list[int] = []
     assert time_pilot(DIGITS, 60.0, lambda: asked.append(1) or len(asked) < 4) is None
     assert len(asked) == 4
 
 
-def test_what_has_no_room_or_takes_too_long_is_predicted_by_the_model(monkeypatch):
+def test_too_large_or_too_slow_networks_are_predicted_by_the_model(monkeypatch):
     timed: list[RunConfig] = []
-    monkeypatch.setattr(predicting, "time_pilot", lambda config, **_: timed.append(config))
+    monkeypatch.setattr(predictor, "time_pilot", lambda config, **_: timed.append(config))
     by = Predictor(machine_profile())
     assert by.predict_timed(replace(DIGITS, layers=(10**6, 10**6, 10), dataset="teacher")).pilot is None
     assert by.predict_timed(DIGITS).pilot is None
     assert [config.layers for config in timed] == [(64, 32, 10)], "a step of minutes is not tried"
-    monkeypatch.setattr(predicting, "time_pilot", time_pilot)
-    monkeypatch.setattr(room, "available", lambda: 1_000)
+    monkeypatch.setattr(predictor, "time_pilot", time_pilot)
+    monkeypatch.setattr(memory_check, "available", lambda: 1_000)
     assert by.predict_timed(DIGITS).pilot is None
     assert Predictor(machine_profile(machine=ELSEWHERE), "lab").predict_timed(DIGITS).pilot is None
 
 
-def test_the_networks_that_the_model_missed_are_timed():
+def test_a_pilot_times_networks_between_the_calibrated_shapes():
     """Shapes between the calibrated ones, which took 2.3 times and 0.7 times their predictions on another machine."""
     profile = machine_profile()  # made by hand: far off for any real machine
     for config in (

@@ -35,7 +35,7 @@ def dense(batch: int, inputs: int, outputs: int) -> Work:
 
 
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_no_unknown_is_below_zero_and_no_small_step_is_better(unknowns, seed):
+def test_the_solution_is_nonnegative_and_locally_optimal(unknowns, seed):
     rng = np.random.default_rng(seed)
     matrix, target = rng.standard_normal((12, unknowns)), rng.standard_normal(12)
     found = nonnegative(matrix, target)
@@ -45,7 +45,7 @@ def test_no_unknown_is_below_zero_and_no_small_step_is_better(unknowns, seed):
     assert np.abs(slope[found > 0]).max(initial=0) < 1e-7, "an unknown that is free is at its best"
 
 
-def test_what_made_the_numbers_is_found_whatever_the_units():
+def test_the_unknowns_are_found_in_any_units():
     rng = np.random.default_rng(1)
     matrix = rng.random((40, 4)) * [1.0, 1e6, 1e-6, 1e12]
     wanted = np.array([3.0, 0.0, 5e5, 2e-12])
@@ -59,7 +59,7 @@ def test_a_column_of_zeros_gets_nothing():
 # ── one kind ──
 
 
-def test_the_terms_of_a_price_are_found_again():
+def test_the_terms_of_a_price_are_recovered():
     shapes = product((1, 8, 64), (20, 90), (17, 300))
     rows = [(dense(b, n, m), 2e-6 + 3e-11 * b * n * m + 5e-10 * b * m) for b, n, m in shapes]
     price = _price(rows)
@@ -85,7 +85,7 @@ def test_the_layers_of_an_update_are_priced_as_one_and_shared_by_parameters():
     assert sorted(place for _, places in works(program, "numpy") for place in places) == list(range(len(program.ops)))
 
 
-def test_the_price_of_the_questions_network_adds_up_by_hand():
+def test_the_price_of_30_30_30_adds_up_by_hand():
     """Thirteen operations, of which five are products of 900; 90 elements in mse, activations and their gradients each …"""
     price = made_prices().of(build(THIRTY))
     elements = {Kind.GATHER: 60, Kind.SGD: 1_860}
@@ -121,7 +121,7 @@ def test_a_kind_computed_within_another_costs_nothing():
     assert replace(known, kinds=kinds).seconds(Work(Kind.BIAS_GRADIENT, None, 2, 3, 4, 0, 0.0)) == 0.0
 
 
-def test_rows_that_are_gathered_are_the_datas_whatever_the_layers_are():
+def test_a_gathered_row_has_the_size_of_the_data():
     sizes = {"mse": 10, "cross_entropy": 1}  # a target for each output, or the number of a class
     for loss, targets in sizes.items():
         program = build(RunConfig(layers=(200, 30, 7, 10), loss=loss, batch_size=8).resolved())
@@ -142,7 +142,7 @@ def test_each_gemm_dispatch_has_a_price_of_its_own():
     assert replace(known, kinds=narrow).seconds(work) == pytest.approx(7e-6)
 
 
-def test_how_far_out_of_cache_a_step_is():
+def test_how_far_a_step_exceeds_the_caches():
     small, large = (build(replace(THIRTY, layers=(size, size), batch_size=1)) for size in (10, 4_000))
     assert far(small) == 0.0
     assert far(large) == 1.0
@@ -163,7 +163,7 @@ def samples(known: Prices, count: int, slower: float = 1.0) -> list[Sample]:
     return found
 
 
-def test_a_machines_prices_are_found_again_from_what_it_measures():
+def test_known_prices_are_recovered_from_samples():
     known = made_prices()
     found = fit(samples(known, FEW), "numpy")
     program = build(RunConfig(layers=(50, 70, 20), batch_size=40, optimizer="adam", hidden_activation="gelu").resolved())
@@ -173,14 +173,14 @@ def test_a_machines_prices_are_found_again_from_what_it_measures():
     assert found.largest > 0
 
 
-def test_whole_steps_decide():
+def test_prices_are_corrected_by_whole_steps():
     known = made_prices()
     program = build(RunConfig(layers=(50, 70, 20), batch_size=40).resolved())
     found = fit(samples(known, FEW, slower=1.5), "numpy")
     assert found.step(program) == pytest.approx(1.5 * known.step(program), rel=0.03)
 
 
-def test_the_errors_are_of_networks_that_the_prices_were_not_fitted_to():
+def test_the_errors_are_cross_validated():
     """One network in seven, always in the same fold, takes twice as long: only the errors of that fold show it."""
     rows = samples(made_prices(), 70)
     odd = [
@@ -216,7 +216,7 @@ def test_small_and_deep_networks_are_among_those_calibrated(count):
     assert {config.batch_size for config in small} >= {1, 2, 4}
 
 
-def test_each_part_left_out_leaves_every_kind_to_the_others():
+def test_every_fold_leaves_every_kind_to_the_others():
     found = list(networks("numpy", "float32", 1, MANY, 10**8))
     for fold in range(FOLDS):
         rest = [config for number, config in enumerate(found) if number % FOLDS != fold]

@@ -18,7 +18,7 @@ from tests.support.made_machine_profile import ELSEWHERE, entry, machine_profile
 from tuisim.errors import ConfigError, DataError
 from tuisim.predict import profiles
 from tuisim.predict.machine import this_machine
-from tuisim.predict.profile import VERSION, MachineProfile, ProfileError
+from tuisim.predict.profile import VERSION, MachineProfile, ProfileError, ProfileKey
 from tuisim.store import lock
 from tuisim.store.document import Unwritable
 
@@ -26,7 +26,7 @@ PRICES = entry().prices
 POINTED = replace(entry(), prices=replace(PRICES, kinds={**PRICES.kinds, "dense": {"call": 1.5e-6}}, largest=60))
 
 
-def test_a_card_is_read_as_it_was_written():
+def test_a_profile_is_read_as_it_was_written():
     made = machine_profile(POINTED, entry("numba", 2, "float64"))
     profiles.keep(made)
     found = profiles.own()
@@ -34,7 +34,7 @@ def test_a_card_is_read_as_it_was_written():
     assert found.trouble == ""
 
 
-def test_the_file_is_small_and_says_what_it_is(own_folder):
+def test_the_file_names_its_kind_and_version(own_folder):
     path = profiles.keep(machine_profile(POINTED)).path
     assert path == own_folder / "card.json"
     document = json.loads(path.read_text())
@@ -42,11 +42,11 @@ def test_the_file_is_small_and_says_what_it_is(own_folder):
     assert document["entries"]["numpy@1 float32"]["prices"]["kinds"]["dense"] == {"call": 1.5e-6}
 
 
-def test_no_card_is_no_trouble():
+def test_no_profile_is_no_trouble():
     assert profiles.own() == profiles.OwnProfile(None)
 
 
-def test_a_card_of_before_a_change_says_what_changed():
+def test_an_outdated_profile_names_what_changed():
     profiles.keep(machine_profile(machine=replace(this_machine(), blas="OpenBLAS 0.1 Prescott")))
     found = profiles.own()
     assert found.profile is None
@@ -57,7 +57,7 @@ def test_a_card_of_before_a_change_says_what_changed():
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"kind":"machine card","version":3}', "\x00\xff", '{"kind":"machine card","version":9}']
 )
-def test_a_broken_card_is_named_and_ignored(own_folder, text):
+def test_a_broken_profile_is_named_and_ignored(own_folder, text):
     (own_folder / "card.json").write_text(text, encoding="latin-1")
     found = profiles.own()
     assert found.profile is None
@@ -96,24 +96,24 @@ def test_a_wrong_value_anywhere_is_refused_in_one_line_or_harmless(value):
     assert [words for words in refused if not words.isprintable()] == []
 
 
-def test_a_value_that_is_missing_is_named():
+def test_a_missing_value_is_named():
     body = machine_profile(POINTED).to_dict()
     del body["entries"]["numpy@1 float32"]["run"]["row"]
     with pytest.raises(ProfileError, match=r"entries\.numpy@1 float32\.run\.row: missing"):
         MachineProfile.from_dict(body)
 
 
-def test_a_new_entry_takes_the_place_of_the_old():
+def test_a_new_entry_replaces_the_old_one():
     made = machine_profile(entry(), entry("numba"))
     again = made.with_entry(replace(entry(), networks=5))
     assert [one.key for one in again.entries] == ["numba@1 float32", "numpy@1 float32"]
-    assert again.entry("numpy", 1, "float32").networks == 5
+    assert again.entry(ProfileKey("numpy", 1, "float32")).networks == 5
 
 
 # ── others' ──
 
 
-def test_a_card_goes_from_one_machine_to_another(tmp_path):
+def test_a_profile_is_exported_and_imported(tmp_path):
     profiles.keep(machine_profile())
     profiles.export(tmp_path / "mine.json")
     place = profiles.take(tmp_path / "mine.json", "lab")
@@ -123,13 +123,13 @@ def test_a_card_goes_from_one_machine_to_another(tmp_path):
     assert set(profiles.others()) == {"lab"}
 
 
-def test_anothers_card_is_never_taken_for_this_machines(tmp_path):
+def test_a_profile_of_another_machine_is_never_used_as_this_machines(tmp_path):
     profiles.keep(machine_profile(machine=ELSEWHERE))
     assert profiles.own().profile is None
     assert "Abacus 9000" in profiles.own().trouble
 
 
-def test_nothing_to_export_says_what_to_do(tmp_path):
+def test_an_export_without_a_profile_has_a_remedy(tmp_path):
     with pytest.raises(DataError, match="no machine profile yet: run tuisim calibrate"):
         profiles.export(tmp_path / "mine.json")
 
@@ -142,7 +142,7 @@ def test_a_name_that_could_leave_its_folder_is_refused(tmp_path, name):
         profiles.take(tmp_path / "mine.json", name)
 
 
-def test_a_broken_card_among_others_is_left_out_and_named_when_asked_for(tmp_path, own_folder):
+def test_a_broken_imported_profile_is_left_out_and_named_on_request(tmp_path, own_folder):
     (own_folder / "cards").mkdir()
     (own_folder / "cards" / "bad.json").write_text("{")
     assert profiles.others() == {}
@@ -152,7 +152,7 @@ def test_a_broken_card_among_others_is_left_out_and_named_when_asked_for(tmp_pat
         profiles.named("nobody")
 
 
-def test_the_stamp_changes_with_any_card(own_folder):
+def test_the_stamp_changes_with_any_profile(own_folder):
     before = profiles.stamp()
     profiles.keep(machine_profile())
     one = profiles.stamp()
@@ -192,14 +192,14 @@ def test_a_profile_is_found_again_once_the_machine_is_as_it_was(monkeypatch):
     assert profiles.own() == profiles.OwnProfile(long)
 
 
-def test_a_card_in_a_closed_folder_is_no_card_and_no_traceback(monkeypatch):
+def test_a_profile_in_an_unreadable_folder_is_no_profile(monkeypatch):
     monkeypatch.setenv("TUISIM_HOME", "/tmp/" + "x" * 5_000)
     assert profiles.own().profile is None
     assert profiles.others() == {}
 
 
 @pytest.mark.parametrize("place", [("run", "row"), ("prices", "largest")])
-def test_a_whole_number_beyond_every_float_is_refused(place):
+def test_an_integer_beyond_every_float_is_refused(place):
     document = machine_profile(POINTED).to_dict()
     first, second = place
     document["entries"]["numpy@1 float32"][first][second] = 10**400
@@ -226,7 +226,7 @@ def changed(**prices: Any) -> dict[str, Any]:
         ({"largest": 1e30}, "largest = 1e+30"),
     ],
 )
-def test_prices_that_cannot_be_are_refused(prices, named):
+def test_impossible_prices_are_refused(prices, named):
     with pytest.raises(ProfileError, match=named.replace("+", r"\+")):
         MachineProfile.from_dict(changed(**prices))
 
@@ -241,14 +241,14 @@ def test_prices_that_cannot_be_are_refused(prices, named):
         ("dense", {"call": 1e300}, r"call = 1e\+300"),
     ],
 )
-def test_a_price_that_cannot_be_is_refused(name, price, named):
+def test_an_impossible_price_is_refused(name, price, named):
     body = machine_profile(POINTED).to_dict()
     body["entries"]["numpy@1 float32"]["prices"]["kinds"][name] = price
     with pytest.raises(ProfileError, match=named):
         MachineProfile.from_dict(body)
 
 
-def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
+def test_entries_measured_by_another_process_meanwhile_are_kept(own_folder):
     profiles.keep(machine_profile(entry("numba")))
     profiles.keep(machine_profile(entry("numpy")))
     found = profiles.own().profile
@@ -259,10 +259,10 @@ def test_what_another_process_measured_meanwhile_stays_on_the_card(own_folder):
     profiles.keep(machine_profile(entry("numpy")))
     found = profiles.own().profile
     assert found is not None
-    assert found.entry("numpy", 1, "float32").networks == 7, "an older measurement does not take a newer one's place"
+    assert found.entry(ProfileKey("numpy", 1, "float32")).networks == 7, "an older measurement does not take a newer one's place"
 
 
-def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path, own_folder):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     profiles.keep(machine_profile())
@@ -275,7 +275,7 @@ def test_a_device_is_written_to_and_stays_one(tmp_path, own_folder):
     assert json.loads(read[0])["kind"] == "machine card"
 
 
-def test_keeping_returns_the_card_as_it_is_on_disk(own_folder):
+def test_keeping_returns_the_profile_as_it_is_on_disk(own_folder):
     profiles.keep(machine_profile(entry("numba")))
     kept = profiles.keep(machine_profile(entry("numpy")))
     assert {one.backend for one in kept.profile.entries} == {"numba", "numpy"}
@@ -283,7 +283,7 @@ def test_keeping_returns_the_card_as_it_is_on_disk(own_folder):
     assert (kept.path, kept.stamp) == (own_folder / "card.json", profiles.stamp())
 
 
-def test_a_card_that_another_tuisim_wrote_is_put_aside_for_it(own_folder, monkeypatch):
+def test_a_profile_of_another_version_is_put_aside(own_folder, monkeypatch):
     newer = machine_profile(POINTED)
     profiles.document.write(own_folder / "card.json", "machine card", VERSION + 1, newer.to_dict())
     assert "a newer tuisim wrote it" in profiles.own().trouble
@@ -293,7 +293,7 @@ def test_a_card_that_another_tuisim_wrote_is_put_aside_for_it(own_folder, monkey
     assert profiles.own() == profiles.OwnProfile(newer)
 
 
-def test_a_card_of_another_tuisim_with_nothing_put_aside_is_named(own_folder):
+def test_a_profile_of_another_version_with_nothing_put_aside_is_named(own_folder):
     profiles.document.write(own_folder / "card.json", "machine card", VERSION - 1, machine_profile().to_dict())
     assert "run tuisim calibrate" in profiles.own().trouble
     profiles.document.write(own_folder / "card.json", "machine card", "next", machine_profile().to_dict())
@@ -302,7 +302,7 @@ def test_a_card_of_another_tuisim_with_nothing_put_aside_is_named(own_folder):
     assert profiles.own() == profiles.OwnProfile(machine_profile())
 
 
-def test_a_card_waits_for_whoever_writes_one(own_folder):
+def test_keeping_a_profile_waits_for_another_writer(own_folder):
     """Longer than a line of runs does: what is measured in 20 s is worth it."""
     path, order = own_folder / profiles.LOCK, []
     held = Event()
@@ -324,7 +324,7 @@ def test_a_card_waits_for_whoever_writes_one(own_folder):
     assert {one.backend for one in kept.profile.entries} == {"numba", "numpy"}
 
 
-def test_a_link_is_followed_and_stays_one(tmp_path, own_folder):
+def test_an_export_follows_a_link_and_keeps_it(tmp_path, own_folder):
     profiles.keep(machine_profile())
     (tmp_path / "folder").mkdir()
     link = tmp_path / "link.json"
@@ -337,7 +337,7 @@ def test_a_link_is_followed_and_stays_one(tmp_path, own_folder):
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no /dev/stdout here")
 @pytest.mark.parametrize("number", [1, 2])
-def test_an_output_is_written_to_where_it_is(tmp_path, number):
+def test_an_export_to_an_output_is_written_at_its_position(tmp_path, number):
     """Into a file behind what is there already, and into a pipe; a link of the system's is not replaced."""
     name = f"/dev/{('stdout', 'stderr')[number - 1]}"
     code = f"from pathlib import Path; from tuisim.store import document; print('before', file=__import__('sys').std{name[8:]}); "
@@ -351,7 +351,7 @@ def test_an_output_is_written_to_where_it_is(tmp_path, number):
     assert Path("/dev/stdout").is_symlink()
 
 
-def test_what_is_of_days_to_come_does_not_take_the_place_of_what_was_measured():
+def test_an_entry_dated_in_the_future_does_not_replace_a_measured_one():
     """The clock was wrong once; else no calibration would be kept before that day."""
     profiles.keep(machine_profile(replace(entry(), made="2131-01-02T03:04:05", networks=7)))
     kept = profiles.keep(machine_profile(entry())).profile
@@ -361,7 +361,7 @@ def test_what_is_of_days_to_come_does_not_take_the_place_of_what_was_measured():
     assert profiles.keep(machine_profile(entry())).profile.entries == (newer,), "a second later, elsewhere on the globe"
 
 
-def test_what_was_measured_before_another_environments_card_stays(monkeypatch):
+def test_entries_from_before_another_environments_profile_are_kept(monkeypatch):
     now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
     profiles.keep(machine_profile(entry("numba")))
     monkeypatch.setattr(profiles, "this_machine", lambda: other)
@@ -373,7 +373,7 @@ def test_what_was_measured_before_another_environments_card_stays(monkeypatch):
     assert {one.backend for one in found.entries} == {"numba", "numpy"}
 
 
-def test_a_card_put_aside_is_found_behind_one_of_another_tuisim(own_folder, monkeypatch):
+def test_a_profile_put_aside_is_found_despite_one_of_another_version(own_folder, monkeypatch):
     profiles.keep(machine_profile(entry("numba")))
     other = replace(this_machine(), numpy="1.0.0")
     now = this_machine()
@@ -385,7 +385,7 @@ def test_a_card_put_aside_is_found_behind_one_of_another_tuisim(own_folder, monk
 
 
 @pytest.mark.parametrize(("name", "value"), [("threads", 2_000), ("backend", "torch"), ("dtype", "float8")])
-def test_an_entry_that_nothing_here_could_be_asked_for_is_refused(name, value):
+def test_an_entry_with_an_unknown_backend_thread_count_or_dtype_is_refused(name, value):
     body = machine_profile().to_dict()
     body["entries"]["numpy@1 float32"][name] = value
     with pytest.raises(ProfileError, match=f"{name} = .*{value}"):
@@ -393,7 +393,7 @@ def test_an_entry_that_nothing_here_could_be_asked_for_is_refused(name, value):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
-def test_a_written_file_is_as_readable_as_any(tmp_path):
+def test_a_written_file_has_the_usual_permissions(tmp_path):
     path = tmp_path / ("x" * 250 + ".json")
     before = os.umask(0o027)
     try:
@@ -408,7 +408,7 @@ def test_a_written_file_is_as_readable_as_any(tmp_path):
     assert [one.name for one in tmp_path.glob("*.tmp")] == []
 
 
-def test_a_profile_behind_a_link_takes_the_place_of_the_link_and_its_target_stays(own_folder, tmp_path, monkeypatch):
+def test_a_profile_replaces_a_link_and_its_target_stays(own_folder, tmp_path, monkeypatch):
     now, other = this_machine(), replace(this_machine(), numpy="1.0.0")
     profiles.document.write(tmp_path / "card.json", "machine card", VERSION, machine_profile(entry("numba")).to_dict())
     before = (tmp_path / "card.json").read_bytes()
@@ -433,7 +433,7 @@ def in_the_way(path: Path, kind: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
 @pytest.mark.parametrize("kind", ["device", "loop", "nowhere"])
-def test_a_link_in_the_profiles_place_is_replaced_by_it(own_folder, kind):
+def test_a_link_at_the_profiles_path_is_replaced(own_folder, kind):
     in_the_way(own_folder / "card.json", kind)
     profiles.check_keeping()
     profiles.keep(machine_profile())
@@ -447,7 +447,7 @@ def test_a_link_in_the_profiles_place_is_replaced_by_it(own_folder, kind):
     [("card.json", "pipe"), ("card.json", "folder"), ("card.lock", "pipe"), ("card.lock", "device"), ("card.lock", "loop"),
      ("card.lock", "folder")],
 )  # fmt: skip
-def test_what_no_profile_can_replace_is_one_line_and_never_waited_for(own_folder, name, kind):
+def test_special_files_at_the_profiles_path_are_refused_without_waiting(own_folder, name, kind):
     in_the_way(own_folder / name, kind)
     for refused in (profiles.check_keeping, lambda: profiles.keep(machine_profile())):
         with pytest.raises(Unwritable, match=name):
@@ -456,7 +456,7 @@ def test_what_no_profile_can_replace_is_one_line_and_never_waited_for(own_folder
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
 @pytest.mark.parametrize("kind", ["pipe", "device", "loop", "nowhere", "folder"])
-def test_what_is_no_profile_file_is_named_and_never_waited_for(own_folder, kind):
+def test_special_files_are_named_and_not_read(own_folder, kind):
     in_the_way(own_folder / "card.json", kind)
     found = profiles.own()
     assert found.profile is None
@@ -481,14 +481,14 @@ def test_a_pipe_that_nobody_reads_is_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("version", [10**300, -1, 1.5, True, None, "3"])
-def test_a_card_of_no_version_there_could_be_is_replaced(own_folder, version):
+def test_a_profile_of_an_impossible_version_is_replaced(own_folder, version):
     profiles.document.write(own_folder / "card.json", "machine card", version, machine_profile(entry("numba")).to_dict())
     profiles.keep(machine_profile())
     assert profiles.own() == profiles.OwnProfile(machine_profile())
     assert not (own_folder / "earlier").exists()
 
 
-def test_fitted_prices_are_projected_and_what_was_timed_is_measured():
+def test_fitted_prices_are_projected_and_timed_figures_are_measured():
     marks = machine_profile().document()["marks"]
     assert (marks["entries[].prices"], marks["entries[].evaluation"], marks["entries[]"]) == (
         "projected",

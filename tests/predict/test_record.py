@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,8 @@ from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.record import MIN_SECONDS, Comparison, compare_run, compare_steps, mean_step, record
 from tuisim.store.runs import Run, append, read
 
@@ -26,8 +27,11 @@ def predicted(config: RunConfig = DIGITS) -> Prediction:
 
 
 def of(prediction: Prediction | None, **changes: object) -> Run:
-    facts = {"steps": 204, "examples": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
-    return record(DIGITS, count(DIGITS), "numpy", 1, prediction=prediction, **facts)  # type: ignore[arg-type]
+    facts = {"steps": 204, "examples_seen": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
+    summary: Any = SimpleNamespace(config=DIGITS, backend="numpy", throttled=False, paused_seconds=0.0, **facts)
+    found = record(summary, prediction)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -39,17 +43,17 @@ def of(prediction: Prediction | None, **changes: object) -> Run:
         (123.0, "predicted 12.3 s, measured 2 min 03 s: 10.0 × as long"),
     ],
 )
-def test_a_score_says_how_far_off_it_was(actual, words):
+def test_a_comparison_states_its_relative_error(actual, words):
     assert Comparison(Interval(11.0, 12.3, 13.0), actual).words() == words
 
 
-def test_a_score_is_covered_within_its_band():
+def test_a_comparison_is_covered_within_its_interval():
     band = Interval(1.0, 2.0, 3.0)
     assert [Comparison(band, actual).covered for actual in (0.9, 1.0, 3.0, 3.1)] == [False, True, True, False]
     assert Comparison(band, 3.0).more == pytest.approx(0.5)
 
 
-def test_a_step_of_the_run_is_its_epochs_share_with_the_short_last_one():
+def test_the_mean_step_is_a_share_of_the_epoch_with_its_short_last_step():
     found = predicted()
     assert found.epoch is not None
     assert mean_step(found).likely == pytest.approx(found.epoch.likely / 51)
@@ -58,7 +62,7 @@ def test_a_step_of_the_run_is_its_epochs_share_with_the_short_last_one():
     assert mean_step(unknown) == found.step
 
 
-def test_nothing_is_scored_without_a_prediction_or_a_time():
+def test_nothing_is_compared_without_a_prediction_or_a_time():
     found = predicted()
     assert compare_steps(found, 10, 0.01) == Comparison(mean_step(found), 0.001)
     assert compare_steps(found, 0, 0.0) is None
@@ -73,14 +77,15 @@ def test_a_whole_run_is_kept_with_both_predictions_and_comes_back():
     assert found.wall_seconds is not None
     run = of(found)
     append(run)
-    assert read(this_machine().id).runs == (run,)
+    assert read().runs == (run,)
+    assert run.machine == this_machine().id
     assert run.predicted_seconds == (found.seconds.low, found.seconds.likely, found.seconds.high)
     assert run.predicted_wall_seconds == (found.wall_seconds.low, found.wall_seconds.likely, found.wall_seconds.high)
     assert (run.operations_per_step, run.bytes_per_step) == (331_114, count(DIGITS).bytes_per_step)
     assert (run.layers, run.batch, run.optimizer, run.name) == ((64, 32, 10), 32, "sgd", "numpy@1")
 
 
-def test_of_a_run_that_was_broken_off_the_steps_it_made_are_predicted():
+def test_the_prediction_of_an_interrupted_run_is_of_its_steps():
     found = predicted(replace(DIGITS, epochs=None))
     run = of(found, ended=State.STOPPED, steps=5_000, seconds=0.5)
     assert run.predicted_seconds is not None
@@ -88,18 +93,13 @@ def test_of_a_run_that_was_broken_off_the_steps_it_made_are_predicted():
     assert run.predicted_wall_seconds is None
 
 
-@pytest.mark.parametrize(
-    ("ended", "seconds"),
-    [(State.STOPPED, MIN_SECONDS / 2), (State.DIVERGED, 1.0), (State.FAILED, 1.0)],
-    ids=["too soon", "diverged", "failed"],
-)
-def test_a_run_that_says_nothing_of_its_prediction_is_kept_without_it(ended, seconds):
-    run = of(predicted(), ended=ended, seconds=seconds)
+def test_a_run_that_was_stopped_too_soon_is_kept_without_its_prediction():
+    run = of(predicted(), ended=State.STOPPED, seconds=MIN_SECONDS / 2)
     assert (run.predicted_seconds, run.predicted_wall_seconds) == (None, None)
     append(run)
 
 
-def test_a_prediction_beyond_all_numbers_is_none():
+def test_an_infinite_prediction_is_recorded_as_none():
     found = replace(predicted(), seconds=Interval(1.0, math.inf, math.inf), wall_seconds=None)
     assert of(found).predicted_seconds is None
     assert of(None).predicted_seconds is None

@@ -17,7 +17,8 @@ from tuisim.store import log
 @pytest.fixture(autouse=True)
 def closed_log() -> Iterator[None]:
     yield
-    log.stop_logging()
+    logging.getLogger("tuisim").removeHandler(log._handler)
+    log._handler.close()
 
 
 def failing(message: str) -> Exception:
@@ -28,9 +29,8 @@ def failing(message: str) -> Exception:
 
 
 def test_an_exception_is_recorded_with_its_traceback(own_folder: Path) -> None:
-    path = log.record(failing("\udc80 nobody's"), "a part failed")
-    assert path == str(own_folder / "tuisim.log")
-    text = Path(path).read_text(encoding="utf-8")
+    assert log.record_words(failing("\udc80 nobody's"), "a part failed") == f"see {own_folder / 'tuisim.log'}"
+    text = (own_folder / "tuisim.log").read_text(encoding="utf-8")
     assert "ERROR tuisim: a part failed" in text
     assert "in failing" in text
     assert r"\udc80 nobody" in text
@@ -46,7 +46,7 @@ def test_the_file_is_created_by_its_first_record(own_folder: Path) -> None:
 def test_the_log_rotates(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "MAX_BYTES", 2_000)
     for number in range(40):
-        log.record(failing(str(number)))
+        log.record_words(failing(str(number)))
     assert sorted(path.name for path in own_folder.iterdir()) == ["tuisim.log", "tuisim.log.1", "tuisim.log.2"]
     assert all(path.stat().st_size <= 2_500 for path in own_folder.iterdir())
     assert "KeyError: '39'" in (own_folder / "tuisim.log").read_text()
@@ -72,13 +72,13 @@ def test_a_log_that_cannot_be_written_is_no_log(
     else:
         (own_folder / "file").write_text("in the way")
         monkeypatch.setenv("TUISIM_HOME", str(own_folder / "file"))
-    assert log.record(failing("anything")) == ""
+    assert log.record_words(failing("anything")) == "TUISIM_DEBUG=1 shows where"
     assert capfd.readouterr() == ("", "")
 
 
 def test_without_a_home_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "state_folder", lambda: None)
-    assert log.record(failing("anything")) == ""
+    assert log.record_words(failing("anything")) == "TUISIM_DEBUG=1 shows where"
     assert log.log_file() == ""
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from tuisim.config import RunConfig
-from tuisim.features.explain.proof import proof as proving
+from tuisim.features.explain.proof import proof as proof_module
 from tuisim.features.explain.proof.proof import Proof
 
 CONFIG = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
@@ -18,8 +18,8 @@ CONFIG = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 def made_proof() -> Proof:
     """Return the proof of CONFIG."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proving, "MAX_STEPS", 12)
-        found = proving.prove(CONFIG)
+        patch.setattr(proof_module, "MAX_STEPS", 12)
+        found = proof_module.prove(CONFIG)
     count, gradient, backend = found.checks
     gradient = replace(
         gradient, worst=2.4e-9, where="layer 1, W[3,2]", analytic=-0.0123456, numerical=-0.0123456, kinks=1, tolerance=1e-6

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from tests.support.made_machine_profile import entry
 from tuisim.config import RunConfig
-from tuisim.predict.interval import Interval
-from tuisim.predict.predictor import Priced, Rate
+from tuisim.predict.prediction import Interval
+from tuisim.predict.predictor import Priced
 
-RATE = Rate(61.3e9, "numpy@1")
+BEST = replace(entry(), best_rate=61.3e9)
 STEP = Interval(7e-5, 8.63e-5, 1.1e-4)
 
 

@@ -19,7 +19,7 @@ from tests.support.made_prices import MadePrices
 from tests.support.made_profile import ROOFS, made_profile
 from tests.support.made_proof import CONFIG as PROVED
 from tests.support.made_proof import made_proof
-from tests.support.made_times import RATE, price
+from tests.support.made_times import BEST, price
 from tests.support.past_runs import noisy, several
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
@@ -179,7 +179,7 @@ SCREENS = (
         "run-failed",
         press("ctrl+r"),
         run=snapshot(NET, state=State.FAILED, message="out of memory", throughput=None, total_steps=900, step=431, epoch=9),
-        failure=RunFailed(431, "out of memory: 2.00 GiB are needed, 1.50 GiB are free", "", log="/home/ada/tuisim.log"),
+        failure=RunFailed(431, "out of memory: 2.00 GiB are needed, 1.50 GiB are free", log="/home/ada/tuisim.log"),
     ),
     ScriptedScreen("race", page("race")),
     ScriptedScreen("crossover", page("crossover")),
@@ -212,7 +212,7 @@ def script_pages(patch: pytest.MonkeyPatch) -> None:
     steps = StepTime("numpy", "some BLAS ×1", 1.4e-5, 1e-6), StepTime("scalar", "plain Python ×1", 4.7e-3, 2e-4)
     measured = Measured(steps=steps, functions=functions)
     step = made_profile(seconds={Kind.CROSS_ENTROPY: 30e-6, Kind.DENSE: 12e-6}, roofs=ROOFS)
-    answers = budget(NET, MadePrices(), FIRST).answers
+    answers = budget(NET, MadePrices(), FIRST)
     ended(RaceScreen, progress=made_race.STANDINGS, result=made_race.ENDED)
     ended(CrossoverScreen, progress=made_crossover.END, result=made_crossover.ended())
     ended(ProfileScreen, result=step)
@@ -220,7 +220,7 @@ def script_pages(patch: pytest.MonkeyPatch) -> None:
     ended(ProofScreen, result=made_proof())
     patch.setattr(BudgetScreen, "_make_job", lambda self, limits: ScriptedJob(progress=answers, result=answers))
     patch.setattr(prices, "priced", price)
-    patch.setattr(prices, "best_rate", lambda: RATE)
+    patch.setattr(prices, "best_entry", lambda: BEST)
     plain = [replace(one, backend="scalar", seconds=900 * one.seconds) for one in several()[:4]]
     kept = StoredRuns((*plain, *noisy(0.4)))
     patch.setattr(RunsScreen.__init__, "__defaults__", (lambda: kept,))

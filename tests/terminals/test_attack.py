@@ -32,7 +32,7 @@ def test_every_signal_has_its_exit_code() -> None:
     [(NAMES[number % 5], random.Random(number).uniform(0, 160)) for number in range(10)],
     ids=lambda value: value if isinstance(value, str) else f"{value:.0f}",
 )
-def test_a_stop_while_the_app_starts_ends_as_one_when_it_stands(name: str, milliseconds: float) -> None:
+def test_a_signal_while_the_app_starts_ends_it_like_a_later_one(name: str, milliseconds: float) -> None:
     """The time counts from the moment that the terminal is taken, which is where the screens begin to be built."""
     with Terminal(COMMAND, environment=ENVIRONMENT) as terminal:
         while TAKEN not in terminal.raw:
@@ -43,12 +43,12 @@ def test_a_stop_while_the_app_starts_ends_as_one_when_it_stands(name: str, milli
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_stop_before_the_terminal_is_taken_leaves_it_alone(name: str) -> None:
+def test_a_signal_before_the_full_screen_leaves_the_terminal_alone(name: str) -> None:
     assert stop_at(200, name) == ""
 
 
 @pytest.mark.parametrize(("key", "name"), [("f7", "SIGTERM"), ("?", "ctrl+q"), ("f9", "SIGHUP")])
-def test_a_stop_while_a_page_opens(key: str, name: str) -> None:
+def test_a_signal_while_a_page_opens(key: str, name: str) -> None:
     assert stop_at(random.Random(key).uniform(0, 40), name, key) == ""
 
 
@@ -69,7 +69,7 @@ def test_the_app_goes_on_after_stop_and_continue(gap: float | None) -> None:
         assert end_by(terminal, "ctrl+q") == ""
 
 
-def test_a_stopped_app_has_given_the_terminal_back() -> None:
+def test_a_stopped_app_has_restored_the_terminal() -> None:
     with Terminal(COMMAND, environment=ENVIRONMENT) as terminal:
         terminal.wait_for(READY, 60)
         terminal.signal(signal.SIGTSTP)
@@ -96,7 +96,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_takes_no_memory_and_the_quit_key_is_heard(flood: str) -> None:
+def test_a_flood_takes_no_memory_and_the_quit_key_works(flood: str) -> None:
     with Terminal(COMMAND, environment=ENVIRONMENT) as terminal:
         terminal.wait_for(READY, 60)
         terminal.press("down")
@@ -109,7 +109,7 @@ def test_a_flood_takes_no_memory_and_the_quit_key_is_heard(flood: str) -> None:
         assert terminal.left_on() == []
 
 
-def test_keys_that_come_at_once_end_neither_app_nor_training(own_folder: Path) -> None:
+def test_many_keys_at_once_end_neither_app_nor_training(own_folder: Path) -> None:
     with Terminal(COMMAND, environment=ENVIRONMENT) as terminal:
         terminal.wait_for(READY, 60)
         terminal.press("right", "enter", "ctrl+r")

@@ -36,7 +36,7 @@ def ends(terminal: Terminal) -> str:
 
 
 @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x1c", 131)])
-def test_a_long_step_says_at_once_that_it_stops_and_a_second_key_ends_it(key: str, code: int) -> None:
+def test_a_long_step_answers_the_first_key_and_a_second_key_ends_it(key: str, code: int) -> None:
     with run(LONG) as terminal:
         terminal.read(0.5)
         os.write(terminal.fd, key.encode())
@@ -61,7 +61,7 @@ def test_an_echo_of_the_key_loses_neither_summary_nor_cursor(gap: float) -> None
         assert terminal.left_on() == []
 
 
-def test_the_cursor_is_seen_wherever_the_run_is_killed_or_stopped() -> None:
+def test_the_cursor_is_visible_after_a_kill() -> None:
     with run(SHORT) as terminal:
         terminal.read(0.5)
         terminal.signal(signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_the_cursor_is_seen_wherever_the_run_is_killed_or_stopped() -> None:
         assert terminal.left_on() == []
 
 
-def test_an_echo_that_waits_while_the_first_signal_is_answered_is_the_same_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_echo_during_the_answer_to_a_signal_is_the_same_request(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(training, "monotonic", lambda: now[0])
 

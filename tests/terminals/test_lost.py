@@ -23,7 +23,7 @@ sys.exit(main())
 """
 
 
-def test_a_lost_gpu_ends_the_run_and_a_new_process_goes_on():
+def test_a_lost_gpu_ends_the_run_and_a_new_process_continues():
     with Terminal([sys.executable, "-c", LOSING]) as terminal:
         terminal.wait_for("11,070")
         terminal.press("right", "enter")  # the digits preset

@@ -24,7 +24,7 @@ def test_a_run_from_start_to_quit():
         terminal.wait_for("64-32-10")
         terminal.press("ctrl+r")
         terminal.wait_for("● training")
-        terminal.wait_for(lambda text: "examples/s" in text and "measured here" in text)
+        terminal.wait_for(lambda text: "examples/s" in text and "of peak" in text)
         terminal.wait_for(lambda text: (step_of(text) or 0) > 500)
 
         terminal.press("space")

@@ -112,7 +112,7 @@ def terminal() -> Iterator[Any]:
     ("number", "code"),
     [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131), (signal.SIGINT, 130)],
 )
-def test_a_signal_ends_it_with_the_terminal_as_it_was(terminal: Any, number: int, code: int) -> None:
+def test_a_signal_ends_the_app_and_restores_the_terminal(terminal: Any, number: int, code: int) -> None:
     one = terminal()
     one.process.send_signal(number)
     assert one.ends() == code
@@ -120,7 +120,7 @@ def test_a_signal_ends_it_with_the_terminal_as_it_was(terminal: Any, number: int
 
 
 @pytest.mark.parametrize(("keys", "code"), [(b"\x11", 0), (b"\t\x11", 0), (b"\x03", 130)])
-def test_keys_end_it_with_the_terminal_as_it_was(terminal: Any, keys: bytes, code: int) -> None:
+def test_keys_end_the_app_and_restore_the_terminal(terminal: Any, keys: bytes, code: int) -> None:
     one = terminal()
     one.send(keys)
     assert one.ends() == code
@@ -128,7 +128,7 @@ def test_keys_end_it_with_the_terminal_as_it_was(terminal: Any, keys: bytes, cod
 
 
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (b"\x11", 0), (b"\x03", 130)])
-def test_a_run_in_full_training_does_not_keep_it(terminal: Any, end: int | bytes, code: int) -> None:
+def test_a_run_in_training_does_not_delay_the_end(terminal: Any, end: int | bytes, code: int) -> None:
     one = terminal()
     one.send(b"\x12")
     one.wait_for(b"examples/s")
@@ -140,7 +140,7 @@ def test_a_run_in_full_training_does_not_keep_it(terminal: Any, end: int | bytes
     assert one.restored
 
 
-def test_a_terminal_that_takes_no_more_output_cannot_keep_it(terminal: Any) -> None:
+def test_a_terminal_that_takes_no_output_does_not_delay_the_end(terminal: Any) -> None:
     one = terminal()
     one.send(b"\t\x1b[B" * 400)  # more repaints than the terminal's buffer holds, and nobody reads them
     time.sleep(1)
@@ -158,7 +158,7 @@ def test_a_second_signal_does_not_wait(terminal: Any) -> None:
     assert termios.tcgetattr(one.side) == one.before
 
 
-def test_rubbish_typed_at_it_does_not_end_it(terminal: Any) -> None:
+def test_random_input_does_not_end_the_app(terminal: Any) -> None:
     one = terminal()
     for rubbish in (b"\xb8\xff\xfe", b"\x1b[48;0;0;0;0t\x1b[<35;10;10M", b"\x1b[1114112u\x1b[99999999u"):
         one.send(rubbish)
@@ -182,7 +182,7 @@ sys.exit(run_app())
 """
 
 
-def test_a_failure_of_its_own_is_one_line_and_exit_code_5(terminal: Any) -> None:
+def test_a_failure_of_the_app_is_one_line_and_exit_code_5(terminal: Any) -> None:
     one = terminal("-c", FAILING, ready=None)
     assert one.ends() == 5
     assert b"tuisim: the app failed: an unexpected fault: deliberately" in one.output
@@ -190,7 +190,7 @@ def test_a_failure_of_its_own_is_one_line_and_exit_code_5(terminal: Any) -> None
     assert one.restored
 
 
-def test_without_a_terminal_it_says_so() -> None:
+def test_without_a_terminal_the_app_says_so() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tuisim"],
         cwd=ROOT,

@@ -17,6 +17,7 @@ from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
 from tuisim.engine import RunFailed
+from tuisim.features import sub_pages
 from tuisim.features.run.screen import RunScreen
 from tuisim.features.setup.screen import SetupScreen
 from tuisim.predict import profiles
@@ -25,7 +26,8 @@ from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
-from tuisim.tui.navigation import PAGE_BINDINGS, sub_pages
+from tuisim.tui.navigation import PAGE_BINDINGS
+from tuisim.tui.page import SubPageBar
 from tuisim.tui.themes import DARK_MEANINGS
 from tuisim.tui.too_small import SmallScreen
 
@@ -72,7 +74,7 @@ def text_of(app: TuisimApp) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
-async def test_start_run_again_and_back_each_with_its_own_worker() -> None:
+async def test_start_restart_and_back_each_have_a_worker_of_their_own() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
@@ -95,7 +97,7 @@ async def test_a_failed_run_is_mentioned_again_on_the_setup_page() -> None:
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
-        workers[0].run_failed = RunFailed(0, "digits has 64 inputs, the layers begin with 30", "")
+        workers[0].run_failed = RunFailed(0, "digits has 64 inputs, the layers begin with 30")
         await pilot.press("escape")
         await pilot.pause()
         assert any("digits has 64 inputs" in toast.message for toast in app._notifications)
@@ -162,6 +164,17 @@ async def test_a_page_opens_its_last_sub_page_and_shift_tab_goes_back() -> None:
         await pilot.press("shift+tab")
         await pilot.pause()
         assert app.page is sub_pages("explain")[1]
+
+
+async def test_a_click_on_a_sub_page_opens_it() -> None:
+    async with running() as (app, pilot, _):
+        await pilot.press("f9")
+        await pilot.pause()
+        names = str(app.screen.query_one(SubPageBar).render())
+        await pilot.click(SubPageBar, offset=(1 + names.index("Conventions"), 0))
+        await pilot.pause()
+        assert app.page is not None
+        assert app.page.name == "conventions"
 
 
 async def test_a_run_goes_on_while_the_setup_is_in_front() -> None:
@@ -275,7 +288,7 @@ async def test_the_palette_offers_presets_and_themes() -> None:
         assert app.screen.query_one(SetupForm).field("layers").control.value == "2-32-32-3"
 
 
-def test_every_theme_has_the_colours_that_mean_something() -> None:
+def test_every_theme_defines_the_colours_of_phases_series_and_health() -> None:
     app = TuisimApp()
     for name in app.available_themes:
         app.set_reactive(TuisimApp.theme, name)
@@ -305,7 +318,7 @@ def test_a_failure_is_one_printable_line() -> None:
     assert "\x1b" not in line
 
 
-async def test_a_run_again_key_held_down_starts_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_holding_down_the_restart_key_starts_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuisim.tui.app.START_SECONDS", 60.0)
     async with running() as (app, pilot, workers):
         app._started_at = -100.0
@@ -321,17 +334,17 @@ async def test_tuisim_can_be_restarted_only_after_a_lost_gpu(monkeypatch: pytest
     async with running() as (app, pilot, workers):
         await pilot.press("ctrl+r")
         await pilot.pause()
-        workers[0].run_failed = RunFailed(3, "out of memory", "")
+        workers[0].run_failed = RunFailed(3, "out of memory")
         await pilot.press("ctrl+n")
         assert not app.restart_asked
-        workers[0].run_failed = RunFailed(3, "the GPU failed", "", device_lost=True)
+        workers[0].run_failed = RunFailed(3, "the GPU failed", device_lost=True)
         await pilot.press("ctrl+n")
         await pilot.pause()
         assert app.restart_asked
         assert app.return_code == 0
 
 
-def test_a_restarted_tuisim_has_the_form_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restarted_tuisim_restores_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(layers=(7, 5, 3), hidden_activation="tanh", loss="mse", backend="cupy", epochs=None)
     begun: list[dict[str, str]] = []
     monkeypatch.setattr(restart.os, "name", "nt")

@@ -19,7 +19,7 @@ from tuisim.tui.environment import mistakes
         ("TEXTUAL_LOG", "log.txt"),
     ],
 )
-def test_what_textual_would_take_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
+def test_values_that_textual_accepts_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(name, value)
     assert mistakes() == []
@@ -39,7 +39,9 @@ def test_what_textual_would_take_passes(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ("TEXTUAL_LOG", "no/such/folder"),
     ],
 )
-def test_what_would_end_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
+def test_values_that_would_end_textual_are_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(name, value)
     (mistake,) = mistakes()
@@ -49,7 +51,7 @@ def test_what_would_end_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
-def test_a_pipe_for_a_log_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_pipe_as_the_log_file_does_not_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setenv("TEXTUAL_LOG", str(tmp_path / "pipe"))
     assert "not a regular file" in mistakes()[0].remedy

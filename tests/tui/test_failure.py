@@ -93,7 +93,7 @@ async def test_a_fault_in_a_key_leaves_the_run_and_the_screen_as_they_are(
         assert app.failure is None
 
 
-async def test_a_fault_at_every_tick_is_told_and_logged_once(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
+async def test_a_fault_at_every_tick_is_reported_and_logged_once(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
     monkeypatch.setattr(RunScreen, "_follow", broken)
     async with running() as (app, pilot, worker):
         for _ in range(4):
@@ -159,7 +159,7 @@ async def test_leaving_while_a_page_is_being_built_is_no_failure(monkeypatch: py
 
 
 @pytest.mark.parametrize("left", [True, False])
-async def test_a_page_that_is_taken_away_while_it_is_built_looks_for_nothing(
+async def test_a_page_removed_while_it_is_built_causes_no_failure(
     monkeypatch: pytest.MonkeyPatch, own_folder: Path, left: bool
 ) -> None:
     monkeypatch.setattr(InputLine, "on_mount", broken)  # as where its fields are gone already
@@ -174,7 +174,7 @@ async def test_a_page_that_is_taken_away_while_it_is_built_looks_for_nothing(
     assert not (own_folder / "tuisim.log").exists()
 
 
-async def test_who_asks_to_leave_before_the_app_runs_is_obeyed_without_the_terminal() -> None:
+async def test_a_request_to_leave_before_the_app_runs_ends_it_without_the_terminal() -> None:
     app = TuisimApp()
     app.leave_soon(129)
     await app.run_async(headless=True)
@@ -194,11 +194,11 @@ async def test_who_asks_to_leave_before_the_app_runs_is_obeyed_without_the_termi
         (Driver, ("no_automatic_restart", "suspend_application_mode", "resume_application_mode", "process_message")),
     ],
 )
-def test_what_is_used_of_textual_is_there(owner: type, names: tuple[str, ...]) -> None:
+def test_the_private_parts_of_textual_exist(owner: type, names: tuple[str, ...]) -> None:
     assert [name for name in names if not callable(getattr(owner, name, None))] == []
 
 
-async def test_what_the_app_has_of_textual_is_there() -> None:
+async def test_the_private_attributes_of_the_app_exist() -> None:
     app = TuisimApp()
     async with app.run_test():
         for name in ("_exit", "_exception", "_exception_event", "_exit_renderables"):
@@ -213,7 +213,7 @@ async def test_what_the_app_has_of_textual_is_there() -> None:
     assert [type(event) for event in XTermParser().feed("a")] == [events.Key]
 
 
-def test_what_the_driver_uses_of_textual_is_there() -> None:
+def test_the_private_attributes_of_the_driver_exist() -> None:
     drivers = pytest.importorskip("textual.drivers.linux_driver", reason="there is none on Windows")
     source = Path(drivers.__file__).read_text()
     for name in ("_key_thread", "_writer_thread", "_must_signal_resume", "_run_input_thread", "run_input_thread", "exit_event"):
@@ -306,7 +306,7 @@ async def test_a_button_pressed_on_a_widget_that_is_gone_selects_nothing() -> No
         assert app._exception is None
 
 
-def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:
+def test_the_colour_cache_keeps_no_rendered_lines() -> None:
     TuisimApp()
     cache = StylesCache()
     first = cache.get_inner_outer(Color(1, 2, 3), Color(4, 5, 6, 0.5))
@@ -317,7 +317,7 @@ def test_what_is_rendered_is_not_kept_by_a_cache_of_colors() -> None:
     assert gone() is None
 
 
-async def test_a_screen_takes_no_size_but_the_terminals() -> None:
+async def test_a_screen_ignores_sizes_other_than_the_terminals() -> None:
     """Two screens of different sizes would keep resizing each other without end."""
     async with running() as (app, pilot, _):
         app.screen.post_message(events.Resize(Size(60, 20), Size(60, 20)))

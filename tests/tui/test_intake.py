@@ -41,14 +41,14 @@ def taken(*pieces: str, silence: float = 0.0) -> list[str]:
         ("\x1b[[A", ["f1"]),
     ],
 )
-def test_every_cut_of_the_same_text_gives_the_same_events(text: str, events: list[str]) -> None:
+def test_the_events_do_not_depend_on_how_the_text_is_split(text: str, events: list[str]) -> None:
     assert taken(text) == events
     assert taken(*text) == events
     for at in range(1, len(text)):
         assert taken(text[:at], text[at:]) == events
 
 
-def test_the_escape_key_is_one_once_nothing_follows() -> None:
+def test_an_escape_without_anything_after_it_is_the_escape_key() -> None:
     assert taken("\x1b") == []
     assert taken("\x1b", silence=0.2) == ["escape"]
     assert taken("a\x1b", "[", silence=0.01) == ["a"]
@@ -60,7 +60,7 @@ def test_a_long_run_that_arrives_at_once_is_a_paste() -> None:
 
 
 @pytest.mark.parametrize("start", ["\x1b[", "\x1b[1;", "\x1b]52;c;", "\x1bP", "\x1b_", "\x1b[200~"])
-def test_what_never_ends_is_dropped_and_the_quit_key_is_heard(start: str) -> None:
+def test_unterminated_sequences_are_dropped_and_the_quit_key_works(start: str) -> None:
     for key in ("\x11", QUIT):
         intake = Intake()
         for _ in range(256):
@@ -82,7 +82,7 @@ STARTS = (
 
 @pytest.mark.parametrize("how", ["feed", "skip"])
 @pytest.mark.parametrize("quits", ["\x11", QUIT])
-def test_the_quit_key_is_heard_after_anything_however_it_is_cut(quits: str, how: str) -> None:
+def test_the_quit_key_works_after_any_input_however_it_is_split(quits: str, how: str) -> None:
     """The escape key and ctrl+q within a tenth of a second are two keys, not alt+ctrl+q."""
     for first, second in product(STARTS, repeat=2):
         text = first + second + quits
@@ -93,7 +93,7 @@ def test_the_quit_key_is_heard_after_anything_however_it_is_cut(quits: str, how:
             assert "ctrl+q" in words(found), (first, second, cut)
 
 
-def test_escapes_without_end_are_dropped_too() -> None:
+def test_endless_escapes_are_dropped() -> None:
     intake = Intake()
     intake.feed("\x1b[200~", 0.0)
     for _ in range(256):
@@ -111,13 +111,13 @@ def test_a_paste_is_cut_and_one_without_an_end_ends_by_itself() -> None:
     assert words(intake.feed("d", 6.0)) == ["d"]
 
 
-def test_a_flood_that_nobody_can_keep_up_with_is_dropped_but_for_the_quit_key() -> None:
+def test_a_flood_of_input_is_dropped_except_for_the_quit_key() -> None:
     intake = Intake()
     assert intake.skip("\t\x1b[B" * 100, 0.0) == []
     assert words(intake.skip("\t\t" + QUIT + "\t", 0.0)) == ["ctrl+q"]
     assert words(intake.skip("\x1b[200~\x11", 0.0) + intake.skip("a\x1b[201~", 0.0)) == ["paste a"]
 
 
-def test_what_the_parser_knows_is_passed_through() -> None:
+def test_sequences_that_the_parser_knows_are_passed_through() -> None:
     found = Intake().feed("\x1b[<0;3;4M\x1b[I", 0.0)
     assert [type(event) for event in found] == [MouseDown, AppFocus]

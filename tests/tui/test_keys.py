@@ -65,7 +65,7 @@ def test_the_function_keys_are_those_of_the_table():
     ],
     ids=str,
 )
-def test_the_words_of_a_configuration_mean_it(config):
+def test_the_words_of_a_configuration_parse_to_it(config):
     layers, *words = to_words(config)
     values = {"layers": layers}
     while words:

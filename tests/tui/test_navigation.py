@@ -91,7 +91,7 @@ async def at_work(pilot: Pilot[None], machine: Machine, name: str) -> None:
     pytest.fail(f"{name} is not at work, but {machine.users}")
 
 
-def test_every_page_that_measures_is_tried() -> None:
+def test_every_measuring_page_is_tested() -> None:
     assert {page.name for page in PAGES} >= set(MEASURING)
 
 

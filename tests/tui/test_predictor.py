@@ -25,11 +25,10 @@ from tuisim.features.setup.prediction_view import change_line, column, folded, m
 from tuisim.features.setup.screen import SetupLedger, SetupPrediction, SetupScreen
 from tuisim.predict import background, profiles
 from tuisim.predict.background import BackgroundPredictor, Measuring, PredictionState
-from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot as StepPilot
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
+from tuisim.predict.profile import ProfileKey
 from tuisim.terminal.lines import text
 from tuisim.terminal.text import weight
 from tuisim.tui.app import TuisimApp
@@ -52,7 +51,7 @@ def taken(edits: Edits, config: RunConfig, **texts: str) -> Any:
     return edits.take(to_texts(config) | texts, predict(config, machine_profile()))
 
 
-def test_all_that_is_done_to_one_field_is_one_edit():
+def test_all_changes_of_one_field_are_one_edit():
     edits = Edits()
     assert taken(edits, replace(DIGITS, batch_size=32)) is None
     before = predict(replace(DIGITS, batch_size=32), machine_profile())
@@ -67,7 +66,7 @@ def test_all_that_is_done_to_one_field_is_one_edit():
     )
 
 
-def test_a_wrong_text_on_the_way_is_no_end_of_the_edit():
+def test_an_invalid_text_in_between_does_not_end_the_edit():
     edits = Edits()
     taken(edits, DIGITS)
     edits.take(to_texts(DIGITS) | {"layers": "64-"}, None)
@@ -75,7 +74,7 @@ def test_a_wrong_text_on_the_way_is_no_end_of_the_edit():
     assert taken(edits, wider) == change(predict(DIGITS, machine_profile()), predict(wider, machine_profile()))
 
 
-def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed():
+def test_a_change_has_time_and_multiplications_and_is_none_without_a_difference():
     before = predict(DIGITS, machine_profile())
     assert change(before, predict(replace(DIGITS, seed=7), machine_profile())) == change(before, before)
     same = change(before, before)
@@ -89,7 +88,7 @@ def test_a_change_is_in_time_and_multiplications_and_none_where_nothing_changed(
     assert longer.multiplications is None
 
 
-def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
+def test_a_longer_step_and_a_shorter_run_are_both_shown():
     larger = change(predict(DIGITS, machine_profile()), predict(replace(DIGITS, batch_size=256), machine_profile()))
     assert larger.step is not None
     assert larger.time is not None
@@ -104,7 +103,7 @@ def test_a_step_that_becomes_longer_while_the_run_becomes_shorter_is_both():
     assert "% step" not in alike
 
 
-def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
+def test_the_conditions_of_the_times_are_shortened_to_fit():
     found = predict(replace(DIGITS, threads=1), machine_profile())
     found = replace(found, machine="Abacus 9000, Beads 1.0")
     assert machine_words(found, 80) == "on Abacus 9000, Beads 1.0, numpy@1"
@@ -120,13 +119,13 @@ def test_what_the_times_hold_for_is_told_in_as_many_words_as_have_room():
         assert machine_words(replace(found, beyond=40.0), width) == words
 
 
-def test_something_wrong_is_shown_beside_a_prediction():
+def test_a_problem_is_shown_beside_the_prediction():
     state = PredictionState(predict(replace(DIGITS, threads=1), machine_profile()), None, "something is wrong")
     for draw in (column, folded):
         assert "something is wrong" in list(map(text, draw(state, None, 60)))
 
 
-def test_memory_says_whether_the_data_are_in_it(tmp_path):
+def test_memory_says_if_it_includes_the_data(tmp_path):
     for config, words in (
         (DIGITS, "counted, including the data"),
         (replace(DIGITS, dataset="rows.csv"), "counted, without its data"),
@@ -135,30 +134,30 @@ def test_memory_says_whether_the_data_are_in_it(tmp_path):
         assert words in "\n".join(map(text, lines))
 
 
-def test_an_arrow_goes_the_way_of_what_is_shown():
+def test_the_arrow_follows_the_first_value_shown():
     only = Change(time=None, of="run", step=0.98, multiplications=None, memory=None)
     assert text(change_line(only)) == "▲ +98 % step"
 
 
-def test_many_times_more_or_less_are_said_as_times_either_way():
+def test_large_changes_are_shown_as_factors():
     for share, said in ((10.0, "▲ time × 11"), (-10 / 11, "▼ time ÷ 11"), (-1 + 1e-9, "▼ time ÷ 1.00 G"), (-0.5, "▼ −50 % time")):
         assert text(change_line(Change(share, "run", share, None, None))) == said
 
 
-def test_what_an_edit_changes_loses_its_end_where_there_is_no_room():
+def test_the_change_is_cut_at_its_end_if_there_is_no_room():
     whole = Change(time=-0.94, of="run", step=15.0, multiplications=-498e3, memory=0.3)
     assert text(change_line(whole, 120)) == "▼ run ÷ 17, step × 16, −498 k multiplications per example, +30 % memory"
     assert text(change_line(whole, 62)) == "▼ run ÷ 17, step × 16, −498 k multiplications per example"
     assert text(change_line(whole, 30)) == "▼ run ÷ 17, step × 16"
 
 
-def test_memory_with_its_data_is_not_held_against_memory_without():
+def test_memory_with_data_is_not_compared_with_memory_without():
     file = predict(replace(DIGITS, dataset="rows.csv"), machine_profile())
     assert change(predict(DIGITS, machine_profile()), file).memory is None
     assert change(file, predict(replace(DIGITS, dataset="other.csv", batch_size=64), machine_profile())).memory is not None
 
 
-def test_what_needs_no_card_is_there_while_the_machine_is_measured():
+def test_memory_is_shown_while_the_machine_profile_is_measured():
     memory = predict(replace(DIGITS, threads=1), machine_profile()).memory
     for done, words in ((0, "preparing"), (12, "12 of 30"), (30, "fitting the costs")):
         state = PredictionState(measuring=Measuring("numpy@1 float32", done, 30), memory=memory)
@@ -237,7 +236,7 @@ def panel(app: Any) -> str:
     return "\n".join(map(text, app.screen.query_one(SetupPrediction).lines)).rstrip()
 
 
-async def test_times_and_memory_are_there_at_once_and_follow_each_edit() -> None:
+async def test_times_and_memory_are_shown_at_once_and_follow_each_edit() -> None:
     async with app_with_prediction() as (app, pilot):
         found = predict(replace(DIGITS, epochs=10), machine_profile())
         assert found.wall_seconds is not None
@@ -269,7 +268,7 @@ async def test_an_edit_that_changes_nothing_says_nothing() -> None:
     [*((size, (64, 32, 10)) for size in SIZES), ((80, 24), (64, *[32] * 63, 10)), ((120, 36), (10**30,) * 65)],
     ids=[*map(str, SIZES), "deep", "vast"],
 )
-async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
+async def test_it_folds_and_leaves_room_for_the_ledger(size, layers) -> None:
     config = RunConfig(layers=layers, dataset="teacher", threads=1, epochs=10)
     async with app_with_prediction(config, size=size) as (app, pilot):
         await pilot.pause(0.3)
@@ -287,7 +286,7 @@ async def test_it_folds_and_leaves_the_ledger_its_room(size, layers) -> None:
             assert app.screen.query_one("#ledger-scroll").max_scroll_y == 0
 
 
-async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
+async def test_the_short_form_begins_with_the_whole_run_and_its_interval() -> None:
     async with app_with_prediction(replace(DIGITS, epochs=20), size=(80, 24)) as (app, pilot):
         first, second = panel(app).splitlines()
         assert " total (" in first
@@ -297,7 +296,7 @@ async def test_the_short_form_says_the_whole_run_first_and_its_band() -> None:
         assert panel(app).splitlines()[1].startswith("▲ +")
 
 
-async def test_a_calibration_is_seen_and_then_the_prediction_without_a_key() -> None:
+async def test_a_calibration_is_shown_and_then_the_prediction_without_a_key() -> None:
     told = Told(PredictionState(measuring=Measuring("numpy@1 float32", 12, 30)))
     async with app_with_prediction(told=told) as (app, pilot):
         assert "measuring this machine … 12 of 30" in panel(app)
@@ -315,7 +314,7 @@ MISSING = machine_profile(entry("numpy", 1, "float64"))
 
 @pytest.mark.parametrize("before", [None, MISSING], ids=["no profile", "another entry"])
 @pytest.mark.parametrize("pages", ["volume", "budget", "answer volume", "volume answer volume", "volume answer budget"])
-async def test_a_page_that_predicts_lets_the_machine_be_measured_and_shows_it(pages, before) -> None:
+async def test_a_page_that_predicts_shows_the_calibration(pages, before) -> None:
     """Also after another page, which left the machine alone."""
     if before is not None:
         profiles.keep(before)
@@ -337,7 +336,7 @@ async def test_a_page_that_predicts_lets_the_machine_be_measured_and_shows_it(pa
         assert measure.jobs == [ProfileKey("numpy", 1, "float32")]
 
 
-async def test_a_page_over_a_run_promises_nothing() -> None:
+async def test_a_page_over_a_run_announces_no_calibration() -> None:
     made: list[BackgroundPredictor] = []
     app = TuisimApp(
         replace(DIGITS, epochs=None),
@@ -355,7 +354,7 @@ async def test_a_page_over_a_run_promises_nothing() -> None:
             assert "tuisim calibrate" in shown
 
 
-async def test_nothing_is_predicted_that_cannot_be_computed_here() -> None:
+async def test_runs_that_no_backend_here_computes_are_not_predicted() -> None:
     async with app_with_prediction() as (app, pilot):
         await put(app, pilot, threads="0")
         assert app.told.attended[-1] is None
@@ -364,7 +363,7 @@ async def test_nothing_is_predicted_that_cannot_be_computed_here() -> None:
         assert "whole run" in panel(app), "a wrong rate changes no time"
 
 
-async def test_without_a_forecast_nothing_is_said_of_time() -> None:
+async def test_without_a_predictor_no_time_is_shown() -> None:
     app = Shell(DIGITS)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()

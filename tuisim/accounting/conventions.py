@@ -87,41 +87,41 @@ TUISIM = Convention(
 )  # fmt: skip
 CONVENTIONS = (
     Convention(
-        "fvcore", "fvcore", "flops", "forward; a multiply-add is one", "biases, activations, backward, update",
+        "fvcore", "fvcore", "flops", "forward; one per multiply-add", "biases, activations, backward, update",
         {Kind.DENSE: _MULTIPLY},
     ),
     Convention(
-        "thop", "thop", "MACs", "forward; a multiply-add is one", "biases, activations, backward, update",
+        "thop", "thop", "MACs", "forward; one per multiply-add", "biases, activations, backward, update",
         {Kind.DENSE: _MULTIPLY},
     ),
     Convention(
-        "torchinfo", "torchinfo", "mult-adds", "forward; a multiply-add is one, a bias too", "activations, backward, update",
+        "torchinfo", "torchinfo", "mult-adds", "forward; one per multiply-add and bias", "activations, backward, update",
         {Kind.DENSE: _WITH_BIAS},
     ),
     Convention(
         "ptflops", "ptflops", "MACs",
-        "forward; a multiply-add is one, a bias one, relu, gelu, elu two, leaky_relu, silu one",
+        "forward; one per multiply-add, bias, leaky_relu and silu, two per relu, gelu and elu",
         "other activations, backward, update",
         {Kind.DENSE: _WITH_BIAS, Kind.ACTIVATION: _FUNCTION}, functions=_PTFLOPS,
     ),
     Convention(
-        "torch_forward", "FlopCounterMode", "FLOPs", "forward; a multiply-add is two",
+        "torch_forward", "FlopCounterMode", "FLOPs", "forward; two per multiply-add",
         "biases, activations, backward, update", {Kind.DENSE: _BOTH},
     ),
     Convention(
         "torch_forward_backward", "FlopCounterMode + backward", "FLOPs",
-        "forward and backward; a multiply-add is two",
+        "forward and backward; two per multiply-add",
         "biases, activations, derivatives, update",
         {Kind.DENSE: _BOTH, Kind.WEIGHT_GRADIENT: _BOTH, Kind.INPUT_GRADIENT: _BOTH},
     ),
     Convention(
         "deepspeed", "DeepSpeed", "FLOPs",
-        "forward, a multiply-add is two, relu, leaky_relu, gelu, silu, elu one; backward assumed to be twice that",
+        "forward: two per multiply-add, one per relu, leaky_relu, gelu, silu and elu; backward assumed to be twice that",
         "biases, other activations, update, the actual backward pass",
         {Kind.DENSE: _BOTH, Kind.ACTIVATION: _FUNCTION}, _BACKWARD, _DEEPSPEED,
     ),
     Convention(
-        "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward, a multiply-add is two; backward assumed to be twice that",
+        "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward: two per multiply-add; backward assumed to be twice that",
         "biases, activations, update, the actual backward pass", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
     Convention(
@@ -135,7 +135,7 @@ CONVENTIONS = (
     ),
     TUISIM,
 )  # fmt: skip
-"""All conventions, in the order of the selector; the full ledger is last."""
+"""All conventions, in the order of the selector; tuisim's own is last."""
 
 
 def tools_per_example(program: StepProgram) -> dict[str, int | float]:

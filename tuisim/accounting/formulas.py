@@ -66,45 +66,10 @@ def _binary_cross_entropy(op: Op) -> Operations:
     return value + gradient if op.learning else value
 
 
-def _correct_classes(op: Op) -> Operations:
-    """Per row the argmax of M and a comparison with the target; the number of matches is summed."""
-    return Operations(compare=op.batch * op.outputs, add=op.batch - 1)
-
-
-def _correct_outputs(op: Op) -> Operations:
-    """Per output two thresholds and a comparison; the number of matches is summed."""
-    elements = op.batch * op.outputs
-    return Operations(compare=3 * elements, add=elements - 1)
-
-
-def _weight_gradient(op: Op) -> Operations:
-    weights = op.inputs * op.outputs
-    return Operations(multiply=op.batch * weights, add=(op.batch - 1) * weights)
-
-
-def _bias_gradient(op: Op) -> Operations:
-    return Operations(add=(op.batch - 1) * op.outputs)
-
-
-def _input_gradient(op: Op) -> Operations:
-    return Operations(multiply=op.batch * op.inputs * op.outputs, add=op.batch * op.inputs * (op.outputs - 1))
-
-
 _per_parameter = partial(_times, lambda op: op.parameters)
 _per_output = partial(_times, lambda op: op.batch * op.outputs)
 _per_product = partial(_times, lambda op: op.batch * op.inputs * op.outputs)
 _once = partial(_times, lambda op: 1)
-
-
-def _gradient_squares(op: Op) -> Operations:
-    """Count the sum of P squares, added to that of the previous layers: one addition fewer in the first layer."""
-    return Operations(multiply=op.parameters, add=op.parameters - (op.layer == 1))
-
-
-def _flush_subnormals(op: Op) -> Operations:
-    """One comparison for each number of the optimizer state."""
-    return Operations(compare=len(op.writes) * op.parameters)
-
 
 # Bias correction: β₁ᵗ and β₂ᵗ as running products (2 multiplications), 1 − each (2 additions), √ once, α·√ / (1 − β₁ᵗ), ε·√.
 FORMULAS: dict[Kind, Formula] = {
@@ -118,13 +83,27 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.BINARY_CROSS_ENTROPY: Formula(
         "sigmoid, cross-entropy", "× 2·B·M+1  + 5·B·M−1  > 3·B·M  exp B·M  log B·M  ÷ B·M", _binary_cross_entropy
     ),
-    Kind.CORRECT_CLASSES: Formula("correct rows", "> B·M  + B−1", _correct_classes),
-    Kind.CORRECT_OUTPUTS: Formula("correct outputs", "> 3·B·M  + B·M−1", _correct_outputs),
+    Kind.CORRECT_CLASSES: Formula(
+        "correct rows", "> B·M  + B−1", lambda op: Operations(compare=op.batch * op.outputs, add=op.batch - 1)
+    ),
+    Kind.CORRECT_OUTPUTS: Formula(  # per output two thresholds and a comparison
+        "correct outputs", "> 3·B·M  + B·M−1",
+        lambda op: Operations(compare=3 * op.batch * op.outputs, add=op.batch * op.outputs - 1),
+    ),
     Kind.ACTIVATION_GRADIENT: Formula("activation backward", "× B·M  act′ B·M", _per_output(multiply=1, derivative=1)),
-    Kind.WEIGHT_GRADIENT: Formula("weight gradient", "× B·N·M  + (B−1)·N·M", _weight_gradient),
-    Kind.BIAS_GRADIENT: Formula("bias gradient", "+ (B−1)·M", _bias_gradient),
-    Kind.INPUT_GRADIENT: Formula("input gradient", "× B·N·M  + B·N·(M−1)", _input_gradient),
-    Kind.GRADIENT_SQUARES: Formula("squared gradient norm", "× P  + P, P−1 in layer 1", _gradient_squares),
+    Kind.WEIGHT_GRADIENT: Formula(
+        "weight gradient", "× B·N·M  + (B−1)·N·M",
+        lambda op: Operations(multiply=op.batch * op.inputs * op.outputs, add=(op.batch - 1) * op.inputs * op.outputs),
+    ),
+    Kind.BIAS_GRADIENT: Formula("bias gradient", "+ (B−1)·M", lambda op: Operations(add=(op.batch - 1) * op.outputs)),
+    Kind.INPUT_GRADIENT: Formula(
+        "input gradient", "× B·N·M  + B·N·(M−1)",
+        lambda op: Operations(multiply=op.batch * op.inputs * op.outputs, add=op.batch * op.inputs * (op.outputs - 1)),
+    ),
+    Kind.GRADIENT_SQUARES: Formula(
+        "squared gradient norm", "× P  + P, P−1 in layer 1",
+        lambda op: Operations(multiply=op.parameters, add=op.parameters - (op.layer == 1)),
+    ),
     Kind.CLIP_FACTOR: Formula("clip factor", "√ 1  + 1  ÷ 1  > 1", _once(sqrt=1, add=1, divide=1, compare=1)),
     Kind.CLIP: Formula("gradient clipping", "× P", _per_parameter(multiply=1)),
     Kind.SCHEDULED_RATE: Formula("scheduled learning rate", "× 1", _once(multiply=1)),
@@ -136,6 +115,8 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.MOMENTUM: Formula("momentum", "× 2·P  + 2·P", _per_parameter(multiply=2, add=2)),
     Kind.NESTEROV: Formula("Nesterov momentum", "× 3·P  + 3·P", _per_parameter(multiply=3, add=3)),
     Kind.RMSPROP: Formula("RMSprop", "× 4·P  + 3·P  ÷ P  √ P", _per_parameter(multiply=4, add=3, divide=1, sqrt=1)),
-    Kind.FLUSH_SUBNORMALS: Formula("flush subnormals", "> P per buffer", _flush_subnormals),
+    Kind.FLUSH_SUBNORMALS: Formula(
+        "flush subnormals", "> P per buffer", lambda op: Operations(compare=len(op.writes) * op.parameters)
+    ),
     Kind.ADAM: Formula("Adam, short form", "× 6·P  + 4·P  ÷ P  √ P", _per_parameter(multiply=6, add=4, divide=1, sqrt=1)),
-}
+}  # fmt: skip

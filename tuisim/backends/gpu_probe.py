@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -61,13 +62,12 @@ def parse_line(line: str) -> dict[str, Any]:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return {name: value for name, value in found.items() if _is_fact(name, value)} if isinstance(found, dict) else {}
-
-
-def _is_fact(name: str, value: Any) -> bool:
-    if name == "packages":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    return isinstance(value, str | int | float | None)
+    if not isinstance(found, dict):
+        return {}
+    scalars = {name: value for name, value in found.items() if name != "packages" and isinstance(value, str | int | float | None)}
+    packages = found.get("packages")
+    is_list = isinstance(packages, list) and all(isinstance(one, str) for one in packages)
+    return scalars | ({"packages": packages} if is_list else {})
 
 
 # ── the process ──
@@ -102,24 +102,23 @@ def run(command: Sequence[str], seconds: float, env: Mapping[str, str] | None = 
     reader = Thread(target=read, name="tuisim-gpu-probe", daemon=True)
     try:
         reader.start()
-        code = _wait(process, seconds)
+        try:
+            end: dict[str, Any] = {"code": process.wait(seconds)}
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            end = {"hung": seconds}
         reader.join(_DRAIN_SECONDS)
     except BaseException as error:
         _kill(process)
         if isinstance(error, RuntimeError):  # Python raises it where no thread can be started
             raise OSError("no thread can be started") from None
         raise
-    end = {"flooded": True} if flooded else {"hung": seconds} if code is None else _exit_fact(code)
+    if flooded:
+        end = {"flooded": True}
+    elif end.get("code", 0) < 0:
+        with suppress(ValueError):  # a real-time signal has no name
+            end = {"signal": signal.Signals(-end["code"]).name}
     return bytes(output[:MAX_BYTES]).decode(errors="replace"), end
-
-
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """Return the exit code; None if the process took longer and was killed."""
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        _kill(process)
-        return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -128,15 +127,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait(_KILL_SECONDS)
     except subprocess.TimeoutExpired:
         process.returncode = -signal.SIGTERM  # else Python would wait for it at exit
-
-
-def _exit_fact(code: int) -> dict[str, Any]:
-    if code >= 0:
-        return {"code": code}
-    try:
-        return {"signal": signal.Signals(-code).name}
-    except ValueError:
-        return {"signal": f"signal {-code}"}
 
 
 # ── what the facts mean, for CuPy 14 and the CUDA runtime ──
@@ -213,7 +203,10 @@ def _explain_error(found: Facts, stage: str) -> tuple[str, str]:
     if found.get("driver") == 0:
         return "no NVIDIA driver", "install NVIDIA's driver; nvidia-smi lists the GPU once it works"
     if "InsufficientDriver" in message:
-        return _explain_old_driver(found)
+        supported, needed = (f"CUDA {cuda_version(found.get(key)) or 'of an unknown version'}" for key in ("driver", "runtime"))
+        driver = found.get("driver")
+        older = f", or {_install(found)}" if isinstance(driver, int) and driver >= 12_000 else ""
+        return f"the driver supports {supported}, CuPy needs {needed}", f"update the driver{older}"
     if "NoDevice" in message or "InvalidDevice" in message:
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
         unset = f"unset CUDA_VISIBLE_DEVICES, which is {printable(hidden or '', 30)!r}"
@@ -224,14 +217,6 @@ def _explain_error(found: Facts, stage: str) -> tuple[str, str]:
     if at in ("kernel", "product") and missing:
         return f"CUDA libraries are missing {stage}: {words}", _install(found, libraries=True)
     return f"failed {stage}: {words}", "install a driver and a CuPy that match"
-
-
-def _explain_old_driver(found: Facts) -> tuple[str, str]:
-    driver, remedy = found.get("driver"), "update the driver"
-    supported, needed = (f"CUDA {cuda_version(found.get(key)) or 'of an unknown version'}" for key in ("driver", "runtime"))
-    if isinstance(driver, int) and driver >= 12_000:
-        remedy += f", or {_install(found)}"
-    return f"the driver supports {supported}, CuPy needs {needed}", remedy
 
 
 def _install(found: Facts, libraries: bool = False) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from time import perf_counter
 
+from tuisim.backends.protocol import PhaseSeconds
 from tuisim.program import Kind, Op, Phase, StepProgram
 
 Call = Callable[[], object]
@@ -25,6 +27,20 @@ def time_calls(op_calls: Iterable[OpCall]) -> dict[Op, float]:
     for (op, _), start, end in zip(op_calls, stamps, stamps[1:], strict=False):
         found[op] = found.get(op, 0.0) + max(0.0, end - start - reading)
     return found
+
+
+def time_phases(run: Callable[[Phase], object], loss: Callable[[], float]) -> tuple[float, PhaseSeconds]:
+    """Run each phase once; return the loss and the seconds of each phase, empty if the loss is not finite."""
+    value, seconds = 0.0, PhaseSeconds()
+    for phase in Phase:
+        if phase is Phase.BACKWARD and not math.isfinite(value):
+            return value, {}
+        start = perf_counter()
+        run(phase)
+        if phase is Phase.LOSS:
+            value = loss()
+        seconds[phase] = perf_counter() - start
+    return value, seconds
 
 
 @cache

@@ -23,7 +23,7 @@ PhaseSeconds = dict[Phase, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
+class PeakRates:
     """Measured peak rates of a device."""
 
     flops_per_second: float
@@ -73,7 +73,7 @@ class OnDevice(Protocol):
     def free_bytes(self) -> int | None:
         """Return the bytes available for new arrays; None if unknown."""
 
-    def ceilings(self, dtype: str) -> Ceilings:
+    def peak_rates(self, dtype: str) -> PeakRates:
         """Measure the peak rates of the device."""
 
     @property
@@ -84,9 +84,11 @@ class OnDevice(Protocol):
 class BoundStep(Protocol):
     """A program bound to arrays. Parameters, gradients and optimizer state are shared with the steps bound to them."""
 
-    @property
-    def program(self) -> StepProgram:
-        """The program that is bound."""
+    program: StepProgram
+    _arrays: dict[str, Array]
+    """The buffers, if they are NumPy arrays."""
+    _scalars: Any
+    """The scalars of the update that change from step to step."""
 
     def attach(self, inputs: Array, targets: Array) -> None:
         """Set the data set: inputs (n, inputs) in the program's dtype, and their targets."""
@@ -112,12 +114,15 @@ class BoundStep(Protocol):
 
     def read(self, name: str) -> Array:
         """Return a host copy of a buffer."""
+        return self._arrays[name].copy()
 
     def write(self, name: str, values: Array) -> None:
         """Copy host values into a buffer."""
+        self._arrays[name][...] = values
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of all steps that share these parameters."""
+        self._scalars.set_learning_rate(rate)
 
     @property
     def flushed(self) -> int:
@@ -125,23 +130,39 @@ class BoundStep(Protocol):
 
         Not every backend counts a subnormal sum of two normal numbers, which is flushed too.
         """
+        return int(self._scalars.flushed)
 
 
-class Backend(Protocol):
+class Backend:
     """A backend: it binds programs to arrays and names the device it computes on."""
 
-    @property
-    def name(self) -> str:
-        """Its name."""
+    name: str
+    """Its name."""
+    step: type[Any]
+    """The class of its bound steps."""
 
     def bind(self, program: StepProgram, share: BoundStep | None = None) -> BoundStep:
-        """Allocate arrays for `program`, all zero; with `share`, use its parameters, gradients, state and learning rate."""
+        """Allocate arrays for `program`, all zero; with `share`, use its parameters, gradients, state and learning rate.
+
+        Raises TypeError if `share` is a step of another backend, MemoryNeeded if a device has too little memory.
+        """
+        if share is not None and not isinstance(share, self.step):
+            raise TypeError(f"a step of {self.name} can only share the arrays of another one")
+        bound: BoundStep = self.step(program, share)
+        return bound
 
     def threads(self, count: int) -> AbstractContextManager[None]:
-        """Return a context that limits the backend to `count` threads."""
+        """Return a context that limits BLAS, which also generates data, to `count` threads in the whole process.
+
+        Without threadpoolctl the count does not change.
+        """
+        from tuisim.backends.numpy.blas import thread_limit
+
+        return thread_limit.hold(count)
 
     def device(self) -> str:
         """Return the names of the library and hardware that compute, with their threads where known."""
+        raise NotImplementedError
 
 
 def check_data(program: StepProgram, inputs: Array, targets: Array) -> None:

@@ -109,15 +109,11 @@ def _control() -> Flushing | None:
         if sys.platform == "win32":
             return _Controlfp(ctypes.CDLL("ucrtbase"))
         layout = LAYOUTS.get((sys.platform, platform.machine()))
-        return None if layout is None else _Fenv(_library(), layout)
+        process = ctypes.CDLL(None)  # it has `fegetenv` on macOS and with musl; with glibc, libm has it
+        library = process if hasattr(process, "fegetenv") else ctypes.CDLL("libm.so.6")
+        return None if layout is None else _Fenv(library, layout)
     except (OSError, AttributeError):
         return None
-
-
-def _library() -> Any:
-    """Return the C library with `fegetenv`: part of the process on macOS and musl, libm on glibc."""
-    process = ctypes.CDLL(None)
-    return process if hasattr(process, "fegetenv") else ctypes.CDLL("libm.so.6")
 
 
 def flushes(control: Flushing) -> bool:

@@ -5,9 +5,10 @@ Results go to stdout, messages to stderr. JSON does not pass here: its own escap
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -69,6 +70,16 @@ def print_page(draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH) -> 
     """Print a page as long as it is: all that its zoomed panels have, in the width of the terminal, else `piped` columns."""
     console = CommandConsole(piped)
     print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
+
+
+def print_result(
+    as_json: bool, document: Callable[[], Mapping[str, Any]], draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH
+) -> None:
+    """Print a command's result: its JSON document, or its page."""
+    if as_json:
+        print(json.dumps(document(), allow_nan=False))
+    else:
+        print_page(draw, piped)
 
 
 def line(words: str) -> None:

@@ -23,23 +23,23 @@ from tuisim.program import StepProgram
 ROUNDS = 15
 MIN_ROUNDS = 3
 ROUND_SECONDS = 0.02
-"""A backend works about so long in each round, or one step if that takes longer."""
+"""Target duration of a round; one step if that takes longer."""
 BUDGET = 1.5
-"""Seconds for all the rounds of one backend, beyond the minimum number of them."""
+"""Time limit in seconds for the rounds of one backend beyond MIN_ROUNDS."""
 EVALUATIONS = 7
 MAX_STEPS, MAX_ROWS = 1_024, 1 << 16
-"""Steps and rows handed over in one call."""
+"""Maximum steps and rows of one call."""
 POOL = 1 << 20
-"""Elements of the random rows that the steps go through."""
+"""Maximum elements of the random rows of a case that has few rows."""
 DATA = 1 << 23
-"""Elements of the rows of a case that stands for a whole run, at most."""
+"""Maximum elements of the rows of a case that represents a whole run."""
 
 
 class BenchmarkCase:
     """One backend with a network and rows of its own, ready to be timed; rounds take about `seconds`.
 
-    With `like` it starts from the parameters and rows of that case. With `examples` it has as many rows as the run it stands for,
-    in shuffled order, so that batches are loaded from the caches or from memory as they are there; else few rows, in order.
+    With `like` it starts from the parameters and rows of that case. With `examples` it has as many rows as the run it represents,
+    in shuffled order, so that batches are loaded from the same caches or memory as in the run; otherwise few rows, in order.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class BenchmarkCase:
         backend = get_backend(config.backend)
         self.batch = batch
         self._step = Network(config, backend, batch)
+        self.program: StepProgram = self._step.full.program
         self.device = self._step.device
         wide = max(config.layers[0], config.layers[-1])
         self._pool = max(1, min(64, POOL // (batch * wide)) if examples is None else min(examples, DATA // wide) // batch)
@@ -64,7 +65,7 @@ class BenchmarkCase:
         rows = np.arange(batch * self._pool)
         if examples is not None:
             np.random.default_rng(0).shuffle(rows)
-        # Several passes: a real run of small batches hands over thousands of steps in one call, too.
+        # Several passes: a run of small batches also makes thousands of steps per call.
         self._order = np.tile(rows, max(1, min(MAX_STEPS, MAX_ROWS // batch) // self._pool))
         self._next = 0
         self.timed(1)  # the first steps touch every page and fill the caches
@@ -110,11 +111,6 @@ class BenchmarkCase:
             step.evaluate(rows)
             taken.append(perf_counter() - start)
         return step.program, median(taken)
-
-    @property
-    def program(self) -> StepProgram:
-        """The program of a step."""
-        return self._step.full.program
 
 
 _NO_NUMBER = "the loss of the initial weights is not finite, so no whole step can be timed"

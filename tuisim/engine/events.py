@@ -93,7 +93,6 @@ class RunFailed:
     step: int
     message: str
     """The reason, in one line."""
-    traceback: str
     device_lost: bool = False
     """True if this process has lost its device, so that only a new process can go on."""
     log: str = ""
@@ -201,10 +200,6 @@ class Snapshot(RunFigures):
     """The learning rate of the next step, after the schedule."""
     loss: float | None
     """Mean training loss over the latest chunk of steps."""
-    epoch_loss: float | None
-    """Mean over the last completed epoch, weighted by examples."""
-    validation_step: int | None
-    """The step after which the validation loss and the accuracies were measured."""
     operations_done: int
     """Scalar operations of all steps so far, of all kinds and phases, from the ledger."""
     training_seconds: float
@@ -221,5 +216,5 @@ class Snapshot(RunFigures):
     subnormal: int | None
     """Numbers of the optimizer's buffers that were subnormal after `gradient_step`; None if it has no buffers."""
     peaks: Peaks | None
-    """This machine's measured ceilings at the run's dtype and threads."""
+    """This machine's measured peaks at the run's dtype and threads."""
     curves: Curves

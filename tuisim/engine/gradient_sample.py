@@ -34,6 +34,7 @@ class GradientSampler:
 
     def __init__(self, config: RunConfig, network: Network, rows: tuple[Array, Array], share: float = SHARE) -> None:
         self._config, self._network, self._rows, self._share = config, network, rows, share
+        self._layers = range(1, len(config.layers))
         self.layers: tuple[LayerGradients, ...] = ()
         self.step: int | None = None
         self.subnormal: int | None = None
@@ -88,13 +89,13 @@ class GradientSampler:
     def add_cost(self, now: float, cost: float) -> None:
         """Delay the next sample until the `cost` seconds of this one are a small share of the time.
 
-        The smaller of the last two costs counts: the first sample includes what happens once, and on a busy machine any sample
-        may be delayed; the figures should not stand still for the rest of the run because of it.
+        The smaller of the last two costs counts: the first sample includes one-time costs, and on a busy machine any sample may
+        be delayed; one slow sample should not delay all later ones.
         """
         self.seconds += cost
         self._cost = cost if self._last is None else min(cost, self._last)
         wait = self._cost / self._share
-        if self._last is None:  # a second sample soon tells the real cost
+        if self._last is None:  # a second sample soon shows the real cost
             wait = min(wait, max(SECOND_SAMPLE, 10 * cost))
         self._last = cost
         self._next = now + max(MIN_INTERVAL, wait)
@@ -112,7 +113,3 @@ class GradientSampler:
             float(np.mean(~(evaluation.read(f"a{layer}") > 0).any(axis=0))) if name == "relu" else None
             for layer, name in enumerate(activations, 1)
         ]
-
-    @property
-    def _layers(self) -> range:
-        return range(1, len(self._config.layers))

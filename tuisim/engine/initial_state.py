@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim import data
-from tuisim.backends import Backend, get_backend
+from tuisim.backends import get_backend
+from tuisim.backends.protocol import Backend
 from tuisim.config import RunConfig
 from tuisim.data import Dataset
 from tuisim.engine import initializers, memory_check

@@ -76,7 +76,10 @@ class MachineLease:
                     if self._holder is None and first is claim:
                         self._holder = claim
                         return True
-                    self._revoke_lower(claim.priority)
+                    holder = self._holder
+                    if holder is not None and holder.priority < claim.priority and not holder.is_revoked:
+                        holder.is_revoked = True
+                        holder.revoke()
                     self._changed.wait(POLL_SECONDS)
                 return False
             finally:
@@ -89,9 +92,3 @@ class MachineLease:
             if self._holder is claim:
                 self._holder = None
                 self._changed.notify_all()
-
-    def _revoke_lower(self, priority: Priority) -> None:
-        holder = self._holder
-        if holder is not None and holder.priority < priority and not holder.is_revoked:
-            holder.is_revoked = True
-            holder.revoke()

@@ -182,8 +182,10 @@ class Loop:
                 self._chunk = max(1, min(MAX_STEPS, 2 * made, round(made * CHUNK_SECONDS / seconds)))
         if is_last and session.steps_left and session.divergence is None:
             self._step_with_sample(full_speed)
-        if session.divergence is None:
-            self._validate_if_due(epoch_ended=session.tally.epochs > epochs)
+        trained = self.training_seconds
+        is_time = session.tally.epochs > epochs or trained - self._validated_at >= VALIDATION_SECONDS
+        if session.divergence is None and is_time and self.validation.is_due(trained):
+            self._validate(lambda: self.control.is_pending)
         self._is_unpublished = True
         if full_speed:
             self._full_speed_seconds += session.clock() - begun
@@ -203,12 +205,6 @@ class Loop:
             self.health.judge()
         end = clock()
         self.gradients.add_cost(end, (copied - start) + (end - stepped))
-
-    def _validate_if_due(self, epoch_ended: bool) -> None:
-        trained = self.training_seconds
-        is_late = trained - self._validated_at >= VALIDATION_SECONDS
-        if (epoch_ended or is_late) and self.validation.is_due(trained):
-            self._validate(lambda: self.control.is_pending)
 
     def _validate(self, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         clock, figures, steps = self.session.clock, self.validation, self.session.tally.steps
@@ -249,11 +245,11 @@ class Loop:
     def _fail(self, message: str, *, device_lost: bool = False) -> None:
         """End a run that cannot go on, with the figures so far."""
         steps = self.session.tally.steps
-        trace = traceback.format_exc()
-        log.error("the run failed at step %d: %s\n%s", steps, message, trace)  # as text: frames would keep device arrays alive
+        # The traceback as text: its frames would keep device arrays alive.
+        log.error("the run failed at step %d: %s\n%s", steps, message, traceback.format_exc())
         self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
         self._publish()
-        self._emit(RunFailed(steps, message, trace, device_lost, log_file()))
+        self._emit(RunFailed(steps, message, device_lost, log_file()))
 
     # ── publishing ──
 
@@ -327,8 +323,6 @@ class Loop:
             learning_rate=session.learning_rate,
             current_learning_rate=session.learning_rate * session.network.full.program.schedule.factor(tally.steps),
             loss=tally.chunk_loss,
-            epoch_loss=tally.epoch_loss,
-            validation_step=self.validation.step,
             operations_done=tally.operations.total,
             training_seconds=self.training_seconds,
             phase_samples=tally.phase_samples,

@@ -11,7 +11,8 @@ from dataclasses import astuple, replace
 from itertools import pairwise
 
 from tuisim.accounting import StepMemory, count, full_step, program_memory
-from tuisim.backends import Backend, OnDevice, has_own_memory
+from tuisim.backends import has_own_memory
+from tuisim.backends.protocol import Backend, OnDevice
 from tuisim.config import RunConfig
 from tuisim.data.memory import available, limit
 from tuisim.errors import MemoryNeeded, printable
@@ -21,6 +22,7 @@ EVALUATION_BATCH = 512
 """Rows evaluated at a time; large enough for BLAS, small enough to react within a tenth of a second."""
 BOXED = 8 + 24
 """Bytes of a number in plain Python: its place in a list, and the object."""
+_ITEMSIZE = {"float32": 4, "float64": 8}
 _SCRATCH = {"identity": 0, "silu": 3, "gelu": 4}
 """Arrays of the size of a layer's output that NumPy's kernels of an activation use; 1 for any other."""
 
@@ -31,35 +33,28 @@ def required_bytes(config: RunConfig) -> int:
     The workspace holds the temporary arrays of NumPy's kernels and the larger of what setting up and a gradient sample take:
     setting up draws the weights of one layer in float64 and casts them, a sample copies parameters and gradients.
     """
-    itemsize = _itemsize(config)
+    itemsize = _ITEMSIZE[config.dtype]
     widest = max(n * m for n, m in pairwise(config.layers))
-    evaluation = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * _value_bytes(config)
+    evaluation = EVALUATION_BATCH * (config.layers[0] + 2 * sum(config.layers[1:])) * itemsize * _boxing(config)
     workspace = max((8 + itemsize) * widest, itemsize * (config.parameter_count + 2 * widest))
-    return step_memory(config, program_memory(full_step(config))).total + evaluation + workspace + _scratch_bytes(config)
+    if config.backend == "numpy":  # the temporary arrays of its kernels; layers of one width share them
+        slots: dict[int, int] = {}
+        for width, activation in zip(config.layers[1:], config.activations, strict=True):
+            slots[width] = max(slots.get(width, 0), _SCRATCH.get(activation, 1))
+        elements = sum(width * many for width, many in slots.items())
+        workspace += config.batch_size * (itemsize * elements + 8 * config.layers[-1])
+    return step_memory(config, program_memory(full_step(config))).total + evaluation + workspace
 
 
 def step_memory(config: RunConfig, counted: StepMemory) -> StepMemory:
     """Return the memory of a step as the configuration's backend stores it, given the counted memory."""
-    times = _value_bytes(config) // _itemsize(config)
+    times = _boxing(config)
     return StepMemory(*(size * times for size in astuple(counted)))
 
 
-def _scratch_bytes(config: RunConfig) -> int:
-    """Return the bytes of temporary arrays of NumPy's kernels; layers of one width share them."""
-    if config.backend != "numpy":
-        return 0
-    slots: dict[int, int] = {}
-    for width, activation in zip(config.layers[1:], config.activations, strict=True):
-        slots[width] = max(slots.get(width, 0), _SCRATCH.get(activation, 1))
-    return config.batch_size * (_itemsize(config) * sum(width * many for width, many in slots.items()) + 8 * config.layers[-1])
-
-
-def _itemsize(config: RunConfig) -> int:
-    return 8 if config.dtype == "float64" else 4
-
-
-def _value_bytes(config: RunConfig) -> int:
-    return BOXED if config.backend == "scalar" else _itemsize(config)
+def _boxing(config: RunConfig) -> int:
+    """Return how many times the counted bytes the backend needs for a number."""
+    return BOXED // _ITEMSIZE[config.dtype] if config.backend == "scalar" else 1
 
 
 def free_bytes(backend: Backend | str) -> int | None:
@@ -124,8 +119,8 @@ def _suggestion(config: RunConfig, free: int) -> str:
 def largest(fits: Callable[[int], bool], low: int, high: int) -> int | None:
     """Return a number from `low` (at least 1) to `high` that fits while the next one does not; None if `low` does not fit.
 
-    It halves ratios until both ends are within a factor of 4, then differences: few numbers are tried, since each may cost the
-    prediction of a whole run.
+    It bisects the logarithm until both ends are within a factor of 4, then the number itself: few numbers are tried, since each
+    may need the prediction of a whole run.
     """
     if not fits(low):
         return None

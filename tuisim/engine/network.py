@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import Backend, BoundStep
+from tuisim.backends.protocol import Backend, BoundStep
 from tuisim.config import RunConfig
 from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.engine import memory_check
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.errors import ConfigError, Mistake
-from tuisim.program import Role, build
+from tuisim.program import Phase, Role, build
 
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]
@@ -78,7 +78,8 @@ class Network:
             step = self.evaluation(inputs, targets, len(rows))
             loss, hits = step.evaluate(rows)
             if each is not None:
-                each(slice(first, first + len(rows)), step.read(step.program.layer_output(self._layers[-1])))
+                output = next(op.writes[0] for op in reversed(step.program.ops) if op.phase is Phase.FORWARD)
+                each(slice(first, first + len(rows)), step.read(output))
             total += loss * len(rows)
             if hits is not None:
                 correct += hits
@@ -139,7 +140,8 @@ class Network:
         """
         layers = self._layers
         found = f"the loss became non-finite at step {number:,}"
-        outputs = (k for k in layers if not _is_finite(step, step.program.layer_output(k)))
+        written = {op.layer: op.writes[0] for op in step.program.ops if op.phase is Phase.FORWARD}
+        outputs = (k for k in layers if not _is_finite(step, written[k]))
         gradients = (k for k in reversed(layers) if number > 1 and not _is_finite(step, f"g{k}"))
         parameters = (k for k in layers if number > 1 and not _is_finite(step, f"theta{k}"))
         if (layer := next(gradients, None)) is not None:

@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from tuisim import data as datasets
-from tuisim.backends import BoundStep, choose, get_backend, precision_notes
+from tuisim.backends import choose, get_backend, precision_notes
+from tuisim.backends.protocol import BoundStep
 from tuisim.config import RunConfig
 from tuisim.data.batch_sampler import Segment
 from tuisim.engine import initializers, memory_check
@@ -94,7 +95,10 @@ class Session:
             self.started = self.clock()
         while steps > 0 and self.divergence is None and (past_the_end or not self.is_done):
             if self._sampler.block is None:
-                self._fetch()
+                start, block = self.clock(), self._sampler.fetch()
+                if not self._sampler.generates:  # shuffling belongs to the data phase; generating rows does not
+                    self.tally.add_shuffle(self.clock() - start)
+                self.network.attach(block.X, block.Y)
             segment = self._sampler.take(steps)
             steps -= segment.steps
             step = self.network.step(segment.batch)
@@ -105,13 +109,6 @@ class Session:
             else:
                 losses = step.run(segment.rows)
             self._account(step, segment, losses, self.clock() - start, full_speed)
-
-    def _fetch(self) -> None:
-        start = self.clock()
-        block = self._sampler.fetch()
-        if not self._sampler.generates:  # shuffling belongs to the data phase; generating rows does not
-            self.tally.add_shuffle(self.clock() - start)
-        self.network.attach(block.X, block.Y)
 
     def _run_timed(self, step: BoundStep, segment: Segment) -> list[float]:
         """Run the segment with its last step timed phase by phase: caches are warm by then."""

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MAX_STEP_SECONDS = 1.0
 """A step that takes longer is left out, with the reason."""
 QUICK = 1e9
-"""Operations that any backend but plain Python does within that time."""
+"""Operations that any backend except plain Python executes within MAX_STEP_SECONDS."""
 
 Wanted = Callable[[], bool]
 
@@ -46,7 +46,7 @@ class StepTime:
 
 
 def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTime, ...]:
-    """Time a step of `config` on every backend that works here; on fewer of them once it is no longer wanted."""
+    """Time a step of `config` on every backend that works here; stop early once `wanted` returns False."""
     config = config.of_known_length().resolved()
     assert config.threads is not None
     ledger, found, cases = count(config), dict[str, StepTime](), dict[str, BenchmarkCase]()
@@ -66,7 +66,7 @@ def step_times(config: RunConfig, wanted: Wanted = lambda: True) -> tuple[StepTi
                 else:
                     cases[name] = BenchmarkCase(replace(config, backend=name), ledger.batch)
                     found[name] = replace(found[name], device=cases[name].device)
-            except Exception as error:  # a failed one has its reason; the others are timed
+            except Exception as error:  # a backend that fails is listed with its reason; the others are timed
                 found[name] = StepTime(name, reason=_words(name, error))
         rounds, failed = _rounds(cases, wanted)
     for name, failure in failed.items():

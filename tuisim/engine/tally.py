@@ -7,7 +7,7 @@ from statistics import median
 
 from tuisim.accounting.ledger import step_operations
 from tuisim.accounting.operations import Operations
-from tuisim.backends import PhaseSeconds
+from tuisim.backends.protocol import PhaseSeconds
 from tuisim.engine.events import Throughput
 from tuisim.program import Phase, StepProgram
 
@@ -36,8 +36,8 @@ class Tally:
         self._steps_by_batch: dict[int, int] = {}
         self._operations_by_batch: dict[int, Operations] = {}
         self._phases: deque[PhaseSeconds] = deque(maxlen=SAMPLES)
-        self._window: list[tuple[int, int, float, int, int]] = []
-        self._window_seconds = 0.0
+        self._window: list[tuple[float, int, int, int, int]] = []
+        """Seconds, examples, steps, FLOPs, and multiplications and additions of each chunk."""
 
     def add(self, program: StepProgram, losses: list[float], seconds: float, full_speed: bool) -> None:
         """Add steps of `program` by their losses (none if the first step failed) and the seconds they took."""
@@ -59,7 +59,7 @@ class Tally:
         if full_speed:
             self._add_to_window(batch, steps, seconds)
         else:  # no throughput is shown while throttled
-            self._window, self._window_seconds, self.throughput = [], 0.0, None
+            self._window, self.throughput = [], None
 
     def add_shuffle(self, seconds: float) -> None:
         """Add time of the data phase outside the steps, which is counted with the steps that follow: shuffling resident rows."""
@@ -115,22 +115,13 @@ class Tally:
         operations = self._operations_by_batch[batch]
         self._full_speed_seconds += seconds
         self._full_speed_examples += steps * batch
-        self._window.append((steps, steps * batch, seconds, operations.flops * steps, operations.multiply_adds * steps))
-        self._window_seconds += seconds
-        if self._window_seconds >= WINDOW:
-            self._close_window()
-
-    def _close_window(self) -> None:
-        steps, examples, seconds, flops, multiply_adds = (sum(column) for column in zip(*self._window, strict=True))
-        parts = sorted(examples / seconds for _, examples, seconds, _, _ in self._window if seconds > 0)
+        self._window.append((seconds, steps * batch, steps, operations.flops * steps, operations.multiply_adds * steps))
+        total, examples, steps, flops, multiply_adds = (sum(column) for column in zip(*self._window, strict=True))
+        if total < WINDOW:
+            return
+        parts = sorted(count / taken for taken, count, *_ in self._window if taken > 0)
         low, middle, high = (parts[int(share * (len(parts) - 1))] for share in (0.1, 0.5, 0.9))
-        self.throughput = Throughput(
-            seconds=seconds,
-            examples_per_second=examples / seconds,
-            steps_per_second=steps / seconds,
-            flops_per_second=flops / seconds,
-            multiply_adds_per_second=multiply_adds / seconds,
-            spread=(high - low) / 2 / middle,
-        )
+        rates = examples / total, steps / total, flops / total, multiply_adds / total
+        self.throughput = Throughput(total, *rates, spread=(high - low) / 2 / middle)
         self.throughput_history.append(self.throughput.examples_per_second)
-        self._window, self._window_seconds = [], 0.0
+        self._window = []

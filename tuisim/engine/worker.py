@@ -72,8 +72,8 @@ class Worker(Job[Snapshot, Summary | None]):
             try:
                 return Trainer(self.config).run(self._emit, self.control)
             except Exception as error:  # as text: its frames would keep device arrays alive
-                message, trace = fault(error), traceback.format_exc()
-                log.error("the run failed: %s\n%s", message, trace)
+                message = fault(error)
+                log.error("the run failed: %s\n%s", message, traceback.format_exc())
                 step = self.progress.step if self.progress is not None else 0
-                self._emit(RunFailed(step, message, trace, isinstance(error, DeviceLost), log_file()))
+                self._emit(RunFailed(step, message, isinstance(error, DeviceLost), log_file()))
                 return None

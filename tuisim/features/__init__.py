@@ -84,6 +84,12 @@ PAGES = (
     ),
 )  # fmt: skip
 
+
+def sub_pages(name: str) -> list[Page]:
+    """Return the sub-pages of a page in their order."""
+    return [page for page in PAGES if page.parent == name]
+
+
 MANUAL_SCREEN = "tuisim.features.manual.screen:ManualScreen"
 
 TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "Compare", "Predict", "Machine", "Manual"

@@ -7,7 +7,6 @@ varied while it ran, because predictions are as uncertain as that.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
@@ -24,16 +23,6 @@ WARMUP, REPEATS = 3, 7
 """A sample is the median of the repeats; the warm-up brings the data back into the caches."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpeedSample:
-    """Seconds that the fixed work takes."""
-
-    calls: float
-    """Call overhead: small arrays handed to NumPy."""
-    work: float
-    """Multiplications and additions, all of them in cache."""
-
-
 class SpeedMeter:
     """The fixed work, and the samples so far."""
 
@@ -43,19 +32,18 @@ class SpeedMeter:
         self._long = rng.standard_normal(ELEMENTS).astype(np.float32)
         self._out, self._row, self._product = np.empty_like(self._a), self._a[0, :30].copy(), np.empty_like(self._long)
         self._sum = np.empty_like(self._row)
-        self.samples: list[SpeedSample] = []
+        self.samples: list[tuple[float, float]] = []
+        """Seconds of the calls on small arrays, and of the multiplications and additions in cache."""
 
-    def read(self) -> SpeedSample:
+    def read(self) -> None:
         """Take one more sample in about two milliseconds, on one thread. Raises ClockError."""
         with thread_limit.hold(1):
-            self.samples.append(SpeedSample(_seconds(self._calls), _seconds(self._work)))
-        return self.samples[-1]
+            self.samples.append((_seconds(self._calls), _seconds(self._work)))
 
     @property
     def spread(self) -> float:
         """The larger relative spread of calls and work: the range of the middle 80 % of the samples over their median."""
-        both = np.array([(one.calls, one.work) for one in self.samples])
-        low, middle, high = np.quantile(both, (0.1, 0.5, 0.9), axis=0)
+        low, middle, high = np.quantile(self.samples, (0.1, 0.5, 0.9), axis=0)
         return float(((high - low) / middle).max())
 
     def _calls(self) -> None:

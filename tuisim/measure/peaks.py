@@ -1,4 +1,4 @@
-"""Measured ceilings of a processor or GPU: a square matrix product and a memory copy, the denominators of utilization."""
+"""Measured peaks of a processor or GPU: a square matrix product and a memory copy, the denominators of utilization."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from tuisim.backends import Backend, OnDevice, computes_with
+from tuisim.backends import computes_with
 from tuisim.backends.numpy.blas import Blas, blas, thread_limit
-from tuisim.backends.protocol import Ceilings, best_of
+from tuisim.backends.protocol import Backend, OnDevice, PeakRates, best_of
 from tuisim.measure.caches import caches
 from tuisim.measure.ceiling import Ceiling
 
@@ -25,7 +25,7 @@ BUDGET = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Measured ceilings at one dtype and thread count."""
+    """Measured peaks at one dtype and thread count."""
 
     dtype: str
     threads: int
@@ -45,30 +45,30 @@ class Peaks:
 
     @property
     def products(self) -> Ceiling:
-        """The ceiling of arithmetic."""
+        """The peak of arithmetic."""
         threads = None if self.device else self.threads
         return Ceiling(self.flops_per_second, self.flops_spread, "square matrix product", threads, self.dtype)
 
     @property
     def copies(self) -> Ceiling:
-        """The ceiling of large copies, which NumPy makes on one thread."""
+        """The peak of large copies, which NumPy makes on one thread."""
         if self.device:
             return Ceiling(self.bytes_per_second, self.bytes_spread, "copy on the device", None, "float64")
         return Ceiling(self.bytes_per_second, self.bytes_spread, "NumPy copy", 1, "float64", self.level)
 
 
-_on_devices: dict[tuple[str, str], Ceilings] = {}
+_on_devices: dict[tuple[str, str], PeakRates] = {}
 """Measured once per process, by backend and dtype."""
 
 
 def peaks_of(backend: Backend, dtype: str, threads: int) -> Peaks:
-    """Return the ceilings of the device of `backend`: a GPU, or this processor with `threads` threads."""
+    """Return the peaks of the device of `backend`: a GPU, or this processor with `threads` threads."""
     if not isinstance(backend, OnDevice):
         threads, dtype = computes_with(backend.name, threads, dtype)
         return peaks(dtype, threads)
     key = backend.name, dtype
     if key not in _on_devices:
-        _on_devices[key] = backend.ceilings(dtype)
+        _on_devices[key] = backend.peak_rates(dtype)
     found = _on_devices[key]
     rates, spreads = (found.flops_per_second, found.bytes_per_second), (found.flops_spread, found.bytes_spread)
     return Peaks(dtype, threads, *rates, None, found.device, *spreads)

@@ -115,11 +115,8 @@ def level(found: Collection[str]) -> str | None:
 @cache
 def flags() -> frozenset[str]:
     """Return the features of the processor as listed by the system, or else by NumPy; empty if unknown."""
-    listed = _cpuinfo("flags")
-    return frozenset(listed.split()) if listed else _flags_of_numpy()
-
-
-def _flags_of_numpy() -> frozenset[str]:
+    if listed := _cpuinfo("flags"):
+        return frozenset(listed.split())
     if os.environ.get("NPY_DISABLE_CPU_FEATURES"):  # NumPy reports disabled features as missing
         return frozenset()
     try:

@@ -1,4 +1,4 @@
-"""Memory ceilings per cache level: NumPy's copy and add over working sets that fit one level and not the one before.
+"""Memory roofs per cache level: NumPy's copy and add over working sets that fit one level and not the one before.
 
 After the cache-aware roofline model of Ilic, Pratas & Sousa (2014). The faster of the two counts: an add in place reads
 twice what it writes, and from DRAM it reaches almost twice the rate of a copy.
@@ -7,7 +7,6 @@ twice what it writes, and from DRAM it reaches almost twice the rate of a copy.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import cycle
 from statistics import fmean
@@ -19,8 +18,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from tuisim import threads as system
-from tuisim.backends import Backend, OnDevice, computes_with
-from tuisim.backends.protocol import best_of
+from tuisim.backends import computes_with
+from tuisim.backends.protocol import Backend, OnDevice, best_of
 from tuisim.errors import ClockError, RunError
 from tuisim.measure.caches import Cache, caches
 from tuisim.measure.ceiling import Ceiling
@@ -45,7 +44,7 @@ Sweep = Callable[[int, int], tuple[float, float]]
 
 
 def roofs_of(backend: Backend, threads: int) -> tuple[Ceiling, ...]:
-    """Return the memory ceilings of one thread and, if matrix products use more, of those; empty if the caches are not known."""
+    """Return the memory roofs of one thread and, if matrix products use more, of those; empty if the caches are not known."""
     if isinstance(backend, OnDevice):
         return ()
     threads, _ = computes_with(backend.name, threads, DTYPE)
@@ -54,12 +53,12 @@ def roofs_of(backend: Backend, threads: int) -> tuple[Ceiling, ...]:
 
 @cache
 def memory_roofs(threads: int) -> tuple[Ceiling, ...]:
-    """Measure, once per process, a ceiling for each cache level and for DRAM; empty if the caches are not known."""
+    """Measure, once per process, a roof for each cache level and for DRAM; empty if the caches are not known."""
     return level_roofs(caches(), threads, sweep)
 
 
 def level_roofs(known: tuple[Cache, ...], threads: int, measure: Sweep) -> tuple[Ceiling, ...]:
-    """Return the ceiling of each level, innermost first, and of DRAM.
+    """Return the roof of each level, innermost first, and of DRAM.
 
     The working set of a level lies halfway (in logarithms) between its capacity and that of the level before.
     """
@@ -98,20 +97,12 @@ def _add(source: Floats, target: Floats) -> tuple[Call, int]:
     return partial(np.add.reduce, source, axis=0, out=target[0]), 3 * source.nbytes - source[0].nbytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Timed:
-    """A kernel bound to a working set."""
+def _timed(kernel: Kernel, working_set: int) -> tuple[list[Call], Call, int]:
+    """Bind a kernel to two arrays that fill the working set, half a page apart.
 
-    calls: tuple[Call, ...]
-    """Called in turn; each goes several times over the working set, or once over a piece of a large one."""
-    empty: Call
-    """The same call over one cache line per row, to measure the call overhead."""
-    moved: int
-    """Bytes that a call moves more than the empty one."""
-
-
-def _timed(kernel: Kernel, working_set: int) -> _Timed:
-    """Bind a kernel to two arrays that fill the working set, half a page apart."""
+    Returns calls to make in turn, each several times over the working set, or once over a piece of a large one; a call over one
+    cache line per row, to measure the call overhead; and the bytes that a call moves beyond that one.
+    """
     passes = max(1, min(MAX_PASSES, CALL_BYTES // working_set))
     size = max(2, working_set // 2 // LINE)
     lines = size + passes
@@ -127,7 +118,7 @@ def _timed(kernel: Kernel, working_set: int) -> _Timed:
     starts = range(0, size * _LINE - length + 1, length)
     bound = [kernel(rows(first + start, length), rows(second + start, length)) for start in starts]
     empty, least = kernel(rows(first, _LINE), rows(second, _LINE))
-    return _Timed(tuple(call for call, _ in bound), empty, bound[0][1] - least)
+    return [call for call, _ in bound], empty, bound[0][1] - least
 
 
 _LINE = LINE // np.dtype(DTYPE).itemsize
@@ -141,11 +132,11 @@ def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, fl
     barrier, until, done = Barrier(threads), perf_counter() + SECONDS, Event()
 
     def work(number: int) -> None:
-        mine = bound[number]
-        for call in cycle(mine.calls):
+        calls, empty, _ = bound[number]
+        for call in cycle(calls):
             barrier.wait()
             start = perf_counter()
-            mine.empty()
+            empty()
             middle = perf_counter()
             call()
             end = perf_counter()
@@ -166,7 +157,7 @@ def _measured(kernel: Kernel, threads: int, working_set: int) -> tuple[float, fl
     work(0)
     for other in others:
         other.join()
-    return _rate(taken, sum(one.moved for one in bound))
+    return _rate(taken, sum(moved for *_, moved in bound))
 
 
 def _rate(taken: list[list[tuple[float, float]]], moved: int) -> tuple[float, float]:

@@ -9,30 +9,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Event
 from time import monotonic
 
 from tuisim import backends
 from tuisim.accounting import count
 from tuisim.config import RunConfig
-from tuisim.engine.job import Job
+from tuisim.engine.job import Cancelled, Job
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles
-from tuisim.predict.calibrate import ProfileKey, Unwanted, calibrate
+from tuisim.predict.calibrate import calibrate
 from tuisim.predict.cost_model import memory
 from tuisim.predict.pilot import Pilot, time_pilot
 from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.predict.predictor import Predictor, can_pilot
-from tuisim.predict.profile import MachineProfile
+from tuisim.predict.profile import MachineProfile, ProfileKey
 from tuisim.threads import usable_cores
 
 VARIABLE = "TUISIM_CALIBRATION"
 """`never` keeps the app from calibrating and from timing pilots."""
 CALIBRATED = ("numpy", "numba", "scalar")
-"""Backends that are calibrated without being asked."""
+"""Backends that are calibrated automatically."""
 SETTLED_SECONDS = 0.7
-"""A configuration must have stayed the same so long: a thread count is typed one digit at a time."""
+"""Seconds that a configuration must stay unchanged before anything is measured: numbers are typed one digit at a time."""
 LOOK_SECONDS = 0.25
 """Seconds between two looks at the configuration."""
 READ_SECONDS = 10.0
@@ -87,13 +88,13 @@ class _Known:
     trouble: str = ""
     failed: dict[ProfileKey, str] = field(default_factory=dict)
     pilots: dict[RunConfig, Pilot | None] = field(default_factory=dict)
-    """By what decides a step's time; None if it could not be timed."""
+    """By `_step_of` the configuration; None if it could not be timed."""
     is_read: bool = True
     """False until the profile was looked for."""
 
 
 class BackgroundPredictor(Job[None, None]):
-    """`calibration` and `pilot` measure; `by_itself` is False if neither is to start without being asked."""
+    """Makes predictions of the configuration in front; with `by_itself`, calibrations and pilots start automatically."""
 
     def __init__(
         self,
@@ -112,7 +113,6 @@ class BackgroundPredictor(Job[None, None]):
         self._known = _Known(is_read=False)
         self._stamp: object = None
         self._read_at = 0.0
-        self._is_revoked = False
         self.measuring = False
         """True while it holds the machine lease."""
 
@@ -188,21 +188,23 @@ class BackgroundPredictor(Job[None, None]):
         if not self._by_itself or monotonic() - self._since < SETTLED_SECONDS:
             return
         if self._is_missing(key := _key(config)):
-            self._hold(Priority.BACKGROUND, lambda: self._config is not None, lambda wanted: self._calibrate(key, wanted))
-        elif _step_of(config) not in self._known.pilots and (prediction := self._modelled(config)) is not None:
-            self._hold(Priority.PILOT, lambda: self._config == config, lambda wanted: self._time(config, prediction, wanted))
+            self._hold(Priority.BACKGROUND, lambda: self._config is not None, partial(self._calibrate, key))
+        elif _step_of(config) not in self._known.pilots and self._known.predictor is not None:
+            try:
+                prediction = self._known.predictor.predict(config)
+            except TuisimError:  # `state` has the reason
+                return
+            if can_pilot(prediction):
+                self._hold(Priority.PILOT, lambda: self._config == config, partial(self._time, config, prediction))
 
     def _hold(self, priority: Priority, is_asked: Callable[[], bool], measure: Callable[[Callable[[], bool]], None]) -> None:
         """Call `measure` under the machine lease, unless it is no longer asked for by then."""
+        claim = Claim(OWNER, priority)
 
         def wanted() -> bool:
-            return self.is_wanted() and not self._is_revoked and is_asked()
+            return self.is_wanted() and not claim.is_revoked and is_asked()
 
-        def revoke() -> None:
-            self._is_revoked = True
-
-        self._is_revoked = False
-        with self._machine.hold(Claim(OWNER, priority, revoke), wanted) as granted:
+        with self._machine.hold(claim, wanted) as granted:
             self.measuring = granted
             try:
                 if granted:
@@ -221,40 +223,34 @@ class BackgroundPredictor(Job[None, None]):
         self._publish(predictor=found.profile and Predictor(found.profile), trouble=found.trouble)
 
     def _is_missing(self, key: ProfileKey) -> bool:
-        """Return True if the profile lacks an entry that may be calibrated without being asked."""
+        """Return True if the profile lacks an entry that may be calibrated automatically."""
         known = self._known
         if not self._by_itself or key in known.failed or key.backend not in CALIBRATED or key.threads > usable_cores():
             return False
-        return known.predictor is None or known.predictor.profile.entry(key.backend, key.threads, key.dtype) is None
+        return known.predictor is None or known.predictor.profile.entry(key) is None
 
     def _calibrate(self, key: ProfileKey, wanted: Callable[[], bool]) -> None:
         self._read()
         before = self._known.predictor.profile if self._known.predictor else None
 
         def tell(key: ProfileKey, done: int, of: int) -> None:
+            if not wanted():
+                raise Cancelled
             self._publish(measuring=Measuring(key.key, done, of))
 
         try:
-            profile, trouble = self._calibration([key], before, tell, quick=True, wanted=wanted), ""
+            profile, trouble = self._calibration([key], before, tell, quick=True), ""
             try:
                 kept = profiles.keep(profile)
                 profile, self._stamp = kept.profile, kept.stamp
             except DataError as error:
                 trouble = f"{printable(str(error), 300)}; it is measured again at the next start"
             self._publish(predictor=Predictor(profile), trouble=trouble, measuring=None)
-        except Unwanted:
+        except Cancelled:
             self._publish(measuring=None)
         except TuisimError as error:
             why = f"{key.key} could not be measured: {printable(str(error), 300)}"
             self._publish(measuring=None, failed={**self._known.failed, key: why})
-
-    def _modelled(self, config: RunConfig) -> Prediction | None:
-        """Return the model's prediction of `config` if a pilot of it can run here."""
-        try:
-            found = None if self._known.predictor is None else self._known.predictor.predict(config)
-        except TuisimError:  # `state` says why
-            return None
-        return found if found is not None and can_pilot(found) else None
 
     def _time(self, config: RunConfig, prediction: Prediction, wanted: Callable[[], bool]) -> None:
         try:
@@ -271,12 +267,10 @@ class BackgroundPredictor(Job[None, None]):
 
 
 def _step_of(config: RunConfig) -> RunConfig:
-    """Return `config` without what does not change the time of a step."""
+    """Return `config` with the same value for fields that do not affect the time of a step."""
     return replace(config, epochs=1, seed=0)
 
 
 def _key(config: RunConfig) -> ProfileKey:
     """Return the key of the entry that predicts `config`."""
-    config = replace(config, backend=backends.choose(config).name).resolved()
-    assert config.threads is not None
-    return ProfileKey.of(config.backend, config.threads, config.dtype)
+    return ProfileKey.of(replace(config, backend=backends.choose(config).name).resolved())

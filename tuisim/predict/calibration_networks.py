@@ -17,11 +17,11 @@ FEW = 40
 """The first networks, which hold every kind of operation: a quick calibration times these."""
 MANY = 84
 LARGE_FROM, LARGE, LARGE_SHARE, LARGE_BATCH = 30, 4, 0.03, 16
-"""From this number on one of four is within a factor of the limit, with a batch that is not small: most time is spent where the
-work is nearly all products, and sizes drawn at random seldom come near.
+"""From this number on, one network in four has products near the limit and a batch that is not small: training spends most time
+on large products, and random sizes seldom reach them.
 """
 SMALL_SHARE, SMALL_WIDTH, SMALL_BATCH = 0.3, 64, 32
-"""A share of the others is small, with few units and rows, and may be deep: there call overhead dominates and adds up."""
+"""Share of the other networks with few units and rows; they may be deep, so that call overhead dominates."""
 _DEPTHS, _SMALL_DEPTHS = (2, 3, 3, 4, 5), (3, 3, 4, 5, 8, 14, 26)
 _WIDTHS = (2, 4, 8, 10, 16, 30, 32, 64, 100, 128, 200, 256, 400, 512, 784, 1024, 2048)
 _BATCHES = (1, 1, 2, 4, 8, 16, 32, 32, 64, 128, 256, 512)

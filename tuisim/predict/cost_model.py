@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuisim.accounting import Ledger, count
-from tuisim.backends import computes_with
 from tuisim.config import RunConfig
 from tuisim.data.info import (
     SYNTHETIC,
@@ -28,21 +27,20 @@ from tuisim.engine.loop import VALIDATION_SECONDS
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.engine.validation import SHARE, TRAINING_SAMPLE
 from tuisim.errors import BackendError
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import Pilot
-from tuisim.predict.prediction import Prediction, RunMemory
-from tuisim.predict.profile import MachineProfile, ProfileEntry
+from tuisim.predict.prediction import Interval, Prediction, RunMemory
+from tuisim.predict.profile import MachineProfile, ProfileEntry, ProfileKey
 from tuisim.predict.work import PRODUCTS
 from tuisim.program import build
 
 COVERED = 0.9
 """Share of future runs that an interval is to cover."""
 KNOWN_COVERED = 0.95
-"""Share of the known errors that it covers: networks to come are less alike than those that were calibrated."""
+"""Share of the calibration errors that an interval covers; larger, since other networks differ more than the calibrated ones."""
 MIN_ERROR = 0.05
 """Natural logarithm; no interval is narrower than this to either side."""
 FAR_BEYOND = 8
-"""Multiplications over those of the largest calibrated product, from which on a prediction is outside the calibrated range."""
+"""A network is outside the calibrated range if its largest product exceeds the largest calibrated one by this factor."""
 
 
 def predict(
@@ -57,12 +55,13 @@ def predict(
     """Return what `config` takes on the machine of `profile`. Raises BackendError if the profile has no entry for it.
 
     `generation`: seconds per row of data that are generated during the run, if known. `rows`: those of a file, if it was read.
-    With a `pilot`, its step and interval take the place of the model's, and whatever consists of steps is scaled by it.
+    A `pilot` replaces the model's step and interval, and scales everything that consists of steps.
     """
     config = config.resolved()
-    assert config.threads is not None
     entry = entry_of(config, profile, foreign)
     ledger = count(config.of_known_length())
+    largest = max((op.batch * op.inputs * op.outputs for op in ledger.program.ops if op.kind in PRODUCTS), default=0)
+    is_beyond = pilot is None and largest > FAR_BEYOND * entry.prices.largest > 0
     modelled = entry.prices.step(ledger.program)
     if not modelled > 0:
         raise BackendError(f"backend {entry.key}: the machine profile has no cost above 0 for this step; run tuisim calibrate")
@@ -73,7 +72,7 @@ def predict(
     epoch = _epoch(config, ledger, entry, scale)
     seconds = wall = None
     if epoch is not None and config.epochs is not None:
-        steps = _times(epoch, config.epochs)
+        steps = epoch * config.epochs
         seconds = _interval(steps, spread)
         outside = _outside(config, ledger, entry, scale, steps, generation, rows)
         wall = None if outside is None else _interval(steps + outside, spread)
@@ -92,27 +91,19 @@ def predict(
         memory=memory(config, ledger, rows),
         scale=scale,
         pilot=None if pilot is None else pilot.seconds,
-        beyond=None if pilot is not None else _beyond(ledger, entry),
+        beyond=largest / entry.prices.largest if is_beyond else None,
     )
-
-
-def _beyond(ledger: Ledger, entry: ProfileEntry) -> float | None:
-    largest = max((op.batch * op.inputs * op.outputs for op in ledger.program.ops if op.kind in PRODUCTS), default=0)
-    measured = entry.prices.largest
-    return largest / measured if measured and largest > FAR_BEYOND * measured else None
 
 
 def entry_of(config: RunConfig, profile: MachineProfile, foreign: bool = False) -> ProfileEntry:
     """Return the entry for a resolved configuration that names its backend. Raises BackendError if there is none."""
-    assert config.threads is not None
-    threads, dtype = computes_with(config.backend, config.threads, config.dtype)
-    found = profile.entry(config.backend, threads, dtype)
+    key = ProfileKey.of(config)
+    found = profile.entry(key)
     if found is None:
         have = ", ".join(entry.key for entry in profile.entries) or "nothing"
-        where = "there: " if foreign else ""
         raise BackendError(
-            f"backend {config.backend}@{threads} {dtype}: not in the machine profile (it has {have}); "
-            f"{where}tuisim calibrate --backends {config.backend} --threads {threads} --dtypes {dtype}"
+            f"backend {key.key}: not in the machine profile (it has {have}); {'there: ' * foreign}"
+            f"tuisim calibrate --backends {key.backend} --threads {key.threads} --dtypes {key.dtype}"
         )
     return found
 
@@ -125,10 +116,10 @@ def _epoch(config: RunConfig, ledger: Ledger, entry: ProfileEntry, scale: float)
     if ledger.examples is None:
         return None
     steps, rest = divmod(ledger.examples, ledger.batch)
-    seconds = _times(scale * entry.prices.step(ledger.program), steps)
+    seconds = scale * entry.prices.step(ledger.program) * steps
     if rest:
         seconds += scale * entry.prices.step(build(config.of_known_length(), rest))
-    return seconds + _times(entry.run.row, ledger.examples) + entry.run.epoch
+    return seconds + entry.run.row * ledger.examples + entry.run.epoch
 
 
 def _outside(
@@ -141,50 +132,31 @@ def _outside(
     rows: KeptRows | None,
 ) -> float | None:
     """Return the wall seconds beside the phases: the training loop, validation, and generating rows; None if unknown."""
-    assert ledger.examples is not None
-    assert config.epochs is not None
-    seconds = entry.run.wall_start + _times(entry.run.wall_epoch, config.epochs) + entry.run.wall_share * steps
-    validated = _validated(config, ledger.examples, rows)
-    if validated is None:
+    examples, epochs = ledger.examples, config.epochs
+    assert examples is not None
+    assert epochs is not None
+    seconds = entry.run.wall_start + entry.run.wall_epoch * epochs + entry.run.wall_share * steps
+    if config.resolved_dataset in SYNTHETIC:
+        validated = synthetic_validation_rows(examples, config.validation)
+    elif kept := rows or kept_rows(config, examples):
+        validated = kept.validation
+    else:
         return None
-    if is_regenerated(config, ledger.examples):
+    regenerated = is_regenerated(config, examples)
+    if regenerated:
         if generation is None:
             return None
-        seconds += _times(generation, config.epochs * ledger.examples)
-    if entry.copy_rate is not None and (copied := _copied(config, ledger.examples, rows)) is not None:
-        seconds += _times(1 / entry.copy_rate, copied)
-    return seconds + _validation(config, entry, scale, validated, ledger.examples, steps)
-
-
-def _copied(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
-    """Return the bytes of rows that a device gets: kept rows once, generated rows in each epoch; None if unknown."""
-    kept = resident_bytes(config, examples, rows)
-    if kept is None:
-        return None
-    assert config.epochs is not None
-    if is_regenerated(config, examples):
-        return config.epochs * examples * row_bytes(config) + kept[1]
-    return sum(kept)
-
-
-def _validated(config: RunConfig, examples: int, rows: KeptRows | None) -> int | None:
-    """Return the number of validation rows; None if only the data would tell."""
-    if config.resolved_dataset in SYNTHETIC:
-        return synthetic_validation_rows(examples, config.validation)
-    rows = rows or kept_rows(config, examples)
-    return None if rows is None else rows.validation
-
-
-def _validation(config: RunConfig, entry: ProfileEntry, scale: float, validated: int, examples: int, steps: float) -> float:
-    """Return the seconds of validation: as often as takes `SHARE` of the time, first and last always."""
-    assert config.epochs is not None
+        seconds += generation * (epochs * examples)
+    if entry.copy_rate is not None and (resident := resident_bytes(config, examples, rows)) is not None:
+        # A device gets kept rows once, and generated ones in each epoch.
+        copied = epochs * examples * row_bytes(config) + resident[1] if regenerated else sum(resident)
+        seconds += 1 / entry.copy_rate * copied
     sample = min(TRAINING_SAMPLE, validated or TRAINING_SAMPLE, examples)
     once = scale * (_evaluation(config, entry, validated) + _evaluation(config, entry, sample))
-    occasions = max(float(config.epochs), steps)
+    # Validation takes at most `SHARE` of the time, but the first end of an epoch and the end of the run are always due.
+    fewest = 1.0 if epochs == 1 and steps < VALIDATION_SECONDS else 2.0
     allowed = SHARE * steps / once if once > 0 else 0.0
-    # The first end of an epoch is always due, and so is the end of the run.
-    fewest = 1.0 if config.epochs == 1 and steps < VALIDATION_SECONDS else 2.0
-    return once * max(fewest, min(occasions, allowed))
+    return seconds + once * max(fewest, min(max(float(epochs), steps), allowed))
 
 
 def _evaluation(config: RunConfig, entry: ProfileEntry, rows: int) -> float:
@@ -201,7 +173,7 @@ def memory(config: RunConfig, ledger: Ledger, rows: KeptRows | None = None) -> R
     step = memory_check.step_memory(config, ledger.memory)
     workspace = memory_check.required_bytes(config) - step.total
     if ledger.examples is not None:
-        # Kept rows are made before the step is; generated ones while it waits.
+        # Rows that are kept are generated before the step allocates its buffers, others while these exist.
         making = generation_bytes(config, ledger.examples)
         workspace = workspace + making if is_regenerated(config, ledger.examples) else max(workspace, making)
     data, validation = (None, None) if ledger.examples is None else resident_bytes(config, ledger.examples, rows) or (None, None)
@@ -222,8 +194,3 @@ def _spread(errors: Sequence[float]) -> tuple[float, float]:
 
 def _interval(likely: float, spread: tuple[float, float]) -> Interval:
     return Interval(likely * spread[0], likely, likely * spread[1])
-
-
-def _times(seconds: float, count: int) -> float:
-    """Return the product; infinite if no float is large enough."""
-    return Interval(seconds, seconds, seconds).times(count).likely

@@ -15,11 +15,11 @@ from tuisim.data.synthetic import SyntheticRows
 from tuisim.errors import TuisimError
 
 VALUES, ROWS = 100_000, 2_000
-"""Maximum values and rows that are generated to find out: a few milliseconds."""
+"""Maximum values and rows of a measurement, which takes a few milliseconds."""
 TASK_VALUES = 1_000_000
 """A task with more values, as blobs have in their centres, may take gigabytes and minutes."""
 WIDEST = 1_000
-"""Inputs and targets of the rows that stand for rows too wide to try."""
+"""Maximum inputs and targets of the rows that are timed in place of rows too wide to time."""
 TRIES = 3
 
 

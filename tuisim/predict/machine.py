@@ -1,4 +1,4 @@
-"""The identity of a machine: whatever would make a profile another machine's, in words that can be compared.
+"""The identity of a machine: everything that distinguishes its profile from another machine's, as comparable text.
 
 It holds no name of a person or host, since profiles are shared.
 """

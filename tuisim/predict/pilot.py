@@ -12,7 +12,7 @@ from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
 from tuisim.engine import memory_check
 from tuisim.engine.benchmark_case import BenchmarkCase
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 
 PILOT_SECONDS, ROUND_SECONDS = 0.05, 0.004
 """Seconds of timed steps, and of a round of them."""
@@ -20,7 +20,7 @@ MIN_ROUNDS = 2
 MAX_STEP_SECONDS = 0.5
 """A step that is predicted to take longer is not timed."""
 MIN_ERROR = 0.1
-"""Relative half-width of the interval, at least: the next seconds differ from these 50 ms. Measured on two shared cores."""
+"""Minimum relative half-width of the interval, since later steps differ from those of the 50 ms; measured on two shared cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tuisim.accounting import Ledger
 from tuisim.config import RunConfig
-from tuisim.predict.interval import Interval
 from tuisim.program import Op
 from tuisim.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A likely value, and the ends between which the actual value is expected; all in one unit."""
+
+    low: float
+    likely: float
+    high: float
+
+    def times(self, factor: float) -> Interval:
+        """Return all three times `factor`."""
+        return Interval(factor * self.low, factor * self.likely, factor * self.high)
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return plain values, None if one is not finite."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +117,7 @@ class Prediction:
             "loading_seconds": self.loading,
             "examples_per_second": self.examples_per_second,
             "memory_bytes": self.memory_bytes,
-            "memory": {name: getattr(self.memory, name) for name in self.memory.__slots__},
+            "memory": asdict(self.memory),
             "parameters": self.ledger.parameters,
             "operations": {
                 "step": self.ledger.step_total.total,

@@ -15,21 +15,9 @@ from tuisim.errors import BackendError, DataError, TuisimError
 from tuisim.predict import profiles
 from tuisim.predict.cost_model import entry_of, predict
 from tuisim.predict.data_generation import seconds_per_row
-from tuisim.predict.interval import Interval
 from tuisim.predict.pilot import MAX_STEP_SECONDS, Pilot, time_pilot
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.profile import MachineProfile, ProfileEntry
-from tuisim.provenance import Provenance
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A measured speed: multiplications and additions per second."""
-
-    value: float
-    who: str
-    """The backend and threads that showed it."""
-    mark: Provenance = Provenance.MEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +37,8 @@ class Priced:
     reason: str = ""
     """The reason why they are unknown."""
     backend: str = ""
+    seconds: Interval | None = None
+    """The epochs of a run, once their number is known."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +59,15 @@ class Predictor:
         """
         config = replace(config, backend=choose(config).name)
         if self.name:
-            return predict(self._as_there(config), self.profile, foreign=True, rows=rows)
+            measured = [one.threads for one in self.profile.entries if (one.backend, one.dtype) == (config.backend, config.dtype)]
+            # The most threads that the machine was calibrated with, unless the configuration names a number.
+            there = replace(config, threads=max(measured)) if config.threads is None and measured else config
+            return predict(there, self.profile, foreign=True, rows=rows)
         _check_device(entry_of(config.resolved(), self.profile))
-        return predict(config, self.profile, generation=_generation(config) if generation else None, rows=rows, pilot=pilot)
+        examples = data.rows(config) if generation else None
+        # Kept rows are not generated during the run, so none are generated to find out.
+        seconds = seconds_per_row(config) if examples is not None and info.is_regenerated(config, examples) else None
+        return predict(config, self.profile, generation=seconds, rows=rows, pilot=pilot)
 
     def predict_timed(
         self, config: RunConfig, rows: KeptRows | None = None, wanted: Callable[[], bool] = lambda: True
@@ -85,11 +81,6 @@ class Predictor:
         except (TuisimError, MemoryError):  # too large for this machine, or no finite loss: the model still applies
             return found
         return found if pilot is None else self.predict(config, rows=rows, pilot=pilot)
-
-    def _as_there(self, config: RunConfig) -> RunConfig:
-        """Return `config` with the most threads that machine was calibrated with, unless it names a number of threads."""
-        measured = [one.threads for one in self.profile.entries if (one.backend, one.dtype) == (config.backend, config.dtype)]
-        return replace(config, threads=max(measured)) if config.threads is None and measured else config
 
     def priced(self, config: RunConfig) -> list[Priced]:
         """Return the seconds of a step and an epoch of `config` on each backend of the profile with its dtype."""
@@ -106,11 +97,6 @@ class Predictor:
                 found.append(Priced(label, machine, bool(self.name), None, None, str(error), entry.backend))
         return found
 
-    @property
-    def best(self) -> ProfileEntry | None:
-        """The entry with the highest rate of a whole step."""
-        return max(self.profile.entries, key=lambda entry: entry.best_rate, default=None)
-
 
 def can_pilot(prediction: Prediction) -> bool:
     """Return True if the predicted run can be timed here within a moment."""
@@ -126,12 +112,6 @@ def _check_device(entry: ProfileEntry) -> None:
             f"backend {entry.key}: the machine profile has it of {entry.device}, here is {name}; "
             f"tuisim calibrate --backends {entry.backend} --dtypes {entry.dtype}"
         )
-
-
-def _generation(config: RunConfig) -> float | None:
-    """Return the seconds to generate a row; None if the rows are kept, so that none are generated to find out."""
-    examples = data.rows(config)
-    return seconds_per_row(config) if examples is not None and info.is_regenerated(config, examples) else None
 
 
 def own_predictor() -> Predictor:
@@ -176,7 +156,7 @@ def missing() -> str:
     return profiles.own().trouble or "nothing has been measured here yet: tuisim calibrate does that"
 
 
-def best_rate() -> Rate | None:
-    """Return the most multiplications and additions per second of a whole step on this machine."""
-    best = next((predictor.best for predictor in all_predictors() if not predictor.name), None)
-    return None if best is None else Rate(best.best_rate, best.label)
+def best_entry() -> ProfileEntry | None:
+    """Return the entry of this machine's profile with the highest rate of a whole step."""
+    entries = [entry for predictor in all_predictors() if not predictor.name for entry in predictor.profile.entries]
+    return max(entries, key=lambda entry: entry.best_rate, default=None)

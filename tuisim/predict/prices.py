@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -76,33 +75,23 @@ class Prices:
         A function that was not measured costs the mean of the others of its kind; a kind that was not measured, because the
         backend computes it within another, costs nothing.
         """
-        kinds = self._kinds(work)
-        return math.fsum(price.get(name, 0.0) * amount for price in kinds for name, amount in terms(work).items()) / (
-            len(kinds) or 1
-        )
+        return self._mean(work, terms(work))
 
     def call(self, work: Work) -> float:
         """Return the call overhead within `seconds(work)`."""
-        kinds = self._kinds(work)
-        return math.fsum(price.get("call", 0.0) for price in kinds) / (len(kinds) or 1)
+        return self._mean(work, {"call": 1.0})
 
-    def _kinds(self, work: Work) -> list[dict[str, float]]:
-        if (price := self.kinds.get(work.key)) is not None:
-            return [price]
-        return [price for name, price in self.kinds.items() if name.split(" ")[0] == work.kind.value]
+    def _mean(self, work: Work, amounts: dict[str, float]) -> float:
+        """Return the mean cost of these amounts over the price of the work, or those of its kind."""
+        own = self.kinds.get(work.key)
+        prices = [price for name, price in self.kinds.items() if name.split(" ")[0] == work.kind.value] if own is None else [own]
+        costs = (price.get(name, 0.0) * amount for price in prices for name, amount in amounts.items())
+        return math.fsum(costs) / (len(prices) or 1)
 
     def scaled(self, factor: float) -> Prices:
         """Return these prices times `factor`."""
         kinds = {key: {name: factor * value for name, value in price.items()} for key, price in self.kinds.items()}
         return replace(self, kinds=kinds)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, rounded to the four figures that were measured."""
-        return {
-            "largest": self.largest,
-            "errors": [short(error) for error in self.errors],
-            "kinds": {key: {name: short(value) for name, value in price.items()} for key, price in self.kinds.items()},
-        }
 
 
 def fit(samples: Sequence[Sample], backend: str) -> Prices:
@@ -110,12 +99,13 @@ def fit(samples: Sequence[Sample], backend: str) -> Prices:
 
     The median error is taken out of the prices.
     """
-    errors: list[float] = []
+    logs: list[float] = []
     for fold in range(FOLDS):
         prices = _fit([sample for number, sample in enumerate(samples) if number % FOLDS != fold], backend)
-        errors += [_error(prices, sample) for sample in samples[fold::FOLDS]]
+        logs += [math.log(max(prices.step(sample.program), 1e-12) / sample.step) for sample in samples[fold::FOLDS]]
+    errors = np.clip(logs, -MAX_ERROR, MAX_ERROR)
     bias = float(np.median(errors))
-    around = np.quantile([clipped(error - bias) for error in errors], np.linspace(0, 1, QUANTILES))
+    around = np.quantile(np.clip(errors - bias, -MAX_ERROR, MAX_ERROR), np.linspace(0, 1, QUANTILES))
     return replace(_fit(samples, backend).scaled(math.exp(-bias)), errors=tuple(around.tolist()))
 
 
@@ -136,17 +126,3 @@ def _price(measured: Sequence[tuple[Work, float]]) -> dict[str, float]:
     relative = np.array([list(terms(work).values()) for work, _ in measured]) / np.array([[seconds] for _, seconds in measured])
     found = nonnegative(relative, np.ones(len(measured))).tolist()
     return {name: value for name, value in zip(names, found, strict=True) if value > 0}
-
-
-def _error(prices: Prices, sample: Sample) -> float:
-    return clipped(math.log(max(prices.step(sample.program), 1e-12) / sample.step))
-
-
-def clipped(error: float) -> float:
-    """Return `error` within ±MAX_ERROR."""
-    return min(max(error, -MAX_ERROR), MAX_ERROR)
-
-
-def short(value: float) -> float:
-    """Return `value` rounded to four figures."""
-    return float(f"{value:.4g}")

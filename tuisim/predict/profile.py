@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from tuisim.backends import names
+from tuisim.backends import computes_with, names
+from tuisim.config import RunConfig
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import DataError, printable
 from tuisim.predict.machine import Machine
-from tuisim.predict.prices import MAX_ERROR, Prices, short, terms
+from tuisim.predict.prices import MAX_ERROR, Prices, terms
 from tuisim.predict.run_costs import RunCosts
 from tuisim.predict.work import PRODUCTS, Work
 from tuisim.program import Kind
 from tuisim.provenance import Provenance
+from tuisim.store.document import Reader
 
-MAX_NUMBER = 1e24
 MAX_SECONDS = 1e6
 """Maximum seconds of any single cost: eleven days."""
 KIND, VERSION = "machine card", 5
-Value = TypeVar("Value")
 
 
 class ProfileError(DataError):
@@ -29,12 +29,34 @@ class ProfileError(DataError):
 
 
 @dataclass(frozen=True)
-class ProfileEntry:
-    """The prices of one backend at a thread count and dtype."""
+class ProfileKey:
+    """A backend, its thread count and dtype: an entry of a profile has one."""
 
     backend: str
     threads: int
     dtype: str
+
+    @staticmethod
+    def of(config: RunConfig) -> ProfileKey:
+        """Return the key that predicts a resolved `config`: a backend may ignore threads or dtype."""
+        assert config.threads is not None
+        return ProfileKey(config.backend, *computes_with(config.backend, config.threads, config.dtype))
+
+    @property
+    def label(self) -> str:
+        """Backend and threads: `numpy@1`."""
+        return f"{self.backend}@{self.threads}"
+
+    @property
+    def key(self) -> str:
+        """The key in words: `numpy@1 float32`."""
+        return f"{self.label} {self.dtype}"
+
+
+@dataclass(frozen=True)
+class ProfileEntry(ProfileKey):
+    """The prices of one backend at a thread count and dtype."""
+
     device: str
     """The processor or GPU, in words."""
     made: str
@@ -60,23 +82,19 @@ class ProfileEntry:
         found = datetime.fromisoformat(self.made)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
-    @property
-    def label(self) -> str:
-        """Backend and threads: `numpy@1`."""
-        return f"{self.backend}@{self.threads}"
-
-    @property
-    def key(self) -> str:
-        """The key in words: `numpy@1 float32`."""
-        return f"{self.label} {self.dtype}"
-
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, measured ones to four figures."""
-        plain: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("peak_flops", "peak_bytes", "best_rate", "evaluation"):
-            plain[name] = short(plain[name])
-        plain["copy_rate"] = None if self.copy_rate is None else short(self.copy_rate)
-        return plain | {"run": self.run.to_dict(), "prices": self.prices.to_dict()}
+        """Return plain values, with the four figures that were measured."""
+        plain: dict[str, Any] = _rounded(asdict(self))
+        del plain["prices"]["backend"]
+        return plain
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 @dataclass(frozen=True)
@@ -86,28 +104,23 @@ class MachineProfile:
     machine: Machine
     entries: tuple[ProfileEntry, ...]
 
-    def entry(self, backend: str, threads: int, dtype: str) -> ProfileEntry | None:
-        """Return the entry with these, or None."""
-        return next((one for one in self.entries if (one.backend, one.threads, one.dtype) == (backend, threads, dtype)), None)
+    def entry(self, key: ProfileKey) -> ProfileEntry | None:
+        """Return the entry with this key, or None."""
+        return next((one for one in self.entries if one.key == key.key), None)
 
     def with_entry(self, entry: ProfileEntry) -> MachineProfile:
         """Return this profile with `entry` in place of the one of its key."""
-        others = tuple(one for one in self.entries if one.key != entry.key)
-        return replace(self, entries=(*others, entry))
+        return replace(self, entries=(*(one for one in self.entries if one.key != entry.key), entry))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, by the keys of the entries."""
-        return {
-            "machine": asdict(self.machine),
-            "entries": {entry.key: entry.to_dict() for entry in self.entries},
-        }
+        return {"machine": asdict(self.machine), "entries": {entry.key: entry.to_dict() for entry in self.entries}}
 
     def document(self) -> dict[str, Any]:
         """Return the document that `tuisim calibrate --json` prints."""
-        body = self.to_dict()
         return {
-            "machine": body["machine"],
-            "entries": [{"key": key, **entry} for key, entry in body["entries"].items()],
+            "machine": asdict(self.machine),
+            "entries": [{"key": entry.key, **entry.to_dict()} for entry in self.entries],
             "marks": {
                 "machine": Provenance.COUNTED,
                 "entries[]": Provenance.MEASURED,
@@ -121,123 +134,63 @@ class MachineProfile:
     @staticmethod
     def from_dict(body: Mapping[str, Any]) -> MachineProfile:
         """Return the profile in a document's body. Raises ProfileError."""
-        reader = _Reader(body, "")
-        machine = reader.inside("machine")
-        texts = {field.name: machine.text(field.name) for field in fields(Machine) if field.name != "cores"}
-        entries = reader.inside("entries")
-        return MachineProfile(
-            machine=Machine(cores=machine.number("cores", int), **texts),
-            entries=tuple(_entry(entries.inside(key)) for key in entries.values),
-        )
+        try:
+            reader = Reader(body, "")
+            machine, entries = reader.inside("machine"), reader.inside("entries")
+            texts = {field.name: printable(machine.text(field.name), 500) for field in fields(Machine) if field.name != "cores"}
+            return MachineProfile(
+                machine=Machine(cores=machine.number("cores", int), **texts),
+                entries=tuple(_entry(entries.inside(key)) for key in entries.values),
+            )
+        except ValueError as error:
+            raise ProfileError(str(error)) from None
 
 
-def _entry(reader: _Reader) -> ProfileEntry:
-    run = reader.inside("run")
+def _entry(reader: Reader) -> ProfileEntry:
+    run, made = reader.inside("run"), reader.text("made")
+    try:
+        datetime.fromisoformat(made)
+    except ValueError:
+        raise ValueError(f"{reader.at('made')} = {printable(made, 40)}: not a date and time") from None
     return ProfileEntry(
-        backend=reader.one_of("backend", names()),
+        backend=reader.text("backend", names()),
         threads=reader.number("threads", int, low=1, high=MAX_THREADS),
-        dtype=reader.one_of("dtype", DTYPES),
-        device=reader.text("device"),
-        made=reader.date("made"),
+        dtype=reader.text("dtype", DTYPES),
+        device=printable(reader.text("device"), 500),
+        made=made,
         networks=reader.number("networks", int),
         peak_flops=reader.number("peak_flops", float, low=1.0),
         peak_bytes=reader.number("peak_bytes", float, low=1.0),
         best_rate=reader.number("best_rate", float, low=1.0),
         evaluation=reader.number("evaluation", float),
-        run=RunCosts(**{field.name: run.seconds(field.name) for field in fields(RunCosts)}),
+        run=RunCosts(**{field.name: run.number(field.name, float, high=MAX_SECONDS) for field in fields(RunCosts)}),
         prices=_prices(reader.inside("prices"), reader.text("backend")),
-        copy_rate=reader.number_or_none("copy_rate"),
+        copy_rate=None if reader.get("copy_rate") is None else reader.number("copy_rate", float, low=1e-12),
     )
 
 
-def _prices(reader: _Reader, backend: str) -> Prices:
+def _prices(reader: Reader, backend: str) -> Prices:
     kinds = reader.inside("kinds")
+    known = {name: name.split(" ", maxsplit=1)[0] for name in kinds.values}
     for kind in sorted(kind.value for kind in PRODUCTS):
-        if not any(isinstance(name, str) and name.split(" ")[0] == kind for name in kinds.values):
-            raise ProfileError(f"{kinds.at(kind)}: missing")
+        if kind not in known.values():
+            raise ValueError(f"{kinds.at(kind)}: missing")
     return Prices(
-        kinds={name: _price(kinds.inside(name), name) for name in kinds.values},
+        kinds={name: _price(kinds.inside(name), kind) for name, kind in known.items()},
         backend=backend,
         largest=reader.number("largest", int),
-        errors=tuple(reader.errors("errors")),
+        errors=tuple(sorted(reader.numbers("errors", float, -MAX_ERROR, MAX_ERROR))),
     )
 
 
-def _price(reader: _Reader, name: str) -> dict[str, float]:
+def _price(reader: Reader, kind: str) -> dict[str, float]:
     try:
-        kind = Kind(name.split(" ", maxsplit=1)[0])
+        known = terms(Work(Kind(kind), None, 1, 1, 1, 0, 0.0))
     except ValueError:
-        raise ProfileError(f"{reader.at('')}: not a kind of operation") from None
-    known = terms(Work(kind, None, 1, 1, 1, 0, 0.0))
-    for term in reader.values:
-        if term not in known:
-            raise ProfileError(f"{reader.at(term)}: not a term of this cost")
-    price = {term: reader.seconds(term) for term in reader.values}
+        raise ValueError(f"{reader.at('')}: not a kind of operation") from None
+    if unknown := [term for term in reader.values if term not in known]:
+        raise ValueError(f"{reader.at(unknown[0])}: not a term of this cost")
+    price = {term: reader.number(term, float, high=MAX_SECONDS) for term in reader.values}
     if not any(price.values()):
-        raise ProfileError(f"{reader.at('')}: no cost above 0")
+        raise ValueError(f"{reader.at('')}: no cost above 0")
     return price
-
-
-class _Reader:
-    """The values of a document by name; a wrong one is refused with its place."""
-
-    def __init__(self, values: Any, place: str) -> None:
-        if not isinstance(values, Mapping):
-            raise ProfileError(f"{place or 'the profile'}: not an object")
-        self.values = values
-        self._place = place
-
-    def at(self, name: str) -> str:
-        """Return the place of a value in words."""
-        return printable(f"{self._place}.{name}".strip("."), 80)
-
-    def _get(self, name: str) -> Any:
-        if name not in self.values:
-            raise ProfileError(f"{self.at(name)}: missing")
-        return self.values[name]
-
-    def inside(self, name: str) -> _Reader:
-        return _Reader(self._get(name), self.at(name))
-
-    def text(self, name: str) -> str:
-        value = self._get(name)
-        if not isinstance(value, str) or len(value) > 500:
-            raise ProfileError(f"{self.at(name)}: not a string")
-        return printable(value, 500)
-
-    def one_of(self, name: str, known: Collection[str]) -> str:
-        value = self.text(name)
-        if value not in known:
-            raise ProfileError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
-        return value
-
-    def number(self, name: str, kind: Callable[[Any], Value], low: float = 0.0, high: float = MAX_NUMBER) -> Value:
-        value = self._get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ProfileError(f"{self.at(name)} = {printable(value)}: a number from {low:g} to {high:g}")
-        if kind is int and kind(value) != value:
-            raise ProfileError(f"{self.at(name)} = {printable(value)}: an integer")
-        return kind(value)
-
-    def date(self, name: str) -> str:
-        value = self.text(name)
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
-            raise ProfileError(f"{self.at(name)} = {printable(value, 40)}: not a date and time") from None
-        return value
-
-    def seconds(self, name: str) -> float:
-        return self.number(name, float, high=MAX_SECONDS)
-
-    def number_or_none(self, name: str) -> float | None:
-        return None if self._get(name) is None else self.number(name, float, low=1e-12)
-
-    def errors(self, name: str) -> list[float]:
-        value = self._get(name)
-        good = isinstance(value, list) and all(
-            isinstance(one, int | float) and not isinstance(one, bool) and abs(one) <= MAX_ERROR for one in value
-        )
-        if not good:
-            raise ProfileError(f"{self.at(name)}: not a list of numbers between -{MAX_ERROR:.2f} and {MAX_ERROR:.2f}")
-        return sorted(map(float, value))

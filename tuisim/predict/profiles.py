@@ -17,7 +17,7 @@ from tuisim.store.folder import create_data_folder, data_folder, unavailable_rea
 
 OWN, LOCK = "card.json", "card.lock"
 VERSIONS = 1_000
-"""Versions of profiles that are put aside; no tuisim writes a later one."""
+"""Profiles of lower versions are put aside; a higher version cannot be genuine."""
 PATIENCE = 10.0
 """Seconds to wait for the lock, which another process holds for milliseconds unless it hangs."""
 _OTHERS, _EARLIER = "cards", "earlier"
@@ -52,16 +52,13 @@ def own() -> OwnProfile:
         return OwnProfile(None, unavailable_reason())
     try:
         profile = load(where / OWN)
+        if not (changed := profile.machine.differs(this_machine())):
+            return OwnProfile(profile)
+        before, trouble = _put_aside(where), f"the machine profile is outdated ({printable(changed, 300)}): run tuisim calibrate"
     except DataError as error:
         before = _put_aside(where) if isinstance(error, document.OtherVersion) else None
-        return OwnProfile(before) if before else OwnProfile(None, f"{error}; ignored: run tuisim calibrate")
-    changed = profile.machine.differs(this_machine())
-    if changed:
-        before = _put_aside(where)
-        if before is not None:
-            return OwnProfile(before)
-        return OwnProfile(None, f"the machine profile is outdated ({printable(changed, 300)}): run tuisim calibrate")
-    return OwnProfile(profile)
+        trouble = f"{error}; ignored: run tuisim calibrate"
+    return OwnProfile(before) if before else OwnProfile(None, trouble)
 
 
 def check_keeping() -> None:
@@ -86,7 +83,7 @@ def keep(profile: MachineProfile) -> StoredProfile:
             old = load(path) if os.path.exists(path) else None
             aside = old.machine.id if old is not None and old.machine.differs(profile.machine) else None
         except document.OtherVersion as error:
-            old, aside = None, _of_version(error.version) if error.version in range(VERSIONS) else None
+            old, aside = None, f"version-{error.version}" if error.version in range(VERSIONS) else None
         except DataError:  # broken, so it is replaced
             old, aside = None, None
         if aside is not None:
@@ -101,20 +98,16 @@ def keep(profile: MachineProfile) -> StoredProfile:
 def _with_newer(profile: MachineProfile, other: MachineProfile) -> MachineProfile:
     """Return `profile` with the entries of `other` that are newer or new; one dated in the future is not newer."""
     for entry in other.entries:
-        mine = profile.entry(entry.backend, entry.threads, entry.dtype)
+        mine = profile.entry(entry)
         if mine is None or mine.moment < entry.moment <= datetime.now(UTC):
             profile = profile.with_entry(entry)
     return profile
 
 
-def _of_version(version: int | None) -> str:
-    return f"version-{version}"
-
-
 def _put_aside(where: Path) -> MachineProfile | None:
     """Return this machine's profile that was put aside for another one; None if none can be used."""
     found: MachineProfile | None = None
-    for name in (this_machine().id, _of_version(VERSION)):
+    for name in (this_machine().id, f"version-{VERSION}"):
         path = where / _EARLIER / f"{name}.json"
         try:
             profile = load(path) if os.path.exists(path) else None
@@ -148,7 +141,9 @@ def take(path: Path, name: str) -> Path:
     where = create_data_folder() / _OTHERS
     with document.writing(where):
         where.mkdir(exist_ok=True)
-    place = where / f"{_checked(name)}.json"
+    if not _NAME.fullmatch(name):
+        raise ConfigError([Mistake("name", name, "letters, digits, dots, dashes; at most 40")])
+    place = where / f"{name}.json"
     document.write(place, KIND, VERSION, profile.to_dict())
     return place
 
@@ -197,9 +192,3 @@ def named(name: str) -> MachineProfile:
         return load(Path(name))
     have = ", ".join(others()) or "none was imported"
     raise DataError(f"machine = {printable(name)}: no profile of that name ({have}): tuisim calibrate --import FILE --name NAME")
-
-
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ConfigError([Mistake("name", name, "letters, digits, dots, dashes; at most 40")])
-    return name

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tuisim import units
-from tuisim.accounting import Ledger, count
-from tuisim.config import RunConfig
+from tuisim.accounting import count
 from tuisim.engine.events import State
 from tuisim.engine.summary import Summary
 from tuisim.errors import DataError, printable
-from tuisim.predict.interval import Interval
 from tuisim.predict.machine import this_machine
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.store import runs
 from tuisim.store.runs import MIN_SECONDS as MIN_KEPT
 from tuisim.store.runs import Run, Seconds
@@ -23,7 +21,7 @@ from tuisim.units import MAX_COUNT
 MIN_SECONDS = 0.05
 """An interrupted run of fewer seconds says little about a step: its first steps dominate."""
 _COMPARABLE = (State.COMPLETED, State.STOPPED, State.INTERRUPTED)
-"""Runs that ended so did the predicted work, or the beginning of it."""
+"""The end states of runs that did the predicted work, or the beginning of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,74 +99,52 @@ def _compare(predicted: Interval | None, actual: float) -> Comparison | None:
     return Comparison(predicted, actual) if predicted is not None and usable else None
 
 
-def record(
-    config: RunConfig,
-    ledger: Ledger,
-    backend: str,
-    threads: int,
-    steps: int,
-    examples: int,
-    seconds: float,
-    wall_seconds: float,
-    prediction: Prediction | None,
-    ended: State,
-) -> Run:
-    """Return the record of a run at full speed of one step or more; `config` and `ledger` as they ran.
+def record(summary: Summary, prediction: Prediction | None) -> Run | None:
+    """Return the record of a run; None if its times do not show what such a run takes.
 
     The prediction is recorded if it can be compared with the run: for an interrupted run, that of its steps without wall time.
     """
-    parts = comparable(ended, steps, seconds)
-    predicted = _predicted(prediction, steps, parts.wall) if prediction is not None and parts.steps else None
-    wall = prediction.wall_seconds if prediction is not None and parts.wall else None
-    return Run(
-        when=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=this_machine().id,
-        backend=backend,
-        threads=threads,
-        layers=config.layers,
-        batch=ledger.batch,
-        dtype=config.dtype,
-        optimizer=config.optimizer,
-        loss=config.loss,
-        steps=steps,
-        examples=examples,
-        operations_per_step=ledger.step_total.total,
-        bytes_per_step=ledger.bytes_per_step,
-        seconds=seconds,
-        wall_seconds=wall_seconds,
-        predicted_seconds=_plain(predicted),
-        predicted_wall_seconds=_plain(wall),
-        ended=ended.value,
-    )
-
-
-def record_of(summary: Summary, prediction: Prediction | None) -> Run | None:
-    """Return the record of a run; None if its times do not show what such a run takes."""
     undisturbed = not summary.throttled and not summary.paused_seconds
     if not undisturbed or summary.ended not in _COMPARABLE or not summary.steps or summary.seconds <= 0:
         return None
     config = summary.config
     assert config.threads is not None
-    return record(
-        config, count(config.of_known_length()), summary.backend, config.threads, summary.steps, summary.examples_seen,
-        summary.seconds, summary.wall_seconds, prediction, summary.ended,
-    )  # fmt: skip
+    ledger = count(config.of_known_length())
+    parts = comparable(summary.ended, summary.steps, summary.seconds)
+    predicted = wall = None
+    if prediction is not None and parts.steps:
+        predicted = (parts.wall and prediction.seconds) or mean_step(prediction).times(summary.steps)
+        wall = prediction.wall_seconds if parts.wall else None
+    return Run(
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=this_machine().id,
+        backend=summary.backend,
+        threads=config.threads,
+        layers=config.layers,
+        batch=ledger.batch,
+        dtype=config.dtype,
+        optimizer=config.optimizer,
+        loss=config.loss,
+        steps=summary.steps,
+        examples=summary.examples_seen,
+        operations_per_step=ledger.step_total.total,
+        bytes_per_step=ledger.bytes_per_step,
+        seconds=summary.seconds,
+        wall_seconds=summary.wall_seconds,
+        predicted_seconds=_plain(predicted),
+        predicted_wall_seconds=_plain(wall),
+        ended=summary.ended.value,
+    )
 
 
 def keep(summary: Summary | None, prediction: Prediction | None) -> str:
     """Keep the record of a run and return why that failed; empty if it did not, or if there is nothing to keep."""
-    run = None if summary is None else record_of(summary, prediction)
-    if run is None:
-        return ""
     try:
-        runs.append(run)
+        if summary is not None and (run := record(summary, prediction)) is not None:
+            runs.append(run)
     except DataError as error:
         return printable(str(error), 300)
     return ""
-
-
-def _predicted(prediction: Prediction, steps: int, whole: bool) -> Interval:
-    return prediction.seconds if whole and prediction.seconds is not None else mean_step(prediction).times(steps)
 
 
 def _plain(interval: Interval | None) -> Seconds | None:

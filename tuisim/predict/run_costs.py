@@ -6,7 +6,7 @@ programs only add time.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -23,7 +23,7 @@ FEW, MANY = 64, 32_768
 """Examples of a short and of a long epoch: two steps, and 1,024."""
 SHORT_EPOCHS, LONG_EPOCHS = 300, 3
 LONG_SECONDS = 0.15
-"""The long epochs take about so long together: the training loop begins with small chunks."""
+"""Approximate seconds of the long epochs together, since the training loop starts with small chunks."""
 RUNS = 5
 """Runs of each kind."""
 
@@ -42,10 +42,6 @@ class RunCosts:
     """Outside the phases, for each epoch."""
     wall_share: float
     """Outside the phases, for each second within them: the training loop between chunks of steps."""
-
-    def to_dict(self) -> dict[str, float]:
-        """Return plain values, rounded to four figures."""
-        return {name: float(f"{value:.4g}") for name, value in asdict(self).items()}
 
 
 def measure(backend: str, dtype: str, threads: int) -> RunCosts:

@@ -45,7 +45,7 @@ def measure(case: BenchmarkCase) -> Sample:
 
 
 def _by_operation(case: BenchmarkCase) -> list[float]:
-    """Return the mean seconds of each operation. A clock may tick less often than an operation takes, so no median."""
+    """Return the mean seconds of each operation: not the median, since a clock may tick less often than an operation takes."""
     until, steps = perf_counter() + TURN_SECONDS, list[list[float]]()
     while len(steps) < MIN_STEPS or (perf_counter() < until and len(steps) < MAX_STEPS):
         steps.append(case.by_operation())

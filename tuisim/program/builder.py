@@ -54,12 +54,6 @@ class StepProgram:
         buffer = self.buffers[name]
         return buffer.size * (8 if buffer.integer else self.itemsize)
 
-    def layer_output(self, layer: int) -> str:
-        """Return the name of the output buffer of `layer` (0: the batch)."""
-        if layer == 0:
-            return "X"
-        return f"z{layer}" if self.activations[layer - 1] == "identity" else f"a{layer}"
-
 
 def build(config: RunConfig, batch: int | None = None, *, learning: bool = True) -> StepProgram:
     """Return the program of one step of `batch` examples, by default of the configured batch size."""
@@ -70,6 +64,7 @@ class _Builder:
     def __init__(self, config: RunConfig, batch: int, learning: bool) -> None:
         self.config, self.batch, self.learning = config, batch, learning
         self.depth = len(config.layers) - 1
+        self.outputs = ["X", *(f"z{k}" if name == "identity" else f"a{k}" for k, name in enumerate(config.activations, 1))]
         self.schedule = schedule_of(config)
         self.clips = config.clip_norm is not None
         self.decays_gradient = config.weight_decay > 0 and config.optimizer != "adamw"
@@ -164,25 +159,19 @@ class _Builder:
         self._buffer("Y", *target, role=Role.DATA, integer=classes)
         self._op(Kind.GATHER, Phase.DATA, None, ("rows",), ("X", "Y"))
 
-    def _output(self, layer: int) -> str:
-        return "X" if layer == 0 else f"a{layer}" if self._acts(layer) else f"z{layer}"
-
-    def _output_gradient(self, layer: int) -> str:
-        return f"da{layer}" if self._acts(layer) else f"dz{layer}"
-
     def _forward(self, layer: int) -> None:
         m = self.config.layers[layer]
         z = self._buffer(f"z{layer}", self.batch, m, role=Role.ACTIVATION)
-        self._op(Kind.DENSE, Phase.FORWARD, layer, (self._output(layer - 1), f"W{layer}", f"b{layer}"), (z,))
+        self._op(Kind.DENSE, Phase.FORWARD, layer, (self.outputs[layer - 1], f"W{layer}", f"b{layer}"), (z,))
         if self._acts(layer):
             a = self._buffer(f"a{layer}", self.batch, m, role=Role.ACTIVATION)
             self._op(Kind.ACTIVATION, Phase.FORWARD, layer, (z,), (a,), self.config.activations[layer - 1])
 
     def _loss(self) -> None:
-        output = self._output(self.depth)
+        output = self.outputs[self.depth]
         writes: tuple[str, ...] = (self._buffer("loss", role=Role.RESULT),)
         if self.learning:
-            gradient = self._buffer(self._output_gradient(self.depth), self.batch, self.config.layers[-1], role=Role.ACTIVATION)
+            gradient = self._buffer(f"d{self.outputs[self.depth]}", self.batch, self.config.layers[-1], role=Role.ACTIVATION)
             writes += (gradient,)
         self._op(Kind(self.config.loss), Phase.LOSS, None, (output, "Y"), writes)
         if not self.learning and self.config.loss != "mse":
@@ -197,10 +186,10 @@ class _Builder:
             self._buffer(dz, self.batch, m, role=Role.ACTIVATION)
             reads = (f"da{layer}", f"z{layer}", f"a{layer}")
             self._op(Kind.ACTIVATION_GRADIENT, Phase.BACKWARD, layer, reads, (dz,), self.config.activations[layer - 1])
-        self._op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, layer, (self._output(layer - 1), dz), (f"gW{layer}",))
+        self._op(Kind.WEIGHT_GRADIENT, Phase.BACKWARD, layer, (self.outputs[layer - 1], dz), (f"gW{layer}",))
         self._op(Kind.BIAS_GRADIENT, Phase.BACKWARD, layer, (dz,), (f"gb{layer}",))
         if layer > 1:
-            previous = self._buffer(self._output_gradient(layer - 1), self.batch, n, role=Role.ACTIVATION)
+            previous = self._buffer(f"d{self.outputs[layer - 1]}", self.batch, n, role=Role.ACTIVATION)
             self._op(Kind.INPUT_GRADIENT, Phase.BACKWARD, layer, (dz, f"W{layer}"), (previous,))
 
     def _update(self) -> None:

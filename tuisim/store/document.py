@@ -8,11 +8,11 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from tuisim import files, units
 from tuisim.errors import DataError, printable
@@ -29,6 +29,8 @@ PREFIX, SUFFIX = ".tuisim-", ".tmp"
 STALE_SECONDS = 600.0
 """Age after which a temporary file is removed; writing takes milliseconds."""
 _OURS = ("kind", "version")
+MAX_NUMBER = 1e24
+Value = TypeVar("Value")
 
 
 class Unreadable(DataError):
@@ -72,7 +74,7 @@ def replace(path: Path, data: bytes) -> None:
     A link is replaced by a regular file and its target stays as it is, so that nothing outside the folder is overwritten.
     """
     with writing(path):
-        before = _check_replaceable(path)
+        before = check_replaceable(path)
         _remove_stale(path.parent)
         # Its name does not include that of the document, which may have the maximum length.
         temporary = path.parent / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
@@ -102,18 +104,13 @@ def _remove_stale(folder: Path) -> None:
             log.debug("%s was not removed", path, exc_info=True)
 
 
-def check_replaceable(path: Path) -> None:
-    """Raise Unwritable if something else than a file or a link is at `path`."""
+def check_replaceable(path: Path) -> os.stat_result | None:
+    """Return the status of the regular file at `path`, None if there is none or a link. Raises Unwritable for anything else."""
     with writing(path):
-        _check_replaceable(path)
-
-
-def _check_replaceable(path: Path) -> os.stat_result | None:
-    """Return the status of the regular file at `path`, None if there is none or a link. Raises Unwritable or OSError."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return None
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return None
     if stat.S_ISREG(status.st_mode):
         return status
     if stat.S_ISLNK(status.st_mode):
@@ -140,28 +137,23 @@ def send(path: Path, data: bytes) -> None:
 
 def _write_to_device(path: Path, data: bytes) -> None:
     """Write to a device or a pipe. Raises OSError if nothing reads from it within PATIENCE seconds."""
-    until = monotonic() + PATIENCE
-    while True:
-        try:
-            file = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-            break
-        except OSError as error:  # a pipe that has no reader yet
-            if error.errno != errno.ENXIO:
-                raise
-            if monotonic() > until:
-                raise OSError("nothing reads from it") from None
-            sleep(PAUSE)
+    file, until = None, monotonic() + PATIENCE
     try:
         while data:
             try:
+                if file is None:
+                    file = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
                 data = data[os.write(file, data) :]
                 until = monotonic() + PATIENCE
-            except BlockingIOError:  # a pipe that is full
+            except OSError as error:
+                if error.errno not in (errno.ENXIO, errno.EAGAIN):  # a pipe that has no reader yet, or is full
+                    raise
                 if monotonic() > until:
                     raise OSError("nothing reads from it") from None
                 sleep(PAUSE)
     finally:
-        os.close(file)
+        if file is not None:
+            os.close(file)
 
 
 def _output(path: Path) -> int | None:
@@ -220,6 +212,54 @@ def parsed(text: str) -> Any:
         if not level:
             return value
     raise RecursionError
+
+
+class Reader:
+    """The values of a JSON object by name. Raises ValueError, with its place, for a value that is missing or wrong."""
+
+    def __init__(self, values: Any, place: str) -> None:
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{place or 'the document'}: not an object")
+        self.values, self._place = values, place
+
+    def at(self, name: str) -> str:
+        """Return the place of a value in words."""
+        return printable(f"{self._place}.{name}".strip("."), 80)
+
+    def get(self, name: str) -> Any:
+        """Return a value of any kind."""
+        if name not in self.values:
+            raise ValueError(f"{self.at(name)}: missing")
+        return self.values[name]
+
+    def inside(self, name: str) -> Reader:
+        """Return a reader of an object's values."""
+        return Reader(self.get(name), self.at(name))
+
+    def text(self, name: str, known: Collection[str] = (), max_length: int = 500) -> str:
+        """Return a string, one of those `known` if there are any."""
+        value = self.get(name)
+        if not isinstance(value, str) or len(value) > max_length:
+            raise ValueError(f"{self.at(name)}: not a string")
+        if known and value not in known:
+            raise ValueError(f"{self.at(name)} = {printable(value)}: one of {', '.join(known)}")
+        return value
+
+    def number(self, name: str, kind: Callable[[Any], Value], low: float = 0.0, high: float = MAX_NUMBER) -> Value:
+        """Return a number within the bounds as an int or a float."""
+        value = self.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"{self.at(name)} = {printable(value)}: a number from {low:g} to {high:g}")
+        if kind is int and kind(value) != value:
+            raise ValueError(f"{self.at(name)} = {printable(value)}: an integer")
+        return kind(value)
+
+    def numbers(self, name: str, kind: Callable[[Any], Value], low: float, high: float) -> tuple[Value, ...]:
+        """Return the numbers of an array."""
+        if not isinstance(values := self.get(name), list):
+            raise ValueError(f"{self.at(name)}: not an array")
+        each = Reader({str(place): value for place, value in enumerate(values)}, self.at(name))
+        return tuple(each.number(place, kind, low, high) for place in each.values)
 
 
 def _reject_constant(word: str) -> NoReturn:

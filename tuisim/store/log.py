@@ -71,27 +71,15 @@ def start_logging() -> None:
     _logger.addHandler(_handler)
 
 
-def stop_logging() -> None:
-    """Close the log file and stop writing to it."""
-    _logger.removeHandler(_handler)
-    _handler.close()
-
-
 def log_file() -> str:
     """Return the path of the log file; empty if no log is written."""
     folder = state_folder() if _handler in _logger.handlers else None
     return "" if folder is None else os.path.abspath(folder / NAME)
 
 
-def record(error: BaseException, message: str = "an unexpected exception") -> str:
-    """Log `error` with its traceback; return the path of the log file, empty if it could not be written."""
+def record_words(error: BaseException, message: str = "an unexpected exception") -> str:
+    """Log `error` with its traceback; return the words that tell a user where to find it."""
     start_logging()
     _logger.error(message, exc_info=error)
     path = log_file()
-    return path if path and os.path.isfile(path) else ""
-
-
-def record_words(error: BaseException, message: str = "an unexpected exception") -> str:
-    """Log `error` with its traceback; return the words that tell a user where to find it."""
-    path = record(error, message)
-    return f"see {printable(path, 200)}" if path else "TUISIM_DEBUG=1 shows where"
+    return f"see {printable(path, 200)}" if os.path.isfile(path) else "TUISIM_DEBUG=1 shows where"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tuisim import files
 from tuisim.errors import printable
 from tuisim.files import display_name
-from tuisim.store.document import Unreadable, Unwritable, contents, parsed
+from tuisim.store.document import Reader, Unreadable, Unwritable, contents, parsed
 from tuisim.store.folder import create_data_folder, data_folder
 from tuisim.units import MAX_COUNT
 
@@ -117,28 +117,16 @@ def append(run: Run) -> None:
                 log.debug("%s was not renamed", path, exc_info=True)
 
 
-def read(machine: str | None = None) -> StoredRuns:
-    """Return every run, or those of one machine. Raises Unreadable."""
+def read() -> StoredRuns:
+    """Return every run. Raises Unreadable."""
     folder = data_folder()
     if folder is None:
         return StoredRuns()
     if os.path.lexists(path := folder / FILE):
         with _database(path, Unreadable) as database:
             if database.execute("PRAGMA user_version").fetchone()[0]:  # else its first append did not end
-                rows = database.execute("SELECT run FROM runs WHERE ?1 IS NULL OR machine = ?1 ORDER BY id", (machine,))
-                return _decode_all(text for (text,) in rows)
-    found = _decode_all(_earlier(folder))
-    return StoredRuns(tuple(run for run in found.runs if machine in (None, run.machine)), found.skipped)
-
-
-def newest(number: int) -> tuple[Run, ...]:
-    """Return the newest `number` runs, newest first. Raises Unreadable."""
-    return read().runs[::-1][:number]
-
-
-def count() -> int:
-    """Return the number of runs. Raises Unreadable."""
-    return len(read().runs)
+                return _decode_all(text for (text,) in database.execute("SELECT run FROM runs ORDER BY id"))
+    return _decode_all(_earlier(folder))
 
 
 @contextmanager
@@ -196,8 +184,6 @@ def _encode(run: Run) -> str:
 
 _TEXTS = ("when", "machine", "backend", "dtype", "optimizer", "loss", "ended")
 _COUNTS = ("threads", "batch", "steps", "examples", "operations_per_step", "bytes_per_step")
-_SECONDS = ("seconds", "wall_seconds")
-_INTERVALS = ("predicted_seconds", "predicted_wall_seconds")
 _KEYS = {"version", *(one.name for one in fields(Run))}
 
 
@@ -206,44 +192,21 @@ def _decode(text: str) -> Run:
     """Return the run of a JSON text. Raises ValueError or RecursionError if it has another form."""
     if not isinstance(text, str) or len(text) > MAX_LINE:
         raise ValueError("not the JSON of a run")
-    line = parsed(text)
-    if not isinstance(line, dict) or set(line) != _KEYS or type(line["version"]) is not int or line["version"] != VERSION:
+    reader = Reader(parsed(text), "run")
+    if set(reader.values) != _KEYS:
         raise ValueError("not a run of this version")
-    layers = line["layers"]
-    if not isinstance(layers, list) or len(layers) < 2:
+    reader.number("version", int, VERSION, VERSION)
+    values: dict[str, Any] = {name: reader.text(name, max_length=MAX_TEXT) for name in _TEXTS}
+    if not all(values.values()) or datetime.fromisoformat(values["when"]).tzinfo is None:
+        raise ValueError("a text is empty, or the time has no offset from UTC")
+    values["layers"] = reader.numbers("layers", int, 1, MAX_COUNT)
+    values |= {name: reader.number(name, int, 1, MAX_COUNT) for name in _COUNTS}
+    values |= {name: reader.number(name, float, MIN_SECONDS, MAX_COUNT) for name in ("seconds", "wall_seconds")}
+    for name in ("predicted_seconds", "predicted_wall_seconds"):
+        ends = None if reader.get(name) is None else reader.numbers(name, float, MIN_SECONDS, MAX_COUNT)
+        if ends is not None and (len(ends) != 3 or list(ends) != sorted(ends)):
+            raise ValueError(f"{name}: low, estimate, high")
+        values[name] = ends
+    if len(values["layers"]) < 2:
         raise ValueError("layers: sizes, inputs first")
-    values: dict[str, Any] = {"layers": tuple(_count("layers", size) for size in layers)}
-    for names, check in ((_TEXTS, _text), (_COUNTS, _count), (_SECONDS, _time), (_INTERVALS, _interval)):
-        values |= {name: check(name, line[name]) for name in names}
     return Run(**values)
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
-        raise ValueError(f"{name}: a text of at most {MAX_TEXT} characters")
-    if name == "when" and datetime.fromisoformat(value).tzinfo is None:
-        raise ValueError("when: a time with its offset from UTC")
-    return value
-
-
-def _count(name: str, value: Any) -> int:
-    if type(value) is not int or not 0 < value <= MAX_COUNT:
-        raise ValueError(f"{name}: a whole number above 0")
-    return value
-
-
-def _time(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_SECONDS <= value <= MAX_COUNT:
-        raise ValueError(f"{name}: seconds, at least a billionth")
-    return float(value)
-
-
-def _interval(name: str, value: Any) -> Seconds | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or len(value) != 3:
-        raise ValueError(f"{name}: low, estimate, high")
-    low, estimate, high = (_time(name, one) for one in value)
-    if not low <= estimate <= high:
-        raise ValueError(f"{name}: low, estimate, high")
-    return low, estimate, high

@@ -60,7 +60,9 @@ def plot(
     codes, owner = characters(layers, chart_style, height, columns)
     _draw_marks(codes, owner, marks, x_scale, chart_style, len(series))
     tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty
-    labels = _y_labels(y_scale, height, unit)
+    labels: dict[int, str] = {}
+    for value in ticks(y_scale, max(1, (height - 1) // 2)):
+        labels.setdefault(round((1 - y_scale.at(value)) * (height - 1)), tick_text(value) + unit)
     axis = ("|", "+") if chart_style is ChartStyle.ASCII else ("│", "┤")
     lines: list[Line] = []
     for row, spans in enumerate(_spans(codes, owner, tones)):
@@ -77,7 +79,9 @@ def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Li
     room = columns - len(unit) - 1
     cells = [rule] * columns
     for count in range(max(1, room // 8), 0, -1):
-        placed = _x_labels(x_scale, count, columns, room)
+        labels = [(x_scale.at(value), tick_text(value)) for value in ticks(x_scale, count)]
+        placed = [(max(0, round(at * (columns - 1)) - len(label) // 2), label) for at, label in labels]
+        placed = [(start, label) for start, label in placed if start + len(label) < room]
         if all(start > end for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):
             break
     for start, label in placed:
@@ -109,27 +113,6 @@ def overlay(lines: Sequence[Line], spans: Mapping[Cell, Span]) -> list[Line]:
             cells[column] = span
         found[row] = merged(cells)
     return found
-
-
-def _x_labels(scale: Scale, count: int, columns: int, room: int) -> list[tuple[int, str]]:
-    """Return (start, label) of each tick whose label ends before `room`."""
-    found = []
-    for value in ticks(scale, count):
-        label = tick_text(value)
-        at = round(scale.at(value) * (columns - 1))
-        start = max(0, at - len(label) // 2)
-        if start + len(label) < room:
-            found.append((start, label))
-    return found
-
-
-def _y_labels(scale: Scale, height: int, unit: str) -> dict[int, str]:
-    labels: dict[int, str] = {}
-    for value in ticks(scale, max(1, (height - 1) // 2)):
-        row = round((1 - scale.at(value)) * (height - 1))
-        if 0 <= row < height:
-            labels.setdefault(row, tick_text(value) + unit)
-    return labels
 
 
 def _draw_marks(

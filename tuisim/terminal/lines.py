@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from rich.cells import cell_len, set_cell_size
 
@@ -75,7 +75,7 @@ class Block:
     """Lines that stay together; if there is not enough room, blocks of the highest `rank` are left out first."""
 
     rank: int
-    lines: Sequence[Line] = field(default_factory=tuple)
+    lines: Sequence[Line]
 
 
 def text(line: Line) -> str:
@@ -110,6 +110,11 @@ def ends(left: Line, right: Line, width: int) -> Line:
     """Put `left` at the left edge and `right` at the right one; leave out `right` if both do not fit."""
     room = width - width_of(left) - width_of(right)
     return (*left, (" " * room, Tone.TEXT), *right) if right and room >= 1 else left
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
+    """Put two columns of lines side by side, the left one in `width` cells."""
+    return [(*a, (" " * (width - width_of(a)), Tone.TEXT), *b) for a, b in zip_longest(left, right, fillvalue=BLANK)]
 
 
 def spread(spans: Sequence[Line], width: int, gap: int = 3) -> list[Line]:

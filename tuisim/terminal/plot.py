@@ -175,24 +175,19 @@ def large(string_: str) -> list[str]:
     return [" ".join(glyph[row] for glyph in glyphs) for row in range(3)]
 
 
-def value_range(*series: Floats) -> tuple[float, float] | None:
-    """Return the smallest and the largest finite value; None if there is none."""
-    finite = [part[np.isfinite(part)] for part in series]
-    values = np.concatenate(finite) if finite else np.zeros(0)
-    return (float(values.min()), float(values.max())) if values.size else None
-
-
 def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
-    """Return a scale for losses, with round ends so that it changes rarely.
+    """Return a scale for losses, with round ends so that it changes rarely; None without a finite loss.
 
     `log` asks for a logarithmic or a linear one; by default it is logarithmic if the losses span more than a factor of 20.
     """
-    found = value_range(*series)
-    if found is None:
+    finite = np.concatenate([part[np.isfinite(part)] for part in series])
+    if not finite.size:
         return None
-    low, high = found
+    low, high = found = float(finite.min()), float(finite.max())
     if low > 0 and (high / low > 20 if log is None else log and high > low):
-        low, high = 10.0 ** math.floor(math.log10(low)), _round_up(high)
+        decade = 10.0 ** math.floor(math.log10(high))
+        above = next(m * decade for m in (1, 2, 5, 10) if m * decade >= high * (1 - 1e-12))
+        low, high = 10.0 ** math.floor(math.log10(low)), above
         return Scale(low if math.isfinite(low) and low > 0 else found[0], high if math.isfinite(high) else found[1], log=True)
     if low == high:
         low, high = (edge if math.isfinite(edge) else low for edge in (min(0.0, 2 * low), max(0.0, 2 * high)))
@@ -202,11 +197,6 @@ def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
     step = tick_step(low, high, 4)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return Scale(low, high) if math.isfinite(low) and math.isfinite(high) else Scale(*found)
-
-
-def _round_up(value: float) -> float:
-    decade = 10.0 ** math.floor(math.log10(value))
-    return next(m * decade for m in (1, 2, 5, 10) if m * decade >= value * (1 - 1e-12))
 
 
 def tick_step(low: float, high: float, max_count: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -74,6 +74,12 @@ def _line(columns: Sequence[Column], row: Row, widths: Sequence[int], gap: int) 
         if not last:
             spans.append((" " * gap, Tone.TEXT))
     return tuple(spans)
+
+
+def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, left: Collection[int] = (0,)) -> list[Line]:
+    """Return a table of plain texts; the columns with the numbers `left` are left-aligned."""
+    columns = [Column(head, right=number not in left) for number, head in enumerate(heads)]
+    return table(columns, [[(text, Tone.TEXT) for text in row] for row in rows], width)
 
 
 def narrowed_table(columns: Sequence[Column], rows: Sequence[Row], width: int, keep: int = 2) -> list[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tuisim.config import RunConfig
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.terminal.lines import Line, Span, Tone, clip, ends, width_of, wrap
 from tuisim.units import duration, layers_text, short_count, size
 

@@ -6,21 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.terminal.lines import ChartStyle, Line, Span, Tone, merged
 
 _YEAR = 365.25 * 86_400
-UNIVERSE = 13.787e9 * _YEAR
-"""Its age in seconds; Planck Collaboration 2020, Planck 2018 results VI, table 2."""
 LANDMARKS: tuple[tuple[float, str], ...] = (
     (1e-9, "1 ns"), (1e-6, "1 µs"), (1e-3, "1 ms"), (1.0, "1 s"), (60.0, "1 min"), (3_600.0, "1 h"), (86_400.0, "1 day"),
-    (_YEAR, "1 year"), (100 * _YEAR, "a century"), (1e6 * _YEAR, "1 M years"), (UNIVERSE, "age of the universe"),
+    (_YEAR, "1 year"), (100 * _YEAR, "a century"), (1e6 * _YEAR, "1 M years"), (1e9 * _YEAR, "1 G years"),
     *((10.0**n * _YEAR, f"1e{n} years") for n in range(15, 300, 15)),
 )  # fmt: skip
 """Seconds and the words for them."""
-_SHORT = {"age of the universe": "universe"}
-_NARROW = 64
-"""Cells below which long words are shortened."""
 MIN_LANDMARKS = 4
 _GLYPHS = {False: ("─", "━", "●", "▸", "┊", "┴", "─"), True: ("-", "=", "O", ">", ":", "+", "-")}
 """Leader, interval, estimate, lower bound, grid, tick and line, in ASCII if True."""
@@ -69,7 +64,7 @@ def ruler(along: Axis, style: ChartStyle) -> list[Line]:
     """Draw the axis and the words under it; if they would touch, the ends come first, then those from the left."""
     *_, tick, line = _GLYPHS[style is ChartStyle.ASCII]
     ticks, words = [line] * along.width, [" "] * along.width
-    places = [(along.cell(at), _SHORT.get(word, word) if along.width < _NARROW else word) for at, word in along.marks]
+    places = [(along.cell(at), word) for at, word in along.marks]
     for place, _ in places:
         ticks[place] = tick
     for place, word in (places[0], places[-1], *places[1:-1]):

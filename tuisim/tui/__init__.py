@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
 THREADS = 10
-"""The most that the app has at once: Textual's reader and writer, one for signals, one that sets BLAS's threads, a run, what is
-measured beside it, readers."""
+"""Threads that the app may have at once: Textual's reader and writer, one for signals, one that sets BLAS's threads, a run, a
+measurement beside it, readers of files."""
 JOIN_SECONDS = 1.0
-"""Seconds that a run has to end after the app; its thread is a daemon, so nothing waits longer."""
+"""Seconds to wait for a run to end after the app; its thread is a daemon and ends with the process."""
 
 
 def run_app(config: RunConfig | None = None) -> int:

@@ -22,7 +22,7 @@ from tuisim.engine import Worker
 from tuisim.engine.job import Job
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import ExitCode, printable
-from tuisim.features import MANUAL_SCREEN
+from tuisim.features import MANUAL_SCREEN, PAGES
 from tuisim.predict.background import BackgroundPredictor
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import keep
@@ -132,28 +132,22 @@ class TuisimApp(Navigation):
         self.worker, self.running = self._make_worker(config), config
         self.worker.start()
         if self.predictor is not None:
-            self.keeping = self._keeping(self.worker, prediction)
+            self.keeping = Job("keep run", partial(self._keep, self.worker, prediction))
             self.keeping.start()
-        self._show_new_run(screen_class("run")(self.worker, config, count(config), prediction, self.lease))
-
-    def _keeping(self, worker: Worker, prediction: Prediction | None) -> Job[None, None]:
-        """Return a job that keeps a run once it has ended, so that no screen waits for a disk."""
-
-        def work(_: Job[None, None]) -> None:
-            worker.join()
-            if why := keep(worker.result, prediction):
-                self.call_later(self._say_not_kept, why)
-
-        return Job("keep run", work)
-
-    def _show_new_run(self, screen: Screen[Any]) -> None:
-        before, self.run_screen = self.run_screen, screen
+        before = self.run_screen
+        screen = self.run_screen = screen_class("run")(self.worker, config, count(config), prediction, self.lease)
         self.install_screen(screen, f"run {id(screen)}")
         self.leave_page()
         self.switch_screen(screen)
         if before is not None:
             self.uninstall_screen(before)
             before.remove()
+
+    def _keep(self, worker: Worker, prediction: Prediction | None, _: Job[None, None]) -> None:
+        """Keep a run once it has ended; a job does it, so that no screen waits for a disk."""
+        worker.join()
+        if why := keep(worker.result, prediction):
+            self.call_later(self._say_not_kept, why)
 
     def on_run_left(self, _: RunLeft) -> None:
         """Show the setup screen."""
@@ -235,7 +229,9 @@ class TuisimApp(Navigation):
             yield SystemCommand(f"Preset: {preset.name}", preset.description, partial(self._choose_preset, preset.name))
         yield SystemCommand("Theme: dark", "Light on dark", partial(setattr, self, "theme", DARK.name))
         yield SystemCommand("Theme: light", "Dark on light", partial(setattr, self, "theme", LIGHT.name))
-        yield from self.page_commands()
+        for page in PAGES:
+            if page.screen:
+                yield SystemCommand(page.title, page.help, partial(self.action_open, page.name))
         yield SystemCommand("Manual", "Read the manual", self.action_manual)
 
     def _choose_preset(self, name: str) -> None:

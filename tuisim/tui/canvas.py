@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -68,8 +69,9 @@ class Canvas(Widget):
             strips[len(lines) :] = [self._strip(line) for line in lines[len(old) :]]
             changed += range(min(len(old), len(lines)), max(len(old), len(lines)))
         self._lines = list(lines)
-        if changed:
-            self.refresh(*_regions(changed, self._width))
+        if changed:  # one region per run of neighbouring rows
+            runs = [[y for _, y in run] for _, run in groupby(enumerate(changed), key=lambda row: row[1] - row[0])]
+            self.refresh(*(Region(0, run[0], self._width, len(run)) for run in runs))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the prebuilt strips: a canvas has no border, padding or links for Textual to add."""
@@ -118,14 +120,3 @@ class Canvas(Widget):
                 segments = line_filter.apply(segments, self.background_colors[1])
             self._looks[tone] = segments[0].style or Style.null()
         return self._looks[tone]
-
-
-def _regions(rows: Sequence[int], width: int) -> list[Region]:
-    """Return one region per run of neighbouring rows."""
-    runs: list[list[int]] = []
-    for row in rows:
-        if runs and row == runs[-1][1]:
-            runs[-1][1] = row + 1
-        else:
-            runs.append([row, row + 1])
-    return [Region(0, first, width, end - first) for first, end in runs]

@@ -122,7 +122,7 @@ def terminal_driver() -> type[Driver] | None:
             if not self._suspended:
                 self.suspend_application_mode()
             self.resume()
-            # In the background the terminal is not to be had; the next continue signal tries again.
+            # A process in the background cannot take the terminal; the next continue signal tries again.
             self._suspended = not self.is_reading
             if not self._suspended:
                 self.textual_app.refresh(layout=True)

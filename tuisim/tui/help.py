@@ -37,14 +37,17 @@ class Group:
 def groups(screen: Screen[Any], others: Iterable[type[Screen[Any]]] = ()) -> list[Group]:
     """Return the keys of `screen`, of its widgets, of the app, and of other screens."""
     app = screen.app
-    found = [_of_class(app, type(screen)), *_of_widgets(app, screen), _of_fields(screen), _of_class(app, type(app))]
+    fields = Group("fields", "", tuple((one.declared.label, one.declared.help) for one in screen.query(FormField)))
+    found = [_of_class(app, type(screen)), *_of_widgets(app, screen), fields, _of_class(app, type(app))]
     found += [_of_class(app, other) for other in others if not isinstance(screen, other)]
     return [group for group in found if group.words or group.rows]
 
 
 def _of_class(app: App[Any], node: type[DOMNode]) -> Group:
     title = getattr(node, "TITLE", None) or node.__name__
-    return Group("everywhere" if issubclass(node, App) else f"{title} screen", _words(node), _keys(app, node))
+    return Group(
+        "everywhere" if issubclass(node, App) else f"{title} screen", getattr(node, "HELP", None) or "", _keys(app, node)
+    )
 
 
 def _of_widgets(app: App[Any], screen: Screen[Any]) -> Iterable[Group]:
@@ -54,22 +57,11 @@ def _of_widgets(app: App[Any], screen: Screen[Any]) -> Iterable[Group]:
         kind = type(widget)
         if not kind.__module__.startswith("tuisim."):
             continue
-        words = widget.HELP if isinstance(widget.HELP, str) else _words(kind)
-        keys = _keys(app, kind)
+        words, keys = kind.HELP or "", _keys(app, kind)
         if (words, keys) in seen or not (words or keys):
             continue
         seen.add((words, keys))
-        title = kind.BINDING_GROUP_TITLE if hasattr(kind, "BINDING_GROUP_TITLE") else None
-        yield Group(str(widget.border_title or title or kind.__name__), words, keys)
-
-
-def _of_fields(screen: Screen[Any]) -> Group:
-    return Group("fields", "", tuple((one.declared.label, one.declared.help) for one in screen.query(FormField)))
-
-
-def _words(node: type[DOMNode]) -> str:
-    words = getattr(node, "HELP", None)
-    return words if isinstance(words, str) else ""
+        yield Group(str(widget.border_title or kind.BINDING_GROUP_TITLE or kind.__name__), words, keys)
 
 
 def _keys(app: App[Any], node: type[DOMNode]) -> tuple[tuple[str, str], ...]:
@@ -89,9 +81,7 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
 
     TITLE = "help"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,enter", "leave", "close", key_display="esc"),
-        Binding("down", "scroll(1)", "scroll down", show=False),
-        Binding("up", "scroll(-1)", "scroll up", show=False),
+        Binding("escape,question_mark,f1,enter", "dismiss", "close", key_display="esc"),
         Binding("m", "manual", "manual", tooltip="Read the manual: what the panel in focus shows"),
         Binding("ctrl+c", "app.interrupt", show=False),
     ]
@@ -121,14 +111,6 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
         """Open the manual in the place of the help."""
         self.dismiss(None)
         self.app.call_later(self.app.action_manual, self._term)  # type: ignore[attr-defined]
-
-    def action_leave(self) -> None:
-        """Close the help."""
-        self.dismiss(None)
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll by lines."""
-        self.query_one("#help").scroll_relative(y=by, animate=False)
 
 
 def _written(group: Group, width: int) -> Content:

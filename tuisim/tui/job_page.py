@@ -23,6 +23,11 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
     The job takes the machine lease of the context, so it never begins while anything else trains or measures.
     """
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    JobPage > ViewCanvas { column-span: 2; background: $panel; }
+    JobPage Canvas .canvas--good { color: $success; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "again", "measure again", id="job.again", tooltip="Measure again"),
         Binding("m", "pause_run", "pause the run", id="job.pause_run", tooltip="Pause the run in progress and start"),

@@ -5,14 +5,15 @@ Textual's Footer makes a widget of each key and lays the screen out again whenev
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import accumulate
+
 from textual import events
 from textual.binding import ActiveBinding
 from textual.content import Content
 from textual.screen import Screen
+from textual.style import Style
 from textual.widget import Widget
-
-Entry = tuple[list[tuple[str, str]], str]
-"""([(key as written, key to press)], what they do)."""
 
 
 class KeyLine(Widget):
@@ -23,11 +24,6 @@ class KeyLine(Widget):
     KeyLine { dock: bottom; height: 1; padding: 0 1; background: $footer-background; }
     """
 
-    def __init__(self) -> None:
-        """Begin without keys."""
-        super().__init__()
-        self._places: list[tuple[int, int, str]] = []
-
     def on_mount(self) -> None:
         """Follow changes of the bindings."""
         self.screen.bindings_updated_signal.subscribe(self, self._updated)
@@ -37,56 +33,39 @@ class KeyLine(Widget):
 
     def render(self) -> Content:
         """Return the keys that fit, and help at the right end."""
-        entries = self._shown()
-        help_ = [entry for entry in entries if entry[1] == "help"]
-        entries = [entry for entry in entries if entry not in help_]
-        room = self.content_size.width - self._width(help_, 0)
-        # As airy as the width allows; what does not fit at all is left to the help.
-        gap = next((gap for gap in (3, 2, 1) if self._width(entries, gap) + gap <= room), 1)
-        line, self._places, used = Content(), [], 0
-        for entry in entries:
-            if used + self._width([entry], gap) > room:
-                break
-            line += self._written(entry, used) + Content(" " * gap)
-            used += self._width([entry], gap)
-        for entry in help_:
-            line += Content(" " * (room - used)) + self._written(entry, room)
-        return line
+        found = self._entries()
+        help_ = Content().join(_written(keys, words) for keys, words in found if words == "help")
+        entries = [_written(keys, words) for keys, words in found if words != "help"]
+        room = self.content_size.width - help_.cell_length
+        # The widest gap at which all keys fit; those that do not fit at all are listed in the help.
+        gap = next((gap for gap in (3, 2, 1) if sum(entry.cell_length + gap for entry in entries) + gap <= room), 1)
+        ends = accumulate(entry.cell_length + gap for entry in entries)
+        line = Content(" " * gap).join(entry for entry, end in zip(entries, ends, strict=True) if end <= room)
+        return line + " " * (room - line.cell_length) + help_
 
-    def _written(self, entry: Entry, at: int) -> Content:
-        """Return an entry as text that begins at cell `at`, and note where to click."""
-        keys, words = entry
-        line, end = Content(), at + self._width([entry], 0)
-        for key, press in keys:
-            # Of a single key the words are as good a place to click as the key.
-            self._places.append((at, end if len(keys) == 1 else at + len(key), press))
-            at += len(key)
-            line += Content.styled(key, "bold $footer-key-foreground")
-        return line + Content.styled(f" {words}", "$secondary")
-
-    @staticmethod
-    def _width(shown: list[Entry], gap: int) -> int:
-        """Return the cells of entries with a gap after each."""
-        return sum(sum(len(key) for key, _ in keys) + 1 + len(words) + gap for keys, words in shown)
-
-    def _shown(self) -> list[Entry]:
-        """Return each action once, the keys of a group together."""
+    def _entries(self) -> Iterable[tuple[list[tuple[str, str]], str]]:
+        """Return ([(key as written, key to press)], what they do) for each action, the keys of a group together."""
         found: dict[tuple[str, str], ActiveBinding] = {}
         for active in self.screen.active_bindings.values():
             if active.binding.show and active.enabled:
                 found.setdefault((active.binding.action, active.binding.description), active)
-        entries: dict[object, Entry] = {}
+        entries: dict[object, tuple[list[tuple[str, str]], str]] = {}
         for place, active in found.items():
             binding = active.binding
             keys, _ = entries.setdefault(
                 binding.group or place, ([], binding.group.description if binding.group else binding.description)
             )
             keys.append((self.app.get_key_display(binding), binding.key))
-        return list(entries.values())
+        return entries.values()
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
-        at = event.x - (self.content_region.x - self.region.x)
-        for left, right, key in self._places:
-            if left <= at < right:
-                self.app.simulate_key(key)
+        if key := event.style.meta.get("key"):
+            self.app.simulate_key(key)
+
+
+def _written(keys: list[tuple[str, str]], words: str) -> Content:
+    """Return keys and what they do; beside a single key the words are as good a place to click."""
+    found = [Content.styled(key, "bold $footer-key-foreground").stylize(Style.from_meta({"key": press})) for key, press in keys]
+    line = Content().join(found) + Content.styled(f" {words}", "$secondary")
+    return line.stylize(Style.from_meta({"key": keys[0][1]})) if len(keys) == 1 else line

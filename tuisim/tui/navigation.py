@@ -6,19 +6,17 @@ The setup or the run screen is the base, and at most one page lies over it. A pa
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
-from textual.app import SystemCommand
 from textual.binding import Binding
 
 from tuisim.config import RunConfig
 from tuisim.config.values import to_words
 from tuisim.engine import Worker
 from tuisim.engine.lease import MachineLease
-from tuisim.features import PAGES, Page
+from tuisim.features import PAGES, Page, sub_pages
 from tuisim.predict.background import BackgroundPredictor
 from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
@@ -44,11 +42,6 @@ def load(name: str) -> Any:
 def screen_class(name: str) -> Any:
     """Import and return the class of a page's screen."""
     return load(PAGE[name].screen)
-
-
-def sub_pages(name: str) -> list[Page]:
-    """Return the sub-pages of a page, in the registry's order."""
-    return [page for page in PAGES if page.parent == name]
 
 
 class Navigation(PlainText, FailingQuietly):
@@ -94,19 +87,15 @@ class Navigation(PlainText, FailingQuietly):
         if name in _BASES:
             self.show_base(name)
             return
-        page = PAGE[name]
-        children = sub_pages(name)
-        if children:
-            page = self._last_sub_page.get(name, children[0])
+        page = self._last_sub_page.get(name, next(iter(sub_pages(name)), PAGE[name]))
         if page is not self.page:
             self._open(page)
 
     def action_sub_page(self, direction: int) -> None:
         """Open the next or the previous sub-page of the page in front."""
-        page = self.page
-        if page is not None and page.parent:
-            siblings = sub_pages(page.parent)
-            self._open(siblings[(siblings.index(page) + direction) % len(siblings)])
+        if self.page is not None and self.page.parent:
+            siblings = sub_pages(self.page.parent)
+            self._open(siblings[(siblings.index(self.page) + direction) % len(siblings)])
 
     def _open(self, page: Page) -> None:
         config = self.config_in_front
@@ -115,8 +104,17 @@ class Navigation(PlainText, FailingQuietly):
             return
         if page.parent:
             self._last_sub_page[page.parent] = page
-        module, _, name = page.screen.partition(":")
-        screen = getattr(import_module(module), name)(self.page_context(config))
+        screen = load(page.screen)(
+            PageContext(
+                config=config,
+                lease=self.lease,
+                predictor=self.predictor,
+                run=self.worker,
+                run_config=self.running,
+                pause_run=self.pause_run,
+                use=self.use,
+            )
+        )
         screen.entry = page
         if self.predictor is not None:
             self.predictor.prepare(config)
@@ -145,12 +143,6 @@ class Navigation(PlainText, FailingQuietly):
         self.show_base("setup")
         self.setup.fill(config)
 
-    def page_commands(self) -> Iterable[SystemCommand]:
-        """Return the pages as commands of the palette."""
-        for page in PAGES:
-            if page.screen:
-                yield SystemCommand(page.title, page.help, partial(self.action_open, page.name))
-
     def action_open(self, name: str) -> None:
         """Open a page or exactly this sub-page."""
         if PAGE[name].parent:
@@ -171,20 +163,6 @@ class Navigation(PlainText, FailingQuietly):
         line = shlex.join(["tuisim", *words])
         self.copy_to_clipboard(line)
         self.notify(line, title="copied to the clipboard")
-
-    # ── what a page is given ──
-
-    def page_context(self, config: RunConfig) -> PageContext:
-        """Return what a page about `config` is given."""
-        return PageContext(
-            config=config,
-            lease=self.lease,
-            predictor=self.predictor,
-            run=self.worker,
-            run_config=self.running,
-            pause_run=self.pause_run,
-            use=self.use,
-        )
 
     @property
     def config_in_front(self) -> RunConfig | None:

@@ -1,7 +1,7 @@
 """A screen whose timers and callbacks end with it.
 
-Textual runs what was to come after a refresh on the screen in front, and timers until their screen has been taken down;
-either may be when the widgets that they ask for are gone.
+Textual calls back after a refresh on the screen in front, and runs timers until their screen is removed; by then the widgets
+that a callback queries may be gone.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.style import Style
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
 from tuisim.config import RunConfig
-from tuisim.features import PAGES, Page
+from tuisim.features import PAGES, Page, sub_pages
 
 Result = TypeVar("Result")
 
@@ -36,11 +37,6 @@ class PageScreen(Screen[Result]):
     entry: Page | None = None
     """Its entry in the registry; None for the setup and run screens, which are the base beneath a page."""
 
-    @property
-    def is_there(self) -> bool:
-        """True if it has its widgets: it was mounted and has not been left."""
-        return self.is_mounted and self in self.app.screen_stack
-
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
         """Call back after the next refresh, if the screen is still there."""
         return super().call_after_refresh(self._while_there, partial(callback, *args, **kwargs))
@@ -50,11 +46,11 @@ class PageScreen(Screen[Result]):
         return self.set_interval(seconds, partial(self._while_there, callback))
 
     def after(self, seconds: float, callback: Callable[[], Any]) -> Timer:
-        """Call back once, then."""
+        """Call back once, after these seconds."""
         return self.set_timer(seconds, partial(self._while_there, callback))
 
     def _while_there(self, callback: Callable[[], Any]) -> Any:
-        return callback() if self.is_there else None
+        return callback() if self.is_mounted and self in self.app.screen_stack else None
 
     @property
     def copied_config(self) -> RunConfig | None:
@@ -109,23 +105,13 @@ class SubPageBar(Widget):
 
     def render(self) -> Content:
         """Return the names of the sub-pages, the one in front marked."""
-        parent = next(page.title for page in PAGES if page.name == self._entry.parent)
-        line = Content.styled(f"{parent}  ", "$secondary")
-        for page in self._siblings:
-            line += Content.styled(f" {page.title} ", "bold $accent reverse" if page is self._entry else "$foreground") + Content(
-                " "
-            )
+        line = Content.styled(next(f"{page.title}  " for page in PAGES if page.name == self._entry.parent), "$secondary")
+        for page in sub_pages(self._entry.parent):
+            name = Content.styled(f" {page.title} ", "bold $accent reverse" if page is self._entry else "$foreground")
+            line += name.stylize(Style.from_meta({"page": page.name})) + " "
         return line + Content.styled("  ←→", "$secondary")
-
-    @property
-    def _siblings(self) -> list[Page]:
-        return [page for page in PAGES if page.parent == self._entry.parent]
 
     async def on_click(self, event: events.Click) -> None:
         """Open the sub-page that was clicked."""
-        parent = next(page.title for page in PAGES if page.name == self._entry.parent)
-        at = event.x - 1 - len(parent) - 2
-        for page in self._siblings:
-            if 0 <= at < len(page.title) + 2:
-                await self.app.run_action(f"open('{page.name}')")
-            at -= len(page.title) + 3
+        if page := event.style.meta.get("page"):
+            await self.app.run_action(f"open('{page}')")

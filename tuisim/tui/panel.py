@@ -20,7 +20,6 @@ from tuisim.tui.canvas import Canvas
 Draw = Callable[[Any, Frame], list[Line]]
 """Draws a page's state as lines for a frame. Nothing is drawn before there is a state."""
 
-
 Rows = Callable[[Any, Frame], Sequence[int | None]]
 """Returns the row of a table that each drawn line belongs to; None for a line that belongs to none."""
 
@@ -113,9 +112,7 @@ class Panel(VerticalScroll):
         panel: Panel
         row: int
 
-    def __init__(
-        self, number: int, title: str, lines: Draw, *, id: str, tag: Provenances = (), rows: Rows | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, number: int, title: str, lines: Draw, *, id: str, tag: Provenances = (), rows: Rows | None = None) -> None:
         """`tag` is the provenance of the panel's numbers; one of another kind is `Tagged` and has the word beside it."""
         super().__init__(id=id)
         self.number, self.title = number, title

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.page import PageScreen
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -37,6 +38,8 @@ class PanelScreen(PageScreen[None]):
 
     DEFAULT_CSS = """
     PanelScreen.-narrow Panel { padding: 0; }
+    PanelScreen.-zoomed { grid-size: 1 2 !important; grid-rows: 1 1fr !important; grid-columns: 1fr !important; }
+    PanelScreen.-zoomed > * { column-span: 1 !important; row-span: 1 !important; }
     PanelScreen.-zoomed Panel { display: none; }
     PanelScreen.-zoomed Panel.-zoomed { display: block; }
     """
@@ -46,11 +49,15 @@ class PanelScreen(PageScreen[None]):
     ]
     _line: ViewCanvas
     """The header above the panels."""
+    _inputs: InputLine | None = None
+    """The inputs between header and panels; None for a page without any."""
     _panels: tuple[Panel, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Yield the header, the panels and the keys."""
+        """Yield the header, the inputs, the panels and the keys."""
         yield self._line
+        if self._inputs is not None:
+            yield self._inputs
         yield from self._panels
         yield KeyLine()
 

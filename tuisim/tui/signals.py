@@ -30,7 +30,7 @@ _NAMES = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 
 
 class Signals:
-    """Handlers for the signals that end a program, for `with`; they stand before the terminal is touched.
+    """A context that handles the signals that end a program; it is entered before the terminal is touched.
 
     Until `ask` is set there is nothing to restore, and a signal ends the process at once. Then the first signal calls `ask`
     with the exit code (128 + its number); a second one, or no end within PATIENCE, ends the process at once with that code.

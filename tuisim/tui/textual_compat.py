@@ -13,8 +13,8 @@ Written for Textual 8.2; a test names each symbol, so that a version that rename
 - `textual._context.active_message_pump`: the widget whose message is being handled.
 - `OptionList._move_page`, `OptionList._on_click`: page up and down, and a click, in a list; they fail on one that has not been
   laid out yet, and on an option that is gone.
-- `Screen.dismiss`: takes away the screen in front, also where that is another one by now: the second of two quick key
-  presses or clicks would take the one beneath, too.
+- `Screen.dismiss`: removes the screen in front even if that is another one by now: the second of two quick key presses or
+  clicks would remove the screen beneath as well.
 - `Screen.get_widget_and_offset_at`: which widget a mouse button was pressed on; between two refreshes that may be one that is
   gone, and selecting text on it fails.
 - `StylesCache.get_inner_outer`: two styles from two colours, remembered with the cache of the widget that asked, so that the
@@ -110,7 +110,7 @@ async def _guarded(self: MessagePump, message: Message) -> None:
     if _is_about_input(message) and (app.deaf or (message._sender is not self and app.was_left(self))):
         return
     if isinstance(message, Mount) and isinstance(self, Widget) and (app.exiting or app.was_left(self)):
-        return  # it is being taken away already, and what it is made of may be gone
+        return  # it is being removed already, and its children may be gone
     if isinstance(message, Resize) and isinstance(self, Screen) and message.size != app.size:
         return  # two screens of different sizes would go on telling each other theirs; the app tells all of them its own
     try:
@@ -118,7 +118,7 @@ async def _guarded(self: MessagePump, message: Message) -> None:
     except Exception as error:
         if isinstance(error, NoWidget) and isinstance(message, MouseEvent):
             return  # screens look for what was clicked on; after a change of size that may be nothing
-        # One that keeps a widget from coming up is for Textual to notice: nobody may wait for it.
+        # Textual has to see a fault that keeps a widget from being mounted, or its parent would wait for it forever.
         if isinstance(message, Compose | Mount) or not app.survives(error):
             raise
 

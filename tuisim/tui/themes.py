@@ -33,78 +33,57 @@ LIGHT_MEANINGS = {
 """The colours of phases, series and health in dark and in light themes that do not define them."""
 
 
-DARK = Theme(
-    name="tuisim-dark",
-    primary="#56B4E9",
-    secondary="#8795A3",
-    accent="#56B4E9",
-    foreground="#D6DEE7",
-    background="#0E1318",
-    surface="#161D25",
-    panel="#1E2731",
-    warning="#E69F00",
-    error="#FF7A5C",
-    success="#2FBF97",
-    dark=True,
-    variables={
-        **DARK_MEANINGS,
-        "border": "#56B4E9",
-        "border-blurred": "#33404D",
-        "block-cursor-background": "#56B4E9",
-        "block-cursor-foreground": "#0E1318",
-        "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#2A3642",
-        "block-cursor-blurred-foreground": "#D6DEE7",
-        "block-cursor-blurred-text-style": "none",
-        "footer-background": "#161D25",
-        "footer-key-foreground": "#56B4E9",
-        "input-cursor-background": "#56B4E9",
-        "input-cursor-foreground": "#0E1318",
-        "input-selection-background": "#56B4E9 35%",
-        "button-color-foreground": "#0E1318",
-        "scrollbar": "#33404D",
-        "scrollbar-hover": "#56B4E9",
-        "scrollbar-active": "#56B4E9",
-        "scrollbar-background": "#0E1318",
-        "scrollbar-background-hover": "#0E1318",
-        "scrollbar-background-active": "#0E1318",
-    },
-)
+def _theme(
+    name: str, meanings: dict[str, str], *, dark: bool, secondary: str, foreground: str, background: str, surface: str,
+    panel: str, line: str, on_accent: str, blurred: str, selection: int,
+) -> Theme:  # fmt: skip
+    """Return a theme whose accent is the colour of the forward phase.
 
-LIGHT = Theme(
-    name="tuisim-light",
-    primary="#0067A3",
-    secondary="#5B6773",
-    accent="#0067A3",
-    foreground="#1B242D",
-    background="#F5F7F9",
-    surface="#E9EDF1",
-    panel="#DDE3E9",
-    warning="#A34A00",
-    error="#B3261E",
-    success="#00704F",
-    dark=False,
-    variables={
-        **LIGHT_MEANINGS,
-        "border": "#0067A3",
-        "border-blurred": "#B9C3CD",
-        "block-cursor-background": "#0067A3",
-        "block-cursor-foreground": "#FFFFFF",
-        "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#C9D3DC",
-        "block-cursor-blurred-foreground": "#1B242D",
-        "block-cursor-blurred-text-style": "none",
-        "footer-background": "#E9EDF1",
-        "footer-key-foreground": "#0067A3",
-        "input-cursor-background": "#0067A3",
-        "input-cursor-foreground": "#FFFFFF",
-        "input-selection-background": "#0067A3 25%",
-        "button-color-foreground": "#FFFFFF",
-        "scrollbar": "#B9C3CD",
-        "scrollbar-hover": "#0067A3",
-        "scrollbar-active": "#0067A3",
-        "scrollbar-background": "#F5F7F9",
-        "scrollbar-background-hover": "#F5F7F9",
-        "scrollbar-background-active": "#F5F7F9",
-    },
-)
+    `line` is the colour of borders and scrollbars, `on_accent` that of text on the accent, `blurred` the background of a cursor
+    without the focus, `selection` the opacity of selected text's background in percent.
+    """
+    accent = meanings["phase-forward"]
+    return Theme(
+        name=name,
+        primary=accent,
+        secondary=secondary,
+        accent=accent,
+        foreground=foreground,
+        background=background,
+        surface=surface,
+        panel=panel,
+        warning=meanings["phase-backward"],
+        error=meanings["health-bad"],
+        success=meanings["phase-update"],
+        dark=dark,
+        variables={
+            **meanings,
+            "border": accent,
+            "border-blurred": line,
+            "block-cursor-background": accent,
+            "block-cursor-foreground": on_accent,
+            "block-cursor-text-style": "none",
+            "block-cursor-blurred-background": blurred,
+            "block-cursor-blurred-foreground": foreground,
+            "block-cursor-blurred-text-style": "none",
+            "footer-background": surface,
+            "footer-key-foreground": accent,
+            "input-cursor-background": accent,
+            "input-cursor-foreground": on_accent,
+            "input-selection-background": f"{accent} {selection}%",
+            "button-color-foreground": on_accent,
+            "scrollbar": line,
+            **dict.fromkeys(("scrollbar-hover", "scrollbar-active"), accent),
+            **dict.fromkeys((f"scrollbar-background{of}" for of in ("", "-hover", "-active")), background),
+        },
+    )
+
+
+DARK = _theme(
+    "tuisim-dark", DARK_MEANINGS, dark=True, secondary="#8795A3", foreground="#D6DEE7", background="#0E1318", surface="#161D25",
+    panel="#1E2731", line="#33404D", on_accent="#0E1318", blurred="#2A3642", selection=35,
+)  # fmt: skip
+LIGHT = _theme(
+    "tuisim-light", LIGHT_MEANINGS, dark=False, secondary="#5B6773", foreground="#1B242D", background="#F5F7F9",
+    surface="#E9EDF1", panel="#DDE3E9", line="#B9C3CD", on_accent="#FFFFFF", blurred="#C9D3DC", selection=25,
+)  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 from tuisim import RunConfig, Trainer
 from tuisim.cli import main
 from tuisim.errors import ExitCode
-from tuisim.features.compare.bench import bench as benching
+from tuisim.features.compare.bench import bench as bench_module
 from tuisim.features.compare.bench import peers
 from tuisim.features.compare.bench.bench import BenchRow, bench
 from tuisim.features.compare.bench.cases import Case, MatrixProducts, NaiveStep, TuisimStep, case
@@ -34,9 +34,9 @@ PEERS = {
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benching, "CASES", (CONFIGS["cross_entropy"],))
-    monkeypatch.setattr(benching, "ROUND_SECONDS", 1e-4)
-    monkeypatch.setattr(benching, "MAX_ROUNDS", 5)
+    monkeypatch.setattr(bench_module, "CASES", (CONFIGS["cross_entropy"],))
+    monkeypatch.setattr(bench_module, "ROUND_SECONDS", 1e-4)
+    monkeypatch.setattr(bench_module, "MAX_ROUNDS", 5)
     monkeypatch.setattr(peers, "installed", dict)
 
 
@@ -53,7 +53,7 @@ def wrapped(one: Case, steps: int) -> np.ndarray[Any, Any]:
 def test_implementations_make_the_steps_of_a_run(name, monkeypatch):
     monkeypatch.setattr("tuisim.features.compare.bench.cases.MAX_BATCHES", 5)
     one = case(CONFIGS[name])
-    assert one.batches == 5
+    assert len(one.X) == 5 * one.config.batch_size
     expected = wrapped(one, 13)
     for subject in (TuisimStep(one, "numpy"), TuisimStep(one, "scalar"), NaiveStep(one)):
         subject.steps(2)
@@ -125,7 +125,7 @@ def test_wrong_parameters_are_not_timed(monkeypatch):
         def read(self) -> Any:
             return super().read() * 1.01
 
-    monkeypatch.setattr(benching, "NaiveStep", Wrong)
+    monkeypatch.setattr(bench_module, "NaiveStep", Wrong)
     found = rows()["plain numpy"]
     assert found.microseconds_per_step is None
     assert "parameters differ by" in found.reason
@@ -136,7 +136,7 @@ def test_failed_and_too_slow_implementations_have_a_reason(monkeypatch):
         raise ImportError("libfast.so.1 is missing")
 
     monkeypatch.setattr(peers, "installed", lambda: {"a peer": broken})
-    monkeypatch.setattr(benching, "MAX_STEP_SECONDS", 1e-9)
+    monkeypatch.setattr(bench_module, "MAX_STEP_SECONDS", 1e-9)
     found = rows()
     assert found["a peer"].reason == "libfast.so.1 is missing"
     assert found["tuisim scalar"].reason.startswith("left out: a step would take")
@@ -144,14 +144,14 @@ def test_failed_and_too_slow_implementations_have_a_reason(monkeypatch):
 
 
 def test_without_the_reference_there_are_no_ratios(monkeypatch):
-    real = benching._in_time
+    real = bench_module._in_time
 
     def in_time(backend: str, kind: str, ledger: Any) -> None:
         if backend == "numpy":
-            raise benching.RunError("left out: a step would take 9 s or more")
+            raise bench_module.RunError("left out: a step would take 9 s or more")
         real(backend, kind, ledger)
 
-    monkeypatch.setattr(benching, "_in_time", in_time)
+    monkeypatch.setattr(bench_module, "_in_time", in_time)
     found = rows()
     assert found["tuisim numpy"].reason
     assert found["matrix products"].microseconds_per_step > 0
@@ -159,7 +159,7 @@ def test_without_the_reference_there_are_no_ratios(monkeypatch):
 
 
 def test_the_command_prints_a_table_and_the_reasons(capsys, monkeypatch):
-    monkeypatch.setattr(benching, "MAX_STEP_SECONDS", 1e-9)
+    monkeypatch.setattr(bench_module, "MAX_STEP_SECONDS", 1e-9)
     assert main(["bench"]) == ExitCode.DONE
     out, err = capsys.readouterr()
     assert "measuring 6-5-4-3 b4" in err

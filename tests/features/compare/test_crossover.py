@@ -18,8 +18,8 @@ from tuisim.backends.numpy import NumpyBackend
 from tuisim.cli import main
 from tuisim.engine.job import Job
 from tuisim.errors import BackendError, ConfigError, ExitCode
-from tuisim.features.compare import entries as entries_module
-from tuisim.features.compare.crossover import sweep as sweeping
+from tuisim.features.compare import entries
+from tuisim.features.compare.crossover import sweep
 from tuisim.features.compare.crossover.cell import TIE, Cell, figures
 from tuisim.features.compare.crossover.result import Crossover
 from tuisim.features.compare.crossover.rule import OPERATIONS, PRODUCT, Rule, factor_text, rule
@@ -179,14 +179,14 @@ def test_sizes_in_between_are_measured_where_the_winner_changes():
     assert found.rule.threshold is not None
     assert (found.rule.threshold.value, found.rule.threshold.correct) == (48 * 256, len(found.cells))
     assert found.rule.sentences[0] == (
-        "below 48 × 256 (width × batch = 12,288): use numpy@1; from there on: use numpy@2; correct in all 9 cells"
+        "below 48 × 256 (width × batch = 12,288): use numpy@1; otherwise: use numpy@2; correct in all 9 cells"
     )
 
 
 def test_widths_between_a_winner_and_a_tie_are_measured():
     found = scripted(lambda which, w, b: 1e-3 if which == 0 or w * b >= 80 else 2e-3, widths=(8, 16, 64), batches=(1, 8)).run()
     assert {cell.size for cell in found.cells if cell.in_between} == {(12, 8)}
-    assert found.rule.sentences[0].endswith("use numpy@1; from there on: a tie; correct in all 7 cells")
+    assert found.rule.sentences[0].endswith("use numpy@1; otherwise: a tie; correct in all 7 cells")
 
 
 def test_there_is_no_size_between_adjacent_ones():
@@ -308,7 +308,7 @@ def test_an_unavailable_backend_is_refused_at_once(monkeypatch):
     def refuse(name: str) -> Any:
         raise BackendError(f"backend {name}: not installed; pip install it")
 
-    monkeypatch.setattr(sweeping, "get_backend", refuse)
+    monkeypatch.setattr(sweep, "get_backend", refuse)
     with pytest.raises(BackendError, match="not installed"):
         Sweep(NET, PAIR)
 
@@ -343,7 +343,7 @@ def test_the_threshold_is_on_operations_if_that_separates_better():
     assert found.threshold is not None
     assert (found.threshold.of, found.threshold.value, found.threshold.correct) == (OPERATIONS, 48 * 48, 5)
     assert found.sentences[0].startswith(
-        "below 2.30 k operations per step (as at 48 × 1): use a; from there on: use b; correct in all 5"
+        "below 2.30 k operations per step (as at 48 × 1): use a; otherwise: use b; correct in all 5"
     )
 
 
@@ -354,7 +354,7 @@ def test_the_threshold_has_the_fewest_mistakes():
     assert "correct in 6 of 7 cells" in found.sentences[0]
 
 
-def test_of_equally_many_mistakes_the_cheaper_ones_are_made():
+def test_thresholds_with_equally_many_mistakes_are_compared_by_their_cost():
     """One of the two is wrong either way; the one that loses a factor of 30 must not be."""
     cells = [*cells_of((8, 1, "b"), (128, 1, "a"), (256, 1, "a")), *cells_of((16, 1, "a"), factor=30.0), *cells_of((32, 1, "b"))]
     found = said(cells)
@@ -364,18 +364,18 @@ def test_of_equally_many_mistakes_the_cheaper_ones_are_made():
 
 def test_a_tie_can_be_a_side_of_the_threshold():
     found = said(cells_of((8, 1, "a"), (16, 1, "a"), (32, 1, TIE), (64, 1, TIE)))
-    assert found.sentences[0] == "below 32 × 1 (width × batch = 32): use a; from there on: a tie; correct in all 4 cells"
+    assert found.sentences[0] == "below 32 × 1 (width × batch = 32): use a; otherwise: a tie; correct in all 4 cells"
     assert found.sentences[1] == "a 2.0 times as fast in 2 cells, a tie in 2 cells"
     assert found.ties == 2
     found = said(cells_of((8, 1, TIE), (16, 1, "b")))
-    assert "a tie; from there on: use b" in found.sentences[0]
+    assert "a tie; otherwise: use b" in found.sentences[0]
 
 
 def test_there_is_no_threshold_if_no_size_separates_them():
     found = said(cells_of((8, 1, "a"), (16, 1, "b"), (32, 1, "a"), (64, 1, "a")))
     assert found.threshold is None
-    assert found.sentences[0] == "no threshold separates them: a in 3, b in 1 of 4 cells"
-    assert found.sentences[2] == "batch 1: no width separates them: a in 3, b in 1 of 4"
+    assert found.sentences[0] == "no threshold in size: a in 3, b in 1 of 4 cells"
+    assert found.sentences[2] == "batch 1: no threshold in width: a in 3, b in 1 of 4"
 
 
 def test_the_threshold_width_of_each_batch():
@@ -383,14 +383,14 @@ def test_the_threshold_width_of_each_batch():
     between = [replace(cell, in_between=True) for cell in cells_of((24, 4, "a"), (48, 2, "a"))]
     found = said([*cells_of(*wins, (128, 1, TIE)), *between])
     assert found.sentences[2:-1] == (
-        "batch 1: a below width 128, tie from there on",
-        "batch 4: a below width 32, b from there on",
-        "batch 8: a below width 16, b from there on",
+        "batch 1: a below width 128, otherwise tie",
+        "batch 4: a below width 32, otherwise b",
+        "batch 8: a below width 16, otherwise b",
     )
     together = said(cells_of(*((w, b, "b" if w > 8 else "a") for w in (8, 16, 1_024) for b in (1, 4, 16))))
-    assert together.sentences[2] == "batches 1, 4 and 16: a below width 16, b from there on"
+    assert together.sentences[2] == "batches 1, 4 and 16: a below width 16, otherwise b"
     alone = said(cells_of((8, 1, "a"), (16, 1, "a"), (32, 1, "a"), (8, 4, "b"), (16, 4, "b")))
-    assert alone.sentences[2:4] == ("batch 1: a at all 3 measured widths, 8 to 32", "batch 4: b at widths 8 and 16")
+    assert alone.sentences[2:4] == ("batch 1: a at widths 8 to 32", "batch 4: b at widths 8 to 16")
 
 
 # ── the documents ──
@@ -405,7 +405,7 @@ HEADINGS = [
 def real() -> Crossover:
     """A tiny sweep of real steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeping, "ROUND_SECONDS", 5e-4)
+        patch.setattr(sweep, "ROUND_SECONDS", 5e-4)
         return Sweep(NET, (BackendEntry("numpy", None), BackendEntry("scalar", None)), 5.0, (2, 4), (1, 2)).run()
 
 
@@ -462,7 +462,7 @@ def test_the_pairs_worth_a_sweep(monkeypatch):
     def named(found: Sequence[tuple[BackendEntry, BackendEntry]]) -> list[str]:
         return [f"{first.name} {second.name}" for first, second in found]
 
-    monkeypatch.setattr(entries_module, "names", lambda: ("numpy", "scalar", "numba", "cupy"))
+    monkeypatch.setattr(entries, "names", lambda: ("numpy", "scalar", "numba", "cupy"))
     everything = ["numpy cupy", "numpy numba", "cupy numba", "numpy@1 numpy@4", "numpy scalar"]
     assert named(pairs(lambda name: True, 4)) == everything
     assert named(pairs(lambda name: name != "cupy", 4)) == ["numpy numba", "numpy@1 numpy@4", "numpy scalar"]
@@ -472,12 +472,12 @@ def test_the_pairs_worth_a_sweep(monkeypatch):
 
 def test_availability_is_asked_without_importing(monkeypatch):
     found = {"numba": None, "numpy": type("Probe", (), {"available": True}), "cupy": type("Probe", (), {"available": False})}
-    monkeypatch.setattr(entries_module, "probe_if_loaded", found.__getitem__)
-    assert [entries_module.may_be_available(name) for name in found] == [True, True, False]
+    monkeypatch.setattr(entries, "probe_if_loaded", found.__getitem__)
+    assert [entries.may_be_available(name) for name in found] == [True, True, False]
 
 
 def test_a_job_publishes_progress_and_the_result(monkeypatch):
-    monkeypatch.setattr(sweeping, "ROUND_SECONDS", 1e-4)
+    monkeypatch.setattr(sweep, "ROUND_SECONDS", 1e-4)
     job = Job("crossover", lambda job: Sweep(NET, PAIR, 0.1, wanted=job.is_wanted).run(job.report))
     job.start()
     assert job.join(20)
@@ -507,7 +507,7 @@ FLAGS = command()
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "ROUND_SECONDS", 5e-4)
+    monkeypatch.setattr(sweep, "ROUND_SECONDS", 5e-4)
 
 
 @pytest.mark.usefixtures("quick")
@@ -557,7 +557,7 @@ def test_the_command_names_an_unavailable_backend(monkeypatch, capsys):
     def refuse(name: str) -> Any:
         raise BackendError(f"backend {name}: not installed; pip install it")
 
-    monkeypatch.setattr(sweeping, "get_backend", refuse)
+    monkeypatch.setattr(sweep, "get_backend", refuse)
     assert main(FLAGS) == ExitCode.NO_BACKEND
     assert capsys.readouterr().err == "tuisim: backend numpy: not installed; pip install it\n"
 
@@ -573,7 +573,7 @@ def test_the_command_fails_if_nothing_could_be_measured(monkeypatch, capsys):
     assert "failed: numpy: out of memory" in out
 
 
-def test_names_become_letters_in_a_narrow_map(real):
+def test_a_narrow_map_has_short_names(real):
     state = CrossoverState(NET, real.entries, crossover=real)
     narrow, wide = ([text(line) for line in map_lines(state, Frame(width, 30))] for width in (24, 200))
     assert "np numpy, sc scalar" in " ".join(narrow)

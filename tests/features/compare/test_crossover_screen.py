@@ -147,7 +147,7 @@ def test_the_rule_says_if_it_does_not_fit():
     assert "uses every core" in whole
     short = rule_lines(state(), Frame(40, 5))
     assert len(short) == 5
-    assert text(short[-1]) == "… 3 shows all of it"
+    assert text(short[-1]) == "… press 3 for the rest"
     assert len(rule_lines(state(), Frame(40, 5, zoomed=True))) > 5
 
 

@@ -21,7 +21,7 @@ from tuisim.engine.history import POINTS, MeanCurve
 from tuisim.engine.initial_state import initial_state
 from tuisim.engine.job import Cancelled, Job
 from tuisim.errors import ConfigError, ExitCode
-from tuisim.features.compare import entries as contenders
+from tuisim.features.compare import entries as entries_module
 from tuisim.features.compare.entries import (
     FIRST_STEPS,
     BackendEntry,
@@ -30,7 +30,7 @@ from tuisim.features.compare.entries import (
     entries,
     max_difference,
 )
-from tuisim.features.compare.race import race as comparing
+from tuisim.features.compare.race import race
 from tuisim.features.compare.race.race import Comparison, Standing, Unavailable, compare
 from tuisim.features.compare.race.screen import RaceScreen
 from tuisim.measure.peaks import Peaks
@@ -54,9 +54,9 @@ def clocked(monkeypatch: pytest.MonkeyPatch) -> None:
         return steps * STEP[self.entry.backend]
 
     monkeypatch.setattr(TimedEntry, "_advance", advance)
-    monkeypatch.setattr(comparing, "ROUND_SECONDS", 1e-3)
-    monkeypatch.setattr(comparing, "MAX_ROUNDS", 5)
-    monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 0.0)
+    monkeypatch.setattr(race, "ROUND_SECONDS", 1e-3)
+    monkeypatch.setattr(race, "MAX_ROUNDS", 5)
+    monkeypatch.setattr(race, "least_seconds", lambda backend, ledger: 0.0)
 
 
 # ── entries ──
@@ -68,7 +68,7 @@ def test_names_and_threads_are_read(monkeypatch):
         BackendEntry("scalar", None),
         BackendEntry("numpy", 2),
     )
-    monkeypatch.setattr(contenders, "usable_cores", lambda: 6)
+    monkeypatch.setattr(entries_module, "usable_cores", lambda: 6)
     assert [entry.name for entry in entries("scalar,numpy@all")] == ["scalar", "numpy@1", "numpy@2", "numpy@4", "numpy@6"]
     assert BackendEntry("numpy", 2).name == "numpy@2"
     assert BackendEntry("numpy", None).name == "numpy"
@@ -94,10 +94,10 @@ def test_invalid_entries_are_refused_in_one_line(text, words):
 
 
 def test_too_many_threads_are_noted_with_their_cost(monkeypatch):
-    monkeypatch.setattr(contenders, "usable_cores", lambda: 2)
-    assert contenders.warning(BackendEntry("numpy", 1)) == ""
-    assert "uses every core" in contenders.warning(BackendEntry("numpy", 2))
-    assert "more threads than the 2 usable cores" in contenders.warning(BackendEntry("numpy", 3))
+    monkeypatch.setattr(entries_module, "usable_cores", lambda: 2)
+    assert entries_module.warning(BackendEntry("numpy", 1)) == ""
+    assert "uses every core" in entries_module.warning(BackendEntry("numpy", 2))
+    assert "more threads than the 2 usable cores" in entries_module.warning(BackendEntry("numpy", 3))
     found = compare(SMALL, (BackendEntry("numpy", 1), BackendEntry("numpy", 3)))
     assert any("more threads" in note and "× the speed of numpy@1" in note for note in found.notes)
 
@@ -105,7 +105,7 @@ def test_too_many_threads_are_noted_with_their_cost(monkeypatch):
 # ── the result ──
 
 
-def test_all_make_the_same_steps_as_a_run_would():
+def test_all_entries_make_the_steps_of_a_run():
     found = compare(SMALL, TWO)
     ours, theirs = found.rows
     assert (ours.name, theirs.name) == ("numpy", "scalar")
@@ -128,7 +128,7 @@ def test_all_make_the_same_steps_as_a_run_would():
 
 
 def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, capsys):
-    monkeypatch.setattr(comparing, "peaks_of", lambda *_: Peaks("float32", 1, 1e6, 1e9, None, flops_spread=0.1))
+    monkeypatch.setattr(race, "peaks_of", lambda *_: Peaks("float32", 1, 1e6, 1e9, None, flops_spread=0.1))
     found = compare(SMALL, TWO)
     fast, slow = found.rows
     assert fast.utilization > 1.1 > slow.utilization
@@ -141,13 +141,12 @@ def test_a_rate_above_the_measured_peak_is_marked_and_explained(monkeypatch, cap
 
 
 def test_the_first_steps_are_those_of_the_run():
-    contender, trainer = TimedEntry(TWO[0], initial_state(SMALL.resolved())), Trainer(SMALL)
+    entry, trainer = TimedEntry(TWO[0], initial_state(SMALL.resolved())), Trainer(SMALL)
     losses = [trainer.step() for _ in range(FIRST_STEPS)]
-    assert list(contender.losses) == losses
+    assert list(entry.losses) == losses
     theirs = np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])
-    np.testing.assert_array_equal(contender.parameters, theirs)
-    assert contender.steps == FIRST_STEPS
-    assert contender.examples == 8 * FIRST_STEPS - 6 * (FIRST_STEPS // 7)  # six of seven batches are full, the last has two
+    np.testing.assert_array_equal(entry.parameters, theirs)
+    assert entry.steps == FIRST_STEPS
 
 
 def test_the_document_is_plain_and_complete():
@@ -220,7 +219,7 @@ def test_an_entry_that_fails_at_the_start_is_listed_with_its_reason(monkeypatch)
 
 def test_an_unavailable_entry_is_listed_with_reason_and_remedy(monkeypatch):
     absent = Probe("scalar", False, reason="not installed", remedy="pip install it")
-    monkeypatch.setattr(comparing, "probe", lambda name: absent if name == "scalar" else probe(name))
+    monkeypatch.setattr(race, "probe", lambda name: absent if name == "scalar" else probe(name))
     told: list[tuple[Standing, ...]] = []
     found = compare(SMALL, TWO, tell=told.append)
     assert found.unavailable == (Unavailable("scalar", "not installed", "pip install it"),)
@@ -251,7 +250,7 @@ def test_a_loss_that_is_not_finite_ends_its_entry():
 
 
 def test_an_entry_that_would_take_hours_is_left_out_with_its_time(monkeypatch):
-    monkeypatch.setattr(comparing, "least_seconds", lambda backend, ledger: 3600.0 * (backend == "scalar"))
+    monkeypatch.setattr(race, "least_seconds", lambda backend, ledger: 3600.0 * (backend == "scalar"))
     found = compare(SMALL, TWO)
     assert [one.backend for one in found.unavailable] == ["scalar"]
     assert found.unavailable[0].reason == "left out: its first steps and rounds would take 23 h 00 min or more"
@@ -266,7 +265,7 @@ def test_a_budget_must_be_positive(seconds):
 
 
 def test_a_budget_too_short_for_one_round_is_refused_with_its_time(monkeypatch):
-    monkeypatch.setattr(comparing, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(race, "ROUND_SECONDS", 0.05)
     with pytest.raises(ConfigError, match=r"too short for one round, which takes about 100 ms"):
         compare(SMALL, TWO, 0.001)
 
@@ -285,7 +284,7 @@ def test_standings_are_reported_after_every_turn():
     assert steps == sorted(steps)
 
 
-def test_whatever_tell_raises_ends_the_race():
+def test_an_exception_raised_by_tell_ends_the_race():
     told: list[tuple[Standing, ...]] = []
 
     def tell(standings: tuple[Standing, ...]) -> None:
@@ -321,7 +320,7 @@ def test_all_entries_are_every_backend_and_all_cores():
 
 def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
     found = {"cupy": Probe("cupy", False, None, "", "not installed", "pip install it")}
-    monkeypatch.setattr(contenders, "probe_if_loaded", found.get)
+    monkeypatch.setattr(entries_module, "probe_if_loaded", found.get)
     assert [entry.backend for entry in all_entries(1)] == [name for name in names() if name != "cupy"]
     found["cupy"] = Probe("cupy", False, "14.2.0", "", "no NVIDIA driver", "install it")
     assert BackendEntry("cupy", None) in all_entries(1), "a broken one is listed with its reason"
@@ -330,18 +329,18 @@ def test_a_backend_that_is_not_installed_does_not_race(monkeypatch):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
 def test_a_decimated_loss_curve_keeps_its_mean_and_its_order(lengths):
-    contender = TimedEntry.__new__(TimedEntry)
-    contender._losses, contender.steps = MeanCurve(), 0
+    entry = TimedEntry.__new__(TimedEntry)
+    entry._losses, entry.steps = MeanCurve(), 0
     at = 0
     for length in lengths:
-        contender._losses.extend([float(n) for n in range(at, at + length)])
-        at = contender.steps = at + length
-    kept = len(contender.losses) * contender._losses.stride
-    assert len(contender.losses) <= POINTS
-    assert 0 <= at - kept < contender._losses.stride
-    assert list(contender.losses) == sorted(contender.losses)
+        entry._losses.extend([float(n) for n in range(at, at + length)])
+        at = entry.steps = at + length
+    kept = len(entry.losses) * entry._losses.stride
+    assert len(entry.losses) <= POINTS
+    assert 0 <= at - kept < entry._losses.stride
+    assert list(entry.losses) == sorted(entry.losses)
     if kept:
-        assert np.mean(contender.losses) == pytest.approx((kept - 1) / 2)
+        assert np.mean(entry.losses) == pytest.approx((kept - 1) / 2)
 
 
 def test_the_largest_parameter_difference_and_where_it_is():

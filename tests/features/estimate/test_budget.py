@@ -15,14 +15,15 @@ from tests.support.made_prices import CONFIG, ROW, WEIGHT, MadePrices, bytes_of,
 from tests.support.provenance import unmarked
 from tuisim import RunConfig
 from tuisim.data import rows
-from tuisim.engine import memory_check as room
+from tuisim.engine import memory_check
 from tuisim.engine.memory_check import largest
 from tuisim.errors import ConfigError, DataError
 from tuisim.features.estimate.budget import command as cli
-from tuisim.features.estimate.budget.budget import Answer, Budget, LimitedBy, Limits, ask, beyond, budget
+from tuisim.features.estimate.budget.budget import Answer, LimitedBy, Limits, ask, beyond, budget
 from tuisim.features.estimate.budget.shapes import SHAPES, Question
 from tuisim.features.estimate.budget.verify import verify
-from tuisim.predict.interval import Interval
+from tuisim.features.estimate.budget.view import BudgetState
+from tuisim.predict.prediction import Interval
 from tuisim.provenance import Provenance
 
 BRUTE = 600
@@ -44,7 +45,7 @@ def fits(config: RunConfig, limit: Limits) -> bool:
     "limit", [Limits(0.03), Limits(0.2), Limits(0.3), Limits(None, 12_000), Limits(0.2, 11_000), Limits(0.1, 10_500)], ids=str
 )
 @pytest.mark.parametrize("layers", [(8, 6, 3), (8, 30, 10, 3)], ids=str)
-def test_it_is_the_largest_that_fits(question, limit, layers):
+def test_the_answer_is_the_largest_that_fits(question, limit, layers):
     config = replace(CONFIG, layers=layers)
     shape = SHAPES[question]
     most = min(shape.max_number, BRUTE)
@@ -65,7 +66,7 @@ def test_it_is_the_largest_that_fits(question, limit, layers):
         assert not fits(shape.of(config, found.value + 1), limit)
 
 
-def test_few_predictions_are_asked_for():
+def test_few_predictions_are_made():
     for question in Question:
         prices = MadePrices()
         assert ask(question, CONFIG, prices, Limits(1e6, 10**12)).value is not None
@@ -89,13 +90,13 @@ def test_a_memory_without_the_data_says_so(tmp_path):
 
 
 def test_only_the_free_memory_of_its_own_device_counts(monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: 1_000)
+    monkeypatch.setattr(memory_check, "available", lambda: 1_000)
     for predict, asked in ((MadePrices(), True), (MadePrices(foreign=True), False), (MadePrices(backend="cupy"), False)):
         words = ask(Question.WIDEST, CONFIG, predict, Limits(None, 12_000)).words
         assert ("more memory than the 1000 B that are free" in words) == asked, words
 
 
-def test_one_more_is_not_said_to_take_the_limit():
+def test_one_more_that_takes_the_limit_as_written_is_not_described():
     """In the same words: 898 would take 1.00 s while 1.00 s are given, which would look like a contradiction."""
     config, predict = replace(CONFIG, examples=10), MadePrices(step=1e-3 - WEIGHT * 66 - 10 * ROW)
     found = ask(Question.EPOCHS, config, predict, Limits(0.9995))
@@ -105,9 +106,9 @@ def test_one_more_is_not_said_to_take_the_limit():
 
 
 def test_the_limit_is_named():
-    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1.0, 10**9)).answers}
+    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1.0, 10**9))}
     assert limited[Question.EPOCHS] is LimitedBy.SECONDS
-    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1e9, 11_000)).answers}
+    limited = {one.question: one.limited_by for one in budget(CONFIG, MadePrices(), Limits(1e9, 11_000))}
     assert limited == {
         Question.WIDEST: LimitedBy.MEMORY, Question.DEEPEST: LimitedBy.MEMORY, Question.EPOCHS: LimitedBy.SECONDS,
         Question.EXAMPLES: LimitedBy.MEMORY,
@@ -139,9 +140,9 @@ def test_deeper_is_more_of_the_last_hidden_layer_with_its_activation():
 
 def test_without_a_hidden_layer_width_and_depth_do_not_apply():
     found = budget(replace(CONFIG, layers=(8, 3)), MadePrices(), Limits(1.0))
-    words = [one.words for one in found.answers]
+    words = [one.words for one in found]
     assert all("no hidden layer" in one for one in words[:2])
-    assert [one.value is None for one in found.answers] == [True, True, False, False]
+    assert [one.value is None for one in found] == [True, True, False, False]
 
 
 def test_a_schedule_that_needs_steps_begins_where_there_are_enough():
@@ -181,7 +182,7 @@ def test_a_run_without_an_end_is_refused_except_for_its_most_epochs():
     assert ask(Question.WIDEST, endless, MadePrices(), Limits(None, 10**6)).value is not None
 
 
-def test_a_file_whose_rows_nobody_knows_is_refused_except_for_its_most_examples():
+def test_a_file_of_unknown_length_is_refused_except_for_its_most_examples():
     file = replace(CONFIG, dataset="rows.csv", examples=None)
     assert rows(file) is None
     with pytest.raises(ConfigError, match="examples"):
@@ -191,10 +192,10 @@ def test_a_file_whose_rows_nobody_knows_is_refused_except_for_its_most_examples(
 
 def test_if_nothing_fits_the_smallest_is_described():
     found = budget(CONFIG, MadePrices(), Limits(1e-9, 1))
-    assert all(one.value is None and one.config is None for one in found.answers)
+    assert all(one.value is None and one.config is None for one in found)
     least = MadePrices()(replace(CONFIG, layers=(8, 1, 3)))
-    assert f"{least.memory_bytes / 1024:.1f} KiB" in found.answers[0].words
-    assert all("the smallest" in one.words for one in found.answers)
+    assert f"{least.memory_bytes / 1024:.1f} KiB" in found[0].words
+    assert all("the smallest" in one.words for one in found)
 
 
 @pytest.mark.parametrize(
@@ -204,8 +205,8 @@ def test_if_nothing_fits_the_smallest_is_described():
 def test_any_size_has_an_answer(limit, layers):
     config = replace(CONFIG, layers=layers, examples=10**15)
     found = budget(config, MadePrices(), limit)
-    json.dumps(found.to_dict(), allow_nan=False)
-    for answer in found.answers:
+    json.dumps(BudgetState(config, limit, found).to_dict(), allow_nan=False)
+    for answer in found:
         assert answer.words
         if answer.value is not None and answer.limited_by is not LimitedBy.VOCABULARY:
             shape = SHAPES[answer.question]
@@ -279,7 +280,7 @@ def test_examples_beyond_every_memory_are_verified_with_fewer():
         (lambda: answered(backend="nonsense"), "nonsense"),
     ],
 )
-def test_what_keeps_it_from_running_becomes_words(answer, words):
+def test_the_reason_for_no_verification_becomes_words(answer, words):
     found = verify(answer(), 0.1)
     assert (found.steps, found.measured, found.ratio) == (0, None, None)
     assert words in found.words
@@ -297,8 +298,8 @@ def test_a_network_that_no_memory_holds_is_not_tried():
 
 def test_every_number_of_the_document_has_its_provenance():
     found = budget(CONFIG, MadePrices(), Limits(1.0, 10**6))
-    checks = {found.answers[0].question: verify(found.answers[0], 0.05)}
-    document = json.loads(json.dumps(found.to_dict(checks), allow_nan=False))
+    state = BudgetState(CONFIG, Limits(1.0, 10**6), found, checks={found[0].question: verify(found[0], 0.05)})
+    document = json.loads(json.dumps(state.to_dict(), allow_nan=False))
     assert unmarked(document) == set()
     assert document["marks"]["answers[]"] == Provenance.PROJECTED
     assert document["limits"] == {"seconds": 1.0, "memory_bytes": 10**6}
@@ -337,7 +338,7 @@ def test_the_command_prints_the_same_as_json(made_up, capsys):
     assert run(*OPTIONS, "--seconds", "1", "--memory", "1MB", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     expected = budget(replace(CONFIG, threads=None), MadePrices(), Limits(1.0, 10**6))
-    assert [one["value"] for one in document["answers"]] == [one.value for one in expected.answers]
+    assert [one["value"] for one in document["answers"]] == [one.value for one in expected]
 
 
 def test_the_command_prints_a_table_and_words(made_up, capsys):
@@ -347,7 +348,7 @@ def test_the_command_prints_a_table_and_words(made_up, capsys):
         assert expected in out
 
 
-def test_the_command_goes_by_another_machine_and_verifies(made_up, capsys):
+def test_the_command_uses_another_machines_profile_and_verifies(made_up, capsys):
     assert run(*OPTIONS, "--seconds", "1", "--as", "that one", "--verify") == 0
     assert made_up == ["that one"]
     out = capsys.readouterr().out
@@ -374,6 +375,6 @@ def test_without_a_machine_profile_it_says_to_calibrate():
 
 
 def test_a_budget_has_no_prediction_if_nothing_fits():
-    found: Budget = budget(CONFIG, MadePrices(), Limits(1e-9))
-    assert found.prediction is None
-    assert found.to_dict()["machine"] is None
+    state = BudgetState(CONFIG, Limits(1e-9), budget(CONFIG, MadePrices(), Limits(1e-9)))
+    assert state.prediction is None
+    assert state.to_dict()["machine"] is None

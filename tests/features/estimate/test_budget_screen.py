@@ -31,7 +31,7 @@ from tuisim.tui.panel import Panel, ViewCanvas
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 LIMITS = Limits(0.3, 20_000)
-FOUND = budget(CONFIG, MadePrices(), LIMITS).answers
+FOUND = budget(CONFIG, MadePrices(), LIMITS)
 PATIENCE = 20.0
 """Seconds until a test gives up; nothing here takes one."""
 
@@ -121,7 +121,7 @@ async def test_another_time_is_typed_and_solved():
         await pilot.pause()
         await solved(screen, pilot)
         assert screen.state.limits == Limits(0.2, 20_000)
-        assert screen.state.answers[2].value == budget(CONFIG, MadePrices(), Limits(0.2, 20_000)).answers[2].value
+        assert screen.state.answers[2].value == budget(CONFIG, MadePrices(), Limits(0.2, 20_000))[2].value
         await pilot.press("enter")
         assert screen.focused is None
         screen._inputs.edit("memory")
@@ -278,8 +278,8 @@ def test_a_written_limit_is_read_again():
 @pytest.mark.parametrize("width", [40, 56, 76, 116, 196])
 @pytest.mark.parametrize("height", [2, 5, 12, 40])
 def test_nothing_is_wider_or_higher_than_its_room(width, height):
-    endless = budget(replace(CONFIG, examples=10**15), MadePrices(), Limits(1e30, 10**30)).answers
-    nothing = budget(CONFIG, MadePrices(), Limits(1e-9)).answers
+    endless = budget(replace(CONFIG, examples=10**15), MadePrices(), Limits(1e30, 10**30))
+    nothing = budget(CONFIG, MadePrices(), Limits(1e-9))
     cases: list[tuple[Limits, tuple[Answer, ...], int]] = [(LIMITS, FOUND, place) for place in range(4)]
     cases += [(Limits(1e30, 10**30), endless, 3), (Limits(1e-9), nothing, 0), (LIMITS, FOUND[:1], 2), (LIMITS, (), 0)]
     for case in cases:
@@ -291,7 +291,7 @@ def test_nothing_is_wider_or_higher_than_its_room(width, height):
 
 def test_a_bar_is_as_long_as_its_share():
     limits = Limits(0.3, 40_000)
-    state = BudgetState(CONFIG, limits, budget(CONFIG, MadePrices(), limits).answers, 2)
+    state = BudgetState(CONFIG, limits, budget(CONFIG, MadePrices(), limits), 2)
     answer = state.answers[2]
     assert answer.prediction is not None
     lines = detail_lines(state, Frame(120, 30, ChartStyle.ASCII))

@@ -17,7 +17,7 @@ from tuisim.backends import probe
 from tuisim.cli.options import NOTHING_GIVEN, Options
 from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS
-from tuisim.engine import benchmark_case as subject
+from tuisim.engine import benchmark_case
 from tuisim.engine.step_time import StepTime, step_times
 from tuisim.features.explain.answer import elementwise
 from tuisim.features.explain.answer.answer import QUESTION, Answer, answer, measure
@@ -33,7 +33,7 @@ def answered() -> Iterator[Answer]:
     """Really measured, in as few rounds as there can be."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(elementwise, "ROUNDS", {CACHED: 2, LARGE: 1})
-        patch.setattr(subject, "BUDGET", 0.1)
+        patch.setattr(benchmark_case, "BUDGET", 0.1)
         yield answer()
 
 
@@ -153,8 +153,8 @@ def test_a_step_that_would_take_too_long_is_left_out() -> None:
 def test_any_loss_and_rate_can_be_timed(loss: str) -> None:
     config = RunConfig(layers=(6, 5, 4), loss=loss, learning_rate=1e9, batch_size=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject, "BUDGET", 0.01)
-        patch.setattr(subject, "ROUND_SECONDS", 0.001)
+        patch.setattr(benchmark_case, "BUDGET", 0.01)
+        patch.setattr(benchmark_case, "ROUND_SECONDS", 0.001)
         assert all(step.seconds for step in available(step_times(config))), loss
 
 
@@ -197,7 +197,7 @@ def test_a_tool_shows_which_activations_are_in_its_number() -> None:
 
 
 @pytest.mark.parametrize("key", ["fvcore", "thop", "torch_forward", "flopscope", "tuisim"])
-def test_what_a_convention_includes_adds_up_to_its_number(key: str) -> None:
+def test_the_operations_of_a_convention_add_up_to_its_number(key: str) -> None:
     ledger = count(QUESTION)
     convention = next(one for one in CONVENTIONS if one.key == key)
     bright = sum(

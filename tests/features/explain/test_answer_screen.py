@@ -20,10 +20,10 @@ from tuisim.config.choices import ACTIVATIONS
 from tuisim.config.presets import PRESETS
 from tuisim.engine.step_time import StepTime
 from tuisim.features.explain.answer import screen as answer_screen
-from tuisim.features.explain.answer.claims import Measured, claims
+from tuisim.features.explain.answer.claims import Measured
 from tuisim.features.explain.answer.elementwise import CACHED, LARGE, ElementTime
 from tuisim.features.explain.answer.screen import AnswerScreen
-from tuisim.features.explain.answer.view import claim_lines
+from tuisim.features.explain.answer.view import AnswerState, answer_lines
 from tuisim.features.explain.conventions.screen import ConventionsScreen
 from tuisim.features.explain.conventions.view import ConventionsState, convention_lines
 from tuisim.terminal.lines import Frame, text, width_of
@@ -180,7 +180,7 @@ WHOLE = Measured(STEPS, FUNCTIONS)
 @pytest.mark.parametrize("width", [56, 76, 116, 196])
 @pytest.mark.parametrize("layers", [(30, 30, 30), (5,) * 65, (10**6, 10**6, 10**6)])
 def test_the_page_fits_its_width(layers: tuple[int, ...], width: int) -> None:
-    lines = claim_lines(claims(RunConfig(layers=layers), WHOLE), width)
+    lines = answer_lines(AnswerState(RunConfig(layers=layers), WHOLE), Frame(width, 24))
     assert max(map(width_of, lines)) <= width
     whole = "\n".join(map(text, lines))
     assert all(f"S{number}" in whole for number in range(1, 8))

@@ -13,7 +13,7 @@ from tuisim.accounting import Operations
 from tuisim.accounting.formulas import FORMULAS
 from tuisim.cli import main
 from tuisim.errors import ExitCode
-from tuisim.features.explain.proof import proof as proving
+from tuisim.features.explain.proof import proof as proof_module
 from tuisim.features.explain.proof.proof import ProofProgress, prove
 from tuisim.features.explain.proof.screen import ProofScreen
 from tuisim.program import Kind
@@ -25,7 +25,7 @@ SMALL = RunConfig(layers=(5, 4, 3), examples=30, batch_size=8, threads=1)
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Make the number of steps the same on every machine."""
-    monkeypatch.setattr(proving, "MAX_STEPS", 12)
+    monkeypatch.setattr(proof_module, "MAX_STEPS", 12)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from tests.support.job import ScriptedJob, scripted_page, shown
 from tuisim.accounting import Operations
 from tuisim.config import RunConfig
-from tuisim.features.explain.proof import proof as proving_module
+from tuisim.features.explain.proof import proof as proof_module
 from tuisim.features.explain.proof.count import BatchCount, CountCheck
 from tuisim.features.explain.proof.proof import ProofProgress, TooLong, prove
 from tuisim.features.explain.proof.screen import ProofScreen
@@ -32,7 +32,7 @@ def proving(
 @pytest.fixture(scope="module")
 def proof():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proving_module, "MAX_STEPS", 12)
+        patch.setattr(proof_module, "MAX_STEPS", 12)
         return prove(CONFIG)
 
 
@@ -171,7 +171,7 @@ async def test_again_restarts_the_proof(proof):
 
 
 async def test_a_refused_proof_says_how_long_it_takes_and_can_be_forced():
-    refusal = TooLong("layers = 784-4096-10: the scalar backend would take about 4 min 32 s", 272.0)
+    refusal = TooLong("layers = 784-4096-10: the scalar backend would take about 4 min 32 s")
     first, second = ScriptedJob(failure=refusal), ScriptedJob()
     async with proving(first, second) as (screen, pilot):
         picture = shown(screen)

@@ -88,7 +88,7 @@ def in_view(screen, title):
     return any(title in str(one.render()) and 0 <= one.region.y < 24 and one.region.height for one in screen.query("MarkdownH3"))
 
 
-async def test_the_screen_opens_at_an_entry_and_follows_links_and_back():
+async def test_the_screen_opens_at_an_entry_and_follows_links():
     app = Shell()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = ManualScreen("glossary", "dead-units")

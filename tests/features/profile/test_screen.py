@@ -20,9 +20,6 @@ from tuisim.features.profile.roofline import roofline
 from tuisim.features.profile.screen import ProfileScreen
 from tuisim.features.profile.step_profile import StepProfile
 from tuisim.features.profile.view import (
-    OPERATIONS_TAG,
-    ROOFLINE_TAG,
-    WATERFALL_TAG,
     ProfileState,
     header,
     operation_lines,
@@ -33,11 +30,11 @@ from tuisim.features.profile.view import (
 )
 from tuisim.features.profile.waterfall import TimeBreakdown
 from tuisim.program import Kind
-from tuisim.provenance import words
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel
 
+TAGS = ("measured, FLOP/byte counted", "measured, layers counted", "measured")
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 STEP = made_profile(seconds={Kind.CROSS_ENTROPY: 30e-6, Kind.DENSE: 12e-6})
 DEEP = made_profile(RunConfig(layers=(64, *(32,) * 20, 10), optimizer="adam", clip_norm=1.0, threads=1))
@@ -68,18 +65,18 @@ def state(step: StepProfile = STEP, **changes: Any) -> ProfileState:
 )
 async def test_all_three_panels_are_shown_at_every_size(size, job, run):
     async with profiling(ScriptedJob(**job), size=size, run=run) as (screen, _):
-        for panel, tag in zip(screen.query(Panel), (ROOFLINE_TAG, OPERATIONS_TAG, WATERFALL_TAG), strict=True):
+        for panel, tag in zip(screen.query(Panel), TAGS, strict=True):
             room = panel.scrollable_content_region
             assert panel.canvas.lines
             assert len(panel.canvas.lines) <= room.height
             assert max(width_of(line) for line in panel.canvas.lines) <= room.width
-            assert str(panel.border_subtitle) == words(tag)
-            said(panel.canvas.lines, words(tag))
+            assert str(panel.border_subtitle) == tag
+            said(panel.canvas.lines, tag)
         if "result" in job:
             assert "10.0 GB/s" in drawn(screen, "roofline")
             assert "100 GFLOP/s" in drawn(screen, "roofline")
             assert "›" in drawn(screen, "operations")
-            for label in ("below peak", "element-wise", "call overhead"):
+            for label in ("GEMM inefficiency", "element-wise", "call overhead"):
                 assert label in drawn(screen, "waterfall") or "others" in drawn(screen, "waterfall")
             assert ("this run" if run else "one step") in drawn(screen, "waterfall")
         else:
@@ -108,7 +105,7 @@ def test_the_picture_has_its_axes_with_units_its_roofs_and_its_letters(chart_sty
 
 @pytest.mark.parametrize(("width", "height"), [(78, 9), (110, 20), (110, 40)])
 @pytest.mark.parametrize("chart_style", ChartStyle)
-def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, height, chart_style):
+def test_each_distinct_level_is_named_at_its_slope(width, height, chart_style):
     step = made_profile(roofs=ROOFS)
     lines = roofs(width, height, chart_style, step=step)
     head, picture = lines[0] + lines[1], lines[1:-1]
@@ -122,7 +119,7 @@ def test_each_level_that_can_be_told_apart_has_its_name_at_its_slope(width, heig
     assert named[0].index("DRAM") == 7 + round(x_scale.at(100e9 / 10e9) * (width - 8))
 
 
-def test_what_is_above_its_roof_is_marked_at_every_width_and_explained():
+def test_a_rate_above_its_roof_is_marked_at_every_width_and_explained():
     step = made_profile(roofs=(replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
     for width in (38, 60, 120):
         lines = operations(width, 24, step=step, selected=2)
@@ -133,7 +130,7 @@ def test_what_is_above_its_roof_is_marked_at_every_width_and_explained():
     assert not any("▲" in line for line in operations(120, 24, step=made_profile(roofs=ROOFS), selected=2))
 
 
-def test_a_dot_is_where_its_numbers_say():
+def test_a_dot_is_at_its_intensity_and_rate():
     found = roofline(STEP)
     x_scale, y_scale = scales(found)
     assert all(scale.low <= value <= scale.high for dot in found.dots if dot.place
@@ -147,14 +144,14 @@ def test_a_dot_is_where_its_numbers_say():
     assert lines[1 + row].index(f"[{letter}]") + 1 == 7 + round(x_scale.at(at[0]) * 102)
 
 
-def test_letters_that_fall_together_stand_side_by_side_and_the_chosen_one_where_it_belongs():
+def test_overlapping_letters_are_side_by_side_and_the_selected_one_is_in_its_cell():
     lines = "\n".join(roofs(60, 8, selected=len(STEP.operations) - 1))
     assert "[k]" in lines
     assert "j" in lines
     assert roofs(10, 4) == roofs(10, 4)[:1], "no room for a picture"
 
 
-def test_what_has_no_dot_has_no_letter():
+def test_an_operation_without_a_dot_has_no_letter():
     letters = state().letters
     assert letters[0] == "–"
     assert [letter for letter in letters if letter != "–"] == list("abcdefghijk")[: len(letters) - letters.count("–")]
@@ -168,7 +165,7 @@ def operations(width: int, height: int, **changes: Any) -> list[str]:
     return [text(line) for line in operation_lines(state(**changes), Frame(width, height))]
 
 
-def test_the_cursor_begins_at_the_most_of_the_step_and_its_words_are_told():
+def test_the_most_expensive_operation_is_selected_first_with_its_advice():
     lines = operations(90, 24)
     (row,) = (line for line in lines if line.startswith("›"))
     assert "softmax, cross-entropy" in row
@@ -179,22 +176,22 @@ def test_the_cursor_begins_at_the_most_of_the_step_and_its_words_are_told():
     assert "of the memory roof" in shown
 
 
-def test_a_narrow_panel_keeps_the_layer_and_says_what_it_leaves_out():
+def test_a_narrow_panel_keeps_the_layer_and_names_the_key_for_the_rest():
     lines = operations(38, 8)
     assert len(lines) == 8
     assert max(map(len, lines)) <= 38
     assert any("a·W + b 2" in line for line in lines)
     short = operations(22, 6)
-    assert short[-1] == "… 2 shows all of it"
+    assert short[-1] == "… press 2 for the rest"
 
 
-def test_many_operations_go_with_the_cursor():
+def test_a_long_table_follows_the_cursor():
     many = operations(80, 14, step=DEEP, selected=len(DEEP.operations) - 1)
     assert any(line.startswith("›") and "flush" in line for line in many)
     assert not any("batch loading" in line for line in many)
 
 
-def test_the_selection_stays_among_the_operations():
+def test_the_selection_is_limited_to_the_operations():
     last = len(STEP.operations) - 1
     assert state(selected=last + 1).cursor == last
     assert state(selected=-1).cursor == 0
@@ -220,7 +217,7 @@ def test_each_bar_begins_where_the_last_one_ended():
     assert any("#" in line for line in bars(80, 9, chart_style=ChartStyle.ASCII))
 
 
-def test_words_come_with_room_and_for_the_largest_part_without():
+def test_every_part_has_advice_if_there_is_room_else_the_largest_one():
     roomy = " ".join(" ".join(bars(100, 40, run=RUN)).split())
     for expected in (
         "this run 1.00 s",
@@ -255,7 +252,7 @@ def test_the_header_names_network_and_state(width):
 # ── the screen ──
 
 
-async def test_arrows_move_the_selection_also_if_a_panel_has_the_focus():
+async def test_arrows_move_the_selection_while_a_panel_has_the_focus():
     async with profiling(ScriptedJob(result=STEP)) as (screen, pilot):
         assert "› " in drawn(screen, "operations")
         await pilot.press("tab", "down")
@@ -312,7 +309,7 @@ async def test_measuring_again_and_leaving():
         assert second.is_cancelled
 
 
-async def test_the_waterfall_alone_on_the_screen_scrolls_with_the_arrows():
+async def test_the_zoomed_waterfall_scrolls_with_the_arrows():
     async with profiling(ScriptedJob(result=STEP), size=(60, 20), run=snapshot(NET)) as (screen, pilot):
         await pilot.press("3")
         await pilot.pause()
@@ -331,7 +328,7 @@ async def test_a_failure_is_shown_in_place_of_the_picture():
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
-async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(size):
+async def test_a_click_selects_the_operation_in_a_scrolled_table_too(size):
     async with profiling(ScriptedJob(result=DEEP), size=size) as (screen, pilot):
         await pilot.press(*["down"] * 12)
         panel = screen.query_one("#profile-operations", Panel)
@@ -345,7 +342,7 @@ async def test_a_click_chooses_the_operation_also_of_a_table_that_is_scrolled(si
         assert next(text(line) for line in panel.canvas.lines if "›" in text(line)) == chosen
 
 
-def test_a_table_that_is_cut_says_how_many_more_there_are():
+def test_a_clipped_table_has_the_number_of_hidden_rows():
     frame = Frame(70, 16)
     lines = [text(line) for line in operation_lines(state(DEEP), frame)]
     hidden = len(DEEP.operations) - (len(operation_places(state(DEEP), frame)) - 1)

@@ -17,8 +17,7 @@ from tuisim import RunConfig, count
 from tuisim.engine import benchmark_case
 from tuisim.engine.job import Job
 from tuisim.errors import BackendError, ConfigError, ExitCode, RunError
-from tuisim.features.profile import command
-from tuisim.features.profile import step_profile as profiling
+from tuisim.features.profile import command, step_profile
 from tuisim.features.profile.bottleneck import Bottleneck, advice, beyond_call, bottleneck
 from tuisim.features.profile.roofline import Bound, Dot, Roofs, roofline
 from tuisim.features.profile.screen import ProfileScreen
@@ -61,21 +60,21 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedCase]:
         made.append(ScriptedCase(config, batch))
         return made[-1]
 
-    monkeypatch.setattr(profiling, "BenchmarkCase", make)
-    monkeypatch.setattr(profiling, "peaks_of", lambda *_: PEAKS)
-    monkeypatch.setattr(profiling, "roofs_of", lambda *_: ())
-    monkeypatch.setattr(profiling, "SECONDS", 0.0)
-    monkeypatch.setattr(profiling, "SMALLEST_SECONDS", 0.0)
+    monkeypatch.setattr(step_profile, "BenchmarkCase", make)
+    monkeypatch.setattr(step_profile, "peaks_of", lambda *_: PEAKS)
+    monkeypatch.setattr(step_profile, "roofs_of", lambda *_: ())
+    monkeypatch.setattr(step_profile, "SECONDS", 0.0)
+    monkeypatch.setattr(step_profile, "SMALLEST_SECONDS", 0.0)
     return made
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time only a few real steps."""
-    monkeypatch.setattr(profiling, "peaks_of", lambda *_: PEAKS)
-    monkeypatch.setattr(profiling, "roofs_of", lambda *_: ())
-    monkeypatch.setattr(profiling, "SECONDS", 0.0)
-    monkeypatch.setattr(profiling, "SMALLEST_SECONDS", 0.0)
+    monkeypatch.setattr(step_profile, "peaks_of", lambda *_: PEAKS)
+    monkeypatch.setattr(step_profile, "roofs_of", lambda *_: ())
+    monkeypatch.setattr(step_profile, "SECONDS", 0.0)
+    monkeypatch.setattr(step_profile, "SMALLEST_SECONDS", 0.0)
     monkeypatch.setattr(benchmark_case, "BUDGET", 0.0)
     monkeypatch.setattr(benchmark_case, "ROUND_SECONDS", 1e-4)
 
@@ -83,7 +82,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 # ── what is measured ──
 
 
-def test_medians_of_the_rounds_and_what_is_left_outside_the_operations(cases):
+def test_medians_of_the_rounds_and_the_time_outside_the_operations(cases):
     found = profile_step(SMALL)
     assert [one.seconds for one in found.operations] == pytest.approx([n * 1e-6 for n in range(1, OPERATIONS + 1)])
     assert {one.floor for one in found.operations} == {1e-6}
@@ -96,7 +95,7 @@ def test_medians_of_the_rounds_and_what_is_left_outside_the_operations(cases):
     assert sum(map(found.share, found.operations)) == pytest.approx(1)
 
 
-def test_the_call_is_that_of_the_same_operations_on_one_number(cases):
+def test_the_call_overhead_is_measured_with_every_size_1(cases):
     profile_step(replace(SMALL, optimizer="adam", hidden_activation="tanh"))
     measured, smallest = (subject for subject in cases)
     assert smallest.config.layers == (1, 1, 1)
@@ -104,7 +103,7 @@ def test_the_call_is_that_of_the_same_operations_on_one_number(cases):
     assert [op.kind for op in count(smallest.config).program.ops] == [op.kind for op in count(measured.config).program.ops]
 
 
-def test_what_lies_outside_and_its_share():
+def test_the_time_outside_the_operations_and_its_share():
     found = made_profile(outside=10e-6)
     assert found.outside == pytest.approx(10e-6)
     assert found.notes == ()
@@ -149,11 +148,11 @@ def test_each_round_is_reported(cases):
     assert reports == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_a_step_that_is_too_long_is_left_out_with_words(cases, monkeypatch):
+def test_a_step_that_is_too_long_is_left_out_with_a_reason(cases, monkeypatch):
     monkeypatch.setattr(ScriptedCase, "single", 8.0)
     with pytest.raises(RunError, match=r"left out: a step would take 8.00 s, longer than the 3 s"):
         profile_step(SMALL)
-    monkeypatch.setattr(profiling, "least_seconds", lambda *_: 7_300.0)
+    monkeypatch.setattr(step_profile, "least_seconds", lambda *_: 7_300.0)
     with pytest.raises(RunError, match=r"2 h 02 min or more.*smaller network or batch"):
         profile_step(SMALL)
 
@@ -171,14 +170,14 @@ def _enormous(config: RunConfig) -> Any:
 # ── the roofs ──
 
 
-def test_the_lower_roof_is_the_memorys_up_to_the_ridge():
+def test_memory_is_the_lower_roof_up_to_the_ridge():
     roofs = Roofs(100e9, 10e9)
     assert roofs.ridge == 10
     assert (roofs.at(1), roofs.at(10), roofs.at(1_000)) == (10e9, 100e9, 100e9)
     assert (roofs.bound(9.9), roofs.bound(10)) == (Bound.MEMORY, Bound.COMPUTE)
 
 
-def test_each_operation_against_its_roof():
+def test_each_operation_is_compared_with_its_roof():
     found = roofline(made_profile(replace(NET, layers=(512, 512, 10), batch_size=256)))
     dots = {(dot.time.op.kind, dot.time.op.layer): dot for dot in found.dots}
     dense = dots[Kind.DENSE, 1]
@@ -213,7 +212,7 @@ def test_a_buffer_that_is_read_and_written_is_in_the_working_set_once():
     assert gather.working_set == gather.bytes
 
 
-def test_an_operation_in_l1_is_below_the_roof_of_l1_whatever_a_large_copy_reaches():
+def test_an_operation_in_l1_is_compared_with_l1_and_not_with_a_large_copy():
     dot = dot_of(Kind.ACTIVATION, seconds={Kind.ACTIVATION: 8_192 / 200e9})
     assert dot.time.bytes_per_second == pytest.approx(20 * 10e9), "of a large copy"
     assert dot.of_roof == pytest.approx(200 / 320)
@@ -244,7 +243,7 @@ def test_a_rate_above_its_roof_within_its_own_spread_says_so():
     assert "within the spreads of its own time (± 100 ns)" in dot.above
 
 
-def test_what_an_inner_level_can_still_hold_is_an_explanation_as_far_as_it_reaches():
+def test_the_part_that_a_faster_level_can_hold_explains_a_rate_above_the_roof():
     config = replace(NET, batch_size=160, examples=160)
     size = 2 * 160 * 32 * 4
     roofs = tuple(replace(roof, per_second=roof.per_second / 100) for roof in ROOFS)
@@ -256,7 +255,7 @@ def test_what_an_inner_level_can_still_hold_is_an_explanation_as_far_as_it_reach
     assert "another moment" in beyond.above
 
 
-def test_products_stand_against_the_roofs_of_their_threads():
+def test_products_are_compared_with_the_roofs_of_their_threads():
     four = tuple(replace(roof, threads=4, per_second=3 * roof.per_second) for roof in ROOFS)
     found = roofline(made_profile(roofs=(*ROOFS, *four), peaks=replace(PEAKS, threads=4)))
     for dot in found.dots:
@@ -264,7 +263,7 @@ def test_products_stand_against_the_roofs_of_their_threads():
         assert {level.threads for level in found.levels_for(dot)} == {dot.memory.threads}
 
 
-def test_without_caches_there_is_a_copys_roof_and_no_claim():
+def test_without_known_caches_the_roof_is_a_copy_and_nothing_is_above_it():
     dot = dot_of(Kind.ACTIVATION, roofs=(), seconds={Kind.ACTIVATION: 1e-9})
     assert dot.of_roof == pytest.approx(8_192 / 1e-9 / 10e9)
     assert dot.roof == "memory"
@@ -273,7 +272,7 @@ def test_without_caches_there_is_a_copys_roof_and_no_claim():
     assert (plain["level"], plain["above_roof"], plain["above_roof_reason"]) == (None, None, None)
 
 
-def test_what_limits_an_operation_is_told_by_the_level_that_holds_the_step():
+def test_the_bottleneck_follows_from_the_level_that_holds_the_step():
     found = made_profile(roofs=ROOFS, seconds={Kind.BIAS_GRADIENT: 8e-7}, floors={Kind.BIAS_GRADIENT: 0.0})
     assert found.step_bytes > 32 << 10
     assert found.step_peaks.level == "L2"
@@ -283,7 +282,7 @@ def test_what_limits_an_operation_is_told_by_the_level_that_holds_the_step():
     assert "below a copy's in L2" in advice(one, found.step_peaks, "numpy")
 
 
-def test_what_computes_nothing_has_a_bandwidth_and_no_dot():
+def test_an_operation_without_flops_has_a_bandwidth_and_no_dot():
     gather = roofline(made_profile()).dots[0]
     assert gather.time.op.kind is Kind.GATHER
     assert gather.place is None
@@ -291,7 +290,7 @@ def test_what_computes_nothing_has_a_bandwidth_and_no_dot():
     assert gather.of_roof == pytest.approx(gather.time.bytes / 3e-6 / 10e9)
 
 
-def test_a_few_scalars_and_what_is_fused_have_no_dot():
+def test_scalar_and_fused_operations_have_no_dot():
     config = replace(NET, optimizer="adam", schedule="cosine", clip_norm=1.0)
     dots = roofline(made_profile(config, {Kind.CLIP: 0.0})).dots
     for kind in (Kind.BIAS_CORRECTION, Kind.SCHEDULED_RATE, Kind.CLIP_FACTOR):
@@ -334,13 +333,13 @@ def test_each_bottleneck_and_its_advice(case):
     assert "\n" not in said
 
 
-def test_float32_is_a_remedy_only_for_what_is_wider():
+def test_float32_is_recommended_only_for_float64():
     one = replace(one_of(made_profile(WIDE), Kind.SGD, 1), seconds=6e-4)
     assert "float32" not in advice(one, PEAKS, "numpy")
     assert "float32 would halve" in advice(one, replace(PEAKS, dtype="float64"), "numpy")
 
 
-def test_beyond_the_call_a_product_is_still_a_gemm():
+def test_the_bottleneck_beyond_the_call_of_a_product_is_a_gemm():
     one = replace(one_of(made_profile(), Kind.DENSE, 2), seconds=3e-6, floor=2.9e-6)
     assert bottleneck(one, PEAKS, "numpy") is Bottleneck.CALLS
     assert beyond_call(one, PEAKS, "numpy") is Bottleneck.SKINNY
@@ -369,11 +368,11 @@ def test_every_number_of_the_document_is_finite_and_marked(found):
 
 
 @pytest.mark.parametrize("columns", ["70", "84", "140"])
-def test_the_command_in_words(columns, cases, capsys, monkeypatch):
+def test_the_command_prints_the_page(columns, cases, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
     assert command.profile("5-4-3") == ExitCode.DONE
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("one step 50.0 µs", "a·W + b", "limited by", "the roofs meet at 10 FLOP/byte", "GEMM below peak",
+    for words in ("one step 50.0 µs", "a·W + b", "limited by", "the roofs meet at 10 FLOP/byte", "GEMM inefficiency",
                   "SkylakeX ×1, float32", "note: operation by operation"):  # fmt: skip
         assert words in shown
     assert ("B/s" in shown.split("a·W")[0]) == (columns == "140")
@@ -381,7 +380,7 @@ def test_the_command_in_words(columns, cases, capsys, monkeypatch):
 
 def test_the_command_names_the_level_and_explains_what_is_above(cases, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "140")
-    monkeypatch.setattr(profiling, "roofs_of", lambda *_: (replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
+    monkeypatch.setattr(step_profile, "roofs_of", lambda *_: (replace(ROOFS[0], per_second=1e6), *ROOFS[1:]))
     assert command.profile("5-4-3") == ExitCode.DONE
     shown = " ".join(capsys.readouterr().out.split())
     assert "L1 1.00 MB/s, L2 160 GB/s, L3 80.0 GB/s, DRAM 10.0 GB/s (NumPy copy and add, 1 thread)" in shown
@@ -390,14 +389,14 @@ def test_the_command_names_the_level_and_explains_what_is_above(cases, capsys, m
     assert "GEMM 100 GFLOP/s" in shown
 
 
-def test_the_command_as_a_document(cases, capsys):
+def test_the_command_prints_json(cases, capsys):
     assert command.profile("5-4-3", json_=True) == ExitCode.DONE
     said = capsys.readouterr()
     assert said.err == ""
     assert json.loads(said.out)["operations"][0]["phase"] == Phase.DATA.value
 
 
-def test_what_is_wrong_is_refused_before_anything_is_measured(cases):
+def test_an_invalid_network_is_refused_before_anything_is_measured(cases):
     with pytest.raises(ConfigError, match="layers"):
         command.profile("5-0-3")
     assert cases == []
@@ -424,7 +423,7 @@ def test_the_job_publishes_its_progress_and_the_profile(cases):
 
 def test_a_cancelled_job_has_no_profile_and_a_failed_one_says_why(cases, monkeypatch):
     assert run_job(SMALL, cancel=True).result is None
-    monkeypatch.setattr(profiling, "get_backend", _absent)
+    monkeypatch.setattr(step_profile, "get_backend", _absent)
     failure = run_job(SMALL).failure
     assert failure is not None
     assert failure.message == "backend numpy: not here"

@@ -40,7 +40,7 @@ def whole(found: Waterfall) -> None:
 # ── one step ──
 
 
-def test_a_step_by_itself_part_by_part():
+def test_the_parts_of_one_step():
     found = waterfall(STEP, TimeBreakdown.of_step(STEP))
     whole(found)
     products = [one for one in STEP.operations if one.op.kind in PRODUCTS]
@@ -55,7 +55,7 @@ def test_a_step_by_itself_part_by_part():
     assert seconds["rest"] == 0
 
 
-def test_the_achieved_rate_is_the_products_over_all_the_time():
+def test_the_achieved_rate_is_that_of_the_products_over_the_wall_time():
     found = waterfall(STEP, TimeBreakdown.of_step(STEP))
     assert found.achieved == pytest.approx(part(found, "peak").share * found.peak)
     assert found.of == "OpenBLAS 0.3.31 SkylakeX ×1, float32"
@@ -68,7 +68,7 @@ def test_a_product_faster_than_the_peak_is_all_at_peak():
     whole(found)
 
 
-def test_operations_that_take_longer_one_by_one_shrink_to_the_step():
+def test_operations_that_take_longer_than_the_step_are_scaled_to_it():
     step = made_profile(outside=-20e-6)
     found = waterfall(step, TimeBreakdown.of_step(step))
     whole(found)
@@ -81,7 +81,7 @@ def test_the_advice_names_the_operation_that_loses_most():
     found = waterfall(step, TimeBreakdown.of_step(step))
     assert part(found, "elements").advice.startswith("softmax, cross-entropy: ")
     assert part(found, "products").advice.startswith("input gradient, layer 2: skinny GEMM")
-    assert "13 operations per step" in part(found, "calls").advice
+    assert "13 calls per step" in part(found, "calls").advice
     assert "numba" not in part(waterfall(made_profile(replace(NET, backend="numba")), FULL), "calls").advice
 
 
@@ -141,7 +141,7 @@ def test_parts_longer_than_the_wall_time_are_scaled_to_it_with_a_note():
 
 
 @pytest.mark.parametrize("wall", [0.0, -1.0, math.nan, math.inf])
-def test_no_time_cannot_be_divided(wall):
+def test_a_wall_time_that_is_not_positive_is_refused(wall):
     with pytest.raises(RunError, match="wait for the first steps"):
         waterfall(STEP, replace(FULL, wall_seconds=wall))
 
@@ -157,7 +157,7 @@ maybe = st.none() | st.floats(-1, 1e6)
     st.floats(-1e-5, 1.0),
 )
 @settings(max_examples=150, deadline=None)
-def test_whatever_was_measured_the_parts_are_the_whole(spent, times, floors, outside):
+def test_the_parts_add_up_to_the_wall_time_for_any_measurement(spent, times, floors, outside):
     whole(waterfall(made_profile(seconds=times, floors=floors, outside=outside), spent))
 
 

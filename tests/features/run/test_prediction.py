@@ -24,8 +24,7 @@ from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.features.run.screen import ROUND, RunScreen
 from tuisim.measure.peaks import Blas, Peaks
 from tuisim.predict.cost_model import predict
-from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Prediction
+from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.record import MIN_SECONDS, keep, mean_step
 from tuisim.store.runs import FILE, StoredRuns, read
 from tuisim.tui.app import TuisimApp

@@ -77,7 +77,7 @@ async def test_a_run_that_starts_says_so_and_shows_its_ledger():
         picture = shown(screen)
     assert "starting" in picture
     assert "measuring this machine's peaks" in picture
-    assert "2.17 × the naive 4,736" in picture
+    assert "2.17 × the naive count of 4,736" in picture
     assert "examples/s" not in picture
 
 
@@ -97,7 +97,7 @@ async def test_the_status_follows_every_snapshot_and_panels_are_drawn_in_turn():
         assert max(map(sum, drawn)) == 1  # one heavy panel at a time
 
 
-async def test_an_unchanged_snapshot_is_no_work():
+async def test_an_unchanged_snapshot_draws_nothing():
     async with running(ScriptedWorker([snapshot()])) as (screen, _):
         for _ in range(ROUND):
             screen.tick()
@@ -138,7 +138,7 @@ async def test_only_lines_that_changed_are_repainted():
         (["-"], State.TRAINING, None, [("rate", 0.05)]),
     ],
 )
-async def test_keys_steer_the_run(keys, state, speed_limit, calls):
+async def test_keys_control_the_run(keys, state, speed_limit, calls):
     worker = ScriptedWorker([snapshot(state=state, speed_limit=speed_limit)])
     async with running(worker) as (_, pilot):
         await pilot.press(*keys)
@@ -235,19 +235,19 @@ async def test_a_state_is_a_symbol_a_word_and_a_reason(state, symbol):
 
 
 async def test_a_run_that_fails_before_its_first_step_says_why():
-    worker = ScriptedWorker([None], [RunFailed(0, "layers = 10: too large; use 5", "Traceback")])
+    worker = ScriptedWorker([None], [RunFailed(0, "layers = 10: too large; use 5")])
     async with running(worker) as (screen, _):
         picture = shown(screen)
         assert "✕ failed" in picture
         assert "layers = 10: too large; use 5" in picture
-        assert "naive 4,736" in picture
+        assert "naive count of 4,736" in picture
         assert "Traceback" not in picture
 
 
 async def test_a_run_that_fails_later_keeps_what_it_showed():
     worker = ScriptedWorker([snapshot()])
     async with running(worker) as (screen, pilot):
-        worker.tell(RunFailed(7, "[bold]out of memory[/]", "Traceback"))
+        worker.tell(RunFailed(7, "[bold]out of memory[/]"))
         screen.tick()
         await pilot.pause()
         picture = shown(screen)

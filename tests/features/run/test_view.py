@@ -47,7 +47,7 @@ def words(lines):
 @pytest.mark.parametrize("config", NETWORKS, ids=lambda config: f"{len(config.layers) - 1} layers, {config.optimizer}")
 def test_no_view_draws_outside_its_frame(config, frame):
     moment = snapshot(config, gradients=layer_gradients(len(config.layers) - 1), operations_done=10**27, step=10**12)
-    failure = RunFailed(7, "layer 2: out of memory " * 3, "", log="/var/log/tuisim.log")
+    failure = RunFailed(7, "layer 2: out of memory " * 3, log="/var/log/tuisim.log")
     for view in (operations_lines, curves_lines, gradients_lines, throughput_lines):
         for state in (
             run_state(config=config),
@@ -63,8 +63,8 @@ def test_no_view_draws_outside_its_frame(config, frame):
 
 def test_the_question_is_answered_with_its_exact_numbers():
     drawn = words(operations_lines(run_state(snapshot(QUESTION)), MIDDLE))
-    assert "11,070 = 3.08 × the naive 3,600" in drawn
-    assert "with the loss 11,190 = 3.11 ×" in drawn
+    assert "11,070 = 3.08 × the naive count of 3,600" in drawn
+    assert "including the loss 11,190 = 3.11 ×" in drawn
     backward = next(line for line in drawn.splitlines() if "backward" in line and "1,830" in line)
     assert backward.split() == ["backward", "1,830", "870", "·", "30", "2,730"]
     assert "operations so far 7.04 G" in drawn
@@ -74,7 +74,7 @@ def test_a_small_panel_folds_the_layers_and_keeps_the_answer():
     drawn = words(operations_lines(run_state(config=RunConfig(layers=(64, 32, 10))), SMALL))
     assert [line.split()[0] for line in drawn.splitlines()][:6] == ["phase", "forward", "backward", "update", "total", "loss"]
     assert "2.17 ×" in drawn
-    assert "naive 4,736" in drawn
+    assert "naive count 4,736" in drawn
 
 
 def test_many_layers_fold_into_a_group_and_nothing_is_lost():
@@ -116,7 +116,7 @@ def test_a_changed_rate_is_marked_where_it_changed():
 
 
 @pytest.mark.parametrize("chart_style", ChartStyle)
-def test_losses_that_are_not_finite_are_said_and_drawn_safely(chart_style):
+def test_losses_that_are_not_finite_are_reported_and_drawn_safely(chart_style):
     broken = replace(curves(), losses=np.full(400, np.nan))
     lines = curves_lines(run_state(snapshot(loss=math.nan, curves=broken)), replace(MIDDLE, chart_style=chart_style))
     assert ("    nan", Tone.BAD) in lines[0]
@@ -144,12 +144,12 @@ def test_gradients_are_figures_words_and_a_histogram():
     assert any(span == ("non-finite", Tone.BAD) for line in lines for span in line)
 
 
-def test_many_layers_gradients_are_grouped_by_their_worst():
+def test_many_layers_are_grouped_and_show_the_worst_gradients():
     gradients = layer_gradients(64)
     gradients = (*gradients[:40], replace(gradients[40], health=Health.EXPLODING), *gradients[41:])
     drawn = words(gradients_lines(run_state(snapshot(gradients=gradients)), MIDDLE))
     assert drawn.count("exploding") == 1
-    assert "otherwise the worst" in drawn
+    assert "else the worst" in drawn
     zoomed = gradients_lines(run_state(snapshot(gradients=gradients)), replace(MIDDLE, zoomed=True))
     assert len(zoomed) > 64
 
@@ -162,7 +162,7 @@ def test_a_sampled_histogram_says_so():
 def test_throughput_has_its_denominator_and_its_phases():
     drawn = words(throughput_lines(run_state(snapshot()), MIDDLE))
     assert "1,428,571 examples/s" in drawn
-    assert "6.2 % of 235 GFLOP/s measured here" in drawn
+    assert "6.2 % of peak (235 GFLOP/s, measured" in drawn
     for phase in ("data", "forward", "loss", "backward", "update"):
         assert phase in drawn
     assert "7.40 µs" in drawn
@@ -195,7 +195,7 @@ def test_a_rate_above_the_measured_peak_is_marked_and_explained():
     peaks = Peaks("float32", 1, 1e3, 21e9, None, flops_spread=0.02)
     for frame in (Frame(56, 14), MIDDLE, LARGE):
         drawn = words(throughput_lines(run_state(snapshot(peaks=peaks)), frame))
-        assert "% ▲ of 1.00 kFLOP/s" in drawn, frame
+        assert "% ▲ of peak (1.00 kFLOP/s" in drawn, frame
         explained = "▲ above the measured peak, which was measured at another moment (square matrix product, 1 thread"
         assert explained in " ".join(drawn.split()) or frame.height < MIDDLE.height
     assert "▲" not in words(throughput_lines(run_state(snapshot()), LARGE))
@@ -224,7 +224,7 @@ def test_the_header_folds_and_keeps_the_state(config, frame):
     assert all(width_of(line) <= frame.width for line in lines)
 
 
-def test_the_status_says_why_before_how_far():
+def test_the_status_line_begins_with_the_message():
     paused = snapshot(state=State.PAUSED, message="layer 2 went non-finite first, at step 17")
     drawn = words(status_lines(run_state(paused), Frame(80, 1)))
     assert drawn.strip().startswith("layer 2 went non-finite first")
@@ -240,7 +240,7 @@ def test_control_codes_never_reach_the_terminal():
 
 
 def test_a_failed_run_names_its_log_in_the_loss_panel():
-    failure = RunFailed(7, "out of memory", "", log="/home/me/.local/state/tuisim/tuisim.log")
+    failure = RunFailed(7, "out of memory", log="/home/me/.local/state/tuisim/tuisim.log")
     for shown in (None, snapshot()):
         drawn = " ".join(words(curves_lines(run_state(shown, failure=failure), MIDDLE)).split())
         assert drawn.startswith("out of memory; see /home/me/.local/state/tuisim/tuisim.log")

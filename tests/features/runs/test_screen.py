@@ -88,7 +88,7 @@ async def test_fit_points_and_runs_are_shown_at_every_size(size, kept):
             assert "of one size cannot be fitted" in fit
             assert "64-32-10" in drawn(screen, "list")
         else:
-            assert "+ per operation" in fit
+            assert "per operation" in fit
             assert "12 runs of 12 sizes" in fit or size == (60, 20)
             assert any(glyph in drawn(screen, "points") for glyph in "○●◆")
             assert "measured" in drawn(screen, "list")
@@ -96,7 +96,7 @@ async def test_fit_points_and_runs_are_shown_at_every_size(size, kept):
 
 async def test_without_runs_it_says_how_to_make_some_and_begins_with_the_first():
     async with shown(StoredRuns()) as (screen, pilot, shelf):
-        assert "each `tuisim run 64-32-10 --epochs 20`" in drawn(screen, "fit")
+        assert "no runs yet: `tuisim run 64-32-10 --epochs 20`" in drawn(screen, "fit")
         assert "no runs yet" in header(screen)
         shelf.add(*several())
         screen.tick()
@@ -105,7 +105,7 @@ async def test_without_runs_it_says_how_to_make_some_and_begins_with_the_first()
         assert "12 runs counted" in header(screen)
 
 
-async def test_a_run_that_ends_is_fitted_while_one_looks():
+async def test_a_run_that_ends_is_fitted_at_once():
     async with shown(StoredRuns(tuple(several()))) as (screen, pilot, shelf):
         assert "worst" in drawn(screen, "fit")
         shelf.add(replace(several()[3], layers=(7, 7, 7), seconds=3 * several()[3].seconds))
@@ -128,6 +128,14 @@ async def test_the_newest_runs_backend_is_selected_until_another_is():
         await pilot.press("up")
         assert "numpy@1" in header(screen)
         assert "13 runs" in header(screen)
+
+
+async def test_a_newer_backend_that_cannot_be_fitted_yet_is_not_selected():
+    single = replace(several()[0], backend="scalar")
+    async with shown(StoredRuns((*several(), single))) as (screen, _, _):
+        assert "numpy@1" in header(screen)
+    async with shown(StoredRuns((replace(single, backend="numba"), single))) as (screen, _, _):
+        assert "scalar@1" in header(screen), "the newest if there is no fit"
 
 
 async def test_the_keys_for_rows_are_offered_if_there_are_several():
@@ -155,7 +163,7 @@ async def test_unreadable_runs_are_reported_until_they_can_be_read():
 
 async def test_zoomed_it_has_every_run_and_escape_leads_out():
     async with shown(StoredRuns(tuple(noisy(0.4) * 9)), (80, 24)) as (screen, pilot, _):
-        assert "older: 3 shows them" in drawn(screen, "list")
+        assert "older; press 3 for all" in drawn(screen, "list")
         await pilot.press("3")
         await pilot.pause()
         assert screen.zoomed
@@ -209,7 +217,7 @@ def test_a_run_slower_than_the_fit_lies_above_the_diagonal():
 
 
 @pytest.mark.parametrize("chart_style", list(ChartStyle))
-def test_points_show_their_largest_part_by_their_shape_in_every_style(chart_style):
+def test_the_shape_of_a_point_shows_its_largest_part_in_every_style(chart_style):
     legend, *chart = [text(line) for line in scatter_lines(state(several()), Frame(80, 24, chart_style))]
     shapes = "o*#" if chart_style is ChartStyle.ASCII else "○●◆"
     assert [name for name in shapes if name in legend] == list(shapes)

@@ -87,7 +87,7 @@ async def retype(app: App[Any], pilot: Pilot[None], field: str, text: str) -> No
 async def test_the_counts_follow_the_form() -> None:
     async with setup() as (app, pilot):
         shown = text_of(app)
-        assert "11,070 = 3.08 × the naive 3,600" in shown
+        assert "11,070 = 3.08 × the naive count of 3,600" in shown
         assert form(app).field("layers").control.value == "30-30-30"
         await retype(app, pilot, "layers", "64-32-10")
         ledger = app.screen.query_one(SetupLedger).ledger
@@ -303,7 +303,7 @@ async def test_no_field_is_cut_and_the_counts_are_visible_at_every_size() -> Non
         for size in SIZES:
             await pilot.resize_terminal(*size)
             await pilot.pause()
-            assert "11,070 = 3.08 × the naive 3,600" in text_of(app)
+            assert "11,070 = 3.08 × the naive count of 3,600" in text_of(app)
             assert app.screen.query_one("#start", Button).region.bottom < size[1]
             for field in form(app).fields:
                 control = field.control

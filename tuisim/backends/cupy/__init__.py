@@ -5,38 +5,24 @@ CuPy is imported and the device opened by the first bound step or the first ques
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-
 from tuisim.backends.cupy.bound import CupyStep
-from tuisim.backends.cupy.ceilings import ceilings
 from tuisim.backends.cupy.gpu_thread import gpu_thread
-from tuisim.backends.numpy.blas import thread_limit
-from tuisim.backends.protocol import BoundStep, Ceilings, Costs
-from tuisim.program import StepProgram
+from tuisim.backends.cupy.peak_rates import peak_rates
+from tuisim.backends.protocol import Backend, Costs, PeakRates
 
 __all__ = ["CupyBackend", "CupyStep"]
 
 
-class CupyBackend:
-    """One GPU, the first that CUDA lists; all calls to it are made on one thread."""
+class CupyBackend(Backend):
+    """One GPU, the first that CUDA lists; all calls to it are made on one thread.
 
-    name = "cupy"
+    The first `bind` opens the GPU and compiles the kernels; it raises DeviceLost if the GPU failed earlier in this process.
+    """
+
+    name, step = "cupy", CupyStep
 
     def __init__(self) -> None:
         self._thread = gpu_thread()
-
-    def bind(self, program: StepProgram, share: BoundStep | None = None) -> CupyStep:
-        """Return a bound step; see `Backend.bind`. The first call opens the GPU and compiles the kernels.
-
-        Raises MemoryNeeded if the GPU has too little memory, DeviceLost if it failed earlier in this process.
-        """
-        if share is not None and not isinstance(share, CupyStep):
-            raise TypeError("a CuPy step can only share a CuPy step's arrays")
-        return CupyStep(program, self._thread, share)
-
-    def threads(self, count: int) -> AbstractContextManager[None]:
-        """Limit BLAS, which generates data on the host, to `count` threads."""
-        return thread_limit.hold(count)
 
     def device(self) -> str:
         """Return GPU, CuPy and CUDA: `NVIDIA H200, CuPy 14.2.0, CUDA 13.0`."""
@@ -46,9 +32,9 @@ class CupyBackend:
         """Return the bytes of GPU memory available for new arrays."""
         return self._thread.do(lambda gpu: gpu.free_bytes())
 
-    def ceilings(self, dtype: str) -> Ceilings:
+    def peak_rates(self, dtype: str) -> PeakRates:
         """Measure the peak rates of the GPU by a matrix product and a copy."""
-        return self._thread.do(lambda gpu: ceilings(gpu, dtype))
+        return self._thread.do(lambda gpu: peak_rates(gpu, dtype))
 
     @property
     def compile_seconds(self) -> float | None:

@@ -16,29 +16,29 @@ import numpy as np
 
 from tuisim.backends.cupy.buffers import CupyBuffers
 from tuisim.backends.cupy.gpu import Gpu
-from tuisim.backends.cupy.gpu_thread import GpuThread
+from tuisim.backends.cupy.gpu_thread import gpu_thread
 from tuisim.backends.cupy.launches import Launches
 from tuisim.backends.cupy.scalars import CupyScalars
 from tuisim.backends.op_timing import OpCall, seconds_by_op
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_batches, check_data
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, check_batches, check_data
 from tuisim.program import Op, Phase, StepProgram
 
 TIMED_LAUNCHES = 512
 """The queue of the driver holds more launches than these."""
 
 
-class CupyStep:
+class CupyStep(BoundStep):
     """A bound step; see BoundStep for its methods. Any thread may call them; they are executed on the GPU's thread."""
 
-    def __init__(self, program: StepProgram, thread: GpuThread, share: CupyStep | None = None) -> None:
+    def __init__(self, program: StepProgram, share: CupyStep | None = None) -> None:
         self.program = program
-        self._thread = thread
+        self._thread = gpu_thread()
         self._scalars: CupyScalars = CupyScalars(program) if share is None else share._scalars
         self._uploaded = (-1, 0)
         """The scalars on the GPU: their version and number of steps."""
         self._loss = 0.0
         self._attached: tuple[Any, Any] | None = None
-        thread.do(lambda gpu: self._bind(gpu, share))
+        self._thread.do(lambda gpu: self._bind(gpu, share))
 
     def _bind(self, gpu: Gpu, share: CupyStep | None) -> None:
         program = self.program
@@ -74,11 +74,8 @@ class CupyStep:
 
     def run(self, rows: Rows) -> list[float]:
         """Run steps; see `BoundStep.run`."""
-        self._check(rows)
-        return self._thread.do(lambda gpu: self._run(gpu, rows))
-
-    def _check(self, rows: Rows) -> None:
         check_batches(self.program, rows, self._attached is not None)
+        return self._thread.do(lambda gpu: self._run(gpu, rows))
 
     def _run(self, gpu: Gpu, rows: Rows) -> list[float]:
         found: list[float] = []
@@ -131,13 +128,13 @@ class CupyStep:
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """Run and time one step by the clock of the GPU; see `BoundStep.run_timed`."""
-        self._check(rows)
+        check_batches(self.program, rows, self._attached is not None)
         loss, seconds = self._thread.do(lambda gpu: self._time(gpu, rows, list(self._phases.values())))
         return loss, dict(zip(self._phases, seconds, strict=bool(seconds)))
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
         """Run and time one step by the clock of the GPU; see `BoundStep.run_by_operation`."""
-        self._check(rows)
+        check_batches(self.program, rows, self._attached is not None)
         step = self._calls(*Phase)
         loss, seconds = self._thread.do(lambda gpu: self._time(gpu, rows, [[call] for call in step]))
         if not seconds:
@@ -160,7 +157,7 @@ class CupyStep:
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         """Evaluate one batch; see `BoundStep.evaluate`."""
-        self._check(rows)
+        check_batches(self.program, rows, self._attached is not None)
         return self._thread.do(lambda gpu: self._evaluate(rows))
 
     def _evaluate(self, rows: Rows) -> tuple[float, int | None]:
@@ -185,10 +182,6 @@ class CupyStep:
         array = self._buffers.arrays[name]
         host = np.ascontiguousarray(np.broadcast_to(values, array.shape), array.dtype)
         self._thread.do(lambda gpu: array.set(host))
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of all steps that share these parameters."""
-        self._scalars.set_learning_rate(rate)
 
     @property
     def flushed(self) -> int:

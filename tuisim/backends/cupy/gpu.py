@@ -133,19 +133,17 @@ class Gpu:
             options = ("-std=c++17", *(f"-D{name}={value}" for name, value in values.items()))
             code = files("tuisim.backends.cupy").joinpath("step.cu").read_text(encoding="utf-8")
             # CuPy writes it to a file in the encoding of the system, which may lack characters of the comments.
-            self._modules[dtype] = self._compiled(code.encode("ascii", "replace").decode(), options)
+            code = code.encode("ascii", "replace").decode()
+            module = self.cupy.RawModule(code=code, options=options)
+            try:
+                module.compile()
+            except OSError:  # CuPy's cache folder cannot be written to
+                os.environ["CUPY_CACHE_IN_MEMORY"] = "1"
+                module = self.cupy.RawModule(code=code, options=options)
+                module.compile()
+            self._modules[dtype] = module
             self.compile_seconds = (self.compile_seconds or 0.0) + perf_counter() - begun
         return self._modules[dtype]
-
-    def _compiled(self, code: str, options: tuple[str, ...]) -> Any:
-        module = self.cupy.RawModule(code=code, options=options)
-        try:
-            module.compile()
-        except OSError:  # CuPy's cache folder cannot be written to
-            os.environ["CUPY_CACHE_IN_MEMORY"] = "1"
-            module = self.cupy.RawModule(code=code, options=options)
-            module.compile()
-        return module
 
     def matmul(
         self, a: DeviceArray, b: DeviceArray, out: DeviceArray, one: DeviceArray, beta: DeviceArray, *, transposed: str = ""

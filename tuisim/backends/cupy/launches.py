@@ -6,8 +6,6 @@ update with clipping and decay. The kernels are in `step.cu`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from tuisim.backends.cupy.buffers import CupyBuffers
@@ -57,7 +55,8 @@ class Launches:
                 return self._launch("gather_classes", (_blocks(batch, THREADS),), (THREADS,), source, *source_args, out, batch)
             width = out.shape[1]
             grid = (min(_blocks(width, THREADS), 64), min(batch, MAX_Y))
-            return self._launch("gather", grid, (min(THREADS, _up(width, WARP)),), source, *source_args, out, batch, width)
+            block = (min(THREADS, WARP * _blocks(width, WARP)),)
+            return self._launch("gather", grid, block, source, *source_args, out, batch, width)
 
         gather = self._program.ops[0]
         return [(gather, gather_rows(inputs, "X")), (gather, gather_rows(targets, "Y"))]
@@ -73,17 +72,15 @@ class Launches:
             z = self._arrays[op.writes[0]]
             activation = activations.get(op.layer)
             out = NULL if activation is None else self._arrays[activation.writes[0]]
+            # Enough blocks over the rows for the GPU, and not more than there are rows.
+            enough = _blocks(WAVES * self._gpu.processors, _blocks(op.outputs, WARP))
+            down = min(enough, _blocks(op.batch, TILE_ROWS), MAX_Y)
             biased = self._launch(
-                "bias_activation", _tiles(op, self._row_blocks(op)), TILE, z, bias, out, self._stopped, op.batch, op.outputs,
+                "bias_activation", _tiles(op, down), TILE, z, bias, out, self._stopped, op.batch, op.outputs,
                 _code(activation),
             )  # fmt: skip
             calls += [(op, self._gpu.matmul(a, weights, z, self._common.one, self._common.zero)), (op, biased)]
         return calls
-
-    def _row_blocks(self, op: Op) -> int:
-        """Return the blocks over the rows: enough for the GPU, and not more than there are rows."""
-        enough = _blocks(WAVES * self._gpu.processors, _blocks(op.outputs, WARP))
-        return min(enough, _blocks(op.batch, TILE_ROWS), MAX_Y)
 
     # ── loss ──
 
@@ -123,9 +120,12 @@ class Launches:
                 weights, out = self._arrays[input_op.reads[1]], self._arrays[input_op.writes[0]]
                 product = self._gpu.matmul(dz, weights, out, self._common.one, self._common.zero, transposed="b")
                 calls.append((input_op, product))
-        if self._program.learning:
-            calls.append((biases[1], self._bias_gradients()))
-        return calls
+        grid = (_blocks(max(self._program.layers[1:]), THREADS), len(self._program.layers) - 1)
+        sums = self._launch(
+            "bias_gradients", grid, (THREADS,), self._bias_sums.sums, self._bias_sums.table, self._arrays["gradients"],
+            self._stopped,
+        )  # fmt: skip
+        return [*calls, (biases[1], sums)]
 
     def _activation_gradient(self, layer: Op, op: Op | None, a_before: DeviceArray, dz: DeviceArray) -> Call:
         """Also launched without an activation: the same kernel computes the sums of the bias gradient."""
@@ -136,12 +136,6 @@ class Launches:
             self._bias_sums.of(layer.layer), self._stopped, layer.batch, layer.outputs, _code(op), a_before, a_before.size,
         )  # fmt: skip
 
-    def _bias_gradients(self) -> Call:
-        widest = max(self._program.layers[1:])
-        grid = (_blocks(widest, THREADS), len(self._program.layers) - 1)
-        sums, table = self._bias_sums.sums, self._bias_sums.table
-        return self._launch("bias_gradients", grid, (THREADS,), sums, table, self._arrays["gradients"], self._stopped)
-
     # ── update ──
 
     def update(self) -> list[OpCall]:
@@ -151,7 +145,7 @@ class Launches:
         if self._program.clip_norm is not None:
             factor = self._arrays["clip_factor"]
             calls += self._clipping(self._program.clip_norm)
-        rule = next(op for op in self._program.ops if op.kind.value in RULES)
+        rule = next(op for op in self._program.ops if op.kind.value in OPTIMIZER_STATE)
         return [*calls, (rule, self._rule(factor))]
 
     def _clipping(self, limit: float) -> list[OpCall]:
@@ -166,20 +160,25 @@ class Launches:
         return [(squares, norm), (factor, clip)]
 
     def _rule(self, factor: object) -> Call:
-        program, common = self._program, self._common
+        program, common, arrays = self._program, self._common, self._arrays
         real = np.float64 if program.dtype == "float64" else np.float32
-        decoupled = program.optimizer == "adamw"
-        decay = real(0.0 if decoupled else program.weight_decay)
-        hyper = program.hyperparameters
-        theta, gradients = self._arrays["parameters"], self._arrays["gradients"]
-        scalars = self._buffers.scalars, common.step, self._stopped, theta.size
-        state = OPTIMIZER_STATE[program.optimizer]
-        name, constants = _RULES[program.optimizer]
+        name, hyper = program.optimizer, program.hyperparameters
+        decay, rest = program.weight_decay, {beta: 1 - value for beta, value in hyper.items()}
+        constants: tuple[object, ...] = ()
+        if name in ("momentum", "nesterov"):
+            name, constants = "momentum", (real(hyper["momentum"]), np.int32(name == "nesterov"))
+        elif name == "rmsprop":
+            constants = real(hyper["rmsprop_decay"]), real(rest["rmsprop_decay"]), real(hyper["epsilon"])
+        elif name in ("adam", "adamw"):
+            betas = (real(value) for beta in ("beta1", "beta2") for value in (hyper[beta], rest[beta]))
+            name, constants = "adam", (np.int32(name == "adamw" and decay > 0), *betas)
+        if state := tuple(arrays[part] for part in OPTIMIZER_STATE[program.optimizer]):
+            constants += real(SMALLEST_NORMAL[program.dtype] if program.flushes else 0.0), common.flushed
+        theta = arrays["parameters"]
         return self._launch(
-            name, (min(_blocks(theta.size, THREADS), WAVES * self._gpu.processors),), (THREADS,), theta, gradients,
-            *(self._arrays[part] for part in state), factor, decay,
-            *constants(hyper, real, decoupled and program.weight_decay > 0),
-            *((real(SMALLEST_NORMAL[program.dtype] if program.flushes else 0.0), common.flushed) if state else ()), *scalars,
+            name, (min(_blocks(theta.size, THREADS), WAVES * self._gpu.processors),), (THREADS,), theta, arrays["gradients"],
+            *state, factor, real(0.0 if program.optimizer == "adamw" else decay), *constants,
+            self._buffers.scalars, common.step, self._stopped, theta.size,
         )  # fmt: skip
 
 
@@ -210,28 +209,6 @@ class _BiasSums:
         return self.sums[begin:end]
 
 
-_Constants = Callable[[Mapping[str, float], Callable[[float], object], bool], tuple[object, ...]]
-
-
-def _adam_constants(hyper: Mapping[str, float], real: Callable[[float], object], decoupled: bool) -> tuple[object, ...]:
-    betas = (real(value) for beta in ("beta1", "beta2") for value in (hyper[beta], 1 - hyper[beta]))
-    return np.int32(decoupled), *betas
-
-
-_RULES: dict[str, tuple[str, _Constants]] = {
-    "sgd": ("sgd", lambda hyper, real, decoupled: ()),
-    "momentum": ("momentum", lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(0))),
-    "nesterov": ("momentum", lambda hyper, real, decoupled: (real(hyper["momentum"]), np.int32(1))),
-    "rmsprop": (
-        "rmsprop",
-        lambda hyper, real, decoupled: (real(hyper["rmsprop_decay"]), real(1 - hyper["rmsprop_decay"]), real(hyper["epsilon"])),
-    ),
-    "adam": ("adam", _adam_constants),
-    "adamw": ("adam", _adam_constants),
-}
-"""The kernel of each optimizer, and its constants."""
-
-
 def _code(op: Op | None) -> np.int32:
     return np.int32(FUNCTION_CODES["identity" if op is None or op.function is None else op.function])
 
@@ -243,11 +220,3 @@ def _tiles(op: Op, down: int) -> tuple[int, int]:
 
 def _blocks(count: int, size: int) -> int:
     return max(1, -(-count // size))
-
-
-def _up(count: int, to: int) -> int:
-    return -(-count // to) * to
-
-
-RULES = frozenset({"sgd", "momentum", "nesterov", "rmsprop", "adam"})
-"""Kinds of operation that are update rules; their kernels also execute the rest of the update."""

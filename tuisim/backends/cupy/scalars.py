@@ -18,17 +18,13 @@ class CupyScalars:
     def __init__(self, program: StepProgram) -> None:
         self._schedule, self._decay = program.schedule, program.weight_decay
         hyper = program.hyperparameters
-        self._betas = (hyper["beta1"], hyper["beta2"]) if "beta1" in hyper else None
+        self._betas = [hyper["beta1"], hyper["beta2"]] if "beta1" in hyper else None
         self._epsilon = hyper.get("epsilon", 0.0)
-        self._powers = (1.0, 1.0)
+        self._powers = np.ones(2)
         self._steps = 0
         self._given = LEARNING_RATES[program.optimizer]
         self.version = 0
         """Changes whenever the values of `ahead` change."""
-
-    @property
-    def _constant(self) -> bool:
-        return self._betas is None and not self._schedule.varies
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps."""
@@ -40,20 +36,15 @@ class CupyScalars:
 
         Raises ValueError if the schedule needs a length and has none.
         """
-        begin = self._steps
-        factors = (
-            np.array([self._schedule.factor(step) for step in range(begin, begin + steps)])
-            if self._schedule.varies
-            else np.ones(steps)
-        )
-        found = np.zeros((steps, 4))
+        begin, found = self._steps, np.zeros((steps, 4))
+        factors = [self._schedule.factor(step) for step in range(begin, begin + steps)] if self._schedule.varies else [1.0]
         with np.errstate(over="ignore"):
-            found[:, RATE] = self._given * factors
+            found[:, RATE] = self._given * np.array(factors)
             found[:, DECAY_FACTOR] = 1.0 - found[:, RATE] * self._decay
             if self._betas is not None:
-                first, second = self._powers_ahead(steps)
-                root = np.sqrt(1.0 - second)
-                found[:, ADAM_RATE] = found[:, RATE] * root / (1.0 - first)
+                powers = self._powers_ahead(steps)
+                root = np.sqrt(1.0 - powers[:, 1])
+                found[:, ADAM_RATE] = found[:, RATE] * root / (1.0 - powers[:, 0])
                 found[:, ADAM_EPSILON] = self._epsilon * root
         return found
 
@@ -61,21 +52,13 @@ class CupyScalars:
         """Record the updates that have been executed."""
         self._steps += steps
         if self._betas is not None and steps:
-            first, second = self._powers_ahead(steps)
-            self._powers = float(first[-1]), float(second[-1])
-        if not self._constant and steps:
+            self._powers = self._powers_ahead(steps)[-1]
+        if steps and (self._betas is not None or self._schedule.varies):
             self.version += 1
 
-    def _powers_ahead(self, steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return β₁ᵗ and β₂ᵗ of the next steps, as running products like those of the other backends."""
-        assert self._betas is not None
-        (first, second), (beta1, beta2) = self._powers, self._betas
-        return _powers(first, beta1, steps), _powers(second, beta2, steps)
-
-
-def _powers(power: float, beta: float, steps: int) -> NDArray[np.float64]:
-    """Return power·β, power·β², …, as a running product."""
-    factors = np.full(steps + 1, beta)
-    factors[0] = power
-    found: NDArray[np.float64] = np.multiply.accumulate(factors)[1:]
-    return found
+    def _powers_ahead(self, steps: int) -> NDArray[np.float64]:
+        """Return β₁ᵗ and β₂ᵗ of the next steps, as running products like those of the other backends: (steps, 2)."""
+        factors = np.full((steps + 1, 2), self._betas)
+        factors[0] = self._powers
+        found: NDArray[np.float64] = np.multiply.accumulate(factors)[1:]
+        return found

@@ -14,7 +14,8 @@ from tuisim.backends.numba.bound import BlasStep, CompiledStep
 from tuisim.backends.numba.compiler import VERSION, shared_compiler
 from tuisim.backends.numba.table import uses_blas
 from tuisim.backends.numpy import NumpyBackend
-from tuisim.backends.protocol import BoundStep
+from tuisim.backends.numpy.blas import threads
+from tuisim.backends.protocol import Backend, BoundStep
 from tuisim.program import StepProgram
 
 __all__ = ["BlasStep", "CompiledStep", "NumbaBackend"]
@@ -27,13 +28,12 @@ Time of the NumPy backend over that of loops, on a Xeon with AVX-512, one thread
 """
 
 
-class NumbaBackend:
+class NumbaBackend(Backend):
     """Compiled loops, and BLAS for large matrix products: MKL if it is installed, else that of NumPy."""
 
     name = "numba"
 
     def __init__(self) -> None:
-        self._numpy = NumpyBackend()
         self._bound = False
         self._compiles = True
         self._library = ""
@@ -56,7 +56,7 @@ class NumbaBackend:
     @contextmanager
     def threads(self, count: int) -> Iterator[None]:
         """Limit BLAS to `count` threads; compiled loops use one."""
-        with self._numpy.threads(count), mkl.hold(count):
+        with super().threads(count), mkl.hold(count):
             yield
 
     def device(self) -> str:
@@ -66,10 +66,11 @@ class NumbaBackend:
             library = gemm.find_gemm("float32").library
             return loops + (f", large products by {library}" if library else "")
         if not self._compiles:
-            return f"{self._numpy.device()} (called by NumPy: Numba's loops would take longer)"
+            return f"{NumpyBackend().device()} (called by NumPy: Numba's loops would take longer)"
         if not self._library:
             return loops
-        count = gemm.library_threads(self._library)
+        intel = mkl.mkl()
+        count = intel.threads if intel is not None and intel.name == self._library else threads()
         return f"{loops}, {self._library}" + (f" ×{count}" if count is not None else "")
 
     @property

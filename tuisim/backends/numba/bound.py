@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.backends.numba import updates
-from tuisim.backends.numba.clock import has_tick_counter, rate
+from tuisim.backends.numba.clock import has_tick_counter, start_clock, tick_seconds
 from tuisim.backends.numba.compiler import shared_compiler
 from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, SPAN, make
 from tuisim.backends.numba.table import PHASE, PHASES, CompiledBuffers, constants, table
 from tuisim.backends.numpy import NumpyStep
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_batches, check_data
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, check_batches, check_data
 from tuisim.backends.subnormals import flushing
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Phase, Role, StepProgram
@@ -27,17 +27,15 @@ Span = NDArray[np.uint64]
 _UNTIMED: Span = np.zeros(0, np.uint64)
 
 
-class CompiledStep:
+class CompiledStep(BoundStep):
     """A bound step; see BoundStep for its methods."""
-
-    note: str | None = None
-    """Explains a step that compiled loops do not compute."""
 
     def __init__(self, program: StepProgram, share: CompiledStep | None = None) -> None:
         self.program = program
         self._entry = shared_compiler.entry(program.dtype, make)
-        rate.begin()
+        start_clock()
         self._buffers: CompiledBuffers = CompiledBuffers(program, share._buffers if share is not None else None)
+        self._arrays = self._buffers.views
         self._table, self._constants = table(program, self._buffers), constants(program)
         self._scalars: NDArray[np.float64] = np.zeros(updates.SCALARS) if share is None else share._scalars
         if share is None:
@@ -97,7 +95,7 @@ class CompiledStep:
         if has_tick_counter:
             times = np.zeros(len(PHASES), np.uint64)
             (loss,) = self._call(self._whole, rows, times)
-            seconds = [ticks * rate.seconds() for ticks in times.tolist()] if np.isfinite(loss) else []
+            seconds = [ticks * tick_seconds() for ticks in times.tolist()] if np.isfinite(loss) else []
         else:
             loss, seconds = self._time_calls(self._phases.items(), rows)
         return loss, dict(zip(PHASES, seconds, strict=bool(seconds)))
@@ -112,7 +110,7 @@ class CompiledStep:
         table, times = self._table.copy(), np.zeros(len(self._table), np.uint64)
         table[:, PHASE] = np.arange(len(table))
         (loss,) = self._call(self._whole, rows, times, table)
-        tick = rate.seconds()
+        tick = tick_seconds()
         return loss, [ticks * tick for ticks in times.tolist()] if np.isfinite(loss) else []
 
     def _time_calls(self, spans: Iterable[tuple[Phase, Span]], rows: Rows) -> tuple[float, list[float]]:
@@ -134,16 +132,8 @@ class CompiledStep:
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         (loss,) = self._call(self._whole, rows)
-        correct = self._buffers.views.get("correct")
+        correct = self._arrays.get("correct")
         return loss, None if correct is None else int(correct)
-
-    def read(self, name: str) -> Array:
-        """Return a copy of a buffer."""
-        return self._buffers.views[name].copy()
-
-    def write(self, name: str, values: Array) -> None:
-        """Copy values into a buffer."""
-        self._buffers.views[name][...] = values
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of all steps that share these parameters."""
@@ -157,7 +147,7 @@ class CompiledStep:
 
     @property
     def _loss(self) -> float:
-        return float(self._buffers.views["loss"])
+        return float(self._arrays["loss"])
 
 
 def _fixed(values: Array) -> Array:
@@ -172,8 +162,6 @@ class BlasStep(NumpyStep):
 
     A training step shares the arrays of other such steps; an evaluation of a compiled step copies its parameters each time.
     """
-
-    note: str | None = "BLAS computes matrix products of this size, through NumPy: compiled loops would take longer"
 
     def __init__(self, program: StepProgram, share: BlasStep | CompiledStep | None = None) -> None:
         self._compiled = share if isinstance(share, CompiledStep) else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -36,24 +37,14 @@ def _read() -> int:
     return reading
 
 
-class TickRate:
-    """Seconds per tick, from reading both clocks at two times; the longer between them, the more accurate."""
-
-    def __init__(self) -> None:
-        self._read: Callable[[], int] | None = None
-        self._start = 0.0, 0
-
-    def begin(self) -> None:
-        """Read both clocks for the first time; later calls do nothing."""
-        if self._read is None:
-            self._read = shared_compiler.compiled(_read, types.uint64())
-            self._start = perf_counter(), self._read()
-
-    def seconds(self) -> float:
-        """Return the seconds per tick between the first reading and now."""
-        assert self._read is not None
-        start, first = self._start
-        return (perf_counter() - start) / max(self._read() - first, 1)
+@cache
+def start_clock() -> tuple[Callable[[], int], float, int]:
+    """Return the function that reads the counter, and both clocks as they are at the first call."""
+    read = shared_compiler.compiled(_read, types.uint64())
+    return read, perf_counter(), read()
 
 
-rate = TickRate()
+def tick_seconds() -> float:
+    """Return the seconds per tick between `start_clock` and now; the longer between them, the more accurate."""
+    read, begun, first = start_clock()
+    return (perf_counter() - begun) / max(read() - first, 1)

@@ -25,7 +25,8 @@ Entry = Callable[..., int]
 
 VERSION: str = numba.__version__
 _njit: Any = numba.njit
-_intrinsic: Any = numba_intrinsic
+intrinsic = cast(Callable[[Callable[..., Any]], Any], numba_intrinsic)
+"""The decorator of a function of the typing context and the types of the arguments, which returns signature and code."""
 
 _REDUCTION_FLAGS = {"reassoc", "contract", "nsz"}
 """Sums may be vectorized and a·b + c rounded once. Never `nnan` or `ninf`: values that are not finite must be detected."""
@@ -56,11 +57,6 @@ def inline_kernel(function: Function) -> Function:
 def inline_source(function: Function) -> Function:
     """Inline a function into the source of its caller, so that a part of a long function is not compiled twice."""
     return cast(Function, _njit(inline="always", _nrt=False)(function))
-
-
-def intrinsic(function: Callable[..., Any]) -> Any:
-    """Return an intrinsic; `function` takes the typing context and the types of the arguments, and returns signature and code."""
-    return _intrinsic(function)
 
 
 def stamp() -> int:

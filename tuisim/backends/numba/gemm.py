@@ -15,7 +15,7 @@ from numba import types
 
 from tuisim.backends.numba.compiler import intrinsic
 from tuisim.backends.numba.mkl import mkl
-from tuisim.backends.numpy.blas import blas, blas_pools, threads
+from tuisim.backends.numpy.blas import blas, blas_pools
 
 _NAMES = ("cblas_{}gemm_64", "scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
 """The functions with 64-bit sizes: MKL's, OpenBLAS's in NumPy's wheels, and OpenBLAS's. Other names may have other sizes."""
@@ -49,12 +49,6 @@ def find_gemm(dtype: str) -> GemmFunction:
 def address(dtype: str) -> int:
     """Return the address of `find_gemm(dtype)`."""
     return find_gemm(dtype).address
-
-
-def library_threads(library: str) -> int | None:
-    """Return the current number of threads of the library of that name; None if unknown."""
-    found = mkl()
-    return found.threads if found is not None and found.name == library else threads()
 
 
 def _libraries() -> Iterator[tuple[str, Any]]:

@@ -20,12 +20,6 @@ TRANSPOSE_MIN_ROWS: Any = np.uint64(gemm_dispatch.TRANSPOSE_MIN_ROWS)
 
 
 @kernel
-def dense(p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
-    """Compute z = x·W + b: each row of z is b plus a weighted sum of the rows of W."""
-    matmul(p, x, n, ONE, batch, n, s, w, m, p, z, s, b, ONE)
-
-
-@kernel
 def dense_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int, w: int, b: int, z: int) -> None:
     """Compute z = x·W + b by BLAS, which adds the product to rows of b."""
     for i in range(batch):
@@ -33,24 +27,6 @@ def dense_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int,
         for j in range(m):
             p[row + j] = s[b + j]
     gemm(call, False, False, batch, m, n, p, x, s, w, p.dtype.type(1), p, z)
-
-
-@kernel
-def weight_gradient_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, x: int, d: int, g: int) -> None:
-    """Compute gW = xᵀ·d by BLAS."""
-    gemm(call, True, False, n, m, batch, p, x, p, d, p.dtype.type(0), s, g)
-
-
-@kernel
-def input_gradient_by_blas(call: Any, p: Any, s: Any, batch: int, n: int, m: int, d: int, w: int, out: int) -> None:
-    """Compute out = d·Wᵀ by BLAS."""
-    gemm(call, False, True, batch, n, m, p, d, s, w, p.dtype.type(0), p, out)
-
-
-@kernel
-def weight_gradient(p: Any, s: Any, batch: int, n: int, m: int, x: int, d: int, g: int) -> None:
-    """Compute gW = xᵀ·d: each row of gW is a weighted sum of the rows of d."""
-    matmul(p, x, ONE, n, n, batch, p, d, m, s, g, s, ZERO, ZERO)
 
 
 @reduction_kernel

@@ -10,7 +10,8 @@ import numpy as np
 from tuisim.backends.numba import activations, layers, losses, updates
 from tuisim.backends.numba.clock import ticks
 from tuisim.backends.numba.compiler import inline_source, kernel
-from tuisim.backends.numba.matmul import ONE, ZERO
+from tuisim.backends.numba.gemm import gemm
+from tuisim.backends.numba.matmul import ONE, ZERO, matmul
 from tuisim.backends.numba.table import (
     BATCH,
     CALL,
@@ -80,17 +81,17 @@ def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
     if kind == _DENSE and call != ZERO:
         layers.dense_by_blas(call, p, s, batch, n, m, r0, r1, r2, w0)
     elif kind == _WEIGHT_GRADIENT and call != ZERO:
-        layers.weight_gradient_by_blas(call, p, s, batch, n, m, r0, r1, w0)
+        gemm(call, True, False, n, m, batch, p, r0, p, r1, p.dtype.type(0), s, w0)  # xᵀ·d
     elif kind == _INPUT_GRADIENT and call != ZERO:
-        layers.input_gradient_by_blas(call, p, s, batch, n, m, r0, r1, w0)
+        gemm(call, False, True, batch, n, m, p, r0, s, r1, p.dtype.type(0), p, w0)  # d·Wᵀ
     elif kind == _DENSE:
-        layers.dense(p, s, batch, n, m, r0, r1, r2, w0)
+        matmul(p, r0, n, ONE, batch, n, s, r1, m, p, w0, s, r2, ONE)  # each row of z is b plus a weighted sum of the rows of W
     elif kind == _ACTIVATION:
         activations.activate(table[number, FUNCTION], p, batch * m, r0, w0)
     elif kind == _ACTIVATION_GRADIENT:
         activations.gradient(table[number, FUNCTION], p, batch * m, r0, r1, r2, w0)
     elif kind == _WEIGHT_GRADIENT:
-        layers.weight_gradient(p, s, batch, n, m, r0, r1, w0)
+        matmul(p, r0, ONE, n, n, batch, p, r1, m, s, w0, s, ZERO, ZERO)  # each row of gW is a weighted sum of the rows of d
     elif kind == _BIAS_GRADIENT:
         layers.bias_gradient(p, s, batch, m, r0, w0)
     elif kind == _INPUT_GRADIENT:

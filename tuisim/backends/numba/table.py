@@ -53,26 +53,17 @@ class CompiledBuffers:
                 lengths[array] += -(-buffer.size // _LINE) * _LINE
         self.transposed = lengths["own"]
         """The offset of scratch space for the transposed weights of a layer, at the end of `own`."""
-        self.own = _zeros(lengths["own"] + _max_transposed(program), program.dtype)
+        can_call, transposed = gemm.address(program.dtype) != 0, 0
+        for op in program.ops:
+            if op.kind is Kind.INPUT_GRADIENT and gemm_dispatch.transposes_weights(program.dtype, op.batch, op.outputs):
+                transposed = max(transposed, 0 if can_call and uses_blas(op) else op.inputs * op.outputs)
+        self.own = _zeros(lengths["own"] + transposed, program.dtype)
         self.integers: NDArray[np.int64] = np.zeros(lengths["integers"], np.int64)
         self.shared: Array = _zeros(lengths["shared"], program.dtype) if share is None else share.shared
-        self.views = {name: self._view(buffer) for name, buffer in program.buffers.items()}
-
-    def _view(self, buffer: Buffer) -> Array:
-        offset, flat = self.offsets[buffer.name], getattr(self, _array_of(buffer))
-        view: Array = flat[offset : offset + buffer.size].reshape(buffer.shape)
-        return view
-
-
-def _max_transposed(program: StepProgram) -> int:
-    """Return the most weights that a layer transposes in the backward pass."""
-    can_call = gemm.address(program.dtype) != 0
-    ops = (
-        op
-        for op in program.ops
-        if op.kind is Kind.INPUT_GRADIENT and gemm_dispatch.transposes_weights(program.dtype, op.batch, op.outputs)
-    )
-    return max((op.inputs * op.outputs for op in ops if not (can_call and uses_blas(op))), default=0)
+        self.views: dict[str, Array] = {}
+        for name, buffer in program.buffers.items():
+            offset, flat = self.offsets[name], getattr(self, _array_of(buffer))
+            self.views[name] = flat[offset : offset + buffer.size].reshape(buffer.shape)
 
 
 def _array_of(buffer: Buffer) -> str:

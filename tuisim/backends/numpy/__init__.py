@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-
-from tuisim.backends.numpy.blas import blas, thread_limit, threads
+from tuisim.backends.numpy.blas import blas, threads
 from tuisim.backends.numpy.bound import NumpyStep
-from tuisim.backends.protocol import BoundStep
-from tuisim.program import StepProgram
+from tuisim.backends.protocol import Backend
 
 __all__ = ["NumpyBackend", "NumpyStep"]
 
 
-class NumpyBackend:
+class NumpyBackend(Backend):
     """Matrix products by NumPy's BLAS, everything else by its ufuncs; nothing is allocated per step."""
 
-    name = "numpy"
-
-    def bind(self, program: StepProgram, share: BoundStep | None = None) -> NumpyStep:
-        """Return a bound step; see `Backend.bind`."""
-        if share is not None and not isinstance(share, NumpyStep):
-            raise TypeError("a NumPy step can only share a NumPy step's arrays")
-        return NumpyStep(program, share)
-
-    def threads(self, count: int) -> AbstractContextManager[None]:
-        """Limit BLAS to `count` threads in the whole process. Without threadpoolctl the count does not change."""
-        return thread_limit.hold(count)
+    name, step = "numpy", NumpyStep
 
     def device(self) -> str:
         """Return the BLAS and its threads: `OpenBLAS 0.3.31 SkylakeX ×2`."""

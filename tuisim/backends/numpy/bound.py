@@ -7,45 +7,45 @@ are views of them. Nothing is allocated while steps run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
-from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuisim.backends.numpy import layers, losses, updates
 from tuisim.backends.numpy.context import KernelContext, NumpyScalars, phase_calls
-from tuisim.backends.op_timing import Call, OpCall, seconds_by_op, time_calls
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows, check_data
+from tuisim.backends.op_timing import Call, seconds_by_op, time_calls, time_phases
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, check_data
 from tuisim.program import SHARED_ROLES, Kind, Phase, StepProgram
 
 
-class NumpyStep:
+class NumpyStep(BoundStep):
     """A bound step; see BoundStep for its methods."""
 
     def __init__(self, program: StepProgram, share: NumpyStep | None = None) -> None:
         self.program = program
-        self._arrays = _allocate(program, share)
+        self._arrays = {}
+        for name, buffer in program.buffers.items():
+            if buffer.part_of is not None:
+                flat = self._arrays[buffer.part_of]
+                self._arrays[name] = flat[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
+            elif share is not None and buffer.role in SHARED_ROLES:
+                self._arrays[name] = share._arrays[name]
+            else:  # zeros, not empty: a buffer can be read before it is written
+                self._arrays[name] = np.zeros(buffer.shape, np.int64 if buffer.integer else program.dtype)
         self._scalars: NumpyScalars = share._scalars if share is not None else NumpyScalars(program)
         ctx = KernelContext(program, self._arrays, self._scalars)
         self._flushing = ctx.flushing
         self._total = ctx.total
-        self._op_calls: list[OpCall] = []
-        """All calls but those that load the batch, in order."""
-        self._forward = self._calls(layers.forward(ctx))
-        self._loss = self._calls(phase_calls(ctx, Phase.LOSS, losses.KERNELS))
-        self._backward = self._calls(phase_calls(ctx, Phase.BACKWARD, layers.KERNELS)) if program.learning else []
-        self._update = self._calls(updates.calls(ctx)) if program.learning else []
-        self._before = [*self._forward, *self._loss]
-        self._after = [*self._backward, *self._update]
+        self._op_calls = {Phase.FORWARD: layers.forward(ctx), Phase.LOSS: phase_calls(ctx, Phase.LOSS, losses.KERNELS)}
+        """All calls but those that load the batch, by phase."""
+        if program.learning:
+            self._op_calls[Phase.BACKWARD] = phase_calls(ctx, Phase.BACKWARD, layers.KERNELS)
+            self._op_calls[Phase.UPDATE] = updates.calls(ctx)
+        self._calls = {phase: [call for _, call in op_calls] for phase, op_calls in self._op_calls.items()}
+        self._before = [*self._calls[Phase.FORWARD], *self._calls[Phase.LOSS]]
+        self._after = [*self._calls[Phase.BACKWARD], *self._calls[Phase.UPDATE]] if program.learning else []
         # A loss kernel computes the sum over its terms in double precision; the mean is one multiplication.
         self._loss_scale = 1.0 / (program.batch * (1 if program.loss == "cross_entropy" else program.layers[-1]))
         self._gather = self._no_data
-
-    def _calls(self, op_calls: list[OpCall]) -> list[Call]:
-        self._op_calls += op_calls
-        return [call for _, call in op_calls]
 
     def attach(self, inputs: Array, targets: Array) -> None:
         """Set the data set."""
@@ -84,39 +84,34 @@ class NumpyStep:
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """Run and time one step; see `BoundStep.run_timed`."""
+
+        def run(phase: Phase) -> None:
+            if phase is Phase.DATA:
+                self._gather(rows)
+            else:
+                for call in self._calls[phase]:
+                    call()
+
         with np.errstate(all="ignore"), self._flushing:
-            stamps = [perf_counter()]
-            self._gather(rows)
-            stamps.append(perf_counter())
-            _all(self._forward)
-            stamps.append(perf_counter())
-            _all(self._loss)
-            loss = self._mean()
-            stamps.append(perf_counter())
-            if loss - loss != 0.0:
-                return loss, {}
-            for calls in (self._backward, self._update):
-                _all(calls)
-                stamps.append(perf_counter())
-        phases = (Phase.DATA, Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE)
-        return loss, {phase: end - start for phase, (start, end) in zip(phases, pairwise(stamps), strict=True)}
+            return time_phases(run, self._mean)
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
         """Run and time one step; see `BoundStep.run_by_operation`."""
-        gather, before = self.program.ops[0], len(self._before)
+        gather, calls = self.program.ops[0], self._op_calls
         with np.errstate(all="ignore"), self._flushing:
-            seconds = time_calls([(gather, lambda: self._gather(rows)), *self._op_calls[:before]])
+            seconds = time_calls([(gather, lambda: self._gather(rows)), *calls[Phase.FORWARD], *calls[Phase.LOSS]])
             loss = self._mean()
             if loss - loss != 0.0:
                 return loss, []
-            seconds |= time_calls(self._op_calls[before:])
+            seconds |= time_calls([*calls[Phase.BACKWARD], *calls[Phase.UPDATE]])
         return loss, seconds_by_op(self.program, seconds)
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         with np.errstate(all="ignore"), self._flushing:
             self._gather(rows)
-            _all(self._before)
+            for call in self._before:
+                call()
             loss = self._mean()
         correct = self._arrays.get("correct")
         return loss, None if correct is None else int(correct)
@@ -127,43 +122,6 @@ class NumpyStep:
         loss[...] = self._total.item() * self._loss_scale
         mean: float = loss.item()
         return mean
-
-    def read(self, name: str) -> Array:
-        """Return a copy of a buffer."""
-        return self._arrays[name].copy()
-
-    def write(self, name: str, values: Array) -> None:
-        """Copy values into a buffer."""
-        self._arrays[name][...] = values
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of all steps that share these parameters."""
-        self._scalars.set_learning_rate(rate)
-
-    @property
-    def flushed(self) -> int:
-        """The count of optimizer state numbers flushed to 0."""
-        return self._scalars.flushed
-
-
-def _all(calls: list[Call]) -> None:
-    for call in calls:
-        call()
-
-
-def _allocate(program: StepProgram, share: NumpyStep | None) -> dict[str, NDArray[Any]]:
-    """Return an array for every buffer of the program; parts of a flat buffer are views of it."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, buffer in program.buffers.items():
-        if buffer.part_of is not None:
-            flat = arrays[buffer.part_of]
-            arrays[name] = flat[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
-        elif share is not None and buffer.role in SHARED_ROLES:
-            arrays[name] = share._arrays[name]
-        else:
-            # Zeros, not empty: a buffer can be read before it is written.
-            arrays[name] = np.zeros(buffer.shape, np.int64 if buffer.integer else program.dtype)
-    return arrays
 
 
 KERNELS: dict[Kind, Callable[..., list[Call]]] = layers.KERNELS | losses.KERNELS | updates.KERNELS

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +87,26 @@ class KernelContext:
         """Return the operations of one phase."""
         return tuple(op for op in self.program.ops if op.phase is phase)
 
+    def operands(self, op: Op) -> list[Array]:
+        """Return the arrays that an operation reads, then those that it writes."""
+        return [self.arrays[name] for name in (*op.reads, *op.writes)]
+
+    def calls(self, *steps: Call | tuple[Any, ...]) -> list[Call]:
+        """Prepare calls given as (function, input…, output), where an input may be a number; other calls stay as they are."""
+        made: list[Call] = []
+        for step in steps:
+            if isinstance(step, tuple):
+                function, *inputs, out = step
+                # These two take three times as long with a 0-d operand, and want their output named.
+                is_limit = function is np.maximum or function is np.minimum
+                for place, value in enumerate(inputs):
+                    if not isinstance(value, np.ndarray):
+                        inputs[place] = self.filled(out.shape, value) if is_limit else self.constant(value)
+                made.append(partial(function, *inputs, out=out) if is_limit else partial(function, *inputs, out))
+            else:
+                made.append(step)
+        return made
+
     def constant(self, value: float) -> Array:
         """Return `value` as a 0-d array of the program's dtype, which needs no conversion per call."""
         if value not in self._constants:
@@ -100,7 +121,7 @@ class KernelContext:
         return self._scratch[key]
 
     def filled(self, shape: tuple[int, ...], value: float) -> Array:
-        """Return an array filled with `value`, for `maximum` and `minimum`, which take three times as long with a 0-d operand."""
+        """Return an array filled with `value`."""
         if (shape, value) not in self._filled:
             self._filled[shape, value] = np.full(shape, value, self.program.dtype)
         return self._filled[shape, value]

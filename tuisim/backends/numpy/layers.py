@@ -31,8 +31,7 @@ def forward(ctx: KernelContext) -> list[OpCall]:
 
 def _dense_calls(ctx: KernelContext, op: Op, activation: Op | None) -> list[OpCall]:
     """Compute z = a·W + b, and a = f(z) if an activation follows."""
-    inputs, weights, bias = (ctx.arrays[name] for name in op.reads)
-    z = ctx.arrays[op.writes[0]]
+    inputs, weights, bias, z = ctx.operands(op)
     # For one row the bias gets the same shape: broadcasting takes twice as long.
     bias = bias.reshape(1, -1) if op.batch == 1 else bias
     calls: list[OpCall] = [(op, partial(np.dot, inputs, weights, z))]
@@ -45,26 +44,24 @@ def _dense_calls(ctx: KernelContext, op: Op, activation: Op | None) -> list[OpCa
 
 def _activate(ctx: KernelContext, op: Op, rows: slice = slice(None)) -> list[Call]:
     """Compute a = f(z), for all rows or one tile."""
-    z, a = ctx.arrays[op.reads[0]][rows], ctx.arrays[op.writes[0]][rows]
+    z, a = ctx.operands(op)
     assert op.function is not None
-    return ACTIVATIONS[op.function].forward(ctx, z, a)
+    return ACTIVATIONS[op.function].forward(ctx, z[rows], a[rows])
 
 
 def _activation_gradient(ctx: KernelContext, op: Op) -> list[Call]:
     assert op.function is not None
-    make = ACTIVATIONS[op.function].gradient
-    gradient, z, a = (ctx.arrays[name] for name in op.reads)
-    out = ctx.arrays[op.writes[0]]
-    return [call for rows in tiles(op.batch, op.outputs) for call in make(ctx, gradient[rows], z[rows], a[rows], out[rows])]
+    make, arrays = ACTIVATIONS[op.function].gradient, ctx.operands(op)
+    return [call for rows in tiles(op.batch, op.outputs) for call in make(ctx, *(array[rows] for array in arrays))]
 
 
 def _weight_gradient(ctx: KernelContext, op: Op) -> list[Call]:
-    inputs, delta = (ctx.arrays[name] for name in op.reads)
-    return [partial(np.dot, inputs.T, delta, ctx.arrays[op.writes[0]])]
+    inputs, delta, out = ctx.operands(op)
+    return [partial(np.dot, inputs.T, delta, out)]
 
 
 def _bias_gradient(ctx: KernelContext, op: Op) -> list[Call]:
-    delta, out = ctx.arrays[op.reads[0]], ctx.arrays[op.writes[0]]
+    delta, out = ctx.operands(op)
     if op.batch == 1:
         return [partial(np.copyto, out, delta[0])]
     # A product with ones sums the rows in BLAS, in half the time of `add.reduce`.
@@ -73,8 +70,8 @@ def _bias_gradient(ctx: KernelContext, op: Op) -> list[Call]:
 
 
 def _input_gradient(ctx: KernelContext, op: Op) -> list[Call]:
-    delta, weights = (ctx.arrays[name] for name in op.reads)
-    return [partial(np.dot, delta, weights.T, ctx.arrays[op.writes[0]])]
+    delta, weights, out = ctx.operands(op)
+    return [partial(np.dot, delta, weights.T, out)]
 
 
 KERNELS: dict[Kind, Callable[[KernelContext, Op], list[Call]]] = {

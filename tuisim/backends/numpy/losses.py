@@ -17,16 +17,13 @@ from tuisim.program import Kind, Op
 
 def _mse(ctx: KernelContext, op: Op) -> list[Call]:
     """Σ(a − t)² as a dot product; ∂L/∂a = 2(a − t)/(B·M)."""
-    output, target = (ctx.arrays[name] for name in op.reads)
-    elements = op.batch * op.outputs
-    difference = ctx.arrays[op.writes[1]] if op.learning else ctx.scratch(output.shape)
-    made: list[Call] = [
-        partial(np.subtract, output, target, difference),
+    output, target, _, *gradient = ctx.operands(op)
+    difference = gradient[0] if gradient else ctx.scratch(output.shape)
+    return ctx.calls(
+        (np.subtract, output, target, difference),
         *sum_up(ctx, difference.reshape(-1), ctx.total, squared=True),
-    ]
-    if op.learning:
-        made.append(partial(np.multiply, difference, ctx.constant(2.0 / elements), difference))
-    return made
+        *((np.multiply, out, 2.0 / output.size, out) for out in gradient),
+    )
 
 
 def _cross_entropy(ctx: KernelContext, op: Op) -> list[Call]:
@@ -35,9 +32,9 @@ def _cross_entropy(ctx: KernelContext, op: Op) -> list[Call]:
     The exp of the maximum is 1; log1p of the sum of the others keeps the digits of small losses. That sum, its logarithm
     and the sum over rows are in double precision.
     """
-    logits, target = (ctx.arrays[name] for name in op.reads)
+    logits, target, _, *gradient = ctx.operands(op)
     dtype, rows = ctx.program.dtype, op.batch
-    exps = ctx.arrays[op.writes[1]] if op.learning else ctx.scratch(logits.shape)
+    exps = gradient[0] if gradient else ctx.scratch(logits.shape)
     largest, chosen = np.zeros(rows, dtype), np.zeros(rows, dtype)
     rest, logs, wide_chosen = np.zeros(rows), np.zeros(rows), np.zeros(rows)
     first_of_row = np.arange(rows, dtype=np.intp) * op.outputs
@@ -48,92 +45,85 @@ def _cross_entropy(ctx: KernelContext, op: Op) -> list[Call]:
     for part in tiles(rows, op.outputs):
         wide, widening = widened(ctx, exps[part])
         sums += [*widening, partial(np.dot, wide, np.ones(op.outputs), rest[part])]
-    made: list[Call] = [
+    made = ctx.calls(
         # argmax and then take: `maximum.reduce` takes twice as long.
         partial(logits.argmax, 1, columns),
-        partial(np.add, first_of_row, columns, best),
+        (np.add, first_of_row, columns, best),
         partial(logits.reshape(-1).take, best, 0, largest, "clip"),
-        partial(np.subtract, logits, largest.reshape(-1, 1), exps),
-        partial(np.add, first_of_row, target, places),
+        (np.subtract, logits, largest.reshape(-1, 1), exps),
+        (np.add, first_of_row, target, places),
         partial(flat.take, places, 0, chosen, "clip"),
         partial(flat.put, best, none),
-        partial(np.exp, exps, exps),
+        (np.exp, exps, exps),
         *sums,
-        partial(np.log1p, rest, logs),
+        (np.log1p, rest, logs),
         partial(np.copyto, wide_chosen, chosen),
-        partial(np.subtract, logs, wide_chosen, logs),
+        (np.subtract, logs, wide_chosen, logs),
         *sum_up(ctx, logs, ctx.total),
-    ]
-    if op.learning:
+    )
+    if gradient:
         scale = np.zeros(rows, dtype)
-        made += [
-            partial(np.add, rest, np.ones(()), rest),
-            partial(np.divide, np.full((), 1.0 / rows), rest, rest),
+        made += ctx.calls(
+            (np.add, rest, np.ones(()), rest),
+            (np.divide, np.full((), 1.0 / rows), rest, rest),
             partial(np.copyto, scale, rest, "same_kind"),
             partial(flat.put, best, one),
-            partial(np.multiply, exps, scale.reshape(-1, 1), exps),
+            (np.multiply, exps, scale.reshape(-1, 1), exps),
             partial(flat.take, places, 0, chosen, "clip"),
-            partial(np.subtract, chosen, ctx.constant(1.0 / rows), chosen),
+            (np.subtract, chosen, 1.0 / rows, chosen),
             partial(flat.put, places, chosen),
-        ]
+        )
     return made
 
 
 def _binary_cross_entropy(ctx: KernelContext, op: Op) -> list[Call]:
     """Terms (max(z, 0) − z·t) + log1p(e), e = exp(−|z|), in this order; σ(z) = (1 or e, by the sign of z) / (1 + e)."""
-    logits, target = (ctx.arrays[name] for name in op.reads)
-    shape, dtype = logits.shape, ctx.program.dtype
-    e, terms, above = (np.zeros(shape, dtype) for _ in range(3))
-    zero, one = ctx.constant(0.0), ctx.constant(1.0)
-    made: list[Call] = [
-        partial(np.abs, logits, e),
-        partial(np.negative, e, e),
-        partial(np.exp, e, e),
-        partial(np.multiply, logits, target, terms),
-        partial(np.maximum, logits, np.zeros(shape, dtype), out=above),
-        partial(np.subtract, above, terms, terms),
-    ]
-    if op.learning:
-        gradient = ctx.arrays[op.writes[1]]
-        negative = np.zeros(shape, bool)
-        made += [
-            partial(np.less, logits, zero, negative),
-            partial(np.copyto, gradient, one),
+    logits, target, _, *gradients = ctx.operands(op)
+    e, terms, above = (np.zeros_like(logits) for _ in range(3))
+    made = ctx.calls(
+        (np.abs, logits, e),
+        (np.negative, e, e),
+        (np.exp, e, e),
+        (np.multiply, logits, target, terms),
+        (np.maximum, logits, 0.0, above),
+        (np.subtract, above, terms, terms),
+    )
+    for gradient in gradients:
+        negative = np.zeros(logits.shape, bool)
+        made += ctx.calls(
+            (np.less, logits, 0.0, negative),
+            partial(np.copyto, gradient, ctx.constant(1.0)),
             partial(np.copyto, gradient, e, where=negative),
-            partial(np.add, e, one, above),
-            partial(np.divide, gradient, above, gradient),
-            partial(np.subtract, gradient, target, gradient),
-            partial(np.multiply, gradient, ctx.constant(1.0 / logits.size), gradient),
-        ]
-    return [
-        *made,
-        partial(np.log1p, e, e),
-        partial(np.add, terms, e, terms),
-        *sum_up(ctx, terms.reshape(-1), ctx.total),
-    ]
+            (np.add, e, 1.0, above),
+            (np.divide, gradient, above, gradient),
+            (np.subtract, gradient, target, gradient),
+            (np.multiply, gradient, 1.0 / logits.size, gradient),
+        )
+    sums = sum_up(ctx, terms.reshape(-1), ctx.total)
+    return [*made, *ctx.calls((np.log1p, e, e), (np.add, terms, e, terms)), *sums]
 
 
 def _correct_classes(ctx: KernelContext, op: Op) -> list[Call]:
     """Count the rows whose largest output is the target class."""
-    output, target = (ctx.arrays[name] for name in op.reads)
+    output, target, correct = ctx.operands(op)
     best, right = np.zeros(op.batch, np.intp), np.zeros(op.batch, bool)
-    return [
+    return ctx.calls(
         partial(np.argmax, output, 1, best),
-        partial(np.equal, best, target, right),
-        partial(np.add.reduce, right, 0, np.int64, ctx.arrays["correct"]),
-    ]
+        (np.equal, best, target, right),
+        partial(np.add.reduce, right, 0, np.int64, correct),
+    )
 
 
 def _correct_outputs(ctx: KernelContext, op: Op) -> list[Call]:
     """Count the outputs on the target's side: logit above 0 for a target above ½."""
-    output, target = (ctx.arrays[name] for name in op.reads)
+    output, target, correct = ctx.operands(op)
     above, expected = np.zeros(output.shape, bool), np.zeros(output.shape, bool)
-    return [
-        partial(np.greater, output, ctx.constant(0.0), above),
-        partial(np.greater, target, ctx.constant(0.5), expected),
-        partial(np.equal, above, expected, above),
-        partial(np.add.reduce, above.reshape(-1), 0, np.int64, ctx.arrays["correct"]),
-    ]
+    return ctx.calls(
+        (np.greater, output, 0.0, above),
+        (np.greater, target, 0.5, expected),
+        (np.equal, above, expected, above),
+        partial(np.add.reduce, above.reshape(-1), 0, np.int64, correct),
+    )
 
 
 KERNELS: dict[Kind, Callable[[KernelContext, Op], list[Call]]] = {

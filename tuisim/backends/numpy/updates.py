@@ -59,25 +59,25 @@ def _clip_factor(ctx: KernelContext, block: Block) -> list[Call]:
 
 
 def _clip(ctx: KernelContext, block: Block) -> list[Call]:
-    return [partial(np.multiply, block("gradients"), ctx.arrays["clip_factor"], block("clipped_gradients"))]
+    return ctx.calls((np.multiply, block("gradients"), ctx.arrays["clip_factor"], block("clipped_gradients")))
 
 
 def _weight_decay(ctx: KernelContext, block: Block) -> list[Call]:
-    out, theta, decay = _gradient(ctx, block), block("parameters"), ctx.constant(ctx.program.weight_decay)
+    out, theta, decay = _gradient(ctx, block), block("parameters"), ctx.program.weight_decay
     if ctx.program.clip_norm is None:
-        return [partial(np.multiply, theta, decay, out), partial(np.add, out, block("gradients"), out)]
+        return ctx.calls((np.multiply, theta, decay, out), (np.add, out, block("gradients"), out))
     t = ctx.scratch(theta.shape)  # `out` holds the clipped gradient
-    return [partial(np.multiply, theta, decay, t), partial(np.add, out, t, out)]
+    return ctx.calls((np.multiply, theta, decay, t), (np.add, out, t, out))
 
 
 def _decoupled_decay(ctx: KernelContext, block: Block) -> list[Call]:
     theta = block("parameters")
-    return [partial(np.multiply, theta, ctx.scalars.decay_factor, theta)]
+    return ctx.calls((np.multiply, theta, ctx.scalars.decay_factor, theta))
 
 
 def _descend(ctx: KernelContext, theta: Array, direction: Array, t: Array) -> list[Call]:
     """Compute θ ← θ − α·direction."""
-    return [partial(np.multiply, direction, ctx.scalars.learning_rate, t), partial(np.subtract, theta, t, theta)]
+    return ctx.calls((np.multiply, direction, ctx.scalars.learning_rate, t), (np.subtract, theta, t, theta))
 
 
 def _sgd(ctx: KernelContext, block: Block) -> list[Call]:
@@ -94,14 +94,15 @@ def _written(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Ca
     if not ctx.program.flushes:
         return partial(np.add, kept, added, buffer)
     small, other = ctx.scratch(buffer.shape, "bool"), ctx.scratch(buffer.shape, "bool", slot=1)
-    zero, scalars = ctx.constant(0.0), ctx.scalars
+    zero, scalars, underflowed = ctx.constant(0.0), ctx.scalars, ctx.flushing.underflowed
 
     def count() -> None:
         np.not_equal(buffer, zero, other)
         np.logical_and(small, other, other)
         scalars.flushed += int(np.count_nonzero(other))
 
-    def by_processor(underflowed: Callable[[], int]) -> Call:
+    if underflowed is not None:
+
         def add() -> None:
             if underflowed():
                 np.equal(kept, zero, small)
@@ -110,11 +111,8 @@ def _written(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Ca
                 count()
             np.add(kept, added, buffer)
 
-        return add
-
-    def by_comparison() -> Call:
-        smallest = ctx.constant(SMALLEST_NORMAL[ctx.program.dtype])
-        magnitudes = ctx.scratch(buffer.shape, slot=2)
+    else:
+        smallest, magnitudes = ctx.constant(SMALLEST_NORMAL[ctx.program.dtype]), ctx.scratch(buffer.shape, slot=2)
 
         def add() -> None:
             np.add(kept, added, kept)
@@ -125,71 +123,59 @@ def _written(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Ca
                 np.copyto(kept, zero, where=small)
             np.copyto(buffer, kept)
 
-        return add
-
-    underflowed = ctx.flushing.underflowed
-    return by_comparison() if underflowed is None else by_processor(underflowed)
+    return add
 
 
-def _accumulate(ctx: KernelContext, block: Block) -> list[Call]:
-    """Compute v ← μv + g."""
-    velocity = block("velocity")
-    mu, kept = ctx.constant(ctx.program.hyperparameters["momentum"]), ctx.scratch(velocity.shape, slot=1)
-    return [partial(np.multiply, velocity, mu, kept), _written(ctx, velocity, kept, _gradient(ctx, block))]
-
-
-def _momentum(ctx: KernelContext, block: Block) -> list[Call]:
-    theta = block("parameters")
-    return [*_accumulate(ctx, block), *_descend(ctx, theta, block("velocity"), ctx.scratch(theta.shape))]
-
-
-def _nesterov(ctx: KernelContext, block: Block) -> list[Call]:
-    theta, gradient = block("parameters"), _gradient(ctx, block)
-    mu = ctx.constant(ctx.program.hyperparameters["momentum"])
-    t = ctx.scratch(theta.shape)
-    return [
-        *_accumulate(ctx, block),
-        partial(np.multiply, block("velocity"), mu, t),
-        partial(np.add, t, gradient, t),
-        *_descend(ctx, theta, t, t),
-    ]
+def _momentum(ctx: KernelContext, block: Block, nesterov: bool = False) -> list[Call]:
+    theta, gradient, velocity = block("parameters"), _gradient(ctx, block), block("velocity")
+    mu, t, kept = ctx.program.hyperparameters["momentum"], ctx.scratch(theta.shape), ctx.scratch(theta.shape, slot=1)
+    made = ctx.calls((np.multiply, velocity, mu, kept), _written(ctx, velocity, kept, gradient))
+    if nesterov:
+        made += ctx.calls((np.multiply, velocity, mu, t), (np.add, t, gradient, t))
+    return made + _descend(ctx, theta, t if nesterov else velocity, t)
 
 
 def _average(ctx: KernelContext, average: Array, value: Array, beta: float, t: Array, kept: Array, square: bool) -> list[Call]:
     """Compute average ← β·average + (1 − β)·value, or ·value²."""
-    made: list[Call] = [partial(np.multiply, value, ctx.constant(1 - beta), t)]
-    if square:
-        made.append(partial(np.multiply, t, value, t))
-    return [*made, partial(np.multiply, average, ctx.constant(beta), kept), _written(ctx, average, kept, t)]
+    return ctx.calls(
+        (np.multiply, value, 1 - beta, t),
+        *([(np.multiply, t, value, t)] if square else []),
+        (np.multiply, average, beta, kept),
+        _written(ctx, average, kept, t),
+    )
+
+
+def _descend_scaled(
+    ctx: KernelContext, theta: Array, direction: Array, squares: Array, rate: Array, epsilon: float | Array, t: Array, u: Array
+) -> list[Call]:
+    """Compute θ ← θ − rate·direction / (√squares + ε)."""
+    return ctx.calls(
+        (np.sqrt, squares, t),
+        (np.add, t, epsilon, t),
+        (np.multiply, direction, rate, u),
+        (np.divide, u, t, u),
+        (np.subtract, theta, u, theta),
+    )
 
 
 def _rmsprop(ctx: KernelContext, block: Block) -> list[Call]:
     theta, gradient, squares = block("parameters"), _gradient(ctx, block), block("square_average")
-    hyper = ctx.program.hyperparameters
+    hyper, rate = ctx.program.hyperparameters, ctx.scalars.learning_rate
     t, u = ctx.scratch(theta.shape), ctx.scratch(theta.shape, slot=1)
     return [
         *_average(ctx, squares, gradient, hyper["rmsprop_decay"], t, u, square=True),
-        partial(np.sqrt, squares, t),
-        partial(np.add, t, ctx.constant(hyper["epsilon"]), t),
-        partial(np.multiply, gradient, ctx.scalars.learning_rate, u),
-        partial(np.divide, u, t, u),
-        partial(np.subtract, theta, u, theta),
+        *_descend_scaled(ctx, theta, gradient, squares, rate, hyper["epsilon"], t, u),
     ]
 
 
 def _adam(ctx: KernelContext, block: Block) -> list[Call]:
-    theta, gradient = block("parameters"), _gradient(ctx, block)
-    first, second = block("first_moment"), block("second_moment")
-    hyper = ctx.program.hyperparameters
+    theta, gradient, first, second = block("parameters"), _gradient(ctx, block), block("first_moment"), block("second_moment")
+    hyper, scalars = ctx.program.hyperparameters, ctx.scalars
     t, u = ctx.scratch(theta.shape), ctx.scratch(theta.shape, slot=1)
     return [
         *_average(ctx, first, gradient, hyper["beta1"], t, u, square=False),
         *_average(ctx, second, gradient, hyper["beta2"], t, u, square=True),
-        partial(np.sqrt, second, t),
-        partial(np.add, t, ctx.scalars.adam_epsilon, t),
-        partial(np.multiply, first, ctx.scalars.adam_rate, u),
-        partial(np.divide, u, t, u),
-        partial(np.subtract, theta, u, theta),
+        *_descend_scaled(ctx, theta, first, second, scalars.adam_rate, scalars.adam_epsilon, t, u),
     ]
 
 
@@ -204,7 +190,7 @@ KERNELS: dict[Kind, Callable[[KernelContext, Block], list[Call]]] = {
     Kind.DECOUPLED_DECAY: _decoupled_decay,
     Kind.SGD: _sgd,
     Kind.MOMENTUM: _momentum,
-    Kind.NESTEROV: _nesterov,
+    Kind.NESTEROV: partial(_momentum, nesterov=True),
     Kind.RMSPROP: _rmsprop,
     Kind.ADAM: _adam,
     Kind.FLUSH_SUBNORMALS: lambda ctx, block: [],  # done in `_written`

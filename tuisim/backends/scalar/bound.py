@@ -10,7 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from tuisim.backends.protocol import Array, PhaseSeconds, Rows
+from tuisim.backends.op_timing import time_phases
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows
 from tuisim.backends.scalar import kernels, updates
 from tuisim.backends.scalar.buffers import ScalarBuffers, ScalarTally
 from tuisim.program import Kind, Op, Phase, StepProgram
@@ -19,12 +20,13 @@ KERNELS = kernels.KERNELS | updates.KERNELS
 """The kernels of this backend, of all kinds but GATHER, which computes nothing."""
 
 
-class ScalarStep:
+class ScalarStep(BoundStep):
     """A bound step; see BoundStep for its methods. Values are doubles whatever the dtype."""
 
     def __init__(self, program: StepProgram, share: ScalarStep | None = None) -> None:
         self.program = program
         self._buffers: ScalarBuffers = ScalarBuffers(program, share._buffers if share is not None else None)
+        self._scalars = self._buffers.scalars
         self._data: tuple[Array, Array] | None = None
         self.tallies: tuple[ScalarTally, ...] = tuple(ScalarTally() for _ in program.ops)
         """The operations executed so far, for each operation of the program in its order."""
@@ -37,24 +39,16 @@ class ScalarStep:
         """Run steps; see `BoundStep.run`."""
         losses: list[float] = []
         for first in range(0, len(rows), self.program.batch):
-            losses.append(self._forward(rows[first : first + self.program.batch]))
+            self._do(rows[first : first + self.program.batch], Phase.DATA, Phase.FORWARD, Phase.LOSS)
+            losses.append(self._loss)
             if not math.isfinite(losses[-1]):
                 break
-            self._do(Phase.BACKWARD, Phase.UPDATE)
+            self._do(rows, Phase.BACKWARD, Phase.UPDATE)
         return losses
 
     def run_timed(self, rows: Rows) -> tuple[float, PhaseSeconds]:
         """Run and time one step; see `BoundStep.run_timed`."""
-        start = perf_counter()
-        self._gather(rows)
-        seconds = {Phase.DATA: perf_counter() - start}
-        for phase in (Phase.FORWARD, Phase.LOSS, Phase.BACKWARD, Phase.UPDATE):
-            if phase is Phase.BACKWARD and not math.isfinite(self._loss):
-                return self._loss, {}
-            start = perf_counter()
-            self._do(phase)
-            seconds[phase] = perf_counter() - start
-        return self._loss, seconds
+        return time_phases(lambda phase: self._do(rows, phase), lambda: self._loss)
 
     def run_by_operation(self, rows: Rows) -> tuple[float, list[float]]:
         """Run and time one step; see `BoundStep.run_by_operation`."""
@@ -63,17 +57,14 @@ class ScalarStep:
             if op.phase is Phase.BACKWARD and not math.isfinite(self._loss):
                 return self._loss, []
             start = perf_counter()
-            if op.kind is Kind.GATHER:
-                self._gather(rows)
-            else:
-                self._one(op, tally)
+            self._execute(op, rows, tally)
             seconds.append(perf_counter() - start)
         return self._loss, seconds
 
     def evaluate(self, rows: Rows) -> tuple[float, int | None]:
         """Evaluate one batch; see `BoundStep.evaluate`."""
-        loss = self._forward(rows)
-        return loss, int(self._buffers.get("correct")[0]) if "correct" in self._buffers.views else None
+        self._do(rows, Phase.DATA, Phase.FORWARD, Phase.LOSS)
+        return self._loss, int(self._buffers.get("correct")[0]) if "correct" in self.program.buffers else None
 
     def read(self, name: str) -> Array:
         """Return a copy of a buffer."""
@@ -84,37 +75,20 @@ class ScalarStep:
         """Copy values into a buffer."""
         self._buffers.put(name, [float(value) for value in np.ravel(values)])
 
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of all steps that share these parameters."""
-        scalars = self._buffers.scalars
-        scalars.given = scalars.rate = rate
-        scalars.decay_factor = 1 - rate * scalars.weight_decay
-
-    @property
-    def flushed(self) -> int:
-        """The count of optimizer state numbers flushed to 0."""
-        return self._buffers.scalars.flushed
-
     @property
     def _loss(self) -> float:
         return self._buffers.get("loss")[0]
 
-    def _forward(self, rows: Rows) -> float:
-        self._gather(rows)
-        self._do(Phase.FORWARD, Phase.LOSS)
-        return self._loss
-
-    def _gather(self, rows: Rows) -> None:
-        if self._data is None:
-            raise RuntimeError("attach the data before running steps")
-        inputs, targets = self._data
-        self.write("X", inputs[rows])
-        self.write("Y", targets[rows])
-
-    def _do(self, *phases: Phase) -> None:
+    def _do(self, rows: Rows, *phases: Phase) -> None:
         for op, tally in zip(self.program.ops, self.tallies, strict=True):
-            if op.phase in phases and op.kind is not Kind.GATHER:
-                self._one(op, tally)
+            if op.phase in phases:
+                self._execute(op, rows, tally)
 
-    def _one(self, op: Op, tally: ScalarTally) -> None:
-        KERNELS[op.kind](op, self._buffers, tally)
+    def _execute(self, op: Op, rows: Rows, tally: ScalarTally) -> None:
+        if op.kind is not Kind.GATHER:
+            KERNELS[op.kind](op, self._buffers, tally)
+        elif self._data is None:
+            raise RuntimeError("attach the data before running steps")
+        else:
+            for name, values in zip(op.writes, self._data, strict=True):
+                self.write(name, values[rows])

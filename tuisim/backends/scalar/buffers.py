@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from tuisim.config.choices import LEARNING_RATES
-from tuisim.program import SHARED_ROLES, Buffer, StepProgram
+from tuisim.program import SHARED_ROLES, StepProgram
 
 
 class ScalarTally:
@@ -21,25 +21,6 @@ class ScalarTally:
     def as_dict(self) -> dict[str, int]:
         """Return the counts by kind."""
         return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class BufferView:
-    """A buffer in a flat list, row by row: its first element is `values[begin]`."""
-
-    values: list[float]
-    begin: int
-    buffer: Buffer
-
-    def get(self) -> list[float]:
-        """Return a copy of the elements."""
-        return self.values[self.begin : self.begin + self.buffer.size]
-
-    def put(self, elements: list[float]) -> None:
-        """Replace all elements."""
-        if len(elements) != self.buffer.size:
-            raise ValueError(f"{len(elements)} elements for {self.buffer.name}, which has {self.buffer.size}")
-        self.values[self.begin : self.begin + self.buffer.size] = elements
 
 
 @dataclass
@@ -60,27 +41,35 @@ class ScalarState:
     flushed: int = 0
     """Numbers of the optimizer state flushed to 0 so far because they were subnormal."""
 
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate that the schedule multiplies."""
+        self.given = self.rate = rate
+        self.decay_factor = 1 - rate * self.weight_decay
+
 
 class ScalarBuffers:
-    """All buffers of one bound step."""
+    """All buffers of one bound step, each a slice of a flat list, row by row."""
 
     def __init__(self, program: StepProgram, share: ScalarBuffers | None) -> None:
         self.program = program
-        self.views: dict[str, BufferView] = {}
+        self.slices: dict[str, tuple[list[float], slice]] = {}
         for name, buffer in program.buffers.items():
-            if buffer.part_of is not None:
-                self.views[name] = BufferView(self.views[buffer.part_of].values, buffer.offset, buffer)
-            elif share is not None and buffer.role in SHARED_ROLES:
-                self.views[name] = share.views[name]
+            if share is not None and buffer.role in SHARED_ROLES:
+                self.slices[name] = share.slices[name]
             else:
-                self.views[name] = BufferView([0.0] * buffer.size, 0, buffer)
+                values = [0.0] * buffer.size if buffer.part_of is None else self.slices[buffer.part_of][0]
+                self.slices[name] = values, slice(buffer.offset, buffer.offset + buffer.size)
         rate, decay = LEARNING_RATES[program.optimizer], program.weight_decay
         self.scalars: ScalarState = ScalarState(rate, rate, 1 - rate * decay, decay) if share is None else share.scalars
 
     def get(self, name: str) -> list[float]:
         """Return a copy of the elements of a buffer."""
-        return self.views[name].get()
+        values, place = self.slices[name]
+        return values[place]
 
     def put(self, name: str, elements: list[float]) -> None:
         """Replace all elements of a buffer."""
-        self.views[name].put(elements)
+        values, place = self.slices[name]
+        if len(elements) != place.stop - place.start:
+            raise ValueError(f"{len(elements)} elements for {name}, which has {place.stop - place.start}")
+        values[place] = elements

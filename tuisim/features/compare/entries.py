@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends import Costs, OnDevice, get_backend, names, probe, probe_if_loaded
+from tuisim.backends import get_backend, names, probe, probe_if_loaded
+from tuisim.backends.protocol import Costs, OnDevice
 from tuisim.config.choices import MAX_THREADS
 from tuisim.engine.history import MeanCurve
 from tuisim.engine.initial_state import InitialState, parameter_name
@@ -80,18 +81,15 @@ def all_entries(cores: int | None = None) -> tuple[BackendEntry, ...]:
     return tuple([*entered, BackendEntry("numpy", cores)] if cores > 1 else entered)
 
 
-def is_available(name: str) -> bool:
-    """Return True if a backend works here, found out by importing what it needs."""
-    return probe(name).available
-
-
 def may_be_available(name: str) -> bool:
-    """Return the same without importing anything: True if it is not known yet."""
+    """Return True if a backend works here, or if that is not known without importing anything."""
     found = probe_if_loaded(name)
     return found is None or found.available
 
 
-def pairs(available: Callable[[str], bool] = is_available, cores: int | None = None) -> tuple[BackendPair, ...]:
+def pairs(
+    available: Callable[[str], bool] = lambda name: probe(name).available, cores: int | None = None
+) -> tuple[BackendPair, ...]:
     """Return the pairs worth a sweep, the default first.
 
     NumPy with each other fast backend, those with one another, one thread with every core, and plain Python last.
@@ -133,7 +131,6 @@ class TimedEntry:
         self.samples: list[float] = []
         """Seconds per step of each round."""
         self.steps = 0
-        self.examples = 0
         self.seconds = 0.0
         """Compute time of all steps, the first ones too."""
         self._losses = MeanCurve()
@@ -209,7 +206,6 @@ class TimedEntry:
                 raise RunError(f"its loss is not finite after {self.steps + len(losses):,} steps")
             steps -= segment.steps
             self.steps += segment.steps
-            self.examples += len(segment.rows)
         self.seconds += spent
         return spent
 

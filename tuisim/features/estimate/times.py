@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import RunMemory
+from tuisim.predict.prediction import Interval, RunMemory
 from tuisim.terminal.lines import UNLIMITED, Frame, Line, Span, Tone, clip, width_of
 from tuisim.terminal.table import Column, drop_columns, table, visible_rows
 from tuisim.terminal.timeline import axis, ruler, track

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import tuisim
@@ -45,7 +46,12 @@ class Section:
 
 def pages() -> tuple[ManualPage, ...]:
     """Return every page with its title and first sentence, in reading order."""
-    return tuple(_page(name) for name in PAGES)
+    found = []
+    for name in PAGES:
+        title, first, *_ = read(name).split("\n\n")
+        sentence = re.split(r"(?<=\.) (?=[A-Z`])", " ".join(_MARKUP.sub(r"\1", first).split()), maxsplit=1)[0]
+        found.append(ManualPage(name, title.lstrip("# "), sentence))
+    return tuple(found)
 
 
 @cache
@@ -66,19 +72,13 @@ def search(words: str) -> list[tuple[Section, str]]:
     """Return the sections that contain all words, each with its first line that matches; matching headings come first."""
     wanted = words.casefold().split()
     found: list[tuple[int, Section, str]] = []
-    if not wanted:
-        return []
-    for name in PAGES:
-        for section in sections(name):
-            title = section.title.casefold()
-            text = "\n".join((title, *section.lines)).casefold()
-            if all(word in text for word in wanted):
-                line = next(
-                    (line for line in section.lines if wanted[0] in line.casefold()), section.lines[0] if section.lines else ""
-                )
-                found.append(
-                    (0 if title == " ".join(wanted) else 1 if all(word in title for word in wanted) else 2, section, line)
-                )
+    for section in chain.from_iterable(map(sections, PAGES)) if wanted else ():
+        title = section.title.casefold()
+        text = "\n".join((title, *section.lines)).casefold()
+        if all(word in text for word in wanted):
+            line = next((line for line in section.lines if wanted[0] in line.casefold()), "".join(section.lines[:1]))
+            rank = 0 if title == " ".join(wanted) else 1 if all(word in title for word in wanted) else 2
+            found.append((rank, section, line))
     return [(section, line) for _, section, line in sorted(found, key=lambda one: one[0])]
 
 
@@ -89,12 +89,6 @@ def glossary_anchor(term: str) -> str | None:
     """
     anchors = {section.anchor for section in sections(GLOSSARY)}
     return next((anchor for text in (term, re.split("[:,]", term)[0]) if (anchor := _slug(text)) in anchors), None)
-
-
-def _page(name: str) -> ManualPage:
-    title, first, *_ = read(name).split("\n\n")
-    sentence = re.split(r"(?<=\.) (?=[A-Z`])", " ".join(_MARKUP.sub(r"\1", first).split()), maxsplit=1)[0]
-    return ManualPage(name, title.lstrip("# "), sentence)
 
 
 def _sections(name: str) -> Iterator[Section]:

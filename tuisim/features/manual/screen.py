@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -23,7 +24,7 @@ class Reader(MarkdownViewer):
     """A Markdown viewer that leaves links to its screen."""
 
     async def _on_markdown_link_clicked(self, message: Markdown.LinkClicked) -> None:
-        """Let the message go up: the pages are names, not paths."""
+        """Leave the message to the screen: links name pages, not paths."""
 
 
 class ManualScreen(PageScreen[None]):
@@ -154,20 +155,19 @@ class ManualScreen(PageScreen[None]):
         self._found = search(message.value)[:MAX_RESULTS]
         results = self.query_one(OptionList)
         results.clear_options()
-        results.add_options([Option(_result(section, line)) for section, line in self._found])
+        results.add_options([
+            Option(Content.assemble((f"{section.page} › ", "$text-muted"), (section.title, "bold"), f"  {line}"))
+            for section, line in self._found
+        ])  # fmt: skip
         if self._found:
             results.highlighted = 0
 
-    async def on_input_submitted(self) -> None:
-        """Open the highlighted result."""
-        await self._open_result(self.query_one(OptionList).highlighted)
-
-    async def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Open a result that was clicked."""
-        await self._open_result(message.option_index)
-
-    async def _open_result(self, index: int | None) -> None:
-        if index is None or index >= len(self._found):
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    async def _open_result(self) -> None:
+        """Open the highlighted result; a click on one highlights it first."""
+        index = self.query_one(OptionList).highlighted
+        if index is None:
             return
         section, _ = self._found[index]
         self._history.append((self.page, self._anchor))
@@ -178,7 +178,3 @@ class ManualScreen(PageScreen[None]):
         self.remove_class("-searching")
         self.refresh_bindings()
         self.query_one(Markdown).focus()
-
-
-def _result(section: Section, line: str) -> Content:
-    return Content.assemble((f"{section.page} › ", "$text-muted"), (section.title, "bold"), f"  {line}")

@@ -11,11 +11,11 @@ from tuisim.predict.work import PRODUCTS
 from tuisim.program import Kind, Op, Phase
 
 SCALARS = (Kind.CLIP_FACTOR, Kind.SCHEDULED_RATE, Kind.DECAY_FACTOR, Kind.BIAS_CORRECTION)
-"""Operations on a few numbers, whatever the size of the network."""
+"""Operations on a few numbers for a network of any size."""
 CHEAP = ("relu", "leaky_relu", "identity")
 """Activations that are one comparison or nothing."""
 MOSTLY = 0.5
-"""The share from which on the call is most of the time, or a rate is near its roof."""
+"""The minimum share for a call to be most of the time, and for a rate to be near its roof."""
 SKINNY = 64
 """A GEMM with a side below this leaves most of a matrix unit's registers unused."""
 

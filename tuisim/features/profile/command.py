@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ExitCode
 from tuisim.features.profile.roofline import roofline
@@ -18,10 +17,7 @@ def profile(layers: Layers = None, *, options: RunOptions = NOTHING_GIVEN, confi
     """Time the operations of one step, compare them with this machine's roofs, and divide the time from the peak down."""
     with ProgressLine() as line:
         found = profile_step(resolve(layers, options, config), lambda done: line.show(f"profiling the step {done:.0%}"))
-    if json_:
-        print(json.dumps(document(found), allow_nan=False))
-    else:
-        print_page(lambda frame: page(ProfileState(found.config, found), frame))
+    print_result(json_, lambda: document(found), lambda frame: page(ProfileState(found.config, found), frame))
     return ExitCode.DONE
 
 

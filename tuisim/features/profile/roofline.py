@@ -33,7 +33,7 @@ class Roofs:
 
     @property
     def ridge(self) -> float:
-        """The FLOP/byte from which on computing is the lower roof."""
+        """The FLOP/byte above which computing is the lower roof."""
         return self.flops_per_second / self.bytes_per_second
 
     def at(self, intensity: float) -> float:
@@ -115,16 +115,11 @@ class Roofline:
     """The source of the roofs: library, kernel, threads and dtype."""
     dots: tuple[Dot, ...]
     levels: tuple[Ceiling, ...] = ()
-    """Memory ceilings by level; empty if the caches are not known."""
+    """Memory roofs by level; empty if the caches are not known."""
 
     def levels_for(self, dot: Dot) -> tuple[Ceiling, ...]:
-        """Return the memory ceilings measured with the threads that an operation uses."""
+        """Return the memory roofs measured with the threads that an operation uses."""
         return tuple(level for level in self.levels if level.threads == dot.memory.threads)
-
-    @property
-    def above(self) -> tuple[Dot, ...]:
-        """The operations whose rate is above their roof."""
-        return tuple(dot for dot in self.dots if dot.above is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; `marks` gives their provenance."""
@@ -181,10 +176,11 @@ def _above(dot: Dot, profile: StepProfile) -> str | None:
     if not ceiling.exceeded_by(rate * one.seconds / (one.seconds + one.spread)):
         own, roofs = units.duration(one.spread), units.percent(ceiling.spread, 0)
         return f"above {name}, within the spreads of its own time (± {own}) and of the roof (± {roofs}) together"
-    inner = profile.inner_roof(one) if dot.bound is Bound.MEMORY else None
-    if inner is not None and inner.holds is not None:
-        share = inner.holds / one.working_set
+    faster = [level for level in profile.roofs if level.threads == ceiling.threads and 0 < (level.holds or 0) < one.working_set]
+    if dot.bound is Bound.MEMORY and faster:
+        inner, holds = faster[-1], faster[-1].holds or 0
+        share = holds / one.working_set
         if not ceiling.exceeded_by(rate * (1 - share) + ceiling.per_second * rate * share / inner.per_second):
-            held = f"{units.size(inner.holds)} of its {units.size(one.working_set)}"
+            held = f"{units.size(holds)} of its {units.size(one.working_set)}"
             return f"above {name}: up to {held} can still be in {inner.level} from the operation before"
     return above_words(ceiling, name) + (" or leaves out operands that are counted" if dot.bound is Bound.MEMORY else "")

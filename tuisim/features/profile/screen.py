@@ -12,12 +12,11 @@ from tuisim.features.profile import view
 from tuisim.features.profile.step_profile import StepProfile, profile_step
 from tuisim.features.profile.view import ProfileState
 from tuisim.features.profile.waterfall import TimeBreakdown
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import row_bindings, zoom_bindings
-
-_WIDTHS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 
 
 class ProfileScreen(JobPage[float, StepProfile]):
@@ -30,19 +29,12 @@ class ProfileScreen(JobPage[float, StepProfile]):
         "operation; the advice explains the distance to it. ▲ marks a rate above its roof. The waterfall divides the time of one "
         "step, or of the run in progress, from matrix products at peak rate to overhead."
     )
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    CSS = """
-    ProfileScreen { layout: grid; grid-size: 2 4; grid-rows: 1 1fr 1fr 1; grid-columns: 1fr 1fr; }
-    #profile-header { column-span: 2; background: $panel; }
-    #profile-roofline { column-span: 2; }
-    ProfileScreen Canvas .canvas--good { color: $success; }
-    ProfileScreen KeyLine { dock: none; column-span: 2; }
-    ProfileScreen.-narrow { grid-rows: 1 11 1fr 1; }
+    DEFAULT_CSS = """
+    ProfileScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1fr; grid-columns: 1fr 1fr; }
+    ProfileScreen #profile-roofline { column-span: 2; }
+    ProfileScreen.-narrow { grid-rows: 1 11 1fr; }
     ProfileScreen.-wide { grid-columns: 5fr 4fr; }
     ProfileScreen.-wide #profile-roofline { column-span: 1; row-span: 2; }
-    ProfileScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
-    ProfileScreen.-zoomed #profile-header, ProfileScreen.-zoomed KeyLine { column-span: 1; }
-    ProfileScreen.-zoomed #profile-roofline { column-span: 1; row-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *row_bindings("profile", "operation"),
@@ -56,10 +48,10 @@ class ProfileScreen(JobPage[float, StepProfile]):
         self._shows_run = True
         self._line = ViewCanvas(view.header, id="profile-header")
         self._panels = (
-            Panel(1, "roofline", view.roofline_lines, id="profile-roofline", tag=view.ROOFLINE_TAG),
-            Panel(2, "operations of a step", view.operation_lines, id="profile-operations", tag=view.OPERATIONS_TAG,
-                  rows=view.operation_places),
-            Panel(3, "waterfall", view.waterfall_lines, id="profile-waterfall", tag=view.WATERFALL_TAG),
+            Panel(1, "roofline", view.roofline_lines, id="profile-roofline", tag=(*MEASURED, ("FLOP/byte", Provenance.COUNTED))),
+            Panel(2, "operations of a step", view.operation_lines, id="profile-operations",
+                  tag=(*MEASURED, ("layers", Provenance.COUNTED)), rows=view.operation_places),
+            Panel(3, "waterfall", view.waterfall_lines, id="profile-waterfall", tag=MEASURED),
         )  # fmt: skip
 
     def make_job(self) -> Job[float, StepProfile]:

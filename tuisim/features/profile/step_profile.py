@@ -37,7 +37,7 @@ MIN_SPLITS, MAX_SPLITS = 2, 200
 MAX_STEP_SECONDS = 3.0
 """A step that takes longer is not profiled."""
 SPLIT_RATIO = 1.05
-"""The ratio of the split step to the whole one from which on a note says that they differ."""
+"""The ratio of the split step to the whole one above which a note says that they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +113,15 @@ class StepProfile:
     step_bytes: int
     """Bytes of all buffers of the step."""
     roofs: tuple[Ceiling, ...] = ()
-    """Memory ceilings by level, of one thread and of as many as the matrix products use; empty if the caches are not known."""
+    """Memory roofs by level, of one thread and of as many as the matrix products use; empty if the caches are not known."""
 
     def memory_roof(self, one: OperationTime) -> Ceiling:
-        """Return the ceiling of the innermost level that holds all buffers of an operation at once.
+        """Return the roof of the fastest level that holds all buffers of an operation at once.
 
-        None of them can come from a faster level in full. The reuse distance within the step would give a lower roof, which
-        buffers left in a cache by the operation before exceed.
+        A roof by the reuse distance within the step would be lower, and exceeded by buffers that are still in a faster cache.
         """
         threads = self.peaks.threads if one.op.kind in PRODUCTS else 1
         return self._level(one.working_set, threads) or self.peaks.copies
-
-    def inner_roof(self, one: OperationTime) -> Ceiling | None:
-        """Return the ceiling of the next faster level, which may hold a part of the buffers; None if there is none."""
-        roof = self.memory_roof(one)
-        inner = [other for other in self.roofs if other.threads == roof.threads and other.holds and other.holds < one.working_set]
-        return inner[-1] if inner else None
 
     @cached_property
     def step_peaks(self) -> Peaks:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from string import ascii_letters
 
 import numpy as np
@@ -18,7 +18,6 @@ from tuisim.features.profile.roofline import Dot, Roofline, Roofs, roofline
 from tuisim.features.profile.step_profile import StepProfile
 from tuisim.features.profile.waterfall import Part, TimeBreakdown, Waterfall, waterfall
 from tuisim.measure.ceiling import ABOVE, Ceiling, share_text
-from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.chart import LABEL, Cell, Series, cell_of, overlay, plot, sample, x_axis
 from tuisim.terminal.lines import (
     BLANK,
@@ -39,9 +38,6 @@ from tuisim.terminal.plot import DOTS, Scale, bar
 from tuisim.terminal.table import Column, drop_columns, fits, table, visible_rows
 from tuisim.terminal.text import job_lines, job_state, network_subjects, page_header
 
-ROOFLINE_TAG: Provenances = (("", Provenance.MEASURED), ("FLOP/byte", Provenance.COUNTED))
-OPERATIONS_TAG: Provenances = (("", Provenance.MEASURED), ("layers", Provenance.COUNTED))
-WATERFALL_TAG: Provenances = (("", Provenance.MEASURED),)
 TONES = {
     "peak": Tone.GOOD, "products": Tone.FORWARD, "elements": Tone.LOSS, "calls": Tone.BACKWARD, "data": Tone.DATA,
     "slower": Tone.WARNING, "validation": Tone.VALIDATION, "probe": Tone.UPDATE, "making": Tone.DATA,
@@ -176,7 +172,7 @@ def _advice(state: ProfileState, frame: Frame) -> list[Line]:
     room = max(1, int(MAX_ADVICE * frame.height))
     if len(lines) <= room:
         return lines
-    return advice if len(advice) <= room else [*advice[: room - 1], (("… 2 shows all of it", Tone.DIM),)]
+    return advice if len(advice) <= room else [*advice[: room - 1], (("… press 2 for the rest", Tone.DIM),)]
 
 
 def _figures(dot: Dot) -> str:
@@ -185,7 +181,7 @@ def _figures(dot: Dot) -> str:
     if dot.place is not None:
         found.append(f"{units.si(time.flops_per_second)}FLOP/s at {units.figure(time.intensity)} FLOP/byte")
     elif time.seconds > 0:
-        found.append("no dot: it has hardly any FLOPs")
+        found.append("no dot: few or no FLOPs")
     if time.bytes_per_second is not None and time.bytes:
         found.append(f"{units.si(time.bytes_per_second)}B/s")
     if dot.of_roof is not None:
@@ -205,7 +201,7 @@ def _operation_table(state: ProfileState, width: int) -> tuple[list[Column], lis
     if not fits(kept, cells, width):  # then the layer stands beside the operation
         room = max(1, width - 3 - widths["share"] - 2)
         kept = [columns[0], columns[3], columns[6]]
-        cells = [[row[0], (_layered(dot, room), row[1][1]), row[6]] for row, dot in zip(rows, state.dots, strict=True)]
+        cells = [[row[0], (_named(dot, room), row[1][1]), row[6]] for row, dot in zip(rows, state.dots, strict=True)]
     return kept, [list(row) for row in cells]
 
 
@@ -228,16 +224,15 @@ def _operation(state: ProfileState, i: int, letter: str, dot: Dot) -> list[Span]
     ]
 
 
-def _named(dot: Dot) -> str:
-    return dot.time.row.what + (f" {dot.time.row.layer}" if dot.time.row.layer else "")
-
-
-def _layered(dot: Dot, room: int) -> str:
-    layer = "" if dot.time.row.layer is None else f" {dot.time.row.layer}"
+def _named(dot: Dot, room: int = UNLIMITED) -> str:
+    layer = f" {dot.time.row.layer}" if dot.time.row.layer else ""
     return clip(dot.time.row.what, room - len(layer)) + layer
 
 
 # ── the roofline ──
+
+Place = Callable[[float, float], Cell | None]
+"""Returns the cell of a point of the picture; None if it is outside."""
 
 
 def roofline_lines(state: ProfileState, frame: Frame) -> list[Line]:
@@ -251,13 +246,16 @@ def roofline_lines(state: ProfileState, frame: Frame) -> list[Line]:
         return heads[: frame.height]
     x_scale, y_scale = scales(found)
     selected = found.dots[state.cursor]
-    levels = _distinct(selected.memory, found.levels_for(selected), DOTS[frame.chart_style][0], height, y_scale)
-    names = _level_names(found, levels, frame.width, height, x_scale, y_scale)
+    dots = DOTS[frame.chart_style][0]
+    decades = math.log10(y_scale.high / y_scale.low) / (height * dots) * max(1, dots // 2)
+    levels = _distinct(selected.memory, found.levels_for(selected), decades)
+    place, end = partial(cell_of, x_scale=x_scale, y_scale=y_scale, width=frame.width, height=height), frame.width - LABEL - 1
+    names = _level_names(found.roofs.flops_per_second, levels, place, end)
     ridge = Roofs(found.roofs.flops_per_second, selected.memory.per_second).ridge
     words = "" if any(row == 0 for row, _ in names) else f"ridge {units.figure(ridge)}"
     roofs = _roof_series(found, selected.memory, levels, x_scale)
     drawn = plot(roofs, frame.width, height, frame.chart_style, x_scale, y_scale, [(ridge, words)])
-    letters = _placed_letters(state, frame.width, height, x_scale, y_scale)
+    letters = _placed_letters(state, place, range(end))
     return [*heads, *overlay(drawn, names | letters), x_axis(frame.width, x_scale, "FLOP/byte", frame.chart_style)]
 
 
@@ -294,9 +292,8 @@ def _roof_series(found: Roofline, own: Ceiling, levels: tuple[Ceiling, ...], x_s
     return drawn
 
 
-def _distinct(own: Ceiling, levels: tuple[Ceiling, ...], dots: int, height: int, y_scale: Scale) -> tuple[Ceiling, ...]:
-    """Return the levels far enough apart to be drawn; the operation's own and the last one take precedence."""
-    decades = math.log10(y_scale.high / y_scale.low) / (height * dots) * max(1, dots // 2)
+def _distinct(own: Ceiling, levels: tuple[Ceiling, ...], decades: float) -> tuple[Ceiling, ...]:
+    """Return the levels that are `decades` or more apart; the operation's own and the last one take precedence."""
     kept: list[Ceiling] = []
     for level in (own, *levels[-1:], *levels):
         if level in levels and all(abs(math.log10(level.per_second / other.per_second)) >= decades for other in kept):
@@ -304,31 +301,24 @@ def _distinct(own: Ceiling, levels: tuple[Ceiling, ...], dots: int, height: int,
     return tuple(level for level in levels if level in kept)
 
 
-def _level_names(
-    found: Roofline, levels: tuple[Ceiling, ...], width: int, height: int, x_scale: Scale, y_scale: Scale
-) -> dict[Cell, Span]:
+def _level_names(top: float, levels: tuple[Ceiling, ...], place: Place, end: int) -> dict[Cell, Span]:
     """Put each level's name where its slope meets the top, a row above it if there is one; names do not overlap."""
     cells: dict[Cell, Span] = {}
-    free, top = 0, found.roofs.flops_per_second
+    free = 0
     for level in levels:
-        place = cell_of(top / level.per_second, top, x_scale, y_scale, width, height)
-        if place is None:
-            continue
-        start = max(free, place[1])
-        if start + len(level.level) <= width - LABEL - 1:
-            cells |= {(max(0, place[0] - 1), start + i): (letter, Tone.TEXT) for i, letter in enumerate(level.level)}
+        cell = place(top / level.per_second, top)
+        if cell is not None and (start := max(free, cell[1])) + len(level.level) <= end:
+            cells |= {(max(0, cell[0] - 1), start + i): (letter, Tone.TEXT) for i, letter in enumerate(level.level)}
             free = start + len(level.level) + 1
     return cells
 
 
-def _placed_letters(state: ProfileState, width: int, height: int, x_scale: Scale, y_scale: Scale) -> dict[Cell, Span]:
+def _placed_letters(state: ProfileState, place: Place, columns: range) -> dict[Cell, Span]:
     """Place the selected letter in its own cell, then those of the largest share, the others beside theirs."""
     taken: dict[Cell, Span] = {}
-    columns = range(max(1, width - LABEL - 1))
     for i in sorted(range(len(state.dots)), key=lambda i: (i != state.cursor, -state.dots[i].share)):
         dot = state.dots[i]
-        cell = cell_of(*dot.place, x_scale, y_scale, width, height) if dot.place else None
-        if cell is None:
+        if not dot.place or (cell := place(*dot.place)) is None:
             continue
         row, column = cell
         at = next((column + by for by in NEARBY if (row, column + by) not in taken and column + by in columns), None)
@@ -337,7 +327,7 @@ def _placed_letters(state: ProfileState, width: int, height: int, x_scale: Scale
         taken[row, at] = (state.letters[i], Tone.ACCENT if i == state.cursor else PHASE_TONES[dot.time.row.phase.value])
         if i == state.cursor:
             brackets = {(row, at - 1): "[", (row, at + 1): "]"}
-            taken |= {place: (sign, Tone.ACCENT) for place, sign in brackets.items() if place[1] in columns}
+            taken |= {beside: (sign, Tone.ACCENT) for beside, sign in brackets.items() if beside[1] in columns}
     return taken
 
 
@@ -365,18 +355,21 @@ def waterfall_lines(state: ProfileState, frame: Frame) -> list[Line]:
         return _pending(state, frame) if frame.zoomed or not (state.failure or state.is_waiting) else []
     head, parts = _rates(state, found, frame.width), [part for part in found.parts if part.share > 0]
     notes = [line for note in found.notes for line in wrap(f"note: {note}", frame.width, Tone.DIM)]
-    full = [[line, *_part_words(part, frame.width)] for line, part in zip(_bars(parts, frame), parts, strict=True)]
+    full = [
+        [line, *((("  ", Tone.TEXT), *words) for words in wrap(part.advice, frame.width - 2, Tone.DIM))]
+        for line, part in zip(_bars(parts, frame), parts, strict=True)
+    ]
     spaced = [line for part in full for line in (*part, BLANK)][:-1]
     for body in (spaced, [line for part in full for line in part]):
         if len(head) + len(body) + len(notes) + 2 <= frame.height or frame.zoomed:
             return [*head, BLANK, *body, *([BLANK, *notes] if notes else [])]
     lines = [*head, *_bars(_folded(parts, frame.height - len(head)), frame)]
-    largest = max(parts, key=lambda part: part.share, default=None)
-    rest = [*(_part_words(largest, frame.width, named=True) if largest else []), *notes]
+    largest = max(parts, key=lambda part: part.share)
+    rest = [*wrap(f"{largest.label}: {largest.advice}", frame.width, Tone.DIM), *notes]
     room = frame.height - len(lines)
     if len(rest) <= room:
         return [*lines, *rest]
-    return [*lines, *rest[: room - 1], (("… 3 shows all of it", Tone.DIM),)] if room > 0 else lines
+    return [*lines, *rest[: room - 1], (("… press 3 for the rest", Tone.DIM),)] if room > 0 else lines
 
 
 def _rates(state: ProfileState, found: Waterfall, width: int) -> list[Line]:
@@ -421,9 +414,3 @@ def _bars(parts: list[Part], frame: Frame) -> list[Line]:
         lines.append(line)
         before += part.share
     return lines
-
-
-def _part_words(part: Part, width: int, named: bool = False) -> list[Line]:
-    if named:
-        return wrap(f"{part.label}: {part.advice}", width, Tone.DIM)
-    return [(("  ", Tone.TEXT), *line) for line in wrap(part.advice, width - 2, Tone.DIM)]

@@ -1,6 +1,6 @@
 """The waterfall from the machine's peak to the achieved rate: the wall time of a run, or of one step, divided into parts.
 
-The parts add up to the wall time, none is below 0, and each has advice.
+The parts add up to the wall time, and each has advice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUTSIDE_STEPS = (
 )
 """(key, label, advice) of the parts that a run may have recorded outside its steps, as `<key>_seconds`."""
 MIN_DIFFERENCE = 0.005
-"""The share of the time from which on a difference of two sums is more than their measuring error."""
+"""The share of the time above which a difference of two sums is more than their measuring error."""
 ROUNDING = 1e-12
 """The rounding error of shares that add up to 1."""
 
@@ -48,11 +48,6 @@ class TimeBreakdown:
     """Seconds of generating or loading rows during the run."""
     data_seconds: float | None = None
     """Seconds of batch loading and shuffling, which are part of the steps."""
-
-    def outside_steps(self, key: str) -> float | None:
-        """Return the seconds of one of the parts outside the steps."""
-        seconds: float | None = getattr(self, f"{key}_seconds")
-        return seconds
 
     @classmethod
     def of_snapshot(cls, snapshot: Snapshot) -> TimeBreakdown:
@@ -90,7 +85,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """The parts, from the work at peak to the rest."""
+    """The parts, from GEMM at peak to view and waiting."""
 
     parts: tuple[Part, ...]
     wall_seconds: float
@@ -118,14 +113,8 @@ class Waterfall:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Seconds of one operation: at peak, of the call, and the rest."""
-
-    one: OperationTime
-    at_peak: float
-    call: float
-    left: float
+_Split = tuple[OperationTime, float, float, float]
+"""An operation, and its seconds: at peak, of the call, and the rest."""
 
 
 def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
@@ -135,12 +124,11 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
     """
     if not (math.isfinite(spent.wall_seconds) and spent.wall_seconds > 0):
         raise RunError("no time has passed yet: wait for the first steps")
-    splits = [_split(one, profile) for one in profile.operations]
-    steps = _of_steps(profile, splits, spent)
+    steps = _of_steps(profile, spent)
     beside = [
         Part(key, label, seconds, 0.0, words)
         for key, label, words in OUTSIDE_STEPS
-        if (seconds := spent.outside_steps(key) or 0) > 0
+        if (seconds := getattr(spent, f"{key}_seconds") or 0) > 0
     ]
     parts, scale = _filled([*steps, *beside], spent.wall_seconds)
     scaled = (f"the parts add up to {1 / scale:.2f} × the wall time: all are scaled to it",)
@@ -155,34 +143,30 @@ def waterfall(profile: StepProfile, spent: TimeBreakdown) -> Waterfall:
     )
 
 
-def _split(one: OperationTime, profile: StepProfile) -> _Split:
-    """Divide an operation's time; each piece takes its minimum as far as there is time left."""
-    counted = one.row.operations.multiply_adds / profile.peaks.flops_per_second if one.op.kind in PRODUCTS else 0.0
-    at_peak = min(counted, one.seconds)
-    call = min(call_seconds(one), one.seconds - at_peak)
-    return _Split(one, at_peak, call, one.seconds - at_peak - call)
-
-
-def _of_steps(profile: StepProfile, splits: list[_Split], spent: TimeBreakdown) -> list[Part]:
+def _of_steps(profile: StepProfile, spent: TimeBreakdown) -> list[Part]:
     """Return the parts of the steps; they shrink if the run's steps were faster than the profile's; if slower that is a part."""
-    products = [split for split in splits if split.one.op.kind in PRODUCTS]
-    gathers = [split for split in splits if split.one.op.kind is Kind.GATHER]
-    others = [split for split in splits if split.one.op.kind not in (*PRODUCTS, Kind.GATHER)]
+    products, gathers, others = list[_Split](), list[_Split](), list[_Split]()
+    for one in profile.operations:
+        group = products if one.op.kind in PRODUCTS else gathers if one.op.kind is Kind.GATHER else others
+        counted = one.row.operations.multiply_adds / profile.peaks.flops_per_second if group is products else 0.0
+        at_peak = min(counted, one.seconds)
+        call = min(call_seconds(one), one.seconds - at_peak)
+        group.append((one, at_peak, call, one.seconds - at_peak - call))
     profiled = profile.step_seconds * spent.steps
     each = min(profiled, max(0.0, spent.step_seconds)) / profile.whole if profile.whole > 0 else 0.0
     parts = [
-        ("peak", "GEMM at peak", sum(split.at_peak for split in products), _AT_PEAK),
-        ("products", "GEMM below peak", sum(split.left for split in products), _worst(products, profile)),
-        ("elements", "element-wise work", sum(split.left for split in others), _worst(others, profile)),
-        ("calls", "call overhead", sum(split.call for split in [*products, *others]) + profile.outside, _calls(profile)),
-        ("data", "batch loading", sum(split.one.seconds for split in gathers), _worst(gathers, profile, calls=True)),
+        ("peak", "GEMM at peak", sum(at_peak for _, at_peak, _, _ in products), _AT_PEAK),
+        ("products", "GEMM inefficiency", sum(left for *_, left in products), _worst(products, profile)),
+        ("elements", "element-wise work", sum(left for *_, left in others), _worst(others, profile)),
+        ("calls", "call overhead", sum(call for _, _, call, _ in [*products, *others]) + profile.outside, _calls(profile)),
+        ("data", "batch loading", sum(one.seconds for one, *_ in gathers), _worst(gathers, profile, calls=True)),
     ]
     found = [Part(key, label, seconds * each, 0.0, words) for key, label, seconds, words in parts]
     return [*found[:-1], *_slower(found[-1], profiled, spent)]
 
 
 def _slower(data: Part, profiled: float, spent: TimeBreakdown) -> list[Part]:
-    """Return the time of a run's steps beyond the profile's: shuffling is added to the data, the rest is a part of its own."""
+    """Return the extra time of a run's steps over the profile's: shuffling is added to the data, the rest is a separate part."""
     slower = spent.step_seconds - profiled
     if slower <= MIN_DIFFERENCE * spent.wall_seconds:
         return [data]
@@ -200,11 +184,11 @@ _AT_PEAK = "the matrix products at peak: fewer multiplications, more threads or 
 
 def _worst(splits: list[_Split], profile: StepProfile, calls: bool = False) -> str:
     """Return the advice on the operation that loses most in a part; on its call too if the part includes the `calls`."""
-    worst = max(splits, key=lambda split: split.one.seconds if calls else split.left, default=None)
-    if worst is None or worst.one.seconds <= 0:
+    worst = max(splits, key=lambda split: split[0].seconds if calls else split[-1], default=None)
+    if worst is None or worst[0].seconds <= 0:
         return ""
-    row, peaks, backend = worst.one.row, profile.step_peaks, profile.config.backend
-    words = advice(worst.one, peaks, backend, None if calls else beyond_call(worst.one, peaks, backend))
+    row, peaks, backend = worst[0].row, profile.step_peaks, profile.config.backend
+    words = advice(worst[0], peaks, backend, None if calls else beyond_call(worst[0], peaks, backend))
     return f"{row.what}, layer {row.layer}: {words}" if row.layer else f"{row.what}: {words}"
 
 
@@ -213,7 +197,7 @@ def _calls(profile: StepProfile) -> str:
         return "the overhead of starting each operation; a larger batch would amortize it"
     calls = sum(one.seconds > 0 for one in profile.operations)
     compiled = "" if profile.config.backend == "numba" else ", a compiled step (numba) makes fewer calls"
-    return f"{calls} operations per step, each a separate call, and the loop; a larger batch would amortize it{compiled}"
+    return f"{calls} calls per step, one per operation, and the loop around them; a larger batch would amortize them{compiled}"
 
 
 def _filled(parts: list[Part], wall: float) -> tuple[list[Part], float]:
@@ -227,7 +211,7 @@ def _rest(parts: list[Part], spent: TimeBreakdown) -> Part:
     """Return the time that nothing accounts for, and name what was not recorded."""
     share = 1.0 - math.fsum(part.share for part in parts)
     share = share if share > ROUNDING else 0.0
-    unknown = [label for key, label, _ in OUTSIDE_STEPS if spent.outside_steps(key) is None]
+    unknown = [label for key, label, _ in OUTSIDE_STEPS if getattr(spent, f"{key}_seconds") is None]
     also = f"; {', '.join(unknown)} not recorded" if unknown else ""
     words = f"snapshots, a speed limit, the loop between chunks{also}"
     return Part("rest", "view and waiting", share * spent.wall_seconds, share, words)

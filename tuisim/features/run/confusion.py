@@ -21,9 +21,9 @@ def confusion_lines(state: RunState, frame: Frame) -> list[Line]:
     """Return the validation figures and the confusion matrix, or the most frequent confusions if it does not fit."""
     snapshot = state.snapshot
     if snapshot is None or snapshot.validation_loss is None:
-        words = "no validation rows" if snapshot is not None and snapshot.validation_step is not None else "not measured yet"
+        words = "no validation rows" if snapshot is not None and snapshot.curves.validation_steps.size else "not measured yet"
         return wrap(words, frame.width, Tone.DIM)
-    figures = wrap(f"after step {snapshot.validation_step:,}: {figures_text(snapshot)}", frame.width, Tone.TEXT)
+    figures = wrap(f"after step {snapshot.curves.validation_steps[-1]:,.0f}: {figures_text(snapshot)}", frame.width, Tone.TEXT)
     if snapshot.confusion is None:
         return figures[: frame.height]
     room = max(1, frame.height - len(figures) - 3)

@@ -55,7 +55,8 @@ def gradients_lines(state: RunState, frame: Frame) -> list[Line]:
         return [] if state.failure else wrap("waiting for the first gradient sample", frame.width, Tone.DIM)
     room = frame.height - 3
     layers = snapshot.gradients
-    groups = _grouped(layers, len(layers) if frame.zoomed else max(1, room))
+    count = len(layers) if frame.zoomed else min(len(layers), max(1, room))
+    groups = [_group(layers[a:b]) for a, b in pairwise(i * len(layers) // count for i in range(count + 1))]
     foot = _foot(snapshot, len(groups) < len(layers), frame.width)
     cells = [_cells(group) for group in groups]
     taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
@@ -63,36 +64,24 @@ def gradients_lines(state: RunState, frame: Frame) -> list[Line]:
     if not width:
         return _without_room(groups, cells, frame, foot)
     tall = max(1, min(MAX_ROWS, room // len(groups)))
-    if width == _HISTOGRAM_WIDTHS[-1] and tall >= 3:
-        return [*_below(groups, cells, frame, tall), foot]
-    return [*_beside(groups, cells, frame, width, tall), foot]
+    below = width == _HISTOGRAM_WIDTHS[-1] and tall >= 3  # one cell per bin needs the width of the figures
+    return [*_histograms(groups, cells, frame, HISTOGRAM_BINS if below else width, tall, below), foot]
 
 
-def _beside(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, width: int, tall: int) -> list[Line]:
-    """Put each layer's histogram to the right of its figures."""
+def _histograms(
+    groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, width: int, tall: int, below: bool
+) -> list[Line]:
+    """Return `tall` lines for each layer, with its histogram of `width` cells to the right of its figures or below them."""
+    at = frame.width - width
     taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
-    side = table(_COLUMNS, cells, max(taken, frame.width - width - 2))
-    at = frame.width - width
-    lines: list[Line] = [(*side[0], (_gap(side[0], at) + _COUNTS[:width], Tone.DIM))]
-    for group, figures in zip(groups, side[1:], strict=True):
-        rows = columns_of(group.histogram, width, tall - (tall > 2), frame.chart_style)
-        lines += [BLANK] * (tall - len(rows))
-        for i, row in enumerate(rows):
-            left: Line = figures if i == len(rows) - 1 else BLANK
-            lines.append((*left, (_gap(left, at), Tone.TEXT), (row, _TONES[group.health])))
-    return [*lines, ((" " * at, Tone.TEXT), (_axis(width), Tone.DIM))]
-
-
-def _below(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, tall: int) -> list[Line]:
-    """Put each layer's histogram below its figures, one cell per bin."""
-    width = HISTOGRAM_BINS
-    heading, *figures = table(_COLUMNS, cells, frame.width)
-    at = frame.width - width
-    lines: list[Line] = [heading]
+    heading, *figures = table(_COLUMNS, cells, frame.width if below else max(taken, at - 2))
+    lines: list[Line] = [heading if below else (*heading, (_gap(heading, at) + _COUNTS[:width], Tone.DIM))]
     for group, line in zip(groups, figures, strict=True):
-        rows = columns_of(group.histogram, width, tall - 1, frame.chart_style)
-        lines += [line, *(((" " * at, Tone.TEXT), (row, _TONES[group.health])) for row in rows)]
-    name = _COUNTS[: max(0, at - 1)]
+        *upper, last = columns_of(group.histogram, width, tall - (below or tall > 2), frame.chart_style)
+        lines += [line] if below else [BLANK] * (tall - len(upper) - 1)
+        for left, row in (*((BLANK, row) for row in upper), (BLANK if below else line, last)):
+            lines.append((*left, (_gap(left, at), Tone.TEXT), (row, _TONES[group.health])))
+    name = _COUNTS[: max(0, at - 1)] if below else ""
     return [*lines, ((name.ljust(at), Tone.DIM), (_axis(width), Tone.DIM))]
 
 
@@ -132,7 +121,7 @@ def _axis(width: int) -> str:
 def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
     sampled = sum(layer.sampled for layer in snapshot.gradients)
     total = sum(layer.total for layer in snapshot.gradients)
-    words = ["groups: norm of all, otherwise the worst" if width >= 40 else "groups: norm of all, worst"] if grouped else []
+    words = ["groups: combined norm, else the worst" if width >= 40 else "groups: norm, worst"] if grouped else []
     words.append(f"step {units.count(snapshot.gradient_step)}")
     if snapshot.config.clip_norm is not None:
         norm = math.hypot(*(layer.norm for layer in snapshot.gradients))
@@ -171,14 +160,8 @@ def _scientific(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _grouped(layers: Sequence[LayerGradients], most: int) -> list[_Group]:
-    """Return at most `most` groups of neighbouring layers, of about the same size."""
-    count = min(most, len(layers))
-    cuts = [i * len(layers) // count for i in range(count + 1)]
-    return [_group(layers[a:b]) for a, b in pairwise(cuts)]
-
-
 def _group(layers: Sequence[LayerGradients]) -> _Group:
+    """Return neighbouring layers as one row: the norm of them all, otherwise the worst of them."""
     first, last = layers[0].layer, layers[-1].layer
     ratios = [layer.update_ratio for layer in layers if layer.update_ratio is not None]
     dead = [layer.dead_units for layer in layers if layer.dead_units is not None]

@@ -18,23 +18,19 @@ _TOOLS = {"torch_forward_backward": "torch with backward", "epoch_2_to_1": "Epoc
 
 def operations_lines(state: RunState, frame: Frame) -> list[Line]:
     """Return the table, the ratio to the naive count, and the operations so far."""
+    ledger, width, room = state.ledger, frame.width, frame.height - 1
+    with_loss = f"{units.short_count(share(ledger.step_total.total, ledger.batch), 13)} = {ledger.ratio_with_loss:.2f} ×"
+    loss = spread([(("including the loss ", Tone.DIM), (with_loss, Tone.TEXT))], width)
+    ratio, step, tools = _ratio(ledger, width), _step(ledger, width), _tools(ledger, width)
+    if frame.zoomed:
+        body = [*counted_table(ledger, frame), BLANK, *_every_operation(ledger, width), BLANK, *ratio, *loss, *step, *tools]
+    else:
+        counted = counted_table(ledger, replace(frame, height=room - len(ratio)))
+        gap = [BLANK] if room - len(ratio) - len(counted) > len(loss) else []
+        parts = ((0, counted), (3, gap), (1, ratio), (2, loss), (4, step), (5, tools))
+        body = fold([Block(rank, lines) for rank, lines in parts], room)
     so_far = units.si(state.snapshot.operations_done) if state.snapshot else ""
-    body = _whole(state.ledger, frame.width, frame) if frame.zoomed else _folded(state.ledger, frame)
     return [*body, (("operations so far ", Tone.DIM), (so_far, Tone.STRONG))]
-
-
-def _folded(ledger: Ledger, frame: Frame) -> list[Line]:
-    width, room = frame.width, frame.height - 1
-    ratio, loss = _ratio(ledger, width), _ratio_with_loss(ledger, width)
-    body = counted_table(ledger, replace(frame, height=room - len(ratio)))
-    spare = room - len(ratio) - len(body)
-    blocks = [Block(0, body), Block(3, [BLANK] if spare > len(loss) else []), Block(1, ratio), Block(2, loss)]
-    return fold([*blocks, Block(4, _step(ledger, width)), Block(5, _tools(ledger, width))], room)
-
-
-def _whole(ledger: Ledger, width: int, frame: Frame) -> list[Line]:
-    totals = [*_ratio(ledger, width), *_ratio_with_loss(ledger, width), *_step(ledger, width), *_tools(ledger, width)]
-    return [*counted_table(ledger, frame), BLANK, *_every_operation(ledger, width), BLANK, *totals]
 
 
 def _every_operation(ledger: Ledger, width: int) -> list[Line]:
@@ -69,20 +65,12 @@ def _operation(ledger: Ledger, row: LedgerRow) -> list[Span]:
 def _ratio(ledger: Ledger, width: int) -> list[Line]:
     amount = units.short_count(share(ledger.step_total_without_loss.total, ledger.batch), 13)
     found: Line = ((amount, Tone.ACCENT), (" = ", Tone.DIM), (f"{ledger.ratio_to_naive:.2f} ×", Tone.ACCENT))
-    for head, most in (("total ", 13), ("", 13), ("", 6)):
-        guess: Line = (("the naive ", Tone.DIM), (units.short_count(ledger.naive, most), Tone.STRONG))
-        lines = spread([((head, Tone.DIM), *found), guess], width, gap=1)
+    for head, name, most in (("total ", "the naive count of ", 13), ("", "naive count ", 13), ("", "naive count ", 6)):
+        naive: Line = ((name, Tone.DIM), (units.short_count(ledger.naive, most), Tone.STRONG))
+        lines = spread([((head, Tone.DIM), *found), naive], width, gap=1)
         if len(lines) == 1:
             break
     return lines
-
-
-def _ratio_with_loss(ledger: Ledger, width: int) -> list[Line]:
-    amount = units.short_count(share(ledger.step_total.total, ledger.batch), 13)
-    return spread(
-        [(("with the loss ", Tone.DIM), (f"{amount} = {ledger.ratio_with_loss:.2f} ×", Tone.TEXT))],
-        width,
-    )
 
 
 def _step(ledger: Ledger, width: int) -> list[Line]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from tuisim import units
 from tuisim.accounting import Ledger, Operations
+from tuisim.accounting.operations import share
 from tuisim.program import Phase
 from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, width_of
 from tuisim.terminal.plot import bar
@@ -21,14 +23,14 @@ MIN_BAR, MAX_BAR = 14, 60
 
 _Kind = tuple[str, Callable[[Operations], int]]
 _KINDS: tuple[_Kind, ...] = (
-    ("multiply", lambda n: n.multiply),
-    ("add", lambda n: n.add),
-    ("act", lambda n: n.activation),
-    ("act′", lambda n: n.derivative),
-    ("other", lambda n: n.divide + n.compare + n.exp + n.log + n.sqrt),
+    ("multiply", attrgetter("multiply")),
+    ("add", attrgetter("add")),
+    ("act", attrgetter("activation")),
+    ("act′", attrgetter("derivative")),
+    ("other", attrgetter("other")),
 )
 _REST: _Kind = ("other", lambda n: n.total - n.multiply_adds)
-_SUM: _Kind = ("total", lambda n: n.total)
+_SUM: _Kind = ("total", attrgetter("total"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def counted_table(ledger: Ledger, frame: Frame) -> list[Line]:
         columns, rows = _cells(ledger, groups, frame.width)
         if fits(columns, rows, frame.width):
             return _with_bars(ledger, groups, table(columns, rows, frame.width), frame)
-    columns, rows = _cells(ledger, _by_phase(ledger), frame.width)
+    by_phase = [_Group("", phase.value, PHASE_TONES[phase.value], ledger.per_step[phase]) for phase in PHASES]
+    columns, rows = _cells(ledger, by_phase, frame.width)
     lines = table(columns, rows, frame.width)
     # If only three lines fit, the phases say more than the headings.
     return lines[: frame.height] if frame.height > len(PHASES) else lines[1 : 1 + frame.height]
@@ -80,7 +83,7 @@ def _written(
         _Group("loss", "", Tone.LOSS, ledger.per_step[Phase.LOSS]),
     )
     by_layer = any(group.layer for group in groups)
-    texts = [written([_each(of(group.operations), ledger.batch) for group in (*groups, *foot)]) for _, of in kinds]
+    texts = [written([share(of(group.operations), ledger.batch) for group in (*groups, *foot)]) for _, of in kinds]
     rows: list[list[Span]] = []
     for i, group in enumerate((*groups, *foot)):
         last = group in foot
@@ -95,23 +98,17 @@ def _written(
 
 def _with_bars(ledger: Ledger, groups: Sequence[_Group], lines: list[Line], frame: Frame) -> list[Line]:
     """Put a bar of its share beside each row, if there is room."""
-    room = frame.width - max(map(width_of, lines)) - 2
+    wide = max(map(width_of, lines)) + 2
+    room = min(frame.width - wide, MAX_BAR)
     if room < MIN_BAR:
         return lines
     loss = _Group("", "", Tone.LOSS, ledger.per_step[Phase.LOSS])
     drawn = [None, *groups, None, loss]  # the heading and the total have none
     largest = max((group.operations.total for group in drawn if group), default=0) or 1
-    wide = max(map(width_of, lines)) + 2
-    return [
-        (*line, (" " * (wide - width_of(line)), Tone.TEXT), *_bar(group, largest, min(room, MAX_BAR), frame))
-        for line, group in zip(lines, drawn, strict=True)
+    bars: list[Line] = [
+        ((bar(group.operations.total / largest, room, frame.chart_style)[0], group.tone),) if group else BLANK for group in drawn
     ]
-
-
-def _bar(group: _Group | None, largest: int, width: int, frame: Frame) -> Line:
-    if group is None:
-        return BLANK
-    return ((bar(group.operations.total / largest, width, frame.chart_style)[0], group.tone),)
+    return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *beside) for line, beside in zip(lines, bars, strict=True)]
 
 
 def _by_layer_and_phase(ledger: Ledger) -> list[_Group]:
@@ -146,29 +143,17 @@ def _with_middle(rows: list[_Group], shown: int) -> list[_Group]:
     return [*head, _Group(f"{middle[0].layer}–{middle[-1].layer}", "all", Tone.DIM, together), *rest]
 
 
-def _by_phase(ledger: Ledger) -> list[_Group]:
-    return [_Group("", phase.value, PHASE_TONES[phase.value], ledger.per_step[phase]) for phase in PHASES]
-
-
-def _each(total: int, batch: int) -> int | float:
-    return total / batch if total % batch else total // batch
-
-
 def _exact(decimals: int) -> Callable[[Sequence[int | float]], list[str]]:
     """Return a writer of numbers that are aligned at the decimal point."""
 
     def write(values: Sequence[int | float]) -> list[str]:
         pad = " " * (decimals + 1) if any(isinstance(value, float) for value in values) else ""
-        return [
-            _fraction(value, decimals) if isinstance(value, float) else (f"{value:,}" if value else "·") + pad for value in values
+        texts = [
+            f"{value:,.{decimals}f}" if isinstance(value, float) else (f"{value:,}" if value else "·") + pad for value in values
         ]
+        return [f"<{10**-decimals:.{decimals}f}" if text == f"{0:.{decimals}f}" else text for text in texts]
 
     return write
-
-
-def _fraction(value: float, decimals: int) -> str:
-    written = f"{value:,.{decimals}f}"
-    return written if float(written.replace(",", "")) else f"<{10**-decimals:.{decimals}f}"
 
 
 def _short(values: Sequence[int | float]) -> list[str]:

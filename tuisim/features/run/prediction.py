@@ -111,10 +111,8 @@ class PredictedRun:
 
     def outcome(self, snapshot: Snapshot) -> str:
         """Return the comparison in a sentence; empty if the run cannot be compared."""
-        parts = comparable(
-            snapshot.state, snapshot.step, snapshot.seconds,
-            throttled=snapshot.speed_limit is not None, paused=self.was_paused,
-        )  # fmt: skip
+        throttled, paused = snapshot.speed_limit is not None, self.was_paused
+        parts = comparable(snapshot.state, snapshot.step, snapshot.seconds, throttled=throttled, paused=paused)
         if parts.wall and (score := compare_run(self.prediction, snapshot.wall_seconds)):
             return score.words()
         score = compare_steps(self.prediction, snapshot.step, snapshot.seconds) if parts.steps else None

@@ -20,22 +20,12 @@ def speed_limit_text(limit: float | None) -> str:
 
 def next_speed_limit(limit: float | None, direction: int) -> float | None:
     """Return the next faster (+1) or slower (-1) speed limit; the ends stay."""
-    speed = math.inf if limit is None else limit
-    steps = [math.inf if step is None else step for step in SPEED_LIMITS]
-    if direction > 0:
-        found = next((step for step in steps if step > speed), steps[-1])
-    else:
-        found = next((step for step in reversed(steps) if step < speed), steps[0])
-    return None if math.isinf(found) else found
+    return SPEED_LIMITS[min(max(SPEED_LIMITS.index(limit) + direction, 0), len(SPEED_LIMITS) - 1)]
 
 
 def next_rate(rate: float, direction: int) -> float:
     """Return the next learning rate of 1, 2, 5 × 10ⁿ above (+1) or below (-1) `rate`."""
     exponent = math.floor(math.log10(rate)) if rate > 0 else round(math.log10(MIN_RATE))
     steps = [float(f"{m}e{e}") for e in range(exponent - 1, exponent + 2) for m in (1, 2, 5)]
-    tolerance = 1e-6 * rate
-    if direction > 0:
-        found = next(step for step in steps if step > rate + tolerance)
-    else:
-        found = next(step for step in reversed(steps) if step < rate - tolerance)
+    found = next(step for step in steps[::direction] if (step - rate) * direction > 1e-6 * rate)
     return min(max(found, MIN_RATE), MAX_RATE)

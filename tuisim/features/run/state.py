@@ -44,5 +44,5 @@ class RunState:
     @property
     def outcome(self) -> str:
         """The comparison of the ended run with its prediction; empty if it cannot be compared."""
-        ended = self.snapshot is not None and self.snapshot.state.ended
-        return self.predicted.outcome(self.snapshot) if ended and self.snapshot and self.predicted else ""
+        snapshot, predicted = self.snapshot, self.predicted
+        return predicted.outcome(snapshot) if predicted and snapshot and snapshot.state.ended else ""

@@ -11,11 +11,9 @@ from tuisim.errors import printable
 from tuisim.features.run.speed_limits import speed_limit_text
 from tuisim.features.run.state import RunState
 from tuisim.provenance import Provenance, Tagged
-from tuisim.terminal.lines import Frame, Line, Span, Tone, clip, ends, spread, width_of
-from tuisim.terminal.text import network_words
+from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, spread, width_of
+from tuisim.terminal.text import MAX_NETWORK, network_words
 
-MAX_NETWORK = 48
-"""Cells of layer sizes at most; longer ones are shortened."""
 STATES: dict[State, tuple[str, Tone]] = {
     State.STARTING: ("◌", Tone.DIM),
     State.TRAINING: ("●", Tone.GOOD),
@@ -62,12 +60,18 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         waiting = f"waiting for {state.waits_for} to end" if state.waits_for else STARTING_WORDS
         return [((clip(message or waiting, width), Tone.BAD if state.failure else Tone.DIM),)]
     wide = 2 * (width >= 98)
-    epoch = _of(snapshot.epoch, snapshot.config.epochs)
+    epoch, epochs, limit = units.short_count(snapshot.epoch, 11), snapshot.config.epochs, snapshot.speed_limit
+    if epochs is not None:
+        epoch += f" of {units.short_count(epochs, 9)}"
+    speed = speed_limit_text(limit)  # one in steps/s is a number that the user has given
     pieces: list[Line] = [
         (("epoch ", Tone.DIM), (epoch.rjust(6 + wide), Tone.TEXT)),
         (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
         (("examples ", Tone.DIM), (units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide), Tone.TEXT)),
-        (_speed(snapshot.speed_limit), (f"  counted{', limit given' if snapshot.speed_limit else ''}", Tone.DIM)),
+        (
+            (Tagged(speed, Provenance.GIVEN) if limit else speed, Tone.TEXT if limit is None else Tone.WARNING),
+            (f"  counted{', limit given' if limit else ''}", Tone.DIM),
+        ),
     ]
     if state.outcome:
         outcome = clip(Tagged(state.outcome, Provenance.PROJECTED), width)
@@ -80,12 +84,6 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         if len(lines) == 1:
             break
     return lines[:1]
-
-
-def _speed(limit: float | None) -> Span:
-    """Return the speed limit; one in steps/s is a number that the user has given."""
-    words = speed_limit_text(limit)
-    return (Tagged(words, Provenance.GIVEN) if limit else words, Tone.TEXT if limit is None else Tone.WARNING)
 
 
 STARTING_WORDS = "starting: loading the data, binding or compiling the step, measuring this machine's peaks"
@@ -111,8 +109,3 @@ def _fitting(config: RunConfig, extras: Sequence[str], width: int) -> tuple[str,
                 return words, extra
     extra = next((extra for extra in extras if len(shortest) + len(extra) <= width), "")
     return clip(shortest, max(width, 1)), extra
-
-
-def _of(epoch: int, epochs: int | None) -> str:
-    done = units.short_count(epoch, 11)
-    return done if epochs is None else f"{done} of {units.short_count(epochs, 9)}"

@@ -11,7 +11,21 @@ from tuisim.features.run.state import RunState
 from tuisim.measure.ceiling import ABOVE, above_words, share_text
 from tuisim.measure.peaks import Peaks
 from tuisim.provenance import Provenance, Tagged
-from tuisim.terminal.lines import BLANK, PHASE_TONES, Block, ChartStyle, Frame, Line, Tone, clip, ends, fold, spread, wrap
+from tuisim.terminal.lines import (
+    BLANK,
+    PHASE_TONES,
+    Block,
+    ChartStyle,
+    Frame,
+    Line,
+    Tone,
+    clip,
+    ends,
+    fold,
+    spread,
+    width_of,
+    wrap,
+)
 from tuisim.terminal.plot import bar, columns_of, large
 
 _ORDER = tuple(PHASE_TONES)
@@ -44,17 +58,20 @@ def throughput_lines(state: RunState, frame: Frame) -> list[Line]:
 
 
 def _rates(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    width = frame.width
+    rates, width = snapshot.throughput, frame.width
     if snapshot.speed_limit is not None:
-        return [*wrap("throughput is not shown while throttled", width, Tone.WARNING)]
-    rates = snapshot.throughput
-    if rates is None:
-        return _without_window(snapshot, frame)
-    spread_: Line = ((f"± {100 * rates.spread:.0f} %".rjust(7), Tone.DIM),)
-    left = _column(width)
-    steps = _rate(rates.steps_per_second, " steps/s", left)
-    flops = _rate(rates.flops_per_second, "FLOP/s", 6)
-    return [*_examples(rates.examples_per_second, spread_, frame), *spread([steps, flops], width, gap=1)]
+        return wrap("throughput is not shown while throttled", width, Tone.WARNING)
+    if rates is None:  # a run may end before its first window is full
+        if snapshot.mean_examples_per_second is None:
+            return wrap("" if snapshot.state.ended else "measuring …", width, Tone.DIM)
+        words = "mean of the run" if snapshot.state.ended else "mean so far"
+        return _examples(snapshot.mean_examples_per_second, ((words, Tone.DIM),), frame)
+    variation: Line = ((f"± {100 * rates.spread:.0f} %".rjust(7), Tone.DIM),)
+    pieces: list[Line] = []
+    for value, unit, cells in ((rates.steps_per_second, " steps/s", _column(width)), (rates.flops_per_second, "FLOP/s", 6)):
+        number, _, prefix = units.si(value).partition(" ")
+        pieces.append(((number.rjust(cells), Tone.TEXT), (f" {prefix or ' '}{unit}".ljust(11), Tone.DIM)))
+    return [*_examples(rates.examples_per_second, variation, frame), *spread(pieces, width, gap=1)]
 
 
 def _column(width: int) -> int:
@@ -78,40 +95,22 @@ def _examples(rate: float, right: Line, frame: Frame) -> list[Line]:
     return [ends(head, right, frame.width)]
 
 
-def _without_window(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    """Return the mean throughput: a run may end before its first window is full."""
-    mean = snapshot.mean_examples_per_second
-    if mean is None:
-        why = "" if snapshot.state.ended else "measuring …"
-        return wrap(why, frame.width, Tone.DIM)
-    words = "mean of the run" if snapshot.state.ended else "mean so far"
-    return _examples(mean, ((words, Tone.DIM),), frame)
-
-
-def _rate(value: float, unit: str, width: int) -> Line:
-    """Return number and unit in columns of fixed width."""
-    number, _, prefix = units.si(value).partition(" ")
-    return ((number.rjust(width), Tone.TEXT), (f" {prefix or ' '}{unit}".ljust(11), Tone.DIM))
-
-
 def _utilization(snapshot: Snapshot, frame: Frame) -> list[Line]:
-    rates, peaks = snapshot.throughput, snapshot.peaks
+    rates, peaks, column = snapshot.throughput, snapshot.peaks, _column(frame.width)
     if snapshot.speed_limit is not None or peaks is None:
         return []
-    room = frame.width - _column(frame.width) - 4
-    rate = f"{units.si(peaks.flops_per_second)}FLOP/s"
-    ceiling = next((words for words in (f"{rate} measured here", f"{rate} measured") if len(words) <= room), rate)
+    peak = f"{units.si(peaks.flops_per_second)}FLOP/s"
     if rates is None:
-        return [(("ceiling".rjust(_column(frame.width)) + " ", Tone.DIM), (ceiling, Tone.TEXT))]
-    if frame.height >= _TALL:
-        copy = f"{units.si(peaks.bytes_per_second)}B/s"
-        ceiling = f"{ceiling}; memory copies {copy}"
-    products, rate_ = peaks.products, rates.multiply_adds_per_second
-    share = products.share(rate_)
-    figure = share_text(share, products.exceeded_by(rate_)).rjust(_column(frame.width))
-    words: Line = ((figure, Tone.STRONG), (" of ", Tone.DIM), (ceiling, Tone.TEXT))
-    room = frame.width - sum(len(span[0]) for span in words) - 2
-    return [(*words, ("  ", Tone.TEXT), *_bar(share, min(room, 30), Tone.ACCENT, frame))] if room >= 6 else [words]
+        return [(("peak".rjust(column) + " ", Tone.DIM), (f"{peak}, measured", Tone.TEXT))]
+    products, rate = peaks.products, rates.multiply_adds_per_second
+    share = products.share(rate)
+    figure = share_text(share, products.exceeded_by(rate)).rjust(column)
+    copies = f"; memory copies {units.si(peaks.bytes_per_second)}B/s" if frame.height >= _TALL else ""
+    ways = (f"of peak ({peak}, measured{copies})", f"of peak ({peak})", f"of {peak}")
+    words = next((words for words in ways if len(figure) + 1 + len(words) <= frame.width), ways[-1])
+    line: Line = ((figure, Tone.STRONG), (f" {words}", Tone.TEXT))
+    room = frame.width - width_of(line) - 2
+    return [(*line, ("  ", Tone.TEXT), *_bar(share, min(room, 30), Tone.ACCENT, frame))] if room >= 6 else [line]
 
 
 def _above_peak(snapshot: Snapshot, width: int) -> list[Line]:
@@ -156,7 +155,7 @@ def _phases(snapshot: Snapshot, frame: Frame) -> list[Line]:
             (units.si(seconds, "s").rjust(9), Tone.TEXT),
             (units.percent(seconds / total).rjust(8) + "  ", Tone.DIM),
         )
-        room = frame.width - sum(len(span[0]) for span in head)
+        room = frame.width - width_of(head)
         lines.append((*head, *_bar(seconds / max(found.values()), room, PHASE_TONES[phase], frame)[:1]))
     samples = units.count(snapshot.phase_samples)
     return [((f"one step by phase (median of {samples} sampled steps)", Tone.DIM),), *lines]
@@ -180,16 +179,11 @@ def _overhead(snapshot: Snapshot, width: int) -> list[Line]:
     if snapshot.training_seconds <= 0:
         return []
     head = "validation" if width < _NARROW else "validation".rjust(_column(width))
+    parts = ((head, snapshot.validation_seconds), ("gradient samples", snapshot.instrumentation_seconds))
     pieces: list[Line] = [
-        ((head, Tone.DIM), (_of(snapshot.validation_seconds, snapshot), Tone.TEXT)),
-        (("gradient samples", Tone.DIM), (_of(snapshot.instrumentation_seconds, snapshot), Tone.TEXT)),
-        (("of the time", Tone.DIM),),
+        ((name, Tone.DIM), (units.percent(seconds / snapshot.training_seconds).rjust(8), Tone.TEXT)) for name, seconds in parts
     ]
-    return spread(pieces, width, gap=2)[:1]
-
-
-def _of(seconds: float, snapshot: Snapshot) -> str:
-    return units.percent(seconds / snapshot.training_seconds).rjust(8)
+    return spread([*pieces, (("of the time", Tone.DIM),)], width, gap=2)[:1]
 
 
 def _progress(state: RunState, snapshot: Snapshot, frame: Frame) -> list[Line]:
@@ -208,11 +202,9 @@ def _progress(state: RunState, snapshot: Snapshot, frame: Frame) -> list[Line]:
 
 
 def _with_bar(name: str, share: float, words: Line, frame: Frame) -> Line:
-    taken = sum(len(span[0]) for span in words)
     percent = f"{100 * share:3.0f} %"
-    narrow = frame.width < _NARROW
-    head = f"{name} {percent} " if narrow else f"{name:>13} {percent}  "
-    room = frame.width - taken - len(head) - 1
+    head = f"{name} {percent} " if frame.width < _NARROW else f"{name:>13} {percent}  "
+    room = frame.width - width_of(words) - len(head) - 1
     if room < 0:
         return words
     if room < 4:

@@ -38,7 +38,7 @@ class EndNow(BaseException):
 
 
 class Training:
-    """A context in which `trainer` runs; `say` is called with the words that a signal is answered with.
+    """A context in which `trainer` runs and signals are answered.
 
     After a signal the handlers are not restored: the summary is printed and the program ends.
     """
@@ -73,7 +73,7 @@ class Training:
         try:
             threads.start(Thread(target=self._train, name="tuisim-training", daemon=True))
         except RunError:
-            self._train()  # there is this thread only; a step is finished before anything is answered
+            self._train()  # on this thread; a signal is answered after the step
         try:
             self._waiting = True
             while not self._ended.wait(WAIT_SECONDS):
@@ -107,7 +107,7 @@ class Training:
             self.code, self._signalled_at = 128 + number, math.inf
             self._control.stop(signal.Signals(number).name, interrupted=True)
             self._say(STOPPING)
-            # From when it was said: on a busy machine that may take longer than an echo, which waits meanwhile.
+            # Counted from after the answer: on a busy machine the answer may take longer than an echo of the key, which waits.
             self._signalled_at = monotonic()
         elif monotonic() - self._signalled_at >= REPEAT_SECONDS:
             if not self._waiting:  # the summary is being made or printed, and that hangs

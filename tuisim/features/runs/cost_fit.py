@@ -133,11 +133,6 @@ class CostFit:
         known = [(max(ratio, 1 / ratio), row) for row in self.rows if (ratio := row.ratio)]
         return max(known, key=lambda one: one[0])[1] if known else None
 
-    def seconds_per_step(self, operations: int, bytes_: int) -> float | None:
-        """Return the fitted seconds of a step; None if nothing could be fitted."""
-        parts = [part for part in _parts(self.coefficients, operations, bytes_) if part is not None]
-        return sum(parts) if parts else None
-
     def notes(self) -> list[str]:
         """Return what the coefficients mean, which of them are unknown, and how well the runs agree, in sentences."""
         if not self.unknowns:
@@ -145,13 +140,18 @@ class CostFit:
             if self.different < 2:
                 return [f"{runs} of one size cannot be fitted: train a network of another size, or with another batch"]
             return [f"{runs} that are too alike to be fitted: train networks and batches of very different sizes"]
-        return [*self._rates(), *self._break_even(), *self._missing(), self._quality()]
-
-    def _rates(self) -> list[str]:
         pairs = ((self.operation, "operations at", "/s"), (self.byte, "bytes at", "B/s"))
         rates = [f"{what} {units.si(one.per_second, unit)}" for one, what, unit in pairs if one.per_second]
-        zero = [_REMEDIES[name][0] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds == 0]
-        return [", ".join(rates)] * bool(rates) + [f"{what} is not distinguishable from 0" for what in zero]
+        # At least two coefficients are known, and they include the third.
+        few = "a third size of run" if self.different < len(TERMS) else ""
+        zero, unknown = [], []
+        for name, one in zip(TERMS, self.coefficients, strict=True):
+            what, remedy = _REMEDIES[name]
+            if one.seconds is None:
+                unknown.append(f"{what} cannot be separated from the others, which include it: train {few or remedy}")
+            elif one.seconds == 0:
+                zero.append(f"{what} is not distinguishable from 0")
+        return [*[", ".join(rates)] * bool(rates), *zero, *self._break_even(), *unknown, self._quality()]
 
     def _break_even(self) -> list[str]:
         """Return how large a step must be before its work takes longer than its overhead."""
@@ -159,18 +159,10 @@ class CostFit:
             return []
         assert self.step.seconds
         assert self.operation.seconds
-        words = f"the overhead of a step equals the time of {units.si(self.step.seconds / self.operation.seconds)} operations"
+        words = f"the overhead per step takes as long as {units.si(self.step.seconds / self.operation.seconds)} operations"
         if self.byte.is_significant and self.byte.seconds:
-            words += f" or of {units.si(self.step.seconds / self.byte.seconds, 'B')} moved"
-        return [f"{words}: in a much smaller step most of the time is overhead"]
-
-    def _missing(self) -> list[str]:
-        """Return which coefficient is unknown; at least two are known where there is a fit, and they include the third."""
-        missing = [_REMEDIES[name] for name, one in zip(TERMS, self.coefficients, strict=True) if one.seconds is None]
-        few = "a third size of run" if self.different < len(TERMS) else ""
-        return [
-            f"{what} cannot be separated from the others, which include it: train {few or remedy}" for what, remedy in missing
-        ]
+            words += f" or moving {units.si(self.step.seconds / self.byte.seconds, 'B')}"
+        return [f"{words}; much smaller steps are dominated by overhead"]
 
     def _quality(self) -> str:
         words = f"{units.counted(len(self.rows), 'run')} of {units.counted(self.different, 'size')}"

@@ -54,12 +54,12 @@ class RunsScreen(PanelScreen):
         self._read = read
         self._kept: StoredRuns | None = None
         self._selected: tuple[str, str] | None = None
-        """Machine and backend; None for those of the newest run."""
+        """Machine and backend; None for those of the newest run that has been fitted, or else of the newest run."""
         self.state = RunsState()
         self._line = ViewCanvas(view.header, id="runs-header")
         self._panels = (
             Panel(1, "cost fit", view.fit_lines, id="runs-fit", tag=view.FIT_TAG, rows=view.fit_places),
-            Panel(2, "runs: cost fit →, measured ↑", view.scatter_lines, id="runs-points", tag=view.SCATTER_TAG),
+            Panel(2, "runs: fit →, measured ↑", view.scatter_lines, id="runs-points", tag=view.SCATTER_TAG),
             Panel(3, "runs, newest first", view.run_lines, id="runs-list", tag=view.RUNS_TAG),
         )
 
@@ -80,9 +80,10 @@ class RunsScreen(PanelScreen):
         if kept != self._kept:
             self._kept = kept
             fits = cost_fits(kept.runs)
-            newest = (kept.runs[-1].machine, kept.runs[-1].name) if kept.runs else None
+            newest = {(run.machine, run.name): when for when, run in enumerate(kept.runs)}
             names = [(fit.machine, fit.backend) for fit in fits]
-            at = next((names.index(name) for name in (self._selected, newest) if name in names), 0)
+            chosen = [names.index(self._selected)] if self._selected in names else range(len(fits))
+            at = max(chosen, key=lambda i: (fits[i].unknowns > 0, newest[names[i]]), default=0)
             self._update(RunsState(fits, at, kept.skipped))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

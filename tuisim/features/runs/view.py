@@ -23,7 +23,7 @@ from tuisim.terminal.text import page_header
 FIT_TAG: Provenances = (("", Provenance.MEASURED), ("runs", Provenance.COUNTED), ("error", Provenance.PROJECTED))
 SCATTER_TAG: Provenances = (("", Provenance.MEASURED), ("fit", Provenance.PROJECTED))
 RUNS_TAG: Provenances = (("sizes", Provenance.GIVEN), ("ops", Provenance.COUNTED), ("fit", Provenance.PROJECTED))
-NO_RUNS = "no runs yet: each `tuisim run 64-32-10 --epochs 20`, or training in the app, adds one; vary sizes and batches"
+NO_RUNS = "no runs yet: `tuisim run 64-32-10 --epochs 20`, or training in the app, adds one; vary the sizes and batches"
 TONES = (Tone.LOSS, Tone.FORWARD, Tone.BACKWARD)
 """The tones of the step itself, of its operations and of its bytes."""
 GLYPHS, ASCII_GLYPHS = ("○", "●", "◆"), ("o", "*", "#")
@@ -102,7 +102,7 @@ def _fit_rows(state: RunsState, frame: Frame) -> range:
 
 
 def _fit_table(state: RunsState, width: int) -> list[Line]:
-    titles = ("time of a step =", "+ per operation", "+ per byte", "median error")
+    titles = ("overhead per step", "per operation", "per byte", "median error")
     columns = [Column("backend", right=False), Column("machine", right=False), Column("runs"), *map(Column, titles)]
     for with_errors in (True, False):
         optional = ("machine", "median error", "runs") if with_errors else ()
@@ -213,9 +213,8 @@ def run_lines(state: RunsState, frame: Frame) -> list[Line]:
         lines = _with_bars(lines, shown, frame)
     if len(shown) < len(rows):
         older = f"… and {len(rows) - len(shown):,} older"
-        lines.append(
-            ((next((words for words in (f"{older}: 3 shows them", older) if len(words) <= frame.width), "…"), Tone.DIM),)
-        )
+        words = next((words for words in (f"{older}; press 3 for all", older) if len(words) <= frame.width), "…")
+        lines.append(((words, Tone.DIM),))
     return lines
 
 

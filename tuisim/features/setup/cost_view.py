@@ -9,7 +9,7 @@ from tuisim.accounting import Ledger, Operations, StepMemory
 from tuisim.accounting.conventions import CONVENTIONS, TUISIM
 from tuisim.accounting.operations import share
 from tuisim.program import Phase
-from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, wrap
+from tuisim.terminal.lines import BLANK, PHASE_TONES, Frame, Line, Span, Tone, width_of, wrap
 from tuisim.terminal.text import aligned, number, weight
 from tuisim.units import layers_text
 
@@ -35,12 +35,14 @@ def column(ledger: Ledger, memory: StepMemory, width: int) -> list[Line]:
 
 def folded(ledger: Ledger, width: int) -> list[Line]:
     """Return the operations in two lines."""
-    words = "  operations per example, counted" if width >= 66 else "  per example, counted"
     phases: list[Span] = []
     for phase in PHASES:
         figure = number(share(ledger.per_step[phase].total, ledger.batch), 9)
         phases += [(phase.value, PHASE_TONES[phase.value]), (f" {figure}  ", Tone.TEXT)]
-    return [(*_headline(ledger, ""), (words, Tone.DIM)), tuple(phases)]
+    head = _headline(ledger, "", width)
+    ways = ("  operations per example, counted", "  per example, counted", "  per example")
+    unit = next((unit for unit in ways if width_of(head) + len(unit) <= width), "")
+    return [(*head, (unit, Tone.DIM)), tuple(phases)]
 
 
 def count_page(ledger: Ledger, frame: Frame) -> list[Line]:
@@ -51,9 +53,9 @@ def count_page(ledger: Ledger, frame: Frame) -> list[Line]:
         (f" · batch {ledger.batch:,} · {ledger.parameters:,} parameters", Tone.TEXT),
     )
     narrow = min(max(MIN_WIDTH, width), MAX_WIDTH)
-    total = f"with the loss {ledger.ratio_with_loss:.2f} ×"
+    loss = f"; including the loss {ledger.ratio_with_loss:.2f} ×"
     return _spaced([
-        [head, (*_headline(ledger, " operations"), (f" per example; {total}", Tone.TEXT))],
+        [head, (*_headline(ledger, " operations per example", width - len(loss)), (loss, Tone.TEXT))],
         _step(ledger, width),
         _phases(ledger, 1, narrow),
         _volume(ledger, narrow),
@@ -74,11 +76,12 @@ def title(words: str, width: int, provenance: str = "counted") -> Line:
     return (words, Tone.STRONG), (f" {rule}", Tone.FAINT), (f" {provenance}", Tone.DIM)
 
 
-def _headline(ledger: Ledger, unit: str) -> Line:
-    """Return the operations per example beside the naive estimate."""
+def _headline(ledger: Ledger, unit: str, width: int) -> Line:
+    """Return the operations per example compared with the naive count."""
     exact = number(share(ledger.step_total_without_loss.total, ledger.batch), 20)
-    ratio = f" = {ledger.ratio_to_naive:.2f} × the naive {number(ledger.naive, 12)}"
-    return (exact, Tone.ACCENT), (unit + ratio, Tone.TEXT)
+    ratio, naive = f"{unit} = {ledger.ratio_to_naive:.2f} × ", number(ledger.naive, 12)
+    words = f"{ratio}the naive count of {naive}"
+    return (exact, Tone.ACCENT), (words if len(exact) + len(words) <= width else f"{ratio}the naive {naive}", Tone.TEXT)
 
 
 def _phases(ledger: Ledger, examples: int, width: int) -> list[Line]:
@@ -91,10 +94,10 @@ def _phases(ledger: Ledger, examples: int, width: int) -> list[Line]:
         lines.append(((f"{phase.value:<8}", PHASE_TONES[phase.value]), (figures, tone)))
     if per == "step":
         step = number(ledger.step_total.total, 20)
-        return [*lines, (("total   ", Tone.STRONG), (step, Tone.STRONG), (" with the loss", Tone.DIM))]
+        return [*lines, (("total   ", Tone.STRONG), (step, Tone.STRONG), (" including the loss", Tone.DIM))]
     with_loss = number(share(ledger.step_total.total, ledger.batch), 20)
-    lines.append((("total   ", Tone.STRONG), *_headline(ledger, "")))
-    return [*lines, ((f"        {with_loss} = {ledger.ratio_with_loss:.2f} × with the loss", Tone.DIM),)]
+    lines.append((("total   ", Tone.STRONG), *_headline(ledger, "", width - 8)))
+    return [*lines, ((f"        {with_loss} = {ledger.ratio_with_loss:.2f} × including the loss", Tone.DIM),)]
 
 
 def _columns(width: int) -> Sequence[tuple[str, int]]:
@@ -106,8 +109,7 @@ def _head(first: str, width: int) -> Line:
 
 
 def _cells(step: Operations, examples: int) -> tuple[int | float, ...]:
-    other = step.divide + step.compare + step.exp + step.log + step.sqrt
-    values = (step.multiply, step.add, step.activation, step.derivative, other, step.total)
+    values = (step.multiply, step.add, step.activation, step.derivative, step.other, step.total)
     return tuple(share(value, examples) for value in values)
 
 
@@ -118,7 +120,9 @@ def _figures(cells: Sequence[Sequence[int | float]], width: int) -> list[str]:
 
 
 def _volume(ledger: Ledger, width: int) -> list[Line]:
-    epoch, run = _total(ledger.per_epoch), _total(ledger.run)
+    epoch, run = (
+        None if phases is None else sum(part.total for part in phases.values()) for phases in (ledger.per_epoch, ledger.run)
+    )
     of_epoch = "" if ledger.examples is None else f"{number(ledger.examples, 13)} examples"
     of_run = "until stopped" if ledger.epochs is None else f"{number(ledger.epochs, 13)} epochs"
     rows = [
@@ -128,11 +132,7 @@ def _volume(ledger: Ledger, width: int) -> list[Line]:
         ("bytes moved", "per step, no caches", weight(ledger.bytes_per_step)),
         ("intensity", "FLOP/byte", f"{ledger.arithmetic_intensity:.3g}"),
     ]
-    return [title("total operations, with the loss", width), *(_row(*row, width) for row in rows)]
-
-
-def _total(phases: dict[Phase, Operations] | None) -> int | None:
-    return None if phases is None else sum(operations.total for operations in phases.values())
+    return [title("total operations, including the loss", width), *(_row(*row, width) for row in rows)]
 
 
 def _memory(ledger: Ledger, memory: StepMemory, width: int) -> list[Line]:

@@ -59,14 +59,14 @@ class Edits:
 
 def change(before: Prediction, after: Prediction) -> Change:
     """Compare two predictions, both at the machine's best speed."""
-    multiplications = _multiplications(after) - _multiplications(before)
+    fewer, more = (share(one.ledger.step_total.multiply, one.ledger.batch) for one in (before, after))
     time, of = _time(before, after)
     unlike = (before.memory.data is None) != (after.memory.data is None)
     return Change(
         time=time,
         of=of,
         step=_share(before.step.likely / before.scale, after.step.likely / after.scale),
-        multiplications=multiplications or None,
+        multiplications=(more - fewer) or None,
         memory=None if unlike else _share(before.memory_bytes, after.memory_bytes),
     )
 
@@ -84,9 +84,3 @@ def _share(before: float, after: float) -> float | None:
         return None
     more = after / before - 1
     return more if abs(more) >= MIN_SHARE else None
-
-
-def _multiplications(prediction: Prediction) -> int | float:
-    """Return the multiplications per example."""
-    ledger = prediction.ledger
-    return share(ledger.step_total.multiply, ledger.batch)

@@ -7,8 +7,7 @@ from tuisim.accounting.formulas import FORMULAS
 from tuisim.features.setup.cost_view import MAX_WIDTH, MIN_WIDTH, title
 from tuisim.features.setup.edits import Change
 from tuisim.predict.background import SOON, Measuring, PredictionState
-from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Prediction, RunMemory
+from tuisim.predict.prediction import Interval, Prediction, RunMemory
 from tuisim.program import Op
 from tuisim.terminal.lines import PHASE_TONES, Line, Span, Tone, width_of, wrap
 from tuisim.terminal.text import duration_words, interval_words, weight
@@ -132,9 +131,15 @@ def change_line(change: Change | None, width: int = MAX_WIDTH) -> Line:
     """
     if change is None:
         return ()
-    parts = _changed_times(change)
+    step, time = change.step or 0.0, change.time or 0.0
+    times = [(change.time, change.of), (change.step, "step")]  # a larger batch makes a step longer and a run shorter
+    if abs(step - time) < ALIKE * max(1.0, abs(time)):
+        times = [(change.time, "time")]
+    parts = [_signed_share(share, of) for share, of in times if share is not None]
     if change.multiplications is not None:
-        parts.append(f"{_signed(change.multiplications)} multiplications per example")
+        more = abs(change.multiplications)
+        figure = units.short_count(more, 6) if more < 1e300 else "more than 1e300"
+        parts.append(f"{'+' if change.multiplications > 0 else '−'}{figure} multiplications per example")
     if change.memory is not None:
         parts.append(_signed_share(change.memory, "memory"))
     if not parts:
@@ -146,15 +151,6 @@ def change_line(change: Change | None, width: int = MAX_WIDTH) -> Line:
     return ("▲ " if is_more else "▼ ", Tone.WARNING if is_more else Tone.GOOD), (", ".join(parts), Tone.TEXT)
 
 
-def _changed_times(change: Change) -> list[str]:
-    """Return one share if step and run change alike, else both: a larger batch makes a step longer and a run shorter."""
-    step, time = change.step or 0.0, change.time or 0.0
-    if abs(step - time) < ALIKE * max(1.0, abs(time)):
-        return [] if change.time is None else [_signed_share(change.time, "time")]
-    both = ((change.time, change.of), (change.step, "step"))
-    return [_signed_share(share, of) for share, of in both if share is not None]
-
-
 def _signed_share(share: float, of: str) -> str:
     """Return `+12 % time`, `−3.0 % time`, `time × 12` or `time ÷ 12`."""
     if share >= MANY:
@@ -162,11 +158,6 @@ def _signed_share(share: float, of: str) -> str:
     if 0 < 1 + share <= 1 / MANY:
         return f"{of} ÷ {units.short_count(round(1 / (1 + share)), 9)}"
     return f"{'+' if share > 0 else '−'}{100 * abs(share):.{0 if abs(share) >= 0.1 else 1}f} % {of}"
-
-
-def _signed(value: float) -> str:
-    figure = units.short_count(abs(value), 6) if abs(value) < 1e300 else "more than 1e300"
-    return f"{'+' if value > 0 else '−'}{figure}"
 
 
 def machine_words(found: Prediction, width: int) -> str:

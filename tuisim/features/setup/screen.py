@@ -93,8 +93,8 @@ class SetupPrediction(_Side):
 
     BINDING_GROUP_TITLE = "time and memory"
     HELP = (
-        "Predicted from the measured costs of operations on this machine: the estimate and its 90 % interval. Below it, the "
-        "change by the last edit in the time of the run, or of an epoch if the run has no end."
+        "Predicted from the measured costs of operations on this machine: the estimate and its 90 % interval. The line below "
+        "shows how the last edit changed the time of the run, or of an epoch if the run has no fixed number of epochs."
     )
 
     prediction = PredictionState()
@@ -102,12 +102,8 @@ class SetupPrediction(_Side):
 
     def lines_for(self, width: int) -> list[Line]:
         """Return times and memory in always the same number of lines."""
-        draw, rows = (
-            (prediction_view.folded, prediction_view.FOLDED_ROWS)
-            if self.folded
-            else (prediction_view.column, prediction_view.ROWS)
-        )
-        lines = draw(self.prediction, self.change, width)
+        rows = prediction_view.FOLDED_ROWS if self.folded else prediction_view.ROWS
+        lines = (prediction_view.folded if self.folded else prediction_view.column)(self.prediction, self.change, width)
         return [*(clip_line(line, width) for line in lines), *[()] * (rows - len(lines))]
 
 
@@ -115,6 +111,7 @@ class SetupScreen(PageScreen[None]):
     """The setup page. Posts `StartRequested` with a valid configuration, and `Uncovered` when it is in front again."""
 
     TITLE = "setup"
+    AUTO_FOCUS = ""  # it would scroll the form; the page sets the focus itself
     HELP = "Describe a network and a run: the cost is counted as you type, and an invalid value is marked at its field."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "start", "start", key_display="^r"),
@@ -131,9 +128,8 @@ class SetupScreen(PageScreen[None]):
         super().__init__()
         self._first = presets[0].config if config is None else config
         self._presets = presets
-        self._absent = {
-            preset.name: reason for preset in presets if (reason := data.available(preset.config.resolved_dataset)) is not None
-        }
+        reasons = {preset.name: data.available(preset.config.resolved_dataset) for preset in presets}
+        self._absent = {name: reason for name, reason in reasons.items() if reason is not None}
         self._reading = Reading(None, None)
         self._prober: Thread | None = None
         self._unknown_backend = ""
@@ -153,7 +149,7 @@ class SetupScreen(PageScreen[None]):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
                     yield SetupLedger(id="ledger")
                 if self._predictor is not None:
-                    yield SetupPrediction(id="prediction")
+                    yield SetupPrediction()
                 with Vertical(id="setup-start"):
                     yield Button("start training  ^r", id="start", compact=True)
                     yield Static(id="setup-why", markup=False)
@@ -170,7 +166,7 @@ class SetupScreen(PageScreen[None]):
         shown = self.query_one(SetupLedger)
         shown.folded = self.size.width < LEDGER_WIDTH
         shown.redraw()
-        self._show_start(shown.ledger)
+        self._show_start()
         for predicted in self.query(SetupPrediction):
             predicted.folded = shown.folded or self.size.height < COLUMN_HEIGHT
             predicted.redraw()
@@ -218,11 +214,7 @@ class SetupScreen(PageScreen[None]):
         matching = (preset.name for preset in self._presets if to_texts(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
         self._prediction = None  # until this run is predicted
-        self._show_start(ledger)
-        self._predict_soon(ledger)
-
-    def _predict_soon(self, ledger: Ledger | None) -> None:
-        """Predict at once, or for the deepest networks when the typing pauses."""
+        self._show_start()
         if self._later is not None:
             self._later.stop()
             self._later = None
@@ -242,7 +234,9 @@ class SetupScreen(PageScreen[None]):
         if self._predictor is None:
             return
         self._stamp = self._predictor.stamp
-        config = _predictable(self._reading)
+        # Also a run too large for this machine, but not one that no backend here computes.
+        unsure = any(mistake.field in ("backend", "threads") for mistake in self._reading.mistakes)
+        config = None if unsure else self._reading.countable
         if self._in_front:
             self._predictor.prepare(config)
         predicted = PredictionState() if config is None else self._predictor.state(config)
@@ -251,7 +245,7 @@ class SetupScreen(PageScreen[None]):
         shown = self.query_one(SetupPrediction)
         shown.prediction, shown.change = predicted, change
         shown.redraw()
-        self._show_start(self.query_one(SetupLedger).ledger)  # it names the predicted memory
+        self._show_start()  # it names the predicted memory
 
     def _with_backend(self, reading: Reading, name: str) -> Reading:
         """Return the reading with a mistake if the backend is known not to work here."""
@@ -263,17 +257,15 @@ class SetupScreen(PageScreen[None]):
             self._prober.start()
         return reading.with_mistake("backend", name, obstacle) if obstacle else reading
 
-    def _show_start(self, ledger: Ledger | None) -> None:
-        config, wrong = self._reading.config, [one.declared.label for one in self.query_one(SetupForm).fields if one.mistake]
-        self.query_one("#start", Button).disabled = config is None
+    def _show_start(self) -> None:
+        shown = self.query_one(SetupLedger)
+        wrong = [field.declared.label for field in self.query_one(SetupForm).fields if field.mistake]
+        self.query_one("#start", Button).disabled = self._reading.config is None
         why = f"fix the fields marked ✗ first: {', '.join(wrong)}" if wrong else ""
-        if ledger is not None and not wrong and self.query_one(SetupLedger).folded:
-            memory = (
-                self._prediction.memory_bytes
-                if self._prediction
-                else memory_check.step_memory(ledger.config, ledger.memory).total
-            )
-            why = f"{number(ledger.parameters, 13)} parameters, {weight(memory)}{'' if self._prediction else ' a step'}"
+        if (ledger := shown.ledger) is not None and not wrong and shown.folded:
+            step = memory_check.step_memory(ledger.config, ledger.memory).total
+            memory = weight(self._prediction.memory_bytes) if self._prediction else f"{weight(step)} per step"
+            why = f"{number(ledger.parameters, 13)} parameters, {memory}"
         said = self.query_one("#setup-why", Static)
         said.update(why)
         said.set_class(bool(wrong), "-wrong")
@@ -311,12 +303,6 @@ def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
         except TuisimError as error:
             ledger, obstacle = None, str(error)
     return reading.with_mistake("dataset", dataset, obstacle) if obstacle else reading, ledger
-
-
-def _predictable(reading: Reading) -> RunConfig | None:
-    """Return what can be predicted: also a run too large for this machine, but not one that no backend here computes."""
-    unsure = any(mistake.field in ("backend", "threads") for mistake in reading.mistakes)
-    return None if unsure else reading.countable
 
 
 def _obstacle(name: str) -> str | None:

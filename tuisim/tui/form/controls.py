@@ -117,7 +117,7 @@ class ChoiceList(ModalScreen[str]):
 
     TITLE = "list of names"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,tab", "leave", "close without a change", key_display="esc"),
+        Binding("escape,tab", "dismiss", "close without a change", key_display="esc"),
         Binding("ctrl+c", "app.interrupt", show=False),
     ]
     DEFAULT_CSS = """
@@ -154,10 +154,6 @@ class ChoiceList(ModalScreen[str]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.dismiss(self._names[event.option_index])
-
-    def action_leave(self) -> None:
-        """Close without a change."""
-        self.dismiss(None)
 
     def on_click(self, event: events.Click) -> None:
         """Close the list on a click outside it."""

@@ -13,7 +13,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import DescendantFocus, Event
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -54,11 +56,13 @@ class FormField(Widget):
     FormField > .mistake { color: $error; height: auto; }
     """
 
+    mistake: reactive[str] = reactive("", init=False)
+    """The remedy for a wrong text; empty if the text is right."""
+
     def __init__(self, declared: Field, choices: Sequence[str] = ()) -> None:
         super().__init__(id=f"field-{declared.name.replace('_', '-')}")
         self.declared = declared
         self.control: Choice | Entry = Choice(choices) if choices else Entry()
-        self._mistake = ""
         self._words: Static | None = None
 
     def compose(self) -> ComposeResult:
@@ -69,36 +73,25 @@ class FormField(Widget):
         """Draw the label and the hint."""
         left = self.control.region.x - self.content_region.x
         rest = self.content_size.width - left - self.control.region.width - 1
-        style = "bold $error" if self._mistake else "bold $accent" if self.has_focus_within else "$secondary"
+        style = "bold $error" if self.mistake else "bold $accent" if self.has_focus_within else "$secondary"
         label = Content.styled(f"{self.declared.label:>{max(0, left - 1)}}", style)
         if rest < len(self.declared.hint):
             return label
         return label + Content(" " * (self.control.region.width + 2)) + Content.styled(self.declared.hint, "$text-quiet")
 
     def on_descendant_focus(self) -> None:
-        """Draw the label bright."""
+        """Draw the label bright, or quiet again."""
         self.refresh()
 
-    def on_descendant_blur(self) -> None:
-        """Draw the label quiet."""
-        self.refresh()
+    on_descendant_blur = on_descendant_focus
 
-    @property
-    def mistake(self) -> str:
-        """The remedy for a wrong text; empty if the text is right."""
-        return self._mistake
-
-    @mistake.setter
-    def mistake(self, words: str) -> None:
-        if words == self._mistake:
-            return
-        self._mistake = words
+    def watch_mistake(self, words: str) -> None:
+        """Show the mistake under the control."""
         if self._words is None:
             self._words = Static(classes="mistake", markup=False)
             self.mount(self._words)
         self._words.update(f"✗ {words}")
         self._words.display = bool(words)
-        self.refresh()
 
 
 class Section(Vertical):
@@ -114,13 +107,11 @@ class Section(Vertical):
         self.border_title = title
 
     # A `:focus-within` rule would restyle every widget of the section at each step through the form.
-    def on_descendant_focus(self) -> None:
-        """Draw the title bright."""
-        self.border_title = f"[bold $accent]{self._title}[/]"
+    def on_descendant_focus(self, event: Event) -> None:
+        """Draw the title bright, or quiet again."""
+        self.border_title = f"[bold $accent]{self._title}[/]" if isinstance(event, DescendantFocus) else self._title
 
-    def on_descendant_blur(self) -> None:
-        """Draw the title quiet."""
-        self.border_title = self._title
+    on_descendant_blur = on_descendant_focus
 
 
 class SetupForm(Vertical):

@@ -92,9 +92,7 @@ class LayerEditor(Vertical):
                 ("up", "↑", "Move the highlighted layer towards the inputs"),
                 ("down", "↓", "Move the highlighted layer towards the outputs"),
             ):
-                button = Button(sign, id=f"layer-{name}", compact=True)
-                button.tooltip = words
-                yield button
+                yield Button(sign, id=f"layer-{name}", tooltip=words, compact=True)
 
     @property
     def at(self) -> int:
@@ -126,18 +124,15 @@ class LayerEditor(Vertical):
         self._show_highlighted()
 
     def _row(self, index: int) -> str:
-        row = f"{self._role(index):<10}{self._size_text(index):>8}"
+        here = self.sizes[index]
+        size = number(int(here), 8).replace(",", "") if _whole(here) else printable(here, 8) or "?"
+        row = f"{self._role(index):<10}{size:>8}"
         if not index:
             return row
         row += f"  {self.activations[index - 1]:<10}"
-        before, here = self.sizes[index - 1], self.sizes[index]
-        if _whole(before) and _whole(here):
+        if _whole(before := self.sizes[index - 1]) and _whole(here):
             row += f"{number((int(before) + 1) * int(here), 9):>10} params"
         return row
-
-    def _size_text(self, index: int) -> str:
-        size = self.sizes[index]
-        return number(int(size), 8).replace(",", "") if _whole(size) else printable(size, 8) or "?"
 
     def _role(self, index: int) -> str:
         if not index:
@@ -231,5 +226,5 @@ def size_texts(layers: str) -> list[str]:
 
 
 def _whole(text: str) -> bool:
-    """Return whether it is a number that can be counted with; the field of the layers says what is wrong with a longer one."""
+    """Return True for a size that can be counted with; the field `layers` explains what is wrong with a longer one."""
     return text.isascii() and text.isdigit() and len(text) <= len(str(MAX_COUNT))

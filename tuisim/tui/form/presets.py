@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widget import Widget
 
 from tuisim.config.presets import Preset
@@ -48,8 +49,15 @@ class PresetBar(Widget, can_focus=True):
 
     def render(self) -> Content:
         """Draw the names and the description."""
-        names = [Content.styled(self._chip(preset), self._style(index)) for index, preset in enumerate(self._presets)]
-        return Content("\n").join([Content(" ").join(names), self._words()])
+        names = [
+            Content.styled(f"{'•' if preset.name == self.chosen else ' '}{preset.name} ", self._style(index)).stylize(
+                Style.from_meta({"preset": preset.name})
+            )
+            for index, preset in enumerate(self._presets)
+        ]
+        preset = self._presets[self.cursor]
+        words = f"not here: {self._absent[preset.name]}" if preset.name in self._absent else preset.description
+        return Content("\n").join([Content(" ").join(names), Content.styled(words, "$secondary")])
 
     def _style(self, index: int) -> str:
         if index == self.cursor and self.has_focus:
@@ -59,19 +67,9 @@ class PresetBar(Widget, can_focus=True):
             return "$text-quiet on $surface"
         return "bold $accent on $panel" if name == self.chosen else "$foreground on $panel"
 
-    def _chip(self, preset: Preset) -> str:
-        return f"•{preset.name} " if preset.name == self.chosen else f" {preset.name} "
-
-    def _words(self) -> Content:
-        preset = self._presets[self.cursor]
-        words = self._absent.get(preset.name)
-        return Content.styled(preset.description if words is None else f"not here: {words}", "$secondary")
-
     def watch_chosen(self, name: str) -> None:
         """Highlight the chosen preset."""
-        for index, preset in enumerate(self._presets):
-            if preset.name == name:
-                self.cursor = index
+        self.cursor = next((index for index, preset in enumerate(self._presets) if preset.name == name), self.cursor)
 
     def action_move(self, by: int) -> None:
         """Highlight the next or the previous preset."""
@@ -83,22 +81,13 @@ class PresetBar(Widget, can_focus=True):
 
     def choose(self, name: str) -> None:
         """Choose the preset called `name`, as a click on it would."""
-        for index, preset in enumerate(self._presets):
-            if preset.name == name:
-                self.cursor = index
-                if name in self._absent:
-                    self.notify(self._absent[name], title=f"{name} is not on this machine", severity="warning")
-                else:
-                    self.post_message(self.Chosen(preset))
+        self.watch_chosen(name)
+        if name in self._absent:
+            self.notify(self._absent[name], title=f"{name} is not on this machine", severity="warning")
+        else:
+            self.post_message(self.Chosen(self._presets[self.cursor]))
 
     def on_click(self, event: events.Click) -> None:
         """Choose the preset that was clicked."""
-        left = self.content_region.x - self.region.x
-        if event.y:
-            return
-        for preset in self._presets:
-            right = left + len(self._chip(preset))
-            if left <= event.x < right:
-                self.choose(preset.name)
-                return
-            left = right + 1
+        if name := event.style.meta.get("preset"):
+            self.choose(name)

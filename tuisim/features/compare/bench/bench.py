@@ -1,6 +1,6 @@
 """The benchmark: the same step by tuisim's backends, naive NumPy code, other libraries and matrix products alone, in turn.
 
-A speed is the median over the rounds of the ratio of two times in the same round, since machines are noisy. All implementations
+A ratio is the median over the rounds of two times in the same round, so that other programs slow both alike. All implementations
 must compute the same parameters. One that fails, or that takes too long, is a row with its reason.
 """
 
@@ -102,12 +102,8 @@ class Benchmark:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document."""
-        return {
-            "rows": [asdict(row) for row in self.rows],
-            "blas": self.blas,
-            "environment": self.environment,
-            "marks": {"rows[]": Provenance.MEASURED, "rows[].rounds": Provenance.COUNTED, "blas.threads": Provenance.GIVEN},
-        }
+        marks = {"rows[]": Provenance.MEASURED, "rows[].rounds": Provenance.COUNTED, "blas.threads": Provenance.GIVEN}
+        return asdict(self) | {"marks": marks}
 
 
 def bench(threads: int = 1, tell: Callable[[str], object] = lambda line: None) -> Benchmark:
@@ -159,12 +155,19 @@ def _rows(one: Case) -> list[BenchRow]:
         except Exception as error:  # one that fails is a row with its reason
             reasons[name] = printable(in_words(error), 300)
     times = _rounds(implementations)
-    return [
-        replace(_row(one.name, name, kind, times, differences[name]), device=getattr(implementations[name], "device", ""))
-        if name in times
-        else BenchRow(one.name, name, kind, reason=reasons[name])
-        for name, (kind, _) in field.items()
-    ]
+    rows: list[BenchRow] = []
+    for name, (kind, _) in field.items():
+        row = BenchRow(one.name, name, kind, reason=reasons.get(name, ""))
+        if name in times:
+            row = replace(
+                row, microseconds_per_step=median(times[name]) * 1e6, rounds=len(times[name]),
+                relative_parameter_difference=differences[name], device=getattr(implementations[name], "device", ""),
+            )  # fmt: skip
+            if REFERENCE in times:
+                ratios = [a / b for a, b in zip(times[name], times[REFERENCE], strict=True)]
+                row = replace(row, ratio=median(ratios), spread=spread(ratios))
+        rows.append(row)
+    return rows
 
 
 def _in_time(backend: str, kind: str, ledger: Ledger) -> None:
@@ -202,7 +205,7 @@ def _rounds(implementations: Mapping[str, Implementation]) -> dict[str, list[flo
 
 def _steps_per_round(made: Implementation) -> int:
     """Return the number of steps of one round. What is compiled for that number is compiled before it is timed."""
-    steps, seconds = 1, 0.0
+    steps = 1
     while True:
         made.steps(steps)
         start = perf_counter()
@@ -211,11 +214,3 @@ def _steps_per_round(made: Implementation) -> int:
         if seconds >= ROUND_SECONDS / 2:
             return steps
         steps *= 2 if seconds > ROUND_SECONDS / 8 else 8
-
-
-def _row(case_: str, name: str, kind: str, times: Mapping[str, list[float]], difference: float | None) -> BenchRow:
-    own, reference = times[name], times.get(REFERENCE)
-    if reference is None:
-        return BenchRow(case_, name, kind, median(own) * 1e6, rounds=len(own), relative_parameter_difference=difference)
-    ratios = [a / b for a, b in zip(own, reference, strict=True)]
-    return BenchRow(case_, name, kind, median(own) * 1e6, median(ratios), spread(ratios), len(own), difference)

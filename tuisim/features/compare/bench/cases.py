@@ -37,11 +37,6 @@ class Case:
         """Layers and batch: `784-128-10 b32`."""
         return case_name(self.config)
 
-    @property
-    def batches(self) -> int:
-        """The number of batches in the rows."""
-        return len(self.X) // self.config.batch_size
-
 
 def case_name(config: RunConfig) -> str:
     """Return the layers and the batch of a case: `784-128-10 b32`."""
@@ -111,7 +106,7 @@ class TuisimStep:
         self.device = self._network.device
         self._network.load(case.parameters)
         self._network.attach(case.X, case.y)
-        self._order = np.arange(case.batches * batch)
+        self._order = np.arange(len(case.X))
         self._batch, self._at = batch, 0
 
     def steps(self, count: int) -> None:

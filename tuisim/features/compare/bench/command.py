@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import message, print_page
+from tuisim.cli.console import message, print_result
 from tuisim.cli.options import Json
 from tuisim.config.choices import MAX_THREADS
 from tuisim.errors import ConfigError, Mistake
@@ -34,10 +33,7 @@ def bench(
     if not 1 <= count <= MAX_THREADS:
         raise ConfigError([Mistake("threads", threads, f"a whole number from 1 to {MAX_THREADS}")])
     result = run_bench(count, lambda case: message(f"measuring {case}"))
-    if json_:
-        print(json.dumps(result.to_dict()))
-    else:
-        print_page(lambda frame: _lines(result, frame))
+    print_result(json_, result.to_dict, lambda frame: _lines(result, frame))
     return 0
 
 

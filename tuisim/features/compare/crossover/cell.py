@@ -13,7 +13,7 @@ from tuisim.engine.step_time import spread
 TIE = "tie"
 """The winner of a cell that neither wins."""
 ALIKE = 0.03
-"""A ratio this near to 1 is a tie: NumPy compared with itself differs by as much, depending on where its arrays lie."""
+"""A ratio this near to 1 is a tie: NumPy compared with itself differs by that, depending on the addresses of its arrays."""
 Size = tuple[int, int]
 """Width and batch."""
 Pair = tuple[float, float]
@@ -29,7 +29,7 @@ class Cell:
     operations: int
     """Operations of one step, of all kinds."""
     in_between: bool = False
-    """True for a size that was not asked for, measured because the winner changes there."""
+    """True for a size between two given ones, measured because the winner changes there."""
     seconds: Pair | None = None
     """Per step, the median of the rounds."""
     spreads: Pair | None = None

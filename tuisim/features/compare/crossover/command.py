@@ -1,14 +1,13 @@
-"""`tuisim crossover`: which of two backends is faster at which width and batch, and from which size on."""
+"""`tuisim crossover`: which of two backends is faster at which width and batch, and at which size that changes."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
 from tuisim.errors import ConfigError, ExitCode, Mistake, printable, visible
 from tuisim.features.compare.crossover.sweep import BATCHES, SECONDS, WIDTHS, Sweep
@@ -44,12 +43,11 @@ def crossover(
     sweep = Sweep(chosen, entered, budget, _sizes("widths", widths), _sizes("batches", batches))
     with ProgressLine() as line:
         found = sweep.run(lambda progress: line.show(progress_words(progress, budget)))
-    if json_:
-        print(json.dumps(found.to_dict(), allow_nan=False))
-    elif csv:
+    if csv:
         print(visible(found.csv(), "\n"), end="")
     else:
-        print_page(lambda frame: page(CrossoverState(found.config, found.entries, crossover=found), frame))
+        state = CrossoverState(found.config, found.entries, crossover=found)
+        print_result(json_, found.to_dict, lambda frame: page(state, frame))
     return ExitCode.DONE if found.rule.measured else ExitCode.RUN_FAILED
 
 

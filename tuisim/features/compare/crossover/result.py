@@ -30,7 +30,7 @@ class Crossover:
     config: RunConfig
     entries: BackendPair
     threads: tuple[int, int]
-    devices: tuple[str, str]
+    devices: tuple[str, ...]
     cells: tuple[Cell, ...]
     """In ascending order of their operations."""
     rule: Rule
@@ -61,19 +61,14 @@ class Crossover:
 
     def csv(self) -> str:
         """Return one line for each cell under a line of headings. Times are in seconds per step; unknown values are empty."""
-        text = io.StringIO()
-        rows = [self._csv_row(cell) for cell in self.cells]
+        text, rows = io.StringIO(), list[dict[str, Any]]()
+        for cell in self.cells:
+            row: dict[str, Any] = {"width": cell.width, "batch": cell.batch, "operations": cell.operations}
+            pairs = zip(self.entries, cell.seconds or (None, None), cell.spreads or (None, None), strict=True)
+            for which, (entry, seconds, spread) in zip(("first", "second"), pairs, strict=True):
+                row |= {which: entry.name, f"{which}_seconds": seconds, f"{which}_spread": spread}
+            rows.append(row | {name: getattr(cell, name) for name in ("ratio", "ratio_spread", "rounds", "winner", "reason")})
         lines = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         lines.writeheader()
         lines.writerows(rows)
         return text.getvalue()
-
-    def _csv_row(self, cell: Cell) -> dict[str, Any]:
-        seconds, spreads = cell.seconds or (None, None), cell.spreads or (None, None)
-        row: dict[str, Any] = {"width": cell.width, "batch": cell.batch, "operations": cell.operations}
-        for i, which in enumerate(("first", "second")):
-            row |= {which: self.entries[i].name, f"{which}_seconds": seconds[i], f"{which}_spread": spreads[i]}
-        return row | {
-            "ratio": cell.ratio, "ratio_spread": cell.ratio_spread, "rounds": cell.rounds, "winner": cell.winner,
-            "reason": cell.reason,
-        }  # fmt: skip

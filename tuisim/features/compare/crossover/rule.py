@@ -1,8 +1,9 @@
-"""The rule of a sweep in words: from which size on the other backend is faster, computed from the measured cells alone."""
+"""The rule of a sweep in words: the size at which the faster backend changes, computed from the measured cells alone."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, permutations
@@ -16,7 +17,7 @@ PRODUCT, OPERATIONS, WIDTH = "width × batch", "operations per step", "width"
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A size that separates the winners: `below` is faster below `value`, `above` from there on; either may be TIE."""
+    """A size that separates the winners: `below` is faster below `value`, `above` otherwise; either may be TIE."""
 
     of: str
     """The quantity that is compared with `value`: PRODUCT, OPERATIONS or WIDTH."""
@@ -63,8 +64,18 @@ def rule(cells: Sequence[Cell], names: tuple[str, str]) -> Rule:
     reach, ties = _range(cells, measured), sum(cell.winner == TIE for cell in measured)
     winners = {cell.winner for cell in measured}
     if len(winners) == 1:
-        return Rule((_everywhere(winners.pop(), measured, names), reach), None, len(measured), ties)
-    threshold = _best_of_all(measured)
+        where = f"all {len(measured)} measured cells" if len(measured) > 1 else "the one measured cell"
+        words = f"{names[0]} and {names[1]} tie in {where}"
+        if (winner := winners.pop()) != TIE:
+            words = f"{winner} wins in {where}: {_factors(measured)} as fast"
+        return Rule((words, reach), None, len(measured), ties)
+    keys: tuple[tuple[str, Callable[[Cell], int]], ...] = (
+        (PRODUCT, lambda cell: cell.width * cell.batch),
+        (OPERATIONS, lambda cell: cell.operations),
+    )
+    found = [best for of, key in keys if (best := _best(measured, of, key)) is not None]
+    # If both are equally good, the product, which needs no ledger.
+    threshold = min(found, key=lambda best: (-best.correct, best.of != PRODUCT), default=None)
     sentences = (_overall(threshold, measured), _gains(measured, names), *_by_batch(measured), reach)
     return Rule(sentences, threshold, len(measured), ties)
 
@@ -72,44 +83,26 @@ def rule(cells: Sequence[Cell], names: tuple[str, str]) -> Rule:
 # ── thresholds ──
 
 
-def _best_of_all(measured: Sequence[Cell]) -> Threshold | None:
-    keys: tuple[tuple[str, Callable[[Cell], int]], ...] = (
-        (PRODUCT, lambda cell: cell.width * cell.batch),
-        (OPERATIONS, lambda cell: cell.operations),
-    )
-    found = [best for of, key in keys if (best := _best(measured, of, key)) is not None]
-    # If both are as good, the product: a person knows it without counting.
-    return min(found, key=lambda best: (-best.correct, best.of != PRODUCT), default=None)
-
-
 def _best(measured: Sequence[Cell], of: str, key: Callable[[Cell], int]) -> Threshold | None:
     """Return the threshold with the fewest mistakes; None if always using the same backend makes no more."""
-    labels = sorted({cell.winner for cell in measured})
-    most = max(sum(cell.winner == label for cell in measured) for label in labels)
+    counts = Counter(sorted(cell.winner for cell in measured))
     found: list[Threshold] = []
     for value in sorted({key(cell) for cell in measured})[1:]:
         at = min((cell for cell in measured if key(cell) == value), key=lambda cell: abs(math.log(cell.width / cell.batch)))
-        for below, above in permutations(labels, 2):
+        for below, above in permutations(counts, 2):
             wrong = [cell for cell in measured if cell.winner != (below if key(cell) < value else above)]
             regret = sum(math.log(cell.factor or 1.0) for cell in wrong)
             found.append(Threshold(of, value, at.width, at.batch, below, above, len(measured) - len(wrong), regret))
     best = min(found, key=lambda threshold: (-threshold.correct, threshold.regret), default=None)
-    return best if best is not None and best.correct > most else None
+    return best if best is not None and best.correct > max(counts.values()) else None
 
 
 # ── words ──
 
 
-def _everywhere(winner: str, measured: Sequence[Cell], names: tuple[str, str]) -> str:
-    where = f"all {len(measured)} measured cells" if len(measured) > 1 else "the one measured cell"
-    if winner == TIE:
-        return f"{names[0]} and {names[1]} tie in {where}"
-    return f"{winner} wins in {where}: {_factors(measured)} as fast"
-
-
 def _overall(threshold: Threshold | None, measured: Sequence[Cell]) -> str:
     if threshold is None:
-        return f"no threshold separates them: {_counts(measured)} of {len(measured)} cells"
+        return f"no threshold in size: {_counts(measured)} of {len(measured)} cells"
     size = f"{units.count(threshold.width)} × {units.count(threshold.batch)}"
     if threshold.of == PRODUCT:
         where = f"below {size} (width × batch = {units.count(threshold.value)})"
@@ -117,7 +110,7 @@ def _overall(threshold: Threshold | None, measured: Sequence[Cell]) -> str:
         where = f"below {units.si(threshold.value)} operations per step (as at {size})"
     below, above = ("a tie" if label == TIE else f"use {label}" for label in (threshold.below, threshold.above))
     of = "all" if threshold.correct == len(measured) else f"{threshold.correct} of"
-    return f"{where}: {below}; from there on: {above}; correct in {of} {len(measured)} cells"
+    return f"{where}: {below}; otherwise: {above}; correct in {of} {len(measured)} cells"
 
 
 def _gains(measured: Sequence[Cell], names: tuple[str, str]) -> str:
@@ -145,28 +138,20 @@ def _by_batch(measured: Sequence[Cell]) -> list[str]:
 def _by_width(column: Sequence[Cell]) -> str:
     labels = {cell.winner for cell in column}
     if len(labels) == 1:
-        return f"{labels.pop()} at {_widths([cell.width for cell in column])}"
+        low, high = min(cell.width for cell in column), max(cell.width for cell in column)
+        widths = f"width {units.count(low)}" if low == high else f"widths {units.count(low)} to {units.count(high)}"
+        return f"{labels.pop()} at {widths}"
     best = _best(column, WIDTH, lambda cell: cell.width)
     if best is None:
-        return f"no width separates them: {_counts(column)} of {len(column)}"
+        return f"no threshold in width: {_counts(column)} of {len(column)}"
     correct = "" if best.correct == len(column) else f" (correct in {best.correct} of {len(column)})"
-    return f"{best.below} below width {units.count(best.width)}, {best.above} from there on{correct}"
+    return f"{best.below} below width {units.count(best.width)}, otherwise {best.above}{correct}"
 
 
 def _counts(cells: Sequence[Cell]) -> str:
     """Return `numpy in 3, tie in 2`, the most frequent first."""
-    labels = sorted({cell.winner for cell in cells})
-    counts = sorted(((sum(cell.winner == label for cell in cells), label) for label in labels), key=lambda one: -one[0])
-    return ", ".join(f"{label} in {number}" for number, label in counts)
-
-
-def _widths(widths: Sequence[int]) -> str:
-    ordered = [units.count(width) for width in sorted(widths)]
-    if len(ordered) == 1:
-        return f"width {ordered[0]}"
-    if len(ordered) == 2:
-        return f"widths {ordered[0]} and {ordered[1]}"
-    return f"all {len(ordered)} measured widths, {ordered[0]} to {ordered[-1]}"
+    counts = Counter(sorted(cell.winner for cell in cells))
+    return ", ".join(f"{label} in {number}" for label, number in counts.most_common())
 
 
 def _range(cells: Sequence[Cell], measured: Sequence[Cell]) -> str:

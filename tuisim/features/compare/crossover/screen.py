@@ -14,14 +14,13 @@ from tuisim.features.compare.crossover.result import Crossover
 from tuisim.features.compare.crossover.sweep import Sweep, SweepProgress
 from tuisim.features.compare.crossover.view import CrossoverState
 from tuisim.features.compare.entries import BackendPair, may_be_available, pairs
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
 _CELL = Binding.Group("cell", compact=True)
-MEASURED = (("", Provenance.MEASURED),)
 
 
 class MapPanel(Panel):
@@ -44,21 +43,14 @@ class CrossoverScreen(JobPage[SweepProgress, Crossover]):
     HELP = (
         "Two backends or thread counts over widths and batches; every layer is as wide as the row says. Each cell names the "
         "faster one and how many times as fast it is, = for a tie (the spread includes 1, or 3 % at most). Where the winner "
-        "changes the sizes in between are measured too. The rule at the end says from which size on the other one is faster."
+        "changes the sizes in between are measured too. The rule at the end says at which size the faster one changes."
     )
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
-    CSS = """
-    CrossoverScreen { layout: grid; grid-size: 2 4; grid-rows: 1 3fr 2fr 1; grid-columns: 2fr 3fr; }
-    #crossover-header { column-span: 2; background: $panel; }
-    #crossover-map { column-span: 2; }
-    CrossoverScreen Canvas .canvas--good { color: $success; }
-    CrossoverScreen KeyLine { dock: none; column-span: 2; }
-    CrossoverScreen.-narrow { grid-rows: 1 12 1fr 1; grid-columns: 32 1fr; }
-    CrossoverScreen.-wide { grid-rows: 1 12 1fr 1; grid-columns: 3fr 2fr; }
+    DEFAULT_CSS = """
+    CrossoverScreen { layout: grid; grid-size: 2 3; grid-rows: 1 3fr 2fr; grid-columns: 2fr 3fr; }
+    CrossoverScreen #crossover-map { column-span: 2; }
+    CrossoverScreen.-narrow { grid-rows: 1 12 1fr; grid-columns: 32 1fr; }
+    CrossoverScreen.-wide { grid-rows: 1 12 1fr; grid-columns: 3fr 2fr; }
     CrossoverScreen.-wide #crossover-map { column-span: 1; row-span: 2; }
-    CrossoverScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
-    CrossoverScreen.-zoomed #crossover-header, CrossoverScreen.-zoomed KeyLine { column-span: 1; }
-    CrossoverScreen.-zoomed #crossover-map { column-span: 1; row-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pair", "next pair", id="crossover.pair", tooltip="Compare the next two backends or thread counts"),

@@ -95,23 +95,26 @@ class Sweep:
 
     def run(self, tell: Callable[[SweepProgress], None] = lambda progress: None) -> Crossover:
         """Measure the cells that there is time for; `tell` is called before and after each, and what it raises ends the sweep."""
-        devices = self._devices()
+        devices: list[str] = []
+        for backend, threads in zip(self._backends, self.threads, strict=True):
+            with backend.threads(threads):
+                devices.append(backend.device())
         asked = list(self._cells)
         self._measure_all(asked, FIRST_SHARE * self._budget, tell)
         between = [self._blank(size, in_between=True) for size in self._between()]
         self._cells = {cell.size: cell for cell in _ascending([*self._cells.values(), *between])}
         self._measure_all([cell.size for cell in _ascending(between)], self._budget, tell)
-        # Sizes in between that there was no time for were not asked for.
+        # Only given sizes may stay blank: unmeasured ones in between are removed.
         self._cells = {size: cell for size, cell in self._cells.items() if cell.winner or not cell.in_between}
         self._measure_all(
             [size for size in asked if not (self._cells[size].winner or self._cells[size].failed)], self._budget, tell
         )
         cells = tuple(self._cells.values())
-        others = precision_notes((entry.backend for entry in self.entries), self.config.dtype)
+        found, others = rule(cells, self.names), precision_notes((entry.backend for entry in self.entries), self.config.dtype)
         notes = (*others, *(words for entry in self.entries if (words := warning(entry))))
         return Crossover(
-            self.config, self.entries, self.threads, devices, cells, rule(cells, self.names), notes, self._budget, self._elapsed
-        )
+            self.config, self.entries, self.threads, tuple(devices), cells, found, notes, self._budget, self._elapsed
+        )  # fmt: skip
 
     @property
     def _elapsed(self) -> float:
@@ -119,13 +122,6 @@ class Sweep:
 
     def _progress(self, now: Size | None = None) -> SweepProgress:
         return SweepProgress(tuple(self._cells.values()), now, self._latest, self._elapsed)
-
-    def _devices(self) -> tuple[str, str]:
-        found: list[str] = []
-        for backend, threads in zip(self._backends, self.threads, strict=True):
-            with backend.threads(threads):
-                found.append(backend.device())
-        return found[0], found[1]
 
     def _blank(self, size: Size, in_between: bool = False) -> Cell:
         width, batch = size
@@ -153,7 +149,8 @@ class Sweep:
         """Return the projected seconds of a cell, from both speeds at the nearest measured size."""
         total = 0.0
         done = [cell for cell in self._cells.values() if cell.seconds is not None]
-        near = min(done, key=lambda cell: _distance(cell.size, size), default=None)
+        # The nearest by the number of doublings in width and batch.
+        near = min(done, key=lambda cell: sum(abs(math.log2(a / b)) for a, b in zip(cell.size, size, strict=True)), default=None)
         for i, entry in enumerate(self.entries):
             if near is not None and near.seconds is not None:
                 step = near.seconds[i] * self._ledgers[size].step_total.total / near.operations
@@ -231,27 +228,20 @@ def _ascending(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell.operations, cell.size))
 
 
-def _distance(one: Size, other: Size) -> float:
-    """Return the number of doublings between two sizes."""
-    return sum(abs(math.log2(a / b)) for a, b in zip(one, other, strict=True))
-
-
 def _along(winners: Mapping[Size, str], axis: int) -> list[Size]:
-    """Return the sizes halfway between neighbours along the widths (0) or the batches (1) that have different winners."""
+    """Return the sizes halfway between neighbours along the widths (0) or the batches (1) that have different winners.
+
+    Halfway is by ratio if they differ by more than a factor of two.
+    """
     steps = dict(pairwise(sorted({size[axis] for size in winners})))
     found: list[Size] = []
     for size in sorted(winners):
-        other = _with(size, axis, steps.get(size[axis], 0))
-        if winners.get(other, winners[size]) != winners[size]:
-            found += [_with(size, axis, middle) for middle in _middle(size[axis], other[axis])]
+        a, b = size[axis], steps.get(size[axis], 0)
+        middle = (a + b) // 2 if b <= 2 * a else round(math.sqrt(a * b))
+        if winners.get(_with(size, axis, b), winners[size]) != winners[size] and a < middle < b:
+            found.append(_with(size, axis, middle))
     return found
 
 
 def _with(size: Size, axis: int, value: int) -> Size:
     return (value, size[1]) if axis == 0 else (size[0], value)
-
-
-def _middle(a: int, b: int) -> tuple[int, ...]:
-    """Return the size halfway from a to b, by ratio if they differ by more than a factor of two; empty for neighbours."""
-    middle = (a + b) // 2 if b <= 2 * a else round(math.sqrt(a * b))
-    return (middle,) if a < middle < b else ()

@@ -13,7 +13,7 @@ from tuisim.features.compare.crossover.result import Crossover
 from tuisim.features.compare.crossover.rule import factor_text
 from tuisim.features.compare.crossover.sweep import SECONDS, SweepProgress
 from tuisim.features.compare.entries import BackendPair
-from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, wrap
+from tuisim.terminal.lines import BLANK, UNLIMITED, Frame, Line, Span, Tone, spread, wrap
 from tuisim.terminal.plot import bar
 from tuisim.terminal.table import Column, table, visible_rows
 from tuisim.terminal.text import job_lines, job_state, page_header
@@ -90,17 +90,12 @@ def page(state: CrossoverState, frame: Frame) -> list[Line]:
     devices = " · ".join(f"{name}: {device}" for name, device in zip(state.names, state.crossover.devices, strict=True))
     errors = sorted({f"failed: {cell.reason}" for cell in state.crossover.cells if cell.failed})[:5]
     return [
-        *header(state, frame), *wrap(devices, frame.width, Tone.DIM), BLANK, *_map(state, frame, None), BLANK,
+        *header(state, frame), *wrap(devices, frame.width, Tone.DIM), BLANK, *map_lines(state, frame, has_cursor=False), BLANK,
         *rule_lines(state, frame), *(line for error in errors for line in wrap(error, frame.width, Tone.BAD)),
     ]  # fmt: skip
 
 
 # ── the map ──
-
-
-def map_lines(state: CrossoverState, frame: Frame) -> list[Line]:
-    """Draw rows of widths and columns of batches; each cell names the faster entry and how many times as fast it is."""
-    return _map(state, frame, state.cursor)
 
 
 _SHORT = {"numpy": "np", "numba": "nb", "cupy": "cp", "scalar": "sc"}
@@ -134,14 +129,6 @@ class _Form:
     """The width that the columns of the given sizes keep, so that a map that fills up does not move; 0 without figures."""
     short: bool = True
 
-    def columns(self, state: CrossoverState, batches: list[int]) -> list[int]:
-        """Return the width of each column."""
-        found = {batch: len(units.count(batch)) for batch in batches}
-        for cell in state.cells.values():
-            kept = 1 if cell.in_between else self.least
-            found[cell.batch] = max(found[cell.batch], len(self.write(cell)), kept)
-        return [found[batch] for batch in batches]
-
 
 def _forms(state: CrossoverState) -> list[_Form]:
     """Return the forms from the full name to its letters alone."""
@@ -156,14 +143,18 @@ def _forms(state: CrossoverState) -> list[_Form]:
     ]
 
 
-def _map(state: CrossoverState, frame: Frame, cursor: Size | None) -> list[Line]:
-    cells = state.cells
+def map_lines(state: CrossoverState, frame: Frame, has_cursor: bool = True) -> list[Line]:
+    """Draw rows of widths and columns of batches; each cell names the faster entry and how many times as fast it is."""
+    cells, cursor = state.cells, state.cursor if has_cursor else None
     if not cells:
         return job_lines(state.failure, state.is_waiting, "setting up the smallest network", frame.width)
     batches = sorted({size[1] for size in cells})
     label = max(5, *(len(units.count(size[0])) for size in cells))
     for form in _forms(state):
-        columns = form.columns(state, batches)
+        wide = {batch: len(units.count(batch)) for batch in batches}
+        for cell in cells.values():
+            wide[cell.batch] = max(wide[cell.batch], len(form.write(cell)), 1 if cell.in_between else form.least)
+        columns = list(wide.values())
         spare = frame.width - label - sum(columns) - len(columns) - 1
         if spare >= 0:
             break
@@ -199,15 +190,14 @@ def _row(
         if here:
             space[-1] = "["
         yield "".join(space), Tone.ACCENT
-        yield string, Tone.ACCENT if size == state.measuring else _tone(state, cell)
+        tone = Tone.BAD if cell and cell.failed else Tone.DIM
+        if size == state.measuring:
+            tone = Tone.ACCENT
+        elif cell and cell.winner in state.names:
+            tone = TONES[state.names.index(cell.winner)]
+        yield string, tone
         after = here
     yield "]" * after, Tone.ACCENT
-
-
-def _tone(state: CrossoverState, cell: Cell | None) -> Tone:
-    if cell is None or cell.winner not in state.names:
-        return Tone.BAD if cell is not None and cell.failed else Tone.DIM
-    return TONES[state.names.index(cell.winner)]
 
 
 def _legend(state: CrossoverState, form: _Form, width: int) -> list[Line]:
@@ -227,7 +217,10 @@ def cell_lines(state: CrossoverState, frame: Frame) -> list[Line]:
     if cell is None:
         return [] if state.failure else job_lines("", state.is_waiting, "nothing measured yet", frame.width)
     air = [BLANK] * (frame.height >= 7)
-    lines = [_cell_head(cell, frame.width), *air]
+    size, operations = f"{units.count(cell.width)} × {units.count(cell.batch)}", units.si(cell.operations)
+    forms = (f"{units.count(cell.operations)} operations", f"{operations} operations", f"{operations} ops")
+    amount = next((words for words in forms if len(size) + 2 + len(words) <= frame.width), forms[-1])
+    lines: list[Line] = [((size, Tone.STRONG), (f"  {amount}", Tone.DIM)), *air]
     if cell.seconds is None or cell.spreads is None:
         words = "being measured" if cell.size == state.measuring else cell.reason or "not measured"
         return [*lines, *wrap(printable(words, 300), frame.width, Tone.WARNING if cell.failed else Tone.DIM)]
@@ -240,14 +233,6 @@ def cell_lines(state: CrossoverState, frame: Frame) -> list[Line]:
     return [*lines, *(times if air else times[1:]), *air, *_verdict(cell, frame.width)]
 
 
-def _cell_head(cell: Cell, width: int) -> Line:
-    size = f"{units.count(cell.width)} × {units.count(cell.batch)}"
-    forms = (f"{units.count(cell.operations)} operations", f"{units.si(cell.operations)} operations")
-    room = width - len(size) - 2
-    words = next((words for words in forms if len(words) <= room), f"{units.si(cell.operations)} ops")
-    return ((size, Tone.STRONG), ("  " + words, Tone.DIM))
-
-
 def _verdict(cell: Cell, width: int) -> list[Line]:
     assert cell.ratio is not None
     assert cell.ratio_spread is not None
@@ -257,18 +242,15 @@ def _verdict(cell: Cell, width: int) -> list[Line]:
         # The relative spread of an inverted ratio is the same.
         reach = cell.factor * cell.ratio_spread / cell.ratio
         words = f"{cell.winner} {factor_text(cell.factor)} × as fast ± {units.figure(reach, 2)}"
-    tail = f", {cell.rounds} rounds"
-    lines = wrap(words, width, Tone.STRONG)
-    if len(lines) == 1 and len(words) + len(tail) <= width:
-        return [((words, Tone.STRONG), (tail, Tone.DIM))]
-    return [*lines, ((tail[2:], Tone.DIM),)]
+    pieces: list[Line] = [((word, Tone.STRONG),) for word in words.split()]
+    return spread([*pieces, ((f"({cell.rounds} rounds)", Tone.DIM),)], width, gap=1)
 
 
 # ── the rule ──
 
 
 def rule_lines(state: CrossoverState, frame: Frame) -> list[Line]:
-    """Return the progress of the sweep, and at the end from which size on the other entry is faster."""
+    """Return the progress of the sweep, and at the end the size at which the faster entry changes."""
     found, progress = state.crossover, state.progress
     if found is None:
         if progress is None or state.failure:
@@ -281,7 +263,7 @@ def rule_lines(state: CrossoverState, frame: Frame) -> list[Line]:
     for words in (*rest, *(f"note: {note}" for note in found.notes)):
         lines += wrap(words, frame.width, Tone.TEXT)
     if len(lines) > frame.height and not frame.zoomed:
-        return [*lines[: frame.height - 1], (("… 3 shows all of it", Tone.DIM),)]
+        return [*lines[: frame.height - 1], (("… press 3 for the rest", Tone.DIM),)]
     return lines
 
 

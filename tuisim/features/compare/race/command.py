@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, length, resolve
 from tuisim.errors import ExitCode
 from tuisim.features.compare.entries import entries
@@ -36,8 +35,5 @@ def compare(
             line.show(progress_words(now))
 
         found = race.compare(chosen, entries(backends), length(seconds), tell)
-    if json_:
-        print(json.dumps(found.to_dict(), allow_nan=False))
-    else:
-        print_page(lambda frame: page(RaceState(found.config, standings[0], found), frame))
+    print_result(json_, found.to_dict, lambda frame: page(RaceState(found.config, standings[0], found), frame))
     return ExitCode.DONE if len(found.rows) > 1 else ExitCode.NO_BACKEND

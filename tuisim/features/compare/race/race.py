@@ -1,4 +1,4 @@
-"""The same run on several backends or thread counts: in turn, round by round, so that a busy moment slows all of them.
+"""The same run on several backends or thread counts: in turn, round by round, so that other programs slow all of them alike.
 
 Speeds are medians of the ratios within a round. Parameters are compared after the first steps. An entry that fails is
 listed with its reason, and the others go on.
@@ -44,9 +44,7 @@ class Standing:
     """One entry so far."""
 
     name: str
-    device: str
     steps: int
-    examples: int
     seconds: float
     """Compute time."""
     microseconds_per_step: float | None
@@ -64,7 +62,7 @@ class RaceRow:
     backend: str
     threads: int
     dtype: str
-    """The dtype it computes in, whatever was asked for."""
+    """The dtype it computes in; the scalar backend uses float64 for any."""
     device: str
     bind_seconds: float
     """Time to allocate and bind, including compilation."""
@@ -221,15 +219,15 @@ class _Race:
         self._unavailable[entry] = Unavailable(entry.name, printable(in_words(error), 300))
 
     def _standings(self) -> tuple[Standing, ...]:
-        return tuple(self._standing(entry) for entry in self._entered)
-
-    def _standing(self, entry: BackendEntry) -> Standing:
-        timed = self._timed.get(entry)
-        if timed is None:
-            gone = self._unavailable.get(entry)
-            return Standing(entry.name, "", 0, 0, 0.0, None, (), gone.words if gone else "")
-        per_step = median(timed.samples) * 1e6 if timed.samples else None
-        return Standing(entry.name, timed.device, timed.steps, timed.examples, timed.seconds, per_step, timed.losses)
+        found: list[Standing] = []
+        for entry in self._entered:
+            if (one := self._timed.get(entry)) is not None:
+                per_step = median(one.samples) * 1e6 if one.samples else None
+                found.append(Standing(entry.name, one.steps, one.seconds, per_step, one.losses))
+            else:
+                gone = self._unavailable.get(entry)
+                found.append(Standing(entry.name, 0, 0.0, None, (), gone.words if gone else ""))
+        return tuple(found)
 
     # ── the result ──
 

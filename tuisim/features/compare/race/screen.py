@@ -11,13 +11,11 @@ from tuisim.features.compare.entries import all_entries
 from tuisim.features.compare.race import view
 from tuisim.features.compare.race.race import Comparison, Standing, compare
 from tuisim.features.compare.race.view import RaceState
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
-
-MEASURED = (("", Provenance.MEASURED),)
 
 
 class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
@@ -28,16 +26,10 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
         "The same network, initial parameters and batches on every backend, in turn. The bars show steps per second, the curves "
         "the loss over each backend's compute time. At the end: set-up times, and whether all results agree."
     )
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
-    CSS = """
-    RaceScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1; grid-columns: 1fr 1fr; }
-    #race-header { column-span: 2; background: $panel; }
-    RaceScreen Canvas .canvas--good { color: $success; }
-    RaceScreen KeyLine { dock: none; column-span: 2; }
-    RaceScreen.-narrow { grid-size: 1 4; grid-rows: 1 1fr 1fr 1; grid-columns: 1fr; }
-    RaceScreen.-narrow #race-header, RaceScreen.-narrow KeyLine { column-span: 1; }
-    RaceScreen.-zoomed { grid-size: 1 3; grid-rows: 1 1fr 1; grid-columns: 1fr; }
-    RaceScreen.-zoomed #race-header, RaceScreen.-zoomed KeyLine { column-span: 1; }
+    DEFAULT_CSS = """
+    RaceScreen { layout: grid; grid-size: 2 2; grid-rows: 1 1fr; grid-columns: 1fr 1fr; }
+    RaceScreen.-narrow { grid-size: 1 3; grid-rows: 1 1fr 1fr; grid-columns: 1fr; }
+    RaceScreen.-narrow #race-header { column-span: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = zoom_bindings("race", "speed", "loss")
 

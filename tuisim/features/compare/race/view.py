@@ -14,8 +14,8 @@ from tuisim.features.compare.entries import FIRST_STEPS
 from tuisim.features.compare.race.race import Comparison, RaceRow, Standing
 from tuisim.measure.ceiling import share_text
 from tuisim.terminal.chart import Series, plot, sample, x_axis
-from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, fold, spread, width_of, wrap
-from tuisim.terminal.plot import Floats, Scale, bar, loss_scale
+from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, beside, fold, spread, width_of, wrap
+from tuisim.terminal.plot import Scale, bar, loss_scale
 from tuisim.terminal.table import Column, narrowed_table
 from tuisim.terminal.text import job_lines, job_state, network_subjects, page_header
 
@@ -65,16 +65,20 @@ def speed(state: RaceState, frame: Frame) -> list[Line]:
     """Return a row for each entry; at the end also what it cost once and whether all computed the same."""
     if not state.standings:
         return job_lines(state.failure, state.is_waiting, "setting up the backends", frame.width)
-    once, result = _once(state, frame), _result(state, frame.width)
-    notes = state.comparison.notes if state.comparison else ()
+    rows, width, result = state.rows, frame.width, _result(state, frame.width)
+    steady = _STEADY if frame.zoomed and rows else ()
+    once = tuple(one for one in _ONCE if one not in steady and any(one[1](row) for row in rows.values()))
+    base, notes = next(iter(rows), ""), state.comparison.notes if state.comparison else ()
+    explanation = f"speedup: relative to {base}; max difference: of a parameter from {base}'s, after {FIRST_STEPS} steps"
+    reasons = (f"{one.name}: {printable(one.reason, 200)}" for one in state.standings if one.reason)
     blocks = [
-        Block(0, _all_figures(state, frame.width) if frame.zoomed and state.rows else _bars(state, frame)),
-        Block(3, [BLANK, *once] if once else []),
+        Block(0, _figures(state, "backend", steady, width) if steady else _bars(state, frame)),
+        Block(3, [BLANK, *_figures(state, "", once, width)] if once else []),
         Block(5, [BLANK] if result else []),
         Block(1, result),
-        Block(2, _left_out(state, frame.width)),
-        Block(4, [line for note in notes for line in wrap(f"note: {note}", frame.width, Tone.DIM)]),
-        Block(6, _explanation(state, frame.width) if frame.zoomed else []),
+        Block(2, [line for reason in reasons for line in wrap(reason, width, Tone.WARNING)]),
+        Block(4, [line for note in notes for line in wrap(f"note: {note}", width, Tone.DIM)]),
+        Block(6, wrap(explanation, width, Tone.DIM) if frame.zoomed and base else []),
     ]
     return fold(blocks, frame.height)
 
@@ -109,59 +113,51 @@ def _bars(state: RaceState, frame: Frame) -> list[Line]:
         BLANK,
         *(((bar(rate / fastest if fastest else 0.0, room, frame.chart_style)[0], tone_of(i)),) for i, rate in enumerate(rates)),
     ]
-    return [(*line, (" " * (wide - width_of(line)), Tone.TEXT), *one) for line, one in zip(lines, bars, strict=True)]
+    return beside(lines, bars, wide)
+
+
+def _difference(row: RaceRow) -> str:
+    words = "not finite" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
+    return words if row.same else f"{words} ✗"
 
 
 Figures = tuple[tuple[str, Callable[[RaceRow], str]], ...]
 """Columns: a heading and how a row's figure is written. The last ones are left out first."""
 
+_PEAK_SHARE = ("% of peak", lambda row: share_text(row.utilization, row.above_peak is not None))
+_EXAMPLES = ("examples/s", lambda row: units.si(row.examples_per_second))
 _STEADY: Figures = (
     ("µs/step", lambda row: f"{row.microseconds_per_step:,.1f}"),
     ("±", lambda row: f"{row.spread:,.1f}"),
     ("speedup", lambda row: _times(row.speedup)),
     ("± ", lambda row: _times(row.speedup_spread)),
-    ("examples/s", lambda row: units.si(row.examples_per_second)),
+    _EXAMPLES,
     ("FLOP/s", lambda row: units.si(row.flops_per_second)),
-    ("% of peak", lambda row: share_text(row.utilization, row.above_peak is not None)),
+    _PEAK_SHARE,
     ("steps/s", lambda row: units.si(1e6 / row.microseconds_per_step)),
 )
 _ONCE: Figures = (
+    ("max difference", _difference),
     ("set up", lambda row: units.duration(row.bind_seconds)),
     ("first step", lambda row: units.duration(row.first_call_seconds)),
     ("compiling", lambda row: units.duration(row.compile_seconds)),
     ("copying", lambda row: units.duration(row.transfer_seconds)),
     ("launch", lambda row: "" if row.launch_microseconds is None else f"{row.launch_microseconds:,.1f} µs"),
-    ("% of peak", lambda row: share_text(row.utilization, row.above_peak is not None)),
-    ("examples/s", lambda row: units.si(row.examples_per_second)),
+    _PEAK_SHARE,
+    _EXAMPLES,
     ("at", lambda row: row.where if row.max_parameter_difference else ""),
 )
 
 
-def _all_figures(state: RaceState, width: int) -> list[Line]:
-    columns = [Column("backend", right=False), *(Column(heading) for heading, _ in _STEADY)]
+def _figures(state: RaceState, heading: str, figures: Figures, width: int) -> list[Line]:
+    """Return a table of one row for each entry, as many of `figures` as there is room for."""
+    columns = [Column(heading, right=False), *(Column(title) for title, _ in figures)]
     tones = {one.name: tone_of(i) for i, one in enumerate(state.standings)}
-    cells: list[list[Span]] = [
-        [(row.name, tones[row.name]), *((write(row), Tone.TEXT) for _, write in _STEADY)] for row in state.rows.values()
-    ]
+    cells: list[list[Span]] = []
+    for row in state.rows.values():
+        texts = [write(row) for _, write in figures]
+        cells.append([(row.name, tones[row.name]), *((text, Tone.BAD if text.endswith("✗") else Tone.TEXT) for text in texts)])
     return narrowed_table(columns, cells, width)
-
-
-def _once(state: RaceState, frame: Frame) -> list[Line]:
-    rows = list(state.rows.values())
-    shown_above = {heading for heading, _ in _STEADY} if frame.zoomed else set[str]()
-    figures = [(heading, write) for heading, write in _ONCE if heading not in shown_above and any(map(write, rows))]
-    if not figures:
-        return []
-    columns = [Column("", right=False), Column("max difference"), *(Column(heading) for heading, _ in figures)]
-    cells: list[list[Span]] = [
-        [(row.name, Tone.TEXT), _difference(row), *((write(row), Tone.TEXT) for _, write in figures)] for row in rows
-    ]
-    return narrowed_table(columns, cells, frame.width)
-
-
-def _difference(row: RaceRow) -> Span:
-    words = "not finite" if row.max_parameter_difference is None else f"{row.max_parameter_difference:.1e}"
-    return (words, Tone.TEXT) if row.same else (f"{words} ✗", Tone.BAD)
 
 
 def _result(state: RaceState, width: int) -> list[Line]:
@@ -179,21 +175,6 @@ def _result(state: RaceState, width: int) -> list[Line]:
     return spread([((f"fastest here: {first}{tie}", Tone.STRONG),), proof], width)
 
 
-def _explanation(state: RaceState, width: int) -> list[Line]:
-    base = next(iter(state.rows), "")
-    words = f"speedup: relative to {base}; max difference: of a parameter from {base}'s, after {FIRST_STEPS} steps"
-    return wrap(words, width, Tone.DIM) if base else []
-
-
-def _left_out(state: RaceState, width: int) -> list[Line]:
-    return [
-        line
-        for one in state.standings
-        if one.reason
-        for line in wrap(f"{one.name}: {printable(one.reason, 200)}", width, Tone.WARNING)
-    ]
-
-
 def _times(ratio: float | None) -> str:
     """Write a ratio with two decimals, fewer above 100 and two digits below 0.1."""
     if ratio is None:
@@ -209,7 +190,11 @@ def losses(state: RaceState, frame: Frame) -> list[Line]:
     running = [(i, one) for i, one in enumerate(state.standings) if one.losses]
     if not running:
         return job_lines(state.failure, state.is_waiting, "waiting for the first round", frame.width)
-    series = [Series(_step_times(one), np.array(one.losses), tone_of(i)) for i, one in running]
+    # Each loss is at the middle of a stretch of steps, which all take equally long.
+    series = [
+        Series(np.linspace(0.0, one.seconds, 2 * len(one.losses) + 1)[1::2], np.array(one.losses), tone_of(i))
+        for i, one in running
+    ]
     legend: list[Line] = [((f"{sample(i, False, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running]
     heads = spread(legend, frame.width, gap=2)
     height = frame.height - len(heads) - 1
@@ -219,12 +204,6 @@ def losses(state: RaceState, frame: Frame) -> list[Line]:
     y_scale = loss_scale(*(one.y for one in series)) or Scale(0.0, 1.0)
     drawn = plot(series, frame.width, height, frame.chart_style, x_scale, y_scale)
     return [*heads, *drawn, x_axis(frame.width, x_scale, "s of compute time", frame.chart_style)]
-
-
-def _step_times(one: Standing) -> Floats:
-    """Return the seconds at the middle of each stretch of steps in the decimated curve; all steps take equally long."""
-    middles = np.arange(len(one.losses), dtype=np.float64) + 0.5
-    return np.multiply(middles, one.seconds / len(one.losses), dtype=np.float64)
 
 
 def progress_words(standings: Sequence[Standing]) -> str:

@@ -5,7 +5,7 @@ They are computed from predictions alone: nothing is run and nothing large is al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, partial
@@ -17,10 +17,7 @@ from tuisim.config.field import is_number
 from tuisim.engine.memory_check import free_bytes, largest
 from tuisim.errors import ConfigError, Mistake
 from tuisim.features.estimate.budget.shapes import MAX_DIGITS, SHAPES, Question
-from tuisim.features.estimate.budget.verify import Verification
-from tuisim.predict.interval import Interval
 from tuisim.predict.prediction import Prediction
-from tuisim.provenance import Provenance
 from tuisim.units import MAX_COUNT
 
 Predict = Callable[[RunConfig], Prediction]
@@ -32,7 +29,7 @@ class LimitedBy(StrEnum):
     SECONDS = "seconds"
     MEMORY = "memory"
     VOCABULARY = "vocabulary"
-    """No run can be described with more."""
+    """The maximum that a configuration accepts."""
 
     @property
     def words(self) -> str:
@@ -65,7 +62,9 @@ class Limits:
         """Return for each given limit what a run takes, and the limit: it fits if that is no more."""
         found: dict[LimitedBy, tuple[float, float]] = {}
         if self.seconds is not None:
-            found[LimitedBy.SECONDS] = run_time(prediction).likely, self.seconds
+            taken = prediction.wall_seconds or prediction.seconds  # without wall seconds, those of the steps alone
+            assert taken is not None
+            found[LimitedBy.SECONDS] = taken.likely, self.seconds
         if self.memory is not None:
             found[LimitedBy.MEMORY] = prediction.memory_bytes, self.memory
         return found
@@ -96,81 +95,35 @@ class Answer:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Budget:
-    """The limits, and the answer to each question."""
-
-    config: RunConfig
-    limits: Limits
-    answers: tuple[Answer, ...]
-
-    @property
-    def prediction(self) -> Prediction | None:
-        """The prediction of any answer: machine and backend are the same in all, unless `auto` chooses by the network."""
-        return next((one.prediction for one in self.answers if one.prediction is not None), None)
-
-    def to_dict(self, verified: Mapping[Question, Verification] | None = None) -> dict[str, Any]:
-        """Return the document that `tuisim budget --json` prints."""
-        any_, checks = self.prediction, {question: check.to_dict() for question, check in (verified or {}).items()}
-        return {
-            "config": self.config.to_dict(),
-            "limits": {"seconds": self.limits.seconds, "memory_bytes": self.limits.memory},
-            "machine": any_ and any_.machine,
-            "foreign": any_ and any_.foreign,
-            "answers": [one.to_dict() | {"verification": checks.get(one.question)} for one in self.answers],
-            "marks": {
-                "config": Provenance.GIVEN,
-                "limits": Provenance.GIVEN,
-                "answers[]": Provenance.PROJECTED,
-                "answers[].verification.steps": Provenance.COUNTED,
-                "answers[].verification.measured_seconds": Provenance.MEASURED,
-            },
-        }
-
-
-def budget(config: RunConfig, predict: Predict, limits: Limits, questions: Sequence[Question] = tuple(Question)) -> Budget:
-    """Answer all questions.
-
-    Raises ConfigError if a time limit is given and `epochs` or `examples` is not known, and what `predict` raises.
-    """
-    return Budget(config, limits, tuple(ask(question, config, predict, limits) for question in questions))
+def budget(config: RunConfig, predict: Predict, limits: Limits) -> tuple[Answer, ...]:
+    """Answer all questions. Raises as `ask` does."""
+    return tuple(ask(question, config, predict, limits) for question in Question)
 
 
 def ask(question: Question, config: RunConfig, predict: Predict, limits: Limits) -> Answer:
-    """Answer one question. Raises as `budget` does."""
-    _check(question, config, limits)
+    """Answer one question.
+
+    Raises ConfigError if a time limit is given and `epochs` or `examples` is not known, and what `predict` raises.
+    """
+    mistakes = []
+    if limits.seconds is not None and config.epochs is None and question is not Question.EPOCHS:
+        mistakes.append(Mistake("epochs", "none", "give the number: a run without an end exceeds any time limit"))
+    if limits.seconds is not None and data.rows(config) is None and question is not Question.EXAMPLES:
+        mistakes.append(Mistake("examples", None, "give the number: it is not known before the file is read"))
+    if mistakes:
+        raise ConfigError(mistakes)
     if SHAPES[question].hidden and len(config.layers) < 3:
         return Answer(question, "does not apply: there is no hidden layer")
     return _Search(question, config, predict, limits).answer()
 
 
-def run_time(prediction: Prediction) -> Interval:
-    """Return the wall seconds of a run; those of its steps alone if only these are known."""
-    seconds = prediction.wall_seconds or prediction.seconds
-    if seconds is None:
-        raise ConfigError([Mistake("examples", None, "give the number: it is not known before the file is read")])
-    return seconds
-
-
-def _check(question: Question, config: RunConfig, limits: Limits) -> None:
-    if limits.seconds is None:
-        return
-    mistakes = []
-    if config.epochs is None and question is not Question.EPOCHS:
-        mistakes.append(Mistake("epochs", "none", "give the number: a run without an end exceeds any time limit"))
-    if data.rows(config) is None and question is not Question.EXAMPLES:
-        mistakes.append(Mistake("examples", None, "give the number: it is not known before the file is read"))
-    if mistakes:
-        raise ConfigError(mistakes)
-
-
-MAX_DIPS = 8
-"""Dips of the load that are passed, at most."""
+MAX_JUMPS = 8
+"""Maximum jumps over numbers that do not fit."""
 
 
 def beyond(fits: Callable[[int], bool], found: int, limit: int, ahead: Callable[[int], Iterable[int]]) -> int:
-    """Return a larger number that fits if there is one among those `ahead` of `found`, past a dip of the load."""
-    for _ in range(MAX_DIPS):
+    """Return a larger number that fits, tried at those `ahead`: the next number may not fit while a larger one does."""
+    for _ in range(MAX_JUMPS):
         better = [number for number in ahead(found) if found < number <= limit and fits(number)]
         if not better:
             return found
@@ -190,12 +143,14 @@ class _Search:
         shape, config = self._shape, self._config
         smallest, limit = shape.range(config)
         found: int | None = limit
-        # One limit after the other: each alone grows with the number, or falls once and stays.
+        # One limit at a time: the time or the memory alone is nearly monotonic.
         for kinds in (*((kind,) for kind in LimitedBy if kind in self._loads(smallest)), tuple(LimitedBy)):
             if found is not None:
                 found = largest(partial(self._fits, kinds=kinds), smallest, found)
         if found is None:
-            return Answer(self._question, self._nothing(smallest), limited_by=self._limiting(smallest))
+            taken = " and ".join(words for kind, words in self._takes(smallest).items() if kind in self._loads(smallest))
+            words = f"nothing fits: the smallest, {shape.named(config, smallest)}, takes {taken}"
+            return Answer(self._question, words, limited_by=self._limiting(smallest))
         found = beyond(self._fits, found, limit, lambda number: shape.ahead(config, number))
         by = LimitedBy.VOCABULARY if found == limit else self._limiting(found + 1)
         return Answer(self._question, self._words(found, by), found, shape.of(config, found), self._predict(found), by)
@@ -218,11 +173,6 @@ class _Search:
         known = found.wall_seconds or found.seconds
         seconds = {LimitedBy.SECONDS: units.duration(known.likely) or "∞"} if known else {}
         return seconds | {LimitedBy.MEMORY: units.size(found.memory_bytes)}
-
-    def _nothing(self, smallest: int) -> str:
-        asked = self._loads(smallest)
-        taken = " and ".join(words for kind, words in self._takes(smallest).items() if kind in asked)
-        return f"nothing fits: the smallest, {self._shape.named(self._config, smallest)}, takes {taken}"
 
     def _words(self, found: int, by: LimitedBy) -> str:
         """Write the largest that fits, the time and memory it takes, and the reason for the limit."""

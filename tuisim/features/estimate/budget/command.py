@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ConfigError, ExitCode, Mistake
 from tuisim.features.estimate.budget import budget as budgets
-from tuisim.features.estimate.budget.budget import Budget, Limits
+from tuisim.features.estimate.budget.budget import Answer, Limits
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification, verify
 from tuisim.features.estimate.budget.view import NAMES, BudgetState, page
 from tuisim.predict import predictor
-
-Parsed = TypeVar("Parsed", float, int)
 
 
 def budget(
@@ -38,37 +35,32 @@ def budget(
     limits = _limits(seconds, memory)
     chosen = resolve(layers, options, config)
     by = predictor.own_predictor() if as_ is None else predictor.named_predictor(as_)
-    found = budgets.budget(chosen, by.predict, limits)
-    checks = _verified(found) if verify_ else {}
-    if json_:
-        print(json.dumps(found.to_dict(checks), allow_nan=False))
-    else:
-        print_page(partial(page, BudgetState(chosen, limits, found.answers, -1, checks=checks)))
+    answers = budgets.budget(chosen, by.predict, limits)
+    state = BudgetState(chosen, limits, answers, -1, checks=_verified(answers) if verify_ else {})
+    print_result(json_, state.to_dict, partial(page, state))
     return ExitCode.DONE
 
 
 def _limits(seconds: str | None, memory: str | None) -> Limits:
     """Parse the limits. Raises ConfigError with all mistakes."""
+    limits: dict[str, Any] = {}
     mistakes: list[Mistake] = []
-    wall = _parse("seconds", seconds, units.parse_duration, mistakes)
-    bytes_ = _parse("memory", memory, units.parse_size, mistakes)
+    parsers: tuple[tuple[str, str | None, Callable[[str], float]], ...]
+    parsers = ("seconds", seconds, units.parse_duration), ("memory", memory, units.parse_size)
+    for name, text, parse in parsers:
+        try:
+            limits[name] = None if text is None else parse(text)
+        except ValueError as error:
+            mistakes.append(Mistake(name, text, str(error)))
     if mistakes:
         raise ConfigError(mistakes)
-    return Limits(wall, bytes_)
+    return Limits(**limits)
 
 
-def _parse(name: str, text: str | None, parse: Callable[[str], Parsed], mistakes: list[Mistake]) -> Parsed | None:
-    try:
-        return None if text is None else parse(text)
-    except ValueError as error:
-        mistakes.append(Mistake(name, text, str(error)))
-        return None
-
-
-def _verified(found: Budget) -> dict[Question, Verification]:
+def _verified(answers: tuple[Answer, ...]) -> dict[Question, Verification]:
     checks: dict[Question, Verification] = {}
     with ProgressLine() as line:
-        for answer in found.answers:
+        for answer in answers:
             if answer.prediction is not None:
                 line.show(f"verifying: {NAMES[answer.question]}")
                 checks[answer.question] = verify(answer)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim import units
@@ -15,7 +14,7 @@ from tuisim.engine import Control
 from tuisim.engine.job import Job
 from tuisim.errors import ConfigError, DataError, printable
 from tuisim.features.estimate.budget import view
-from tuisim.features.estimate.budget.budget import Answer, Limits, Predict, ask
+from tuisim.features.estimate.budget.budget import Answer, Limits, ask
 from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification, verify
 from tuisim.features.estimate.budget.view import NAMES, BudgetState
@@ -25,7 +24,6 @@ from tuisim.predict import predictor as prices
 from tuisim.predict.prediction import Prediction
 from tuisim.tui.context import PageContext
 from tuisim.tui.form.inputs import InputLine
-from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
 
@@ -51,6 +49,7 @@ class BudgetScreen(PanelScreen):
     )
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
+    _inputs: InputLine
     AUTO_FOCUS = ""  # the answers are read first; `e` edits
     CSS = """
     BudgetScreen { layout: grid; grid-size: 1 5; grid-rows: 1 auto 7 1fr 1; }
@@ -85,13 +84,6 @@ class BudgetScreen(PanelScreen):
             Panel(1, "largest that fits", view.answer_lines, id="budget-answers", tag=view.ANSWERS_TAG, rows=view.answer_places),
             Panel(2, "details", view.detail_lines, id="budget-details", tag=view.DETAILS_TAG),
         )
-
-    def compose(self) -> ComposeResult:
-        """Lay out the header, the inputs and the panels."""
-        yield self._line
-        yield self._inputs
-        yield from self._panels
-        yield KeyLine()
 
     def on_mount(self) -> None:
         """Find the answers, and follow the jobs."""
@@ -131,7 +123,11 @@ class BudgetScreen(PanelScreen):
 
             answers: Answers = ()
             for question in Question:
-                answers = (*answers, _answer(question, self._config, predict, limits))
+                try:
+                    answer = ask(question, self._config, predict, limits)
+                except ConfigError as error:  # epochs or examples are missing
+                    answer = Answer(question, "; ".join(map(str, error.mistakes)))
+                answers = (*answers, answer)
                 job.report(answers)
             return answers
 
@@ -241,11 +237,3 @@ class BudgetScreen(PanelScreen):
         """Pause the run in progress until the page is left."""
         self.context.pause_run()
         self.notify("the run is paused until this page is left")
-
-
-def _answer(question: Question, config: RunConfig, predict: Predict, limits: Limits) -> Answer:
-    """Answer a question; a missing number of epochs or examples becomes the answer's words."""
-    try:
-        return ask(question, config, predict, limits)
-    except ConfigError as error:
-        return Answer(question, "; ".join(map(str, error.mistakes)))

@@ -28,7 +28,7 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Shape:
-    """The way of one question from a whole number to a configuration."""
+    """The map of one question from a whole number to a configuration."""
 
     of: Callable[[RunConfig, int], RunConfig]
     """Return `config` with that number. Raises ConfigError if that is not possible."""
@@ -42,28 +42,26 @@ class Shape:
     hidden: bool = False
     """True if it is about hidden layers, and does not apply without them."""
 
-    def allowed(self, config: RunConfig, number: int) -> bool:
-        """Return True if a run can be described with that number."""
-        try:
-            self.of(config, number).resolved()
-        except ConfigError:
-            return False
-        return True
-
     def range(self, config: RunConfig) -> tuple[int, int]:
-        """Return the smallest and the largest number that can be described: a schedule restricts the number of steps."""
+        """Return the smallest and the largest number that a configuration accepts: a schedule restricts the number of steps."""
+
+        def allowed(number: int) -> bool:
+            try:
+                self.of(config, number).resolved()
+            except ConfigError:
+                return False
+            return True
+
         low, high = 1, self.max_number
-        if self.allowed(config, low) and self.allowed(config, high):
+        if allowed(low) and allowed(high):
             return low, high
         tried = sorted({self.own(config), *(min(1 << power, high) for power in range(high.bit_length() + 1))})
-        right = [number for number in tried if self.allowed(config, number)]
+        right = [number for number in tried if allowed(number)]
         if not right:
-            self.of(config, self.own(config)).resolved()  # which says what is wrong
-        least = _edge(lambda number: self.allowed(config, number), right[0], max([n for n in tried if n < right[0]], default=0))
-        most = _edge(
-            lambda number: self.allowed(config, number), right[-1], min([n for n in tried if n > right[-1]], default=high + 1)
-        )
-        return least, most
+            self.of(config, self.own(config)).resolved()  # raises ConfigError with the reason
+        below = max([number for number in tried if number < right[0]], default=0)
+        above = min([number for number in tried if number > right[-1]], default=high + 1)
+        return _edge(allowed, right[0], below), _edge(allowed, right[-1], above)
 
 
 def _edge(allowed: Callable[[int], bool], inside: int, outside: int) -> int:
@@ -106,10 +104,6 @@ def _deep(config: RunConfig, number: int) -> RunConfig:
     return replace(config, layers=layers, hidden_activation=activations)
 
 
-def _examples(config: RunConfig) -> int:
-    return data.rows(config) or DEFAULT_EXAMPLES
-
-
 SHAPES: dict[Question, Shape] = {
     Question.WIDEST: Shape(
         _wide,
@@ -137,7 +131,7 @@ SHAPES: dict[Question, Shape] = {
     ),
     Question.EXAMPLES: Shape(
         lambda config, number: replace(config, examples=number),
-        _examples,
+        lambda config: data.rows(config) or DEFAULT_EXAMPLES,
         MAX_COUNT,
         # A full batch may cost less than one that is nearly full.
         lambda config, number: (number + 2, (number // config.batch_size + 1) * config.batch_size),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from threading import Timer
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,8 @@ from tuisim import units
 from tuisim.data.info import row_bytes
 from tuisim.engine import Control, Summary, Trainer
 from tuisim.errors import ExitCode, TuisimError, printable
-from tuisim.predict.interval import Interval
-from tuisim.predict.prediction import Prediction
-from tuisim.predict.record import Comparison
+from tuisim.predict.prediction import Interval, Prediction
+from tuisim.predict.record import Comparison, mean_step
 from tuisim.terminal.text import duration_words
 
 if TYPE_CHECKING:
@@ -49,8 +47,8 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
-            "steps": self.steps, "measured_seconds": self.measured, "predicted_seconds": _finite(self.predicted),
-            "ratio": _finite(self.ratio), "words": self.words,
+            "steps": self.steps, "measured_seconds": self.measured, "predicted_seconds": self.predicted,
+            "ratio": self.ratio, "words": self.words,
         }  # fmt: skip
 
 
@@ -62,7 +60,7 @@ def verify(answer: Answer, seconds: float = SECONDS, control: Control | None = N
     prediction = answer.prediction
     if answer.config is None or prediction is None:
         return Verification(0, None, None, "nothing to verify")
-    predicted = _step(prediction)
+    predicted = mean_step(prediction).likely
 
     def unverified(words: str) -> Verification:
         return Verification(0, None, predicted, words)
@@ -88,15 +86,6 @@ def verify(answer: Answer, seconds: float = SECONDS, control: Control | None = N
     return replace(found, words=": ".join(filter(None, (words, found.verdict))))
 
 
-def _step(prediction: Prediction) -> float:
-    """Return the predicted seconds of a step with its share of an epoch's other work, since that is measured too."""
-    ledger = prediction.ledger
-    if prediction.epoch is None or ledger.examples is None:
-        return prediction.step.likely
-    each = prediction.epoch.likely / -(-ledger.examples // ledger.batch)
-    return each if math.isfinite(each) else prediction.step.likely
-
-
 def _trained(prediction: Prediction, seconds: float, control: Control) -> Summary:
     """Train a copy with fewer rows, of whole batches, and no end, until a timer stops it."""
     config = prediction.config.of_known_length()
@@ -112,7 +101,3 @@ def _trained(prediction: Prediction, seconds: float, control: Control) -> Summar
         return trainer.run(control=control, instrumented=False)
     finally:
         timer.cancel()
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tuisim import units
 from tuisim.accounting.formulas import FORMULAS
@@ -14,6 +15,7 @@ from tuisim.features.estimate.budget.shapes import Question
 from tuisim.features.estimate.budget.verify import Verification
 from tuisim.features.estimate.times import figure, memory_parts
 from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS
+from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance, Provenances, Tagged
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, fold, spread, width_of, wrap
 from tuisim.terminal.plot import bar
@@ -62,6 +64,30 @@ class BudgetState:
         """The selected answer; None until it is found."""
         return self.answers[self.selected] if self.selected < len(self.answers) else None
 
+    @property
+    def prediction(self) -> Prediction | None:
+        """The prediction of any answer: machine and backend are the same in all, unless `auto` chooses by the network."""
+        return next((answer.prediction for answer in self.answers if answer.prediction), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document that `tuisim budget --json` prints."""
+        assert self.limits is not None
+        any_, checks = self.prediction, {question: check.to_dict() for question, check in self.checks.items()}
+        return {
+            "config": self.config.to_dict(),
+            "limits": {"seconds": self.limits.seconds, "memory_bytes": self.limits.memory},
+            "machine": any_ and any_.machine,
+            "foreign": any_ and any_.foreign,
+            "answers": [one.to_dict() | {"verification": checks.get(one.question)} for one in self.answers],
+            "marks": {
+                "config": Provenance.GIVEN,
+                "limits": Provenance.GIVEN,
+                "answers[]": Provenance.PROJECTED,
+                "answers[].verification.steps": Provenance.COUNTED,
+                "answers[].verification.measured_seconds": Provenance.MEASURED,
+            },
+        }
+
 
 def page(state: BudgetState, frame: Frame) -> list[Line]:
     """Return the header, the answers, and the details of each."""
@@ -69,29 +95,22 @@ def page(state: BudgetState, frame: Frame) -> list[Line]:
     for answer in state.answers:
         check = state.checks.get(answer.question)
         lines += [BLANK, ((NAMES[answer.question], Tone.STRONG),), *_details(answer, frame), *_check_lines(check, frame.width)]
-    found = next((answer.prediction for answer in state.answers if answer.prediction), None)
-    if found is not None:
-        lines += [BLANK, ((f"by the machine profile of {printable(found.machine, 200)}", Tone.DIM),)]
+    if state.prediction is not None:
+        lines += [BLANK, ((f"by the machine profile of {printable(state.prediction.machine, 200)}", Tone.DIM),)]
     return lines
 
 
 def header(state: BudgetState, frame: Frame) -> list[Line]:
     """Return the network, its configuration and the limits."""
-    config = state.config.resolved()
-    found = next((answer.prediction for answer in state.answers if answer.prediction), None)
+    config, found = state.config.resolved(), state.prediction
     right = "" if found is None else "as on another machine" if found.foreign else f"{found.backend}@{found.threads}"
     if frame.zoomed and state.limits is not None:
-        right = f"{limit_words(state.limits)} given" + f" · {right}" * bool(right)
+        limits = filter(None, (units.duration(state.limits.seconds), units.size(state.limits.memory)))
+        right = f"{' and '.join(limits)} given" + f" · {right}" * bool(right)
     epochs = units.counted(config.epochs or ASSUMED_EPOCHS, "epoch") + " assumed" * (config.epochs is None)
     dtype = precision(config.backend if found is None else found.backend, config.dtype)
     details = [f"{config.optimizer} · batch {units.count(config.batch_size)} · {dtype} · {epochs}", epochs]
     return [page_header("budget", network_subjects(config), details, ((right, Tone.STRONG),), frame.width)]
-
-
-def limit_words(limits: Limits) -> str:
-    """Write the limits: `10 min 00 s and 2.0 GiB`."""
-    seconds = [] if limits.seconds is None else [units.duration(limits.seconds)]
-    return " and ".join([*seconds, *([] if limits.memory is None else [units.size(limits.memory)])])
 
 
 # ── the answers ──
@@ -162,10 +181,11 @@ def detail_lines(state: BudgetState, frame: Frame) -> list[Line]:
         return [(("computing …", Tone.DIM),)]
     if answer.prediction is None:
         return _details(answer, frame)
+    layers = clip(units.layers_text(answer.prediction.config.layers), frame.width)
     blocks = [
         Block(0, wrap(printable(answer.words, 500), frame.width, Tone.STRONG)), Block(5, [BLANK]),
         Block(1, _bars(answer, limits, frame)), Block(6, [BLANK]),
-        Block(3, _step(answer, frame.width)), Block(4, _sizes(answer, frame.width)),
+        Block(3, _step(answer, frame.width)), Block(4, [((layers, Tone.DIM),)]),
         Block(8, [BLANK, *_parts(answer, frame.width)]), Block(7, [BLANK]), Block(2, _verification(state, frame.width)),
     ]  # fmt: skip
     return fold(blocks, frame.height)
@@ -184,11 +204,6 @@ def _step(answer: Answer, width: int) -> list[Line]:
     step = answer.prediction.step
     parameters = figure(units.si(answer.prediction.ledger.parameters), "parameters")
     return spread([figure(duration_words(step.likely), f"per step ({interval_words(step)})"), parameters], width)
-
-
-def _sizes(answer: Answer, width: int) -> list[Line]:
-    assert answer.config is not None
-    return [((clip(units.layers_text(answer.config.layers), width), Tone.DIM),)]
 
 
 def _parts(answer: Answer, width: int) -> list[Line]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from tuisim import units
 from tuisim.features.estimate.known.networks import KNOWN_NETWORKS, TRAINING_SOURCE, KnownNetwork
-from tuisim.predict.predictor import Rate
+from tuisim.predict.profile import ProfileEntry
 from tuisim.provenance import Provenance
 
 
@@ -40,53 +39,51 @@ class KnownProjection:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownProjections:
-    """All known networks at one rate. Volume and epochs are None if each network has its own."""
+class KnownState:
+    """All known networks at the best rate of a profile entry, and the selected one.
 
-    rows: tuple[KnownProjection, ...]
-    rate: Rate | None
-    examples: int | None
-    epochs: int | None
+    Volume and epochs are None if each network has its own.
+    """
+
+    rows: tuple[KnownProjection, ...] = ()
+    best: ProfileEntry | None = None
+    examples: int | None = None
+    epochs: int | None = None
+    selected: int = 0
+    failure: str = ""
 
     @property
     def assumption(self) -> str:
         """The assumption behind the times."""
-        if self.rate is None:
+        if self.best is None:
             return "no rate of this machine is known"
-        rate = units.si(self.rate.value, "FLOP/s")
-        return f"a lower bound, with all operations at the best rate measured here, {rate} by {self.rate.who}"
+        rate = units.si(self.best.best_rate, "FLOP/s")
+        return f"a lower bound, with all operations at the best rate measured here, {rate} by {self.best.label}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        rate = self.rate and {"flops_per_second": self.rate.value, "who": self.rate.who}
+        rate = self.best and {"flops_per_second": self.best.best_rate, "who": self.best.label}
         return {
             "examples": self.examples, "epochs": self.epochs, "rate": rate, "assumption": self.assumption,
             "rule": TRAINING_SOURCE, "rows": [row.to_dict() for row in self.rows],
         }  # fmt: skip
 
-    def marks(self, path: str) -> dict[str, Provenance]:
-        """Return the provenance of the numbers, if the document stands at `path`."""
-        marks = {"examples": Provenance.GIVEN, "epochs": Provenance.GIVEN, "rows[]": Provenance.PUBLISHED}
-        marks |= {"rows[].seconds": Provenance.PROJECTED} | ({"rate": self.rate.mark} if self.rate else {})
-        return {f"{path}.{name}": mark for name, mark in marks.items()}
+
+MARKS = {
+    "examples": Provenance.GIVEN, "epochs": Provenance.GIVEN, "rate": Provenance.MEASURED, "rows[]": Provenance.PUBLISHED,
+    "rows[].seconds": Provenance.PROJECTED,
+}  # fmt: skip
+"""The provenance of the numbers in the document of KnownState."""
 
 
-def project_known(rate: Rate | None, examples: int | None = None, epochs: int | None = None) -> KnownProjections:
-    """Project the training time of each known network at `rate`; volume and epochs are by default as published."""
+def project_known(
+    best: ProfileEntry | None, examples: int | None = None, epochs: int | None = None, selected: int = 0
+) -> KnownState:
+    """Project the training time of each known network at the best rate; volume and epochs are by default as published."""
     rows = []
     for network in KNOWN_NETWORKS:
         seen = network.trained_on(examples, epochs)
         operations = None if seen is None else network.operations * seen
-        rows.append(KnownProjection(network, seen, operations, _seconds(operations, rate)))
-    return KnownProjections(tuple(rows), rate, examples, epochs)
-
-
-def _seconds(operations: int | None, rate: Rate | None) -> float | None:
-    """Return the time; None if an argument is not known, or no float is large enough."""
-    if operations is None or rate is None or not (math.isfinite(rate.value) and rate.value > 0):
-        return None
-    try:
-        seconds = operations / rate.value
-    except OverflowError:  # more operations than a float can hold
-        return None
-    return seconds if math.isfinite(seconds) else None
+        seconds = None if operations is None or best is None else operations / best.best_rate
+        rows.append(KnownProjection(network, seen, operations, seconds))
+    return KnownState(tuple(rows), best, examples, epochs, selected)

@@ -8,8 +8,7 @@ from textual.binding import BindingType
 
 from tuisim.config import Field
 from tuisim.features.estimate.known import view
-from tuisim.features.estimate.known.projection import project_known
-from tuisim.features.estimate.known.view import KnownState
+from tuisim.features.estimate.known.projection import KnownState, project_known
 from tuisim.features.estimate.volume.screen import TimesScreen
 from tuisim.predict import predictor as prices
 from tuisim.tui.context import PageContext
@@ -50,4 +49,4 @@ class KnownNetworksScreen(TimesScreen):
 
     def make_state(self) -> KnownState:
         """Return the projections for the published volumes or those in the inputs."""
-        return KnownState(project_known(prices.best_rate(), self.values["examples"], self.values["epochs"]), self.selected)
+        return project_known(prices.best_entry(), self.values["examples"], self.values["epochs"], self.selected)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tuisim import units
 from tuisim.features.estimate.known.networks import MULTIPLY_ADD, TRAINING, TRAINING_SOURCE
-from tuisim.features.estimate.known.projection import KnownProjection, KnownProjections
+from tuisim.features.estimate.known.projection import KnownProjection, KnownState
 from tuisim.features.estimate.times import TimeRow, figure, time_lines, time_places
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Tone, clip, fold, spread, wrap
 from tuisim.terminal.text import page_header
@@ -21,45 +19,27 @@ ROOMY = 70
 """Cells from which on every factor has its words."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownState:
-    """The projections of the known networks, and the selected one."""
-
-    projections: KnownProjections | None = None
-    selected: int = 0
-    failure: str = ""
-
-    @property
-    def rows(self) -> tuple[KnownProjection, ...]:
-        """One projection for each network."""
-        return self.projections.rows if self.projections else ()
-
-
 def page(state: KnownState, frame: Frame) -> list[Line]:
     """Return the header, the times of all networks, and their assumptions."""
-    assert state.projections is not None
     rule = f"training is {TRAINING} forward passes, a MAC {MULTIPLY_ADD} operations; sources: --json"
     return [*header(state, frame), BLANK, *times(state, frame), BLANK,
-            *wrap(f"{state.projections.assumption}; {rule}", frame.width, Tone.DIM)]  # fmt: skip
+            *wrap(f"{state.assumption}; {rule}", frame.width, Tone.DIM)]  # fmt: skip
 
 
 def header(state: KnownState, frame: Frame) -> list[Line]:
     """Return the volume at which the networks are projected."""
-    found, words = state.projections, ""
-    if found is not None:
-        examples = "own examples" if found.examples is None else units.counted(found.examples, "example", 9)
-        epochs = "own epochs" if found.epochs is None else units.counted(found.epochs, "epoch", 9)
-        words = "as each was trained" if found.examples is None and found.epochs is None else f"{examples} × {epochs}"
+    examples = "own examples" if state.examples is None else units.counted(state.examples, "example", 9)
+    epochs = "own epochs" if state.epochs is None else units.counted(state.epochs, "epoch", 9)
+    words = "as each was trained" if state.examples is None and state.epochs is None else f"{examples} × {epochs}"
     return [page_header("time estimate", ["known networks"], ["published networks on this machine"],
                         ((words, Tone.STRONG),), frame.width)]  # fmt: skip
 
 
 def times(state: KnownState, frame: Frame) -> list[Line]:
     """Return one row for each network on one axis of time."""
-    if state.projections is None:
+    if not state.rows:
         return wrap(state.failure, frame.width, Tone.BAD)
-    rows = [_time_row(one, state.projections) for one in state.projections.rows]
-    return time_lines(TITLES, rows, state.selected, frame)
+    return time_lines(TITLES, [_time_row(one, state) for one in state.rows], state.selected, frame)
 
 
 def time_row_places(state: KnownState, frame: Frame) -> list[int | None]:
@@ -67,12 +47,12 @@ def time_row_places(state: KnownState, frame: Frame) -> list[int | None]:
     return time_places(len(state.rows), state.selected, frame) if state.rows else []
 
 
-def _time_row(one: KnownProjection, all_: KnownProjections) -> TimeRow:
+def _time_row(one: KnownProjection, state: KnownState) -> TimeRow:
     known, seconds = one.network, one.seconds
     reason = "" if seconds is not None else "not known"
     if one.seen is None:
-        reason = "epochs not published" if all_.epochs is None and known.epochs is None else "examples not published"
-        if all_.examples is None and all_.epochs is None:
+        reason = "epochs not published" if state.epochs is None and known.epochs is None else "examples not published"
+        if state.examples is None and state.epochs is None:
             reason = "training length not published"
     details = (units.si(known.parameters), str(known.year), units.si(one.operations), units.si(known.forward), units.si(one.seen),
                known.example)  # fmt: skip
@@ -82,10 +62,9 @@ def _time_row(one: KnownProjection, all_: KnownProjections) -> TimeRow:
 
 def how(state: KnownState, frame: Frame) -> list[Line]:
     """Return how the selected network's time is computed, and the sources."""
-    found = state.projections
-    if found is None:
+    if not state.rows:
         return []
-    one, width = found.rows[state.selected], frame.width
+    one, width = state.rows[state.selected], frame.width
     known, roomy = one.network, frame.width >= ROOMY
     head = f"{known.name}  {known.year}  "
     words = f"{units.si(known.parameters)} parameters; an example is {known.example}"
@@ -94,28 +73,28 @@ def how(state: KnownState, frame: Frame) -> list[Line]:
     operations = [
         figure(units.si(known.forward), "multiply-adds" + " forward" * roomy),
         figure(f"× {MULTIPLY_ADD}", "operations each" * roomy),
-        figure(f"× {TRAINING}", "with backward" * roomy),
+        figure(f"× {TRAINING}", "passes in training" * roomy),
         figure(f"= {units.si(known.operations)}", "per example"),
     ]
     if one.seen is not None and one.operations is not None:
-        operations += [figure(f"× {_seen(found, one)}"), figure(f"= {units.si(one.operations)}", "operations", Tone.ACCENT)]
+        operations += [figure(f"× {_seen(state, one)}"), figure(f"= {units.si(one.operations)}", "operations", Tone.ACCENT)]
     sources = {"parameters": known.parameters_source, "forward": known.forward_source, "training": known.training_source,
-               "with backward": TRAINING_SOURCE}  # fmt: skip
+               f"{TRAINING} passes": TRAINING_SOURCE}  # fmt: skip
     blocks = [
         Block(0, [((head, Tone.STRONG), (clip(words, max(1, width - len(head))), Tone.DIM))]),
         Block(6, [BLANK]),
         Block(1, spread(operations, width, gap=1)),
-        Block(2, wrap(found.assumption, width, Tone.TEXT)),
+        Block(2, wrap(state.assumption, width, Tone.TEXT)),
         Block(7, [BLANK]),
         *(Block(3 + (i > 1), wrap(f"{of}: {source}", width, Tone.DIM)) for i, (of, source) in enumerate(sources.items())),
     ]
     return [line for block in blocks for line in block.lines] if frame.zoomed else fold(blocks, frame.height)
 
 
-def _seen(found: KnownProjections, one: KnownProjection) -> str:
+def _seen(state: KnownState, one: KnownProjection) -> str:
     """Write examples and epochs, or their product if only that is published."""
-    examples = one.network.examples if found.examples is None else found.examples
-    epochs = one.network.epochs if found.epochs is None else found.epochs
+    examples = one.network.examples if state.examples is None else state.examples
+    epochs = one.network.epochs if state.epochs is None else state.epochs
     if examples is None or epochs is None or examples * epochs != one.seen:
         return f"{units.short_count(one.seen, MAX_DIGITS)} examples"
     return f"{units.short_count(examples, MAX_DIGITS)} examples × {units.counted(epochs, 'epoch', MAX_DIGITS)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Annotated
@@ -12,18 +10,19 @@ from cyclopts import Parameter
 
 from tuisim import data, units
 from tuisim.backends import choose, get_backend, precision
-from tuisim.cli.console import CommandConsole, ProgressLine, note, print_lines
+from tuisim.cli.console import ProgressLine, note, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows, is_file, is_regenerated
 from tuisim.errors import DataError, ExitCode
 from tuisim.features.estimate.times import memory_parts
 from tuisim.predict import predictor, profiles
-from tuisim.predict.calibrate import ProfileKey, calibrate
+from tuisim.predict.calibrate import calibrate
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.predictor import Predictor
+from tuisim.predict.profile import ProfileKey
 from tuisim.terminal.lines import Line, Tone
-from tuisim.terminal.table import Column, table
+from tuisim.terminal.table import text_table
 from tuisim.units import layers_text
 
 FULL_WIDTH = 120
@@ -47,13 +46,8 @@ def predict(
     """Predict a run: its time with an interval, its memory, and its most expensive operations."""
     run, rows, loading = _read(resolve(layers, options, config))
     by = calibrated_predictor(run.resolved()) if machine is None else predictor.named_predictor(machine)
-    found = by.predict_timed(run, rows=rows) if pilot else by.predict(run, rows=rows)
-    found = replace(found, loading=loading)
-    if json_:
-        print(json.dumps(found.to_dict(), allow_nan=False))
-    else:
-        console = CommandConsole(FULL_WIDTH)
-        print_lines(_lines(found, machine, console.width), console)
+    found = replace(by.predict_timed(run, rows=rows) if pilot else by.predict(run, rows=rows), loading=loading)
+    print_result(json_, found.to_dict, lambda frame: _lines(found, machine, frame.width), FULL_WIDTH)
     return ExitCode.DONE
 
 
@@ -72,14 +66,12 @@ def _read(config: RunConfig) -> tuple[RunConfig, KeptRows | None, float | None]:
 def calibrated_predictor(config: RunConfig) -> Predictor:
     """Return this machine's predictor with an entry for `config`; a missing one is measured first, quickly, and kept."""
     found = profiles.own()
-    backend, threads = choose(config).name, config.resolved().threads
-    assert threads is not None
-    key = ProfileKey.of(backend, threads, config.dtype)
+    key = ProfileKey.of(replace(config, backend=choose(config).name).resolved())
     if found.trouble:
         note(found.trouble)
-    if found.profile is not None and found.profile.entry(key.backend, key.threads, key.dtype) is not None:
+    if found.profile is not None and found.profile.entry(key) is not None:
         return Predictor(found.profile)
-    get_backend(backend)  # which says why it cannot work here
+    get_backend(key.backend)  # which says why it cannot work here
     note(f"measuring {key.key} quickly, once; tuisim calibrate is more exact")
     with ProgressLine() as line:
         profile = calibrate([key], found.profile, lambda _, done, of: line.show(f"{done} of {of} networks"), quick=True)
@@ -100,22 +92,17 @@ def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
     lines: list[Line] = [
         ((layers_text(config.layers), Tone.STRONG), (head, Tone.TEXT)),
         ((f"{where}; all times projected, {how}", Tone.DIM),),
-        *_table(("", "estimate", "low", "high", ""), _times(found), "lrrrl", width),
+        *text_table(("", "estimate", "low", "high", ""), _times(found), width, left=(0, 4)),
         ((_memory(found), Tone.TEXT),),
     ]
     if found.loading is not None:
         words = f"reading the data took {units.duration(found.loading)} here, measured; it comes before the first batch"
         lines.append(((words, Tone.TEXT),))
-    lines += _table(("layer", "phase", "operation", "estimate", "of the step"), _operations(found), "rllrr", width)
+    lines += text_table(("layer", "phase", "operation", "estimate", "of the step"), _operations(found), width, left=(1, 2))
     if found.beyond is not None:
         words = f"its largest product is {units.figure(found.beyond)} × the largest calibrated one: outside the calibrated range"
         lines.append(((words, Tone.DIM),))
     return lines
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str, width: int) -> list[Line]:
-    columns = [Column(head, right=side == "r") for head, side in zip(heads, sides, strict=True)]
-    return table(columns, [tuple((text, Tone.TEXT) for text in row) for row in rows], width)
 
 
 def _times(found: Prediction) -> list[tuple[str, ...]]:

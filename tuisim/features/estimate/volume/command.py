@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.cli.console import line, note, print_page
+from tuisim.cli.console import note, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ConfigError, ExitCode, Mistake
 from tuisim.features.estimate.known import view as known_view
-from tuisim.features.estimate.known.projection import KnownProjections, project_known
-from tuisim.features.estimate.known.view import KnownState
+from tuisim.features.estimate.known.projection import MARKS, KnownState, project_known
 from tuisim.features.estimate.volume import view
-from tuisim.features.estimate.volume.estimate import TimeEstimate, document, estimate, estimate_volumes
+from tuisim.features.estimate.volume.estimate import TimeEstimate, estimate, estimate_volumes
 from tuisim.features.estimate.volume.view import VolumeState
 from tuisim.predict import predictor as prices
 from tuisim.predict import profiles
+from tuisim.provenance import Provenance
+from tuisim.terminal.lines import BLANK, Frame, Line
 
 
 def project(
@@ -36,31 +35,36 @@ def project(
     own = profiles.own()
     if own.trouble:
         note(own.trouble)
-    price = prices.priced
-    one: TimeEstimate | None = None
-    volumes: tuple[TimeEstimate, ...] = ()
-    if chosen is not None and chosen.examples is not None:
-        one = estimate(chosen, price)
-    elif chosen is not None:
-        volumes = estimate_volumes(chosen, price)
-    networks = project_known(prices.best_rate(), *_sizes(options)) if known else None
-    if json_:
-        print(json.dumps(_document(volumes or (one,) if one else volumes, networks), allow_nan=False))
-        return ExitCode.DONE
-    if chosen is not None:
-        state = VolumeState(chosen, one, volumes, -1, missing="" if own.trouble else prices.missing())
-        print_page(partial(view.page, state))
-    if networks is not None:
+    one = estimate(chosen, prices.priced) if chosen is not None and chosen.examples is not None else None
+    volumes = estimate_volumes(chosen, prices.priced) if chosen is not None and one is None else ()
+    networks = project_known(prices.best_entry(), *_sizes(options), -1) if known else None
+
+    def page(frame: Frame) -> list[Line]:
+        lines: list[Line] = []
         if chosen is not None:
-            line("")
-        print_page(partial(known_view.page, KnownState(networks, -1)))
+            state = VolumeState(chosen, one, volumes, -1, missing="" if own.trouble else prices.missing())
+            lines += [*view.page(state, frame), *([BLANK] if known else [])]
+        return [*lines, *(known_view.page(networks, frame) if networks is not None else [])]
+
+    print_result(json_, lambda: _document((one,) if one else volumes, networks), page)
     return ExitCode.DONE
 
 
-def _document(estimates: tuple[TimeEstimate, ...], networks: KnownProjections | None) -> dict[str, object]:
-    found, marks = document(estimates)
-    known = {"known_networks": networks and networks.to_dict()}
-    return found | known | {"marks": marks | (networks.marks("known_networks") if networks else {})}
+def _document(estimates: tuple[TimeEstimate, ...], networks: KnownState | None) -> dict[str, Any]:
+    config = estimates[0].config if estimates else None  # volume and epochs are each estimate's own
+    given, counted = ("examples", "epochs", "batch"), ("steps_per_epoch", "operations")
+    marks = {f"known_networks.{name}": mark for name, mark in MARKS.items()} if networks else {}
+    if estimates:
+        marks |= {"config": Provenance.GIVEN, "parameters": Provenance.COUNTED, "projections[].rows[]": Provenance.PROJECTED}
+        marks |= {f"projections[].{name}": Provenance.GIVEN for name in given}
+        marks |= {f"projections[].{name}": Provenance.COUNTED for name in counted}
+    return {
+        "config": config and config.to_dict() | {"examples": None, "epochs": None},
+        "parameters": config and config.parameter_count,
+        "projections": [one.to_dict() for one in estimates],
+        "known_networks": networks and networks.to_dict(),
+        "marks": marks,
+    }
 
 
 def _sizes(options: object) -> tuple[int | None, int | None]:

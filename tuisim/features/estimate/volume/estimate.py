@@ -11,9 +11,7 @@ from tuisim.accounting import count
 from tuisim.accounting.operations import share
 from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
-from tuisim.predict.interval import Interval
 from tuisim.predict.predictor import Priced
-from tuisim.provenance import Provenance
 
 VOLUMES = {"the digits": 1_797, "Fashion-MNIST": 60_000, "ImageNet": 1_281_167, "a billion": 10**9, "a trillion": 10**12}
 """Named numbers of examples, from what this program ships to what only language models are trained on."""
@@ -23,24 +21,6 @@ ASSUMED_EPOCHS = 10
 """The epochs of a run until stopped, for estimates that need an end."""
 Price = Callable[[RunConfig], Sequence[Priced]]
 """Return the price of a configuration on every backend that was measured; its batch is no larger than its volume."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackendEstimate:
-    """The time of a whole run on one backend."""
-
-    price: Priced
-    seconds: Interval | None
-    """Seconds of all steps; None if those of a step are not known."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        one = self.price
-        return {
-            "backend": one.label, "machine": one.machine, "foreign": one.foreign,
-            "step_seconds": one.step and one.step.to_dict(), "seconds": self.seconds and self.seconds.to_dict(),
-            "reason": one.reason,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +34,8 @@ class TimeEstimate:
     epochs: int
     operations: int
     """The total operations, with the loss."""
-    rows: tuple[BackendEstimate, ...]
+    rows: tuple[Priced, ...]
+    """The prices on each backend, with the seconds of the run."""
 
     @property
     def batch(self) -> int:
@@ -77,7 +58,14 @@ class TimeEstimate:
             "volume": self.volume, "examples": self.examples, "epochs": self.epochs, "batch": self.batch,
             "steps_per_epoch": self.steps_per_epoch,
             "operations": {"per_example": self.operations_per_example, "total": self.operations},
-            "rows": [row.to_dict() for row in self.rows],
+            "rows": [
+                {
+                    "backend": one.label, "machine": one.machine, "foreign": one.foreign,
+                    "step_seconds": one.step and one.step.to_dict(), "seconds": one.seconds and one.seconds.to_dict(),
+                    "reason": one.reason,
+                }
+                for one in self.rows
+            ],
         }  # fmt: skip
 
 
@@ -97,7 +85,7 @@ def estimate(config: RunConfig, price: Price, examples: int | None = None, epoch
     sized = replace(config, examples=volume, epochs=times)
     operations = sum(phase.total for phase in (count(sized).run or {}).values())
     rows = tuple(
-        BackendEstimate(one, one.epoch and one.epoch.times(times))
+        replace(one, seconds=one.epoch and one.epoch.times(times))
         for one in price(replace(config, batch_size=min(config.batch_size, volume), examples=volume))
     )
     name = next((name for name, rows_ in VOLUMES.items() if rows_ == volume), "")
@@ -109,18 +97,3 @@ def estimate_volumes(config: RunConfig, price: Price, epochs: int | None = None)
     own = data.rows(config)
     volumes = sorted({*VOLUMES.values(), *([own] if own is not None else [])})
     return tuple(estimate(config, price, volume, epochs) for volume in volumes)
-
-
-def document(estimates: Sequence[TimeEstimate]) -> tuple[dict[str, Any], dict[str, Provenance]]:
-    """Return the estimates of one network as a document, and the provenance of its numbers; there may be no estimates."""
-    if not estimates:
-        return {"config": None, "parameters": None, "projections": []}, {}
-    config = estimates[0].config  # volume and epochs are each estimate's own
-    found = {
-        "config": config.to_dict() | {"examples": None, "epochs": None}, "parameters": config.parameter_count,
-        "projections": [one.to_dict() for one in estimates],
-    }  # fmt: skip
-    given, counted = ("examples", "epochs", "batch"), ("steps_per_epoch", "operations")
-    marks = {"config": Provenance.GIVEN, "parameters": Provenance.COUNTED, "projections[].rows[]": Provenance.PROJECTED}
-    marks |= {f"projections[].{name}": Provenance.GIVEN for name in given}
-    return found, marks | {f"projections[].{name}": Provenance.COUNTED for name in counted}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
@@ -16,13 +16,11 @@ from tuisim import data
 from tuisim.config import Field, RunConfig
 from tuisim.errors import TuisimError
 from tuisim.features.estimate.volume import view
-from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS, EPOCHS, VOLUMES, estimate, estimate_volumes
+from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, estimate, estimate_volumes
 from tuisim.features.estimate.volume.view import VolumeState
 from tuisim.predict import predictor as prices
-from tuisim.predict.predictor import Priced
 from tuisim.tui.context import PageContext
 from tuisim.tui.form.inputs import InputLine
-from tuisim.tui.key_line import KeyLine
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
 
@@ -41,6 +39,7 @@ class TimesScreen(PanelScreen):
     VERTICAL_BREAKPOINTS = HEIGHTS
     is_optional: ClassVar[bool] = False
     """True if the inputs may be empty."""
+    _inputs: InputLine
     AUTO_FOCUS = ""  # the times are read first; `e` edits
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", id="times.edit", tooltip="Edit the number of examples and epochs"),
@@ -63,13 +62,6 @@ class TimesScreen(PanelScreen):
 
     def forget_prices(self) -> None:
         """Drop what was computed with the prices before; they have changed."""
-
-    def compose(self) -> ComposeResult:
-        """Lay out the header, the inputs and the panels."""
-        yield self._line
-        yield self._inputs
-        yield from self._panels
-        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show the first state, and follow the prices."""
@@ -116,10 +108,10 @@ class TimesScreen(PanelScreen):
         if isinstance(self.focused, Input):
             self.step(self.focused, by)
             return
-        zoomed = next((panel for panel in self._panels if panel.canvas.zoomed and panel.canvas.scrolls), None)
-        if zoomed is not None:
-            zoomed.scroll_relative(y=by, animate=False)
-            return
+        for panel in self._panels:
+            if panel.canvas.zoomed and panel.canvas.scrolls:
+                panel.scroll_relative(y=by, animate=False)
+                return
         self.selected = min(max(self.selected + by, 0), max(len(self.state.rows) - 1, 0))
         self.update()
 
@@ -128,12 +120,11 @@ class TimesScreen(PanelScreen):
         name = (entry.id or "").removeprefix("input-")
         steps = tuple(VOLUMES.values()) if name == "examples" else EPOCHS
         now = self.values[name]
-        smaller = [value for value in steps if now is not None and value < now]
-        larger = [value for value in steps if now is None or value > now]
-        if by > 0 and larger:
-            entry.value = str(larger[0])
-        elif by < 0 and (smaller or self.is_optional):
-            entry.value = str(smaller[-1]) if smaller else ""
+        place = bisect_right(steps, now or 0) if by > 0 else bisect_left(steps, now or 0) - 1
+        if 0 <= place < len(steps):
+            entry.value = str(steps[place])
+        elif by < 0 and self.is_optional:
+            entry.value = ""
 
 
 class VolumeScreen(TimesScreen):
@@ -165,7 +156,7 @@ class VolumeScreen(TimesScreen):
             Field("", "", "Passes over the training examples.", name="epochs", type=int, minimum=1, default=epochs),
         )
         super().__init__(context, fields, {"examples": examples, "epochs": epochs}, VolumeState(config))
-        self._price: Callable[..., list[Priced]] = cache(self._priced)
+        self.forget_prices()
         self._line = ViewCanvas(view.header, id="volume-header")
         self._panels = (
             Panel(1, "time by backend", view.times, id="volume-times", tag=view.TIMES_TAG, rows=view.time_row_places),
@@ -178,13 +169,10 @@ class VolumeScreen(TimesScreen):
         """The configuration with the examples and epochs as edited."""
         return replace(self.context.config, examples=self.values["examples"], epochs=self.values["epochs"])
 
-    def _priced(self, config: Any) -> list[Priced]:
-        predictor = self.context.predictor
-        return prices.priced(config, None if predictor is None else predictor.current)
-
     def forget_prices(self) -> None:
         """Price every configuration again."""
-        self._price = cache(self._priced)
+        predictor = self.context.predictor
+        self._price: Price = cache(lambda config: prices.priced(config, None if predictor is None else predictor.current))
 
     def make_state(self) -> VolumeState:
         """Return the estimates for the volume in the inputs and for every named one."""

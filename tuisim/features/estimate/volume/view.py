@@ -10,7 +10,8 @@ from tuisim.backends import precision_notes
 from tuisim.config import RunConfig
 from tuisim.errors import printable
 from tuisim.features.estimate.times import TimeRow, figure, time_lines, time_places
-from tuisim.features.estimate.volume.estimate import BackendEstimate, TimeEstimate
+from tuisim.features.estimate.volume.estimate import TimeEstimate
+from tuisim.predict.predictor import Priced
 from tuisim.provenance import Provenance, Provenances
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, fold, spread, wrap
 from tuisim.terminal.table import Column, drop_columns, fits, table, visible_rows
@@ -40,7 +41,7 @@ class VolumeState:
     """True if the epochs are assumed."""
 
     @property
-    def rows(self) -> tuple[BackendEstimate, ...]:
+    def rows(self) -> tuple[Priced, ...]:
         """The backends of the volume in front, or of any."""
         one = self.estimate or next(iter(self.volumes), None)
         return one.rows if one else ()
@@ -88,11 +89,11 @@ def time_row_places(state: VolumeState, frame: Frame) -> list[int | None]:
     return time_places(len(state.rows), state.selected, frame) if state.rows and not state.failure else []
 
 
-def _time_row(row: BackendEstimate) -> TimeRow:
+def _time_row(row: Priced) -> TimeRow:
     seconds = row.seconds if row.seconds is not None and math.isfinite(row.seconds.high) else None
-    reason = "" if seconds else printable(row.price.reason or "not known", 200)
+    reason = "" if seconds else printable(row.reason or "not known", 200)
     return TimeRow(
-        row.price.label, units.duration(row.seconds.likely if row.seconds else None), (interval_words(seconds),), seconds, reason
+        row.label, units.duration(row.seconds.likely if row.seconds else None), (interval_words(seconds),), seconds, reason
     )
 
 
@@ -111,7 +112,7 @@ def how(state: VolumeState, frame: Frame) -> list[Line]:
 
 
 def _machine(one: TimeEstimate, selected: int, width: int) -> list[Line]:
-    price = one.rows[selected].price
+    price = one.rows[selected]
     machine = printable(f"as on {price.machine}, another machine" if price.foreign else price.machine, 200)
     room = max(1, width - len(price.label) - 2)
     return [((price.label, Tone.STRONG), (f"  {clip(machine, room)}", Tone.DIM))]
@@ -129,14 +130,14 @@ def _operations(one: TimeEstimate, _: int, width: int) -> list[Line]:
 
 def _steps(one: TimeEstimate, selected: int, width: int) -> list[Line]:
     row = one.rows[selected]
-    if row.seconds is None or row.price.step is None:
-        return wrap(printable(row.price.reason or "not known", 300), width, Tone.WARNING)
+    if row.seconds is None or row.step is None:
+        return wrap(printable(row.reason or "not known", 300), width, Tone.WARNING)
     rest = one.examples % one.batch
     steps = f"steps of {units.short_count(one.batch)} per epoch" + (f", the last of {units.short_count(rest)}" if rest else "")
     pieces = [
         figure(units.short_count(one.steps_per_epoch, MAX_DIGITS), steps),
         figure(f"× {units.counted(one.epochs, 'epoch', MAX_DIGITS)}"),
-        figure(f"× {units.duration(row.price.step.likely)}", f"per step ({interval_words(row.price.step)}), and shuffling"),
+        figure(f"× {units.duration(row.step.likely)}", f"per step ({interval_words(row.step)}), and shuffling"),
         figure(f"= {units.duration(row.seconds.likely)}", f"({interval_words(row.seconds)})", Tone.ACCENT),
     ]
     return spread(pieces, width, gap=1)
@@ -150,7 +151,8 @@ def volume_lines(state: VolumeState, frame: Frame) -> list[Line]:
     lines: list[Line] = []
     if state.volumes:
         for columns in _chunks(state, frame.width)[: None if frame.zoomed else 1]:
-            heading, *rows = _volume_table(state, columns, frame.width)
+            kept = drop_columns(*_volume_cells(state, columns), ("", "operations"), frame.width)
+            heading, *rows = table(*kept, frame.width)
             lines += [*([BLANK] if lines else []), heading, *(rows[i] for i in _visible_volumes(state, frame))]
     if frame.zoomed or not state.volumes:
         lines += [*([BLANK] if lines else []), *_notes(state, frame.width)]
@@ -169,7 +171,7 @@ def _visible_volumes(state: VolumeState, frame: Frame) -> range:
 
 def _chunks(state: VolumeState, width: int) -> list[list[int]]:
     """Divide the backends that have a price into tables that fit, the selected backend first."""
-    places = [i for i, row in enumerate(state.rows) if row.price.step is not None]
+    places = [i for i, row in enumerate(state.rows) if row.step is not None]
     places.sort(key=lambda i: i != state.selected if state.estimate is not None else False)
     chunks: list[list[int]] = [[]]
     for i in places:
@@ -185,7 +187,7 @@ def _volume_cells(state: VolumeState, backends: list[int]) -> tuple[list[Column]
         Column("examples"),
         Column("", right=False),
         Column("operations"),
-        *(Column(state.rows[i].price.label) for i in backends),
+        *(Column(state.rows[i].label) for i in backends),
     ]
     rows: list[list[Span]] = []
     for one in state.volumes:
@@ -200,16 +202,11 @@ def _volume_cells(state: VolumeState, backends: list[int]) -> tuple[list[Column]
     return columns, rows
 
 
-def _volume_table(state: VolumeState, backends: list[int], width: int) -> list[Line]:
-    return table(*drop_columns(*_volume_cells(state, backends), ("", "operations"), width), width)
-
-
 def _notes(state: VolumeState, width: int) -> list[Line]:
     """Return reasons for missing prices, the machines of foreign ones, and reservations."""
     if not state.rows:
         return wrap(state.missing, width, Tone.DIM)
-    prices = [row.price for row in state.rows]
-    notes = [f"{one.label}: {printable(one.reason or 'not known', 300)}" for one in prices if one.step is None]
-    notes += [f"{one.label}: as on {printable(one.machine, 200)}" for one in prices if one.foreign and one.step]
-    notes += [f"note: {words}" for words in precision_notes((one.backend for one in prices), state.config.dtype)]
+    notes = [f"{one.label}: {printable(one.reason or 'not known', 300)}" for one in state.rows if one.step is None]
+    notes += [f"{one.label}: as on {printable(one.machine, 200)}" for one in state.rows if one.foreign and one.step]
+    notes += [f"note: {words}" for words in precision_notes((one.backend for one in state.rows), state.config.dtype)]
     return [line for words in (*notes, STEPS_ALONE) for line in wrap(words, width, Tone.DIM)]

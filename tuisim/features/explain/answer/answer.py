@@ -28,7 +28,7 @@ class Answer:
     measured: Measured
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document that `tuisim answer --json` prints; `figures` are nested by the parts of their dotted names."""
+        """Return the document that `tuisim answer --json` prints; `figures` are nested by row and column."""
         marks = {"config": Provenance.GIVEN}
         for claim in self.claims:
             marks |= {f"claims[].figures.{name}": figure.provenance for name, figure in claim.figures.items()}
@@ -66,11 +66,8 @@ def measure(config: RunConfig, known: Measured = Measured(), wanted: Wanted = la
 
 
 def _plain(claim: Claim) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
+    figures: dict[str, dict[str, Any]] = {}
     for name, figure in claim.figures.items():
-        *path, last = name.split(".")
-        place = figures
-        for part in path:
-            place = place.setdefault(part, {})
-        place[last] = figure.value
+        row, column = name.split(".")
+        figures.setdefault(row, {})[column] = figure.value
     return {"id": claim.id, "claim": claim.claim, "figures": figures, "verdict": claim.verdict, "holds": claim.holds}

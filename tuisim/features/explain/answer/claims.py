@@ -56,8 +56,14 @@ class Claim:
 
     @property
     def figures(self) -> dict[str, Figure]:
-        """The figures by dotted name."""
-        return self.table.figures()
+        """The figures by dotted name, `row.column`."""
+        columns = self.table.columns
+        return {
+            f"{row.key}.{column.key}": figure
+            for row in self.table.rows
+            for column, figure in zip(columns, row.figures, strict=True)
+            if figure is not None
+        }
 
 
 def claims(config: RunConfig, measured: Measured = Measured()) -> tuple[Claim, ...]:
@@ -81,6 +87,10 @@ def _table(heading: str, rows: Iterable[FigureRow], *columns: tuple[str, str] | 
 
 def _counted(value: float | None, how: str = "") -> Figure:
     return Figure(value, Provenance.COUNTED, how=how)
+
+
+def _measured(value: float | None, unit: str) -> Figure:
+    return Figure(value, Provenance.MEASURED, unit)
 
 
 def _layers(ledger: Ledger) -> Claim:
@@ -131,7 +141,7 @@ def _backward(ledger: Ledger) -> Claim:
     verdict = (
         f"{units.count(ledger.parameters)} derivatives, one for each weight and bias, take "
         f"{units.count(share(back.total, ledger.batch))} operations, {back.total / forward.total:.2f} × the forward pass, since "
-        f"intermediate results are reused; with the update the step is {ledger.ratio_to_naive:.2f} × the naive "
+        f"intermediate results are reused; with the update the step is {ledger.ratio_to_naive:.2f} × the naive count of "
         f"{units.count(ledger.naive)}"
     )
     said = "Backward needs one derivative per weight and bias, at a small multiple of the forward cost, since results are reused."
@@ -162,16 +172,11 @@ def _trivial(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
 
 
 def _timed(ledger: Ledger, step: StepTime) -> FigureRow:
-    seconds = step.seconds
-    each = None if seconds is None else seconds / ledger.batch
-    speed = None if seconds is None else ledger.step_total.total / seconds
-    figures = (
-        Figure(seconds, Provenance.MEASURED, "s"),
-        Figure(step.spread, Provenance.MEASURED, "s"),
-        Figure(each, Provenance.MEASURED, "s"),
-        Figure(speed, Provenance.MEASURED, "op/s"),
-    )
-    return FigureRow(step.backend, step.backend, figures, step.reason or step.device)
+    each = speed = None
+    if step.seconds is not None:
+        each, speed = step.seconds / ledger.batch, ledger.step_total.total / step.seconds
+    times = (_measured(seconds, "s") for seconds in (step.seconds, step.spread, each))
+    return FigureRow(step.backend, step.backend, (*times, _measured(speed, "op/s")), step.reason or step.device)
 
 
 def _repeats(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
@@ -243,12 +248,11 @@ def _functions(config: RunConfig, times: tuple[ElementTime, ...]) -> Claim:
         by_name.setdefault(time.function, {})[time.elements] = time
     rows = []
     for name, sizes in by_name.items():
-        figures: list[Figure | None] = []
-        for elements in (CACHED, LARGE):
-            figures += [
-                Figure(sizes[elements].seconds, Provenance.MEASURED, "s"),
-                Figure(sizes[elements].ratio, Provenance.MEASURED, "×"),
-            ]
+        figures = (
+            _measured(value, unit)
+            for elements in (CACHED, LARGE)
+            for value, unit in ((sizes[elements].seconds, "s"), (sizes[elements].ratio, "×"))
+        )
         note = "used here" if name in config.activations else ""
         rows.append(FigureRow(name, "one multiplication" if name == MULTIPLY else name, tuple(figures), note, bool(note)))
     said = "Activation functions are slower than a multiplication."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 from typing import Any
 
-from tuisim.cli.console import message, print_page
+from tuisim.cli.console import message, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.config import RunConfig
 from tuisim.features.explain.answer.answer import QUESTION
@@ -24,10 +23,7 @@ def answer(
 ) -> int:
     """Show the claims S1 to S7 of the answer, with figures of this machine; without LAYERS for the question's network."""
     found = find_answer(_chosen(layers, options, config), message)
-    if json_:
-        print(json.dumps(found.to_dict()))
-    else:
-        print_page(lambda frame: page(AnswerState(found.config, found.measured), frame))
+    print_result(json_, found.to_dict, lambda frame: page(AnswerState(found.config, found.measured), frame))
     return 0
 
 

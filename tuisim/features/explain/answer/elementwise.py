@@ -5,7 +5,6 @@ The kernels are those of the NumPy backend, tile by tile as in a step, float32 i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -81,7 +80,10 @@ def _calls(elements: int) -> dict[str, list[Call]]:
 
 def _rounds(functions: dict[str, list[Call]], elements: int, wanted: Wanted) -> dict[str, list[tuple[float, float]]] | None:
     """Return the seconds per element of a multiplication and, right after it, of each function, round by round."""
-    passes = {name: _passes(calls) for name, calls in functions.items()}
+    passes: dict[str, int] = {}
+    for name, calls in functions.items():
+        _timed(calls, 1)  # the first pass fills the caches
+        passes[name] = max(1, round(ROUND_SECONDS / _timed(calls, 1)))
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in functions if name != MULTIPLY}
     for _ in range(ROUNDS[elements]):
         for name, found in times.items():
@@ -95,16 +97,7 @@ def _rounds(functions: dict[str, list[Call]], elements: int, wanted: Wanted) -> 
 def _timed(calls: list[Call], passes: int) -> float:
     """Return the seconds of one pass."""
     start = perf_counter()
-    _repeat(calls, passes)
-    return (perf_counter() - start) / passes
-
-
-def _passes(calls: list[Call]) -> int:
-    _repeat(calls, 1)
-    return max(1, round(ROUND_SECONDS / _timed(calls, 1)))
-
-
-def _repeat(calls: list[Callable[[], object]], times: int) -> None:
-    for _ in range(times):
+    for _ in range(passes):
         for call in calls:
             call()
+    return (perf_counter() - start) / passes

@@ -65,15 +65,6 @@ class FigureTable:
     columns: tuple[FigureColumn, ...]
     rows: tuple[FigureRow, ...]
 
-    def figures(self) -> dict[str, Figure]:
-        """Return the figures by dotted name, `row.column`."""
-        return {
-            f"{row.key}.{column.key}": figure
-            for row in self.rows
-            for column, figure in zip(self.columns, row.figures, strict=True)
-            if figure is not None
-        }
-
     def provenances(self) -> list[str]:
         """Return the provenance of each column, in words."""
         columns = ([row.figures[i] for row in self.rows] for i in range(len(self.columns)))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.features.explain.answer.claims import Claim, Measured, claims
-from tuisim.features.explain.answer.figures import Figure, FigureRow
-from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, clip, width_of, wrap
+from tuisim.features.explain.answer.figures import Figure
+from tuisim.terminal.lines import BLANK, Frame, Line, Span, Tone, beside, clip, ends, width_of, wrap
 from tuisim.terminal.table import Column, fits, narrowed_table
 from tuisim.terminal.text import network_subjects, page_header
 
 TWO_COLUMNS = 164
-"""Cells from which on claims are side by side."""
+"""Minimum width in cells for claims side by side."""
 GUTTER = 4
 INDENT = 4
 MAX_ROWS = 9
@@ -38,45 +37,36 @@ def page(state: AnswerState, frame: Frame) -> list[Line]:
 
 
 def answer_lines(state: AnswerState, frame: Frame) -> list[Line]:
-    """Return all claims for the configuration."""
-    return claim_lines(claims(state.config, state.measured), frame.width)
-
-
-def claim_lines(claims: Sequence[Claim], width: int) -> list[Line]:
-    """Return claims with their figures and verdicts, in `width` cells."""
-    if width < TWO_COLUMNS:
-        return [line for claim in claims for line in (*_claim(claim, width), BLANK)]
-    half = (width - GUTTER) // 2
-    blocks = [[*_claim(claim, half), BLANK] for claim in claims]
+    """Return all claims with their figures and verdicts, side by side if there is room."""
+    is_wide = frame.width >= TWO_COLUMNS
+    half = (frame.width - GUTTER) // 2
+    blocks = [[*claim_lines(claim, half if is_wide else frame.width), BLANK] for claim in claims(state.config, state.measured)]
+    if not is_wide:
+        return [line for block in blocks for line in block]
     cut = min(range(1, len(blocks)), key=lambda i: max(sum(map(len, blocks[:i])), sum(map(len, blocks[i:]))))
     left, right = ([line for block in part for line in block] for part in (blocks[:cut], blocks[cut:]))
-    rows = max(len(left), len(right))
-    left, right = (part + [BLANK] * (rows - len(part)) for part in (left, right))
-    return [(*a, (" " * (half + GUTTER - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+    return beside(left, right, half + GUTTER)
 
 
-def _claim(claim: Claim, width: int) -> list[Line]:
+def claim_lines(claim: Claim, width: int) -> list[Line]:
+    """Return one claim with its figures and its verdict."""
     margin: Span = (" " * INDENT, Tone.TEXT)
-    tag = _tag(claim)
+    tag: Line = (("not measured yet", Tone.DIM),)
+    if claim.verdict:
+        kind = claim.table.provenance
+        tag = ((kind and f"{kind}  ", Tone.DIM), VERDICTS[claim.holds])
     room = width - INDENT - width_of(tag) - 2
     # If the tag leaves too little room, it gets a line of its own.
-    beside = room >= 34
-    said = wrap(claim.claim, room if beside else width - INDENT, Tone.STRONG)
+    has_room = room >= 34
+    said = wrap(claim.claim, room if has_room else width - INDENT, Tone.STRONG)
     lines: list[Line] = [((f"{claim.id:<{INDENT}}", Tone.ACCENT), *said[0])]
-    if beside:
-        lines[0] = (*lines[0], (" " * (width - width_of(lines[0]) - width_of(tag)), Tone.TEXT), *tag)
-    lines += [(margin, *line) for line in (*said[1:], *([] if beside else [tag]), *_figures(claim, width - INDENT))]
+    if has_room:
+        lines[0] = ends(lines[0], tag, width)
+    lines += [(margin, *line) for line in (*said[1:], *([] if has_room else [tag]), *_figures(claim, width - INDENT))]
     if claim.verdict:
         first, *more = wrap(claim.verdict, width - INDENT - 2, Tone.TEXT)
         lines += [(margin, ("→ ", Tone.ACCENT), *first), *((margin, ("  ", Tone.TEXT), *line) for line in more)]
     return lines
-
-
-def _tag(claim: Claim) -> Line:
-    if not claim.verdict:
-        return (("not measured yet", Tone.DIM),)
-    kind: Line = ((f"{claim.table.provenance}  ", Tone.DIM),) if claim.table.provenance else ()
-    return (*kind, VERDICTS[claim.holds])
 
 
 def _figures(claim: Claim, width: int) -> list[Line]:
@@ -96,7 +86,10 @@ def _figures(claim: Claim, width: int) -> list[Line]:
 def _cells(claim: Claim, formulas: bool, notes: bool, aside: bool, exact: bool) -> tuple[list[Column], list[list[Span]]]:
     shown = [i for i, column in enumerate(claim.table.columns) if aside or not column.aside]
     columns = [Column(claim.table.of, right=False), *(Column(claim.table.columns[i].title) for i in shown)]
-    rows = [_row(row, shown, formulas, exact) for row in claim.table.rows]
+    rows: list[list[Span]] = []
+    for row in claim.table.rows:
+        tone = Tone.STRONG if row.stressed else Tone.TEXT
+        rows.append([(clip(row.label, 40), tone), *(_cell(row.figures[i], formulas, exact, tone) for i in shown)])
     remarks = [row.note for row in claim.table.rows]
     if not claim.table.provenance:
         marks = claim.table.provenances()
@@ -110,11 +103,6 @@ def _cells(claim: Claim, formulas: bool, notes: bool, aside: bool, exact: bool) 
         gap: list[Span] = [(f"… {left_out:,} more", Tone.DIM), *([("", Tone.DIM)] * (len(columns) - 1))]
         rows = [*rows[: MAX_ROWS // 2], gap, *rows[-(MAX_ROWS - MAX_ROWS // 2) :]]
     return columns, rows
-
-
-def _row(row: FigureRow, shown: Sequence[int], formulas: bool, exact: bool) -> list[Span]:
-    tone = Tone.STRONG if row.stressed else Tone.TEXT
-    return [(clip(row.label, 40), tone), *(_cell(row.figures[i], formulas, exact, tone) for i in shown)]
 
 
 def _cell(figure: Figure | None, formulas: bool, exact: bool, tone: Tone) -> Span:

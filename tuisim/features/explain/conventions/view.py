@@ -65,7 +65,7 @@ def convention_lines(state: ConventionsState, frame: Frame) -> list[Line]:
 
 
 def _names(at: int, width: int) -> list[Line]:
-    """Return all names, the selected one bright between arrows."""
+    """Return all names, the selected one highlighted between arrows."""
     pieces: list[Line] = []
     for i, convention in enumerate(CONVENTIONS):
         selected = i == at
@@ -79,7 +79,7 @@ def _number(ledger: Ledger, convention: Convention, full: float, width: int, hei
     text = units.short_count(value, 19)
     of = f"{convention.unit} per example" + (" at this batch" if convention is TUISIM else "")
     ratio: Line = (
-        (f"{value / full:.2f} ×", Tone.STRONG), (f" the full ledger's {units.short_count(full, 19)}", Tone.DIM),
+        (f"{value / full:.2f} ×", Tone.STRONG), (f" tuisim's count of {units.short_count(full, 19)}", Tone.DIM),
     )  # fmt: skip
     big = large(text) if all(c in "0123456789,." for c in text) else []
     if big and height >= 30 and len(big[0]) + 44 <= width:
@@ -97,7 +97,7 @@ def _words(convention: Convention, width: int) -> list[Line]:
 
 
 def _ledger(ledger: Ledger, convention: Convention, width: int, height: int) -> list[Line]:
-    """Return the full ledger, bright what the tool includes; layer by layer if there is room."""
+    """Return the ledger with the operations that the tool includes highlighted; layer by layer if there is room."""
     counted = [row for row in ledger.rows if row.operations.total]
     apart = len(counted) + 2 <= height
     merged: dict[tuple[Phase, Kind, int | None], LedgerRow] = {}

@@ -25,6 +25,7 @@ from tuisim.backends import get_backend
 from tuisim.data.rng import generator
 from tuisim.engine.initial_state import Batch, InitialState, parameter_name, train
 from tuisim.engine.network import Network
+from tuisim.features.explain.proof.gradient import finite
 
 PERTURBED_RUNS = 8
 """They take little time compared with the scalar run."""
@@ -54,7 +55,7 @@ class BackendCheck:
     examples: int
     tolerance: float | None
     """The largest difference of a parameter that rounding explains."""
-    largest_parameter: float
+    largest_parameter: float | None
     worst_loss: float | None
     """The largest difference of two losses."""
     loss_tolerance: float | None
@@ -118,18 +119,18 @@ def check(start: InitialState, steps: int, tell: Callable[[int, int], None]) -> 
         where, passed = f"loss of step {loss_step}", False
     return BackendCheck(
         passed=passed,
-        worst=_finite(worst),
+        worst=finite(worst),
         where=where,
         backend=backend,
         dtype=start.config.dtype,
         steps=len(kept),
         examples=sum(len(X) for X, _ in batches[: len(kept)]),
-        tolerance=_finite(tolerance),
-        largest_parameter=float(np.abs(reference.parameters).max()),
-        worst_loss=_finite(worst_loss),
-        loss_tolerance=_finite(loss_tolerance),
-        first_loss=_finite(float(reference.losses[0])),
-        last_loss=_finite(float(reference.losses[max(reference.steps, 1) - 1])),
+        tolerance=finite(tolerance),
+        largest_parameter=finite(float(np.abs(reference.parameters).max())),
+        worst_loss=finite(worst_loss),
+        loss_tolerance=finite(loss_tolerance),
+        first_loss=finite(float(reference.losses[0])),
+        last_loss=finite(float(reference.losses[max(reference.steps, 1) - 1])),
         perturbation=perturbation,
     )
 
@@ -169,7 +170,3 @@ def _tolerances(start: InitialState, batches: list[Batch], perturbation: float) 
         max(parameters) + rounding * float(np.abs(exact.parameters).max()),
         max(losses) + perturbation * max(1.0, largest_loss),
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.accounting import count
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ExitCode
 from tuisim.features.explain.proof import proof
@@ -33,8 +32,5 @@ def prove(
             line.show(f"{now.check}: {now.done:,} of {now.of:,} ({scalar})")
 
         found = proof.prove(resolve(layers, options, config), force=force, tell=tell)
-    if json_:
-        print(json.dumps(found.to_dict()))
-    else:
-        print_page(lambda frame: page(ProofState(found.config, count(found.config), proof=found), frame))
+    print_result(json_, found.to_dict, lambda frame: page(ProofState(found.config, count(found.config), proof=found), frame))
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED

@@ -14,7 +14,7 @@ from typing import Any
 from tuisim.accounting import KINDS, Operations, count
 from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.backends.scalar import ScalarStep
-from tuisim.engine.initial_state import Array, InitialState, one_step
+from tuisim.engine.initial_state import InitialState, one_step
 from tuisim.errors import RunError
 from tuisim.program import Phase
 from tuisim.units import count as in_full
@@ -39,7 +39,7 @@ class CountCell:
 
     @property
     def words(self) -> str:
-        """The reason and the remedy, in one line."""
+        """The cell and its two counts, in one line."""
         place = ", ".join(part for part in (self.phase.value, self.operation, self.kind) if part)
         return f"{place}: {in_full(self.ledger)} predicted, {in_full(self.tally)} executed"
 
@@ -161,20 +161,16 @@ def check(start: InitialState, tell: Callable[[int, int], None]) -> CountCheck:
     found: list[BatchCount] = []
     for X, Y in batches:
         tell(len(found), len(batches))
-        found.append(_count(start, X, Y))
+        network = start.network("scalar")
+        if not isfinite(one_step(network, X, Y)):
+            raise RunError("the loss is not finite before the first update: scale the data down, or use another initializer")
+        step = network.step(len(X))
+        assert isinstance(step, ScalarStep)
+        ledger = count(replace(start.config, batch_size=len(X)))
+        operations = tuple(
+            OperationCount(row.layer, row.phase, row.what, row.operations, Operations(**tally.as_dict()))
+            for row, tally in zip(ledger.rows, step.tallies, strict=True)
+        )
+        found.append(BatchCount(len(X), operations, ledger.per_step))
     tell(len(found), len(batches))
     return CountCheck(tuple(found))
-
-
-def _count(start: InitialState, X: Array, Y: Array) -> BatchCount:
-    network = start.network("scalar")
-    if not isfinite(one_step(network, X, Y)):
-        raise RunError("the loss is not finite before the first update: scale the data down, or use another initializer")
-    step = network.step(len(X))
-    assert isinstance(step, ScalarStep)
-    ledger = count(replace(start.config, batch_size=len(X)))
-    operations = tuple(
-        OperationCount(row.layer, row.phase, row.what, row.operations, Operations(**tally.as_dict()))
-        for row, tally in zip(ledger.rows, step.tallies, strict=True)
-    )
-    return BatchCount(len(X), operations, ledger.per_step)

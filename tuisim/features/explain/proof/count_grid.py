@@ -9,14 +9,13 @@ from tuisim import units
 from tuisim.accounting import KINDS, Ledger, Operations
 from tuisim.accounting.ledger import COUNTED_PHASES
 from tuisim.features.explain.proof.count import BatchCount, CountCheck
-from tuisim.terminal.lines import BLANK, PHASE_TONES, UNLIMITED, Frame, Line, Span, Tone, clip, width_of, wrap
+from tuisim.terminal.lines import BLANK, PHASE_TONES, UNLIMITED, Frame, Line, Span, Tone, beside, clip, wrap
 from tuisim.terminal.table import Column, fits, table
 
 _TITLES = {"activation": "act", "derivative": "act′", "sqrt": "√"}
 _OTHER = ("divide", "compare", "exp", "log", "sqrt")
 _ALL = tuple((_TITLES.get(kind, kind), (kind,)) for kind in KINDS)
 _FEW = (*((title, kinds) for title, kinds in _ALL if kinds[0] not in _OTHER), ("other", _OTHER))
-_NOTHING = "·"
 GUTTER, MIN_HALF = 4, 88
 """Cells between two batches side by side, and the least for each."""
 MAX_WRONG = 20
@@ -47,7 +46,7 @@ def verdict(check: CountCheck, width: int) -> list[Line]:
     batches = " and ".join(units.count(one.batch) for one in check.batches)
     if check.passed:
         steps = f"batch {batches}" if len(check.batches) == 1 else f"batches {batches}"
-        words = f"  {units.count(check.compared)} cells, {steps}: predicted count = executed count"
+        words = f"  all {units.count(check.compared)} counts are equal ({steps})"
         return [(("✓ passed", Tone.GOOD), (clip(words, width - 8), Tone.TEXT))]
     more = len(check.wrong) - 1
     words = f"{check.where}" + (f"; and {units.count(more)} more" if more else "")
@@ -64,8 +63,7 @@ def side_by_side(check: CountCheck, frame: Frame, below: int) -> list[Line]:
         left, right = (
             [_heading(batch, number), *count_grid(_phases(batch), half, 0)] for number, batch in enumerate(check.batches)
         )
-        wide = half.width + GUTTER
-        lines = [(*a, (" " * (wide - width_of(a)), Tone.TEXT), *b) for a, b in zip(left, right, strict=True)]
+        lines = beside(left, right, half.width + GUTTER)
     more = [BLANK, *_operations(check.batches[0], frame)]
     return [*lines, *more] if len(lines) + len(more) + below < frame.height else lines
 
@@ -95,7 +93,8 @@ def count_grid(groups: Sequence[Group], frame: Frame, below: int, heads: Sequenc
     for titles in (_ALL, _FEW):
         shown = [title for title, _ in titles if any(pairs[title].ledger or pairs[title].tally for _, pairs in groups)]
         for two in (True, False) if tall else (False,):
-            columns, rows = _two_rows(groups, shown, heads) if two else _one_row(groups, shown, heads)
+            columns = [*(Column(head, right=False) for head in (*heads, *[""] * two)), *(Column(title) for title in shown)]
+            rows = [row for head, pairs in groups for row in _rows(head, [pairs[title] for title in shown], two)]
             if fits(columns, rows, frame.width):
                 return table(columns, rows, frame.width)
     return table(columns, rows, frame.width)
@@ -136,36 +135,26 @@ def _operations(batch: BatchCount, frame: Frame) -> list[Line]:
     return count_grid(groups, replace(frame, height=UNLIMITED), 0, ("layer", "operation"))
 
 
-def _two_rows(groups: Sequence[Group], shown: Sequence[str], heads: Sequence[str]) -> tuple[list[Column], list[list[Span]]]:
-    columns = [*(Column(head, right=False) for head in heads), Column("", right=False), *(Column(title) for title in shown)]
-    rows: list[list[Span]] = []
-    for head, pairs in groups:
-        blank = [("", Tone.TEXT) for _ in head]
-        rows.append([*head, ("predicted", Tone.DIM), *(_number(pairs[title]) for title in shown)])
-        rows.append([*blank, ("executed", Tone.DIM), *(_executed(pairs[title]) for title in shown)])
-    return columns, rows
+def _rows(head: Sequence[Span], pairs: Sequence[_Pair], two: bool) -> list[list[Span]]:
+    """Return one row of pairs, or `two`: the predicted counts above the executed ones."""
+    if not two:
+        return [[*head, *(_predicted(pair) if pair.tally is None else _executed(pair, both=True) for pair in pairs)]]
+    return [
+        [*head, ("predicted", Tone.DIM), *map(_predicted, pairs)],
+        [*(("", Tone.TEXT) for _ in head), ("executed", Tone.DIM), *map(_executed, pairs)],
+    ]
 
 
-def _one_row(groups: Sequence[Group], shown: Sequence[str], heads: Sequence[str]) -> tuple[list[Column], list[list[Span]]]:
-    columns = [*(Column(head, right=False) for head in heads), *(Column(title) for title in shown)]
-    return columns, [[*head, *(_once(pairs[title]) for title in shown)] for head, pairs in groups]
+def _predicted(pair: _Pair) -> Span:
+    return (f"{units.count(pair.ledger)}  ", Tone.TEXT) if pair.ledger or pair.tally else ("·  ", Tone.DIM)
 
 
-def _number(pair: _Pair) -> Span:
-    return (f"{units.count(pair.ledger)}  ", Tone.TEXT) if pair.ledger or pair.tally else (f"{_NOTHING}  ", Tone.DIM)
-
-
-def _executed(pair: _Pair) -> Span:
+def _executed(pair: _Pair, both: bool = False) -> Span:
+    """Write the executed count; after the predicted one if `both` are wanted and differ."""
     if pair.tally is None:
         return "", Tone.DIM
     if not (pair.ledger or pair.tally):
-        return f"{_NOTHING}  ", Tone.DIM
-    return (f"{units.count(pair.tally)} ✓", Tone.GOOD) if pair.passed else (f"{units.count(pair.tally)} ✗", Tone.BAD)
-
-
-def _once(pair: _Pair) -> Span:
-    if pair.tally is None or not (pair.ledger or pair.tally):
-        return _number(pair)
+        return "·  ", Tone.DIM
     if pair.passed:
-        return f"{units.count(pair.ledger)} ✓", Tone.GOOD
-    return f"{units.count(pair.ledger)}≠{units.count(pair.tally)} ✗", Tone.BAD
+        return f"{units.count(pair.tally)} ✓", Tone.GOOD
+    return (f"{units.count(pair.ledger)}≠" if both else "") + f"{units.count(pair.tally)} ✗", Tone.BAD

@@ -51,11 +51,11 @@ class GradientCheck:
 
     passed: bool
     worst: float | None
-    """The largest relative error of a parameter that was not skipped; None if all were."""
+    """The largest relative error of a parameter that was not skipped; None if all were, or if it is not finite."""
     where: str | None
     analytic: float | None
     numerical: float | None
-    """The two derivatives there."""
+    """The two derivatives there; None if not finite."""
     checked: int
     parameters: int
     """The number of all parameters; `checked` may be fewer, sampled from every layer."""
@@ -115,54 +115,46 @@ class _LossOfOne:
 
     def error(self, index: int) -> _Error | None:
         """Return the error of a parameter; None at a kink."""
-        error = self._measure(index, _STEP)
+        self._layer = int(np.searchsorted(self._offsets, index, side="right"))
+        self._at = index - int(self._offsets[self._layer - 1])
+        value = float(self._thetas[self._layer - 1][self._at])
+        error = self._measure(index, value, _STEP)
         if error.relative <= TOLERANCE:
             return error
-        smaller = self._measure(index, _STEP / SMALLER)
-        at_kink = self._crossed(index, _STEP / SMALLER)
-        if at_kink or (smaller.relative <= TOLERANCE and self._crossed(index, _STEP)):
+        smaller = self._measure(index, value, _STEP / SMALLER)
+        at_kink = self._crossed(value, _STEP / SMALLER)
+        if at_kink or (smaller.relative <= TOLERANCE and self._crossed(value, _STEP)):
             return None
         return min(error, smaller, key=lambda one: one.relative)
 
-    def _measure(self, index: int, step: float) -> _Error:
-        above, below, value = self._around(index, step)
-        numerical = (self._loss(index, above) - self._loss(index, below)) / (above - below)
-        self._set(index, value)
+    def _measure(self, index: int, value: float, step: float) -> _Error:
+        h = step * max(1.0, abs(value))
+        above, below = value + h, value - h
+        numerical = (self._loss(above) - self._loss(below)) / (above - below)
+        self._set(value)
         analytic, noise = float(self.analytic[index]), 2 * NOISE * _EPSILON * self._scale / (above - below)
         relative = abs(analytic - numerical) / max(abs(analytic), abs(numerical), noise / TOLERANCE)
         return _Error(relative if math.isfinite(relative) else math.inf, index, analytic, numerical)
 
-    def _crossed(self, index: int, step: float) -> bool:
+    def _crossed(self, value: float, step: float) -> bool:
         """Return True if the input of an activation has a kink between the two ends of the step."""
-        above, below, value = self._around(index, step)
+        h = step * max(1.0, abs(value))
         sides: list[list[NDArray[np.bool_]]] = []
-        for end in (above, below):
-            self._loss(index, end)
+        for end in (value + h, value - h):
+            self._loss(end)
             sides.append([self._evaluation.read(f"z{layer}") > 0 for layer in self._kinked])
-        self._set(index, value)
+        self._set(value)
         return any((a != b).any() for a, b in zip(*sides, strict=True))
 
-    def _around(self, index: int, step: float) -> tuple[float, float, float]:
-        """Return the parameter plus a step, minus a step, and its value."""
-        layer, at = self._at(index)
-        value = float(self._thetas[layer - 1][at])
-        h = step * max(1.0, abs(value))
-        return value + h, value - h, value
-
-    def _loss(self, index: int, value: float) -> float:
-        self._set(index, value)
+    def _loss(self, value: float) -> float:
+        self._set(value)
         return self._evaluation.evaluate(self._rows)[0]
 
-    def _set(self, index: int, value: float) -> None:
-        layer, at = self._at(index)
-        theta = self._thetas[layer - 1]
-        theta[at] = value
-        self._evaluation.write(f"theta{layer}", theta)
-
-    def _at(self, index: int) -> tuple[int, int]:
-        """Return the layer, from 1, and the index in its flat parameters."""
-        layer = int(np.searchsorted(self._offsets, index, side="right"))
-        return layer, index - int(self._offsets[layer - 1])
+    def _set(self, value: float) -> None:
+        """Set the parameter that `error` is about."""
+        theta = self._thetas[self._layer - 1]
+        theta[self._at] = value
+        self._evaluation.write(f"theta{self._layer}", theta)
 
 
 def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientCheck:
@@ -180,10 +172,10 @@ def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientChec
     worst = max(errors, key=lambda one: one.relative, default=None)
     return GradientCheck(
         passed=worst is not None and worst.relative <= TOLERANCE,
-        worst=worst.relative if worst else None,
+        worst=finite(worst.relative) if worst else None,
         where=parameter_name(start.config.layers, worst.index) if worst else "all checked parameters are at a kink",
-        analytic=worst.analytic if worst else None,
-        numerical=worst.numerical if worst else None,
+        analytic=finite(worst.analytic) if worst else None,
+        numerical=finite(worst.numerical) if worst else None,
         checked=len(chosen),
         parameters=start.config.parameter_count,
         kinks=len(chosen) - len(errors),
@@ -191,6 +183,11 @@ def check(start: InitialState, tell: Callable[[int, int], None]) -> GradientChec
         tolerance=TOLERANCE,
         step=_STEP,
     )
+
+
+def finite(value: float) -> float | None:
+    """Return a number for a JSON document, which has null for one that is not finite."""
+    return value if math.isfinite(value) else None
 
 
 def _sampled(layers: Sequence[int], seed: int) -> NDArray[np.intp]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tuisim import units
 from tuisim.accounting import count as count_operations
 from tuisim.backends import choose, get_backend
 from tuisim.config import RunConfig
@@ -25,12 +26,9 @@ from tuisim.features.explain.proof.count import CountCheck
 from tuisim.features.explain.proof.gradient import GradientCheck
 from tuisim.program import build
 from tuisim.provenance import Provenance
-from tuisim.units import count as in_full
-from tuisim.units import duration, layers_text, si
 
 Check = CountCheck | GradientCheck | BackendCheck
 
-CHECKS = ("count", "gradient", "backend")
 LIMIT_SECONDS = 60.0
 """A proof that would take the scalar backend longer is refused unless forced."""
 MIN_STEPS, MAX_STEPS = 3, 100
@@ -113,8 +111,13 @@ def prove(config: RunConfig, *, force: bool = False, tell: Callable[[ProofProgre
     config = replace(config, backend=choose(config).name).resolved()
     chosen = get_backend(config.backend)
     cost = predict_cost(config)
-    if not force:
-        check_cost(config, cost)
+    if cost.seconds > LIMIT_SECONDS and not force:
+        raise TooLong(
+            f"layers = {printable(units.layers_text(config.layers))} at batch {units.count(config.batch_size)}: the scalar "
+            f"backend would take about {units.duration(cost.seconds)} ({1 + cost.steps} steps of {units.si(cost.operations)} "
+            f"operations, {units.duration(cost.seconds_per_operation)} each), the limit is {units.duration(LIMIT_SECONDS)}: "
+            "use a smaller network or batch, or force it (--force)"
+        )
     begin = initial_state(config, chosen)
     found: list[Check] = []
 
@@ -134,11 +137,6 @@ def prove(config: RunConfig, *, force: bool = False, tell: Callable[[ProofProgre
 
 class TooLong(RunError):
     """Raised if the scalar backend would take longer than the limit."""
-
-    def __init__(self, message: str, seconds: float) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-        """The predicted time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +167,6 @@ def predict_cost(config: RunConfig) -> ScalarCost:
     rest = (ledger.examples or 0) % ledger.batch
     short = count_operations(replace(config, batch_size=rest)).step_total.total if rest else 0
     return ScalarCost(ledger.step_total.total, short, _seconds_per_operation(config))
-
-
-def check_cost(config: RunConfig, cost: ScalarCost) -> None:
-    """Raise TooLong above the limit."""
-    if cost.seconds > LIMIT_SECONDS:
-        raise TooLong(
-            f"layers = {printable(layers_text(config.layers))} at batch {in_full(config.batch_size)}: the scalar backend would "
-            f"take about {duration(cost.seconds)} ({1 + cost.steps} steps of {si(cost.operations)} operations, "
-            f"{duration(cost.seconds_per_operation)} each), the limit is {duration(LIMIT_SECONDS)}: "
-            "use a smaller network or batch, or force it (--force)",
-            cost.seconds,
-        )
 
 
 def _seconds_per_operation(config: RunConfig) -> float:

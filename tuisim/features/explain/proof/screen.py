@@ -11,13 +11,12 @@ from tuisim.engine.job import Job
 from tuisim.features.explain.proof import view
 from tuisim.features.explain.proof.proof import Proof, ProofProgress, TooLong, prove
 from tuisim.features.explain.proof.view import ProofState
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import zoom_bindings
 
-MEASURED = (("", Provenance.MEASURED),)
 COUNTED = (("predicted", Provenance.COUNTED), ("executed", Provenance.MEASURED))
 
 
@@ -29,15 +28,9 @@ class ProofScreen(JobPage[ProofProgress, Proof]):
         "Three checks: the predicted count (the ledger) against the count executed by plain Python (the tally), the gradient "
         "against central differences, and the backend against the scalar reference. Zoom the first to see every operation."
     )
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
-    CSS = """
-    ProofScreen { layout: grid; grid-size: 2 4; grid-rows: 1 1fr 1fr 1; grid-columns: 1fr 1fr; }
-    #proof-header, #proof-count { column-span: 2; }
-    #proof-header { background: $panel; }
-    ProofScreen Canvas .canvas--good { color: $success; }
-    ProofScreen KeyLine { dock: none; column-span: 2; }
-    ProofScreen.-zoomed { grid-size: 2 3; grid-rows: 1 1fr 1; }
-    ProofScreen.-zoomed Panel { column-span: 2; }
+    DEFAULT_CSS = """
+    ProofScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1fr; grid-columns: 1fr 1fr; }
+    ProofScreen #proof-count { column-span: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "force", "force", id="proof.force", tooltip="Run the proof even if plain Python takes long"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,14 +16,14 @@ from tuisim.features.explain.proof.count_grid import all_counts, count_grid, pre
 from tuisim.features.explain.proof.gradient import GradientCheck
 from tuisim.features.explain.proof.proof import Check, Proof, ProofProgress
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, clip, fold, width_of, wrap
-from tuisim.terminal.plot import bar
+from tuisim.terminal.plot import Scale, bar
 from tuisim.terminal.table import Column, table
 from tuisim.terminal.text import job_lines, job_state, network_subjects, page_header
 
 PASSED: Span = ("✓ passed", Tone.GOOD)
 FAILED: Span = ("✗ failed", Tone.BAD)
-MIN_DECADE, MAX_DECADE = -17, 1
-"""Range of the scale on which an error and its tolerance are marked."""
+DECADES = Scale(1e-17, 10.0, log=True)
+"""The scale on which an error and its tolerance are marked."""
 MAX_SCALE = 60
 """Cells of the scale."""
 MAX_PROSE = 76
@@ -140,13 +139,13 @@ def backend_lines(state: ProofState, frame: Frame) -> list[Line]:
     losses = f"{units.figure(check.first_loss, 4)} → {units.figure(check.last_loss, 4)}"
     figures = [
         ("steps", units.count(check.steps), f"{units.count(check.examples)} examples"),
-        ("difference", units.figure(check.worst, 2) or "not finite", "max, of a parameter"),
+        ("difference", units.figure(check.worst, 2) or "not finite", "maximum over all parameters"),
         ("at", check.where or "", ""),
         ("tolerance", units.figure(check.tolerance, 2), f"{check.dtype} rounding"),
-        ("loss diff", units.figure(check.worst_loss, 2) or "not finite", "max difference of the losses"),
-        ("loss tol", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
-        ("loss", losses, "scalar, first and last step"),
-        ("largest", units.figure(check.largest_parameter, 3), "parameter"),
+        ("loss diff.", units.figure(check.worst_loss, 2) or "not finite", "maximum over all steps"),
+        ("tolerance", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
+        ("loss", losses, "scalar backend, first and last step"),
+        ("parameter", units.figure(check.largest_parameter, 3), "the largest magnitude"),
     ]
     words = _BACKEND.format(dtype=check.dtype, share=units.figure(check.perturbation, 2), runs=PERTURBED_RUNS)
     reference = "vs the scalar reference" if frame.width >= 50 else "vs scalar"
@@ -220,13 +219,11 @@ def _scale(worst: float | None, tolerance: float | None, frame: Frame) -> list[L
     row: list[Span] = [("─", Tone.DIM if i < limit else Tone.FAINT) for i in range(width)]
     row[limit] = ("┃", Tone.STRONG)
     row[at] = ("●", Tone.GOOD if worst <= tolerance else Tone.BAD)
-    foot = f"1e{MIN_DECADE}".ljust(width - 2) + f"{10**MAX_DECADE}"
+    foot = f"{DECADES.low:g}".ljust(width - 2) + f"{DECADES.high:g}"
     words = "┃ tolerance" if limit + 14 < width else "tolerance ┃"
     left = max(6, min(limit if words[0] == "┃" else limit - len(words) + 1, width - len(words) - 3))
     return [tuple(row), ((foot[:left] + words + foot[left + len(words) :], Tone.DIM),)]
 
 
 def _column(value: float, width: int) -> int:
-    decade = math.log10(value) if value > 0 else MIN_DECADE
-    share = (decade - MIN_DECADE) / (MAX_DECADE - MIN_DECADE)
-    return max(0, min(width - 1, round(share * (width - 1))))
+    return round(DECADES.at(min(max(value, DECADES.low), DECADES.high)) * (width - 1))

@@ -11,19 +11,18 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tuisim import units
-from tuisim.backends import get_backend, names, probe
-from tuisim.cli.console import ProgressLine, line, note, print_page
+from tuisim.backends import computes_with, get_backend, names, probe
+from tuisim.cli.console import ProgressLine, line, note, print_result
 from tuisim.cli.options import Json
 from tuisim.config.choices import DTYPES, MAX_THREADS
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest, printable
-from tuisim.features.machine.calibrate.figures import figures
+from tuisim.features.machine.calibrate.figures import PRODUCTS, element_costs, product_rate
 from tuisim.predict import profiles
-from tuisim.predict.calibrate import ProfileKey
 from tuisim.predict.calibrate import calibrate as measure
-from tuisim.predict.profile import MachineProfile
+from tuisim.predict.profile import MachineProfile, ProfileKey
 from tuisim.provenance import Provenance
-from tuisim.terminal.lines import BLANK, Line, Tone
-from tuisim.terminal.table import Column, table
+from tuisim.terminal.lines import BLANK, Frame, Line, Tone
+from tuisim.terminal.table import text_table
 from tuisim.threads import default_threads
 
 FULL_WIDTH = 116
@@ -65,7 +64,6 @@ def calibrate(
     if found.trouble:
         note(found.trouble)
     profile = found.profile
-    kept: profiles.StoredProfile | None = None
     with ProgressLine() as progress:
 
         def tell(key: ProfileKey, done: int, of: int) -> None:
@@ -74,13 +72,12 @@ def calibrate(
         for key in keys:  # each is kept as it is made: an interrupted calibration keeps the others
             kept = profiles.keep(measure([key], profile, tell, quick=quick, of=len(keys)))
             profile = kept.profile
-    assert kept is not None
-    if json_:
-        print(json.dumps(kept.profile.document(), allow_nan=False))
-    else:
-        profile = kept.profile
-        print_page(lambda frame: _lines(profile, {key.key for key in keys}, frame.width), FULL_WIDTH)
-        line(f"saved to {printable(str(kept.path), 500)}")
+
+    def page(frame: Frame) -> list[Line]:
+        saved: Line = ((f"saved to {printable(str(kept.path), 500)}", Tone.TEXT),)
+        return [*_lines(kept.profile, {key.key for key in keys}, frame.width), saved]
+
+    print_result(json_, kept.profile.document, page, FULL_WIDTH)
     return ExitCode.DONE
 
 
@@ -114,8 +111,8 @@ def _keys(backends: str | None, threads: str | None, dtypes: str) -> list[Profil
             mistakes.append(Mistake(field, "", "name at least one"))
     if mistakes:
         raise ConfigError(mistakes)
-    keys = (ProfileKey.of(backend, int(count), dtype) for backend, dtype, count in product(asked, kinds, counts))
-    return list({key.key: key for key in keys}.values())
+    asked_for = product(asked, kinds, counts)
+    return list(dict.fromkeys(ProfileKey(name, *computes_with(name, int(count), dtype)) for name, dtype, count in asked_for))
 
 
 def _parts(text: str) -> list[str]:
@@ -123,28 +120,22 @@ def _parts(text: str) -> list[str]:
 
 
 def _lines(profile: MachineProfile, keys: set[str], width: int) -> list[Line]:
-    """Return the ceilings, call overheads and product rates of the entries with these keys."""
+    """Return the peaks, call overheads and product rates of the entries with these keys."""
     entries = [entry for entry in profile.entries if entry.key in keys]
-    found = [figures(entry) for entry in entries]
-    ceilings = [
-        (units.si(one.peak_bytes, "B/s"), units.si(one.best_rate, "op/s"), units.si(one.peak_flops, "op/s")) for one in entries
+    rates = [
+        (one.key, units.si(one.peak_bytes, "B/s"), units.si(one.best_rate, "op/s"), units.si(one.peak_flops, "op/s"))
+        for one in entries
     ]
-    costs = [
-        (units.duration(one.call), *("" if seconds is None else units.si(seconds, "s") for seconds in each))
-        for one in found
-        for each in [(one.element_near, one.element_far, one.parameter_near, one.parameter_far)]
-    ]
-    products = [tuple(units.si(rate) for _, rate in one.products) for one in found]
+    costs = [(one.key, *map(units.duration, element_costs(one))) for one in entries]
+    products = [(one.key, *(units.si(product_rate(one, *sizes)) for sizes in PRODUCTS.values())) for one in entries]
     tables = (
-        ((Provenance.MEASURED, "copy", "best step", "peak"), ceilings),
+        ((Provenance.MEASURED, "copy", "best step", "peak"), rates),
         ((Provenance.PROJECTED, "call overhead", "relu, in cache", "from memory", "SGD, in cache", "from memory"), costs),
-        ((f"{Provenance.PROJECTED}: product B·N·M, op/s", *(name for name, _ in found[0].products)), products),
+        ((f"{Provenance.PROJECTED}: product B·N·M, op/s", *PRODUCTS), products),
     )
     lines: list[Line] = [((str(profile.machine), Tone.STRONG), (f" · {profile.machine.cores} usable cores", Tone.TEXT))]
-    for heads, figures_of in tables:
-        columns = [Column(head, right=number > 0) for number, head in enumerate(heads)]
-        rows = [tuple((text, Tone.TEXT) for text in (entry.key, *row)) for entry, row in zip(entries, figures_of, strict=True)]
-        lines += [*table(columns, rows, width), BLANK]
+    for heads, rows in tables:
+        lines += [*text_table(heads, rows, width), BLANK]
     for entry in entries:
         errors = sorted(abs(error) for error in entry.prices.errors)
         words = (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import Json
 from tuisim.features.machine.doctor.doctor import diagnose
 from tuisim.features.machine.doctor.view import lines
@@ -17,8 +15,5 @@ def doctor(*, json_: Json = False) -> int:
     """Show what this machine has, what tuisim can use, and what would fix what is missing."""
     with ProgressLine() as progress:
         report = diagnose(progress.show)
-    if json_:
-        print(json.dumps(report.to_dict()))
-    else:
-        print_page(lambda frame: lines(report, frame.width), PIPED_WIDTH)
+    print_result(json_, report.to_dict, lambda frame: lines(report, frame.width), PIPED_WIDTH)
     return 0

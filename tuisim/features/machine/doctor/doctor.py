@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuisim import __version__
@@ -146,6 +146,9 @@ def diagnose(tell: Callable[[str], None] = lambda what: None) -> DoctorReport:
 
         blas = judge(numpy_blas(), processor.instructions, threads())
     disabled = os.environ.get("NPY_DISABLE_CPU_FEATURES")
+    # 30-30-30, and the largest network of the benchmark.
+    small = RunConfig(layers=(30, 30, 30), loss="mse", batch_size=1, backend=AUTO)
+    large = RunConfig(layers=(784, 4096, 4096, 10), batch_size=512, backend=AUTO)
     tell("looking for a GPU")
     return DoctorReport(
         environment=_environment(backends),
@@ -156,16 +159,9 @@ def diagnose(tell: Callable[[str], None] = lambda what: None) -> DoctorReport:
         driver=gpu.driver(),
         cupy=_cupy(),
         backends=backends,
-        auto=_auto(),
+        auto=(choose(small).name, choose(large).name),
         extras=extras(),
     )
-
-
-def _auto() -> tuple[str, str]:
-    """Return the choices for the 30-30-30 network and for the largest of the benchmark."""
-    configs = RunConfig(layers=(30, 30, 30), loss="mse", batch_size=1), RunConfig(layers=(784, 4096, 4096, 10), batch_size=512)
-    small, large = (choose(replace(config, backend=AUTO)).name for config in configs)
-    return small, large
 
 
 def _environment(backends: tuple[Probe, ...]) -> dict[str, Any]:

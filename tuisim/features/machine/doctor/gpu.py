@@ -69,7 +69,7 @@ def _ask() -> GpuDriver:
             if not count:
                 return GpuDriver(None, reason="the NVIDIA driver lists no GPU", remedy="check that one is installed and powered")
             devices = tuple(_device(nvml, number) for number in range(count))
-            return GpuDriver(printable(_text(nvml.nvmlSystemGetDriverVersion()), 20), devices)
+            return GpuDriver(printable(nvml.nvmlSystemGetDriverVersion(), 20), devices)
         finally:
             nvml.nvmlShutdown()
     except Exception as error:  # a driver, or another version of the library, may raise anything
@@ -80,13 +80,9 @@ def _ask() -> GpuDriver:
 
 def _device(nvml: Any, number: int) -> GpuInfo:
     handle = nvml.nvmlDeviceGetHandleByIndex(number)
-    name = printable(_text(nvml.nvmlDeviceGetName(handle)))
+    name = printable(nvml.nvmlDeviceGetName(handle))
     try:
         memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     except nvml.NVMLError:  # a GPU that shares the memory of the machine
         return GpuInfo(name, None, None)
     return GpuInfo(name, int(memory.total), int(memory.free))
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value

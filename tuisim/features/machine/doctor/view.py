@@ -27,9 +27,11 @@ class Finding(NamedTuple):
 def lines(report: DoctorReport, width: int) -> list[Line]:
     """Return the report in `width` columns."""
     title = (f"tuisim {report.environment['tuisim']}", Tone.STRONG), (" on this machine, now · all numbers measured", Tone.TEXT)
+    small, large = report.auto
+    auto = f"selects {small}" if small == large else f"selects {small} for small networks, {large} for large ones"
     sections = (
         ("", (*_machine(report), *_numpy(report), *_gpu(report))),
-        ("backends", (*map(_backend, report.backends), _auto(report))),
+        ("backends", (*map(_backend, report.backends), Finding(AUTO, GOOD, auto))),
         ("extras", tuple(_extras(report.extras))),
     )
     indent = max(len(finding.name) for _, findings in sections for finding in findings) + 1
@@ -139,12 +141,6 @@ def _unavailable(name: str, found: Probe) -> Finding:
     if found.absent:
         return Finding(name, ABSENT, found.reason, found.remedy)
     return Finding(name, BAD, f"{found.version or ''} does not work: {found.reason}".strip(), found.remedy)
-
-
-def _auto(report: DoctorReport) -> Finding:
-    small, large = report.auto
-    words = f"selects {small}" if small == large else f"selects {small} for small networks, {large} for large ones"
-    return Finding(AUTO, GOOD, words)
 
 
 def _extras(extras: tuple[Extra, ...]) -> Iterator[Finding]:

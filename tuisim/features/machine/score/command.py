@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tuisim import units
 from tuisim.backends import computed_dtype, names
-from tuisim.cli.console import ProgressLine, print_page
+from tuisim.cli.console import ProgressLine, print_result
 from tuisim.cli.options import Json
 from tuisim.errors import ConfigError, ExitCode, Mistake, nearest
 from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_PILOT, GOAL_PILOT_BUSY, GOAL_WITHIN, ScoreReport
@@ -18,7 +16,7 @@ from tuisim.features.machine.score.score import score as run_score
 from tuisim.predict import predictor
 from tuisim.predict.cost_model import COVERED
 from tuisim.terminal.lines import BLANK, Line, Tone
-from tuisim.terminal.table import Column, table
+from tuisim.terminal.table import text_table
 from tuisim.units import layers_text
 
 FULL_WIDTH = 116
@@ -40,10 +38,7 @@ def score(
         raise ConfigError(mistakes)
     with ProgressLine() as line:
         found = run_score(predictor.own_predictor(), asked, line.show)
-    if json_:
-        print(json.dumps(found.to_dict(), allow_nan=False))
-    else:
-        print_page(lambda frame: _lines(found, frame.width), FULL_WIDTH)
+    print_result(json_, found.to_dict, lambda frame: _lines(found, frame.width), FULL_WIDTH)
     return ExitCode.DONE if found.passed else ExitCode.CHECK_FAILED
 
 
@@ -76,14 +71,9 @@ def _lines(found: ScoreReport, width: int) -> list[Line]:
     heads = ("backend", "networks", "5 %", "median", "95 %", "error", *errors, "pilot", *errors, "speed ±")
     return [
         ((found.machine, Tone.STRONG), (" · predicted over actual seconds", Tone.TEXT)),
-        *_table(heads, scores, width),
+        *text_table(heads, scores, width),
         ((goals, Tone.DIM),),
         BLANK,
-        *_table(("worst", "batch", "backend", "optimizer", "model", "pilot", "actual", "model ÷", "pilot ÷"), worst, width),
+        *text_table(("worst", "batch", "backend", "optimizer", "model", "pilot", "actual", "model ÷", "pilot ÷"), worst, width),
         *(((f"{what}: {why}", Tone.TEXT),) for what, why in found.skipped),
     ]
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
-    columns = [Column(head, right=number > 0) for number, head in enumerate(heads)]
-    return table(columns, [tuple((text, Tone.TEXT) for text in row) for row in rows], width)

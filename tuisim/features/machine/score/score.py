@@ -17,13 +17,13 @@ from tuisim.engine import Control, State, Trainer
 from tuisim.errors import BackendError, RunError, TuisimError
 from tuisim.measure.machine_speed import SpeedMeter
 from tuisim.predict.cost_model import COVERED
-from tuisim.predict.interval import Interval
+from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Predictor
 from tuisim.provenance import Provenance
 from tuisim.units import layers_text
 
 RUN_SECONDS = 0.4
-"""Each run has as many epochs as are predicted to take about so long."""
+"""Predicted seconds of each run, by which its epochs are chosen."""
 MIN_EPOCHS, MAX_EPOCHS = 1, 20_000
 GOAL_MEDIAN, GOAL_WITHIN, NEAR = 0.10, 0.90, 0.25
 """Goals of the model: a median error of at most 10 %, and 90 % of the networks within 25 %."""
@@ -42,7 +42,7 @@ _SETTINGS = (
     ("sgd", "leaky_relu", "mse"), ("adam", "softplus", "binary_cross_entropy"),
 )  # fmt: skip
 _SMALL = ((3, 4, 2), (6, 10, 3), (12, 8, 8, 4), (24, 12, 6), (30, 30, 30), (40, 20, 10), (16, 48, 5), (64, 32, 10))
-"""For plain Python, which takes seconds for a step of the others."""
+"""The networks for plain Python, which takes seconds for a step of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def score(predictor: Predictor, backends: Sequence[str] | None = None, tell: Tel
 
 
 def scored_run(predictor: Predictor, config: RunConfig, meter: SpeedMeter) -> ScoredRun:
-    """Predict a run of about the usual length with and without a pilot, and train it. Raises what either raises."""
+    """Predict a run of about RUN_SECONDS with and without a pilot, and train it. Raises what either raises."""
     each = predictor.predict(replace(config, epochs=1))
     assert each.seconds is not None
     epochs = round(RUN_SECONDS / each.seconds.likely)

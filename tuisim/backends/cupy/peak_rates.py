@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from tuisim.backends.cupy.gpu import Gpu
-from tuisim.backends.protocol import Ceilings, best_of
+from tuisim.backends.protocol import PeakRates, best_of
 
 SIDES = {"float32": 4096, "float64": 2048}
 """Sides of the square matrices: large enough for any GPU, and 10 ms of work on a slow one."""
@@ -22,7 +22,7 @@ SECONDS = 0.25
 """Time for each of the two: clock rates rise during the first tenth of a second."""
 
 
-def ceilings(gpu: Gpu, dtype: str) -> Ceilings:
+def peak_rates(gpu: Gpu, dtype: str) -> PeakRates:
     """Measure both at `dtype`, without TF32; smaller matrices and copies if memory is scarce."""
     room = gpu.free_bytes() // 4
     side = SIDES[dtype]
@@ -31,7 +31,7 @@ def ceilings(gpu: Gpu, dtype: str) -> Ceilings:
     elements = max(min(COPY_BYTES, room // 2) // 8, 1024)
     (product, product_spread), (copy, copy_spread) = _time_product(gpu, dtype, side), _time_copy(gpu, elements)
     gpu.release_unused()
-    return Ceilings(2 * side**3 / product, 2 * 8 * elements / copy, gpu.label, product_spread, copy_spread)
+    return PeakRates(2 * side**3 / product, 2 * 8 * elements / copy, gpu.label, product_spread, copy_spread)
 
 
 def _time_product(gpu: Gpu, dtype: str, side: int) -> tuple[float, float]:
