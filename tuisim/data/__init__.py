@@ -25,8 +25,8 @@ _MODULES = {
 }
 
 __all__ = [
-    "BatchSampler", "Block", "Dataset", "TableOptions", "TablePreview", "available", "fitted", "fitted_without_file", "from_arrays",
-    "load", "misfit", "rows", "table_preview",
+    "BatchSampler", "Block", "Dataset", "TableOptions", "TablePreview", "available", "fitted", "fitted_without_file",
+    "from_arrays", "load", "misfit", "rows", "table_preview",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tuisim.data import cells
 from tuisim.data.table import column_number
 from tuisim.data.table_columns import Column
 from tuisim.errors import DataError, printable
+from tuisim.units import AUTO
 
 MAX_CATEGORIES = 50
 """Maximum number of different texts in a column that are taken for categories."""
@@ -55,7 +56,7 @@ class TableOptions:
         inputs = config.layers[0]
         return cls(
             _several(config.target), _several(config.drop), _several(config.categorical), _several(config.keep), config.missing,
-            config.task, inputs if isinstance(inputs, int) else None,
+            config.task, None if inputs == AUTO else inputs,
         )  # fmt: skip
 
 
