@@ -46,7 +46,7 @@ def test_broken_idx_is_refused(tmp_path: Path) -> None:
         gzip.compress(lying): "claims",
         bomb: "claims 153 MiB",
         gzip.compress(good)[:-20]: "is broken or incomplete",
-        gzip.compress(b"1,2,3,0\n"): "does not begin as an IDX file",
+        gzip.compress(b"\0\0\7\3" + good[4:]): "zero byte and is not text",
         bytes([0, 0, 8, 3]) + struct.pack(">3I", 0, 2, 2): "has no values",
     }
     tracemalloc.start()

@@ -185,7 +185,7 @@ def test_hostile_archives_are_refused_in_little_memory(tmp_path: Path, monkeypat
     whole = zipped(tmp_path / "whole.npz", good).read_bytes()
     cases[write(tmp_path / "cut.npz", whole[:-30])] = "ends too early"
     cases[write(tmp_path / "flipped.npz", whole.replace(good["X.npy"][200:208], b"\1" * 8))] = "is broken or incomplete"
-    cases[write(tmp_path / "text.npz", "1,2,3,0\n")] = "does not begin as a NPZ file"
+    cases[write(tmp_path / "text.npz", "1,2,3,0\n")] = "does not begin as an NPZ file"
     tracemalloc.start()
     for path, says in cases.items():
         assert says in refused(path)

@@ -309,7 +309,7 @@ def test_own_arrays_are_not_called_a_dataset():
 
 def test_a_batch_beyond_a_small_source_needs_no_more_memory(tmp_path):
     path = tmp_path / "rows.csv"
-    path.write_text("\n".join(f"{k},{k % 3},{k % 2}" for k in range(40)))
+    path.write_text("\n".join(f"{k % 7},{k % 3},{k % 2}" for k in range(40)))
     config = RunConfig(layers=(2, 4, 2), dataset=str(path), batch_size=10**9, epochs=1)
     assert Trainer(config).run().steps == 1
 

@@ -12,7 +12,7 @@ from tests.support.shell import Shell
 from tuisim.accounting import count
 from tuisim.config import RunConfig
 from tuisim.features.run.screen import RunScreen
-from tuisim.tui.messages import RunLeft, StartRequested
+from tuisim.tui.messages import EditRequested, RunLeft, StartRequested
 
 CONFIG = RunConfig(layers=(64, 32, 10), epochs=None)
 
@@ -24,6 +24,7 @@ class Studio(Shell):
         super().__init__()
         self.run_screen = RunScreen(worker, config, count(config))
         self.restarts: list[RunConfig] = []
+        self.edits: list[tuple[str, str]] = []
         self.left = False
 
     def on_mount(self) -> None:
@@ -31,6 +32,9 @@ class Studio(Shell):
 
     def on_start_requested(self, message: StartRequested) -> None:
         self.restarts.append(message.config)
+
+    def on_edit_requested(self, message: EditRequested) -> None:
+        self.edits.append((message.field, message.text))
 
     def on_run_left(self, _: RunLeft) -> None:
         self.left = True

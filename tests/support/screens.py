@@ -26,6 +26,7 @@ from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS
 from tuisim.config.presets import PRESETS
 from tuisim.engine.events import RunFailed, Snapshot, State
+from tuisim.engine.health.hint import Hint
 from tuisim.engine.step_time import StepTime
 from tuisim.features.compare.crossover.screen import CrossoverScreen
 from tuisim.features.compare.race.screen import RaceScreen
@@ -46,6 +47,11 @@ from tuisim.tui.app import TuisimApp
 from tuisim.tui.form.form import SetupForm
 
 NET = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0.2, epochs=20, threads=1)
+HINTS = (
+    Hint("rate_too_high", "learning rate too high", "the loss rose from 0.31 to 2.4", "learning_rate", 0.01),
+    Hint("dead_units", "dead units", "53 % of layer 1's 32 units are 0 on every row", "hidden_activation", "leaky_relu"),
+    Hint("class_imbalance", "class imbalance", "class 0 alone is 90 % of the rows, the accuracy is 90 %"),
+)
 QUESTION = replace(PRESETS[0].config, threads=1)
 MAX_PAUSES = 200
 """Pauses until a screen that does not come to rest is given up."""
@@ -167,6 +173,7 @@ SCREENS = (
     ScriptedScreen("setup", _nothing),
     ScriptedScreen("setup-mistakes", _mistakes),
     ScriptedScreen("run", press("ctrl+r"), run=snapshot(NET, total_steps=900, step=431, epoch=9, seconds_left=0.011)),
+    ScriptedScreen("run-hints", press("ctrl+r"), run=snapshot(NET, hints=HINTS, total_steps=900, step=431, epoch=9)),
     ScriptedScreen(
         "run-paused",
         press("ctrl+r"),

@@ -14,23 +14,23 @@ from tuisim.data.shape import fitted, fitted_without_file
 if TYPE_CHECKING:
     from tuisim.data.batch_sampler import BatchSampler, Block
     from tuisim.data.dataset import Dataset, available, from_arrays, load, misfit
+    from tuisim.data.table_file import TablePreview, table_preview
+    from tuisim.data.table_roles import TableOptions
+
+_MODULES = {
+    **dict.fromkeys(("BatchSampler", "Block"), "batch_sampler"),
+    **dict.fromkeys(("Dataset", "available", "from_arrays", "load", "misfit"), "dataset"),
+    **dict.fromkeys(("TablePreview", "table_preview"), "table_file"),
+    "TableOptions": "table_roles",
+}
 
 __all__ = [
-    "BatchSampler",
-    "Block",
-    "Dataset",
-    "available",
-    "fitted",
-    "fitted_without_file",
-    "from_arrays",
-    "load",
-    "misfit",
-    "rows",
-]
+    "BatchSampler", "Block", "Dataset", "TableOptions", "TablePreview", "available", "fitted", "fitted_without_file",
+    "from_arrays", "load", "misfit", "rows", "table_preview",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        module = "batch_sampler" if name in ("BatchSampler", "Block") else "dataset"
-        return getattr(import_module(f"tuisim.data.{module}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"tuisim.data.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -78,7 +78,7 @@ def load(config: RunConfig) -> Dataset:
     else:
         table = files.read(config, Path(os.path.expanduser(name)))
     if config.validation_data is not None:
-        table = replace(table, validation=files.read(config, Path(os.path.expanduser(config.validation_data))))
+        table = replace(table, validation=files.read(config, Path(os.path.expanduser(config.validation_data)), table.layout))
     return _from_table(config, table)
 
 
@@ -191,6 +191,9 @@ def _resident(config: RunConfig, table: Table, decided: targets.Targets, auto: s
     if not config.shuffle:
         seeded, train = train, np.sort(train)
         first = np.searchsorted(train, seeded)
+    if table.has_missing or (held is not None and held.has_missing):
+        means = preprocessing.column_means(table.X, train)
+        table, held = _filled(table, means), None if held is None else _filled(held, means)
     method = auto if config.scaling == "auto" else config.scaling
     input_scaling, notes = _input_scaling(table, train, method)
     target_scaling, target_notes = _target_scaling(name, decided, train)
@@ -211,8 +214,17 @@ def _resident(config: RunConfig, table: Table, decided: targets.Targets, auto: s
     validated = rows(table, decided, validation) if len(validation) else None
     if held is not None:
         validated = rows(held, _validation_targets(config, table, held, decided), np.arange(len(held.X)))
-        notes = (*notes, f"validation: {len(held.X):,} rows of {held.name}")
+        told = held.notes if held.layout else ()
+        notes = (*notes, *told, f"validation: {len(held.X):,} rows of {held.name}")
     return Dataset(name, decided.kind, volume, notes, validated, training, config, decided.names, target_scaling.spread)
+
+
+def _filled(table: Table, means: Array) -> Table:
+    """Return a table with the mean of the training rows for each missing input."""
+    gaps = int(np.isnan(table.X).sum()) if table.has_missing else 0
+    note = f"{gaps:,} missing inputs of {table.name} filled with the means of the training rows"
+    X = np.where(np.isnan(table.X), means, table.X) if gaps else table.X
+    return replace(table, X=X, has_missing=False, notes=(*table.notes, note) if gaps else table.notes)
 
 
 def _validation_targets(config: RunConfig, table: Table, held: Table, decided: targets.Targets) -> targets.Targets:

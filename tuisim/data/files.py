@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import csv_reader, idx, npz, reading
-from tuisim.data.table import Table, check_finite, column_number, only_target
+from tuisim.data import idx, npz, reading, table_file
+from tuisim.data.table import Table, TableLayout, check_finite, column_number, only_target
+from tuisim.data.table_roles import TableOptions
 from tuisim.errors import DataError, printable
 from tuisim.files import display_name
 
@@ -47,8 +48,11 @@ VARIABLE = "TUISIM_DATA"
 _IMAGES = "train-images-idx3-ubyte"
 
 
-def read(config: RunConfig, path: Path) -> Table:
-    """Return the rows of a CSV, NPY, NPZ, IDX or IDX.gz file. Raises DataError, or MemoryNeeded if it is too large."""
+def read(config: RunConfig, path: Path, layout: TableLayout | None = None) -> Table:
+    """Return the rows of a table, NPY, NPZ, IDX or IDX.gz file. Raises DataError, or MemoryNeeded if it is too large.
+
+    `layout` is that of the training rows if these are its validation rows.
+    """
     name = display_name(path)
     with reading.opened(path) as (file, size):
         start = file.read(8)
@@ -57,17 +61,25 @@ def read(config: RunConfig, path: Path) -> Table:
             raise DataError(f"{name} is empty: give at least one row")
         if start.startswith(npz.MAGIC):
             return _from_array(config, path, npz.read_array(file, size, size, name))
-        if start.startswith(b"PK"):
+        if start.startswith(b"PK") and (path.suffix.lower() == ".npz" or _has_arrays(file, size, name)):
             return _from_archive(config, file, size, name)
-        if not (start.startswith(idx.GZIP) or idx.is_idx(start)):
-            suffix = path.suffix.lower()
-            if suffix in (".npy", ".npz", ".gz"):
-                raise DataError(f"{name} does not begin as a {suffix[1:].upper()} file: it is broken, or has the wrong name")
-            return csv_reader.read(file, size, name, config)
+        if not idx.is_images(file):
+            kind = path.suffix[1:].upper()
+            if kind in ("NPY", "NPZ"):
+                raise DataError(f"{name} does not begin as an {kind} file: it is broken, or has the wrong name")
+            return table_file.read(file, size, path, TableOptions.of(config), np.dtype(config.dtype).itemsize, layout)
     if config.target is not None:
         raise DataError(f"{name}: target = {printable(config.target)}, but an IDX file has its targets in a second file: "
                         "leave it out")  # fmt: skip
     return read_images(path, name)
+
+
+def _has_arrays(file: IO[bytes], size: int, name: str) -> bool:
+    """Return True if a zip archive has arrays."""
+    with closing(npz.Archive(file, size, name)) as archive:
+        found = any(member.filename.endswith(".npy") for member in archive.members)
+    file.seek(0)
+    return found
 
 
 def _table(name: str, X: Array, targets: Array, classes: int | None = None, notes: tuple[str, ...] = ()) -> Table:

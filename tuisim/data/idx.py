@@ -27,6 +27,17 @@ def is_idx(start: bytes) -> bool:
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 1 <= start[3] <= 4
 
 
+def is_images(file: IO[bytes]) -> bool:
+    """Return True if a file, plain or gzip, begins as an IDX file; it is read from its beginning afterwards."""
+    start = file.read(4)
+    file.seek(0)
+    if start[:2] == GZIP:
+        with gzip.open(file) as stream:
+            start = stream.read(4)
+        file.seek(0)
+    return is_idx(start)
+
+
 def read(path: Path) -> NDArray[Any]:
     """Return the array in an IDX file, plain or gzip. Raises DataError."""
     name = display_name(path)

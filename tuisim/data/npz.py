@@ -83,6 +83,11 @@ class Archive:
         """The names of the arrays, without .npy."""
         return tuple(self._members)
 
+    @property
+    def members(self) -> tuple[zipfile.ZipInfo, ...]:
+        """The files in the archive as its directory lists them."""
+        return tuple(self._members.values())
+
     def _list_members(self, size: int) -> dict[str, zipfile.ZipInfo]:
         members: dict[str, zipfile.ZipInfo] = {}
         if len(self._zip.infolist()) > _MEMBERS:

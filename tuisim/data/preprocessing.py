@@ -131,3 +131,12 @@ def standardize(what: str, array: Array, rows: Rows) -> Scaling:
         spread = np.sqrt(squares / len(rows)) * unit
     _check_spread(what, spread, "standardize")
     return Scaling(origin, mean, np.where(spread > 0, spread, np.inf))
+
+
+def column_means(array: Array, rows: Rows) -> Array:
+    """Return the mean of each column of `array` (n, columns) over the rows `rows`, without NaN; 0 for a column of NaN alone."""
+    part = array[rows]
+    present = ~np.isnan(part)
+    counts = present.sum(axis=0)
+    means: Array = np.where(present, part, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return means

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import lzma
 import os
 import struct
 import zipfile
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _BROKEN = (
     ValueError, TypeError, KeyError, EOFError, OverflowError, RuntimeError, NotImplementedError, SyntaxError,
-    IndexError, zipfile.BadZipFile, zlib.error, struct.error,
+    IndexError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
 )  # fmt: skip
 
 PACKED_LIMIT = 64 * 2**20

@@ -45,7 +45,9 @@ def of_file(config: RunConfig) -> DataShape:
     except OSError:
         return _read(config)  # which says why
     read_as = {name: getattr(config, name) for name, field in FIELDS.items() if field.group == "data"}
-    return _shape_of(RunConfig(**read_as | {"dataset": str(path.absolute())}), found.st_mtime_ns, found.st_size)
+    # A table's constant columns are inputs if the first layer counts them.
+    read_as |= {"dataset": str(path.absolute()), "layers": (config.layers[0], AUTO)}
+    return _shape_of(RunConfig(**read_as), found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(MAX_SHAPES)

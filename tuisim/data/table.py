@@ -16,6 +16,21 @@ _ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
+class TableLayout:
+    """The columns of a table file that are used, by which another file with the same columns is read."""
+
+    name: str
+    names: tuple[str, ...] | None
+    """The columns' names; None without a heading."""
+    targets: tuple[int, ...]
+    """Places of the target columns, from 0."""
+    inputs: tuple[tuple[int, tuple[str, ...] | None], ...]
+    """The place of each column that is an input, and its categories; None for numbers."""
+    is_text: bool
+    """True if the targets are classes by their text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Inputs and targets of a file or a named dataset."""
 
@@ -34,6 +49,10 @@ class Table:
     notes: tuple[str, ...] = ()
     validation: Table | None = None
     """The file's own validation rows."""
+    layout: TableLayout | None = None
+    """The columns of a table file; None for any other."""
+    has_missing: bool = False
+    """True if an input may be NaN: it becomes the mean of its column over the training rows."""
 
 
 def only_target(name: str, target: str | tuple[str, ...] | None) -> str | None:

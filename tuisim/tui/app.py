@@ -28,7 +28,7 @@ from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import keep
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
-from tuisim.tui.messages import RunLeft, StartRequested, Uncovered
+from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
 from tuisim.tui.signals import Signals
@@ -148,6 +148,10 @@ class TuisimApp(Navigation):
         worker.join()
         if why := keep(worker.result, prediction):
             self.call_later(self._say_not_kept, why)
+
+    def on_edit_requested(self, message: EditRequested) -> None:
+        """Set a field of the form, which stays where it is."""
+        self.setup.edit(message.field, message.text)
 
     def on_run_left(self, _: RunLeft) -> None:
         """Show the setup screen."""

@@ -16,6 +16,14 @@ class StartRequested(Message):
     config: RunConfig
 
 
+@dataclass
+class EditRequested(Message):
+    """Set one field of the form."""
+
+    field: str
+    text: str
+
+
 class Uncovered(Message):
     """The screen is in front again: the page over it was left."""
 

@@ -84,6 +84,42 @@ class ViewCanvas(Canvas):
         self.draw()
 
 
+class FittedCanvas(ViewCanvas):
+    """A canvas as tall as its lines, at most `max_lines`; without any it takes no room."""
+
+    DEFAULT_CSS = "FittedCanvas { height: auto; }"
+
+    @dataclass
+    class RowClicked(Message):
+        """One of the view's rows was clicked."""
+
+        row: int
+
+    max_lines = 1
+
+    def draw(self) -> None:
+        """Draw the latest state offered, and take as many lines as that needs."""
+        self.stale = False
+        lines = [] if self._state is None else self._draw_lines(self._state, self._frame())
+        is_resized = len(lines) != len(self.lines)
+        self.show(lines)
+        if is_resized:
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines."""
+        return len(self.lines)
+
+    def _frame(self) -> Frame:
+        return Frame(self.screen.size.width, self.max_lines, self.chart_style)
+
+    def on_click(self, event: events.Click) -> None:
+        """Report a click on a row."""
+        row = self.row_at(event.y)
+        if row is not None:
+            self.post_message(self.RowClicked(row))
+
+
 class Panel(VerticalScroll):
     """A view in a border with its key, its title and the provenance of its numbers."""
 

@@ -11,6 +11,7 @@ from tests.support.run_screen import CONFIG, running
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, RunFailed, State
+from tuisim.engine.health.hint import Hint
 from tuisim.features.run.screen import ROUND, RunScreen
 from tuisim.terminal.lines import text
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -314,3 +315,72 @@ async def test_resizing_draws_in_the_new_room():
             await pilot.pause()
         assert "1,428,571 examples/s" in shown(screen)
         assert replace(snapshot(), step=1) != snapshot()
+
+
+RATE = Hint("rate_too_high", "learning rate too high", "the loss rose from 0.31 to 2.4", "learning_rate", 0.01)
+LOSS = Hint("mismatched_loss", "mismatched loss", "mse on 10 classes", "loss", "cross_entropy")
+BALANCE = Hint("class_imbalance", "class imbalance", "class 0 alone is 90 % of the rows, the accuracy is 90 %")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_hints_are_below_the_panels_with_their_figures_and_edits(size):
+    async with running(ScriptedWorker([snapshot(hints=(RATE, LOSS))]), size=size) as (screen, pilot):
+        await pilot.pause()
+        picture = shown(screen).splitlines()
+        said = [line for line in picture if "learning rate too high" in line]
+        assert len(said) == 1
+        assert "the loss rose from 0.31 to 2.4" in said[0]
+        assert "h learning rate 0.01" in "\n".join(picture)
+        hints = screen.query_one("#run-hints")
+        assert hints.region.height == len(hints.lines) <= 4
+        assert all(panel.region.bottom <= hints.region.y for panel in screen.query(Panel) if panel.display)
+        assert "epoch" in picture[hints.region.bottom]  # the status line is still there
+
+
+async def test_without_hints_the_panels_have_all_the_room():
+    async with running(ScriptedWorker([snapshot(), snapshot(hints=(RATE,)), snapshot()])) as (screen, pilot):
+        heights = []
+        for _ in range(3):
+            await pilot.pause()
+            heights.append(sum(panel.region.height for panel in screen.query(Panel) if panel.display))
+            screen._worker.advance()
+            screen._hints_at = -9.0
+            screen.tick()
+        assert heights[0] == heights[2] > heights[1]
+
+
+async def test_a_key_applies_the_hints_in_turn():
+    worker = ScriptedWorker([snapshot(hints=(BALANCE, LOSS, RATE))])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("h")
+        assert worker.control.calls == []
+        assert screen.app.edits == [("loss", "cross_entropy")]
+        await pilot.press("h")
+        assert worker.control.calls == [("rate", 0.01)]
+        assert screen.app.edits[1:] == [("learning_rate", "0.01")]
+        await pilot.press("h", "R")
+        assert len(screen.app.edits) == 2  # nothing is left to apply
+        assert [(one.loss, one.learning_rate) for one in screen.app.restarts] == [("cross_entropy", 0.01)]
+
+
+async def test_a_click_applies_a_hint():
+    worker = ScriptedWorker([snapshot(hints=(LOSS, RATE))])
+    async with running(worker) as (_, pilot):
+        await pilot.pause()
+        await pilot.click("#run-hints", offset=(4, 1))
+        await pilot.pause()
+        assert worker.control.calls == [("rate", 0.01)]
+
+
+async def test_an_ended_run_keeps_its_rate():
+    worker = ScriptedWorker([snapshot(state=State.COMPLETED, hints=(RATE,))])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("h")
+        assert worker.control.calls == []
+        assert screen.app.edits == [("learning_rate", "0.01")]
+
+
+async def test_the_key_is_offered_only_with_something_to_apply():
+    async with running(ScriptedWorker([snapshot(hints=(BALANCE,))]), size=(200, 60)) as (screen, pilot):
+        await pilot.pause()
+        assert "apply hint" not in shown(screen)

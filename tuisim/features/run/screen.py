@@ -10,14 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuisim.accounting import Ledger, count
-from tuisim.config import RunConfig
+from tuisim.config import FIELDS, RunConfig
 from tuisim.engine import Worker
-from tuisim.engine.events import Ended, Event, Paused, RunFailed, SpeedLimitChanged, Started, State
+from tuisim.engine.events import Ended, Event, Paused, RunFailed, Snapshot, SpeedLimitChanged, Started, State
+from tuisim.engine.health.hint import Hint
 from tuisim.engine.lease import MachineLease
-from tuisim.errors import printable
+from tuisim.errors import ConfigError, printable
 from tuisim.features.run.confusion import confusion_lines
 from tuisim.features.run.curves import curves_lines, is_log
 from tuisim.features.run.gradients import gradients_lines
+from tuisim.features.run.hints import LINES, SHORT, SHORT_LINES, applicable, edit_of, hint_lines, hint_rows
 from tuisim.features.run.operations import operations_lines
 from tuisim.features.run.prediction import PredictedRun
 from tuisim.features.run.speed_limits import next_rate, next_speed_limit
@@ -27,8 +29,8 @@ from tuisim.features.run.throughput import throughput_lines
 from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
 from tuisim.tui.key_line import KeyLine
-from tuisim.tui.messages import RunLeft, StartRequested, Uncovered
-from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
+from tuisim.tui.panel import FittedCanvas, Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 
 _SPEED, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("speed", "learning rate", "zoom"))
@@ -36,6 +38,8 @@ _SPEED, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("speed"
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 LONG_SECONDS, ASK_SECONDS = 30.0, 5.0
 """A run that has trained for so many seconds is stopped by two presses of esc within so many."""
+HINT_SECONDS = 2.0
+"""Minimum seconds for which hints are shown during a run, unless there is a new one."""
 TICK = 0.1
 """Seconds between two looks at the snapshot."""
 ROUND = 5
@@ -66,7 +70,9 @@ class RunScreen(PanelScreen):
                 tooltip="Raise the learning rate (1-2-5)"),
         Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
                 tooltip="Switch the loss axis between logarithmic and linear"),
-        Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings"),
+        Binding("h", "apply_hint", "apply hint", id="run.apply_hint",
+                tooltip="Make the first hint's edit: in the form and the next run; a learning rate in this run as well"),
+        Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings and the applied hints"),
         Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
@@ -88,6 +94,8 @@ class RunScreen(PanelScreen):
         predictions = () if prediction is None else (("predictions", Provenance.PROJECTED),)
         self._line = ViewCanvas(header_lines, id="run-header")
         self._status = ViewCanvas(status_lines, id="run-status")
+        self._hints = FittedCanvas(hint_lines, rows=hint_rows, id="run-hints")
+        self._hints_at = -HINT_SECONDS
         self._panels = (
             Panel(1, "operations per example", operations_lines, id="operations", tag=(("", Provenance.COUNTED),)),
             Panel(2, "loss and accuracy", curves_lines, id="curves", tag=measured),
@@ -102,11 +110,13 @@ class RunScreen(PanelScreen):
         self._speed: tuple[float | None] | None = None
         self._paused: bool | None = None
         self._asked_at = -ASK_SECONDS
+        self._state_of_hints: object = None
 
     def compose(self) -> ComposeResult:
         """Yield the header, the panels, the status line and the keys."""
         yield self._line
         yield from self._panels
+        yield self._hints
         yield self._status
         yield KeyLine()
 
@@ -133,6 +143,8 @@ class RunScreen(PanelScreen):
             self._offer(state)
             self._line.draw()
             self._status.draw()
+            if self._hints.stale:
+                self._hints.draw()
         snapshot = state.snapshot
         # Only at full speed are there more snapshots than a person could follow.
         is_slow = snapshot is None or snapshot.speed_limit is not None or state.status is not State.TRAINING
@@ -143,6 +155,11 @@ class RunScreen(PanelScreen):
 
     def _offer(self, state: RunState) -> None:
         self._offered = state
+        before = self._state_of_hints
+        self._state_of_hints = (self._state.hints, self._state.applied, self._state.status)
+        if self._state_of_hints != before:
+            self._hints.offer(state)
+            self.refresh_bindings()
         for canvas in (self._line, self._status, *(panel.canvas for panel in self._panels)):
             canvas.offer(state)
 
@@ -157,12 +174,23 @@ class RunScreen(PanelScreen):
         if snapshot is None:
             return
         self._change(snapshot=snapshot)
+        self._follow_hints(snapshot)
         if self._rate == snapshot.learning_rate:
             self._rate = None
         if self._speed == (snapshot.speed_limit,):
             self._speed = None
         if self._paused is (snapshot.state is State.PAUSED):
             self._paused = None
+
+    def _follow_hints(self, snapshot: Snapshot) -> None:
+        """Show a new hint at once; what leaves or only has another figure waits, since each change moves the panels."""
+        shown = {hint.name for hint in self._state.hints}
+        is_new = any(hint.name not in shown for hint in snapshot.hints)
+        if snapshot.hints != self._state.hints and (
+            is_new or snapshot.state.ended or monotonic() - self._hints_at >= HINT_SECONDS
+        ):
+            self._hints_at = monotonic()
+            self._change(hints=snapshot.hints)
 
     def _change(self, **values: Any) -> None:
         """Replace fields of the state; one in which nothing changes stays the same object."""
@@ -223,6 +251,41 @@ class RunScreen(PanelScreen):
         assert rate is not None
         self._rate = next_rate(rate, direction)
         self._worker.control.set_learning_rate(self._rate)
+
+    def on_resize(self) -> None:
+        """Leave the hints as many lines as the page has room for."""
+        self._hints.max_lines = SHORT_LINES if self.size.height < SHORT else LINES
+        self._hints.draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to apply a hint only if there is one to apply."""
+        return bool(applicable(self._state)) if action == "apply_hint" else super().check_action(action, parameters)
+
+    def action_apply_hint(self) -> None:
+        """Make the edit of the first hint that was not applied yet."""
+        self._apply(applicable(self._state)[0])
+
+    def on_fitted_canvas_row_clicked(self, message: FittedCanvas.RowClicked) -> None:
+        """Make the edit of the hint that was clicked."""
+        hint = self._state.hints[message.row]
+        if hint in applicable(self._state):
+            self._apply(hint)
+
+    def _apply(self, hint: Hint) -> None:
+        """Set the field in the form and for the next run; a learning rate also in the run in progress."""
+        assert hint.field is not None
+        try:
+            self._config = replace(self._config, **{hint.field: hint.value})
+        except ConfigError as error:
+            self.notify(printable(error, 500), title=hint.remedy, severity="warning", markup=False)
+            return
+        self.post_message(EditRequested(hint.field, FIELDS[hint.field].text(hint.value)))
+        if hint.field == "learning_rate" and not self._state.status.ended:
+            self._rate = hint.value
+            self._worker.control.set_learning_rate(hint.value)
+        self._change(applied=self._state.applied | {edit_of(hint)})
+        self._offer(self._state)
+        self._hints.draw()
 
     def action_stop(self) -> None:
         """Stop the run."""

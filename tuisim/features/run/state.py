@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tuisim.accounting import Ledger
 from tuisim.config import RunConfig
 from tuisim.engine.events import RunFailed, Snapshot, State
+from tuisim.engine.health.hint import Hint
 from tuisim.errors import printable
 from tuisim.features.run.prediction import PredictedRun
 
@@ -25,6 +26,10 @@ class RunState:
     failure: RunFailed | None = None
     waits_for: str = ""
     """The holder of the machine for which the run waits before it starts."""
+    hints: tuple[Hint, ...] = ()
+    """The hints that are shown."""
+    applied: frozenset[tuple[str, object]] = frozenset()
+    """Names of the hints whose edit was applied, with the value that was set."""
     log_scale: bool | None = None
     """True for a logarithmic loss axis, False for a linear one; None to choose by the losses."""
 

@@ -192,6 +192,12 @@ class SetupScreen(PageScreen[None]):
         self.query_one(SetupForm).fill(to_texts(config))
         self._read()
 
+    def edit(self, name: str, text: str) -> None:
+        """Set one field of the form."""
+        form = self.query_one(SetupForm)
+        form.fill({**form.values, name: text})
+        self._read()
+
     def choose_preset(self, name: str) -> None:
         """Fill the form with a preset."""
         self.query_one(PresetBar).choose(name)

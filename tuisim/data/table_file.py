@@ -1,0 +1,145 @@
+"""Table files: read, their columns given roles, and made a `Table` of inputs and targets; a preview of each is kept."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tuisim.data import foreign, npz, pandas_reader, reading, table_text
+from tuisim.data.table import Table, TableLayout
+from tuisim.data.table_columns import Column
+from tuisim.data.table_inputs import Interpretation, LikeTraining
+from tuisim.data.table_roles import Heading, TableColumn, TableOptions
+from tuisim.data.table_source import TextSource
+from tuisim.data.table_text import SHOWN, TableContent
+from tuisim.data.targets import MAX_INFERRED_CLASSES
+from tuisim.errors import DataError
+from tuisim.files import display_name
+
+_KNOWN = 64
+"""Previews that are kept for the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePreview:
+    """What is known of a table file: its columns with their roles, and the network's two ends that follow."""
+
+    name: str
+    columns: tuple[TableColumn, ...]
+    has_heading: bool
+    rows: int
+    """Rows in the file."""
+    rows_dropped: int
+    """Rows that are left out for a missing value."""
+    inputs: int
+    outputs: int
+    """Classes, or numbers per row."""
+    kind: str
+    """classes or regression, as the values tell."""
+    classes: tuple[str, ...]
+    """The classes' names in the order of their numbers; empty for numbers."""
+    notes: tuple[str, ...]
+
+
+_previews: OrderedDict[tuple[Any, ...], TablePreview] = OrderedDict()
+
+
+def table_preview(path: str | Path, options: TableOptions | None = None) -> TablePreview:
+    """Return what is known of a table file, which is read once for each choice of columns. Raises DataError or MemoryNeeded."""
+    options = options or TableOptions()
+    path = Path(os.path.expanduser(path))
+    with reading.opened(path) as (file, size):
+        key = (*_identity(file), options)
+        if key not in _previews:
+            read(file, size, path, options)
+        return _previews[key]
+
+
+def read(
+    file: IO[bytes], size: int, path: Path, options: TableOptions, itemsize: int = 4, layout: TableLayout | None = None
+) -> Table:
+    """Return the rows of a file of `size` bytes; `itemsize` is that of the run's dtype. Raises DataError or MemoryNeeded.
+
+    `layout` is that of the training rows if these are its validation rows: their columns and categories are used.
+    """
+    name, key = display_name(path), (*_identity(file), options)
+    if layout is not None:
+        asked = tuple(layout.names[place] if layout.names else str(place + 1) for place in layout.targets)
+        return LikeTraining(_content(file, size, path, name, asked, itemsize), options, layout).table()
+    content = _content(file, size, path, name, options.target, itemsize)
+    found = Interpretation(content, options)
+    if found.retry is not None:
+        options = replace(options, target=found.retry)
+        content = _content(file, size, path, name, options.target, itemsize)
+        found = Interpretation(content, options, reason=found.retry_reason)
+    table = found.table()
+    kind, outputs, classes = _outputs(table)
+    _previews[key] = TablePreview(
+        name, found.table_columns(), content.heading.names is not None, content.rows, found.rows_dropped, table.X.shape[1],
+        outputs, kind, classes, table.notes,
+    )  # fmt: skip
+    while len(_previews) > _KNOWN:
+        _previews.popitem(last=False)
+    return table
+
+
+def _outputs(table: Table) -> tuple[str, int, tuple[str, ...]]:
+    """Return the kind of the targets by their values, the outputs that they need, and the classes' names."""
+    if table.names is not None:
+        return "classes", len(table.names), table.names
+    if table.targets.ndim > 1:
+        is_binary = bool(((table.targets == 0) | (table.targets == 1)).all())
+        return "classes" if is_binary else "regression", table.targets.shape[1], ()
+    different = np.unique(table.targets)
+    if len(different) <= MAX_INFERRED_CLASSES and bool((different == np.floor(different)).all()):
+        return "classes", len(different), tuple(f"{value:g}" for value in different.tolist())
+    return "regression", 1, ()
+
+
+def _identity(file: IO[bytes]) -> tuple[Any, ...]:
+    status = os.fstat(file.fileno())
+    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _content(file: IO[bytes], size: int, path: Path, name: str, targets: tuple[str, ...], itemsize: int) -> TableContent:
+    """Return the columns of a table in any format that is read. Raises DataError or MemoryNeeded."""
+    file.seek(0)
+    start, suffix = file.read(foreign.START), path.suffix.lower()
+    if reason := foreign.refusal(start, suffix):
+        raise DataError(f"{name} {reason}")
+    file.seek(0)
+    if start.startswith(foreign.PARQUET):
+        names, columns = pandas_reader.read_parquet(file, size, name)
+        return TableContent(name, columns, Heading(name, names, len(columns)), [_first_values(column) for column in columns])
+    if sheet := _spreadsheet(file, size, start, name):
+        text = pandas_reader.excel_as_text(file, sheet, name).encode()
+        content = table_text.read(TextSource(io.BytesIO(text), len(text), name), targets, itemsize)
+        return replace(content, source=None)
+    return table_text.read(TextSource(file, size, name), targets, itemsize)
+
+
+def _spreadsheet(file: IO[bytes], size: int, start: bytes, name: str) -> str | None:
+    """Return the suffix of a spreadsheet's format; None if the file is none. Raises DataError for other documents."""
+    if not start.startswith(b"PK"):
+        return foreign.spreadsheet(start, ())
+    archive = npz.Archive(file, size, name)
+    members = archive.members
+    archive.close()
+    file.seek(0)
+    sheet = foreign.spreadsheet(start, tuple(member.filename for member in members))
+    if sheet is not None:
+        reading.check_size(name, sum(member.file_size for member in members), size)
+    return sheet
+
+
+def _first_values(column: Column) -> tuple[str, ...]:
+    if column.numbers is not None:
+        return tuple(f"{value:g}" for value in column.numbers[:SHOWN].tolist())
+    assert column.codes is not None
+    return tuple(column.texts[code] if code >= 0 else "" for code in column.codes[:SHOWN].tolist())
