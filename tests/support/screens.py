@@ -231,4 +231,4 @@ def script_pages(patch: pytest.MonkeyPatch) -> None:
     plain = [replace(one, backend="scalar", seconds=900 * one.seconds) for one in several()[:4]]
     kept = StoredRuns((*plain, *noisy(0.4)))
     patch.setattr(RunsScreen.__init__, "__defaults__", (lambda: kept,))
-    patch.setattr(TuisimApp, "_keeping", lambda *_: ScriptedJob())
+    patch.setattr(TuisimApp, "_keep", lambda *_: None)
