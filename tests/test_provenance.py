@@ -104,9 +104,13 @@ def is_of(lines: Iterable[Line], written: str, mark: Provenance) -> bool:
 async def test_every_panel_of_a_run_shows_its_provenance(size, changes):
     config = RunConfig(layers=(64, 32, 10), epochs=None if "total_steps" not in changes else 9, clip_norm=1e-4)
     shown = snapshot(config, **changes)
-    async with running(ScriptedWorker([shown]), config, size) as (screen, _):
+    async with running(ScriptedWorker([shown]), config, size) as (screen, pilot):
+        await pilot.press("5")  # the fifth panel is drawn on the whole page only
+        await pilot.pause()
+        await pilot.press("5")
+        await pilot.pause()
         panels = list(screen.query(Panel))
-        assert len(panels) == 4
+        assert len(panels) == 5
         for panel in panels:
             assert panel.border_subtitle
             said(panel.canvas.lines, str(panel.border_subtitle))
