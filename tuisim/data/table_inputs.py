@@ -397,12 +397,8 @@ class LikeTraining(Interpretation):
             for place, (coded, _) in self._categories.items()
             if coded.codes is not None
         )
-        note = (
-            (f"{self.content.name}: {unknown:,} categories that the training rows do not have are read as none",)
-            if unknown
-            else ()
-        )
-        return (*self.content.notes, *note, *self._row_notes())
+        note = (f"{unknown:,} of its categories no training row has: they are read as none",) if unknown else ()
+        return tuple(f"{self.content.name}: {words}" for words in (*self.content.notes, *note, *self._row_notes()))
 
 
 def _listed(words: Sequence[str]) -> str:
