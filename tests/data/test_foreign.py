@@ -20,6 +20,8 @@ from tests.support.table_files import X, Y, csv_text, load, refused, write
 from tuisim import data
 from tuisim.errors import DataError
 
+OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
 
 def tar(content: bytes) -> bytes:
     buffer = io.BytesIO()
@@ -35,7 +37,7 @@ FOREIGN = {
     "lines.json": (b'{"a": 1}\n{"a": 2}\n', "is JSON: save it as CSV"),
     "a.html": (b"\n<!DOCTYPE html>\n<html>", "is an HTML page: download the raw file"),
     "a.xml": (b'<?xml version="1.0"?><a/>', "is XML: save the table as CSV"),
-    "a.csv": (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer and not the data: fetch them with git lfs pull"),
+    "a.csv": (b"version https://git-lfs.github.com\n", "a Git LFS pointer and not the data: fetch them with git lfs pull"),
     "a.arff": (b"@RELATION iris\n@ATTRIBUTE a REAL\n@DATA\n5,1\n", "is an ARFF file"),
     "a.svm": (b"1 1:0.5 3:0.2\n-1 2:1 3:4\n", "is in LIBSVM's sparse format"),
     "a.pdf": (b"%PDF-1.7\n", "is a PDF document"),
@@ -92,7 +94,7 @@ def workbook(path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "start", "package"),
-    [("a.xlsx", None, "openpyxl"), ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xlrd"), ("a.parquet", b"PAR1" + b"\0", "pyarrow")],
+    [("a.xlsx", None, "openpyxl"), ("a.xls", OLD_EXCEL, "xlrd"), ("a.parquet", b"PAR1" + b"\0", "pyarrow")],
 )  # fmt: skip
 def test_a_reader_that_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, start: bytes | None, package: str

@@ -33,7 +33,7 @@ def _pandas() -> Any:
 
 
 def read_text(source: TextSource, form: TableFormat, as_text: set[int], check: Callable[[int], None]) -> list[Column]:
-    """Return the columns of a text, and one more, which has a value where a row is too long. Raises Unparsed or DataError.
+    """Return the columns of a text, and more, which have a value where a row is too long. Raises Unparsed or DataError.
 
     `as_text` are the columns read as text; those that turn out to have texts are added. `check` is called with the rows read.
     """
@@ -46,7 +46,7 @@ def read_text(source: TextSource, form: TableFormat, as_text: set[int], check: C
 
 def _read_once(source: TextSource, form: TableFormat, as_text: set[int], check: Callable[[int], None]) -> list[Column]:
     pandas = _pandas()
-    width = form.columns + 1
+    width = form.widest + 1
     precision = {"float_precision": "round_trip"} if pandas.__version__.startswith(("2.", "3.0.")) else {}
     numeric = [place for place in range(width) if place not in as_text]
     blocks: list[NDArray[np.float64]] = []

@@ -55,6 +55,11 @@ class TableFormat:
     """The stripped cells of the first rows of data."""
 
     @property
+    def widest(self) -> int:
+        """The number of cells of the longest of the first rows, or of a usual one."""
+        return max(self.columns, *map(len, self.first), 0)
+
+    @property
     def first_columns(self) -> list[Row]:
         """The cells of the first rows by column."""
         return [[row[place] for row in self.first if place < len(row)] for place in range(self.columns)]
@@ -173,7 +178,7 @@ def _has_comments(lines: list[str]) -> bool:
 
 def _separator(lines: list[str], name: str) -> str:
     """Return the separator with which the rows are equally long and most cells are numbers. Raises DataError."""
-    best: tuple[float, float, int] | None = None
+    best: tuple[float, int, float, int] | None = None
     for place, mark in enumerate(SEPARATORS):
         rows = _first_rows(lines, mark)
         length = _usual_length(rows) if rows else 0
@@ -181,12 +186,12 @@ def _separator(lines: list[str], name: str) -> str:
             share = sum(len(row) == length for row in rows) / len(rows)
             sample = [cell for row in rows[1:_SCORED] for cell in row] or rows[0]
             numbers = sum(cells.to_number(cell.strip(), ",") is not None for cell in sample) / len(sample)
-            score = (float(share >= _USUAL) or share, round(numbers * 10), -place)
+            score = (float(share >= _USUAL) or share, round(numbers * 10), share, -place)
             best = score if best is None else max(best, score)
     if best is None:
         raise DataError(f"{name} has one column: at least an input and a target are needed, "
                         "separated by commas, semicolons, tabs, | or blanks")  # fmt: skip
-    return SEPARATORS[-int(best[2])]
+    return SEPARATORS[-best[3]]
 
 
 def _first_rows(lines: list[str], separator: str) -> list[Row]:

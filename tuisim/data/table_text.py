@@ -115,8 +115,8 @@ def _columns(source: TextSource, form: TableFormat, as_text: set[int], itemsize:
         raise DataError(f"{source.name} is not a table ({error}): save it as CSV") from None
     if not columns or not len(columns[0].missing):
         raise DataError(f"{source.name} has no rows: give at least one")
-    *columns, beyond = columns
-    if not beyond.missing.all() or columns[-1].missing.any():
+    columns, beyond = columns[: form.columns], columns[form.columns :]
+    if not all(column.missing.all() for column in beyond) or columns[-1].missing.any():
         _check_rows(source, form)
     _check_quotes(source, form, columns)
     return columns
