@@ -104,7 +104,7 @@ def available(name: str) -> str | None:
         return files.fashion_missing()
     if name in (*info.SYNTHETIC, "auto", "digits") or os.path.isfile(os.path.expanduser(name)):
         return None
-    return "no such file; give the path of a CSV, NPY, NPZ or IDX file"
+    return "no such file; give the path of a table (CSV and alike), NPY, NPZ or IDX file"
 
 
 def from_arrays(config: RunConfig, X: Any, y: Any) -> Dataset:

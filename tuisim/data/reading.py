@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
         with open(files.descriptor(path), "rb") as file:
             yield file, os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        raise DataError(f"{name}: no such file; give the path of a CSV, NPY, NPZ or IDX file") from None
+        raise DataError(f"{name}: no such file; give the path of a table (CSV and alike), NPY, NPZ or IDX file") from None
     except files.NotRegular as error:
         if error.is_directory:
             raise DataError(f"{name} is a directory: give the path of a file in it") from None

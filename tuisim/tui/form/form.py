@@ -34,7 +34,13 @@ PER_LAYER = "per layer"
 """The choice that leaves hidden activations to the list of layers."""
 FILE = "file…"
 """The choice of a dataset read from a path."""
-PATH = Field("data", "CSV NPY NPZ IDX", "The file to read: CSV, NPY, NPZ, IDX or IDX.gz.", name="path", none="data.csv")
+PATH = Field(
+    "data",
+    "CSV NPY NPZ IDX",
+    "The file to read: a table (CSV and alike, also packed), NPY, NPZ or IDX.",
+    name="path",
+    none="data.csv",
+)
 TABLE_FIELDS = ("target", "drop", "categorical", "keep", "missing", "task", "validation_data")
 """The fields that only a dataset read from a path has."""
 OPTIMIZER_FIELDS = ("subnormals", *dict.fromkeys(name for names in HYPERPARAMETERS.values() for name in names))
