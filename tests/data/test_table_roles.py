@@ -212,12 +212,14 @@ def test_several_targets(tmp_path: Path) -> None:
     )
 
 
-def test_a_constant_last_column_gives_way_to_a_column_named_label(tmp_path: Path) -> None:
+def test_a_column_named_label_is_the_target_wherever_it_is(tmp_path: Path) -> None:
     path = table(tmp_path, label=[k % 3 for k in range(ROWS)], pixel0=AGE, pixel1=[0] * ROWS)
     found = data.table_preview(path)
     assert (found.inputs, found.classes) == (1, ("0", "1", "2"))
-    assert "target: label (by its name; the last column, pixel1, has one value)" in found.notes
+    assert "target: label (by its name)" in found.notes
     assert load(path, (2, 3)).sample(5)[0].shape == (5, 2)
+    path = table(tmp_path, label=LABEL, target=AGE, y=PRICE)
+    assert [column.role for column in data.table_preview(path).columns] == ["category", "number", "target"]
 
 
 def test_a_preview_is_read_once_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

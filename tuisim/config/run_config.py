@@ -161,7 +161,7 @@ class RunConfig:
 
     dataset: Annotated[str, Field(
         "data", "auto: by layers",
-        "A name, or the path of a table (CSV and alike), NPY, NPZ or IDX file; auto: digits for 64 inputs and 10 classes, else teacher "
+        "A name, or the path of a table, NPY, NPZ or IDX file; auto: digits for 64 inputs and 10 classes, else teacher "
         "(the outputs of a random network).",
         choices=choices.DATASETS, check=_check_dataset,
     )] = "auto"

@@ -74,10 +74,6 @@ def read(
         return LikeTraining(_content(file, size, path, name, asked, itemsize), options, layout).table()
     content = _content(file, size, path, name, options.target, itemsize)
     found = Interpretation(content, options)
-    if found.retry is not None:
-        options = replace(options, target=found.retry)
-        content = _content(file, size, path, name, options.target, itemsize)
-        found = Interpretation(content, options, reason=found.retry_reason)
     table = found.table()
     kind, outputs, classes = _outputs(table)
     _previews[key] = TablePreview(

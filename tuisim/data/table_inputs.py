@@ -17,8 +17,6 @@ from tuisim.errors import DataError, printable
 
 Array = NDArray[Any]
 
-_LABELS = ("target", "label", "class", "y")
-"""Names of columns that are the target if the last column cannot be."""
 _NAMED = 6
 """Columns that a note names."""
 _FEW_CLASSES = 20
@@ -29,18 +27,12 @@ _REPEATED = 5
 class Interpretation:
     """The roles of a table's columns and the rows that are used."""
 
-    def __init__(self, content: TableContent, options: TableOptions, reason: str = "") -> None:
-        """`reason` tells why the targets that `options` name are the targets, if not because the run asks for them."""
+    def __init__(self, content: TableContent, options: TableOptions) -> None:
         self.content, self.options = content, options
-        self.retry: tuple[str, ...] | None = None
-        """The target with which the file has to be read again; None if it has not."""
-        self.retry_reason = ""
         self._categories: dict[int, tuple[Column, tuple[str, ...]]] = {}
         self._present = self._rows_with_values()
         self._columns = [self._only_present(column) for column in content.columns]
-        self.targets, self._target_reason = self._find_targets(reason)
-        if self.retry is not None:
-            return
+        self.targets, self._target_reason = self._find_targets()
         self._check_targets()
         self._verdicts = self._roles()
         self._rows = self._complete_rows()
@@ -102,26 +94,19 @@ class Interpretation:
 
     # ── targets ──
 
-    def _find_targets(self, reason: str) -> tuple[list[int], str]:
+    def _find_targets(self) -> tuple[list[int], str]:
         if self.options.target:
-            return self.content.heading.places(self.options.target), reason or "as asked"
+            return self.content.heading.places(self.options.target), "as asked"
         used = [place for place, column in enumerate(self._columns) if not column.missing.all()]
         if len(used) < 2:
             raise DataError(f"{self.content.name} has values in {len(used)} column: at least an input and a target are needed")
+        named = self.content.heading.target
+        if named is not None and named != used[-1]:
+            return [named], "by its name"
         columns = [self._columns[place] for place in used]
         if not self.content.classes and self.options.task != "regression" and (places := table_roles.one_hot_places(columns)):
             return [used[place] for place in places], f"one-hot: the last {len(places)} columns"
-        if table_roles.input_role(columns[-1], None).is_constant and len(columns[-1].missing) > 1:
-            self._ask_again(used)
         return [used[-1]], "the last column"
-
-    def _ask_again(self, used: Sequence[int]) -> None:
-        """Ask for another target than the last column, which has one value, if another is named as such."""
-        names = [name.lower() for name in self.content.heading.names or ()]
-        found = next((names.index(label) for label in _LABELS if label in names and names.index(label) != used[-1]), None)
-        if found is not None:
-            self.retry = (str(found + 1),)
-            self.retry_reason = f"by its name; the last column, {self._label(used[-1])}, has one value"
 
     def _check_targets(self) -> None:
         """Raise DataError if a target has no value, or if one of several is text."""
@@ -364,7 +349,7 @@ class LikeTraining(Interpretation):
             )
         super().__init__(content, options)
 
-    def _find_targets(self, reason: str) -> tuple[list[int], str]:
+    def _find_targets(self) -> tuple[list[int], str]:
         return [self._places[place] for place in self._training.targets], "as asked"
 
     def _roles(self) -> list[Verdict]:

@@ -21,6 +21,8 @@ from tuisim.units import AUTO
 
 MAX_CATEGORIES = 50
 """Maximum number of different texts in a column that are taken for categories."""
+TARGETS = ("target", "label", "class")
+"""Names by which a column is the target wherever it is."""
 _IN_ORDER = 5
 """Rows from which 0, 1, 2, … is a row number."""
 _MIXED = 10
@@ -97,6 +99,12 @@ class Heading:
     def __init__(self, name: str, names: Sequence[str] | None, columns: int) -> None:
         self.file, self.columns = name, columns
         self.names = None if names is None else tuple(names)
+
+    @property
+    def target(self) -> int | None:
+        """The place of the only column that is named as a target; None if there is none."""
+        named = [place for place, name in enumerate(self.names or ()) if name.lower() in TARGETS]
+        return named[0] if len(named) == 1 else None
 
     def places(self, asked: Sequence[str]) -> list[int]:
         """Return the places, from 0, of columns given by name or number. Raises DataError."""

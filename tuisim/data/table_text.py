@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tuisim.data import cells, memory, pandas_reader, table_format
@@ -74,44 +74,47 @@ def _read(source: TextSource, encoding: str, targets: tuple[str, ...], itemsize:
     lines = source.first_lines(encoding)
     form = table_format.detect(lines, encoding, source.name, targets)
     heading = Heading(source.name, form.heading, form.columns)
-    asked = [place for target in targets if (place := heading.find(target)) is not None] or [_last(form)]
-    as_text = {place for place, column in enumerate(form.first_columns) if not all(_is_plain(cell, form) for cell in column)}
-    _check_memory(source, form, source.size * len(lines) // max(1, sum(map(len, lines))), itemsize)
+    first_columns = form.first_columns
+    last = next((place for place in range(form.columns - 1, 0, -1) if any(first_columns[place])), form.columns - 1)
+    usual = last if heading.target is None else heading.target
+    asked = {place for target in targets if (place := heading.find(target)) is not None} or {usual}
+    texts = {place for place, column in enumerate(first_columns) if not all(_is_plain(cell, form.decimal) for cell in column)}
+    # The target may be different in each row.
+    various = 1 + sum(2 * len(set(first_columns[place])) > len(first_columns[place]) for place in texts)
+    row_bytes = (_INPUT_BYTES + itemsize) * (form.columns - 1) + _TEXT_BYTES * various + _CODE_BYTES * len(texts)
+
+    def check(rows: int) -> None:
+        memory.require(rows * row_bytes, f"{source.name}: about {rows:,} rows", "give fewer rows")
+
+    check(source.size * len(lines) // max(1, sum(map(len, lines))))
     try:
-        columns = _columns(source, form, {*asked, *as_text}, itemsize)
+        columns = _columns(source, form, asked | texts, check)
     except _CommentFound:
         form = replace(form, has_comments=True)
-        columns = _columns(source, form, {*asked, *as_text}, itemsize)
-    first = [tuple(column[:SHOWN]) for column in form.first_columns]
+        columns = _columns(source, form, asked | texts, check)
+    first = [tuple(column[:SHOWN]) for column in first_columns]
     notes = () if encoding not in ("cp1252", "latin-1") else (_latin_note(source),)
     return TableContent(source.name, columns, heading, first, form.classes, notes, source, form)
 
 
-def _last(form: TableFormat) -> int:
-    """Return the last column that has values: a separator may end each row."""
-    return next((place for place in range(form.columns - 1, 0, -1) if any(form.first_columns[place])), form.columns - 1)
+def _is_plain(cell: str, decimal: str) -> bool:
+    return cells.is_missing(cell) or cells.is_plain(cell, decimal)
 
 
-def _is_plain(cell: str, form: TableFormat) -> bool:
-    return cells.is_missing(cell) or cells.is_plain(cell, form.decimal)
+def _columns(source: TextSource, form: TableFormat, as_text: set[int], check: Callable[[int], None]) -> list[Column]:
+    """Return the columns. Raises DataError if a row is too short or too long; `check` is called with the rows to come."""
 
-
-def _columns(source: TextSource, form: TableFormat, as_text: set[int], itemsize: int) -> list[Column]:
-    """Return the columns. Raises DataError if a row is too short or too long."""
-
-    def check(rows: int) -> None:
+    def check_rest(rows: int) -> None:
         share = source.share_read
-        _check_memory(source, form, int(rows / share) - rows if share else 0, itemsize)
+        check(int(rows / share) - rows if share else 0)
 
     try:
-        columns = pandas_reader.read_text(source, form, as_text, check)
+        columns = pandas_reader.read_text(source, form, as_text, check_rest)
     except Unparsed as error:
         _check_rows(source, form)
-        last = 0
-        for line, _ in source.rows(form):
-            last = line
         if "inside string" in str(error):
-            raise table_format.unclosed(source.name, last) from None
+            lines = [form.skip, *(line for line, _ in source.rows(form))]
+            raise table_format.unclosed(source.name, lines[-2] + 1) from None
         raise DataError(f"{source.name} is not a table ({error}): save it as CSV") from None
     if not columns or not len(columns[0].missing):
         raise DataError(f"{source.name} has no rows: give at least one")
@@ -141,14 +144,6 @@ def _check_quotes(source: TextSource, form: TableFormat, columns: list[Column]) 
         if any(len(text) > limit and text.count("\n") + text.count("\r") > limit for text in column.texts):
             for _ in source.rows(form):
                 pass
-
-
-def _check_memory(source: TextSource, form: TableFormat, rows: int, itemsize: int) -> None:
-    """Raise MemoryNeeded if memory cannot hold `rows` rows while they are read and prepared."""
-    texts = [column for column in form.first_columns if not all(_is_plain(cell, form) for cell in column)]
-    various = 1 + sum(2 * len(set(column)) > len(column) for column in texts)  # the target may be different in each row
-    each = (_INPUT_BYTES + itemsize) * (form.columns - 1) + _TEXT_BYTES * various + _CODE_BYTES * len(texts)
-    memory.require(rows * each, f"{source.name}: about {rows:,} rows", "give fewer rows")
 
 
 def _latin_note(source: TextSource) -> str:
