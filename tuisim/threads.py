@@ -5,7 +5,9 @@ If there are too few, OpenBLAS prints twelve lines and ends the process, or wait
 
 from __future__ import annotations
 
+import math
 import os
+from functools import cache
 from threading import Event, Thread
 
 from tuisim.errors import RunError
@@ -26,9 +28,33 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+@cache
+def busy_cores() -> float:
+    """Return the cores that other processes used when this was first asked: a number chosen by it stays what it is.
+
+    The smaller of the load average of the last minute and, where `/proc` tells it, the threads that can run now: neither a
+    program that ended half a minute ago nor one that runs for a moment counts. Without a load average psutil tells it.
+    """
+    try:
+        with open("/proc/loadavg", encoding="ascii") as file:
+            words = file.read().split()
+        return min(float(words[0]), max(0, int(words[3].partition("/")[0]) - 1))
+    except (OSError, ValueError, IndexError):
+        pass
+    if hasattr(os, "getloadavg"):
+        return os.getloadavg()[0]
+    try:
+        import psutil
+    except ImportError:
+        return 0.0
+    return float(psutil.cpu_percent(0.05)) / 100 * (os.cpu_count() or 1)
+
+
 def default_threads() -> int:
-    """Return the BLAS threads of a run that asks for no number of them."""
-    count = max(1, usable_cores() - 1)
+    """Return the BLAS threads of a run that asks for no number of them: one per free core, at most all cores less one."""
+    cores = usable_cores()
+    free = cores - busy_cores() * cores / max(cores, os.cpu_count() or 1)
+    count = max(1, min(cores - 1, math.floor(free + 0.5)))
     return count if allowed is None else min(count, allowed)
 
 

@@ -29,6 +29,7 @@ def pin_machine(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("TUISIM_HOME", str(home))
     patch.setenv("TUISIM_CALIBRATION", "never")
     patch.setattr("tuisim.threads.usable_cores", lambda: CORES)
+    patch.setattr("tuisim.threads.busy_cores", lambda: 0.0)
     patch.setattr("tuisim.threads.allowed", None)
     patch.setattr(entries, "usable_cores", lambda: CORES)
     for module in (backends, registry, entries):

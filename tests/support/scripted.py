@@ -39,6 +39,9 @@ class ScriptedControl:
     def set_learning_rate(self, rate: float) -> None:
         self.calls.append(("rate", rate))
 
+    def set_threads(self, threads: int) -> None:
+        self.calls.append(("threads", threads))
+
     def set_speed_limit(self, speed_limit: float | None) -> None:
         self.calls.append(("speed_limit", speed_limit))
 

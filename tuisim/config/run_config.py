@@ -222,8 +222,10 @@ class RunConfig:
         expects="a backend's name", counted=False,
     )] = "numpy"
     threads: Annotated[int | None, Field(
-        "machine", "matrix products", "Threads for matrix products; by default one less than the usable cores, at least one.",
-        none="usable cores less one", minimum=1, maximum=choices.MAX_THREADS, counted=False,
+        "machine", "matrix products",
+        "Threads for matrix products; by default one per core that is free at the start, at most one less than the usable "
+        "cores, at least one.",
+        none="by the free cores", minimum=1, maximum=choices.MAX_THREADS, counted=False,
     )] = None
     dtype: Annotated[str, Field(
         "machine", "of every number",

@@ -27,10 +27,12 @@ class ControlState:
     """Steps per second; None: full speed; 0: one step at a time."""
     learning_rate: float | None = None
     """A new learning rate; None if it did not change."""
+    threads: int | None = None
+    """A new number of threads; None if it did not change."""
 
 
 class Control:
-    """Pause, resume, step, stop, speed limit and learning rate of one run. Every method may be called from any thread."""
+    """Pause, resume, step, stop, speed limit, learning rate and threads of one run; each may be called from any thread."""
 
     def __init__(self, while_paused: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         """`while_paused` makes the context in which the loop waits while it is paused."""
@@ -87,15 +89,22 @@ class Control:
         with self._changed:
             self._set(learning_rate=rate)
 
+    def set_threads(self, threads: int) -> None:
+        """Compute with so many threads from the next chunk on. Raises ConfigError unless `threads` is at least 1."""
+        if not (isinstance(threads, int) and threads >= 1):
+            raise ConfigError([Mistake("threads", threads, "a whole number of at least 1")])
+        with self._changed:
+            self._set(threads=threads)
+
     # ── for the loop ──
 
     def take(self) -> ControlState:
-        """Return the current requests; a new learning rate is returned once."""
+        """Return the current requests; a new learning rate or number of threads is returned once."""
         with self._changed:
             state = self._state
             self._seen = self._version
-            if state.learning_rate is not None:
-                self._state = replace(state, learning_rate=None)
+            if state.learning_rate is not None or state.threads is not None:
+                self._state = replace(state, learning_rate=None, threads=None)
             return state
 
     @property

@@ -55,6 +55,14 @@ class LearningRateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadsChanged:
+    """The user changed the number of threads, from this step on."""
+
+    step: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpeedLimitChanged:
     """The user changed the speed limit in steps per second; None: full speed; 0: one step at a time."""
 
@@ -104,7 +112,7 @@ class RunFailed:
         return f"{self.message}; see {self.log}" if self.log else self.message
 
 
-Event = Started | LearningRateChanged | SpeedLimitChanged | Paused | Resumed | Ended | RunFailed
+Event = Started | LearningRateChanged | ThreadsChanged | SpeedLimitChanged | Paused | Resumed | Ended | RunFailed
 
 Floats = NDArray[np.float64]
 

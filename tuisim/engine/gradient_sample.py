@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 SHARE = 0.01
 """Share of wall time for gradient samples: half of what is allowed, because drawing them costs the run time as well."""
-QUIET_SHARE = 0.004
+QUIET_SHARE = 0.002
 """The same for a run without a screen, whose samples serve the hints alone."""
 MIN_INTERVAL = 0.25
 """Seconds between two samples; a screen does not show more than four per second."""
@@ -95,7 +95,7 @@ class GradientSampler:
         self.seconds += cost
         self._cost = cost if self._last is None else min(cost, self._last)
         wait = self._cost / self._share
-        if self._last is None:  # a second sample soon shows the real cost
+        if self._last is None and self._share == SHARE:  # a second sample soon shows the real cost
             wait = min(wait, max(SECOND_SAMPLE, 10 * cost))
         self._last = cost
         self._next = now + max(MIN_INTERVAL, wait)

@@ -9,6 +9,7 @@ import logging
 import math
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from tuisim.engine import memory_check
@@ -24,9 +25,11 @@ from tuisim.engine.events import (
     SpeedLimitChanged,
     Started,
     State,
+    ThreadsChanged,
 )  # fmt: skip
 from tuisim.engine.gradient_sample import QUIET_SHARE, SAMPLE_ROWS, SHARE, GradientSampler
 from tuisim.engine.health.monitor import HealthMonitor
+from tuisim.engine.health.thread_watch import ThreadWatch
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.validation import Validation
@@ -67,6 +70,8 @@ class Loop:
         share = SHARE if self._instrumented else QUIET_SHARE
         self.gradients = GradientSampler(session.config, session.network, session.data.sample(SAMPLE_ROWS), share)
         self.health = HealthMonitor(session, self.validation, self.gradients)
+        self.thread_watch = ThreadWatch(session.config, session.batch)
+        self._thread_limit = ExitStack()
         self._full_speed_seconds, self._full_speed_steps = 0.0, 0
         self._chunk = 1
         self._due = 0.0
@@ -77,7 +82,8 @@ class Loop:
     def run(self) -> Summary:
         """Train until the run ends; return its summary."""
         session = self.session
-        with session.backend.threads(session.threads):
+        with self._thread_limit:
+            self._thread_limit.enter_context(session.backend.threads(session.threads))
             self._emit(Started(session.config, session.notes))
             self.device = session.backend.device()
             if self._instrumented:
@@ -127,11 +133,24 @@ class Loop:
             self.session.set_learning_rate(state.learning_rate)
             self._emit(LearningRateChanged(step, state.learning_rate))
             self._is_unpublished = True
+        if state.threads is not None:
+            self._set_threads(state.threads)
         if state.speed_limit != self.speed_limit:
             self.speed_limit = state.speed_limit
             self._due = self.session.clock()
             self._emit(SpeedLimitChanged(step, state.speed_limit))
             self._is_unpublished = True
+
+    def _set_threads(self, threads: int) -> None:
+        session = self.session
+        self._thread_limit.enter_context(session.backend.threads(threads))  # the newest limit applies
+        session.threads = threads
+        self.device = session.backend.device()
+        self.thread_watch.set_threads(threads)
+        self.health.thread_trial = None
+        self.health.judge()
+        self._emit(ThreadsChanged(session.tally.steps, threads))
+        self._is_unpublished = True
 
     def _wait_paused(self, reason: str) -> None:
         if self.state is not State.PAUSED or reason != self.message:
@@ -186,6 +205,8 @@ class Loop:
         is_time = session.tally.epochs > epochs or trained - self._validated_at >= VALIDATION_SECONDS
         if session.divergence is None and is_time and self.validation.is_due(trained):
             self._validate(lambda: self.control.is_pending)
+        if session.divergence is None and full_speed and self.thread_watch.is_due(begun - (session.started or begun)):
+            self._watch_threads()
         self._is_unpublished = True
         if full_speed:
             self._full_speed_seconds += session.clock() - begun
@@ -205,6 +226,15 @@ class Loop:
             self.health.judge()
         end = clock()
         self.gradients.add_cost(end, (copied - start) + (end - stepped))
+
+    def _watch_threads(self) -> None:
+        session, start = self.session, self.session.clock()
+        trial = self.thread_watch.check(self.wall_seconds, session.tally.steps / max(session.tally.seconds, 1e-9))
+        if trial is not None:
+            self.health.thread_trial = trial
+            self.health.judge()
+            self._publish_at = 0.0
+        self.gradients.seconds += session.clock() - start
 
     def _validate(self, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         clock, figures, steps = self.session.clock, self.validation, self.session.tally.steps

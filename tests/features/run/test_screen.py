@@ -384,3 +384,12 @@ async def test_the_key_is_offered_only_with_something_to_apply():
     async with running(ScriptedWorker([snapshot(hints=(BALANCE,))]), size=(200, 60)) as (screen, pilot):
         await pilot.pause()
         assert "apply hint" not in shown(screen)
+
+
+async def test_fewer_threads_are_applied_in_the_run():
+    threads = Hint("waiting_threads", "threads wait for a core", "31 steps/s with 2, 4,900 with 1 thread", "threads", 1)
+    worker = ScriptedWorker([snapshot(hints=(threads,))])
+    async with running(worker) as (screen, pilot):
+        await pilot.press("h")
+        assert worker.control.calls == [("threads", 1)]
+        assert screen.app.edits == [("threads", "1")]

@@ -116,8 +116,8 @@ def overfitting(reading: HealthReading) -> Hint | None:
     if at >= len(losses) - 3 or recent < (1 + GENERALIZATION_LOSS) * lowest or trend.last > lowest:
         return None
     words = f"validation loss {figure(recent)}, its lowest {figure(lowest)} at step {int(steps[at]):,}"
-    can_stop = "early_stopping" in FIELDS and not getattr(reading.config, "early_stopping", True)
-    return Hint("overfitting", "overfitting", words, *(("early_stopping", True) if can_stop else ()))
+    can_stop = "early_stopping" in FIELDS and getattr(reading.config, "early_stopping", "") == "no"
+    return Hint("overfitting", "overfitting", words, *(("early_stopping", "yes") if can_stop else ()))
 
 
 def plateau(reading: HealthReading) -> Hint | None:

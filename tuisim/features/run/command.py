@@ -61,6 +61,7 @@ class _RunProgress(ProgressLine):
     """The epoch of a run, its loss, its speed and the time left."""
 
     _answer = ""
+    _has_named_threads = False
 
     def say(self, words: str) -> None:
         """Show the answer to a signal at once, and from now on instead of the epoch."""
@@ -74,6 +75,11 @@ class _RunProgress(ProgressLine):
 
         if not isinstance(item, Snapshot):
             return
+        waiting = next((hint for hint in item.hints if hint.name == "waiting_threads"), None)
+        if waiting is not None and not self._has_named_threads:
+            self._has_named_threads = True
+            self.show("")
+            note(f"{waiting.words}; try --threads {waiting.value}")
         done = "".join(bar(item.step / item.total_steps, 20, ChartStyle.BRAILLE)) if item.total_steps else ""
         rate = item.throughput.examples_per_second if item.throughput is not None else None
         figures = [f"loss {units.figure(item.loss)}"]

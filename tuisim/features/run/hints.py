@@ -10,6 +10,8 @@ from tuisim.features.run.state import RunState
 from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, width_of
 
 APPLY_KEY = "h"
+LIVE = ("learning_rate", "threads")
+"""The fields that an edit changes in the run in progress as well."""
 SHORT = 30
 """Rows of the page below which the hints have SHORT_LINES lines."""
 SHORT_LINES, LINES = 2, 4
@@ -72,7 +74,7 @@ def _edit(state: RunState, hint: Hint) -> Line:
     if edit_of(hint) in state.applied:
         done = (
             "in this run and in the form"
-            if hint.field == "learning_rate" and not state.status.ended
+            if hint.field in LIVE and not state.status.ended
             else "in the form, R runs again with it"
         )
         return ((f"{hint.remedy}: set {done}", Tone.DIM),)

@@ -71,7 +71,7 @@ class RunScreen(PanelScreen):
         Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
                 tooltip="Switch the loss axis between logarithmic and linear"),
         Binding("h", "apply_hint", "apply hint", id="run.apply_hint",
-                tooltip="Make the first hint's edit: in the form and the next run; a learning rate in this run as well"),
+                tooltip="Make the first hint's edit: in the form and the next run; a rate, or threads, in this run as well"),
         Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings and the applied hints"),
         Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
         *(
@@ -272,7 +272,7 @@ class RunScreen(PanelScreen):
             self._apply(hint)
 
     def _apply(self, hint: Hint) -> None:
-        """Set the field in the form and for the next run; a learning rate also in the run in progress."""
+        """Set the field in the form and for the next run; a learning rate and threads also in the run in progress."""
         assert hint.field is not None
         try:
             self._config = replace(self._config, **{hint.field: hint.value})
@@ -280,9 +280,11 @@ class RunScreen(PanelScreen):
             self.notify(printable(error, 500), title=hint.remedy, severity="warning", markup=False)
             return
         self.post_message(EditRequested(hint.field, FIELDS[hint.field].text(hint.value)))
-        if hint.field == "learning_rate" and not self._state.status.ended:
+        if not self._state.status.ended and hint.field == "learning_rate":
             self._rate = hint.value
             self._worker.control.set_learning_rate(hint.value)
+        elif not self._state.status.ended and hint.field == "threads":
+            self._worker.control.set_threads(hint.value)
         self._change(applied=self._state.applied | {edit_of(hint)})
         self._offer(self._state)
         self._hints.draw()

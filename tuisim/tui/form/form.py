@@ -278,5 +278,5 @@ def _placeholder(declared: Field, values: Texts) -> str:
         case "schedule_steps" if values["schedule"] == "constant":
             return ""
         case "threads":
-            return f"{default_threads()}, cores less one"
+            return f"{default_threads()}, by free cores"
     return declared.blank

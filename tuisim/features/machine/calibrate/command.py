@@ -32,9 +32,7 @@ FULL_WIDTH = 116
 def calibrate(
     *,
     backends: Annotated[str | None, Parameter(help="Backends, separated by commas (default: all available)")] = None,
-    threads: Annotated[
-        str | None, Parameter(help="Thread counts, separated by commas (default: one less than the usable cores)")
-    ] = None,
+    threads: Annotated[str | None, Parameter(help="Thread counts, separated by commas (default: by the free cores)")] = None,
     dtypes: Annotated[str | None, Parameter(help="float32, float64 or both, with a comma (default: float32)")] = None,
     quick: Annotated[bool, Parameter(negative="", help="Measure half as many networks: faster, less accurate")] = False,
     export: Annotated[str | None, Parameter(help="Write a copy of the machine profile to this file; measure nothing")] = None,
