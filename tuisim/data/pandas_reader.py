@@ -91,7 +91,7 @@ def _read_once(source: TextSource, form: TableFormat, as_text: set[int], check: 
 
 def _joined(blocks: list[NDArray[np.float64]], rows: int, width: int) -> NDArray[np.float64]:
     """Return the blocks as one array; each is released when it is copied."""
-    joined = np.empty((rows, width))
+    joined = np.empty((rows, width), order="F")
     blocks.reverse()
     start = 0
     while blocks:

@@ -28,7 +28,7 @@ _IN_ORDER = 5
 _MIXED = 10
 """A share of 1 to this many cells that are no numbers is a mistake in a column of numbers."""
 _REPEATED = 5
-"""Rows for each different value, on average, from which numbers and texts in one column are categories."""
+"""Rows of each word, and on average of each value, from which numbers and words in one column are categories."""
 _IDENTIFIER = re.compile(
     r"(?:.*[_ -])?(?:id|uid|uuid|guid|index|rownames?|row[_ ]?(?:id|number))|(?-i:\w*[a-z]I[dD])|unnamed:? ?\d*|no\.?|",
     re.IGNORECASE,
@@ -200,7 +200,7 @@ def _text_role(column: Column) -> Verdict:
     different, rows = len(column.texts), int(column.counts.sum())
     words = [code for code, number in enumerate(column.text_numbers) if number is None]
     wrong = int(column.counts[words].sum())
-    is_repeated = different <= MAX_CATEGORIES and rows >= _REPEATED * different
+    is_repeated = different <= MAX_CATEGORIES and rows >= _REPEATED * different and column.counts[words].min() >= _REPEATED
     if len(words) < different and not is_repeated and wrong <= max(1, rows // _MIXED):
         return Verdict(LEFT_OUT, "text among numbers", bad_text=words[0])
     if different == rows:
