@@ -172,7 +172,7 @@ def test_elementary_functions_are_accurate_to_a_few_ulp(name, low, high):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("batch", [1, 3, 8, 33])
 def test_float32_results_equal_numpys_to_its_precision(optimizer, loss, batch):
-    """Layers wide enough for whole SIMD values and remainders."""
+    """Layers wide enough for whole SIMD vectors and remainders."""
     config = RunConfig(
         layers=(37, 41, 10), hidden_activation="gelu", loss=loss, optimizer=optimizer, batch_size=batch, weight_decay=0.01,
         clip_norm=0.5, schedule="cosine", schedule_steps=9, warmup_steps=2, learning_rate=0.01,

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from tuisim.tui.panel import Panel
-from tuisim.tui.themes import DARK_MEANINGS
+from tuisim.tui.themes import DARK_COLOURS
 
 
 class Shell(App[None]):
@@ -20,7 +20,7 @@ class Shell(App[None]):
         self.animation_level = "none"
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return DARK_MEANINGS
+        return DARK_COLOURS
 
 
 async def settled(screen: Screen[Any], pilot: Pilot[None]) -> None:

@@ -28,7 +28,7 @@ from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
 from tuisim.tui.navigation import PAGE_BINDINGS
 from tuisim.tui.page import SubPageBar
-from tuisim.tui.themes import DARK_MEANINGS
+from tuisim.tui.themes import DARK_COLOURS
 from tuisim.tui.too_small import SmallScreen
 
 
@@ -292,7 +292,7 @@ def test_every_theme_defines_the_colours_of_phases_series_and_health() -> None:
     app = TuisimApp()
     for name in app.available_themes:
         app.set_reactive(TuisimApp.theme, name)
-        assert set(DARK_MEANINGS) <= set(app.get_css_variables()), name
+        assert set(DARK_COLOURS) <= set(app.get_css_variables()), name
 
 
 async def test_a_click_on_a_key_presses_it() -> None:

@@ -64,7 +64,7 @@ class Ledger:
     program: StepProgram
     rows: tuple[LedgerRow, ...]
     examples: int | None
-    """Training rows per epoch; None if only loading the data would tell."""
+    """Training rows per epoch; None if it is known only after the data are loaded."""
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -247,7 +247,7 @@ def count(config: RunConfig) -> Ledger:
 
 
 def full_step(config: RunConfig) -> StepProgram:
-    """Return the program of a full step; a batch larger than the data set is cut to its size."""
+    """Return the program of a full step; a batch larger than the dataset is cut to its size."""
     examples = data.rows(config)
     return build(config, config.batch_size if examples is None else min(config.batch_size, examples))
 
@@ -273,7 +273,7 @@ def _row(op: Op, program: StepProgram) -> LedgerRow:
     written = sum(map(program.nbytes, op.writes))
     read = sum(map(program.nbytes, op.reads))
     if op.kind is Kind.GATHER:
-        read += written  # reads as many bytes from the data set
+        read += written  # reads as many bytes from the dataset
     elif op.kind is Kind.FLUSH_SUBNORMALS:
         read = written = 0  # done while the update writes
     return LedgerRow(op.layer, op.phase, op.kind, formula.what, formula.text, formula.count(op), read, written)

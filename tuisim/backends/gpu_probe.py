@@ -149,7 +149,7 @@ _LIBRARY_SIGNS = ("nvrtc", "libcublas", "libcudart", "vector_types.h", "cuda_fp1
 
 
 def judge(found: Facts) -> Probe:
-    """Return the probe of CuPy that these facts amount to."""
+    """Return the probe of CuPy that follows from these facts."""
     version = printable(found["version"], 20) if found.get("version") else None
     packages = [printable(name, 30) for name in found.get("packages") or ()]
     device = printable(found.get("device") or "", 60)

@@ -91,7 +91,7 @@ class BoundStep(Protocol):
     """The scalars of the update that change from step to step."""
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """Set the data set: inputs (n, inputs) in the program's dtype, and their targets."""
+        """Set the dataset: inputs (n, inputs) in the program's dtype, and their targets."""
 
     def run(self, rows: Rows) -> list[float]:
         """Run one training step per batch of `rows`, a whole number of batches; return each loss, taken before the update.

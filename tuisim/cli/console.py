@@ -1,6 +1,6 @@
-"""The command line's output, in which text from outside is no control code and no markup.
+"""Console output of the commands, with control characters escaped and markup disabled.
 
-Results go to stdout, messages to stderr. JSON does not pass here: its own escapes are enough.
+Results go to stdout, messages to stderr. JSON is printed as it is: its own escapes are enough.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuisim.errors import visible
 from tuisim.terminal.lines import UNLIMITED, Frame, Line, Tone
 
 MIN_WIDTH = 60
-"""Columns: a narrower terminal breaks lines; a figure that is cut would be another figure."""
+"""Columns. A narrower terminal wraps the lines, because a number that is cut off would be wrong."""
 
 
 class CommandConsole(Console):
@@ -37,7 +37,7 @@ class CommandConsole(Console):
         return super().render_str(visible(text, "\n"), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Escape control characters in renderables that are no plain strings."""
+        """Escape control characters in renderables that are not plain strings."""
         for segment in super().render(renderable, options):
             plain = segment.control or segment.text.isprintable()
             yield segment if plain else Segment(visible(segment.text, "\n"), segment.style)
@@ -67,7 +67,7 @@ PAGE_WIDTH = 112
 
 
 def print_page(draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH) -> None:
-    """Print a page as long as it is: all that its zoomed panels have, in the width of the terminal, else `piped` columns."""
+    """Print a page with all lines of its zoomed panels, as wide as the terminal, or `piped` columns without one."""
     console = CommandConsole(piped)
     print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
 

@@ -1,4 +1,4 @@
-"""The names and limits that a configuration may have, and what depends on the optimizer."""
+"""The names and limits that a configuration may have, and the learning rate and the fields of each optimizer."""
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu")
 LOSSES = ("cross_entropy", "mse", "binary_cross_entropy")

@@ -29,11 +29,11 @@ class Field:
     below: float | None = None
     """An exclusive upper bound."""
     expects: str = ""
-    """The description of a right value, if it does not follow from the bounds: `a column's name or number`."""
+    """The description of a valid value, if it does not follow from the bounds: `a column's name or number`."""
     parser: Callable[[str], Any] | None = None
-    """Read a text, if not by the type. Raises ValueError with a remedy."""
+    """Read a text in place of the type's own parser. Raises ValueError with a remedy."""
     check: Callable[[Any], str] | None = None
-    """Return why a value is wrong, or an empty text; if not by the type and the bounds."""
+    """Return why a value is invalid, or an empty text; takes the place of the checks of type and bounds."""
     writer: Callable[[Any], str] | None = None
     """Write a value so that `parser` reads it."""
     counted: bool = True
@@ -41,7 +41,7 @@ class Field:
     name: str = ""
     type: type = str
     several: bool = False
-    """True if a tuple of values is right, too."""
+    """True if a tuple of values is also valid."""
     default: Any = None
 
     @property
@@ -66,7 +66,7 @@ class Field:
 
     @property
     def expected(self) -> str:
-        """The description of a right value: `a whole number, 1 or more (none: until stopped)`."""
+        """The description of a valid value: `a whole number, 1 or more (none: until stopped)`."""
         if self.expects or self.choices:
             return self.expects or "one of " + ", ".join(self.choices)
         if self.type is bool:
@@ -83,7 +83,7 @@ class Field:
         return words + (f" (none: {self.none})" if self.none else "")
 
     def parse(self, text: str) -> Any:
-        """Return the value that `text` means. Raises ValueError with a remedy; whether the value is right is for `refusal`."""
+        """Return the value that `text` means. Raises ValueError with a remedy; `refusal` checks the value."""
         if self.none and text.lower() == "none":
             return None
         if self.parser is not None:
@@ -97,7 +97,7 @@ class Field:
         return tuple(part.strip() for part in text.split(",")) if self.several and "," in text else text
 
     def read(self, text: str) -> Any:
-        """Return the right value that `text` means; an empty one means None if the field may be None, else the default.
+        """Return the valid value that `text` means; an empty text means None if the field may be None, else the default.
 
         Raises ValueError with a remedy.
         """
@@ -119,7 +119,7 @@ class Field:
         return ",".join(value) if isinstance(value, tuple) else str(value)
 
     def refusal(self, value: Any) -> str:
-        """Return the remedy for a wrong value; an empty text for a right one."""
+        """Return the remedy for an invalid value; an empty text for a valid one."""
         if value is None and self.none:
             return ""
         if self.check is not None:

@@ -8,18 +8,18 @@ from fractions import Fraction
 
 SYNTHETIC = ("moons", "spirals", "xor", "blobs", "sine", "teacher")
 FINITE = {"digits": 1_797, "fashion_mnist": 60_000}
-"""Rows of each dataset that is read; for Fashion-MNIST those of the training file."""
+"""Rows of each named dataset that is not generated; for Fashion-MNIST those of the training file."""
 SHAPES = {"digits": (64, 10), "fashion_mnist": (784, 10)}
-"""(inputs, classes) of each dataset that is read."""
+"""(inputs, classes) of each named dataset that is not generated."""
 DEFAULT_EXAMPLES = 10_000
 """Training rows per epoch of a synthetic dataset if the run does not set `examples`."""
 _ENDS = SHAPES | {"moons": (2, 2), "spirals": (2, 3), "xor": (2, 2), "blobs": (2, 3), "sine": (1, 1), "teacher": (30, 3)}
-"""The ends of the layers that `auto` stands for."""
+"""The numbers of inputs and outputs that `auto` stands for."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataShape:
-    """The part of a dataset that decides ends, loss and output activation of a network."""
+    """The properties of a dataset that decide inputs, outputs, loss and output activation of a network."""
 
     inputs: int
     outputs: int
@@ -27,7 +27,7 @@ class DataShape:
     kind: str
     """`classes`, `numbers`, or `labels` (several of 0 and 1)."""
     numeric: bool = False
-    """True if the classes are whole numbers that a single output can learn as numbers."""
+    """True if the classes are whole numbers, which a single output can learn by regression."""
     rows: int | None = None
     """All rows, before the split."""
 
@@ -41,7 +41,7 @@ def known_shape(dataset: str, outputs: int | None) -> DataShape:
 
 def loss_of(shape: DataShape, outputs: int) -> str:
     """Return the loss that `auto` stands for with this number of output units."""
-    if shape.kind == "classes" and outputs == 1:  # two classes, or class numbers as numbers
+    if shape.kind == "classes" and outputs == 1:  # two classes, or a regression on class indices
         return "mse" if shape.numeric and shape.outputs > 2 else "binary_cross_entropy"
     return {"classes": "cross_entropy", "numbers": "mse", "labels": "binary_cross_entropy"}[shape.kind]
 

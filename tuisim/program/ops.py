@@ -25,7 +25,7 @@ class Kind(StrEnum):
     """The kinds of operation. B is the batch size, N the inputs and M the outputs of the layer; t are targets."""
 
     GATHER = "gather"
-    """X, Y = the batch's rows of the data set, by index."""
+    """X, Y = the batch's rows of the dataset, by index."""
     DENSE = "dense"
     """z = a·W + b."""
     ACTIVATION = "activation"

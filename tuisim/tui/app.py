@@ -32,7 +32,7 @@ from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovere
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
 from tuisim.tui.signals import Signals
-from tuisim.tui.themes import DARK, DARK_MEANINGS, LIGHT, LIGHT_MEANINGS
+from tuisim.tui.themes import DARK, DARK_COLOURS, LIGHT, LIGHT_COLOURS
 from tuisim.tui.too_small import SmallScreen, too_small
 
 START_SECONDS = 0.7
@@ -90,7 +90,7 @@ class TuisimApp(Navigation):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colours of phases, series and health for themes that do not define them."""
-        return DARK_MEANINGS if self.current_theme.dark else LIGHT_MEANINGS
+        return DARK_COLOURS if self.current_theme.dark else LIGHT_COLOURS
 
     def on_load(self) -> None:
         """Obey a signal that came before the terminal was touched."""

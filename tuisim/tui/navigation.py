@@ -1,6 +1,6 @@
 """Navigation: the pages of the registry, opened by the same keys from everywhere.
 
-The setup or the run screen is the base, and at most one page lies over it. A page is about the configuration of its base.
+The setup or the run screen is the base, and at most one page is open on top of it. A page shows the configuration of its base.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def screen_class(name: str) -> Any:
 
 
 class Navigation(PlainText, FailingQuietly):
-    """An app that shows a base and, over it, one page."""
+    """An app that shows a base screen and at most one page on top of it."""
 
     setup: Any
     """The setup screen, which is always there."""
@@ -65,7 +65,7 @@ class Navigation(PlainText, FailingQuietly):
 
     @cached_property
     def _last_sub_page(self) -> dict[str, Page]:
-        """The sub-page that was last open, by the name of its parent."""
+        """The sub-page that was open last, by the name of its parent."""
         return {}
 
     @property
@@ -124,12 +124,12 @@ class Navigation(PlainText, FailingQuietly):
             self.switch_screen(screen)
 
     def leave_page(self) -> None:
-        """Take the page in front away."""
+        """Close the page in front."""
         if self.page is not None:
             self.pop_screen()
 
     def show_base(self, name: str) -> None:
-        """Show the setup or the run screen; a page over it is left."""
+        """Close the page in front, and show the setup or the run screen."""
         screen = self.setup if name == "setup" else self.run_screen
         if screen is None:
             self.notify("F5 starts the run in the form", title="no run yet")

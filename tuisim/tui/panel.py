@@ -53,11 +53,11 @@ class ViewCanvas(Canvas):
 
     @property
     def scrolls(self) -> bool:
-        """True if its lines are taller than its room."""
+        """True if there are more lines than fit."""
         return self._taller
 
     def draw(self) -> None:
-        """Draw the latest state offered. A zoomed view may be taller than the room, and then scrolls."""
+        """Draw the latest state offered. A zoomed view that does not fit scrolls."""
         width, height = self._room
         if width < 1 or height < 1:
             return
@@ -73,19 +73,19 @@ class ViewCanvas(Canvas):
         return Frame(*self._room, self.chart_style, self.zoomed)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw in the new room."""
+        """Draw in the new size."""
         super().on_resize(event)
         self.fit()
 
     def fit(self) -> None:
-        """Measure the room and draw in it."""
+        """Measure the available size and draw in it."""
         parent = self.parent
         self._room = parent.scrollable_content_region.size if isinstance(parent, VerticalScroll) else self.size
         self.draw()
 
 
 class FittedCanvas(ViewCanvas):
-    """A canvas as tall as its lines, at most `max_lines`; without any it takes no room."""
+    """A canvas as tall as its lines, at most `max_lines`; without lines it takes no space."""
 
     DEFAULT_CSS = "FittedCanvas { height: auto; }"
 
@@ -136,7 +136,7 @@ class Panel(VerticalScroll):
     """
 
     @dataclass
-    class ZoomAsked(Message):
+    class ZoomRequested(Message):
         """The panel's title was clicked."""
 
         panel: Panel
@@ -149,7 +149,7 @@ class Panel(VerticalScroll):
         row: int
 
     def __init__(self, number: int, title: str, lines: Draw, *, id: str, tag: Provenances = (), rows: Rows | None = None) -> None:
-        """`tag` is the provenance of the panel's numbers; one of another kind is `Tagged` and has the word beside it."""
+        """`tag` is the provenance of the panel's numbers; a number of another provenance is `Tagged` and shows its own."""
         super().__init__(id=id)
         self.number, self.title = number, title
         self.canvas = ViewCanvas(lines, rows=rows)
@@ -161,14 +161,14 @@ class Panel(VerticalScroll):
         yield self.canvas
 
     def on_resize(self, _: events.Resize) -> None:
-        """Draw in the new room."""
+        """Draw in the new size."""
         self.canvas.fit()
 
     def on_click(self, event: events.Click) -> None:
         """Zoom on a click on the title; report a click on a row."""
         if event.screen_y == self.region.y:
             event.stop()
-            self.post_message(self.ZoomAsked(self))
+            self.post_message(self.ZoomRequested(self))
             return
         row = self.canvas.row_at(event.screen_y - self.content_region.y + round(self.scroll_y))
         if row is not None:

@@ -104,8 +104,8 @@ class PanelScreen(PageScreen[None]):
         else:
             self.dismiss(None)
 
-    @on(Panel.ZoomAsked)
-    def _title_clicked(self, message: Panel.ZoomAsked) -> None:
+    @on(Panel.ZoomRequested)
+    def _title_clicked(self, message: Panel.ZoomRequested) -> None:
         self.action_zoom(message.panel.number)
 
     def fit_panels(self) -> None:

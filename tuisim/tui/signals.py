@@ -1,4 +1,4 @@
-"""Signals from outside: ask the app to end, and restore the terminal by force if it does not."""
+"""Signals from outside: ask the app to exit, and restore the terminal and end the process if it does not."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 PATIENCE = 1.5
-"""Seconds the app has to end by itself after a signal before the terminal is restored without it."""
+"""Seconds that the app has to exit after a signal before the process is ended."""
 LEAVE_PATIENCE = 5.0
-"""The same after a key; longer, because a loaded machine needs time to close screens."""
+"""The same after the key that quits; longer, because a loaded machine needs time to close screens."""
 
 WRITE_SECONDS = 0.2
-"""Seconds that a terminal which takes no output may delay the end."""
+"""Seconds to wait for a terminal that accepts no output."""
 
 # Mouse, focus and paste reporting off, keyboard protocol popped, line wrap on, main screen, cursor shown.
 RESTORE = b"\x1b[?1003l\x1b[?1000l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[<u\x1b[?7h\x1b[?1049l\x1b[?25h"
@@ -35,21 +35,21 @@ class Signals:
     Until `ask` is set there is nothing to restore, and a signal ends the process at once. Then the first signal calls `ask`
     with the exit code (128 + its number); a second one, or no end within PATIENCE, ends the process at once with that code.
 
-    A handler may interrupt the main thread anywhere, even inside a lock that the answer would need, and the event loop stands
-    still while a stalled terminal takes no output; so a handler only passes the number on to a thread that waits for it.
+    A handler may interrupt the main thread while it holds a lock, and a terminal that accepts no output blocks the event loop.
+    A handler therefore only passes the number on to a thread that waits for it.
     """
 
     def __init__(self) -> None:
-        """Handle no signals yet; the `with` statement begins that."""
+        """Handle no signals yet; the `with` statement installs the handlers."""
         self.ask: Callable[[int], object] | None = None
         """Ends the app with an exit code; called on a thread of its own."""
         self._terminal_before: list[Any] | None = None
         self._previous: dict[int, Any] = {}
-        self._news: SimpleQueue[tuple[int, bool] | None] = SimpleQueue()  # its `put` may interrupt itself
+        self._events: SimpleQueue[tuple[int, bool] | None] = SimpleQueue()  # its `put` may interrupt itself
         self._watcher = threading.Thread(target=self._watch, name="tuisim-signals", daemon=True)
 
     def __enter__(self) -> Signals:
-        """Take the signals over; only the main thread may, elsewhere nothing is done."""
+        """Install the handlers; outside the main thread, where Python does not allow it, do nothing."""
         self._terminal_before = terminal_modes()
         if threading.current_thread() is threading.main_thread():
             self._watcher.start()
@@ -60,30 +60,30 @@ class Signals:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Give the signals back: the app has ended and its terminal is restored."""
+        """Restore the previous handlers: the app has ended and its terminal is restored."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
-        self._news.put(None)
+        self._events.put(None)
 
     def leaving(self, code: int) -> None:
-        """Give the app LEAVE_PATIENCE to end by itself with `code`."""
-        self._news.put((code, False))
+        """Give the app LEAVE_PATIENCE seconds to exit with `code`."""
+        self._events.put((code, False))
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._news.put((128 + number, True))
+        self._events.put((128 + number, True))
 
     def _watch(self) -> None:
         asked = False  # by a signal
         code, deadline = 0, None
         while True:
             try:
-                news = self._news.get(timeout=None if deadline is None else max(0.0, deadline - monotonic()))
+                event = self._events.get(timeout=None if deadline is None else max(0.0, deadline - monotonic()))
             except Empty:
                 self._end(code)
-            if news is None:
+            if event is None:
                 return
-            number, signalled = news
+            number, signalled = event
             if signalled and (asked or self.ask is None):
                 self._end(number)
             if signalled or deadline is None:
@@ -112,11 +112,11 @@ def terminal_modes() -> list[Any] | None:
 
 
 def restore_terminal(before: list[Any] | None) -> None:
-    """Leave the full screen and set the line discipline back; a terminal that takes no output is not waited for long."""
+    """Leave the full screen and restore the terminal modes; wait at most WRITE_SECONDS for a terminal that accepts no output."""
     stdin, stderr = sys.__stdin__, sys.__stderr__
     if sys.platform == "win32" or stdin is None or stderr is None:
         return
-    # A terminal that is gone or takes no more output must not keep the process.
+    # A terminal that is gone or accepts no output must not block the exit.
     with contextlib.suppress(OSError, ValueError):
         blocking = os.get_blocking(stderr.fileno())
         os.set_blocking(stderr.fileno(), False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-DARK_MEANINGS = {
+DARK_COLOURS = {
     "phase-data": "#9AA7B4",
     "phase-forward": "#56B4E9",
     "phase-loss": "#F0E442",
@@ -19,7 +19,7 @@ DARK_MEANINGS = {
     "health-bad": "#FF7A5C",
     "text-quiet": "#72818F",
 }
-LIGHT_MEANINGS = {
+LIGHT_COLOURS = {
     "phase-data": "#5B6773",
     "phase-forward": "#0067A3",
     "phase-loss": "#7A6200",
@@ -80,10 +80,10 @@ def _theme(
 
 
 DARK = _theme(
-    "tuisim-dark", DARK_MEANINGS, dark=True, secondary="#8795A3", foreground="#D6DEE7", background="#0E1318", surface="#161D25",
+    "tuisim-dark", DARK_COLOURS, dark=True, secondary="#8795A3", foreground="#D6DEE7", background="#0E1318", surface="#161D25",
     panel="#1E2731", line="#33404D", on_accent="#0E1318", blurred="#2A3642", selection=35,
 )  # fmt: skip
 LIGHT = _theme(
-    "tuisim-light", LIGHT_MEANINGS, dark=False, secondary="#5B6773", foreground="#1B242D", background="#F5F7F9",
+    "tuisim-light", LIGHT_COLOURS, dark=False, secondary="#5B6773", foreground="#1B242D", background="#F5F7F9",
     surface="#E9EDF1", panel="#DDE3E9", line="#B9C3CD", on_accent="#FFFFFF", blurred="#C9D3DC", selection=25,
 )  # fmt: skip

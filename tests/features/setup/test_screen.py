@@ -41,9 +41,9 @@ class Shell(App[None]):
         self.animation_level = "none"
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        from tuisim.tui.themes import DARK_MEANINGS
+        from tuisim.tui.themes import DARK_COLOURS
 
-        return DARK_MEANINGS
+        return DARK_COLOURS
 
     def on_mount(self) -> None:
         self.push_screen(SetupScreen(self._config))

@@ -58,7 +58,7 @@ class CupyStep(BoundStep):
     # ── data ──
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """Set the data set. Writable arrays are copied to the GPU each time, others once."""
+        """Set the dataset. Writable arrays are copied to the GPU each time, others once."""
         check_data(self.program, inputs, targets)
         self._thread.do(lambda gpu: self._attach(gpu, inputs, targets))
 

@@ -1,6 +1,6 @@
 """A step program bound to compiled loops: flat arrays, a table of operations, and one call for many steps.
 
-The compiled code runs without the interpreter's lock.
+The compiled code runs with the GIL released.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class CompiledStep(BoundStep):
         self._flushing = flushing(program.flushes)
 
     def _span(self, begin: int, end: int, middle: int | None = None) -> Span:
-        """Return the span of some operations; the loss is checked before operation `middle`, by default at the end."""
+        """Return the span from operation `begin` to `end`; the loss is checked before `middle`, by default at the end."""
         span = np.zeros(SPAN, np.uint64)
         span[[BEGIN, MIDDLE, END, LOSS]] = begin, end if middle is None else middle, end, self._buffers.offsets["loss"]
         return span
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """Set the data set; rows that are not contiguous are copied."""
+        """Set the dataset; rows that are not contiguous are copied."""
         check_data(self.program, inputs, targets)
         if targets.ndim == 1:
             self._data = _fixed(inputs), _fixed(np.zeros((0, 0), inputs.dtype)), _fixed(targets)

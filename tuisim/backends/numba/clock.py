@@ -39,7 +39,7 @@ def _read() -> int:
 
 @cache
 def start_clock() -> tuple[Callable[[], int], float, int]:
-    """Return the function that reads the counter, and both clocks as they are at the first call."""
+    """Return the function that reads the counter, and the readings of both clocks at the first call."""
     read = shared_compiler.compiled(_read, types.uint64())
     return read, perf_counter(), read()
 

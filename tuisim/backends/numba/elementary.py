@@ -1,7 +1,7 @@
 """Elementary functions of doubles without branches, so that loops over them use SIMD.
 
-The functions of the C library take one number at a time, four to ten times as long. nan gives nan; errors are below 3 units
-in the last place of a double over the ranges given.
+The functions of the C library compute one number at a time and take four to ten times as long. nan gives nan; errors are below
+3 units in the last place of a double over the ranges given.
 """
 
 from __future__ import annotations

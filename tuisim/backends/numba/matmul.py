@@ -2,8 +2,8 @@
 
 out[r, :] = start + Σₜ c[r, t]·v[t, :]. The strides `down` and `along` of c, between rows and between terms, are given, so that c
 may be transposed. The last block of columns begins early enough to end with the row: columns that it covers twice get the same
-result. If a row is narrower than one SIMD value, the numbers behind it are read too, for which arrays have space at their end,
-and only those of the row are written. Offsets are unsigned: Numba checks an index that may be negative, and loops with such a
+result. If a row is narrower than one SIMD vector, the numbers after it are read too, so arrays are padded at their end, and
+only those of the row are written. Offsets are unsigned: Numba checks an index that may be negative, and loops with such a
 check do not use SIMD.
 """
 
@@ -28,7 +28,7 @@ def four_rows(
     c: Any, at: int, down: int, along: int, terms: int, v: Any, rows: int, m: int, out: Any, to: int, first: Any, second: Any,
     start: Any, begin: Any, has_start: Any,
 ) -> None:  # fmt: skip
-    """Compute a block of four rows by two SIMD values, at columns `first` and `second`."""
+    """Compute a block of four rows by two SIMD vectors, at columns `first` and `second`."""
     zero = broadcast(c.dtype.type(0))
     a0, b0 = zero, zero
     if has_start != ZERO:
@@ -61,7 +61,7 @@ def one_row(
     c: Any, at: int, along: int, terms: int, v: Any, rows: int, m: int, out: Any, to: int, first: Any, second: Any, third: Any,
     fourth: Any, start: Any, begin: Any, has_start: Any,
 ) -> None:  # fmt: skip
-    """Compute a block of one row by four SIMD values."""
+    """Compute a block of one row by four SIMD vectors."""
     zero = broadcast(c.dtype.type(0))
     t0, t1, t2, t3 = zero, zero, zero, zero
     if has_start != ZERO:
@@ -82,7 +82,7 @@ def one_row(
 
 @inline_kernel
 def store_first(out: Any, to: int, m: int, value: Any) -> None:
-    """Store the first m numbers of a SIMD value."""
+    """Store the first m numbers of a SIMD vector."""
     for j in range(m):
         out[to + j] = extract(value, j)
 
@@ -92,7 +92,7 @@ def narrow_rows(
     c: Any, at: int, down: int, along: int, terms: int, v: Any, rows: int, m: int, out: Any, to: int, start: Any, begin: Any,
     has_start: Any,
 ) -> None:  # fmt: skip
-    """Compute four rows of fewer columns than a SIMD value; the numbers beyond are computed and dropped."""
+    """Compute four rows of fewer columns than a SIMD vector; the numbers beyond them are computed and dropped."""
     a0 = broadcast(c.dtype.type(0))
     if has_start != ZERO:
         a0 = load(start, begin)
@@ -182,7 +182,7 @@ def transpose(v: Any, rows: int, n: int, m: int, out: Any, to: int) -> None:
 
 @inline_kernel
 def four_dots(d: Any, row: int, v: Any, at: Any, m: int, out: Any, to: int) -> None:
-    """Compute the dot products of one row of d with four rows of v, of m numbers, at least one SIMD value."""
+    """Compute the dot products of one row of d with four rows of v, all of m numbers: at least one SIMD vector."""
     wide = simd_width(d)
     zero, rest, last = broadcast(d.dtype.type(0)), m % wide, m - wide
     t0, t1, t2, t3 = zero, zero, zero, zero

@@ -20,7 +20,7 @@ _PrimitiveModel: Any = models.PrimitiveModel
 
 
 class SimdType(_Type):  # type: ignore[misc]
-    """The Numba type of a SIMD value of numbers of the type `real`."""
+    """The Numba type of a SIMD vector of numbers of the type `real`."""
 
     def __init__(self, real: Any) -> None:
         self.real = real

@@ -45,7 +45,7 @@ _READ1, _READ2, _READ3, _WRITE1 = READ + 1, READ + 2, READ + 3, WRITE + 1
 
 @kernel
 def _place(row: int, rows: int) -> Any:
-    """Clip a row number to the data set."""
+    """Clip a row number to the dataset."""
     if row < 0:
         return ZERO
     return np.uint64(rows - 1 if row >= rows else row)

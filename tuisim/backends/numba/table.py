@@ -71,7 +71,7 @@ def _array_of(buffer: Buffer) -> str:
 
 
 def _zeros(length: int, dtype: str) -> Array:
-    """Return zeros aligned to a cache line, with space behind them for a SIMD value that begins at the last one."""
+    """Return zeros aligned to a cache line, with space behind them for a SIMD vector that begins at the last one."""
     room: Array = np.zeros(length + 2 * _LINE, dtype)
     skip = -room.ctypes.data % _LINE // room.itemsize
     return room[skip : skip + length]

@@ -48,7 +48,7 @@ class NumpyStep(BoundStep):
         self._gather = self._no_data
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """Set the data set."""
+        """Set the dataset."""
         check_data(self.program, inputs, targets)
         x, y = self._arrays["X"], self._arrays["Y"]
         take_inputs, take_targets = inputs.take, targets.take

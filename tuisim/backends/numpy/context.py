@@ -97,7 +97,7 @@ class KernelContext:
         for step in steps:
             if isinstance(step, tuple):
                 function, *inputs, out = step
-                # These two take three times as long with a 0-d operand, and want their output named.
+                # These two take three times as long with a 0-d operand, and take their output as a keyword.
                 is_limit = function is np.maximum or function is np.minimum
                 for place, value in enumerate(inputs):
                     if not isinstance(value, np.ndarray):

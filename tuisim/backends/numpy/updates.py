@@ -47,11 +47,11 @@ def _gradient(ctx: KernelContext, block: Block) -> Array:
 
 def _clip_factor(ctx: KernelContext, block: Block) -> list[Call]:
     limit, squares, factor = ctx.program.clip_norm, ctx.squares, ctx.arrays["clip_factor"]
-    shown = ctx.arrays["squares"]
+    squares_buffer = ctx.arrays["squares"]
     assert limit is not None
 
     def compute() -> None:
-        shown[...] = squares
+        squares_buffer[...] = squares
         scale = limit / (math.sqrt(squares.item()) + CLIP_EPSILON)
         factor[...] = 1.0 if scale > 1.0 else scale  # nan stays nan
 
@@ -85,7 +85,7 @@ def _sgd(ctx: KernelContext, block: Block) -> list[Call]:
     return _descend(ctx, theta, _gradient(ctx, block), ctx.scratch(theta.shape))
 
 
-def _written(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Call:
+def _flushing_add(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Call:
     """Compute buffer ← kept + added with subnormals flushed and counted; the previous call has computed `kept` = β·buffer.
 
     If the processor flushes, the addition does so, and the count changes only if `kept` underflowed. Otherwise flushing
@@ -129,7 +129,7 @@ def _written(ctx: KernelContext, buffer: Array, kept: Array, added: Array) -> Ca
 def _momentum(ctx: KernelContext, block: Block, nesterov: bool = False) -> list[Call]:
     theta, gradient, velocity = block("parameters"), _gradient(ctx, block), block("velocity")
     mu, t, kept = ctx.program.hyperparameters["momentum"], ctx.scratch(theta.shape), ctx.scratch(theta.shape, slot=1)
-    made = ctx.calls((np.multiply, velocity, mu, kept), _written(ctx, velocity, kept, gradient))
+    made = ctx.calls((np.multiply, velocity, mu, kept), _flushing_add(ctx, velocity, kept, gradient))
     if nesterov:
         made += ctx.calls((np.multiply, velocity, mu, t), (np.add, t, gradient, t))
     return made + _descend(ctx, theta, t if nesterov else velocity, t)
@@ -141,7 +141,7 @@ def _average(ctx: KernelContext, average: Array, value: Array, beta: float, t: A
         (np.multiply, value, 1 - beta, t),
         *([(np.multiply, t, value, t)] if square else []),
         (np.multiply, average, beta, kept),
-        _written(ctx, average, kept, t),
+        _flushing_add(ctx, average, kept, t),
     )
 
 
@@ -193,5 +193,5 @@ KERNELS: dict[Kind, Callable[[KernelContext, Block], list[Call]]] = {
     Kind.NESTEROV: partial(_momentum, nesterov=True),
     Kind.RMSPROP: _rmsprop,
     Kind.ADAM: _adam,
-    Kind.FLUSH_SUBNORMALS: lambda ctx, block: [],  # done in `_written`
+    Kind.FLUSH_SUBNORMALS: lambda ctx, block: [],  # done in `_flushing_add`
 }

@@ -32,7 +32,7 @@ class ScalarStep(BoundStep):
         """The operations executed so far, for each operation of the program in its order."""
 
     def attach(self, inputs: Array, targets: Array) -> None:
-        """Set the data set."""
+        """Set the dataset."""
         self._data = inputs, targets
 
     def run(self, rows: Rows) -> list[float]:

@@ -14,10 +14,10 @@ Formula = Callable[..., tuple[float, ...]]
 
 
 def elementwise(**counts: int) -> Callable[[Callable[[Op, ScalarBuffers], Formula]], Kernel]:
-    """Return a decorator that makes a kernel of a formula for one element, which executes `counts` scalar operations.
+    """Return a decorator that turns a formula for one element, of `counts` scalar operations, into a kernel.
 
-    The formula takes an element of each buffer that the operation reads, a single one again and again, and returns one for each
-    that it writes. The decorated function returns the formula with the constants of the operation.
+    The formula takes one element of each buffer that the operation reads (a buffer of one element is repeated) and returns one
+    element for each buffer that it writes. The decorated function returns the formula with the constants of the operation.
     """
 
     def decorate(make: Callable[[Op, ScalarBuffers], Formula]) -> Kernel:

@@ -1,4 +1,4 @@
-"""The shapes that a budget varies: a network made wider, deeper, longer or with more examples, each by one whole number."""
+"""The properties that a budget varies, each a whole number: width, depth, epochs and examples."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tuisim.errors import ConfigError
 from tuisim.units import MAX_COUNT
 
 MAX_DIGITS = 19
-"""Characters of a figure; a larger one has a prefix."""
+"""Characters of a number; a longer one is written with an SI prefix."""
 
 
 class Question(StrEnum):
-    """The property of a network that is to be as large as fits."""
+    """The property that is made as large as fits."""
 
     WIDEST = "widest"
     DEEPEST = "deepest"
@@ -28,7 +28,7 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Shape:
-    """The map of one question from a whole number to a configuration."""
+    """The configurations of one question, as a function of a whole number."""
 
     of: Callable[[RunConfig, int], RunConfig]
     """Return `config` with that number. Raises ConfigError if that is not possible."""
@@ -109,7 +109,7 @@ SHAPES: dict[Question, Shape] = {
         _wide,
         lambda config: max(config.layers[1:-1]),
         MAX_COUNT,
-        # A processor's registers take so many numbers at a time: a whole number of them may cost less than a part.
+        # A multiple of the SIMD width or of a kernel's block may cost less than a smaller width that is not one.
         lambda _, number: sorted({number + 2, *((number // whole + 1) * whole for whole in (8, 16, 32, 64)), number * 9 // 8}),
         _wide_words,
         hidden=True,
