@@ -117,7 +117,7 @@ def test_counting_and_help_import_neither_textual_nor_numpy_and_start_no_thread(
     code = (
         f"import sys, threading; sys.argv[1:] = {arguments}; del threading.Thread.start; "
         "from tuisim.__main__ import main; main();"
-        "print([name for name in ('textual', 'numpy', 'cupy') if name in sys.modules], file=sys.stderr)"
+        "print([name for name in ('textual', 'numpy', 'cupy', 'pandas') if name in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stderr.strip() == "[]"

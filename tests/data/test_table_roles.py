@@ -199,6 +199,14 @@ def test_targets_are_classes_by_their_text(tmp_path: Path, targets: list[str], c
     assert load(path, (1, found.outputs)).kind == "classes"
 
 
+def test_numbers_and_words_as_targets(tmp_path: Path) -> None:
+    path = table(tmp_path, age=AGE, label=[("0", "1", "unknown")[k % 3] for k in range(ROWS)])
+    assert data.table_preview(path).classes == ("0", "1", "unknown")
+    path = table(tmp_path, age=AGE, label=[*([0, 1] * 29), "O", 1])
+    assert "line 60, column 2 (label) is 'O' among numbers: correct it, or use task classes" in refused(path, (1, 2))
+    assert data.table_preview(path, TableOptions(task="classes")).classes == ("0", "1", "O")
+
+
 def test_several_targets(tmp_path: Path) -> None:
     path = table(tmp_path, up=[k % 2 for k in range(ROWS)], a=PRICE, b=AGE, down=[1 - k % 2 for k in range(ROWS)])
     found = data.table_preview(path, TableOptions(target=("up", "down")))

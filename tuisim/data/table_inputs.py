@@ -289,7 +289,8 @@ class Interpretation:
         different, rows = len(column.texts), len(column.missing)
         if len(words) == different or self.options.task == "classes":
             return True
-        if different <= _FEW_CLASSES and rows >= _REPEATED * different:
+        fewest = min(int(column.counts[column.texts.index(word)]) for word in words)
+        if different <= _FEW_CLASSES and rows >= _REPEATED * different and fewest >= _REPEATED:
             return True
         row = int(np.argmax(column.codes == column.texts.index(words[0])))
         where = self._where(row if self._rows is None else int(self._rows[row]), self.targets[0])
