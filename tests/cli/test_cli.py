@@ -189,7 +189,7 @@ def test_version_and_help():
     shown = tuisim("run", "--help").stdout
     assert "--hidden-activation" in shown
     assert "Activation after each hidden layer" in shown
-    assert "[sgd | momentum" in shown
+    assert "[sgd | " in shown
     assert "(default: 0.1)" in shown
 
 

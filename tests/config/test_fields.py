@@ -11,6 +11,7 @@ from tuisim.errors import ConfigError
 
 RUN = RunConfig(
     layers=(4, 3, 3, 2),
+    epochs=10,
     hidden_activation=("tanh", "relu"),
     learning_rate=1e-5,
     shuffle=False,
@@ -65,7 +66,7 @@ def test_a_text_is_parsed_by_the_type_of_its_field(name, text, value):
     ("name", "text", "remedy"),
     [
         ("batch_size", "0", "a whole number, 1 or more"),
-        ("epochs", "0", "a whole number, 1 or more (none: until stopped)"),
+        ("epochs", "0", "a whole number, 1 or more, or auto (none: until stopped)"),
         ("learning_rate", "0", "a number above 0 (none: by the optimizer)"),
         ("momentum", "1", "a number from 0 to less than 1"),
         ("threads", "2000", "a whole number from 1 to 1,024 (none: by the free cores)"),

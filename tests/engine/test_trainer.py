@@ -13,7 +13,7 @@ from tuisim.engine import Control, Ended, RunFailed, Snapshot, State, memory_che
 from tuisim.engine.events import LearningRateChanged, Paused, Resumed, SpeedLimitChanged, Started
 from tuisim.errors import BackendError, ConfigError, DataError, ExitCode, MemoryNeeded, RunError
 
-SMALL = RunConfig(layers=(5, 4, 3), dataset="teacher", examples=50, batch_size=8, epochs=3)
+SMALL = RunConfig(layers=(5, 4, 3), dataset="teacher", examples=50, batch_size=8, epochs=3, learning_rate=0.1)
 
 
 def end_bytes(trainer):
@@ -140,6 +140,8 @@ def test_data_that_is_no_pair_is_refused():
 def test_a_batch_larger_than_the_volume_is_one_short_batch():
     trainer = Trainer(RunConfig(layers=(5, 4, 3), dataset="teacher", examples=10, batch_size=1000, epochs=4))
     assert trainer.run().steps == 4
+    assert trainer.config.full_batch == 10
+    assert "a batch of 10: all training examples, fewer than 1,000" in trainer.notes
 
 
 def test_no_validation_no_figures():
@@ -152,7 +154,9 @@ def test_no_validation_no_figures():
 
 
 def test_divergence_names_the_layer_and_the_step():
-    summary = Trainer(RunConfig(layers=(64, 32, 10), dataset="digits", learning_rate=1e9)).run()
+    summary = Trainer(
+        RunConfig(layers=(64, 32, 10), dataset="digits", learning_rate=1e9, epochs=10, initializer="he_normal")
+    ).run()
     assert summary.ended is State.DIVERGED
     assert summary.exit_code is ExitCode.RUN_FAILED
     assert "layer" in summary.message
@@ -218,7 +222,7 @@ def paused(item):
     return isinstance(item, Paused)
 
 
-ENDLESS = RunConfig(layers=(64, 16, 10), dataset="digits", epochs=None)
+ENDLESS = RunConfig(layers=(64, 16, 10), dataset="digits", epochs=None, learning_rate=0.1)
 
 
 def test_pause_step_and_stop():

@@ -33,7 +33,7 @@ from tuisim.predict.predictor import Predictor
 from tuisim.predict.profile import VERSION
 from tuisim.program import build
 
-DIGITS = RunConfig(layers=(64, 32, 10), threads=1)
+DIGITS = RunConfig(layers=(64, 32, 10), loss="cross_entropy", epochs=10, threads=1)
 MADE = replace(DIGITS, dataset="teacher")
 
 

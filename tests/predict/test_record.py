@@ -28,7 +28,9 @@ def predicted(config: RunConfig = DIGITS) -> Prediction:
 
 def of(prediction: Prediction | None, **changes: object) -> Run:
     facts = {"steps": 204, "examples_seen": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
-    summary: Any = SimpleNamespace(config=DIGITS, backend="numpy", throttled=False, paused_seconds=0.0, **facts)
+    summary: Any = SimpleNamespace(
+        config=DIGITS, backend="numpy", throttled=False, paused_seconds=0.0, stopped_early=False, **facts
+    )
     found = record(summary, prediction)
     assert found is not None
     return found

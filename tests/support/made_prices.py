@@ -9,7 +9,7 @@ from tuisim import RunConfig, count
 from tuisim.data import rows
 from tuisim.predict.prediction import Interval, Prediction, RunMemory
 
-CONFIG = RunConfig(layers=(8, 6, 3), examples=100, epochs=4, batch_size=10, threads=1)
+CONFIG = RunConfig(layers=(8, 6, 3), loss="cross_entropy", examples=100, epochs=4, batch_size=10, threads=1)
 STEP, WEIGHT, ROW = 1e-3, 1e-5, 1e-6
 
 

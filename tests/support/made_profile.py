@@ -20,7 +20,7 @@ ROOFS = tuple(
     )
 )  # fmt: skip
 """Memory ceilings of one thread."""
-NET = RunConfig(layers=(64, 32, 10), threads=1)
+NET = RunConfig(layers=(64, 32, 10), loss="cross_entropy", epochs=10, threads=1)
 
 
 def made_profile(

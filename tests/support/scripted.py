@@ -124,7 +124,7 @@ def curves(points: int = 400, last_step: int = 20_000, accuracy: bool = True) ->
 
 def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
     """Return a snapshot of a run at full speed; `changes` replace fields."""
-    config = (config or RunConfig(layers=(64, 32, 10), epochs=None)).resolved()
+    config = (config or RunConfig(layers=(64, 32, 10), epochs=None, learning_rate=0.1)).resolved()
     config = config if config.examples else replace(config, examples=1_618)
     regression = config.loss == "mse"
     base: dict[str, Any] = {
@@ -172,5 +172,5 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
 
 def run_state(shown: Snapshot | None = None, config: RunConfig | None = None, **changes: Any) -> RunState:
     """Return the run page's state at a snapshot; of a run that is starting without one."""
-    config = config or (shown.config if shown else RunConfig(layers=(64, 32, 10), epochs=None))
+    config = config or (shown.config if shown else RunConfig(layers=(64, 32, 10), epochs=None, learning_rate=0.1))
     return RunState(config.resolved(), count(config), shown, **changes)

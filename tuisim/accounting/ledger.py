@@ -78,8 +78,8 @@ class Ledger:
 
     @property
     def epochs(self) -> int | None:
-        """Epochs of the run; None if it trains until stopped."""
-        return self.config.epochs
+        """Epochs of the run; None if it trains until stopped, or if only loading the data would tell."""
+        return self.config.known_epochs
 
     @property
     def parameters(self) -> int:

@@ -12,6 +12,7 @@ from tuisim.cli.console import note
 from tuisim.config import FIELDS, Field, RunConfig
 from tuisim.config.toml import read_toml
 from tuisim.config.values import from_mapping
+from tuisim.data.suggestions import suggestions
 from tuisim.errors import ConfigError, Mistake, printable
 from tuisim.units import layers_text, parse_duration
 
@@ -66,6 +67,9 @@ def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
     fitted = data.fitted(chosen)
     if fitted.layers != chosen.layers:
         note(f"chosen by the data: {_network_words(fitted)}")
+    for one in suggestions(chosen):
+        if not one.refused:
+            note(one.words)
     return fitted
 
 

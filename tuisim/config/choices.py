@@ -6,6 +6,7 @@ OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 INITIALIZERS = (
     "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "normal", "zeros",
 )  # fmt: skip
+EARLY_STOPPING = ("auto", "yes", "no")
 SCHEDULES = ("constant", "step", "cosine")
 DATASETS = ("auto", "digits", "fashion_mnist", "moons", "spirals", "xor", "blobs", "sine", "teacher")
 MISSING = ("drop", "mean", "error")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuisim.errors import nearest
-from tuisim.units import MAX_COUNT, parse_count, parse_share
+from tuisim.units import AUTO, MAX_COUNT, parse_count, parse_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Field:
     """Return why a value is invalid, or an empty text; takes the place of the checks of type and bounds."""
     writer: Callable[[Any], str] | None = None
     """Write a value so that `parser` reads it."""
+    auto: bool = False
+    """True if the data may decide the number: AUTO, written `auto`."""
     counted: bool = True
     """True if the operations and bytes of a step depend on the field."""
     name: str = ""
@@ -80,7 +82,7 @@ class Field:
             )
         elif self.minimum is not None:
             words += f", {self.minimum:g} or more"
-        return words + (f" (none: {self.none})" if self.none else "")
+        return words + ", or auto" * self.auto + (f" (none: {self.none})" if self.none else "")
 
     def parse(self, text: str) -> Any:
         """Return the value that `text` means. Raises ValueError with a remedy; `refusal` checks the value."""
@@ -88,6 +90,8 @@ class Field:
             return None
         if self.parser is not None:
             return self.parser(text)
+        if self.auto and text.lower() == "auto":
+            return AUTO
         if self.type is int:
             return parse_count(text)
         if self.type is float:
@@ -112,6 +116,8 @@ class Field:
             return ""
         if self.writer is not None:
             return self.writer(value)
+        if self.auto and value == AUTO:
+            return "auto"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
@@ -120,7 +126,7 @@ class Field:
 
     def refusal(self, value: Any) -> str:
         """Return the remedy for an invalid value; an empty text for a valid one."""
-        if value is None and self.none:
+        if (value is None and self.none) or (self.auto and value == AUTO):
             return ""
         if self.check is not None:
             return self.check(value)

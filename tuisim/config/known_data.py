@@ -16,6 +16,10 @@ DEFAULT_EXAMPLES = 10_000
 _ENDS = SHAPES | {"moons": (2, 2), "spirals": (2, 3), "xor": (2, 2), "blobs": (2, 3), "sine": (1, 1), "teacher": (30, 3)}
 """The numbers of inputs and outputs that `auto` stands for."""
 
+FIXED_INPUTS = ("digits", "fashion_mnist", "moons", "spirals", "xor", "sine")
+FIXED_OUTPUTS = {"digits": 10, "fashion_mnist": 10, "moons": 2, "xor": 2, "sine": 1}
+"""Named datasets whose inputs, or outputs, are the same in every network."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataShape:
@@ -36,7 +40,7 @@ def known_shape(dataset: str, outputs: int | None) -> DataShape:
     """Return the shape of a named dataset, whose task may depend on the number of `outputs` that was given."""
     inputs, own = _ENDS[dataset]
     kind = "numbers" if dataset == "sine" or (dataset == "teacher" and outputs == 1) else "classes"
-    return DataShape(inputs, own if outputs is None else outputs, kind, rows=FINITE.get(dataset))
+    return DataShape(inputs, own if outputs is None or dataset in FIXED_OUTPUTS else outputs, kind, rows=FINITE.get(dataset))
 
 
 def loss_of(shape: DataShape, outputs: int) -> str:
@@ -44,6 +48,15 @@ def loss_of(shape: DataShape, outputs: int) -> str:
     if shape.kind == "classes" and outputs == 1:  # two classes, or a regression on class indices
         return "mse" if shape.numeric and shape.outputs > 2 else "binary_cross_entropy"
     return {"classes": "cross_entropy", "numbers": "mse", "labels": "binary_cross_entropy"}[shape.kind]
+
+
+MIN_STEPS, MIN_EPOCHS = 10_000, 10
+"""The least steps and epochs of a run whose number of epochs is `auto`; early stopping ends most runs before."""
+
+
+def epochs_of(rows: int, batch: int) -> int:
+    """Return the epochs that `auto` stands for with this many training rows."""
+    return max(MIN_EPOCHS, -(-MIN_STEPS // -(-rows // batch)))
 
 
 def validation_rows(rows: int, fraction: float) -> int:

@@ -16,13 +16,27 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from tuisim.config import choices
 from tuisim.config.field import Field
-from tuisim.config.known_data import FINITE, SYNTHETIC, DataShape, known_shape, loss_of
+from tuisim.config.known_data import (
+    DEFAULT_EXAMPLES,
+    FINITE,
+    SYNTHETIC,
+    DataShape,
+    epochs_of,
+    known_shape,
+    loss_of,
+    validation_rows,
+)
 from tuisim.errors import ConfigError, Mistake, nearest, printable
 from tuisim.threads import default_threads
 from tuisim.units import AUTO, MAX_COUNT, layers_text, parse_layers
 
 DEFAULT_LAYERS = (AUTO, 64, AUTO)
 """One hidden layer; the width is what tests/default_quality.py measures to be enough."""
+
+
+MAX_SHALLOW = 2
+"""Hidden layers up to which mse starts from the smaller weights of glorot_uniform: a smoother function follows the noise of few
+rows later. In deeper networks they would let the signal fade."""
 
 
 def _parse_layers(text: str) -> tuple[int, ...]:
@@ -96,9 +110,11 @@ class RunConfig:
         choices=("auto", *choices.LOSSES),
     )] = "auto"
     initializer: Annotated[str, Field(
-        "network", "biases start at 0", "Distribution that the weights are drawn from; biases start at zero.",
-        choices=choices.INITIALIZERS, counted=False,
-    )] = "he_normal"
+        "network", "biases start at 0",
+        "Distribution that the weights are drawn from; biases start at zero; auto: he_normal; glorot_uniform for mse with "
+        "at most two hidden layers.",
+        choices=("auto", *choices.INITIALIZERS), counted=False,
+    )] = "auto"
 
     optimizer: Annotated[str, Field(
         "training", "update rule", "Update rule, applied after each batch.", choices=choices.OPTIMIZERS,
@@ -156,7 +172,19 @@ class RunConfig:
     )] = 0
     batch_size: Annotated[int, Field("training", "examples per step", "Examples per step.", minimum=1)] = 32
     epochs: Annotated[int | None, Field(
-        "training", "passes over data", "Passes over the training examples.", none="until stopped", minimum=1,
+        "training", "passes over data",
+        "Passes over the training examples; auto: as many as make 10,000 steps, at least 10, fewer by early stopping.",
+        none="until stopped", minimum=1, auto=True,
+    )] = AUTO
+    early_stopping: Annotated[str, Field(
+        "training", "if epochs: auto",
+        "Stop when the validation loss no longer improves, and keep the weights of its best check; auto: yes if epochs is auto "
+        "and there are validation rows.",
+        choices=choices.EARLY_STOPPING, counted=False,
+    )] = "auto"
+    patience: Annotated[int, Field(
+        "training", "checks", "Checks of the validation loss without improvement before early stopping; one per epoch, at least "
+        "50 steps apart.", minimum=1, counted=False,
     )] = 10
 
     dataset: Annotated[str, Field(
@@ -269,7 +297,8 @@ class RunConfig:
     @property
     def is_fitted(self) -> bool:
         """True if nothing is left for the data to decide."""
-        return "auto" not in (self.dataset, self.loss, self.output_activation) and AUTO not in self.layers
+        texts = (self.dataset, self.loss, self.output_activation, self.initializer, self.early_stopping)
+        return "auto" not in texts and AUTO not in (*self.layers, self.epochs)
 
     @property
     def needs_data(self) -> bool:
@@ -278,7 +307,7 @@ class RunConfig:
         return not named and (self.loss == "auto" or AUTO in self.layers)
 
     def fitted(self, shape: DataShape | None = None) -> RunConfig:
-        """Return the same run with dataset, ends of the layers, loss and output activation decided, in this order.
+        """Return the same run with dataset, ends of the layers, loss, output activation and length decided, in this order.
 
         `shape`: that of the data in a file. Raises ConfigError if it is needed and not given.
         """
@@ -295,7 +324,41 @@ class RunConfig:
         if shape is not None:
             first, last = shape.inputs if first == AUTO else first, shape.outputs if last == AUTO else last
         loss = loss_of(shape, last) if self.loss == "auto" and shape is not None else self.loss
-        return replace(self, dataset=dataset, layers=(first, *inner, last), loss=loss, output_activation=self.activations[-1])
+        rows, epochs, early_stopping = self._training_rows(dataset, shape), self.epochs, self.early_stopping
+        if early_stopping == "auto" and (epochs != AUTO or rows is not None):
+            has_validation = self.validation > 0 or self.validation_data is not None
+            early_stopping = "yes" if epochs == AUTO and has_validation else "no"
+        if epochs == AUTO and rows is not None:
+            epochs = epochs_of(rows, self.batch_size)
+        return replace(
+            self, dataset=dataset, layers=(first, *inner, last), loss=loss, output_activation=self.activations[-1],
+            initializer=self._initializer_for(loss), epochs=epochs, early_stopping=early_stopping,
+        )  # fmt: skip
+
+    def _initializer_for(self, loss: str) -> str:
+        if self.initializer != "auto":
+            return self.initializer
+        return "glorot_uniform" if loss == "mse" and len(self.layers) <= 2 + MAX_SHALLOW else "he_normal"
+
+    @property
+    def known_epochs(self) -> int | None:
+        """The epochs; None if the run has no end, or if only the rows of a file decide its end."""
+        return None if self.epochs == AUTO else self.epochs
+
+    @property
+    def full_batch(self) -> int:
+        """Examples of a full step: the batch size, at most the training rows where their number is known."""
+        dataset = self.resolved_dataset
+        rows = self._training_rows(dataset, known_shape(dataset, None) if dataset in FINITE else None)
+        return self.batch_size if rows is None else min(self.batch_size, rows)
+
+    def _training_rows(self, dataset: str, shape: DataShape | None) -> int | None:
+        """Return the training rows per epoch; None if only reading the file can tell."""
+        if self.examples is not None or dataset in SYNTHETIC:
+            return self.examples or DEFAULT_EXAMPLES
+        if shape is None or shape.rows is None:
+            return None
+        return shape.rows - (0 if self.validation_data is not None else validation_rows(shape.rows, self.validation))
 
     def resolved(self) -> RunConfig:
         """Return the same run with every `auto` decided and every `None` that has a default replaced by it.
@@ -306,7 +369,7 @@ class RunConfig:
         return replace(
             fitted,
             learning_rate=choices.LEARNING_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate,
-            schedule_steps=self._schedule_length if self.schedule_steps is None else self.schedule_steps,
+            schedule_steps=fitted._schedule_length if self.schedule_steps is None else self.schedule_steps,
             threads=default_threads() if self.threads is None else self.threads,
         )
 
@@ -325,14 +388,16 @@ class RunConfig:
     @property
     def _schedule_length(self) -> int | None:
         """All steps of the run for a cosine, a third of them between drops; None while the run's length is unknown."""
-        if self.schedule == "constant" or self.epochs is None or self.examples is None:
+        if self.schedule == "constant" or self.known_epochs is None or self.examples is None:
             return None
-        steps = self.epochs * -(-self.examples // self.batch_size)
+        steps = self.known_epochs * -(-self.examples // self.batch_size)
         return steps if self.schedule == "cosine" else max(1, steps // 3)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON and TOML."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if self.epochs == AUTO:
+            plain["epochs"] = "auto"
         return plain | {"layers": ["auto" if size == AUTO else size for size in self.layers]}
 
 
@@ -358,6 +423,10 @@ def _plain(value: Any, field: Field) -> Any:
     if isinstance(value, str) and field.parser is not None:
         with contextlib.suppress(ValueError):  # a wrong text stays, and is refused by the field's check
             return field.parser(value)
+    if field.auto and value == "auto":
+        return AUTO
+    if isinstance(value, bool) and "yes" in field.choices:
+        return "yes" if value else "no"
     if isinstance(value, str | bool | bytes):
         return value
     if isinstance(value, Integral):
@@ -407,12 +476,17 @@ def _long_enough(config: RunConfig) -> str:
         return f"more than the {warmup:,} warm-up steps, which are part of it" if too_short else ""
     if config.schedule != "constant" and config.epochs is None:
         return f"give the number of steps: a {config.schedule} schedule needs it if the run has no end"
-    if config.schedule != "cosine" or config.epochs is None or config.examples is None:
+    if config.schedule != "cosine" or config.known_epochs is None or config.examples is None:
         return ""
-    steps = config.epochs * -(-config.examples // config.batch_size)
+    steps = config.known_epochs * -(-config.examples // config.batch_size)
     if steps > warmup:
         return ""
     return f"fewer warm-up steps than the {steps:,} of the whole run, or a longer run: {warmup:,} are asked for"
+
+
+def _has_validation(config: RunConfig) -> str:
+    is_without = config.early_stopping == "yes" and not config.validation and config.validation_data is None
+    return "give validation rows, whose loss decides it" if is_without else ""
 
 
 def _one_validation(config: RunConfig) -> str:
@@ -426,6 +500,7 @@ _RULES: dict[str, tuple[tuple[str, ...], Callable[[RunConfig], str]]] = {
     **{name: ((), _held_by_float32(name)) for name in ("learning_rate", "weight_decay", "clip_norm")},
     "epsilon": ((), _normal_epsilon),
     "validation": (("validation_data",), _one_validation),
+    "early_stopping": (("validation", "validation_data"), _has_validation),
     "schedule_steps": (("schedule", "epochs", "examples", "batch_size", "warmup_steps"), _long_enough),
 }
 """By the field that is refused: the other fields that the rule needs, and the rule."""

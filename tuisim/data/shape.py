@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuisim.config import FIELDS, RunConfig
 from tuisim.config.known_data import DataShape, known_shape
+from tuisim.data import info
 from tuisim.errors import DataError
 from tuisim.units import AUTO
 
@@ -29,7 +30,14 @@ def fitted(config: RunConfig, arrays: tuple[Any, Any] | None = None) -> RunConfi
         return config
     if arrays is not None:
         return config.fitted(_of_arrays(*arrays, config.task))
-    return config.fitted(of_file(config) if config.needs_data else None)
+    if not info.is_file(config):
+        return config.fitted()
+    try:
+        return config.fitted(of_file(config))
+    except DataError:
+        if config.needs_data:
+            raise
+        return config.fitted()  # loading says why it cannot be read
 
 
 def fitted_without_file(config: RunConfig) -> RunConfig | None:

@@ -181,6 +181,10 @@ class RunFigures:
     """What may be wrong with the run, the most important first."""
     flushed: int | None
     """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
+    best_step: int | None = None
+    """The step of the best validation loss, whose weights a completed run has; None without early stopping."""
+    stopped_early: bool = False
+    """True if the run is completed because its validation loss no longer improved."""
     validation_baseline_accuracy: float | None = None
     """The accuracy of a network that says no everywhere; None except for multi-label targets."""
     validation_rmse: float | None = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from tuisim.engine import memory_check
 from tuisim.engine.control import Control, ControlState
+from tuisim.engine.early_stopping import EarlyStopping
 from tuisim.engine.events import (
     Ended,
     Event,
@@ -65,6 +66,8 @@ class Loop:
         self.device = ""
         self.ended: float | None = None
         self.validation = Validation(session.network, session.data)
+        per_epoch, has_validation = -(-session.data.examples // session.batch), session.data.validation is not None
+        self.early_stopping = EarlyStopping(session.network, session.config, per_epoch, has_validation)
         self._emit_to = emit
         self._instrumented = instrumented and emit is not None
         share = SHARE if self._instrumented else QUIET_SHARE
@@ -111,7 +114,7 @@ class Loop:
         self._apply_control(state)
         if state.stop is not None:
             self._end(state.stop, state.stop_reason)
-        elif self.session.is_done:
+        elif self.session.is_done or self.early_stopping.is_exhausted(self.session.tally.steps):
             self._end(State.COMPLETED, "")
         elif state.is_paused and not state.single_steps:
             self._wait_paused(state.pause_reason)
@@ -187,6 +190,7 @@ class Loop:
         """Make some steps; with `publish` or `sample`, publish or take a gradient sample before it is due."""
         session = self.session
         epochs, begun, first = session.tally.epochs, session.clock(), session.tally.steps
+        steps = self.early_stopping.limit(steps, first)
         if sample or self.gradients.is_due(begun):
             self._step_with_sample(full_speed)
             steps -= 1
@@ -203,7 +207,9 @@ class Loop:
             self._step_with_sample(full_speed)
         trained = self.training_seconds
         is_time = session.tally.epochs > epochs or trained - self._validated_at >= VALIDATION_SECONDS
-        if session.divergence is None and is_time and self.validation.is_due(trained):
+        if session.divergence is None and self.early_stopping.is_due(session.tally.steps):
+            self._check()
+        elif session.divergence is None and is_time and self.validation.is_due(trained):
             self._validate(lambda: self.control.is_pending)
         if session.divergence is None and full_speed and self.thread_watch.is_due(begun - (session.started or begun)):
             self._watch_threads()
@@ -246,6 +252,11 @@ class Loop:
             latest = figures.figures
             self.session.history.validation.append(steps, latest.loss, latest.accuracy, figures.training_accuracy)
 
+    def _check(self) -> None:
+        """Measure the validation loss and take it for early stopping."""
+        self._validate()
+        self.early_stopping.check(self.session.tally.steps, self.validation.figures.loss)
+
     # ── the end ──
 
     def _end(self, state: State, message: str) -> None:
@@ -255,6 +266,11 @@ class Loop:
         self._publish()
         if state is not State.DIVERGED and steps and self.validation.step != steps:
             self._validate()
+        if state is State.COMPLETED:
+            self.early_stopping.check(steps, self.validation.figures.loss)
+            if self.early_stopping.restore(steps):
+                self.message = self._words_on_best(steps)
+                self.validation.measure(steps)
         loss = self.validation.figures.loss
         if self.state is not State.DIVERGED and loss is not None and not math.isfinite(loss):
             # The last update made the parameters non-finite, and no step followed to show it.
@@ -265,6 +281,12 @@ class Loop:
         self.ended = self.session.clock()
         self._publish()
         self._emit(Ended(self.state, steps, self.message))
+
+    def _words_on_best(self, steps: int) -> str:
+        kept = f"the weights of step {self.early_stopping.best_step:,} of {steps:,}, the best validation loss"
+        if self.session.is_done:
+            return f"with {kept}"
+        return f"early: {self.session.config.patience} checks without improvement; has {kept}"
 
     def _read_health(self) -> None:
         start = self.session.clock()
@@ -335,6 +357,8 @@ class Loop:
             "gradients": self.gradients.layers,
             "gradient_step": self.gradients.step,
             "hints": self.health.hints,
+            "best_step": self.early_stopping.best_step,
+            "stopped_early": self.state is State.COMPLETED and not session.is_done,
             "training_accuracy": validation.training_accuracy,
             "flushed": session.network.flushed,
         }

@@ -41,7 +41,9 @@ class Session:
         self.data = datasets.load(config) if data is None else datasets.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
         choice_note = (choice.note,) if choice.note else ()
-        self.notes: tuple[str, ...] = (*self.data.notes, *choice_note, *precision_notes([choice.name], config.dtype))
+        clipped = f"a batch of {self.config.full_batch:,}: all training examples, fewer than {self.config.batch_size:,}"
+        clip_note = (clipped,) if self.config.full_batch < self.config.batch_size else ()
+        self.notes: tuple[str, ...] = (*self.data.notes, *clip_note, *choice_note, *precision_notes([choice.name], config.dtype))
         """Notes on scaling, shuffling and repetition of the data, and on the backend that `auto` chose, with the reason."""
         assert self.config.threads is not None
         self.threads: int = self.config.threads

@@ -83,10 +83,10 @@ def _layer(figures: LayerGradients) -> dict[str, Any]:
 
 _FIELDS = {"probe_seconds": "instrumentation_seconds", "phase_seconds_per_step": "phase_seconds"}
 """Names of fields by their keys in JSON, where they differ."""
-_COUNTED = ("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal")
+_COUNTED = ("parameters", "steps", "epochs", "examples_seen", "operations", "flushed", "subnormal", "best_step")
 _MEASURED = (
     "seconds", "wall_seconds", "validation_seconds", "probe_seconds", "paused_seconds", "phase_seconds_per_step",
     "examples_per_second", "flops_per_second", "loss", "validation_loss", "validation_accuracy", "validation_baseline_accuracy",
     "validation_rmse", "validation_r2", "training_accuracy", "confusion",
 )  # fmt: skip
-_WORDS = ("data", "backend", "device", "ended", "message", "notes")
+_WORDS = ("data", "backend", "device", "ended", "stopped_early", "message", "notes")

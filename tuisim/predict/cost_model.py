@@ -71,8 +71,8 @@ def predict(
         spread = pilot.step.low / pilot.step.likely, pilot.step.high / pilot.step.likely
     epoch = _epoch(config, ledger, entry, scale)
     seconds = wall = None
-    if epoch is not None and config.epochs is not None:
-        steps = epoch * config.epochs
+    if epoch is not None and config.known_epochs is not None:
+        steps = epoch * config.known_epochs
         seconds = _interval(steps, spread)
         outside = _outside(config, ledger, entry, scale, steps, generation, rows)
         wall = None if outside is None else _interval(steps + outside, spread)
@@ -132,7 +132,7 @@ def _outside(
     rows: KeptRows | None,
 ) -> float | None:
     """Return the wall seconds beside the phases: the training loop, validation, and generating rows; None if unknown."""
-    examples, epochs = ledger.examples, config.epochs
+    examples, epochs = ledger.examples, config.known_epochs
     assert examples is not None
     assert epochs is not None
     seconds = entry.run.wall_start + entry.run.wall_epoch * epochs + entry.run.wall_share * steps

@@ -71,9 +71,11 @@ class Comparable:
     """The wall time from start to end."""
 
 
-def comparable(ended: State, steps: int, seconds: float, *, throttled: bool = False, paused: bool = False) -> Comparable:
+def comparable(
+    ended: State, steps: int, seconds: float, *, throttled: bool = False, paused: bool = False, stopped_early: bool = False
+) -> Comparable:
     """Return what can be compared of a run that `ended` so after `steps` whose phases took `seconds`."""
-    whole = ended is State.COMPLETED
+    whole = ended is State.COMPLETED and not stopped_early
     enough = steps > 0 and seconds > 0 and (whole or (ended in _COMPARABLE and seconds >= MIN_SECONDS))
     return Comparable(enough and not throttled, whole and not throttled and not paused)
 
@@ -110,7 +112,7 @@ def record(summary: Summary, prediction: Prediction | None) -> Run | None:
     config = summary.config
     assert config.threads is not None
     ledger = count(config.of_known_length())
-    parts = comparable(summary.ended, summary.steps, summary.seconds)
+    parts = comparable(summary.ended, summary.steps, summary.seconds, stopped_early=summary.stopped_early)
     predicted = wall = None
     if prediction is not None and parts.steps:
         predicted = (parts.wall and prediction.seconds) or mean_step(prediction).times(summary.steps)

@@ -33,7 +33,7 @@ from tuisim.terminal.timeline import axis, ruler, track
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
 
-CONFIG = RunConfig(layers=(64, 32, 10))
+CONFIG = RunConfig(layers=(64, 32, 10), epochs=10)
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 60)]
 
 
@@ -248,7 +248,7 @@ async def test_a_failure_is_shown_in_place_of_the_times(monkeypatch):
 
 
 async def test_a_network_of_unknown_volume_begins_at_the_first_named_one():
-    async with shown(volume(RunConfig(layers=(4, 3), dataset="some.csv", epochs=None))) as (screen, _):
+    async with shown(volume(RunConfig(layers=(4, 3), dataset="some.csv", loss="cross_entropy", epochs=None))) as (screen, _):
         assert "1,797 examples × 10 epochs assumed" in header(screen)
 
 

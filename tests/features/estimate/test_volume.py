@@ -25,7 +25,7 @@ from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Priced
 from tuisim.provenance import Provenance
 
-CONFIG = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0, epochs=10)
+CONFIG = RunConfig(layers=(64, 32, 10), dataset="digits", loss="cross_entropy", validation=0, epochs=10)
 PER_EXAMPLE = Interval(1e-6, 2e-6, 4e-6)
 BEST = replace(entry(), best_rate=1e9)
 
@@ -225,7 +225,7 @@ def test_one_volume_has_its_interval_and_its_operations(capsys, tmp_path):
 
 @pytest.mark.usefixtures("_machine")
 def test_without_a_volume_there_are_all_of_them(capsys):
-    out = printed(capsys, layers="64-32-10")
+    out = printed(capsys, layers="64-32-10", options=_options(epochs="10"))
     for expected in (
         "1,618",
         "the digits",
@@ -253,7 +253,7 @@ def test_known_networks_alone_and_as_json(capsys):
 @pytest.mark.usefixtures("_machine")
 def test_a_mistake_is_named():
     with pytest.raises(ConfigError, match="layers"):
-        command()
+        command("4-auto-2")
     with pytest.raises(ConfigError, match="epochs = none"):
         command("64-32-10", options=_options(epochs="none"))
     for text in ("0", "many", "1e99"):

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tuisim.backends.registry import BackendSpec
 from tuisim.config import RunConfig
 from tuisim.config.choices import HYPERPARAMETERS
 from tuisim.config.values import from_texts, to_texts
+from tuisim.engine import Trainer
 from tuisim.features.setup.screen import SetupLedger, SetupScreen
 from tuisim.tui.form.controls import Choice
 from tuisim.tui.form.form import OPTIMIZER_FIELDS, SetupForm
@@ -281,6 +283,41 @@ async def test_a_choice_is_changed_by_mouse_and_by_keys() -> None:
         assert form(app).field("loss").control.value == "binary_cross_entropy"
         await pilot.press("right")
         assert form(app).field("loss").control.value == "auto"
+
+
+async def test_choosing_a_dataset_makes_a_sound_classifier_of_the_first_preset() -> None:
+    async with setup() as (app, pilot):
+        await put(app, pilot, layers="64-128-10")
+        form(app).field("dataset").control.value = "digits"
+        await pilot.pause()
+        values = form(app).values
+        assert (values["layers"], values["loss"], values["output_activation"]) == ("64-128-10", "auto", "auto")
+        form(app).field("dataset").control.value = "sine"
+        await pilot.pause()
+        assert form(app).values["layers"] == "1-128-1"
+        form(app).field("dataset").control.value = "digits"
+        await pilot.pause()
+        await pilot.press("ctrl+r")
+        assert [(config.layers, config.loss) for config in app.asked] == [((64, 128, 10), "cross_entropy")]
+        summary = Trainer(replace(app.asked[0], epochs=5)).run()
+        assert summary.validation_accuracy is not None
+        assert summary.validation_accuracy > 0.9
+
+
+async def test_what_does_not_go_together_is_said_at_its_field_and_applied_by_a_button() -> None:
+    async with setup(size=(120, 60)) as (app, pilot):
+        await put(app, pilot, layers="64-32-10")
+        form(app).field("dataset").control.value = "digits"
+        await pilot.pause()
+        form(app).field("loss").control.value = "mse"
+        await pilot.pause()
+        button = form(app).field("loss").query_one(Button)
+        assert str(button.label) == "use cross_entropy"
+        button.press()
+        await pilot.pause()
+        await pilot.pause()
+        assert form(app).values["loss"] == "cross_entropy"
+        assert not form(app).field("loss").query(Button)
 
 
 async def test_a_file_has_a_path_a_target_and_a_task(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from tuisim.config import FIELDS
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.engine.health.hint import Hint
 from tuisim.engine.health.reading import WINDOWS, HealthReading, Trend
@@ -116,7 +115,7 @@ def overfitting(reading: HealthReading) -> Hint | None:
     if at >= len(losses) - 3 or recent < (1 + GENERALIZATION_LOSS) * lowest or trend.last > lowest:
         return None
     words = f"validation loss {figure(recent)}, its lowest {figure(lowest)} at step {int(steps[at]):,}"
-    can_stop = "early_stopping" in FIELDS and getattr(reading.config, "early_stopping", "") == "no"
+    can_stop = reading.config.early_stopping == "no"
     return Hint("overfitting", "overfitting", words, *(("early_stopping", "yes") if can_stop else ()))
 
 

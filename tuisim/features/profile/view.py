@@ -112,7 +112,7 @@ def page(state: ProfileState, frame: Frame) -> list[Line]:
 def header(state: ProfileState, frame: Frame) -> list[Line]:
     """Return the network, its configuration, the time of a step, and the state of the measurement."""
     config, found = state.config.resolved(), state.profile
-    batch = f"batch {units.count(found.batch if found else config.batch_size)}"
+    batch = f"batch {units.count(found.batch if found else config.full_batch)}"
     device = printable(found.device if found else config.backend, 60)
     details = [batch, device, config.optimizer, config.loss, precision(config.backend, config.dtype)]
     state_word = job_state(state.failure, state.is_waiting, found is not None)

@@ -42,7 +42,10 @@ def scores(summary: Summary, prediction: Prediction | None) -> tuple[Comparison 
     if prediction is None:
         return None, None
     paused = summary.paused_seconds > 0
-    parts = comparable(summary.ended, summary.steps, summary.seconds, throttled=summary.throttled, paused=paused)
+    parts = comparable(
+        summary.ended, summary.steps, summary.seconds,
+        throttled=summary.throttled, paused=paused, stopped_early=summary.stopped_early,
+    )  # fmt: skip
     steps = compare_steps(prediction, summary.steps, summary.seconds) if parts.steps else None
     return steps, compare_run(prediction, summary.wall_seconds) if parts.wall else None
 
@@ -106,13 +109,17 @@ class PredictedRun:
             return []
         left = self.seconds_left(snapshot) if snapshot.throughput is not None else None
         is_known = snapshot.state is State.COMPLETED or left is not None
+        is_known = is_known and not snapshot.stopped_early
         score = compare_run(self.prediction, snapshot.wall_seconds + (left or 0.0)) if is_known else None
         return [_line(whole.likely, score, IN_TOTAL, "measured" if snapshot.state.ended else "estimated", frame)]
 
     def outcome(self, snapshot: Snapshot) -> str:
         """Return the comparison in a sentence; empty if the run cannot be compared."""
         throttled, paused = snapshot.speed_limit is not None, self.was_paused
-        parts = comparable(snapshot.state, snapshot.step, snapshot.seconds, throttled=throttled, paused=paused)
+        parts = comparable(
+            snapshot.state, snapshot.step, snapshot.seconds,
+            throttled=throttled, paused=paused, stopped_early=snapshot.stopped_early,
+        )  # fmt: skip
         if parts.wall and (score := compare_run(self.prediction, snapshot.wall_seconds)):
             return score.words()
         score = compare_steps(self.prediction, snapshot.step, snapshot.seconds) if parts.steps else None

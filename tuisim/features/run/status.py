@@ -34,7 +34,7 @@ def header_lines(state: RunState, frame: Frame) -> list[Line]:
     device: Line = ((f"{config.backend} · {snapshot.device}" if snapshot else config.backend, Tone.DIM),)
     rate = snapshot.current_learning_rate if snapshot else config.learning_rate
     schedule = f" {config.schedule}" if config.schedule != "constant" else ""
-    steps = f" · {config.optimizer} {rate:.3g}{schedule} · batch {units.count(config.batch_size)}"
+    steps = f" · {config.optimizer} {rate:.3g}{schedule} · batch {units.count(config.full_batch)}"
     loss, data = f" · {config.loss}", f" · {printable(config.dataset, 30)}"
     room = frame.width - 2 - width_of(status) - width_of(name)
     if frame.height >= 2:
@@ -60,7 +60,7 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         waiting = f"waiting for {state.waits_for} to end" if state.waits_for else STARTING_WORDS
         return [((clip(message or waiting, width), Tone.BAD if state.failure else Tone.DIM),)]
     wide = 2 * (width >= 98)
-    epoch, epochs, limit = units.short_count(snapshot.epoch, 11), snapshot.config.epochs, snapshot.speed_limit
+    epoch, epochs, limit = units.short_count(snapshot.epoch, 11), snapshot.config.known_epochs, snapshot.speed_limit
     if epochs is not None:
         epoch += f" of {units.short_count(epochs, 9)}"
     speed = speed_limit_text(limit)  # one in steps/s is a number that the user has given

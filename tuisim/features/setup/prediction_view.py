@@ -85,7 +85,7 @@ def _memory_row(memory: RunMemory, figure: int) -> Line:
 def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
     """Return (label, time, why there is none)."""
     whole, steps = found.wall_seconds, found.seconds
-    if found.config.epochs is None:
+    if found.config.known_epochs is None:
         run: tuple[str, Interval | None, str] = ("whole run", None, "until stopped")
     elif whole is None and steps is not None:
         run = ("all steps", steps, "")

@@ -19,6 +19,7 @@ from tuisim.accounting import Ledger, count
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS, Preset
 from tuisim.config.values import Reading, from_texts, to_texts
+from tuisim.data.suggestions import suggestions
 from tuisim.engine import memory_check
 from tuisim.errors import BackendError, MemoryNeeded, TuisimError
 from tuisim.features.setup import cost_view, prediction_view
@@ -211,9 +212,11 @@ class SetupScreen(PageScreen[None]):
         """Read the form, and show its cost and its mistakes."""
         form = self.query_one(SetupForm)
         values = form.values
-        self._reading, ledger = _judge(from_texts(values))
+        given = from_texts(values)
+        self._reading, ledger = _judge(given)
         self._reading = self._with_backend(self._reading, values["backend"])
         form.show_mistakes(self._reading.mistakes, values)
+        form.show_suggestions(() if given.countable is None else suggestions(given.countable))
         shown = self.query_one(SetupLedger)
         shown.ledger = ledger
         shown.redraw()

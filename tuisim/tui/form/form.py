@@ -6,6 +6,7 @@ It keeps fields in step with each other: the layers with their list, the dataset
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -17,13 +18,14 @@ from textual.events import DescendantFocus, Event
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Button, Input, Static
 
 from tuisim.config import FIELDS, Field
 from tuisim.config.choices import DATASETS, HYPERPARAMETERS, LEARNING_RATES
 from tuisim.config.presets import Preset
-from tuisim.config.values import Texts
+from tuisim.config.values import Texts, from_texts
 from tuisim.data.info import SYNTHETIC
+from tuisim.data.suggestions import Suggestion, suggestions
 from tuisim.errors import Mistake
 from tuisim.threads import default_threads
 from tuisim.tui.form.controls import Choice, Entry
@@ -60,7 +62,14 @@ class FormField(Widget):
     DEFAULT_CSS = """
     FormField { height: auto; }
     FormField > .mistake { color: $error; height: auto; }
+    FormField > .suggestion { color: $warning; height: auto; }
     """
+
+    @dataclass
+    class Applied(Message):
+        """The button of a suggestion was pressed."""
+
+        suggestion: Suggestion
 
     mistake: reactive[str] = reactive("", init=False)
     """The remedy for a wrong text; empty if the text is right."""
@@ -70,6 +79,7 @@ class FormField(Widget):
         self.declared = declared
         self.control: Choice | Entry = Choice(choices) if choices else Entry()
         self._words: Static | None = None
+        self._suggestion: Suggestion | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the control."""
@@ -98,6 +108,22 @@ class FormField(Widget):
             self.mount(self._words)
         self._words.update(f"✗ {words}")
         self._words.display = bool(words)
+
+    def suggest(self, suggestion: Suggestion | None) -> None:
+        """Show why the field does not go with the data, and a button that sets what does; None removes them."""
+        if suggestion == self._suggestion:
+            return
+        self._suggestion = suggestion
+        self.query(".suggestion").remove()
+        if suggestion is not None:
+            words = Static(f"! {suggestion.remedy}", classes="suggestion", markup=False)
+            self.mount(words, Button(f"use {suggestion.proposed}", compact=True, classes="suggestion"))
+
+    @on(Button.Pressed)
+    def _apply(self, event: Button.Pressed) -> None:
+        event.stop()
+        if self._suggestion is not None:
+            self.post_message(self.Applied(self._suggestion))
 
 
 class Section(Vertical):
@@ -218,12 +244,39 @@ class SetupForm(Vertical):
             if isinstance(field.control, Entry):
                 field.control.placeholder = _placeholder(field.declared, values)
 
+    def show_suggestions(self, found: Iterable[Suggestion]) -> None:
+        """Show each suggestion at its field, and none at the others."""
+        by_field = {one.field: one for one in found}
+        for name in ("layers", "loss", "output_activation"):
+            self.field(name).suggest(by_field.get(name))
+
+    @on(FormField.Applied)
+    def _applied(self, event: FormField.Applied) -> None:
+        event.stop()
+        self._set({event.suggestion.field: event.suggestion.proposed})
+        self.post_message(self.Changed())
+
+    def _fit_to_data(self) -> None:
+        """Set what does not go with the chosen dataset: the ends of the layers, and loss and output activation to auto."""
+        config = from_texts(self.values).countable
+        found = () if config is None else suggestions(config)
+        self._set({one.field: one.proposed if one.field == "layers" else "auto" for one in found})
+
+    def _set(self, texts: Texts) -> None:
+        for name, text in texts.items():
+            self.field(name).control.show(text)
+        every = self.field("hidden_activation").control.value
+        self._show_layers(self.query_one(LayerEditor).activations[:-1] if every == PER_LAYER else (every,))
+
     def _show_fields(self) -> None:
         from_file = self.field("dataset").control.value == FILE
         for name in ("path", *TABLE_FIELDS):
             self.field(name).display = from_file
         scaling, is_generated = self.field("scaling"), self.field("dataset").control.value in SYNTHETIC
         scaling.display = from_file or (scaling.control.value != "auto" and not is_generated)
+        stops = self.field("epochs").control.value == "auto" or self.field("early_stopping").control.value != "auto"
+        for name in ("early_stopping", "patience"):
+            self.field(name).display = stops
         unused = unused_fields(self.field("optimizer").control.value)
         for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
@@ -243,8 +296,10 @@ class SetupForm(Vertical):
         if name in ("layers", "hidden_activation", "output_activation"):
             every = self.field("hidden_activation").control.value
             self._show_layers(self.query_one(LayerEditor).activations[:-1] if every == PER_LAYER else (every,))
-        elif name in ("dataset", "optimizer"):
+        elif name in ("dataset", "optimizer", "epochs", "early_stopping"):
             self._show_fields()
+        if name in ("dataset", "path"):
+            self._fit_to_data()
         self.post_message(self.Changed())
 
     @on(LayerEditor.Edited)

@@ -48,7 +48,7 @@ def tone_of(index: int) -> Tone:
 def header(state: RaceState, frame: Frame) -> list[Line]:
     """Return the page's header."""
     config = state.config.resolved()
-    details = f"{config.loss} · {config.optimizer} · batch {units.count(config.batch_size)} · {config.dtype}"
+    details = f"{config.loss} · {config.optimizer} · batch {units.count(config.full_batch)} · {config.dtype}"
     word = job_state(state.failure, state.is_waiting, state.comparison is not None, "racing")
     return [page_header("race", network_subjects(config), [details], (word,), frame.width)]
 

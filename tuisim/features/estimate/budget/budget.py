@@ -106,7 +106,7 @@ def ask(question: Question, config: RunConfig, predict: Predict, limits: Limits)
     Raises ConfigError if a time limit is given and `epochs` or `examples` is not known, and what `predict` raises.
     """
     mistakes = []
-    if limits.seconds is not None and config.epochs is None and question is not Question.EPOCHS:
+    if limits.seconds is not None and config.known_epochs is None and question is not Question.EPOCHS:
         mistakes.append(Mistake("epochs", "none", "give the number: a run without an end exceeds any time limit"))
     if limits.seconds is not None and data.rows(config) is None and question is not Question.EXAMPLES:
         mistakes.append(Mistake("examples", None, "give the number: it is not known before the file is read"))

@@ -71,7 +71,7 @@ class BudgetScreen(PanelScreen):
         super().__init__()
         self.context = context
         # A run until stopped fits no time; its epochs are assumed.
-        self._config = replace(context.config, epochs=context.config.epochs or ASSUMED_EPOCHS)
+        self._config = replace(context.config, epochs=context.config.known_epochs or ASSUMED_EPOCHS)
         self.job: Job[Answers, Answers] | None = None
         self.verification: Job[None, Verification] | None = None
         self._verified: Answer | None = None
@@ -218,7 +218,7 @@ class BudgetScreen(PanelScreen):
             self.notify(printable(answer.words if answer else "not computed yet", 200), title="nothing to use", markup=False)
             return
         self.dismiss(None)
-        if self.context.config.epochs is None and answer.question is not Question.EPOCHS:
+        if self.context.config.known_epochs is None and answer.question is not Question.EPOCHS:
             self.notify(f"with {ASSUMED_EPOCHS} epochs, as assumed", title=NAMES[answer.question])
         self.context.use(answer.config)
 

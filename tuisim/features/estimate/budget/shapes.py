@@ -124,7 +124,7 @@ SHAPES: dict[Question, Shape] = {
     ),
     Question.EPOCHS: Shape(
         lambda config, number: replace(config, epochs=number),
-        lambda config: config.epochs or 1,
+        lambda config: config.known_epochs or 1,
         MAX_COUNT,
         lambda _, number: (number + 2,),
         lambda _, number: units.counted(number, "epoch", MAX_DIGITS),

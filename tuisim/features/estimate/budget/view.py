@@ -107,9 +107,9 @@ def header(state: BudgetState, frame: Frame) -> list[Line]:
     if frame.zoomed and state.limits is not None:
         limits = filter(None, (units.duration(state.limits.seconds), units.size(state.limits.memory)))
         right = f"{' and '.join(limits)} given" + f" · {right}" * bool(right)
-    epochs = units.counted(config.epochs or ASSUMED_EPOCHS, "epoch") + " assumed" * (config.epochs is None)
+    epochs = units.counted(config.known_epochs or ASSUMED_EPOCHS, "epoch") + " assumed" * (config.known_epochs is None)
     dtype = precision(config.backend if found is None else found.backend, config.dtype)
-    details = [f"{config.optimizer} · batch {units.count(config.batch_size)} · {dtype} · {epochs}", epochs]
+    details = [f"{config.optimizer} · batch {units.count(config.full_batch)} · {dtype} · {epochs}", epochs]
     return [page_header("budget", network_subjects(config), details, ((right, Tone.STRONG),), frame.width)]
 
 

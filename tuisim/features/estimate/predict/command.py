@@ -106,7 +106,7 @@ def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
 
 
 def _times(found: Prediction) -> list[tuple[str, ...]]:
-    examples, epochs = found.ledger.examples, found.config.epochs
+    examples, epochs = found.ledger.examples, found.config.known_epochs
     generated = examples is not None and is_regenerated(found.config, examples)
     times = [
         ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),

@@ -75,7 +75,7 @@ def estimate(config: RunConfig, price: Price, examples: int | None = None, epoch
     The time to generate or read the rows is not included. Raises ConfigError if volume or epochs are neither given nor known.
     """
     volume = data.rows(config) if examples is None else examples
-    times = config.epochs if epochs is None else epochs
+    times = config.known_epochs if epochs is None else epochs
     mistakes = [Mistake("examples", None, "give the number: it is not known before the file is read")] if volume is None else []
     mistakes += [Mistake("epochs", "none", "give the number: a run without an end has no duration")] if times is None else []
     if volume is None or times is None:

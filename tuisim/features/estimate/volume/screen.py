@@ -150,7 +150,7 @@ class VolumeScreen(TimesScreen):
     def __init__(self, context: PageContext) -> None:
         config = context.config
         examples = data.rows(config) or next(iter(VOLUMES.values()))
-        epochs = config.epochs or ASSUMED_EPOCHS
+        epochs = config.known_epochs or ASSUMED_EPOCHS
         fields = (
             Field("", "", "Training examples per epoch.", name="examples", type=int, minimum=1, default=examples),
             Field("", "", "Passes over the training examples.", name="epochs", type=int, minimum=1, default=epochs),
@@ -182,7 +182,7 @@ class VolumeScreen(TimesScreen):
         missing = ""
         if not found.rows:
             missing = (predictor.state(config).why_not if predictor is not None else "") or prices.missing()
-        is_assumed = config.epochs is None and epochs == ASSUMED_EPOCHS
+        is_assumed = config.known_epochs is None and epochs == ASSUMED_EPOCHS
         return VolumeState(config, found, volumes, self.selected, missing=missing, is_assumed=is_assumed)
 
     @on(Panel.RowClicked)

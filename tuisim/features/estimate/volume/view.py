@@ -67,7 +67,7 @@ def header(state: VolumeState, frame: Frame) -> list[Line]:
         words = units.counted(one.epochs, "epoch", 9) + " assumed" * state.is_assumed
         if state.estimate is not None:
             words = f"{units.short_count(one.examples, 9)}{' examples' * (frame.width >= 72)} × {words}"
-    details = f"{config.optimizer} · batch {units.count(config.batch_size)} · {config.dtype}"
+    details = f"{config.optimizer} · batch {units.count(config.full_batch)} · {config.dtype}"
     parameters = f"{details} · {units.count(config.parameter_count)} parameters"
     return [page_header("time estimate", network_subjects(config), [parameters, details], ((words, Tone.STRONG),), frame.width)]
 

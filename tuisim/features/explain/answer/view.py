@@ -32,7 +32,7 @@ class AnswerState:
 def page(state: AnswerState, frame: Frame) -> list[Line]:
     """Return the header and all claims."""
     config = state.config.resolved()
-    details = f"{config.loss} · {config.optimizer} · batch {units.count(config.batch_size)}"
+    details = f"{config.loss} · {config.optimizer} · batch {units.count(config.full_batch)}"
     return [page_header("answer", network_subjects(config), [details], (), frame.width), BLANK, *answer_lines(state, frame)]
 
 

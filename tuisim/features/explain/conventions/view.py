@@ -42,7 +42,7 @@ class ConventionsState:
 def header(state: ConventionsState, frame: Frame) -> list[Line]:
     """Return the page's header."""
     config = state.ledger.config
-    details = f"batch {units.count(config.batch_size)} · all numbers counted"
+    details = f"batch {units.count(config.full_batch)} · all numbers counted"
     return [page_header("conventions", network_subjects(config), [details], (), frame.width)]
 
 

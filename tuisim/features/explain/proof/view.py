@@ -53,7 +53,7 @@ class ProofState:
 def header(state: ProofState, frame: Frame) -> list[Line]:
     """Return which network, and the result of its proof."""
     config = state.config.resolved()
-    batch, dtype = units.count(config.batch_size), precision(config.backend, config.dtype)
+    batch, dtype = units.count(config.full_batch), precision(config.backend, config.dtype)
     details = (
         f"{config.loss} · {config.optimizer} · batch {batch} · {config.backend} {dtype}",
         f"{config.loss} · batch {batch} · {config.backend}",
