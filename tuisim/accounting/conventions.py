@@ -117,20 +117,21 @@ CONVENTIONS = (
     Convention(
         "deepspeed", "DeepSpeed", "FLOPs",
         "forward: two per multiply-add, one per relu, leaky_relu, gelu, silu and elu; backward assumed to be twice that",
-        "biases, other activations, update, the actual backward pass",
+        "biases, other activations, update",
         {Kind.DENSE: _BOTH, Kind.ACTIVATION: _FUNCTION}, _BACKWARD, _DEEPSPEED,
     ),
     Convention(
         "epoch_2_to_1", "Epoch AI 2:1", "FLOP", "forward: two per multiply-add; backward assumed to be twice that",
-        "biases, activations, update, the actual backward pass", {Kind.DENSE: _BOTH}, _BACKWARD,
+        "biases, activations, update", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
     Convention(
         "six_n", "6·N", "FLOPs", "6 for each parameter: 2 forward, 4 backward",
-        "activations, update, the actual backward pass", {Kind.DENSE: _BOTH}, _BACKWARD,
+        "activations, update", {Kind.DENSE: _BOTH}, _BACKWARD,
     ),
     Convention(
         "flopscope", "flopscope", "FLOPs",
-        "forward, backward and update in NumPy at this batch; each operation inside an activation, exp, log, tanh as 16",
+        "forward, backward and update in NumPy at this batch; each operation inside an activation, where exp, log and tanh "
+        "count 16",
         "the loss, what is computed once per step, flushing subnormals", _all_but(LOSS_KINDS | _NOT_IN_NUMPY),
     ),
     TUISIM,

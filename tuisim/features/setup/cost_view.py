@@ -97,7 +97,7 @@ def _phases(ledger: Ledger, examples: int, width: int) -> list[Line]:
         return [*lines, (("total   ", Tone.STRONG), (step, Tone.STRONG), (" including the loss", Tone.DIM))]
     with_loss = number(share(ledger.step_total.total, ledger.batch), 20)
     lines.append((("total   ", Tone.STRONG), *_headline(ledger, "", width - 8)))
-    return [*lines, ((f"        {with_loss} = {ledger.ratio_with_loss:.2f} × including the loss", Tone.DIM),)]
+    return [*lines, ((f"        including the loss {with_loss} = {ledger.ratio_with_loss:.2f} ×", Tone.DIM),)]
 
 
 def _columns(width: int) -> Sequence[tuple[str, int]]:

@@ -107,7 +107,7 @@ _GRADIENT = (
 _WAITING = "The chosen backend and plain Python make the same steps: the same initial parameters, data and order."
 _BACKEND = (
     "The scalar backend computes in double precision, so {dtype} must differ a little. The tolerance is the largest difference "
-    "of {runs} runs in float64 in which every parameter is perturbed by up to {share} of itself before each step."
+    "of {runs} runs in float64 in which every parameter is perturbed by a relative {share} at most before each step."
 )
 
 
