@@ -275,6 +275,12 @@ def test_a_written_limit_is_read_again():
     assert (time.read(" "), memory.read("1 GiB")) == (None, 2**30)
 
 
+def test_no_placeholder_of_a_limit_reads_as_a_limit():
+    for declared in INPUTS:
+        with pytest.raises(ValueError, match="2h" if declared.name == "time" else "2GiB"):
+            declared.read(declared.blank)
+
+
 @pytest.mark.parametrize("width", [40, 56, 76, 116, 196])
 @pytest.mark.parametrize("height", [2, 5, 12, 40])
 def test_nothing_is_wider_or_higher_than_its_room(width, height):

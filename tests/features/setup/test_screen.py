@@ -257,6 +257,54 @@ async def test_layer_buttons_and_keys_do_the_same() -> None:
             assert form(app).field("layers").control.value == layers
 
 
+async def test_every_edit_of_the_form_can_be_undone() -> None:
+    async with setup(RunConfig(layers=(64, 32, 10))) as (app, pilot):
+        first = form(app).values
+        assert "undo" not in text_of(app).splitlines()[-1]
+        app.screen.query_one("LayerList").focus()
+        await pilot.press("down", "a", "minus", "minus")
+        assert form(app).field("layers").control.value == "64-32"
+        assert "u undo" in text_of(app).splitlines()[-1]
+        for layers in ("64-32-10", "64-32-32-10", "64-32-10"):
+            await pilot.press("u")
+            assert form(app).field("layers").control.value == layers
+        assert form(app).values == first
+        await retype(app, pilot, "batch_size", "128")
+        form(app).field("optimizer").control.value = "adam"
+        await pilot.pause()
+        app.screen.query_one(PresetBar).choose("spirals")
+        await pilot.pause()
+        assert form(app).field("layers").control.value != "64-32-10"
+        form(app).field("optimizer").control.focus()
+        await pilot.press("u")
+        assert (form(app).field("batch_size").control.value, form(app).field("optimizer").control.value) == ("128", "adam")
+        await pilot.press("u", "u")
+        assert form(app).values == first
+        await pilot.press("u")
+        assert form(app).values == first
+
+
+async def test_what_is_typed_in_an_open_list_is_matched_as_a_whole() -> None:
+    async with setup(size=(120, 50)) as (app, pilot):
+        lists = [one for one in app.screen.query(Choice) if one.display and not one.disabled and one.region]
+        assert {"dataset", "loss", "optimizer", "hidden-activation"} <= {str(one.parent.id)[6:] for one in lists if one.parent}
+        for choice in lists:
+            for name in (choice.names if choice is form(app).field("dataset").control else choice.names[-1:]):
+                choice.focus()
+                choice.action_open()
+                await pilot.pause()
+                await pilot.press(*name)
+                await pilot.press("enter")
+                await pilot.pause()
+                assert choice.value == name
+        dataset = form(app).field("dataset").control
+        dataset.focus()
+        await pilot.press("enter", "s", "p", "backspace", "i", "z", "enter")  # no name begins with siz
+        assert dataset.value == "sine"
+        await pilot.press("enter", "s", "p", "up", "d", "enter")  # begins anew after the arrow
+        assert dataset.value == "digits"
+
+
 async def test_each_layer_can_have_its_own_activation() -> None:
     async with setup(RunConfig(layers=(8, 7, 6, 5))) as (app, pilot):
         app.screen.query_one("LayerList").focus()

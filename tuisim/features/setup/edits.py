@@ -57,6 +57,36 @@ class Edits:
         return None if self._before is None else change(self._before, prediction)
 
 
+class Undo:
+    """The texts of a form before each edit. What is typed into one input without leaving it is one edit."""
+
+    def __init__(self) -> None:
+        self._before: list[Mapping[str, str]] = []
+        self._now: Mapping[str, str] = {}
+        self._typed_in: object = None
+        self._changed: set[str] = set()
+
+    @property
+    def has_edits(self) -> bool:
+        """True if there is an edit to undo."""
+        return bool(self._before)
+
+    def take(self, texts: Mapping[str, str], typed_in: object = None) -> None:
+        """Take the texts after an edit; `typed_in` is the input that was typed into, if any."""
+        changed = {name for name in texts if texts[name] != self._now.get(name)}
+        if not changed:
+            return
+        if self._now and (typed_in is None or typed_in is not self._typed_in or not changed <= self._changed):
+            self._before.append(self._now)
+            self._changed = changed
+        self._now, self._typed_in = dict(texts), typed_in
+
+    def undo(self) -> Mapping[str, str]:
+        """Return the texts before the last edit, and forget that edit."""
+        self._now, self._typed_in = self._before.pop(), None
+        return self._now
+
+
 def change(before: Prediction, after: Prediction) -> Change:
     """Compare two predictions, both at the machine's best speed."""
     fewer, more = (share(one.ledger.step_total.multiply, one.ledger.batch) for one in (before, after))

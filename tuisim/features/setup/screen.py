@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.timer import Timer
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from tuisim import backends, data
 from tuisim.accounting import Ledger, count
@@ -23,7 +23,7 @@ from tuisim.data.suggestions import suggestions
 from tuisim.engine import memory_check
 from tuisim.errors import BackendError, MemoryNeeded, TuisimError
 from tuisim.features.setup import cost_view, prediction_view
-from tuisim.features.setup.edits import Change, Edits
+from tuisim.features.setup.edits import Change, Edits, Undo
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.lines import Line, Tone, clip_line, wrap
@@ -116,6 +116,7 @@ class SetupScreen(PageScreen[None]):
     HELP = "Describe a network and a run: the cost is counted as you type, and an invalid value is marked at its field."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "start", "start", key_display="^r"),
+        Binding("u", "undo", "undo", id="setup.undo", tooltip="Undo the last edit of the form"),
         Binding("down", "app.focus_next", "next field", show=False),
         Binding("up", "app.focus_previous", "previous field", show=False),
     ]
@@ -136,6 +137,7 @@ class SetupScreen(PageScreen[None]):
         self._unknown_backend = ""
         self._predictor = predictor
         self._edits = Edits()
+        self._undo = Undo()
         self._stamp: object = None
         self._prediction: Prediction | None = None
         self._later: Timer | None = None
@@ -207,11 +209,24 @@ class SetupScreen(PageScreen[None]):
     def _preset_chosen(self, event: PresetBar.Chosen) -> None:
         self.fill(event.preset.config)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to undo an edit only if there is one."""
+        return self._undo.has_edits if action == "undo" else super().check_action(action, parameters)
+
+    def action_undo(self) -> None:
+        """Undo the last edit of the form."""
+        self.query_one(SetupForm).fill(self._undo.undo())
+        self._read()
+
     @on(SetupForm.Changed)
     def _read(self) -> None:
         """Read the form, and show its cost and its mistakes."""
         form = self.query_one(SetupForm)
         values = form.values
+        could_undo = self._undo.has_edits
+        self._undo.take(values, self.focused if isinstance(self.focused, Input) else None)
+        if self._undo.has_edits != could_undo:
+            self.refresh_bindings()
         given = from_texts(values)
         self._reading, ledger = _judge(given)
         self._reading = self._with_backend(self._reading, values["backend"])

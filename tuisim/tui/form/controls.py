@@ -113,7 +113,7 @@ class Choice(Widget, can_focus=True):
 
 
 class ChoiceList(ModalScreen[str]):
-    """The names of a choice in a list over it; a letter goes to the next name that begins with it."""
+    """The names of a choice in a list over it; typing goes to the first name that begins with what was typed so far."""
 
     TITLE = "list of names"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -133,6 +133,7 @@ class ChoiceList(ModalScreen[str]):
         self._names = list(names)
         self._value = value
         self._over = over
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
@@ -161,9 +162,16 @@ class ChoiceList(ModalScreen[str]):
             self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
-        """Go to the next name that begins with the letter."""
-        if event.character and event.character.isalpha():
-            listed = self.query_one(OptionList)
-            at = (listed.highlighted or 0) + 1
-            order = [*range(at, len(self._names)), *range(at)]
-            listed.highlighted = next((n for n in order if self._names[n].startswith(event.character)), listed.highlighted)
+        """Go to the first name that begins with what was typed so far; a key that fits no name changes nothing."""
+        if event.key == "backspace":
+            self._typed = self._typed[:-1]
+        elif event.character and event.character.isprintable() and event.character != " ":
+            typed = self._typed + event.character.lower()
+            if any(name.startswith(typed) for name in self._names):
+                self._typed = typed
+        elif event.key in ("up", "down", "home", "end", "pageup", "pagedown"):
+            self._typed = ""
+        listed = self.query_one(OptionList)
+        listed.border_title = Content(self._typed)
+        if self._typed:
+            listed.highlighted = next(n for n, name in enumerate(self._names) if name.startswith(self._typed))

@@ -41,7 +41,7 @@ PATH = Field(
     "CSV NPY NPZ IDX",
     "The file to read: a table (CSV and alike, also packed), NPY, NPZ or IDX.",
     name="path",
-    none="data.csv",
+    none="path of a file",
 )
 TABLE_FIELDS = ("target", "drop", "categorical", "keep", "missing", "task", "validation_data")
 """The fields that only a dataset read from a path has."""
@@ -327,7 +327,7 @@ def _placeholder(declared: Field, values: Texts) -> str:
     """Return the meaning of an empty text, given the other fields."""
     match declared.name:
         case "layers":
-            return "64-32-10"
+            return "such as 64-32-10"
         case "learning_rate" if values["optimizer"] in LEARNING_RATES:
             return f"{LEARNING_RATES[values['optimizer']]:g} for {values['optimizer']}"
         case "schedule_steps" if values["schedule"] == "constant":

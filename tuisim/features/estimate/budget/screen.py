@@ -31,9 +31,9 @@ TICK = 0.05
 """Seconds between two looks at the jobs."""
 FIRST = Limits(seconds=600)
 INPUTS = (
-    Field("", "", "The limit of the time.", name="time", type=float, none="10min, 2h, 3d", above=0,
+    Field("", "", "The limit of the time.", name="time", type=float, none="no limit", above=0,
           parser=units.parse_duration, writer=lambda seconds: f"{seconds:g} s"),
-    Field("", "", "The limit of the memory.", name="memory", type=int, none="500MB, 2GiB", minimum=1,
+    Field("", "", "The limit of the memory.", name="memory", type=int, none="no limit", minimum=1,
           parser=units.parse_size, writer=units.exact_size),
 )  # fmt: skip
 Answers = tuple[Answer, ...]
