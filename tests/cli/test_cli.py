@@ -11,6 +11,8 @@ import time
 import psutil
 import pytest
 
+from tuisim.cli import main
+
 
 def tuisim(*arguments, **options):
     """Run tuisim without COLUMNS, which readline sets for child processes."""
@@ -32,6 +34,22 @@ def one_line(result, code, *parts):
     assert "Traceback" not in result.stderr
     for part in parts:
         assert part in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "suggested"),
+    [
+        ("--time", None),
+        ("--optimiser=adam", "--optimizer"),
+        ("--bach-size", "--batch-size"),
+        ("--learningrate", "--learning-rate"),
+    ],
+)
+def test_an_unknown_option_is_told_the_right_one_only_if_it_is_a_misspelling(capsys, option, suggested):
+    assert main(["count", "8-8", option, "3"]) == 2
+    said = capsys.readouterr().err
+    assert f"unknown option {option.partition('=')[0]}" in said
+    assert (f"did you mean {suggested}?" if suggested else "--help lists all options") in said
 
 
 def test_run_prints_only_its_summary():

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.binding import Binding
+from textual.color import Color
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -19,8 +20,9 @@ from tuisim.config.presets import PRESETS
 from tuisim.engine import RunFailed
 from tuisim.features import sub_pages
 from tuisim.features.run.screen import RunScreen
-from tuisim.features.setup.screen import SetupScreen
+from tuisim.features.setup.screen import SetupLedger, SetupScreen
 from tuisim.predict import profiles
+from tuisim.terminal.lines import Tone
 from tuisim.tui import restart
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.failure import failure_line
@@ -28,7 +30,7 @@ from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
 from tuisim.tui.navigation import PAGE_BINDINGS
 from tuisim.tui.page import SubPageBar
-from tuisim.tui.themes import DARK_COLOURS
+from tuisim.tui.themes import DARK_COLOURS, contrast
 from tuisim.tui.too_small import SmallScreen
 
 
@@ -196,6 +198,14 @@ async def test_a_run_goes_on_while_the_setup_is_in_front() -> None:
         assert app.screen is not run
 
 
+async def test_a_message_of_the_run_before_does_not_cover_the_next() -> None:
+    async with running() as (app, pilot, _):
+        app.notify("out of memory", title="the run failed", timeout=60)
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        assert not list(app._notifications)
+
+
 async def test_a_theme_chosen_during_a_run_recolours_it_at_once() -> None:
     async with running() as (app, pilot, _):
         await pilot.press("ctrl+r")
@@ -293,6 +303,27 @@ def test_every_theme_defines_the_colours_of_phases_series_and_health() -> None:
     for name in app.available_themes:
         app.set_reactive(TuisimApp.theme, name)
         assert set(DARK_COLOURS) <= set(app.get_css_variables()), name
+
+
+async def test_every_theme_of_the_palette_shows_every_tone_readably() -> None:
+    async with TuisimApp().run_test(size=(120, 36)) as pilot:
+        app = pilot.app
+        ledger = app.screen.query_one(SetupLedger)
+        for name in [name for name in app.available_themes if not name.startswith("ansi")]:  # whose colours are the terminal's
+            app.theme = name
+            await pilot.pause()
+            ledger._rebuild()
+            for tone in Tone:
+                style = ledger._look(tone)
+                assert style.color is not None
+                assert style.bgcolor is not None
+                shown, behind = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+                least = {Tone.FAINT: 1.2, Tone.AREA: 2.0}.get(tone, 3.0)
+                assert contrast(shown, behind) >= least, (name, tone, shown, behind)
+            variables = app.theme_variables
+            for text in ("foreground", "secondary", "accent", "error", "text-quiet", "footer-key-foreground"):
+                for behind in (Color.parse(variables[one]) for one in ("background", "surface", "panel")):
+                    assert contrast(Color.parse(variables[text]), behind) >= 3, (name, text, behind)
 
 
 async def test_a_click_on_a_key_presses_it() -> None:

@@ -9,9 +9,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import partial
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnknownOptionError
 
 from tuisim import __version__
 from tuisim.cli.console import CommandConsole, note
@@ -19,6 +20,8 @@ from tuisim.errors import OUT_OF_MEMORY, ExitCode, TuisimError, debugging, fault
 from tuisim.features import COMMANDS
 from tuisim.store.log import record_words
 
+MISSPELLED = 0.8
+"""Minimum similarity, from 0 to 1, of an unknown option to the one that it is a misspelling of."""
 app = App(
     name="tuisim",
     version=__version__,
@@ -45,6 +48,8 @@ def answered(command: Callable[[], object]) -> int:
     try:
         code = command()
         sys.stdout.flush()
+    except UnknownOptionError as error:
+        return _say(_unknown_option(error), ExitCode.BAD_CONFIGURATION)
     except CycloptsError as error:
         return _say(" ".join(str(error).split()), ExitCode.BAD_CONFIGURATION)
     except TuisimError as error:
@@ -64,6 +69,14 @@ def answered(command: Callable[[], object]) -> int:
             raise
         return _say(f"{fault(error)} ({record_words(error)})", ExitCode.RUN_FAILED)
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    """Return which option is unknown, and the one that it is a misspelling of."""
+    given = (error.token.keyword or error.token.value).partition("=")[0]
+    names = [name for argument in error.argument_collection if argument.parse for name in argument.names]
+    close = get_close_matches(given, names, n=1, cutoff=MISSPELLED)
+    return f"unknown option {given}" + (f"; did you mean {close[0]}?" if close else "; --help lists all options")
 
 
 def _give_up_stdout() -> None:

@@ -32,7 +32,7 @@ from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovere
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
 from tuisim.tui.signals import Signals
-from tuisim.tui.themes import DARK, DARK_COLOURS, LIGHT, LIGHT_COLOURS
+from tuisim.tui.themes import DARK, DARK_COLOURS, LIGHT, LIGHT_COLOURS, readable_variables
 from tuisim.tui.too_small import SmallScreen, too_small
 
 START_SECONDS = 0.7
@@ -92,6 +92,11 @@ class TuisimApp(Navigation):
         """Return the colours of phases, series and health for themes that do not define them."""
         return DARK_COLOURS if self.current_theme.dark else LIGHT_COLOURS
 
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the variables of the theme, with colours of text that can be read on its backgrounds."""
+        self.theme_variables = readable_variables(super().get_css_variables())
+        return self.theme_variables
+
     def on_load(self) -> None:
         """Obey a signal that came before the terminal was touched."""
         self._own_loop = asyncio.get_running_loop()
@@ -125,6 +130,7 @@ class TuisimApp(Navigation):
         if monotonic() - self._started_at < START_SECONDS:
             return
         self._started_at = monotonic()
+        self.clear_notifications()  # those of the run before
         if self.worker is not None:
             self.worker.stop("another run was started")
         config = message.config

@@ -9,12 +9,17 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tuisim.errors import visible
 from tuisim.terminal.lines import BLANK, Line, Tone, width_of
+from tuisim.tui.themes import MIN_CONTRAST, readable
+
+AREA_CONTRAST = 2.0
+"""Minimum contrast of a large filled shape."""
 
 
 class Canvas(Widget):
@@ -118,5 +123,14 @@ class Canvas(Widget):
             segments = [Segment(" ", self.get_component_rich_style(f"canvas--{tone}"))]
             for line_filter in self.get_line_filters():
                 segments = line_filter.apply(segments, self.background_colors[1])
-            self._looks[tone] = segments[0].style or Style.null()
+            self._looks[tone] = _readable(segments[0].style or Style.null(), tone)
         return self._looks[tone]
+
+
+def _readable(style: Style, tone: Tone) -> Style:
+    """Return the style with a foreground that can be read on its background; the empty part of a bar may stay faint."""
+    if tone is Tone.FAINT or not style.color or not style.bgcolor or not style.color.triplet or not style.bgcolor.triplet:
+        return style
+    colour, background = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+    found = readable(colour, [background], AREA_CONTRAST if tone is Tone.AREA else MIN_CONTRAST)
+    return style if found == colour else style + Style.from_color(found.rich_color)

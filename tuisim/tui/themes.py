@@ -6,7 +6,17 @@ their background. Widgets name them as `$phase-forward` and so on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from textual.color import BLACK, WHITE, Color
 from textual.theme import Theme
+
+MIN_CONTRAST = 3.0
+"""Minimum contrast of words and lines with what is behind them (WCAG 2.2, 1.4.11)."""
+TEXT_COLOURS = (
+    "foreground", "secondary", "accent", "success", "warning", "error", "footer-key-foreground"
+)  # fmt: skip
+BACKGROUNDS = ("background", "surface", "panel")
 
 DARK_COLOURS = {
     "phase-data": "#9AA7B4",
@@ -31,6 +41,38 @@ LIGHT_COLOURS = {
     "text-quiet": "#6A7681",
 }
 """The colours of phases, series and health in dark and in light themes that do not define them."""
+
+
+def contrast(first: Color, second: Color) -> float:
+    """Return the contrast of two opaque colours, from 1 to 21 (WCAG 2.2)."""
+    darker, lighter = sorted((_luminance(first), _luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in colour.normalized)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def readable(colour: Color, backgrounds: Sequence[Color], least: float = MIN_CONTRAST) -> Color:
+    """Return the colour, lightened or darkened until its contrast with every background is at least `least`."""
+    ends = sorted((WHITE, BLACK), key=lambda end: -min(contrast(end, background) for background in backgrounds))
+    steps = (colour.blend(ends[0], step / 20, 1) for step in range(20))
+    return next((one for one in steps if min(contrast(one, background) for background in backgrounds) >= least), ends[0])
+
+
+def readable_variables(variables: dict[str, str]) -> dict[str, str]:
+    """Return the variables of a theme with every colour of text readable; the colours of a terminal's own theme stay."""
+    parsed = {name: Color.parse(variables[name]) for name in (*BACKGROUNDS, *TEXT_COLOURS, *DARK_COLOURS) if name in variables}
+    if any(parsed[name].ansi is not None for name in BACKGROUNDS):
+        return variables
+    backgrounds = [parsed[name] for name in BACKGROUNDS]
+    found = {
+        name: readable(parsed[name], backgrounds).hex
+        for name in (*TEXT_COLOURS, *DARK_COLOURS)
+        if name in parsed and parsed[name].a == 1 and parsed[name].ansi is None
+    }
+    return variables | found
 
 
 def _theme(

@@ -75,7 +75,15 @@ def test_transfer_and_launch_have_columns_only_if_there_is_a_device():
 
 def test_the_zoomed_panel_and_the_command_have_every_figure():
     lines = words(page(RaceState(CONFIG, STANDINGS, ENDED), Frame(112, UNLIMITED, zoomed=True)))
-    for expected in ("2,740.0", "21.0", "60.00", "3.80 G", "layer 1, W[0,0]", "relative to scalar", "numba: not installed"):
+    for expected in (
+        "2,740.0",
+        "21.0",
+        "60.00",
+        "3.80 G",
+        "layer 1, W[0,0]",
+        "median step time of scalar",
+        "numba: not installed",
+    ):
         assert expected in lines
 
 

@@ -372,6 +372,34 @@ async def test_a_click_applies_a_hint():
         assert worker.control.calls == [("rate", 0.01)]
 
 
+@pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED, State.DIVERGED])
+async def test_no_key_of_an_ended_run_does_nothing(state):
+    controls = {"toggle_pause", "single_step", "speed(-1)", "speed(1)", "rate(-1)", "rate(1)", "stop"}
+    worker = ScriptedWorker([snapshot(), snapshot(state=state)])
+    async with running(worker) as (screen, pilot):
+
+        def offered() -> set[str]:
+            return {one.binding.action for one in screen.active_bindings.values() if one.enabled}
+
+        assert controls <= offered()
+        worker.advance()
+        screen.tick()
+        await pilot.pause()
+        assert not controls & offered()
+        await pilot.press("space", "full_stop", "plus", "left_square_bracket", "x")
+        assert worker.control.calls == []
+
+
+async def test_a_failure_is_shown_in_the_page_and_covered_by_no_message():
+    worker = ScriptedWorker([snapshot()])
+    async with running(worker, notices=True) as (screen, pilot):
+        worker.tell(RunFailed(5, "out of memory"))
+        screen.tick()
+        await pilot.pause()
+        assert not list(screen.app._notifications)
+        assert "out of memory" in "".join(text for line in screen._panels[1].canvas.lines for text, _ in line)
+
+
 async def test_an_ended_run_keeps_its_rate():
     worker = ScriptedWorker([snapshot(state=State.COMPLETED, hints=(RATE,))])
     async with running(worker) as (screen, pilot):

@@ -154,6 +154,12 @@ def test_many_layers_are_grouped_and_show_the_worst_gradients():
     assert len(zoomed) > 64
 
 
+def test_an_older_gradient_sample_says_how_old_it_is():
+    shown = words(gradients_lines(run_state(snapshot(step=38, gradient_step=1)), MIDDLE))
+    assert "step 1, sampled 37 steps ago" in shown
+    assert "ago" not in words(gradients_lines(run_state(snapshot(step=38, gradient_step=38)), MIDDLE))
+
+
 def test_a_sampled_histogram_says_so():
     sampled = layer_gradients(1, sampled=65_536, total=1_000_000)
     assert "65.5 k of 1.00 M values" in words(gradients_lines(run_state(snapshot(gradients=sampled)), MIDDLE))

@@ -289,7 +289,7 @@ async def test_what_is_typed_in_an_open_list_is_matched_as_a_whole() -> None:
         lists = [one for one in app.screen.query(Choice) if one.display and not one.disabled and one.region]
         assert {"dataset", "loss", "optimizer", "hidden-activation"} <= {str(one.parent.id)[6:] for one in lists if one.parent}
         for choice in lists:
-            for name in (choice.names if choice is form(app).field("dataset").control else choice.names[-1:]):
+            for name in choice.names if choice is form(app).field("dataset").control else choice.names[-1:]:
                 choice.focus()
                 choice.action_open()
                 await pilot.pause()

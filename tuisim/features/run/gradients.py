@@ -123,6 +123,7 @@ def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
     total = sum(layer.total for layer in snapshot.gradients)
     words = ["groups: combined norm, else the worst" if width >= 40 else "groups: norm, worst"] if grouped else []
     words.append(f"step {units.count(snapshot.gradient_step)}")
+    place = len(words) - 1
     if snapshot.config.clip_norm is not None:
         norm = math.hypot(*(layer.norm for layer in snapshot.gradients))
         longer = norm > snapshot.config.clip_norm
@@ -135,6 +136,11 @@ def _foot(snapshot: Snapshot, grouped: bool, width: int) -> Line:
         words.append(f"{units.si(snapshot.flushed)} optimizer values flushed to 0")
     if sampled < total:
         words.append(f"histograms of {units.si(sampled)} of {units.si(total)} values")
+    assert snapshot.gradient_step is not None
+    if (since := snapshot.step - snapshot.gradient_step) > 0:
+        full = [*words[:place], f"{words[place]}, sampled {units.counted(since, 'step')} ago", *words[place + 1 :]]
+        if sum(map(len, full)) + 3 * (len(full) - 1) <= width:
+            words = full
     return spread([((clip(word, width), Tone.DIM),) for word in words], width)[0]
 
 

@@ -202,7 +202,6 @@ class RunScreen(PanelScreen):
         predicted = self._state.predicted
         if isinstance(event, RunFailed):
             self._change(failure=event)
-            self.notify(printable(event.words, 700), title="the run failed", severity="error", timeout=10, markup=False)
             if event.device_lost:
                 self.notify("ctrl+n restarts tuisim, with this network in its form", title="the GPU is lost", timeout=30)
         elif isinstance(event, Started):
@@ -258,8 +257,12 @@ class RunScreen(PanelScreen):
         self._hints.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to apply a hint only if there is one to apply."""
-        return bool(applicable(self._state)) if action == "apply_hint" else super().check_action(action, parameters)
+        """Offer to apply a hint only if there is one to apply, and to control the run only until it has ended."""
+        if action == "apply_hint":
+            return bool(applicable(self._state))
+        if action in ("toggle_pause", "single_step", "speed", "rate", "stop"):
+            return not self._state.status.ended
+        return super().check_action(action, parameters)
 
     def action_apply_hint(self) -> None:
         """Make the edit of the first hint that was not applied yet."""

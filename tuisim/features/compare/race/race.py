@@ -1,7 +1,7 @@
 """The same run on several backends or thread counts: in turn, round by round, so that other programs slow all of them alike.
 
-Speeds are medians of the ratios within a round. Parameters are compared after the first steps. An entry that fails is
-listed with its reason, and the others go on.
+A speedup is the ratio of two median step times, which are in the same table; its spread is that of the ratios within a round.
+Parameters are compared after the first steps. An entry that fails is listed with its reason, and the others go on.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ class RaceRow:
     utilization: float
     """Multiplications and additions per second over the measured peak: at as many threads, or the GPU's."""
     speedup: float
-    """The first entry's time over this one's, the median over the rounds."""
+    """The first entry's median step time over this one's."""
     speedup_spread: float
+    """Half the 10-90 % range of that ratio within a round."""
     max_parameter_difference: float | None
     """From the first entry's, after the first steps; None if not finite."""
     where: str
@@ -257,7 +258,7 @@ class _Race:
             examples_per_second=self._ledger.batch / seconds,
             flops_per_second=step.flops / seconds,
             utilization=peak.share(rate),
-            speedup=median(ratios),
+            speedup=median(first.samples) / seconds,
             speedup_spread=spread(ratios),
             max_parameter_difference=worst if math.isfinite(worst) else None,
             where=where,
