@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tuisim.accounting.operations import share
+from tuisim.config.values import Texts
 from tuisim.predict.prediction import Prediction
 
 NETWORK = frozenset({"layers", "hidden_activation", "output_activation"})
@@ -61,8 +62,8 @@ class Undo:
     """The texts of a form before each edit. What is typed into one input without leaving it is one edit."""
 
     def __init__(self) -> None:
-        self._before: list[Mapping[str, str]] = []
-        self._now: Mapping[str, str] = {}
+        self._before: list[Texts] = []
+        self._now: Texts = {}
         self._typed_in: object = None
         self._changed: set[str] = set()
 
@@ -81,7 +82,7 @@ class Undo:
             self._changed = changed
         self._now, self._typed_in = dict(texts), typed_in
 
-    def undo(self) -> Mapping[str, str]:
+    def undo(self) -> Texts:
         """Return the texts before the last edit, and forget that edit."""
         self._now, self._typed_in = self._before.pop(), None
         return self._now
