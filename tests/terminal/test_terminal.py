@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tuisim.terminal.chart import LINE_STYLES, Series, plot, sample
 from tuisim.terminal.lines import Block, Tone, fold
 from tuisim.terminal.plot import (
     DOTS,
@@ -19,6 +20,7 @@ from tuisim.terminal.plot import (
     columns_of,
     dashed,
     loss_scale,
+    percent_scale,
     string,
     tick_text,
     ticks,
@@ -139,3 +141,26 @@ def test_folding_leaves_out_the_highest_ranks_first():
     assert len(fold(blocks, 10)) == 6
     assert len(fold(blocks, 5)) == 4
     assert len(fold(blocks, 3)) == 3
+
+
+@given(st.lists(st.floats(0, 100), max_size=20))
+@example([97.5, 98.25])
+@example([100.0])
+@example([0.0])
+def test_a_scale_of_percentages_holds_all_of_them_and_uses_its_room(values):
+    scale = percent_scale(np.array(values))
+    assert 0 <= scale.low < scale.high <= 100
+    if values:
+        assert scale.low <= min(values) <= max(values) <= scale.high
+        assert scale.high - scale.low <= max(8.0, 2 * (max(values) - min(values)))
+
+
+@pytest.mark.parametrize("style", ChartStyle)
+def test_four_curves_are_told_apart_without_colour(style):
+    x, scale = np.arange(40.0), Scale(0.0, 39.0)
+    rows = []
+    for i in range(4):
+        alone = [Series(x, np.full(40, np.nan), Tone.TEXT)] * i + [Series(x, np.full(40, 0.5), Tone.TEXT, i)]
+        rows.append("".join(text for line in plot(alone, 47, 5, style, scale, Scale(0.0, 1.0)) for text, _ in line))
+    assert len(set(rows)) == 4
+    assert len({sample(i, i, style) for i in range(len(LINE_STYLES))}) == 4

@@ -26,14 +26,19 @@ class Series:
     x: Floats
     y: Floats
     tone: Tone
-    dashes: bool = False
+    line_style: int = 0
+    """Its place among LINE_STYLES, by which curves are told apart without colour; in ASCII each series has its own character."""
 
 
-def sample(index: int, dashes: bool, chart_style: ChartStyle) -> str:
+LINE_STYLES = ("━━", "╍╍", "┈┈", "╺ ")
+"""Samples of the line styles: solid, dashed, dotted, sparse."""
+
+
+def sample(index: int, line_style: int, chart_style: ChartStyle) -> str:
     """Return a sample of a series' line, for a legend."""
     if chart_style is ChartStyle.ASCII:
-        return ASCII_GLYPHS[index] * 2
-    return "╍╍" if dashes else "━━"
+        return ASCII_GLYPHS[index % len(ASCII_GLYPHS)] * 2
+    return LINE_STYLES[line_style % len(LINE_STYLES)]
 
 
 def plot(
@@ -56,7 +61,9 @@ def plot(
     layers = []
     for one in series:
         dots = trace(one.x, one.y, x_scale, y_scale, columns * columns_per, height * rows_per)
-        layers.append(dashed(dots, 2 * columns_per, columns_per) if one.dashes and chart_style is not ChartStyle.ASCII else dots)
+        if chart_style is not ChartStyle.ASCII and (style := one.line_style % len(LINE_STYLES)):
+            dots = dashed(dots, *((2 * columns_per, columns_per), (1, 1), (1, 2 * columns_per - 1))[style - 1])
+        layers.append(dots)
     codes, owner = characters(layers, chart_style, height, columns)
     _draw_marks(codes, owner, marks, x_scale, chart_style, len(series))
     tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty

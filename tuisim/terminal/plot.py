@@ -42,6 +42,8 @@ _LARGE = {
     "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", "  ┃", "  ╹"),
     "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), ",": (" ", " ", ","), ".": (" ", " ", "."), " ": (" ", " ", " "),
 }  # fmt: skip
+MIN_PERCENT = 4.0
+"""Minimum span of a scale of percentages."""
 _RAMP = " .:-=+*#@"
 """Eighths in ASCII."""
 
@@ -197,6 +199,19 @@ def loss_scale(*series: Floats, log: bool | None = None) -> Scale | None:
     step = tick_step(low, high, 4)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return Scale(low, high) if math.isfinite(low) and math.isfinite(high) else Scale(*found)
+
+
+def percent_scale(*series: Floats) -> Scale:
+    """Return a linear scale for percentages with round ends around the values, within 0 and 100."""
+    values = np.concatenate(series)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return Scale(0.0, 100.0)
+    low, high = float(finite.min()), float(finite.max())
+    missing = max(0.0, MIN_PERCENT - (high - low)) / 2
+    step = tick_step(low - missing, high + missing, 4)
+    low, high = math.floor((low - missing) / step) * step, math.ceil((high + missing) / step) * step
+    return Scale(max(0.0, min(low, 100.0 - MIN_PERCENT)), min(100.0, max(high, MIN_PERCENT)))
 
 
 def tick_step(low: float, high: float, max_count: int) -> float:

@@ -15,7 +15,7 @@ from tuisim.features.run.confusion import error_lines
 from tuisim.features.run.state import RunState
 from tuisim.terminal.chart import Series, plot, sample, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
-from tuisim.terminal.plot import Floats, Scale, loss_scale
+from tuisim.terminal.plot import Floats, Scale, loss_scale, percent_scale
 
 MIN_CHART = 3
 """Rows below which only the number is shown, without a curve."""
@@ -44,7 +44,7 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     marks = [(float(step), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
 
     def chart(training: Series, validation: Floats, rows: int, y_scale: Scale, **options: Any) -> list[Line]:
-        series = [training, Series(curves.validation_steps, validation, Tone.VALIDATION, dashes=True)]
+        series = [training, Series(curves.validation_steps, validation, Tone.VALIDATION, line_style=1)]
         return plot(series, frame.width, rows, frame.chart_style, x_scale, y_scale, **options)
 
     losses = Series(curves.steps, curves.losses, Tone.TRAINING)
@@ -52,7 +52,8 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     accuracy: list[Line] = []
     if below:
         accuracies = Series(curves.validation_steps, 100 * curves.training_accuracies, Tone.TRAINING)
-        accuracy = chart(accuracies, 100 * curves.validation_accuracies, below, Scale(0.0, 100.0), unit=" %")
+        validation = 100 * curves.validation_accuracies
+        accuracy = chart(accuracies, validation, below, percent_scale(accuracies.y, validation), unit=" %")
     axis = x_axis(frame.width, x_scale, "steps", frame.chart_style)
     return [*failure, *loss_words, *loss, *accuracy_words, *accuracy, axis]
 
@@ -78,7 +79,7 @@ def _legend(
     for words, padding in ((("training", "validation"), 8), (("train", "valid"), 0), (("", ""), 0)):
         pieces: list[Line] = [((name.ljust(padding), Tone.STRONG),)]
         for index, (value, tone) in enumerate(((training, Tone.TRAINING), (validation, Tone.VALIDATION))):
-            look = sample(index, index == 1, frame.chart_style) + " "
+            look = sample(index, index, frame.chart_style) + " "
             number = written(value).rjust(7 if padding else 6)
             word = words[index] + " " * bool(words[index])
             pieces.append(((look, tone), (word, Tone.DIM), (number, tone if value is None or isfinite(value) else Tone.BAD)))
