@@ -23,6 +23,7 @@ from tuisim.terminal.plot import (
     percent_scale,
     string,
     tick_text,
+    tick_texts,
     ticks,
     trace,
 )
@@ -164,3 +165,11 @@ def test_four_curves_are_told_apart_without_colour(style):
         rows.append("".join(text for line in plot(alone, 47, 5, style, scale, Scale(0.0, 1.0)) for text, _ in line))
     assert len(set(rows)) == 4
     assert len({sample(i, i, style) for i in range(len(LINE_STYLES))}) == 4
+
+
+def test_the_ticks_of_an_axis_have_one_notation():
+    assert tick_texts([1e-4, 1e-3, 1e-2, 0.1, 1.0]) == ["1e-4", "1e-3", "1e-2", "1e-1", "1e0"]
+    assert tick_texts([0.0, 2e-4, 4e-4]) == ["0", "2e-4", "4e-4"]
+    assert tick_texts([0.0, 5e-4, 1e-3, 1.5e-3]) == ["0", "5e-4", "1e-3", "1.5e-3"]
+    assert tick_texts([9.5e-4, 1e-3, 1.05e-3]) == [tick_text(value) for value in (9.5e-4, 1e-3, 1.05e-3)]
+    assert tick_texts([0.01, 0.1, 1.0]) == ["0.01", "0.1", "1"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.terminal.lines import ChartStyle, Line, Span, Tone, merged
-from tuisim.terminal.plot import ASCII_GLYPHS, DOTS, Floats, Scale, characters, dashed, string, tick_text, ticks, trace
+from tuisim.terminal.plot import ASCII_GLYPHS, DOTS, Floats, Scale, characters, dashed, string, tick_texts, ticks, trace
 
 LABEL = 6
 """Cells for the numbers left of the y axis."""
@@ -68,8 +68,9 @@ def plot(
     _draw_marks(codes, owner, marks, x_scale, chart_style, len(series))
     tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty
     labels: dict[int, str] = {}
-    for value in ticks(y_scale, max(1, (height - 1) // 2)):
-        labels.setdefault(round((1 - y_scale.at(value)) * (height - 1)), tick_text(value) + unit)
+    values = ticks(y_scale, max(1, (height - 1) // 2))
+    for value, text in zip(values, tick_texts(values), strict=True):
+        labels.setdefault(round((1 - y_scale.at(value)) * (height - 1)), text + unit)
     axis = ("|", "+") if chart_style is ChartStyle.ASCII else ("│", "┤")
     lines: list[Line] = []
     for row, spans in enumerate(_spans(codes, owner, tones)):
@@ -86,7 +87,8 @@ def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Li
     room = columns - len(unit) - 1
     cells = [rule] * columns
     for count in range(max(1, room // 8), 0, -1):
-        labels = [(x_scale.at(value), tick_text(value)) for value in ticks(x_scale, count)]
+        values = ticks(x_scale, count)
+        labels = [(x_scale.at(value), text) for value, text in zip(values, tick_texts(values), strict=True)]
         placed = [(max(0, round(at * (columns - 1)) - len(label) // 2), label) for at, label in labels]
         placed = [(start, label) for start, label in placed if start + len(label) < room]
         if all(start > end for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):

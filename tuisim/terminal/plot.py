@@ -42,6 +42,8 @@ _LARGE = {
     "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", "  ┃", "  ╹"),
     "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), ",": (" ", " ", ","), ".": (" ", " ", "."), " ": (" ", " ", " "),
 }  # fmt: skip
+MAX_TICK = 6
+"""Maximum characters of a tick."""
 MIN_PERCENT = 4.0
 """Minimum span of a scale of percentages."""
 _RAMP = " .:-=+*#@"
@@ -239,6 +241,21 @@ def ticks(scale: Scale, max_count: int) -> list[float]:
     return inside if len(inside) <= max_count + 1 else decades
 
 
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Write the ticks of an axis, all with an exponent if one of them needs it: `1e-4`, `1e-2`, `1e0`."""
+    texts = [tick_text(value) for value in values]
+    if not any("e" in text for text in texts):
+        return texts
+    alike = ["0" if value == 0 else _with_exponent(value) for value in values]
+    return alike if max(map(len, alike)) <= MAX_TICK else texts
+
+
+def _with_exponent(value: float) -> str:
+    """Write `1e-4`, `1.5e-4`, `1.05e-3`."""
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
 def tick_text(value: float) -> str:
     """Write a tick in at most six characters: `0.05`, `250 k`, `1e-5`."""
     if value == 0:
@@ -249,5 +266,8 @@ def tick_text(value: float) -> str:
     for power, prefix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if power <= magnitude < 1000 * power:
             return f"{value / power:.3g}{prefix}"
+    exact = _with_exponent(value)
+    if len(exact) <= MAX_TICK:
+        return exact
     mantissa, exponent = f"{value:.0e}".split("e")
     return f"{mantissa}e{int(exponent)}"
