@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,12 +39,14 @@ from tuisim.features.explain.answer.screen import AnswerScreen
 from tuisim.features.explain.proof.screen import ProofScreen
 from tuisim.features.profile.screen import ProfileScreen
 from tuisim.features.runs.screen import RunsScreen
+from tuisim.features.setup.import_file.screen import ImportScreen
 from tuisim.predict import predictor as prices
 from tuisim.predict.background import PredictionState
 from tuisim.predict.cost_model import predict
 from tuisim.program import Kind
 from tuisim.store.runs import StoredRuns
 from tuisim.tui.app import TuisimApp
+from tuisim.tui.form.file_picker import FileTree
 from tuisim.tui.form.form import SetupForm
 
 NET = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0.2, epochs=20, threads=1)
@@ -169,7 +172,19 @@ async def _mistakes(pilot: Pilot[Any]) -> None:
     form.scroll_home(animate=False)
 
 
+async def _import(pilot: Pilot[Any]) -> None:
+    pilot.app.action_open("import")
+    await pilot.pause()
+    screen = pilot.app.screen
+    assert isinstance(screen, ImportScreen)
+    await pilot.press("e", *"deccomma.csv", "enter")
+    while not screen.state.is_usable or not screen.query_one(FileTree).root.children:
+        await pilot.pause(0.01)
+    screen.query_one(FileTree).cursor_line = 0
+
+
 SCREENS = (
+    ScriptedScreen("import", _import),
     ScriptedScreen("setup", _nothing),
     ScriptedScreen("setup-mistakes", _mistakes),
     ScriptedScreen("run", press("ctrl+r"), run=snapshot(NET, total_steps=900, step=431, epoch=9, seconds_left=0.011)),
@@ -231,4 +246,5 @@ def script_pages(patch: pytest.MonkeyPatch) -> None:
     plain = [replace(one, backend="scalar", seconds=900 * one.seconds) for one in several()[:4]]
     kept = StoredRuns((*plain, *noisy(0.4)))
     patch.setattr(RunsScreen.__init__, "__defaults__", (lambda: kept,))
+    patch.chdir(Path(__file__).parents[1] / "data" / "tables")
     patch.setattr(TuisimApp, "_keep", lambda *_: None)

@@ -15,11 +15,22 @@ from tuisim.data import foreign, npz, pandas_reader, reading, table_text
 from tuisim.data.table import Table, TableLayout
 from tuisim.data.table_columns import Column
 from tuisim.data.table_inputs import Interpretation, LikeTraining
-from tuisim.data.table_roles import Heading, TableColumn, TableOptions
+from tuisim.data.table_roles import (
+    CATEGORY,
+    LEFT_OUT,
+    NUMBER,
+    TARGET,
+    Heading,
+    TableColumn,
+    TableOptions,
+    Verdict,
+    dtype_of,
+    input_role,
+)
 from tuisim.data.table_source import TextSource
 from tuisim.data.table_text import SHOWN, TableContent
 from tuisim.data.targets import MAX_INFERRED_CLASSES
-from tuisim.errors import DataError
+from tuisim.errors import DataError, MemoryNeeded
 from tuisim.files import display_name
 
 _KNOWN = 64
@@ -59,6 +70,32 @@ def table_preview(path: str | Path, options: TableOptions | None = None) -> Tabl
         if key not in _previews:
             read(file, size, path, options)
         return _previews[key]
+
+
+def known_preview(path: Path, options: TableOptions) -> TablePreview | None:
+    """Return what is known of a table file without reading it; None if it was not read with these options."""
+    with reading.opened(path) as (file, _):
+        return _previews.get((*_identity(file), options))
+
+
+def column_guesses(path: Path, options: TableOptions) -> tuple[TableColumn, ...]:
+    """Return the columns of a table file that cannot be used as asked, so that their roles can be changed; none if unreadable."""
+    try:
+        with reading.opened(path) as (file, size):
+            content = _content(file, size, path, display_name(path), (), 4)
+    except (DataError, MemoryNeeded):
+        return ()
+    heading, columns = content.heading, []
+    roles = {LEFT_OUT: options.drop, CATEGORY: options.categorical, NUMBER: options.keep, TARGET: options.target}
+    asked = {heading.find(name): role for role, names in roles.items() for name in names}
+    for place, column in enumerate(content.columns):
+        name = heading.names[place] if heading.names else ""
+        verdict = Verdict(asked[place], "as asked") if place in asked else input_role(column, name or None)
+        missing = int(column.missing.sum())
+        columns.append(
+            TableColumn(place + 1, name, dtype_of(column), verdict.role, verdict.reason, content.first[place], missing, 0)
+        )
+    return tuple(columns)
 
 
 def read(

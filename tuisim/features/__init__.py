@@ -22,6 +22,8 @@ class Page:
     help: str = ""
     command: str = ""
     """The command of the command line that shows the same."""
+    needs_config: bool = True
+    """False if it opens also while the form has mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Command:
 
 PAGES = (
     Page("setup", "Setup", "tuisim.features.setup.screen:SetupScreen", "f2", help="Set up a run and see its cost", command="run"),
+    Page(
+        "import", "Import", "tuisim.features.setup.import_file.screen:ImportScreen", parent="setup",
+        help="Choose a data file and the roles of its columns", command="run", needs_config=False,
+    ),
     Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="See the training in progress", command="run"),
     Page("compare", "Compare", key="f6", help="Compare backends and thread counts"),
     Page(
@@ -88,6 +94,11 @@ PAGES = (
 def sub_pages(name: str) -> list[Page]:
     """Return the sub-pages of a page in their order."""
     return [page for page in PAGES if page.parent == name]
+
+
+def siblings(name: str) -> list[Page]:
+    """Return the pages that share a bar: the page of that name if it has a screen of its own, and its sub-pages."""
+    return [page for page in PAGES if name in (page.name, page.parent) and page.screen]
 
 
 MANUAL_SCREEN = "tuisim.features.manual.screen:ManualScreen"

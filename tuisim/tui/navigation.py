@@ -16,7 +16,7 @@ from tuisim.config import RunConfig
 from tuisim.config.values import to_words
 from tuisim.engine import Worker
 from tuisim.engine.lease import MachineLease
-from tuisim.features import PAGES, Page, sub_pages
+from tuisim.features import PAGES, Page, siblings, sub_pages
 from tuisim.predict.background import BackgroundPredictor
 from tuisim.tui.context import PageContext
 from tuisim.tui.failure import FailingQuietly
@@ -94,11 +94,13 @@ class Navigation(PlainText, FailingQuietly):
     def action_sub_page(self, direction: int) -> None:
         """Open the next or the previous sub-page of the page in front."""
         if self.page is not None and self.page.parent:
-            siblings = sub_pages(self.page.parent)
-            self._open(siblings[(siblings.index(self.page) + direction) % len(siblings)])
+            pages = siblings(self.page.parent)
+            self.action_open(pages[(pages.index(self.page) + direction) % len(pages)].name)
 
     def _open(self, page: Page) -> None:
         config = self.config_in_front
+        if config is None and not page.needs_config:
+            config = self.setup.countable or RunConfig()
         if config is None:
             self.notify("Fix the fields marked ✗ first", title=page.title, severity="error")
             return

@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tuisim.config import RunConfig
-from tuisim.features import PAGES, Page, sub_pages
+from tuisim.features import PAGES, Page, siblings
 
 Result = TypeVar("Result")
 
@@ -106,7 +106,7 @@ class SubPageBar(Widget):
     def render(self) -> Content:
         """Return the names of the sub-pages, the one in front marked."""
         line = Content.styled(next(f"{page.title}  " for page in PAGES if page.name == self._entry.parent), "$secondary")
-        for page in sub_pages(self._entry.parent):
+        for page in siblings(self._entry.parent):
             name = Content.styled(f" {page.title} ", "bold $accent reverse" if page is self._entry else "$foreground")
             line += name.stylize(Style.from_meta({"page": page.name})) + " "
         return line + Content.styled("  ←→", "$secondary")

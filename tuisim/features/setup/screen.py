@@ -117,6 +117,7 @@ class SetupScreen(PageScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "start", "start", key_display="^r"),
         Binding("u", "undo", "undo", id="setup.undo", tooltip="Undo the last edit of the form"),
+        Binding("ctrl+o", "app.open('import')", "import", key_display="^o", tooltip="Choose a data file and its columns"),
         Binding("down", "app.focus_next", "next field", show=False),
         Binding("up", "app.focus_previous", "previous field", show=False),
     ]
@@ -190,6 +191,11 @@ class SetupScreen(PageScreen[None]):
         """The configuration in the form; None while it has mistakes."""
         return self._reading.config
 
+    @property
+    def countable(self) -> RunConfig | None:
+        """The configuration in the form also if it does not fit data or machine; None while it cannot be counted."""
+        return self._reading.countable
+
     def fill(self, config: RunConfig) -> None:
         """Show a configuration in the form."""
         self.query_one(SetupForm).fill(to_texts(config))
@@ -210,7 +216,9 @@ class SetupScreen(PageScreen[None]):
         self.fill(event.preset.config)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to undo an edit only if there is one."""
+        """Offer to undo an edit only if there is one, and the import page by an arrow that the focused field does not use."""
+        if action == "sub_page":
+            return True
         return self._undo.has_edits if action == "undo" else super().check_action(action, parameters)
 
     def action_undo(self) -> None:
@@ -293,6 +301,10 @@ class SetupScreen(PageScreen[None]):
         said = self.query_one("#setup-why", Static)
         said.update(why)
         said.set_class(bool(wrong), "-wrong")
+
+    async def action_sub_page(self, direction: int) -> None:
+        """Open the import page."""
+        await self.app.run_action("open('import')")
 
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:

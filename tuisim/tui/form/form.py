@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.events import DescendantFocus, Event
 from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
@@ -45,6 +46,10 @@ PATH = Field(
 )
 TABLE_FIELDS = ("target", "drop", "categorical", "keep", "missing", "task", "validation_data")
 """The fields that only a dataset read from a path has."""
+IMPORT = Content.assemble(("^o", "bold $accent"), (" import a file", "$foreground")).stylize(
+    Style.from_meta({"@click": "app.open('import')"})
+)
+"""The link to the import page, beside the dataset."""
 OPTIMIZER_FIELDS = ("subnormals", *dict.fromkeys(name for names in HYPERPARAMETERS.values() for name in names))
 """The fields that not every optimizer reads."""
 
@@ -91,9 +96,10 @@ class FormField(Widget):
         rest = self.content_size.width - left - self.control.region.width - 1
         style = "bold $error" if self.mistake else "bold $accent" if self.has_focus_within else "$secondary"
         label = Content.styled(f"{self.declared.label:>{max(0, left - 1)}}", style)
-        if rest < len(self.declared.hint):
+        hint = IMPORT if self.declared.name in ("dataset", "path") else Content.styled(self.declared.hint, "$text-quiet")
+        if rest < hint.cell_length:
             return label
-        return label + Content(" " * (self.control.region.width + 2)) + Content.styled(self.declared.hint, "$text-quiet")
+        return label + Content(" " * (self.control.region.width + 2)) + hint
 
     def on_descendant_focus(self) -> None:
         """Draw the label bright, or quiet again."""

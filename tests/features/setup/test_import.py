@@ -1,0 +1,254 @@
+"""The import of a file: options, roles by key, mistakes, and the form that it fills."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from tests.support.scripted import ScriptedWorker, snapshot
+from tuisim import data
+from tuisim.config import RunConfig
+from tuisim.config.presets import PRESETS
+from tuisim.engine.job import Job
+from tuisim.features.setup.import_file.options import ImportOptions
+from tuisim.features.setup.import_file.reading import read
+from tuisim.features.setup.import_file.screen import ImportScreen
+from tuisim.terminal.lines import text
+from tuisim.tui.app import TuisimApp
+from tuisim.tui.form.file_picker import FileTree, PathEntry, completed, is_data_file
+from tuisim.tui.form.form import SetupForm
+from tuisim.units import AUTO
+
+ROWS = 40
+NET = RunConfig(layers=(64, 24, 10), dataset="digits", batch_size=16)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a table with text, blanks and semicolons, one with a mistake, and files that are no data."""
+    monkeypatch.chdir(tmp_path)
+    lines = ["id;age;sex;income;bought"]
+    for row in range(ROWS):
+        age = "" if row in (3, 9) else str(20 + row * 7 % 31)
+        lines.append(f"{100 + row};{age};{('male', 'female')[row % 2]};{1000 + row * 37 % 500};{('no', 'yes')[row % 2]}")
+    (tmp_path / "people.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "mistake.csv").write_text(
+        "a,b,c\n" + "".join(f"{row * 3 % 7},{row / 4},{row % 2}\n" for row in range(30)) + "1,x,0\n"
+    )
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "rows.tsv").write_text("1\t2\n")
+    (tmp_path / "letter.doc").write_text("Dear Ada")
+    (tmp_path / ".hidden.csv").write_text("1,2\n")
+    return tmp_path
+
+
+@asynccontextmanager
+async def importing(path: str = "", size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[ImportScreen, Pilot[None]]]:
+    app = TuisimApp(NET, worker_factory=lambda config: ScriptedWorker([snapshot(config)]))  # type: ignore[arg-type, return-value]
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ImportScreen)
+        if path:
+            await choose(screen, pilot, path)
+        yield screen, pilot
+
+
+async def choose(screen: ImportScreen, pilot: Pilot[None], path: str) -> None:
+    screen.query_one("#import-path", PathEntry).value = path
+    await pilot.press("e", "enter")
+    await is_read(screen, pilot)
+
+
+async def is_read(screen: ImportScreen, pilot: Pilot[None]) -> None:
+    for _ in range(500):
+        if screen.state.options.path and not screen.state.is_reading and screen.job is None:
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("the file is not read")
+
+
+def roles(screen: ImportScreen) -> dict[str, str]:
+    return {column.name: column.role for column in screen.state.columns}
+
+
+def result(screen: ImportScreen) -> str:
+    return "\n".join(text(line) for line in screen.query_one("#import-result").canvas.lines)  # type: ignore[attr-defined]
+
+
+def form(pilot: Pilot[Any]) -> SetupForm:
+    return pilot.app.screen.query_one(SetupForm)
+
+
+def test_a_column_has_one_role_and_loses_it_by_the_same_key() -> None:
+    options = ImportOptions("a.csv").with_role("age", "drop").with_role("sex", "drop").with_role("age", "keep")
+    assert (options.drop, options.keep) == (("sex",), ("age",))
+    options = options.with_role("sex", "target").with_role("age", "target")
+    assert (options.drop, options.keep, options.target) == ((), (), ("age",))
+    assert options.with_role("age", "target").target == ()
+
+
+def test_the_run_keeps_hidden_layers_and_training_and_leaves_the_rest_to_the_data() -> None:
+    base = replace(NET, loss="cross_entropy", output_activation="identity", validation=0.3)
+    config = ImportOptions("people", "more.csv", target=("age",), missing="mean").config(base)
+    assert (config.layers, config.batch_size, config.loss, config.output_activation) == ((AUTO, 24, AUTO), 16, "auto", "auto")
+    assert (config.dataset, config.validation_data, config.validation) == ("./people", "more.csv", 0.1)
+    assert (config.target, config.missing) == (("age",), "mean")
+    assert ImportOptions.of(config) == ImportOptions("./people", "more.csv", target=("age",), missing="mean")
+
+
+def test_a_preset_does_not_leave_its_training_to_another_dataset() -> None:
+    config = ImportOptions("people.csv").config(PRESETS[0].config)
+    assert (config.batch_size, config.output_activation, config.hidden_activation) == (32, "auto", RunConfig().hidden_activation)
+
+
+def test_a_file_is_read_once_for_the_preview_and_the_form(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ImportOptions("people.csv").config(NET)
+    preview = read(config)
+    assert (preview.rows, preview.rows_dropped, preview.classes) == (ROWS, 2, ("no", "yes"))
+    assert preview.config is not None
+    assert (preview.config.layers, preview.config.loss) == ((4, 24, 2), "cross_entropy")
+    monkeypatch.setattr("tuisim.data.files.read", None)
+    assert data.fitted(config) == preview.config
+
+
+def test_a_path_is_completed_by_folders_and_data_files(folder: Path) -> None:
+    assert completed("pe") == "people.csv"
+    assert completed("mo") == "more/"
+    assert completed("more/r") == "more/rows.tsv"
+    assert completed(f"{folder}/peo") == f"{folder}/people.csv"
+    assert completed("let") is None
+    assert completed("absent/x") is None
+    assert [is_data_file(name) for name in ("a.CSV", "a.csv.gz", "t10k-images-idx3-ubyte", "a.py")] == [True, True, True, False]
+
+
+async def test_the_tree_lists_folders_and_data_files(folder: Path) -> None:
+    async with importing() as (screen, pilot):
+        tree = screen.query_one(FileTree)
+        while not tree.root.children:
+            await pilot.pause(0.01)
+        assert [str(node.label) for node in tree.root.children] == ["more", "mistake.csv", "people.csv"]
+        await pilot.press("down", "down", "down", "enter")
+        await is_read(screen, pilot)
+        assert screen.state.options.path == "people.csv"
+        assert roles(screen)["id"] == "left out"
+        await pilot.press("g", "backspace")
+        assert Path(tree.path) == folder.parent
+
+
+async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder: Path) -> None:
+    async with importing("people.csv") as (screen, pilot):
+        assert roles(screen) == {"id": "left out", "age": "number", "sex": "category", "income": "number", "bought": "target"}
+        assert "38 used, 2 dropped" in result(screen)
+        assert "4-24-2 · loss cross_entropy" in result(screen)
+        await pilot.press("k")
+        await is_read(screen, pilot)
+        assert "5-24-2" in result(screen)
+        await pilot.press("down", "d")
+        await is_read(screen, pilot)
+        assert "40 used ·" in result(screen)
+        await pilot.press("u", "n")
+        await is_read(screen, pilot)
+        assert "40 used · missing mean" in result(screen)
+        await pilot.press("t")
+        await is_read(screen, pilot)
+        assert roles(screen)["age"] == "target"
+        assert "a number" in result(screen)
+        assert "loss mse" in result(screen)
+        await pilot.press("u")
+        await is_read(screen, pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        values = form(pilot).values
+        assert (values["dataset"], values["keep"], values["missing"], values["loss"]) == ("people.csv", "id", "mean", "auto")
+        config = pilot.app.screen.config  # type: ignore[attr-defined]
+        assert (config.layers, config.loss, config.batch_size) == ((5, 24, 2), "cross_entropy", 16)
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        again = pilot.app.screen
+        assert isinstance(again, ImportScreen)
+        await is_read(again, pilot)
+        assert (again.state.options.keep, again.state.options.missing) == (("id",), "mean")
+
+
+async def test_a_mistake_of_the_file_is_shown_and_cured_by_a_key(folder: Path) -> None:
+    async with importing("mistake.csv") as (screen, pilot):
+        assert "line 32, column 2 (b) is 'x'" in result(screen).replace("\n", " ")
+        assert screen.query_one("#use", Button).disabled
+        assert screen.config is None
+        await pilot.press("down", "d")
+        await is_read(screen, pilot)
+        assert "1-24-2" in result(screen)
+        assert not screen.query_one("#use", Button).disabled
+        await choose(screen, pilot, "absent.csv")
+        assert "✗ absent.csv: no such file" in result(screen).replace("\n", " ")
+        assert screen.state.columns == ()
+
+
+async def test_a_second_file_has_the_validation_rows(folder: Path) -> None:
+    (folder / "test.csv").write_text("".join((folder / "people.csv").read_text().splitlines(True)[:13]))
+    async with importing("people.csv") as (screen, pilot):
+        screen.query_one("#import-validation", PathEntry).focus()
+        await pilot.press(*"test.csv", "enter")
+        await pilot.pause()
+        await is_read(screen, pilot)
+        assert "10 rows of test.csv" in result(screen)
+        await pilot.click("#use")
+        await pilot.pause()
+        assert form(pilot).values["validation_data"] == "test.csv"
+
+
+async def test_clicks_select_a_column_and_the_form_links_to_the_page(folder: Path) -> None:
+    async with importing("people.csv", (160, 40)) as (screen, pilot):
+        await pilot.click("#import-columns", offset=(6, 4))
+        assert screen.state.column is not None
+        assert screen.state.column.name == "sex"
+        await pilot.press("f2")
+        await pilot.pause()
+        field = form(pilot).field("dataset")
+        await pilot.click(field, offset=(field.control.region.right - field.region.x + 3, 0))
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ImportScreen)
+        await pilot.press("left")
+        await pilot.pause()
+        assert pilot.app.screen is pilot.app.setup  # type: ignore[attr-defined]
+
+
+async def test_a_large_file_does_not_block_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from threading import Event
+
+    released = Event()
+
+    def slow(self: ImportScreen, config: RunConfig) -> Job[None, Any]:
+        return Job("read file", lambda job: (released.wait(20), read(config))[1])
+
+    monkeypatch.setattr(ImportScreen, "make_job", slow)
+    async with importing() as (screen, pilot):
+        screen.query_one("#import-path", PathEntry).value = "people.csv"
+        await pilot.press("e", "enter")
+        await pilot.pause()
+        assert screen.state.is_reading
+        assert screen.query_one("#use", Button).disabled
+        await pilot.press("g", "down", "escape")
+        await pilot.pause()
+        assert pilot.app.screen is pilot.app.setup  # type: ignore[attr-defined]
+        released.set()
+
+
+async def test_the_page_opens_while_the_form_has_mistakes(folder: Path) -> None:
+    async with importing("people.csv") as (_, pilot):
+        await pilot.press("f2")
+        form(pilot).field("layers").control.value = "7"
+        await pilot.pause()
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ImportScreen)
