@@ -67,7 +67,7 @@ def test_a_text_is_parsed_by_the_type_of_its_field(name, text, value):
     [
         ("batch_size", "0", "a whole number, 1 or more"),
         ("epochs", "0", "a whole number, 1 or more, or auto (none: until stopped)"),
-        ("learning_rate", "0", "a number above 0 (none: by the optimizer)"),
+        ("learning_rate", "0", "a number above 0 (none: optimizer default)"),
         ("momentum", "1", "a number from 0 to less than 1"),
         ("threads", "2000", "a whole number from 1 to 1,024 (none: by the free cores)"),
         ("optimizer", "sdg", "unknown; did you mean sgd? (one of sgd, momentum, nesterov, rmsprop, adam, adamw)"),

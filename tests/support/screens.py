@@ -52,7 +52,7 @@ from tuisim.tui.form.form import SetupForm
 NET = RunConfig(layers=(64, 32, 10), dataset="digits", validation=0.2, epochs=20, threads=1)
 HINTS = (
     Hint("rate_too_high", "learning rate too high", "the loss rose from 0.31 to 2.4", "learning_rate", 0.01),
-    Hint("dead_units", "dead units", "53 % of layer 1's 32 units are 0 on every row", "hidden_activation", "leaky_relu"),
+    Hint("dead_units", "dead units", "53 % of layer 1's 32 units are 0 for every example", "hidden_activation", "leaky_relu"),
     Hint("class_imbalance", "class imbalance", "class 0 alone is 90 % of the rows, the accuracy is 90 %"),
 )
 QUESTION = replace(PRESETS[0].config, threads=1)

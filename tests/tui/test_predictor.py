@@ -127,7 +127,7 @@ def test_a_problem_is_shown_beside_the_prediction():
 
 def test_memory_says_if_it_includes_the_data(tmp_path):
     for config, words in (
-        (DIGITS, "counted, including the data"),
+        (DIGITS, "counted, with its data"),
         (replace(DIGITS, dataset="rows.csv"), "counted, without its data"),
     ):
         lines = column(PredictionState(predict(replace(config, threads=1), machine_profile())), None, 60)

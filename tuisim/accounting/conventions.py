@@ -83,7 +83,8 @@ class Convention:
 _BACKWARD = frozenset({Phase.BACKWARD})
 
 TUISIM = Convention(
-    "tuisim", "tuisim", "operations", "every operation of the step that runs", "the loss, shown separately", _all_but(LOSS_KINDS),
+    "tuisim", "tuisim", "operations", "every operation that the step executes", "the loss, shown separately",
+    _all_but(LOSS_KINDS),
 )  # fmt: skip
 CONVENTIONS = (
     Convention(

@@ -91,8 +91,8 @@ class RunConfig:
     # fmt: off
     layers: Annotated[tuple[int, ...], Field(
         "network", "inputs first",
-        "Units per layer, inputs first, outputs last: 64-32-10 has 64·32 + 32·10 weights and 42 biases. An end may be auto: "
-        "the data decide it.", parser=_parse_layers, check=_check_layers, writer=layers_text,
+        "Units per layer, inputs first, outputs last: 64-32-10 has 64·32 + 32·10 weights and 42 biases. The first or the "
+        "last may be auto: taken from the data.", parser=_parse_layers, check=_check_layers, writer=layers_text,
     )] = DEFAULT_LAYERS
     hidden_activation: Annotated[str | tuple[str, ...], Field(
         "network", "one, or per layer",
@@ -123,20 +123,21 @@ class RunConfig:
         "training", "step size",
         "Step size, which can be changed during the run; by default 0.1 for sgd, momentum and nesterov, 0.01 for "
         "rmsprop, 0.001 for adam and adamw.",
-        none="by the optimizer", above=0, counted=False,
+        none="optimizer default", above=0, counted=False,
     )] = None
     momentum: Annotated[float, Field(
-        "training", "velocity kept, μ", "Share of the velocity kept in each step, μ (momentum, nesterov).", minimum=0, below=1,
+        "training", "velocity kept, μ",
+        "Momentum coefficient μ: the share of the velocity kept in each step (momentum, nesterov).", minimum=0, below=1,
     )] = 0.9
     beta1: Annotated[float, Field(
-        "training", "first moment, β₁", "Share of the first moment kept in each step, β₁ (adam, adamw).", minimum=0, below=1,
+        "training", "first moment, β₁", "Decay rate of the first-moment average, β₁ (adam, adamw).", minimum=0, below=1,
     )] = 0.9
     beta2: Annotated[float, Field(
-        "training", "second moment, β₂", "Share of the second moment kept in each step, β₂ (adam, adamw).", minimum=0, below=1,
+        "training", "second moment, β₂", "Decay rate of the second-moment average, β₂ (adam, adamw).", minimum=0, below=1,
     )] = 0.999
     rmsprop_decay: Annotated[float, Field(
         "training", "average kept, ρ",
-        "Share of the squared-gradient average kept in each step, ρ (rmsprop; PyTorch calls it alpha).", minimum=0, below=1,
+        "Decay rate of the squared-gradient average, ρ (rmsprop; PyTorch calls it alpha).", minimum=0, below=1,
     )] = 0.99
     epsilon: Annotated[float, Field(
         "training", "in denominator, ε", "Number added to the denominator, ε (rmsprop, adam, adamw).",
@@ -148,7 +149,7 @@ class RunConfig:
         choices=choices.SUBNORMALS,
     )] = "flush"
     weight_decay: Annotated[float, Field(
-        "training", "× parameter", "Share of each parameter added to its gradient; adamw decouples it from the gradient.",
+        "training", "adds λ·parameter", "Share of each parameter added to its gradient; adamw decouples it from the gradient.",
         minimum=0,
     )] = 0.0
     clip_norm: Annotated[float | None, Field(
@@ -162,7 +163,7 @@ class RunConfig:
         choices=choices.SCHEDULES,
     )] = "constant"
     schedule_steps: Annotated[int | None, Field(
-        "training", "step or cosine",
+        "training", "for step, cosine",
         "Steps between drops (step) or of the decay (cosine); by default a third of the run, or all of it.",
         none="by the run's length",
         minimum=1,
@@ -188,7 +189,7 @@ class RunConfig:
     )] = 10
 
     dataset: Annotated[str, Field(
-        "data", "auto: by layers",
+        "data", "auto: from layers",
         "A name, or the path of a table, NPY, NPZ or IDX file; auto: digits for 64 inputs and 10 classes, else teacher "
         "(the outputs of a random network).",
         choices=choices.DATASETS, check=_check_dataset,
@@ -201,15 +202,15 @@ class RunConfig:
     )] = None
     drop: Annotated[str | tuple[str, ...] | None, Field(
         "data", "no inputs", "Columns of a table that are left out: names or numbers, with commas between them.",
-        none="those of no use", expects="columns' names or numbers", counted=False,
+        none="detected as useless", expects="columns' names or numbers", counted=False,
     )] = None
     categorical: Annotated[str | tuple[str, ...] | None, Field(
         "data", "one-hot encoded", "Columns of a table that hold categories, although they are numbers or have many values.",
-        none="texts of 50 values", expects="columns' names or numbers", counted=False,
+        none="text, up to 50 values", expects="columns' names or numbers", counted=False,
     )] = None
     keep: Annotated[str | tuple[str, ...] | None, Field(
         "data", "as inputs", "Columns of a table that are inputs, although they look like row numbers, identifiers or constants.",
-        none="those of use", expects="columns' names or numbers", counted=False,
+        none="detected as useful", expects="columns' names or numbers", counted=False,
     )] = None
     missing: Annotated[str, Field(
         "data", "empty cells",
@@ -225,7 +226,7 @@ class RunConfig:
         "data", "per epoch",
         "Training examples per epoch; by default all rows of a dataset, or 10,000 generated ones. More than the dataset "
         "has are repeated, reshuffled.",
-        none="all, or 10,000", minimum=1,
+        none="all; 10,000 generated", minimum=1,
     )] = None
     validation: Annotated[float, Field(
         "data", "fraction, 0: none", "Fraction of the examples kept for validation; 0: none.", minimum=0, below=1,

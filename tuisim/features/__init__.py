@@ -109,7 +109,7 @@ COMMANDS = (
     Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),
     Command("count", COUNT, "tuisim.features.setup.command:count", "Count the operations of a network without running it", False),
     Command("prove", COUNT, "tuisim.features.explain.proof.command:prove", "Check the counts, the gradients and the backend"),
-    Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Check seven claims about training cost here"),
+    Command("answer", COUNT, "tuisim.features.explain.answer.command:answer", "Check seven claims about training cost"),
     Command("compare", COMPARE, "tuisim.features.compare.race.command:compare", "Run one network on several backends, in turn"),
     Command(
         "crossover",

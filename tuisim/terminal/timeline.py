@@ -12,7 +12,7 @@ from tuisim.terminal.lines import ChartStyle, Line, Span, Tone, merged
 _YEAR = 365.25 * 86_400
 LANDMARKS: tuple[tuple[float, str], ...] = (
     (1e-9, "1 ns"), (1e-6, "1 µs"), (1e-3, "1 ms"), (1.0, "1 s"), (60.0, "1 min"), (3_600.0, "1 h"), (86_400.0, "1 day"),
-    (_YEAR, "1 year"), (100 * _YEAR, "a century"), (1e6 * _YEAR, "1 M years"), (1e9 * _YEAR, "1 G years"),
+    (_YEAR, "1 year"), (100 * _YEAR, "a century"), (1e6 * _YEAR, "1 million years"), (1e9 * _YEAR, "1 billion years"),
     *((10.0**n * _YEAR, f"1e{n} years") for n in range(15, 300, 15)),
 )  # fmt: skip
 """Seconds and the words for them."""

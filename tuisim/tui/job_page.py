@@ -30,7 +30,7 @@ class JobPage(PanelScreen, Generic[Progress, Result]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "again", "measure again", id="job.again", tooltip="Measure again"),
-        Binding("m", "pause_run", "pause the run", id="job.pause_run", tooltip="Pause the run in progress and start"),
+        Binding("m", "pause_run", "pause the run", id="job.pause_run", tooltip="Pause the run in progress and start measuring"),
     ]
 
     def __init__(self, context: PageContext) -> None:

@@ -18,7 +18,7 @@ from tuisim.tui.panel import Panel, ViewCanvas
 def zoom_bindings(page: str, *panels: str) -> list[BindingType]:
     """Return the number keys that show one of a page's panels on the whole page."""
     return [
-        Binding(str(n), f"zoom({n})", f"zoom {panel}", id=f"{page}.zoom_{n}", tooltip=f"Only the {panel}, or all")
+        Binding(str(n), f"zoom({n})", f"zoom {panel}", id=f"{page}.zoom_{n}", tooltip=f"Zoom the {panel}, or show all panels")
         for n, panel in enumerate(panels, 1)
     ]
 
@@ -45,7 +45,7 @@ class PanelScreen(PageScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,b", "back", "back", id="panels.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
-        Binding("c", "chart_style", "chart style", show=False, tooltip="Draw charts with braille, blocks or ASCII, in turn"),
+        Binding("c", "chart_style", "chart style", show=False, tooltip="Switch the chart style: braille, blocks or ASCII"),
     ]
     _line: ViewCanvas
     """The header above the panels."""

@@ -179,7 +179,7 @@ def test_sizes_in_between_are_measured_where_the_winner_changes():
     assert found.rule.threshold is not None
     assert (found.rule.threshold.value, found.rule.threshold.correct) == (48 * 256, len(found.cells))
     assert found.rule.sentences[0] == (
-        "below 48 × 256 (width × batch = 12,288): use numpy@1; otherwise: use numpy@2; correct in all 9 cells"
+        "width × batch below 12,288 (as at width 48, batch 256): use numpy@1; otherwise: use numpy@2; correct in all 9 cells"
     )
 
 
@@ -222,7 +222,7 @@ def test_a_cell_that_does_not_fit_in_the_budget_stays_blank_with_its_projected_t
     assert told[-1].seconds <= 5.0
     assert (4096, 16) not in {one.now for one in told}
     assert cells[64, 16].winner == TIE
-    assert found.rule.sentences[-1].startswith("measured up to 4,096 × 1, ")
+    assert found.rule.sentences[-1].startswith("measured up to width 4,096, batch 1: ")
     assert found.rule.sentences[-1].endswith("1 of 6 cells left blank")
 
 
@@ -261,7 +261,7 @@ def test_a_cell_that_fails_has_a_reason_and_the_others_go_on():
     assert [cells[size].winner for size in ((8, 1), (8, 2), (32, 1), (32, 2))] == ["numpy@1"] * 4
     assert found.rule.sentences == (
         "numpy@1 wins in all 4 measured cells: 2.0 times as fast",
-        f"measured up to 32 × 2, {cells[32, 2].operations / 1e3:.1f} k operations per step; 2 cells failed",
+        f"measured up to width 32, batch 2: {cells[32, 2].operations / 1e3:.1f} k operations per step; 2 cells failed",
     )
 
 
@@ -343,7 +343,7 @@ def test_the_threshold_is_on_operations_if_that_separates_better():
     assert found.threshold is not None
     assert (found.threshold.of, found.threshold.value, found.threshold.correct) == (OPERATIONS, 48 * 48, 5)
     assert found.sentences[0].startswith(
-        "below 2.30 k operations per step (as at 48 × 1): use a; otherwise: use b; correct in all 5"
+        "below 2.30 k operations per step (as at width 48, batch 1): use a; otherwise: use b; correct in all 5"
     )
 
 
@@ -364,7 +364,9 @@ def test_thresholds_with_equally_many_mistakes_are_compared_by_their_cost():
 
 def test_a_tie_can_be_a_side_of_the_threshold():
     found = said(cells_of((8, 1, "a"), (16, 1, "a"), (32, 1, TIE), (64, 1, TIE)))
-    assert found.sentences[0] == "below 32 × 1 (width × batch = 32): use a; otherwise: a tie; correct in all 4 cells"
+    assert (
+        found.sentences[0] == "width × batch below 32 (as at width 32, batch 1): use a; otherwise: a tie; correct in all 4 cells"
+    )
     assert found.sentences[1] == "a 2.0 times as fast in 2 cells, a tie in 2 cells"
     assert found.ties == 2
     found = said(cells_of((8, 1, TIE), (16, 1, "b")))
@@ -520,7 +522,7 @@ def test_the_command_prints_the_map_and_the_rule(capsys):
     assert "scalar: plain Python" in lines[1]
     assert lines[3].split() == ["width", "1", "2"]
     assert lines[4].split()[0] == "2"
-    assert "measured up to 4 × 2" in lines[-2]
+    assert "measured up to width 4, batch 2" in lines[-2]
     assert lines[-1] == "note: backend scalar: computes in float64, not in float32"
 
 

@@ -175,7 +175,7 @@ async def test_the_selected_backends_computation_is_shown():
         for expected in (
             "OpenBLAS",
             product,
-            "51 steps of 32 per epoch, the last of 18",
+            "51 steps per epoch (of 32 examples, the last of 18)",
             "86.3 µs per step",
             "(70.0 µs to 110 µs)",
         ):

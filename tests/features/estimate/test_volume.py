@@ -94,7 +94,7 @@ def test_an_estimate_equals_the_prediction_of_all_steps(monkeypatch):
 
 def test_a_run_is_its_epochs():
     found = estimate(CONFIG, price)
-    assert (found.examples, found.epochs, found.volume) == (1_797, 10, "the digits")
+    assert (found.examples, found.epochs, found.volume) == (1_797, 10, "digits")
     assert (found.batch, found.steps_per_epoch) == (32, 57)
     seconds = found.rows[0].seconds
     assert seconds is not None
@@ -228,7 +228,7 @@ def test_without_a_volume_there_are_all_of_them(capsys):
     out = printed(capsys, layers="64-32-10", options=_options(epochs="10"))
     for expected in (
         "1,618",
-        "the digits",
+        "digits",
         "Fashion-MNIST",
         "ImageNet",
         "a trillion",

@@ -234,7 +234,9 @@ def test_the_status_line_begins_with_the_message():
     paused = snapshot(state=State.PAUSED, message="layer 2 went non-finite first, at step 17")
     drawn = words(status_lines(run_state(paused), Frame(80, 1)))
     assert drawn.strip().startswith("layer 2 went non-finite first")
-    assert "single steps  counted" in words(status_lines(run_state(snapshot(speed_limit=0.0)), Frame(80, 1)))
+    single = words(status_lines(run_state(snapshot(speed_limit=0.0)), Frame(80, 1))).strip()
+    assert single.startswith("single steps  epoch")
+    assert single.endswith("684,414  counted")
 
 
 def test_control_codes_never_reach_the_terminal():

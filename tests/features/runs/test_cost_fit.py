@@ -117,7 +117,7 @@ def test_residuals_and_their_median_are_those_of_the_runs():
 def test_an_indistinguishable_coefficient_is_zero_and_never_negative():
     found = fit([replace(one, seconds=100 * B * one.operations_per_step) for one in several()])
     assert values(found) == pytest.approx([0, B, 0])
-    assert "the overhead of a step is not distinguishable from 0" in found.notes()
+    assert "the overhead per step is not distinguishable from 0" in found.notes()
     slower_when_smaller = [replace(one, seconds=1 / one.operations_per_step) for one in several()]
     assert min(value for value in values(fit(slower_when_smaller)) if value is not None) >= 0
 
@@ -141,7 +141,7 @@ def test_two_sizes_leave_the_byte_unknown_and_the_fit_is_exact():
     assert found.step.seconds is not None
     assert found.operation.error is None
     said = " ".join(found.notes())
-    assert "the time of a byte cannot be separated from the others" in said
+    assert "the time per byte cannot be separated from the other terms" in said
     assert "not meaningful yet" in said
 
 

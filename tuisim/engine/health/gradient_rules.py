@@ -62,7 +62,7 @@ def dead_units(reading: HealthReading) -> Hint | None:
     if reading.divergence is not None or worst is None or _dead(worst) < DEAD_SHARE:
         return None
     units = reading.config.layers[worst.layer]
-    words = f"{percent(_dead(worst), 0)} of layer {worst.layer}'s {units:,} units are 0 on every row"
+    words = f"{percent(_dead(worst), 0)} of layer {worst.layer}'s {units:,} units are 0 for every example"
     return Hint("dead_units", "dead units", words, "hidden_activation", "leaky_relu")
 
 

@@ -64,5 +64,5 @@ def dead_outputs(reading: HealthReading) -> Hint | None:
     zero_targets = outputs - reading.data.nonzero_outputs
     if dead <= zero_targets:
         return None
-    figure = f"{dead:,} of {counted(outputs, 'output')}, 0 on every row"
+    figure = f"{dead:,} of {counted(outputs, 'output')}, 0 for every example"
     return Hint("dead_outputs", "dead outputs", figure, "output_activation", "identity")

@@ -85,7 +85,7 @@ def _left(titles: Sequence[str], rows: Sequence[TimeRow], selected: int, frame: 
 
 def memory_parts(memory: RunMemory) -> list[tuple[str, int]]:
     """Return the name and the bytes of each part of a run's memory that is not empty."""
-    words = {"optimizer": "optimizer state", "batch": "a batch"}
+    words = {"optimizer": "optimizer state"}
     return [(words.get(name, name), size) for name in memory.__slots__ if (size := getattr(memory, name))]
 
 

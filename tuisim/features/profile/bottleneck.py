@@ -133,6 +133,6 @@ def _memory_advice(one: OperationTime, kind: Bottleneck, peaks: Peaks) -> str:
 
 def _function_advice(op: Op, each: str, backend: str) -> str:
     if op.phase is Phase.LOSS:
-        fused = "" if backend == "numba" else "; a compiled step (numba) needs one pass over them"
+        fused = "" if backend == "numba" else "; a compiled step (numba) makes a single pass over them"
         return f"{each} per element, for exponentials, logarithms and sums over rows{fused}"
     return f"{op.function}: {each} per element, for everything inside it that is counted as one; relu would be cheaper"

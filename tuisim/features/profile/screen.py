@@ -26,8 +26,8 @@ class ProfileScreen(JobPage[float, StepProfile]):
     HELP = (
         "Each letter is an operation of the step, under the measured roofs of this machine: a slanted roof for each memory level "
         "and a flat one for matrix products. The solid roof is that of the level that holds the buffers of the selected "
-        "operation; the advice explains the distance to it. ▲ marks a rate above its roof. The waterfall divides the time of one "
-        "step, or of the run in progress, from matrix products at peak rate to overhead."
+        "operation; the advice says why it stays below that roof. ▲ marks a rate above its roof. The waterfall splits the time "
+        "of one step, or of the run in progress, into parts: from matrix products at peak rate to overhead."
     )
     DEFAULT_CSS = """
     ProfileScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1fr; grid-columns: 1fr 1fr; }
@@ -38,7 +38,7 @@ class ProfileScreen(JobPage[float, StepProfile]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *row_bindings("profile", "operation"),
-        Binding("w", "run_or_step", "step or run", id="profile.run_or_step", tooltip="The waterfall of one step, or of the run"),
+        Binding("w", "run_or_step", "step or run", id="profile.run_or_step", tooltip="Show one step or the run"),
         *zoom_bindings("profile", "roofline", "operations", "waterfall"),
     ]
 

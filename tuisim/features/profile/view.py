@@ -164,7 +164,9 @@ def _advice(state: ProfileState, frame: Frame) -> list[Line]:
         others = [f"{ABOVE} {_named(other)}: {other.above}" for other in state.dots if other.above]
         outside, step = state.profile.outside, state.profile.step_seconds
         if outside:
-            others.append(f"{units.duration(outside)} of the step, {units.percent(outside / step)}, are outside its operations")
+            others.append(
+                f"{units.duration(outside)} of the step, {units.percent(outside / step)}, are spent between its operations"
+            )
         return [*wrap(named, width, Tone.STRONG), *wrap(_figures(dot), width, Tone.DIM),
                 *(line for words in others for line in wrap(words, width, Tone.TEXT))]  # fmt: skip
     above = wrap(f"{ABOVE} {dot.above}", width, Tone.WARNING) if dot.above else []

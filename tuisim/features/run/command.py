@@ -106,14 +106,14 @@ def _print(summary: Summary, prediction: Prediction | None) -> None:
         ("backend", f"{summary.backend} ({summary.device})", ""),
         ("trained", f"{summary.epochs:,} epochs, {summary.steps:,} steps, {summary.examples_seen:,} examples", "counted"),
         ("operations", f"{units.short_count(summary.operations.total, 20)}", "counted"),
-        ("step time", f"{units.duration(summary.seconds)} of {units.duration(summary.wall_seconds)} wall time", "measured"),
+        ("time", f"{units.duration(summary.seconds)} in steps, {units.duration(summary.wall_seconds)} wall time", "measured"),
         *(("predicted", words, "projected") for words in score_words(summary, prediction)),
         ("throughput", f"{units.si(rate)} examples/s, {units.si(flops, 'FLOP/s')}" if rate is not None else "", "measured"),
         ("phases", ", ".join(f"{phase} {units.percent(share, 0)}" for phase, share in shares), "measured"),
         ("loss", units.figure(summary.loss), "measured"),
         ("validation", figures_text(summary) if summary.validation_loss is not None else "", "measured"),
         ("subnormals", flushed or subnormal, "counted"),
-        ("ended", f"{summary.ended.value} {summary.message}".rstrip(), ""),
+        ("status", f"{summary.ended.value} {summary.message}".rstrip(), ""),
     ]
     for name, text, kind in lines:
         if text:

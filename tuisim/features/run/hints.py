@@ -78,7 +78,7 @@ def _edit(state: RunState, hint: Hint) -> Line:
             else "in the form, R runs again with it"
         )
         return ((f"{hint.remedy}: set {done}", Tone.DIM),)
-    key = APPLY_KEY if hint is applicable(state)[0] else "click"
+    key = APPLY_KEY if hint is applicable(state)[0] else "click:"
     return ((f"{key} ", Tone.ACCENT if key == APPLY_KEY else Tone.DIM), (hint.remedy, Tone.TEXT))
 
 

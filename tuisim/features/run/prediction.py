@@ -135,5 +135,7 @@ def _line(predicted: float, score: Comparison | None, of: str, verb: str, frame:
         return wide if frame.width >= width_of(wide) else narrow
     verdict = (Tagged(score.verdict, Provenance.PROJECTED), Tone.STRONG)
     actual: Line = ((f", {verb} ", Tone.DIM), (units.duration(score.actual), Tone.TEXT), (": ", Tone.DIM), verdict)
-    short: Line = (*narrow, (": ", Tone.DIM), verdict)
-    return next((line for line in ((*wide, *actual), (*narrow, *actual), short) if width_of(line) <= frame.width), narrow)
+    short: Line = (*narrow, (f", {verb} ", Tone.DIM), verdict)
+    shortest: Line = (*narrow, (": ", Tone.DIM), verdict)
+    lines = ((*wide, *actual), (*narrow, *actual), short, shortest)
+    return next((line for line in lines if width_of(line) <= frame.width), narrow)

@@ -78,7 +78,7 @@ class RunScreen(PanelScreen):
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
             for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput", "validation"), 1)
         ),
-        Binding("escape,b", "back", "stop, setup", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
+        Binding("escape,b", "back", "stop and edit", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
     ]  # fmt: skip
 
     def __init__(

@@ -65,13 +65,11 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         epoch += f" of {units.short_count(epochs, 9)}"
     speed = speed_limit_text(limit)  # one in steps/s is a number that the user has given
     pieces: list[Line] = [
+        ((Tagged(speed, Provenance.GIVEN) if limit else speed, Tone.TEXT if limit is None else Tone.WARNING),),
         (("epoch ", Tone.DIM), (epoch.rjust(6 + wide), Tone.TEXT)),
         (("step ", Tone.DIM), (units.short_count(snapshot.step, 9 + wide).rjust(9 + wide), Tone.TEXT)),
         (("examples ", Tone.DIM), (units.short_count(snapshot.examples_seen, 11 + wide).rjust(11 + wide), Tone.TEXT)),
-        (
-            (Tagged(speed, Provenance.GIVEN) if limit else speed, Tone.TEXT if limit is None else Tone.WARNING),
-            (f"  counted{', limit given' if limit else ''}", Tone.DIM),
-        ),
+        ((f"counted{', limit given' if limit else ''}", Tone.DIM),),
     ]
     if state.outcome:
         outcome = clip(Tagged(state.outcome, Provenance.PROJECTED), width)

@@ -181,9 +181,9 @@ def _overhead(snapshot: Snapshot, width: int) -> list[Line]:
     head = "validation" if width < _NARROW else "validation".rjust(_column(width))
     parts = ((head, snapshot.validation_seconds), ("gradient samples", snapshot.instrumentation_seconds))
     pieces: list[Line] = [
-        ((name, Tone.DIM), (units.percent(seconds / snapshot.training_seconds).rjust(8), Tone.TEXT)) for name, seconds in parts
+        ((name, Tone.DIM), (units.percent(seconds / snapshot.training_seconds).rjust(7), Tone.TEXT)) for name, seconds in parts
     ]
-    return spread([*pieces, (("of the time", Tone.DIM),)], width, gap=2)[:1]
+    return spread([*pieces, (("of time", Tone.DIM),)], width, gap=2)[:1]
 
 
 def _progress(state: RunState, snapshot: Snapshot, frame: Frame) -> list[Line]:

@@ -54,8 +54,8 @@ def runs(
         lines.append(((f"no runs on {printable(backend)} yet; there are some on {others}" if others else no_runs(), Tone.TEXT),))
     if any(fit.unknowns for fit in fits):
         words = (
-            "ratio: measured over fitted time; step %, ops %, bytes %: their shares of the fitted time. "
-            "Times are measured, fit and ratio projected"
+            "ratio: measured over fitted time; step %, ops %, bytes %: shares of the overhead per step, the operations and the "
+            "bytes in the fitted time. Times are measured, fit and ratio projected"
         )
         lines += wrap(words, console.width, Tone.DIM)
     if kept.skipped:

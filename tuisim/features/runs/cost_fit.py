@@ -25,9 +25,9 @@ MIN_SECONDS = 1e-12
 _CHOICES = (TERMS, (STEP, OPERATION), (STEP, BYTE), (OPERATION, BYTE))
 """Sets of terms to fit, the largest and most informative first."""
 _REMEDIES = {
-    STEP: ("the overhead of a step", "smaller networks and batches"),
-    OPERATION: ("the time of an operation", "networks of other sizes"),
-    BYTE: ("the time of a byte", "other batch sizes"),
+    STEP: ("the overhead per step", "smaller networks and batches"),
+    OPERATION: ("the time per operation", "networks of other sizes"),
+    BYTE: ("the time per byte", "other batch sizes"),
 }
 
 
@@ -143,12 +143,12 @@ class CostFit:
         pairs = ((self.operation, "operations at", "/s"), (self.byte, "bytes at", "B/s"))
         rates = [f"{what} {units.si(one.per_second, unit)}" for one, what, unit in pairs if one.per_second]
         # At least two coefficients are known, and they include the third.
-        few = "a third size of run" if self.different < len(TERMS) else ""
+        few = "a network of a third size" if self.different < len(TERMS) else ""
         zero, unknown = [], []
         for name, one in zip(TERMS, self.coefficients, strict=True):
             what, remedy = _REMEDIES[name]
             if one.seconds is None:
-                unknown.append(f"{what} cannot be separated from the others, which include it: train {few or remedy}")
+                unknown.append(f"{what} cannot be separated from the other terms, which include it: train {few or remedy}")
             elif one.seconds == 0:
                 zero.append(f"{what} is not distinguishable from 0")
         return [*[", ".join(rates)] * bool(rates), *zero, *self._break_even(), *unknown, self._quality()]

@@ -28,8 +28,8 @@ TONES = (Tone.LOSS, Tone.FORWARD, Tone.BACKWARD)
 """The tones of the step itself, of its operations and of its bytes."""
 GLYPHS, ASCII_GLYPHS = ("○", "●", "◆"), ("o", "*", "#")
 """The points of runs whose time is mostly the step itself, operations or bytes."""
-LEGENDS = (("mostly ", ("step overhead", "operations", "bytes"), 2), ("mostly ", ("step", "ops", "bytes"), 2),
-           ("", ("step", "ops", "bytes"), 1))  # fmt: skip
+LEGENDS = (("dominated by ", ("overhead", "operations", "bytes"), 2), ("dominated by ", ("overhead", "ops", "bytes"), 1),
+           ("", ("overhead", "ops", "bytes"), 1))  # fmt: skip
 MIN_PLOT = 4
 """Lines below which a chart shows nothing."""
 MIN_BAR, MAX_BAR = 12, 40

@@ -129,8 +129,8 @@ def _volume(ledger: Ledger, width: int) -> list[Line]:
         ("step", f"batch {number(ledger.batch, 13)}", number(ledger.step_total.total, 20)),
         ("epoch", of_epoch or "known once the file is read", number(epoch, 20)),
         ("whole run", of_run, number(run, 20)),
-        ("bytes moved", "per step, no caches", weight(ledger.bytes_per_step)),
-        ("intensity", "FLOP/byte", f"{ledger.arithmetic_intensity:.3g}"),
+        ("bytes moved", "per step, uncached", weight(ledger.bytes_per_step)),
+        ("arithmetic", "intensity, FLOP/byte", f"{ledger.arithmetic_intensity:.3g}"),
     ]
     return [title("total operations, including the loss", width), *(_row(*row, width) for row in rows)]
 
@@ -157,7 +157,7 @@ def _step(ledger: Ledger, width: int) -> list[Line]:
     formulas = width >= FORMULA_WIDTH
     words = f"one step by operation: batch B = {number(ledger.batch, 13)}, N inputs, M outputs, P parameters"
     lines = [title(words if formulas else "one step by operation", width if formulas else min(width, 89))]
-    lines += [(*_head(f"{'layer':<6}{'operation':<27}", width), ("   formula" if formulas else "", Tone.DIM))]
+    lines += [(*_head(f"{'layer':<6}{'operation':<27}", width), ("   formula: × multiply, + add" if formulas else "", Tone.DIM))]
     for row, figures in zip(rows, _figures([_cells(row.operations, 1) for row in rows], width - 33), strict=True):
         layer = "" if row.layer is None else str(row.layer)
         beside = formulas and len(row.formula) <= width - 92

@@ -75,7 +75,7 @@ def _footer(state: PredictionState, found: Prediction, width: int) -> Line:
 
 
 def _memory_row(memory: RunMemory, figure: int) -> Line:
-    words = "  counted, including the data" if memory.data is not None else "  counted, without its data"
+    words = "  counted, with its data" if memory.data is not None else "  counted, without its data"
     return (f"{'memory':<{LABEL}}", Tone.DIM), (f"{weight(memory.total):>{figure}}", Tone.TEXT), (words, Tone.DIM)
 
 

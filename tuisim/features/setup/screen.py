@@ -75,7 +75,10 @@ class SetupLedger(_Side):
     """Operations, volume and memory of the configuration as it is typed."""
 
     BINDING_GROUP_TITLE = "ledger"
-    HELP = "Exact counts from the list of operations of a step, for any size, before anything runs."
+    HELP = (
+        "Exact counts from the list of operations of a step, for any size, before anything runs. The naive count is one "
+        "multiplication forward and one derivative backward for each weight."
+    )
 
     ledger: Ledger | None = None
     """None while a field that the counts depend on is wrong."""

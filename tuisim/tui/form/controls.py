@@ -44,7 +44,7 @@ class Choice(Widget, can_focus=True):
     """One of several names: left and right step through them, enter opens the list; up and down are the form's."""
 
     ALLOW_SELECT = False
-    BINDING_GROUP_TITLE = "list of names"
+    BINDING_GROUP_TITLE = "drop-down list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "open", "choose", key_display="⏎"),
         Binding("right", "step(1)", "next name", show=False),
@@ -115,7 +115,7 @@ class Choice(Widget, can_focus=True):
 class ChoiceList(ModalScreen[str]):
     """The names of a choice in a list over it; typing goes to the first name that begins with what was typed so far."""
 
-    TITLE = "list of names"
+    TITLE = "drop-down list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,tab", "dismiss", "close without a change", key_display="esc"),
         Binding("ctrl+c", "app.interrupt", show=False),

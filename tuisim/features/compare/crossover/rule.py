@@ -103,9 +103,9 @@ def _best(measured: Sequence[Cell], of: str, key: Callable[[Cell], int]) -> Thre
 def _overall(threshold: Threshold | None, measured: Sequence[Cell]) -> str:
     if threshold is None:
         return f"no threshold in size: {_counts(measured)} of {len(measured)} cells"
-    size = f"{units.count(threshold.width)} × {units.count(threshold.batch)}"
+    size = f"width {units.count(threshold.width)}, batch {units.count(threshold.batch)}"
     if threshold.of == PRODUCT:
-        where = f"below {size} (width × batch = {units.count(threshold.value)})"
+        where = f"width × batch below {units.count(threshold.value)} (as at {size})"
     else:
         where = f"below {units.si(threshold.value)} operations per step (as at {size})"
     below, above = ("a tie" if label == TIE else f"use {label}" for label in (threshold.below, threshold.above))
@@ -157,8 +157,8 @@ def _counts(cells: Sequence[Cell]) -> str:
 def _range(cells: Sequence[Cell], measured: Sequence[Cell]) -> str:
     """Return the largest measured size, and how many cells have no figures."""
     largest = max(measured, key=lambda cell: cell.operations)
-    size = f"{units.count(largest.width)} × {units.count(largest.batch)}"
-    words = f"measured up to {size}, {units.si(largest.operations)} operations per step"
+    size = f"width {units.count(largest.width)}, batch {units.count(largest.batch)}"
+    words = f"measured up to {size}: {units.si(largest.operations)} operations per step"
     blank, failed = (sum(not cell.winner and cell.failed is kind for cell in cells) for kind in (False, True))
     words += f"; {blank} of {len(cells)} cells left blank" if blank else ""
     return words + (f"; {units.counted(failed, 'cell')} failed" if failed else "")

@@ -217,7 +217,7 @@ def cell_lines(state: CrossoverState, frame: Frame) -> list[Line]:
     if cell is None:
         return [] if state.failure else job_lines("", state.is_waiting, "nothing measured yet", frame.width)
     air = [BLANK] * (frame.height >= 7)
-    size, operations = f"{units.count(cell.width)} × {units.count(cell.batch)}", units.si(cell.operations)
+    size, operations = f"width {units.count(cell.width)}, batch {units.count(cell.batch)}", units.si(cell.operations)
     forms = (f"{units.count(cell.operations)} operations", f"{operations} operations", f"{operations} ops")
     amount = next((words for words in forms if len(size) + 2 + len(words) <= frame.width), forms[-1])
     lines: list[Line] = [((size, Tone.STRONG), (f"  {amount}", Tone.DIM)), *air]

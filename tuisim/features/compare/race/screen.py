@@ -24,7 +24,8 @@ class RaceScreen(JobPage[tuple[Standing, ...], Comparison]):
     TITLE = "race"
     HELP = (
         "The same network, initial parameters and batches on every backend, in turn. The bars show steps per second, the curves "
-        "the loss over each backend's compute time. At the end: set-up times, and whether all results agree."
+        "the loss over each backend's compute time. At the end: setup times, and whether all results agree. "
+        "numpy@2 is NumPy on two threads."
     )
     DEFAULT_CSS = """
     RaceScreen { layout: grid; grid-size: 2 2; grid-rows: 1 1fr; grid-columns: 1fr 1fr; }

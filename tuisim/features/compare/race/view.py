@@ -139,14 +139,14 @@ _STEADY: Figures = (
 )
 _ONCE: Figures = (
     ("max difference", _difference),
-    ("set up", lambda row: units.duration(row.bind_seconds)),
+    ("setup", lambda row: units.duration(row.bind_seconds)),
     ("first step", lambda row: units.duration(row.first_call_seconds)),
     ("compiling", lambda row: units.duration(row.compile_seconds)),
     ("copying", lambda row: units.duration(row.transfer_seconds)),
     ("launch", lambda row: "" if row.launch_microseconds is None else f"{row.launch_microseconds:,.1f} µs"),
     _PEAK_SHARE,
     _EXAMPLES,
-    ("at", lambda row: row.where if row.max_parameter_difference else ""),
+    ("difference at", lambda row: row.where if row.max_parameter_difference else ""),
 )
 
 

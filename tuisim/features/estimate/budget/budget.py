@@ -198,5 +198,5 @@ class _Search:
             words += "; without its data, whose size is known once the file is read"
         free = None if one.foreign else free_bytes(one.backend)
         if free is not None and one.memory_bytes > free:
-            words += f"; more memory than the {units.size(free)} that are free"
+            words += f"; needs more memory than the {units.size(free)} that are free"
         return words

@@ -188,7 +188,7 @@ class BudgetScreen(PanelScreen):
         self.state = state
         self.show(state)
         is_solving = self.job is not None and not state.failure and len(state.answers) < len(Question)
-        self._inputs.say("computing …" if is_solving else "" if state.failure else "from the machine profile")
+        self._inputs.say("computing …" if is_solving else "" if state.failure else "predicted from the machine profile")
         self.refresh_bindings()
 
     # ── keys, and the mouse ──

@@ -212,7 +212,7 @@ def _parts(answer: Answer, width: int) -> list[Line]:
     assert found is not None
     op, share = found.most_expensive
     layer = "" if op.layer is None else f" of layer {op.layer}"
-    most = f"most expensive operation: {FORMULAS[op.kind].what}{layer}, {op.phase.value}: {units.percent(share, 0)} of a step"
+    most = f"most expensive operation: {FORMULAS[op.kind].what}{layer} ({op.phase.value}), {units.percent(share, 0)} of a step"
     pieces = [figure(units.size(size), name) for name, size in memory_parts(found.memory)]
     return [((clip(most, width), Tone.TEXT),), *spread(pieces, width)]
 

@@ -31,7 +31,7 @@ def header(state: KnownState, frame: Frame) -> list[Line]:
     examples = "own examples" if state.examples is None else units.counted(state.examples, "example", 9)
     epochs = "own epochs" if state.epochs is None else units.counted(state.epochs, "epoch", 9)
     words = "as each was trained" if state.examples is None and state.epochs is None else f"{examples} × {epochs}"
-    return [page_header("time estimate", ["known networks"], ["published networks on this machine"],
+    return [page_header("time estimate", ["known networks"], ["on this machine"],
                         ((words, Tone.STRONG),), frame.width)]  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def calibrated_predictor(config: RunConfig) -> Predictor:
 def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
     config = found.config
     where = f"as on {machine}: {found.machine}" if found.foreign else found.machine
-    how = "by the machine profile" if found.pilot is None else f"with a pilot of {units.duration(found.pilot)}"
+    how = "by the machine profile" if found.pilot is None else f"with a pilot run of {units.duration(found.pilot)}"
     precise = precision(found.backend, config.dtype)
     head = f" · {config.loss} · {config.optimizer} · batch {found.ledger.batch:,} · {precise} · {found.backend}@{found.threads}"
     lines: list[Line] = [
@@ -98,7 +98,7 @@ def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
     if found.loading is not None:
         words = f"reading the data took {units.duration(found.loading)} here, measured; it comes before the first batch"
         lines.append(((words, Tone.TEXT),))
-    lines += text_table(("layer", "phase", "operation", "estimate", "of the step"), _operations(found), width, left=(1, 2))
+    lines += text_table(("layer", "phase", "operation", "estimate", "share of step"), _operations(found), width, left=(1, 2))
     if found.beyond is not None:
         words = f"its largest product is {units.figure(found.beyond)} × the largest calibrated one: outside the calibrated range"
         lines.append(((words, Tone.DIM),))

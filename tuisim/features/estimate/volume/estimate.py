@@ -13,7 +13,7 @@ from tuisim.config import RunConfig
 from tuisim.errors import ConfigError, Mistake
 from tuisim.predict.predictor import Priced
 
-VOLUMES = {"the digits": 1_797, "Fashion-MNIST": 60_000, "ImageNet": 1_281_167, "a billion": 10**9, "a trillion": 10**12}
+VOLUMES = {"digits": 1_797, "Fashion-MNIST": 60_000, "ImageNet": 1_281_167, "a billion": 10**9, "a trillion": 10**12}
 """Named numbers of examples, from what this program ships to what only language models are trained on."""
 EPOCHS = (1, 10, 90, 1_000)
 """Numbers of epochs to choose from; 90 is usual for ImageNet."""

@@ -133,11 +133,12 @@ def _steps(one: TimeEstimate, selected: int, width: int) -> list[Line]:
     if row.seconds is None or row.step is None:
         return wrap(printable(row.reason or "not known", 300), width, Tone.WARNING)
     rest = one.examples % one.batch
-    steps = f"steps of {units.short_count(one.batch)} per epoch" + (f", the last of {units.short_count(rest)}" if rest else "")
+    last = f", the last of {units.short_count(rest)}" if rest else ""
+    steps = f"steps per epoch (of {units.short_count(one.batch)} examples{last})"
     pieces = [
         figure(units.short_count(one.steps_per_epoch, MAX_DIGITS), steps),
         figure(f"× {units.counted(one.epochs, 'epoch', MAX_DIGITS)}"),
-        figure(f"× {units.duration(row.step.likely)}", f"per step ({interval_words(row.step)}), and shuffling"),
+        figure(f"× {units.duration(row.step.likely)}", f"per step ({interval_words(row.step)}), plus shuffling"),
         figure(f"= {units.duration(row.seconds.likely)}", f"({interval_words(row.seconds)})", Tone.ACCENT),
     ]
     return spread(pieces, width, gap=1)

@@ -109,7 +109,7 @@ def _layers(ledger: Ledger) -> Claim:
     products, additions, functions = (share(v, ledger.batch) for v in (total.multiply, total.add, total.activation))
     sums_of_all = sum(m for _, m in pairs)
     total_figures = _counted(products), _counted(sums_of_all), None, _counted(additions), _counted(functions)
-    rows.append(FigureRow("layers", "all", total_figures, stressed=True))
+    rows.append(FigureRow("layers", "total", total_figures, stressed=True))
     table = _table(
         "layer", rows, ("products", "multiply N·M"), ("sums", "sums M"), ("terms", "of N+1 terms", True),
         ("additions", "additions M·N", True), ("functions", "activations"),
@@ -131,7 +131,7 @@ def _backward(ledger: Ledger) -> Claim:
             merged[row.phase, row.what] = kind, formula, before + row.operations
     rows = [_costs(kind.value, what, n, ledger.batch, formula) for (_, what), (kind, formula, n) in merged.items()]
     back, update, forward = (ledger.per_step[phase] for phase in (Phase.BACKWARD, Phase.UPDATE, Phase.FORWARD))
-    rows.append(_costs("backward_and_update", "all", back + update, ledger.batch, stressed=True))
+    rows.append(_costs("backward_and_update", "total", back + update, ledger.batch, stressed=True))
     alone = share(ledger.parameters * forward.total, ledger.batch)
     rows.append(
         FigureRow("without_reuse", "without reuse", (None, None, None, None, _counted(alone)), "one forward pass per derivative")
@@ -157,11 +157,11 @@ def _costs(key: str, label: str, n: Operations, batch: int, formula: str = "", s
 def _trivial(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
     """Return S3: the measured time of the step."""
     table = _table(
-        "backend", [_timed(ledger, step) for step in steps], ("seconds_per_step", f"step of {ledger.batch:,}"),
+        "backend", [_timed(ledger, step) for step in steps], ("seconds_per_step", f"step, batch {ledger.batch:,}"),
         ("spread_seconds", "±"), ("seconds_per_example", "per example"), ("operations_per_second", "speed", True),
     )  # fmt: skip
     known = {step.backend: step.seconds / ledger.batch for step in steps if step.seconds is not None}
-    said = "So few operations are trivial: less than a millisecond."
+    said = "So few operations take less than a millisecond."
     if not known:
         return Claim("S3", said, table, "no backend could run the step" if steps else "", None)
     verdict = "; ".join(
@@ -187,7 +187,7 @@ def _repeats(ledger: Ledger, steps: tuple[StepTime, ...]) -> Claim:
         rows.append(_volume("run", "the whole run", ledger, ledger.examples, ledger.epochs, times))
     larger = count(replace(ledger.config, dataset="teacher", examples=VOLUME[0], epochs=VOLUME[1]))
     rows.append(_volume("volume", "a larger run", larger, *VOLUME, times))
-    said = "All of it is repeated for each and every example."
+    said = "All these operations are repeated for every example."
     timed = [(f"seconds_{name}", f"with {name}") for name in times]
     table = _table("volume", rows, ("examples", "examples"), ("epochs", "epochs", True), ("operations", "operations"), *timed)
     if ledger.examples is None:
@@ -267,9 +267,9 @@ def _functions(config: RunConfig, times: tuple[ElementTime, ...]) -> Claim:
     most = max(ratios, key=ratios.__getitem__)
     here = ", ".join(f"{name} {ratios[name]:.2f} ×" for name in dict.fromkeys(config.activations) if name in ratios)
     verdict = (
-        f"in cache ({CACHED:,} elements) {len(ratios) - len(alike)} of {len(ratios)} cost clearly more than a multiplication, "
-        f"{most} most ({ratios[most]:.0f} ×){f'; here {here}' if here else ''}; from memory ({LARGE:,} elements) the memory "
-        "traffic dominates"
+        f"in cache ({CACHED:,} elements) {len(ratios) - len(alike)} of {len(ratios)} activations cost clearly more than a "
+        f"multiplication, {most} most ({ratios[most]:.0f} ×){f'; used here: {here}' if here else ''}; from memory "
+        f"({LARGE:,} elements) the memory traffic dominates"
     )
     holds = True if not alike else None if len(alike) < len(ratios) else False
     return Claim("S6", said, table, verdict, holds)
@@ -293,11 +293,9 @@ def _ratio(ledger: Ledger) -> Claim:
     ratio = ledger.ratio_to_naive
     holds = 3.0 <= round(ratio, 1) <= 4.0
     words = "as claimed" if holds else "less than claimed" if ratio < 3 else "more than claimed"
-    shared = (
-        f": the update is shared by {ledger.batch:,} examples" if ledger.batch > 1 else ": there is an update for every example"
-    )
+    shared = f": the update is shared by {ledger.batch:,} examples" if ledger.batch > 1 else ": every example has its own update"
     verdict = f"{ratio:.2f} × at batch {ledger.batch:,}, {words}{shared}"
-    said = "Multiply the rough estimate by 3 or 4."
+    said = "Multiply the naive count by 3 or 4."
     return Claim("S7", said, table, verdict, holds)
 
 

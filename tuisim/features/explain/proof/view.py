@@ -145,7 +145,7 @@ def backend_lines(state: ProofState, frame: Frame) -> list[Line]:
         ("loss diff.", units.figure(check.worst_loss, 2) or "not finite", "maximum over all steps"),
         ("tolerance", units.figure(check.loss_tolerance, 2), f"{check.dtype} rounding"),
         ("loss", losses, "scalar backend, first and last step"),
-        ("parameter", units.figure(check.largest_parameter, 3), "the largest magnitude"),
+        ("max |θ|", units.figure(check.largest_parameter, 3), "largest parameter"),
     ]
     words = _BACKEND.format(dtype=check.dtype, share=units.figure(check.perturbation, 2), runs=PERTURBED_RUNS)
     reference = "vs the scalar reference" if frame.width >= 50 else "vs scalar"

@@ -15,7 +15,7 @@ from tuisim.features.machine.score.score import GOAL_MEDIAN, GOAL_PILOT, GOAL_PI
 from tuisim.features.machine.score.score import score as run_score
 from tuisim.predict import predictor
 from tuisim.predict.cost_model import COVERED
-from tuisim.terminal.lines import BLANK, Line, Tone
+from tuisim.terminal.lines import BLANK, Line, Tone, wrap
 from tuisim.terminal.table import text_table
 from tuisim.units import layers_text
 
@@ -23,6 +23,10 @@ FULL_WIDTH = 116
 """Columns if there is no terminal."""
 WORST = 6
 """Networks with the largest errors that are listed."""
+LEGEND = (
+    "error: median; within ¼: runs within 25 % of the prediction; covered: runs in the prediction interval; speed ±: spread of "
+    "the machine's speed"
+)
 
 
 def score(
@@ -55,7 +59,8 @@ def _lines(found: ScoreReport, width: int) -> list[Line]:
     ]  # fmt: skip
     goals = (
         f"goals: median error {percent(GOAL_MEDIAN, 0)}, {percent(GOAL_WITHIN, 0)} within a quarter, {percent(COVERED, 0)} in "
-        f"their interval; with a pilot a median error of {percent(GOAL_PILOT, 0)}, if busy {percent(GOAL_PILOT_BUSY, 0)}"
+        f"their prediction interval; with a pilot run, median error {percent(GOAL_PILOT, 0)}, {percent(GOAL_PILOT_BUSY, 0)} on a "
+        "busy machine"
     )
     runs = sorted((run for one in found.scores for run in one.runs), key=lambda run: -abs(run.ratio - 1))[:WORST]
     worst = [
@@ -70,9 +75,10 @@ def _lines(found: ScoreReport, width: int) -> list[Line]:
     errors = ("within ¼", "covered")
     heads = ("backend", "networks", "5 %", "median", "95 %", "error", *errors, "pilot", *errors, "speed ±")
     return [
-        ((found.machine, Tone.STRONG), (" · predicted over actual seconds", Tone.TEXT)),
+        ((found.machine, Tone.STRONG), (" · predicted time ÷ actual time", Tone.TEXT)),
         *text_table(heads, scores, width),
-        ((goals, Tone.DIM),),
+        *wrap(goals, width, Tone.DIM),
+        *wrap(LEGEND, width, Tone.DIM),
         BLANK,
         *text_table(("worst", "batch", "backend", "optimizer", "model", "pilot", "actual", "model ÷", "pilot ÷"), worst, width),
         *(((f"{what}: {why}", Tone.TEXT),) for what, why in found.skipped),
