@@ -105,7 +105,8 @@ class SubPageBar(Widget):
 
     def render(self) -> Content:
         """Return the names of the sub-pages, the one in front marked."""
-        line = Content.styled(next(f"{page.title}  " for page in PAGES if page.name == self._entry.parent), "$secondary")
+        parent = next(page for page in PAGES if page.name == self._entry.parent)
+        line = Content.styled("" if parent.screen else f"{parent.title}  ", "$secondary")
         for page in siblings(self._entry.parent):
             name = Content.styled(f" {page.title} ", "bold $accent reverse" if page is self._entry else "$foreground")
             line += name.stylize(Style.from_meta({"page": page.name})) + " "
