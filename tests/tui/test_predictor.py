@@ -89,7 +89,7 @@ def test_a_change_has_time_and_multiplications_and_is_none_without_a_difference(
 
 
 def test_a_longer_step_and_a_shorter_run_are_both_shown():
-    larger = change(predict(DIGITS, machine_profile()), predict(replace(DIGITS, batch_size=256), machine_profile()))
+    larger = change(replaced_epochs(10), predict(replace(DIGITS, epochs=10, batch_size=256), machine_profile()))
     assert larger.step is not None
     assert larger.time is not None
     assert larger.step > 0 > larger.time
@@ -128,7 +128,7 @@ def test_a_problem_is_shown_beside_the_prediction():
 def test_memory_says_if_it_includes_the_data(tmp_path):
     for config, words in (
         (DIGITS, "counted, with its data"),
-        (replace(DIGITS, dataset="rows.csv"), "counted, without its data"),
+        (replace(DIGITS, dataset="rows.csv", loss="cross_entropy"), "counted, without its data"),
     ):
         lines = column(PredictionState(predict(replace(config, threads=1), machine_profile())), None, 60)
         assert words in "\n".join(map(text, lines))
@@ -152,9 +152,10 @@ def test_the_change_is_cut_at_its_end_if_there_is_no_room():
 
 
 def test_memory_with_data_is_not_compared_with_memory_without():
-    file = predict(replace(DIGITS, dataset="rows.csv"), machine_profile())
+    file = predict(replace(DIGITS, dataset="rows.csv", loss="cross_entropy"), machine_profile())
     assert change(predict(DIGITS, machine_profile()), file).memory is None
-    assert change(file, predict(replace(DIGITS, dataset="other.csv", batch_size=64), machine_profile())).memory is not None
+    other = replace(DIGITS, dataset="other.csv", loss="cross_entropy", batch_size=64)
+    assert change(file, predict(other, machine_profile())).memory is not None
 
 
 def test_memory_is_shown_while_the_machine_profile_is_measured():
@@ -255,7 +256,7 @@ async def test_times_and_memory_are_shown_at_once_and_follow_each_edit() -> None
 
 
 async def test_an_edit_that_changes_nothing_says_nothing() -> None:
-    async with app_with_prediction() as (app, pilot):
+    async with app_with_prediction(replace(DIGITS, epochs=10)) as (app, pilot):
         await put(app, pilot, batch_size="64")
         assert "▼" in panel(app)
         await put(app, pilot, seed="5")
