@@ -10,7 +10,7 @@ from typing import Any
 
 from tuisim import threads
 from tuisim.errors import ExitCode, debugging, fault, said
-from tuisim.features import COMMANDS
+from tuisim.features import APP, COMMANDS
 from tuisim.store.log import record_words, start_logging
 
 
@@ -35,7 +35,9 @@ def main() -> int:
 
 def _run(arguments: list[str]) -> int:
     start_logging()
-    command = next((one for one in COMMANDS if arguments[:1] == [one.name]), None)
+    if _describes_run(arguments):
+        arguments = [APP.name, *arguments]
+    command = next((one for one in (*COMMANDS, APP) if arguments[:1] == [one.name]), None)
     imports_numpy = not arguments or (command is not None and command.uses_numpy)
     note = threads.fit_blas(threads.usable_cores()) if imports_numpy else ""
     if arguments:
@@ -47,6 +49,14 @@ def _run(arguments: list[str]) -> int:
     from tuisim.tui import run_app
 
     return run_app()
+
+
+def _describes_run(arguments: list[str]) -> bool:
+    """Return True if the arguments begin with layers or an option of a run, with which the app opens."""
+    first = arguments[0] if arguments else ""
+    if first.startswith("-"):
+        return first not in ("--help", "-h", "--version")
+    return first[:1].isdigit() or first == "auto" or first.startswith("auto-")
 
 
 def _warned(message: Warning | str, *_: Any, **__: Any) -> None:

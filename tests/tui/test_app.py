@@ -29,7 +29,7 @@ from tuisim.tui.failure import failure_line
 from tuisim.tui.form.form import SetupForm
 from tuisim.tui.help import HelpScreen
 from tuisim.tui.navigation import PAGE_BINDINGS
-from tuisim.tui.page import SubPageBar
+from tuisim.tui.page_strip import PageStrip
 from tuisim.tui.themes import DARK_COLOURS, contrast
 from tuisim.tui.too_small import SmallScreen
 
@@ -172,8 +172,8 @@ async def test_a_click_on_a_sub_page_opens_it() -> None:
     async with running() as (app, pilot, _):
         await pilot.press("f9")
         await pilot.pause()
-        names = str(app.screen.query_one(SubPageBar).render())
-        await pilot.click(SubPageBar, offset=(1 + names.index("Conventions"), 0))
+        names = str(app.screen.query_one(PageStrip).render()).splitlines()[1]
+        await pilot.click(PageStrip, offset=(1 + names.index("Conventions"), 1))
         await pilot.pause()
         assert app.page is not None
         assert app.page.name == "conventions"

@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Group, UnknownOptionError
 from tuisim import __version__
 from tuisim.cli.console import CommandConsole, note
 from tuisim.errors import OUT_OF_MEMORY, ExitCode, TuisimError, debugging, fault, in_words, printable
-from tuisim.features import COMMANDS
+from tuisim.features import APP, COMMANDS
 from tuisim.store.log import record_words
 
 MISSPELLED = 0.8
@@ -25,13 +25,15 @@ MISSPELLED = 0.8
 app = App(
     name="tuisim",
     version=__version__,
-    help="What does it cost to train a neural network, and where does the time go? Without a command: the terminal app.",
+    help="What does it cost to train a neural network, and where does the time go? Without a command: the terminal app, "
+    "its form filled from LAYERS and the options of `tuisim run`, if any are given.",
     console=CommandConsole(),
 )
 _GROUPS = {name: Group(name, sort_key=place) for place, name in enumerate({command.group: None for command in COMMANDS})}
 # By the name of its function, so that a command is imported only when it is called.
 for _place, _command in enumerate(COMMANDS):
     app.command(_command.function, name=_command.name, group=_GROUPS[_command.group], help=f"{_command.help}.", sort_key=_place)
+app.command(APP.function, name=APP.name, help=f"{APP.help}.", show=False)
 app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_GROUPS))
 
 

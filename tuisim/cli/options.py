@@ -59,11 +59,7 @@ def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
 
     Says on stderr what the data decided of the layers. Raises ConfigError or DataError.
     """
-    given: dict[str, Any] = read_toml(config) if config is not None else {}
-    if layers is not None:
-        given["layers"] = layers
-    given |= {one.name: value for one in fields(options) if (value := getattr(options, one.name)) is not None}
-    chosen = from_mapping(given, printable(config) if config is not None else "options")
+    chosen = described(layers, options, config)
     fitted = data.fitted(chosen)
     if fitted.layers != chosen.layers:
         note(f"chosen by the data: {_network_words(fitted)}")
@@ -71,6 +67,15 @@ def resolve(layers: str | None, options: Any, config: str | None) -> RunConfig:
         if not one.refused:
             note(one.words)
     return fitted
+
+
+def described(layers: str | None, options: Any, config: str | None) -> RunConfig:
+    """Return the run that a file and flags describe, before the data decide anything of it. Raises ConfigError."""
+    given: dict[str, Any] = read_toml(config) if config is not None else {}
+    if layers is not None:
+        given["layers"] = layers
+    given |= {one.name: value for one in fields(options) if (value := getattr(options, one.name)) is not None}
+    return from_mapping(given, printable(config) if config is not None else "options")
 
 
 def _network_words(config: RunConfig) -> str:

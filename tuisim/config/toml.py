@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from tuisim import files
+from tuisim.config.run_config import FIELDS, RunConfig
 from tuisim.errors import ConfigError, Mistake, printable
 
 MAX_TOML_BYTES = 1 << 18
@@ -52,6 +54,18 @@ def read_toml(path: str | Path) -> dict[str, Any]:
             raise refused(f"has {printable(name)} twice")
         known[name] = value
     return known
+
+
+def to_toml(config: RunConfig) -> str:
+    """Return the text of a TOML file that means `config`: the layers, and a line for each field not at its default."""
+    lines = []
+    for name, field in FIELDS.items():
+        value = getattr(config, name)
+        if name == "layers" or value != field.default:
+            # Numbers as they are; everything else as the text that the command line takes, in quotes.
+            text = value if isinstance(value, int | float) else field.text(value) or "none"
+            lines.append(f"{name} = {json.dumps(text, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
+    return "\n".join(lines) + "\n"
 
 
 def excess(text: str) -> str:

@@ -24,6 +24,8 @@ class Page:
     """The command of the command line that shows the same."""
     needs_config: bool = True
     """False if it opens also while the form has mistakes."""
+    short: str = ""
+    """The title where there is little room, if it is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ PAGES = (
         help="Choose a data file and the roles of its columns", command="run", needs_config=False,
     ),
     Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="See the training in progress", command="run"),
-    Page("compare", "Compare", key="f6", help="Compare backends and thread counts"),
+    Page("compare", "Compare", key="f6", short="Comp", help="Compare backends and thread counts"),
     Page(
         "race", "Race", "tuisim.features.compare.race.screen:RaceScreen", parent="compare",
         help="Train this network on every backend, in turn", command="compare",
@@ -56,9 +58,9 @@ PAGES = (
     ),
     Page(
         "profile", "Profile", "tuisim.features.profile.screen:ProfileScreen", "f7",
-        help="Profile a step: roofline, operations, waterfall", command="profile",
+        help="Profile a step: roofline, operations, waterfall", command="profile", short="Prof",
     ),
-    Page("estimate", "Estimate", key="f8", help="Estimate training times"),
+    Page("estimate", "Estimate", key="f8", short="Est", help="Estimate training times"),
     Page(
         "volume", "Any volume", "tuisim.features.estimate.volume.screen:VolumeScreen", parent="estimate",
         help="Estimate the time for any number of examples", command="project",
@@ -71,7 +73,7 @@ PAGES = (
         "budget", "Budget", "tuisim.features.estimate.budget.screen:BudgetScreen", parent="estimate",
         help="Find the largest network or volume within a time or memory limit", command="budget",
     ),
-    Page("explain", "Explain", key="f9", help="Check and explain the cost of training"),
+    Page("explain", "Explain", key="f9", short="Expl", help="Check and explain the cost of training"),
     Page(
         "answer", "Answer", "tuisim.features.explain.answer.screen:AnswerScreen", parent="explain",
         help="Check seven claims about training cost", command="answer",
@@ -104,6 +106,9 @@ def siblings(name: str) -> list[Page]:
 MANUAL_SCREEN = "tuisim.features.manual.screen:ManualScreen"
 
 TRAIN, COUNT, COMPARE, PREDICT, MACHINE, MANUAL = "Train", "Count and prove", "Compare", "Predict", "Machine", "Manual"
+
+APP = Command("app", TRAIN, "tuisim.features.setup.command:open_app", "Open the app, its form filled with a run")
+"""Run if the first argument is no command, but layers or an option."""
 
 COMMANDS = (
     Command("run", TRAIN, "tuisim.features.run.command:run", "Train a network and print a summary"),

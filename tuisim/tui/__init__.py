@@ -44,10 +44,14 @@ def run_app(config: RunConfig | None = None) -> int:
         from tuisim.tui import restart
         from tuisim.tui.app import TuisimApp
         from tuisim.tui.failure import failure_line
+        from tuisim.tui.session import Session
 
-        app = TuisimApp(restart.passed_config() if config is None else config, predictor=BackgroundPredictor, signals=signals)
+        session = Session()
+        first = config or restart.passed_config() or session.config
+        app = TuisimApp(first, predictor=BackgroundPredictor, signals=signals, session=session)
         signals.ask = app.leave_soon
         app.run()
+    app.save_session()
     for one in (app.worker, app.keeping):
         if one is not None:
             one.join(JOIN_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -26,14 +27,19 @@ from tuisim.features import MANUAL_SCREEN, PAGES
 from tuisim.predict.background import BackgroundPredictor
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import keep
+from tuisim.store.document import Unwritable
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
+from tuisim.tui.long_run import ASK_SECONDS, is_long
 from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
+from tuisim.tui.session import Session
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_COLOURS, LIGHT, LIGHT_COLOURS, readable_variables
 from tuisim.tui.too_small import SmallScreen, too_small
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 0.7
 """Runs are not started more often than this: a key that is held down would build screens faster than they can be left."""
@@ -45,7 +51,7 @@ class TuisimApp(Navigation):
     TITLE = "tuisim"
     CSS_PATH = "tuisim.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1", "help", "help", key_display="?"),
+        Binding("f1,question_mark", "help", "help"),
         *PAGE_BINDINGS,
         Binding("y", "copy_command", "copy as command", show=False, tooltip="Copy the page as a command line to the clipboard"),
         Binding("ctrl+p", "command_palette", "palette", key_display="^p", priority=True),
@@ -61,15 +67,18 @@ class TuisimApp(Navigation):
         worker_factory: Callable[[RunConfig], Worker] | None = None,
         predictor: Callable[[MachineLease], BackgroundPredictor] | None = None,
         signals: Signals | None = None,
+        session: Session | None = None,
     ) -> None:
         """Without `predictor` nothing is predicted, and no run is kept.
 
-        `signals` restores the terminal by force if the app is asked to end and does not.
+        `signals` restores the terminal by force if the app is asked to end and does not. `session` has the theme of the last
+        start, and says whether this one is the first.
         """
         super().__init__(driver_class=terminal_driver())
         self._first = config
         self._make_worker = worker_factory or (lambda config: Worker(config, self.lease))
         self._signals = signals
+        self.session = session
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_leave: int | None = None
         self.worker: Worker | None = None
@@ -79,12 +88,15 @@ class TuisimApp(Navigation):
         self._failure_shown: Worker | None = None
         self._not_kept = ""
         self._started_at = -START_SECONDS
+        # When quitting was asked about, and when the key was read; the second press need not wait for the first to be handled.
+        self._asked_at = self._pressed_at = -ASK_SECONDS
         self.restart_asked = False
         """True if the app was left to be restarted."""
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         if self.theme == "textual-dark":
-            self.theme = DARK.name
+            kept = session.theme if session is not None else ""
+            self.theme = kept if kept in self.available_themes else DARK.name
         # Animations would take time from the run that is being timed.
         self.animation_level = "none"
 
@@ -107,9 +119,20 @@ class TuisimApp(Navigation):
         """Start the predictor and show the setup screen."""
         if self.predictor is not None:
             self.predictor.start()
-        self.setup = screen_class("setup")(self._first, predictor=self.predictor)
+        is_first = self.session is not None and self.session.is_first
+        self.setup = screen_class("setup")(self._first, predictor=self.predictor, is_first=is_first)
         self.install_screen(self.setup, "setup")
         self.push_screen(self.setup)
+        if self.session is not None and self.session.problem:
+            self.notify(self.session.problem, title="the last configuration was not restored", severity="warning", timeout=10)
+
+    def save_session(self) -> None:
+        """Keep the configuration in the form and the theme for the next start, as far as they can be written."""
+        if self.session is not None and hasattr(self, "setup"):
+            try:
+                self.session.save(self.setup.described, self.theme)
+            except Unwritable as error:
+                log.warning("the configuration was not kept: %s", error)
 
     def on_unmount(self) -> None:
         """Stop the predictor."""
@@ -140,10 +163,12 @@ class TuisimApp(Navigation):
         if self.predictor is not None:
             self.keeping = Job("keep run", partial(self._keep, self.worker, prediction))
             self.keeping.start()
+        if self.session is not None:
+            Job("save session", lambda _: self.save_session()).start()
+        self.leave_page()
         before = self.run_screen
         screen = self.run_screen = screen_class("run")(self.worker, config, count(config), prediction, self.lease)
         self.install_screen(screen, f"run {id(screen)}")
-        self.leave_page()
         self.switch_screen(screen)
         if before is not None:
             self.uninstall_screen(before)
@@ -180,7 +205,11 @@ class TuisimApp(Navigation):
     # ── leaving ──
 
     async def action_quit(self) -> None:
-        """Quit."""
+        """Quit; a long run is asked about first."""
+        if is_long(self.worker) and monotonic() - self._asked_at > ASK_SECONDS:
+            self._asked_at = monotonic()
+            self.notify("press ctrl+q again to stop training and quit", title="a run is in progress", timeout=ASK_SECONDS)
+            return
         self._leave(ExitCode.DONE)
 
     def action_interrupt(self) -> None:
@@ -201,7 +230,10 @@ class TuisimApp(Navigation):
                 self._own_loop.call_soon_threadsafe(self._leave, code)
 
     def quit_soon(self) -> None:
-        """Quit as soon as the event loop can; may be called from any thread."""
+        """Quit as soon as the event loop can, unless `action_quit` has to ask first; may be called from any thread."""
+        if is_long(self.worker) and monotonic() - self._pressed_at > ASK_SECONDS:
+            self._pressed_at = monotonic()
+            return
         self.leave_soon(ExitCode.DONE)
         if self._signals is not None:
             self._signals.leaving(ExitCode.DONE)
@@ -243,6 +275,8 @@ class TuisimApp(Navigation):
             if page.screen:
                 yield SystemCommand(page.title, page.help, partial(self.action_open, page.name))
         yield SystemCommand("Manual", "Read the manual", self.action_manual)
+        yield SystemCommand("Copy as command", "Copy the page as a command line to the clipboard", self.action_copy_command)
+        yield SystemCommand("Copy as TOML", "Copy the configuration as a file for --config", self.action_copy_toml)
 
     def _choose_preset(self, name: str) -> None:
         """Fill the form from a preset and show it."""

@@ -80,8 +80,9 @@ class HelpScreen(ModalScreen[None], PageScreen[None]):
     """Keys and help texts, grouped by screen and widget."""
 
     TITLE = "help"
+    HAS_STRIP = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,enter", "dismiss", "close", key_display="esc"),
+        Binding("escape,f1,question_mark,enter", "dismiss", "close", key_display="esc"),
         Binding("m", "manual", "manual", tooltip="Read the manual: what the panel in focus shows"),
         Binding("ctrl+c", "app.interrupt", show=False),
     ]

@@ -15,6 +15,9 @@ from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
 
+MORE = Content.styled("…  ", "$secondary")
+"""Stands before the help where not all keys fit."""
+
 
 class KeyLine(Widget):
     """A line of the keys that fit, those of the focused widget first, with help at the right end."""
@@ -39,6 +42,8 @@ class KeyLine(Widget):
         room = self.content_size.width - help_.cell_length
         # The widest gap at which all keys fit; those that do not fit at all are listed in the help.
         gap = next((gap for gap in (3, 2, 1) if sum(entry.cell_length + gap for entry in entries) + gap <= room), 1)
+        if sum(entry.cell_length + gap for entry in entries) > room and help_:
+            help_, room = MORE + help_, room - MORE.cell_length
         ends = accumulate(entry.cell_length + gap for entry in entries)
         line = Content(" " * gap).join(entry for entry, end in zip(entries, ends, strict=True) if end <= room)
         return line + " " * (room - line.cell_length) + help_

@@ -5,6 +5,7 @@ The setup or the run screen is the base, and at most one page is open on top of 
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import cached_property
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import Any
 from textual.binding import Binding
 
 from tuisim.config import RunConfig
+from tuisim.config.toml import to_toml
 from tuisim.config.values import to_words
 from tuisim.engine import Worker
 from tuisim.engine.lease import MachineLease
@@ -26,11 +28,12 @@ from tuisim.tui.too_small import SmallScreen
 
 PAGE = {page.name: page for page in PAGES}
 PAGE_BINDINGS = tuple(
-    Binding(page.key, f"page('{page.name}')", page.title.lower(), id=f"page.{page.name}", tooltip=page.help)
+    Binding(page.key, f"page('{page.name}')", page.title.lower(), id=f"page.{page.name}", show=False, tooltip=page.help)
     for page in PAGES
     if page.key
 )
 _BASES = ("setup", "run")
+_FUNCTION_KEY = re.compile(r"f\d+")
 
 
 def load(name: str) -> Any:
@@ -78,6 +81,11 @@ class Navigation(PlainText, FailingQuietly):
         """The setup or the run screen, in front or beneath a page."""
         return next(screen for screen in self.screen_stack if screen is self.setup or screen is self.run_screen)
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Return the key as it is written on every page."""
+        shown = super().get_key_display(binding)
+        return shown.upper() if _FUNCTION_KEY.fullmatch(shown) else shown
+
     # ── opening and leaving ──
 
     def action_page(self, name: str) -> None:
@@ -120,14 +128,14 @@ class Navigation(PlainText, FailingQuietly):
         screen.entry = page
         if self.predictor is not None:
             self.predictor.prepare(config)
-        if self.page is None:
+        if self.screen is self.base:
             self.push_screen(screen)
         else:
             self.switch_screen(screen)
 
     def leave_page(self) -> None:
-        """Close the page in front."""
-        if self.page is not None:
+        """Close the page, or the manual, in front of the base."""
+        if self.screen is not self.base:
             self.pop_screen()
 
     def show_base(self, name: str) -> None:
@@ -154,17 +162,31 @@ class Navigation(PlainText, FailingQuietly):
 
     def action_copy_command(self) -> None:
         """Copy the command line of the page in front to the clipboard."""
-        screen = self.screen if isinstance(self.screen, PageScreen) else None
-        page = self.page or PAGE["setup" if self.base is self.setup else "run"]
-        config = (screen.copied_config if screen else None) or self.config_in_front
+        config = self._copied_config()
+        if config is not None:
+            page = self.page or PAGE["setup" if self.base is self.setup else "run"]
+            options = self.screen.copied_options if isinstance(self.screen, PageScreen) else ()
+            words = [*page.command.split(), *(() if page.name == "runs" else to_words(config)), *options]
+            self._copy(shlex.join(["tuisim", *words]))
+
+    def action_copy_toml(self) -> None:
+        """Copy the configuration of the page in front to the clipboard, as the text of a TOML file."""
+        config = self._copied_config()
+        if config is not None:
+            self._copy(to_toml(config))
+
+    def _copied_config(self) -> RunConfig | None:
+        """Return the configuration in front, with what the data decide left to them; None, with a notice, if it has mistakes."""
+        config = self.screen.copied_config if isinstance(self.screen, PageScreen) else None
         if config is None:
-            self.notify("Fix the fields marked ✗ first", title=page.title, severity="error")
-            return
-        options = screen.copied_options if screen else ()
-        words = [*page.command.split(), *(() if page.name == "runs" else to_words(config)), *options]
-        line = shlex.join(["tuisim", *words])
-        self.copy_to_clipboard(line)
-        self.notify(line, title="copied to the clipboard")
+            config = self.setup.described if self.base is self.setup else self.running
+        if config is None:
+            self.notify("Fix the fields marked ✗ first", title="nothing to copy", severity="error")
+        return config
+
+    def _copy(self, text: str) -> None:
+        self.copy_to_clipboard(text)
+        self.notify(text, title="copied to the clipboard", timeout=10)
 
     @property
     def config_in_front(self) -> RunConfig | None:

@@ -10,17 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from textual import events
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.screen import Screen
-from textual.style import Style
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Input
 
 from tuisim.config import RunConfig
-from tuisim.features import PAGES, Page, siblings
+from tuisim.features import Page
+from tuisim.tui.page_strip import PageStrip
 
 Result = TypeVar("Result")
 
@@ -36,6 +33,10 @@ class PageScreen(Screen[Result]):
     ]
     entry: Page | None = None
     """Its entry in the registry; None for the setup and run screens, which are the base beneath a page."""
+    PAGE: ClassVar[str] = ""
+    """The page that the strip marks if there is no entry; empty for none."""
+    HAS_STRIP: ClassVar[bool] = True
+    """True if the strip of pages is at its top."""
 
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
         """Call back after the next refresh, if the screen is still there."""
@@ -68,9 +69,9 @@ class PageScreen(Screen[Result]):
         return self.entry is not None and bool(self.entry.parent)
 
     def on_mount(self) -> None:
-        """Show the bar of sub-pages."""
-        if self.entry is not None and self.has_siblings:
-            self.mount(SubPageBar(self.entry))
+        """Show the strip of pages."""
+        if self.HAS_STRIP:
+            self.mount(PageStrip(self.PAGE if self.entry is None else self.entry.parent or self.entry.name, self.entry))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch sub-pages only where there are several."""
@@ -88,31 +89,3 @@ class PageScreen(Screen[Result]):
             self.focus_next()
         else:
             self.focus_previous()
-
-
-class SubPageBar(Widget):
-    """The names of a page's sub-pages in one line, the one in front marked; a click opens one."""
-
-    ALLOW_SELECT = False
-    HELP = "tab and → open the next sub-page, shift+tab and ← the previous one."
-    BINDING_GROUP_TITLE = "sub-pages"
-    DEFAULT_CSS = "SubPageBar { dock: top; height: 1; padding: 0 1; background: $footer-background; }"
-
-    def __init__(self, entry: Page) -> None:
-        """`entry` is the sub-page in front."""
-        super().__init__()
-        self._entry = entry
-
-    def render(self) -> Content:
-        """Return the names of the sub-pages, the one in front marked."""
-        parent = next(page for page in PAGES if page.name == self._entry.parent)
-        line = Content.styled("" if parent.screen else f"{parent.title}  ", "$secondary")
-        for page in siblings(self._entry.parent):
-            name = Content.styled(f" {page.title} ", "bold $accent reverse" if page is self._entry else "$foreground")
-            line += name.stylize(Style.from_meta({"page": page.name})) + " "
-        return line + Content.styled("  ←→", "$secondary")
-
-    async def on_click(self, event: events.Click) -> None:
-        """Open the sub-page that was clicked."""
-        if page := event.style.meta.get("page"):
-            await self.app.run_action(f"open('{page}')")

@@ -21,6 +21,7 @@ class SmallScreen(PageScreen[None]):
     """Covers the app until the terminal is large enough again."""
 
     TITLE = "small terminal"
+    HAS_STRIP = False
 
     def compose(self) -> ComposeResult:
         """Yield the message."""

@@ -29,6 +29,7 @@ from tuisim.features.run.throughput import throughput_lines
 from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
 from tuisim.tui.key_line import KeyLine
+from tuisim.tui.long_run import ASK_SECONDS, is_long
 from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
 from tuisim.tui.panel import FittedCanvas, Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
@@ -36,8 +37,6 @@ from tuisim.tui.panels import PanelScreen
 _SPEED, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("speed", "learning rate", "zoom"))
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
-LONG_SECONDS, ASK_SECONDS = 30.0, 5.0
-"""A run that has trained for so many seconds is stopped by two presses of esc within so many."""
 HINT_SECONDS = 2.0
 """Minimum seconds for which hints are shown during a run, unless there is a new one."""
 TICK = 0.1
@@ -53,6 +52,7 @@ class RunScreen(PanelScreen):
     BLANK = True  # nothing of its own to paint between the panels
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     TITLE = "run"
+    PAGE = "run"
     HELP = (
         "Four panels over the run in progress. A number key, or a click on a title, shows one panel on the whole page; "
         "5 shows the validation figures with the confusion matrix."
@@ -307,8 +307,7 @@ class RunScreen(PanelScreen):
             return
         snapshot = self._state.snapshot
         if self._worker.is_alive and not (snapshot and snapshot.state.ended):
-            is_long = snapshot is not None and snapshot.training_seconds >= LONG_SECONDS
-            if is_long and monotonic() - self._asked_at > ASK_SECONDS:
+            if is_long(self._worker) and monotonic() - self._asked_at > ASK_SECONDS:
                 self._asked_at = monotonic()
                 self.notify("press esc again to stop training; F2 shows the setup and lets it train", timeout=ASK_SECONDS)
                 return

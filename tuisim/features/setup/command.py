@@ -1,4 +1,4 @@
-"""`tuisim count`: the ledger of a network, without running anything."""
+"""`tuisim count`, the ledger of a network, without running anything; and the app, its form filled from the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from tuisim.accounting import count as count_operations
 from tuisim.cli.console import print_page
-from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
+from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, described, resolve
 from tuisim.features.setup.cost_view import count_page
 
 
@@ -25,3 +25,10 @@ def count(
     else:
         print_page(partial(count_page, ledger))
     return 0
+
+
+def open_app(layers: Layers = None, *, options: RunOptions = NOTHING_GIVEN, config: ConfigFile = None) -> int:
+    """Open the app, its form filled with a run."""
+    from tuisim.tui import run_app
+
+    return run_app(described(layers, options, config))

@@ -49,6 +49,10 @@ _WIDTHS = [(0, "-tiny"), (72, "-narrow"), (LEDGER_WIDTH, "-wide"), (170, "-vast"
 _HEIGHTS = [(0, "-short"), (COLUMN_HEIGHT, "-normal"), (50, "-tall")]
 
 
+FIRST_START = "Choose a preset (← → enter), or type layers: 64-32-10.\nF5 or ctrl+r trains, F1 lists keys, ctrl+p all commands."
+"""What to do at the first start."""
+
+
 class _Side(Canvas):
     """Lines beside the form, drawn for the width there is, folded if the terminal is small."""
 
@@ -116,6 +120,7 @@ class SetupScreen(PageScreen[None]):
 
     TITLE = "setup"
     AUTO_FOCUS = ""  # it would scroll the form; the page sets the focus itself
+    PAGE = "setup"
     HELP = "Describe a network and a run: the cost is counted as you type, and an invalid value is marked at its field."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "start", "start", key_display="^r"),
@@ -128,15 +133,19 @@ class SetupScreen(PageScreen[None]):
     VERTICAL_BREAKPOINTS = _HEIGHTS
 
     def __init__(
-        self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS, predictor: BackgroundPredictor | None = None
-    ) -> None:
-        """`predictor`: predicts the run; without it nothing is predicted."""
+        self, config: RunConfig | None = None, presets: Sequence[Preset] = PRESETS,
+        predictor: BackgroundPredictor | None = None, is_first: bool = False,
+    ) -> None:  # fmt: skip
+        """`predictor`: predicts the run; without it nothing is predicted. `is_first`: say what to do."""
         super().__init__()
         self._first = presets[0].config if config is None else config
         self._presets = presets
         reasons = {preset.name: data.available(preset.config.resolved_dataset) for preset in presets}
         self._absent = {name: reason for name, reason in reasons.items() if reason is not None}
         self._reading = Reading(None, None)
+        self._is_first = is_first
+        self.described: RunConfig | None = None
+        """The configuration in the form before the data decide anything of it; None while it has mistakes."""
         self._prober: Thread | None = None
         self._unknown_backend = ""
         self._predictor = predictor
@@ -149,7 +158,8 @@ class SetupScreen(PageScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the form, and the cost beside it."""
-        yield Static("[b $accent]tuisim[/]  what does training a neural network cost?", id="setup-header")
+        if self._is_first:
+            yield Static(FIRST_START, id="setup-first", markup=False)
         with Vertical(id="setup-body"):
             yield SetupForm(self._presets, self._absent, (*backends.names(), backends.AUTO))
             with Vertical(id="setup-side"):
@@ -239,6 +249,7 @@ class SetupScreen(PageScreen[None]):
         if self._undo.has_edits != could_undo:
             self.refresh_bindings()
         given = from_texts(values)
+        self.described = given.config
         self._reading, ledger = _judge(given)
         self._reading = self._with_backend(self._reading, values["backend"])
         form.show_mistakes(self._reading.mistakes, values)
