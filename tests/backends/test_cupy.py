@@ -404,7 +404,7 @@ def test_data_that_do_not_match_the_program_are_refused(emulated):
     made = Network(BASE.resolved(), get_backend("cupy"), 6)
     with pytest.raises(RuntimeError, match="attach the data"):
         made.full.run(np.arange(6))
-    X, y = data(BASE, 12)
+    X, y = data(BASE.resolved(), 12)
     with pytest.raises(ValueError, match="for buffers"):
         made.full.attach(X[:, :3], y)
     with pytest.raises(TypeError, match="float32 and int64"):

@@ -43,7 +43,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def wrapped(one: Case, steps: int) -> np.ndarray[Any, Any]:
     """The parameters after so many steps, by the trainer, over the case's rows round and round."""
     rows = np.arange(steps * one.config.batch_size) % len(one.X)
-    config = RunConfig(**(one.config.to_dict() | {"shuffle": False, "validation": 0.0, "epochs": 1, "examples": len(rows)}))
+    plain = {"shuffle": False, "validation": 0.0, "early_stopping": "no", "epochs": 1, "examples": len(rows)}
+    config = RunConfig(**(one.config.to_dict() | plain))
     trainer = Trainer(config, data=(one.X[rows], one.y[rows]), parameters=one.parameters)
     trainer.run()
     return np.concatenate([part.ravel() for pair in trainer.parameters() for part in pair])

@@ -115,7 +115,7 @@ def test_the_cursor_moves_from_cell_to_cell_and_over_gaps():
 @pytest.mark.parametrize(
     ("selected", "expected"),
     [
-        ((64, 1), ["64 × 1", "800 µs", "100 µs", "± 20.0 µs", "numba 8.0 × as fast ± 1.3", "9 rounds"]),
+        ((64, 1), ["width 64, batch 1", "800 µs", "100 µs", "± 20.0 µs", "numba 8.0 × as fast ± 1.3", "9 rounds"]),
         ((512, 16), ["numpy 1.2 × as fast ± 0.02"]),
         ((64, 64), ["tie: 1.00 ± 0.02", "9 rounds"]),
         ((2_048, 256), ["numba: out of memory"]),
@@ -132,7 +132,7 @@ def test_the_figures_of_the_cell_under_the_cursor(selected, expected, frame):
 
 def test_the_largest_cell_fits_in_the_narrowest_panel():
     assert text(cell_lines(state(selected=BLANK.size), Frame(30, 4))[0]) == "2,048 × 1,024  10.0 G ops"
-    assert text(cell_lines(state(selected=BLANK.size), Frame(60, 4))[0]) == "2,048 × 1,024  10,000,000,000 operations"
+    assert text(cell_lines(state(selected=BLANK.size), Frame(60, 4))[0]) == "width 2,048, batch 1,024  10,000,000,000 operations"
 
 
 def test_a_cell_that_is_being_measured_says_so():
@@ -177,15 +177,15 @@ async def test_it_waits_for_a_run_and_m_pauses_it():
 
 async def test_arrows_move_the_cursor_while_the_map_has_the_focus():
     async with sweeping(finished()) as (screen, pilot):
-        assert "96 × 64" in drawn(screen, "cell")
+        assert "width 96, batch 64" in drawn(screen, "cell")
         await pilot.press("up")
-        assert "64 × 64" in drawn(screen, "cell")
+        assert "width 64, batch 64" in drawn(screen, "cell")
         await pilot.press("left", "left", "down")
-        assert "128 × 16" in drawn(screen, "cell")
+        assert "width 128, batch 16" in drawn(screen, "cell")
         assert "[numba 8.0×]" in drawn(screen, "map")
         screen.query_one("#crossover-rule").focus()
         await pilot.press("down")
-        assert "128 × 16" in drawn(screen, "cell")
+        assert "width 128, batch 16" in drawn(screen, "cell")
 
 
 async def test_again_the_next_pair_and_back():

@@ -17,6 +17,7 @@ from tuisim.backends import probe
 from tuisim.cli.options import NOTHING_GIVEN, Options
 from tuisim.config import RunConfig
 from tuisim.config.choices import ACTIVATIONS
+from tuisim.data import fitted
 from tuisim.engine import benchmark_case
 from tuisim.engine.step_time import StepTime, step_times
 from tuisim.features.explain.answer import elementwise
@@ -164,9 +165,9 @@ def test_nothing_is_measured_if_it_is_not_wanted() -> None:
 
 
 def test_options_override_the_question() -> None:
-    assert _chosen(None, NOTHING_GIVEN, None) == QUESTION
+    assert _chosen(None, NOTHING_GIVEN, None) == fitted(QUESTION)
     changed = _chosen("8-4-2", Options(batch_size="1e2", loss="cross_entropy"), None)
-    assert changed == replace(QUESTION, layers=(8, 4, 2), batch_size=100, loss="cross_entropy")
+    assert changed == fitted(replace(QUESTION, layers=(8, 4, 2), batch_size=100, loss="cross_entropy"))
 
 
 def test_the_command_prints_data_on_stdout() -> None:

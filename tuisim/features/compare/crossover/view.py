@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from tuisim import units
 from tuisim.config import RunConfig
@@ -217,9 +218,11 @@ def cell_lines(state: CrossoverState, frame: Frame) -> list[Line]:
     if cell is None:
         return [] if state.failure else job_lines("", state.is_waiting, "nothing measured yet", frame.width)
     air = [BLANK] * (frame.height >= 7)
-    size, operations = f"width {units.count(cell.width)}, batch {units.count(cell.batch)}", units.si(cell.operations)
-    forms = (f"{units.count(cell.operations)} operations", f"{operations} operations", f"{operations} ops")
-    amount = next((words for words in forms if len(size) + 2 + len(words) <= frame.width), forms[-1])
+    width, batch, operations = units.count(cell.width), units.count(cell.batch), units.si(cell.operations)
+    sizes = (f"width {width}, batch {batch}", f"{width} × {batch}")
+    amounts = (f"{units.count(cell.operations)} operations", f"{operations} operations", f"{operations} ops")
+    forms = list(product(sizes, amounts))
+    size, amount = next((form for form in forms if len("  ".join(form)) <= frame.width), forms[-1])
     lines: list[Line] = [((size, Tone.STRONG), (f"  {amount}", Tone.DIM)), *air]
     if cell.seconds is None or cell.spreads is None:
         words = "being measured" if cell.size == state.measuring else cell.reason or "not measured"

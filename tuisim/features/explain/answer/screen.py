@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -11,7 +12,9 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from tuisim.config import FIELDS, RunConfig
+from tuisim.data import fitted
 from tuisim.engine.job import Job
+from tuisim.errors import DataError
 from tuisim.features.explain.answer.answer import measure
 from tuisim.features.explain.answer.claims import Measured
 from tuisim.features.explain.answer.view import AnswerState, answer_lines
@@ -50,7 +53,8 @@ class AnswerScreen(JobPage[Measured, Measured]):
 
     def compose(self) -> ComposeResult:
         """Lay out the widgets."""
-        yield InputLine("answer", [FIELDS["layers"], FIELDS["batch_size"]], vars(self._config))
+        layers = replace(FIELDS["layers"], default=None)  # an empty input is a mistake, not the default network
+        yield InputLine("answer", [layers, FIELDS["batch_size"]], vars(self._config))
         yield from self._panels
         yield KeyLine()
 
@@ -90,6 +94,11 @@ class AnswerScreen(JobPage[Measured, Measured]):
         """Count the new network at once, and measure it after the last edit."""
         config = self._config.with_network(**message.values) if message.values else self._config
         if config == self._config:
+            return
+        try:
+            config = fitted(config)  # an end of the layers may be auto
+        except DataError as error:
+            self.query_one(InputLine).refuse(str(error))
             return
         functions = () if self.job is None or self.job.progress is None else self.job.progress.functions
         self._measure(config, Measured(functions=functions or self._known.functions), EDIT_DELAY)
