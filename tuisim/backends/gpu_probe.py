@@ -220,7 +220,7 @@ def _explain_error(found: Facts, stage: str) -> tuple[str, str]:
 
 
 def _install(found: Facts, libraries: bool = False) -> str:
-    """Return the command that installs the extra for this driver, or else for the installed package."""
+    """Return the command that installs the extra for this driver or, if it is unknown, for the installed package."""
     driver, packages = found.get("driver"), " ".join(map(str, found.get("packages") or ()))
     old = driver < 13_000 if isinstance(driver, int) and driver > 0 else "cuda12x" in packages
     return f"pip install 'tuisim[cuda{12 if old else 13}{'-ctk' if libraries else ''}]'"

@@ -37,7 +37,7 @@ class PeakRates:
 
 
 def best_of(seconds: Sequence[float]) -> tuple[float, float]:
-    """Return the minimum of repeated times, and how far its rate is above the upper quartile of the rates, relative to that."""
+    """Return the minimum of repeated times, and how far its rate is above the upper quartile of the rates, as a share of it."""
     least = min(seconds)
     return least, float(np.quantile(seconds, 0.25) / least) - 1
 
@@ -82,7 +82,7 @@ class OnDevice(Protocol):
 
 
 class BoundStep(Protocol):
-    """A program bound to arrays. Parameters, gradients and optimizer state are shared with the steps bound to them."""
+    """A program bound to arrays. Steps bound with `share` use the same parameters, gradients and optimizer state."""
 
     program: StepProgram
     _arrays: dict[str, Array]
@@ -152,7 +152,7 @@ class Backend:
         return bound
 
     def threads(self, count: int) -> AbstractContextManager[None]:
-        """Return a context that limits BLAS, which also generates data, to `count` threads in the whole process.
+        """Return a context that limits BLAS to `count` threads in the whole process, also where it helps to generate data.
 
         Without threadpoolctl the count does not change.
         """

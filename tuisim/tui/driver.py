@@ -43,8 +43,8 @@ def terminal_driver() -> type[Driver] | None:
             self._waiting: WeakSet[Message] = WeakSet()
             self._suspended = False
             self._stop_asked = False
-            # Textual's own handlers write to the terminal wherever they interrupt the program, and take any continue signal
-            # for the end of a stop: raw mode would become the mode to restore.
+            # Textual's own handlers write to the terminal wherever they interrupt the program. They also treat every continue
+            # signal as the end of a stop; without a stop, they would save raw mode as the mode to restore at the end.
             signal.signal(signal.SIGTSTP, self._stop_signalled)
             signal.signal(signal.SIGCONT, self._continue_signalled)
 

@@ -88,7 +88,8 @@ def near(x: float) -> float:
 def gate_derivative(x: float, y: float, steepness: float) -> float:
     """Return the derivative of x·σ(y) by x, s + x·s(1 − s)·y′, from x, |y| and |x|·y′; y has the sign of x.
 
-    With e = exp(−|y|) nothing overflows or cancels. Clamping x on both sides would keep the loop from using SIMD.
+    With e = exp(−|y|) nothing overflows or cancels. The callers clamp |x|: clamping x from both sides would keep the loop
+    from using SIMD.
     """
     e = exp(-y)
     s = 1.0 / (1.0 + e)

@@ -55,7 +55,7 @@ def inline_kernel(function: Function) -> Function:
 
 
 def inline_source(function: Function) -> Function:
-    """Inline a function into the source of its caller, so that a part of a long function is not compiled twice."""
+    """Inline a part of a long function into its caller before compilation, so that it is not also compiled on its own."""
     return cast(Function, _njit(inline="always", _nrt=False)(function))
 
 

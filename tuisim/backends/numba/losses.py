@@ -33,7 +33,7 @@ def mse(p: Any, size: int, learning: int, output: int, target: int, loss: int, g
 
 @kernel
 def clipped_class(number: int, m: int) -> Any:
-    """Clip a class number to its row, whatever the data hold."""
+    """Return a class number, or the nearest valid one (0 to m − 1), so that wrong data cannot address another row."""
     if number < 0:
         return ZERO
     place = np.uint64(number)
@@ -42,7 +42,7 @@ def clipped_class(number: int, m: int) -> Any:
 
 @kernel
 def all_but_one(rest: float, maxima: float) -> float:
-    """Return the sum without one of the maxima, whose exp is 1, in this order, which keeps the digits of `rest`."""
+    """Return rest + maxima, the sum of the exps, without one maximum, whose exp is 1; subtracting first keeps `rest`'s digits."""
     return rest + (maxima - 1.0)
 
 

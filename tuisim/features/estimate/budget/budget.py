@@ -59,7 +59,7 @@ class Limits:
             raise ConfigError(mistakes)
 
     def loads(self, prediction: Prediction) -> dict[LimitedBy, tuple[float, float]]:
-        """Return for each given limit what a run takes, and the limit: it fits if that is no more."""
+        """Return, for each given limit, what a run takes and the limit; the run fits if it takes no more than the limit."""
         found: dict[LimitedBy, tuple[float, float]] = {}
         if self.seconds is not None:
             taken = prediction.wall_seconds or prediction.seconds  # without wall seconds, those of the steps alone
@@ -122,7 +122,7 @@ MAX_JUMPS = 8
 
 
 def beyond(fits: Callable[[int], bool], found: int, limit: int, ahead: Callable[[int], Iterable[int]]) -> int:
-    """Return a larger number that fits, tried at those `ahead`: the next number may not fit while a larger one does."""
+    """Return the largest number found to fit, at least `found`: a larger one `ahead` may fit although the next does not."""
     for _ in range(MAX_JUMPS):
         better = [number for number in ahead(found) if found < number <= limit and fits(number)]
         if not better:
