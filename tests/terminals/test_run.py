@@ -12,7 +12,8 @@ if sys.platform != "win32":
 
 
 def step_of(text):
-    found = re.search(r"step\s+([\d,]+)", text.splitlines()[-2])
+    """Return the number of the step; the "10" in "trains one step   10 steps/s", which a paused run shows, is none."""
+    found = re.search(r"step\s+([\d,]+)\s{2}", text.splitlines()[-2])
     return int(found[1].replace(",", "")) if found else None
 
 
