@@ -280,9 +280,14 @@ class SetupForm(Vertical):
             self.field(name).display = from_file
         scaling, is_generated = self.field("scaling"), self.field("dataset").control.value in SYNTHETIC
         scaling.display = from_file or (scaling.control.value != "auto" and not is_generated)
-        stops = self.field("epochs").control.value == "auto" or self.field("early_stopping").control.value != "auto"
-        for name in ("early_stopping", "patience"):
-            self.field(name).display = stops
+        # What only a choice above it gives a meaning is shown with that choice, or where it was changed.
+        stopping, patience = self.field("early_stopping"), self.field("patience")
+        stopping.display = self.field("epochs").control.value == "auto" or stopping.control.value != "auto"
+        patience.display = stopping.control.value == "yes" or patience.control.value != FIELDS["patience"].text(
+            FIELDS["patience"].default
+        )
+        steps = self.field("schedule_steps")
+        steps.display = self.field("schedule").control.value != "constant" or bool(steps.control.value)
         unused = unused_fields(self.field("optimizer").control.value)
         for name in OPTIMIZER_FIELDS:
             self.field(name).display = name not in unused
@@ -302,7 +307,7 @@ class SetupForm(Vertical):
         if name in ("layers", "hidden_activation", "output_activation"):
             every = self.field("hidden_activation").control.value
             self._show_layers(self.query_one(LayerEditor).activations[:-1] if every == PER_LAYER else (every,))
-        elif name in ("dataset", "optimizer", "epochs", "early_stopping"):
+        elif name in ("dataset", "optimizer", "epochs", "early_stopping", "schedule"):
             self._show_fields()
         if name in ("dataset", "path"):
             self._fit_to_data()
