@@ -49,7 +49,8 @@ def time_lines(titles: Sequence[str], rows: Sequence[TimeRow], selected: int, fr
             picture = track(along, row.interval, frame.chart_style, tone, row.is_bound)
         drawn.append((*left[i], (" " * (used - width_of(left[i])), Tone.TEXT), *picture))
         drawn += [((" " * used, Tone.TEXT), *track(along, None, frame.chart_style, Tone.FAINT))] * (step - 1)
-    return [*drawn, *(((" " * used, Tone.TEXT), *line) for line in ruler(along, frame.chart_style))]
+    lines = ruler(along, frame.chart_style)[-_ruler_height(len(rows), frame) :]
+    return [*drawn, *(((" " * used, Tone.TEXT), *line) for line in lines)]
 
 
 def time_places(rows: int, selected: int, frame: Frame) -> list[int | None]:
@@ -61,9 +62,14 @@ def time_places(rows: int, selected: int, frame: Frame) -> list[int | None]:
 def _layout(rows: int, selected: int, frame: Frame) -> tuple[range, int, bool]:
     """Return the rows that are shown, the lines of each, and True if there is a heading."""
     headed = frame.height >= rows + 3
-    height = frame.height - 2 - headed
+    height = frame.height - _ruler_height(rows, frame) - headed
     step = 1 if frame.height == UNLIMITED else max(1, min(MAX_STEP, height // rows))
     return visible_rows(rows, height, selected), step, headed
+
+
+def _ruler_height(rows: int, frame: Frame) -> int:
+    """Return 2 for ticks and labels, 1 for the labels alone where a row would be left out otherwise."""
+    return 2 if frame.height >= rows + 2 else 1
 
 
 def _left(titles: Sequence[str], rows: Sequence[TimeRow], selected: int, frame: Frame) -> list[Line]:
