@@ -138,6 +138,7 @@ def main() -> None:
         know_this_machine(home)
         for name in given.names or README:
             draw(name, columns, rows, given.out)
+            (Path(home) / "session.json").unlink(missing_ok=True)  # the next picture begins with the defaults
 
 
 def draw(name: str, columns: int, rows: int, folder: Path) -> None:
