@@ -85,7 +85,7 @@ def test_checks_and_trials_keep_their_distance():
     assert not one.is_due(0.5 + CHECK_SECONDS / 2)
     assert one.check(1.0, 50.0) is None
     assert one.check(1.0 + TRIAL_SECONDS, 50.0) is not None
-    one.set_threads(4)  # another number of them is judged anew
+    one.set_threads(4)  # another number of them is judged again
     assert one.check(2.0 + TRIAL_SECONDS, 50.0) is not None
 
 

@@ -68,7 +68,7 @@ async def test_a_broken_file_is_ignored_with_one_notice(own_folder: Path, text: 
         assert app.theme == DARK.name
         await pilot.press("f2")
     app.save_session()
-    assert Session().config is not None, "it is written anew"
+    assert Session().config is not None, "it is written again"
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from tuisim.data.shape import fitted, fitted_without_file
 if TYPE_CHECKING:
     from tuisim.data.batch_sampler import BatchSampler, Block
     from tuisim.data.dataset import Dataset, available, from_arrays, load, misfit
-    from tuisim.data.table_file import TablePreview, table_preview
-    from tuisim.data.table_roles import TableOptions
+    from tuisim.data.tables.reader import TablePreview, table_preview
+    from tuisim.data.tables.roles import TableOptions
 
 _MODULES = {
     **dict.fromkeys(("BatchSampler", "Block"), "batch_sampler"),
     **dict.fromkeys(("Dataset", "available", "from_arrays", "load", "misfit"), "dataset"),
-    **dict.fromkeys(("TablePreview", "table_preview"), "table_file"),
-    "TableOptions": "table_roles",
+    **dict.fromkeys(("TablePreview", "table_preview"), "tables.reader"),
+    "TableOptions": "tables.roles",
 }
 
 __all__ = [

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.config import RunConfig
-from tuisim.data import idx, npz, reading, table_file
+from tuisim.data import idx, npz, reading
 from tuisim.data.table import Table, TableLayout, check_finite, column_number, only_target
-from tuisim.data.table_roles import TableOptions
+from tuisim.data.tables import reader
+from tuisim.data.tables.roles import TableOptions
 from tuisim.errors import DataError, printable
 from tuisim.files import display_name
 
@@ -67,7 +68,7 @@ def read(config: RunConfig, path: Path, layout: TableLayout | None = None) -> Ta
             kind = path.suffix[1:].upper()
             if kind in ("NPY", "NPZ"):
                 raise DataError(f"{name} does not begin as an {kind} file: it is broken, or has the wrong name")
-            return table_file.read(file, size, path, TableOptions.of(config), np.dtype(config.dtype).itemsize, layout)
+            return reader.read(file, size, path, TableOptions.of(config), np.dtype(config.dtype).itemsize, layout)
     if config.target is not None:
         raise DataError(f"{name}: target = {printable(config.target)}, but an IDX file has its targets in a second file: "
                         "leave it out")  # fmt: skip

@@ -46,7 +46,7 @@ def fitted_without_file(config: RunConfig) -> RunConfig | None:
 
 
 def of_file(config: RunConfig) -> DataShape:
-    """Return the shape of the run's file, which is read once as long as it does not change. Raises DataError."""
+    """Return the shape of the run's file, which is read once while it is unchanged. Raises DataError."""
     path = Path(os.path.expanduser(config.dataset))
     try:
         found = path.stat()
@@ -81,7 +81,7 @@ def of_table(table: Table, task: str) -> DataShape:
 
 
 def _of_arrays(X: Any, y: Any, task: str) -> DataShape | None:
-    """Return the shape of a caller's arrays; None if they are no arrays, which loading them says."""
+    """Return the shape of a caller's arrays; None if they are not arrays, which is refused when they are loaded."""
     import numpy as np
 
     try:

@@ -301,7 +301,7 @@ async def test_what_is_typed_in_an_open_list_is_matched_as_a_whole() -> None:
         dataset.focus()
         await pilot.press("enter", "s", "p", "backspace", "i", "z", "enter")  # no name begins with siz
         assert dataset.value == "sine"
-        await pilot.press("enter", "s", "p", "up", "d", "enter")  # begins anew after the arrow
+        await pilot.press("enter", "s", "p", "up", "d", "enter")  # begins again after the arrow
         assert dataset.value == "digits"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tuisim.config import FIELDS, RunConfig
 from tuisim.config.choices import DATASETS, MISSING
 from tuisim.config.presets import PRESETS
-from tuisim.data.table_roles import TableColumn
+from tuisim.data.tables.roles import TableColumn
 from tuisim.errors import printable
 from tuisim.units import AUTO
 

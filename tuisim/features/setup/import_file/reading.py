@@ -8,14 +8,15 @@ from pathlib import Path
 
 from tuisim import data
 from tuisim.config import RunConfig
-from tuisim.data import shape, table_file
-from tuisim.data.table_roles import TableColumn, TableOptions
+from tuisim.data import shape
+from tuisim.data.tables import reader
+from tuisim.data.tables.roles import TableColumn, TableOptions
 from tuisim.errors import TuisimError
 
 
 @dataclass(frozen=True, slots=True)
 class FilePreview:
-    """What is known of a file; columns alone if it cannot be used as asked."""
+    """A data file as read; the columns alone if it cannot be used with these options."""
 
     columns: tuple[TableColumn, ...] = ()
     """Empty for a file of arrays."""
@@ -47,11 +48,11 @@ def read(config: RunConfig) -> FilePreview:
         if config.validation_data is not None:
             validation = data.load(fitted).validation
     except TuisimError as error:
-        columns = table_file.column_guesses(path, options)
+        columns = reader.column_guesses(path, options)
         if not columns:
             raise
         return FilePreview(columns, mistake=str(error))
-    preview = table_file.known_preview(path, options)
+    preview = reader.known_preview(path, options)
     rows = None if validation is None else len(validation[0])
     if preview is None:
         return FilePreview(rows=found.rows or 0, kind=found.kind, config=fitted, validation_rows=rows)

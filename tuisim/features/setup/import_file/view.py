@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tuisim.data.table_roles import LEFT_OUT, TARGET, TableColumn
+from tuisim.data.tables.roles import LEFT_OUT, TARGET, TableColumn
 from tuisim.errors import printable
 from tuisim.features.setup.import_file.options import ImportOptions
 from tuisim.features.setup.import_file.reading import FilePreview

@@ -1,4 +1,4 @@
-"""Table files: read, their columns given roles, and made a `Table` of inputs and targets; a preview of each is kept."""
+"""Reading of table files: the columns get roles, and a `Table` has the inputs and targets; previews are kept for the process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from tuisim.data import foreign, npz, pandas_reader, reading, table_text
+from tuisim.data import npz, reading
 from tuisim.data.table import Table, TableLayout
-from tuisim.data.table_columns import Column
-from tuisim.data.table_inputs import Interpretation, LikeTraining
-from tuisim.data.table_roles import (
+from tuisim.data.tables import foreign, pandas_reader, text_reader
+from tuisim.data.tables.columns import Column
+from tuisim.data.tables.interpretation import Interpretation, LikeTraining
+from tuisim.data.tables.roles import (
     CATEGORY,
     LEFT_OUT,
     NUMBER,
@@ -27,8 +28,8 @@ from tuisim.data.table_roles import (
     dtype_of,
     input_role,
 )
-from tuisim.data.table_source import TextSource
-from tuisim.data.table_text import SHOWN, TableContent
+from tuisim.data.tables.text_reader import SHOWN, TableContent
+from tuisim.data.tables.text_source import TextSource
 from tuisim.data.targets import MAX_INFERRED_CLASSES
 from tuisim.errors import DataError, MemoryNeeded
 from tuisim.files import display_name
@@ -39,7 +40,7 @@ _KNOWN = 64
 
 @dataclass(frozen=True, slots=True)
 class TablePreview:
-    """What is known of a table file: its columns with their roles, and the network's two ends that follow."""
+    """A table file as read: its columns with their roles, its rows, and the inputs and outputs that follow from them."""
 
     name: str
     columns: tuple[TableColumn, ...]
@@ -52,7 +53,7 @@ class TablePreview:
     outputs: int
     """Classes, or numbers per row."""
     kind: str
-    """classes or regression, as the values tell."""
+    """classes or regression, by the values."""
     classes: tuple[str, ...]
     """The classes' names in the order of their numbers; empty for numbers."""
     notes: tuple[str, ...]
@@ -62,7 +63,7 @@ _previews: OrderedDict[tuple[Any, ...], TablePreview] = OrderedDict()
 
 
 def table_preview(path: str | Path, options: TableOptions | None = None) -> TablePreview:
-    """Return what is known of a table file, which is read once for each choice of columns. Raises DataError or MemoryNeeded."""
+    """Return the preview of a table file, which is read once per set of options. Raises DataError or MemoryNeeded."""
     options = options or TableOptions()
     path = Path(os.path.expanduser(path))
     with reading.opened(path) as (file, size):
@@ -73,13 +74,13 @@ def table_preview(path: str | Path, options: TableOptions | None = None) -> Tabl
 
 
 def known_preview(path: Path, options: TableOptions) -> TablePreview | None:
-    """Return what is known of a table file without reading it; None if it was not read with these options."""
+    """Return the preview of a table file without reading it; None if it was not read with these options."""
     with reading.opened(path) as (file, _):
         return _previews.get((*_identity(file), options))
 
 
 def column_guesses(path: Path, options: TableOptions) -> tuple[TableColumn, ...]:
-    """Return the columns of a table file that cannot be used as asked, so that their roles can be changed; none if unreadable."""
+    """Return the columns of a table file that these options do not fit, to be changed; empty if it is unreadable."""
     try:
         with reading.opened(path) as (file, size):
             content = _content(file, size, path, display_name(path), (), 4)
@@ -123,7 +124,7 @@ def read(
 
 
 def _outputs(table: Table) -> tuple[str, int, tuple[str, ...]]:
-    """Return the kind of the targets by their values, the outputs that they need, and the classes' names."""
+    """Return the kind of the targets by their values, the number of outputs, and the classes' names."""
     if table.names is not None:
         return "classes", len(table.names), table.names
     if table.targets.ndim > 1:
@@ -152,9 +153,9 @@ def _content(file: IO[bytes], size: int, path: Path, name: str, targets: tuple[s
         return TableContent(name, columns, Heading(name, names, len(columns)), [_first_values(column) for column in columns])
     if sheet := _spreadsheet(file, size, start, name):
         text = pandas_reader.excel_as_text(file, sheet, name).encode()
-        content = table_text.read(TextSource(io.BytesIO(text), len(text), name), targets, itemsize)
+        content = text_reader.read(TextSource(io.BytesIO(text), len(text), name), targets, itemsize)
         return replace(content, source=None)
-    return table_text.read(TextSource(file, size, name), targets, itemsize)
+    return text_reader.read(TextSource(file, size, name), targets, itemsize)
 
 
 def _spreadsheet(file: IO[bytes], size: int, start: bytes, name: str) -> str | None:

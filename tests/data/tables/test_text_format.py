@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.table_files import load, refused, write
 from tuisim import data
-from tuisim.data import cells, table_format
-from tuisim.data.table_format import BLANKS, TableFormat
+from tuisim.data.tables import cells, text_format
+from tuisim.data.tables.text_format import BLANKS, TableFormat
 
 
 def detect(text: str) -> TableFormat:
-    return table_format.detect(text.splitlines(keepends=True), "utf-8-sig", "a.csv")
+    return text_format.detect(text.splitlines(keepends=True), "utf-8-sig", "a.csv")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_separators(text: str, separator: str, columns: int) -> None:
     ],
 )
 def test_headings(text: str, heading: tuple[str, ...] | None) -> None:
-    form = table_format.detect(text.splitlines(keepends=True), "utf-8-sig", "a.csv")
+    form = text_format.detect(text.splitlines(keepends=True), "utf-8-sig", "a.csv")
     assert form.heading == heading
 
 

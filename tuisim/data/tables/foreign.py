@@ -1,11 +1,11 @@
-"""Files that are no tables of text, told from their first bytes: each is refused with its format and the remedy."""
+"""Files that are not text tables, detected by their first bytes: each is refused with its format and the remedy."""
 
 from __future__ import annotations
 
 import re
 
 START = 4_096
-"""Bytes by which a format is told."""
+"""The first bytes of each format, by which it is detected."""
 PARQUET = b"PAR1"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BINARY = (

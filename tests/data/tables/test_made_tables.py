@@ -11,7 +11,7 @@ from tests.support.made_tables import MADE
 from tests.support.table_files import write
 from tuisim import Trainer, data
 from tuisim.config import RunConfig
-from tuisim.data.table_roles import TableOptions
+from tuisim.data.tables.roles import TableOptions
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -1,17 +1,19 @@
-"""The content of a text table: its columns, its heading and the places of its cells; a row that is none is named by its line."""
+"""The content of a text table: columns, heading and the places of cells; a malformed row is reported with its line."""
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from tuisim.data import cells, memory, pandas_reader, table_format
-from tuisim.data.pandas_reader import Unparsed
-from tuisim.data.table_columns import Column
-from tuisim.data.table_format import TableFormat
-from tuisim.data.table_roles import Heading
-from tuisim.data.table_source import TextSource
+from tuisim.data import memory
+from tuisim.data.tables import cells, pandas_reader, text_format
+from tuisim.data.tables.columns import Column
+from tuisim.data.tables.pandas_reader import Unparsed
+from tuisim.data.tables.roles import Heading
+from tuisim.data.tables.text_format import TableFormat
+from tuisim.data.tables.text_source import TextSource
 from tuisim.errors import DataError
 
 SHOWN = 5
@@ -52,27 +54,22 @@ class TableContent:
 
 
 class _CommentFound(Exception):
-    """A line that begins with # stands among the rows."""
+    """A comment line was found among the rows."""
 
 
 def read(source: TextSource, targets: tuple[str, ...], itemsize: int) -> TableContent:
     """Return the columns of a text, those of the targets as texts. Raises DataError or MemoryNeeded."""
     with source.open_bytes(wide=True) as stream:
-        encoding = table_format.encoding_of(stream.read(2**16))
-    try:
-        return _read(source, encoding, targets, itemsize)
-    except UnicodeDecodeError:
-        pass
-    try:
-        content = _read(source, "cp1252", targets, itemsize)
-    except UnicodeDecodeError:
-        content = _read(source, "latin-1", targets, itemsize)
-    return content
+        encoding = text_format.encoding_of(stream.read(2**16))
+    for tried in (encoding, "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError):  # the rows after the first 64 KiB may not be in this encoding
+            return _read(source, tried, targets, itemsize)
+    return _read(source, "latin-1", targets, itemsize)  # in which every byte is a character
 
 
 def _read(source: TextSource, encoding: str, targets: tuple[str, ...], itemsize: int) -> TableContent:
     lines = source.first_lines(encoding)
-    form = table_format.detect(lines, encoding, source.name, targets)
+    form = text_format.detect(lines, encoding, source.name, targets)
     heading = Heading(source.name, form.heading, form.columns)
     first_columns = form.first_columns
     last = next((place for place in range(form.columns - 1, 0, -1) if any(first_columns[place])), form.columns - 1)
@@ -114,7 +111,7 @@ def _columns(source: TextSource, form: TableFormat, as_text: set[int], check: Ca
         _check_rows(source, form)
         if "inside string" in str(error):
             lines = [form.skip, *(line for line, _ in source.rows(form))]
-            raise table_format.unclosed(source.name, lines[-2] + 1) from None
+            raise text_format.unclosed(source.name, lines[-2] + 1) from None
         raise DataError(f"{source.name} is not a table ({error}): save it as CSV") from None
     if not columns or not len(columns[0].missing):
         raise DataError(f"{source.name} has no rows: give at least one")
@@ -139,7 +136,7 @@ def _check_rows(source: TextSource, form: TableFormat) -> None:
 
 def _check_quotes(source: TextSource, form: TableFormat, columns: list[Column]) -> None:
     """Raise DataError if a quoted cell has so many lines that its quote was not closed."""
-    limit = table_format.MAX_CELL_LINES
+    limit = text_format.MAX_CELL_LINES
     for column in columns:
         if any(len(text) > limit and text.count("\n") + text.count("\r") > limit for text in column.texts):
             for _ in source.rows(form):

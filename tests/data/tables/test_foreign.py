@@ -99,7 +99,7 @@ def workbook(path: Path) -> Path:
 def test_a_reader_that_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, start: bytes | None, package: str
 ) -> None:
-    from tuisim.data import pandas_reader
+    from tuisim.data.tables import pandas_reader
 
     def absent(module: str) -> Any:
         if module == package:
@@ -115,7 +115,7 @@ def test_pandas_is_named_where_it_is_absent(tmp_path: Path, monkeypatch: pytest.
     def absent(module: str) -> Any:
         raise ImportError
 
-    monkeypatch.setattr("tuisim.data.pandas_reader.import_module", absent)
+    monkeypatch.setattr("tuisim.data.tables.pandas_reader.import_module", absent)
     assert refused(write(tmp_path / "a.csv", csv_text())) == "reading a table needs pandas: pip install pandas"
 
 

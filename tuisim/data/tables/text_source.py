@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from tuisim import units
-from tuisim.data import npz, reading, table_format
-from tuisim.data.table_format import TableFormat
+from tuisim.data import npz, reading
+from tuisim.data.tables import text_format
+from tuisim.data.tables.text_format import TableFormat
 from tuisim.errors import DataError, printable
 
 _SAMPLE = 2**18
@@ -70,8 +71,8 @@ class TextSource:
         """Yield each row of data with the number of its last line. Raises DataError with the line of an unclosed quote."""
         with self.open_text(form.encoding) as text:
             numbered = ((number, line) for number, line in enumerate(text, 1) if number > form.skip)
-            lines = (one for one in numbered if not (form.has_comments and table_format.is_comment(one[1])))
-            yield from table_format.numbered_rows(lines, form.separator, self.name)
+            lines = (one for one in numbered if not (form.has_comments and text_format.is_comment(one[1])))
+            yield from text_format.numbered_rows(lines, form.separator, self.name)
 
     @property
     def share_read(self) -> float:
@@ -80,7 +81,7 @@ class TextSource:
 
 
 class _Guarded(io.RawIOBase):
-    """A stream that ends with a DataError if it unpacks to too much, has a line that is too long, or is no text."""
+    """A stream that ends with a DataError if it unpacks to too much, has too long a line, or is not text."""
 
     def __init__(self, stream: IO[bytes], name: str, limit: int | None, wide: bool) -> None:
         self._stream, self._name, self._limit, self._wide = stream, name, limit, wide
@@ -103,9 +104,9 @@ class _Guarded(io.RawIOBase):
         last = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
         self._since_break = len(piece) - last - 1 if last >= 0 else self._since_break + len(piece)
         self._lines += _breaks(piece)
-        if self._since_break > table_format.MAX_LINE:
+        if self._since_break > text_format.MAX_LINE:
             where = f"{self._name}, line {self._lines:,}"
-            raise DataError(f"{where} is longer than {table_format.MAX_LINE:,} bytes: end each row with a line break")
+            raise DataError(f"{where} is longer than {text_format.MAX_LINE:,} bytes: end each row with a line break")
         buffer[: len(piece)] = piece
         return len(piece)
 
@@ -133,7 +134,7 @@ class _WithoutComments(io.TextIOBase):
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
         """Return the next line."""
-        while (line := self._text.readline()) and table_format.is_comment(line):
+        while (line := self._text.readline()) and text_format.is_comment(line):
             pass
         return line
 

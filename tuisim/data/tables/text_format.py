@@ -1,4 +1,4 @@
-"""The format of a text table, told from its first lines: encoding, separator, comments, heading and decimal separator.
+"""The format of a text table, detected from its first lines: encoding, separator, comments, heading and decimal separator.
 
 It knows nothing of pandas, nor of what the columns are for.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from tuisim.data import cells
+from tuisim.data.tables import cells
 from tuisim.errors import DataError, printable
 
 BLANKS = r"\s+"
@@ -29,7 +29,7 @@ _SCORED = 50
 _USUAL = 0.9
 """The share of rows that must have the same number of cells."""
 _NUMBERED = 5
-"""Columns from which 0, 1, 2, … over whole numbers is a heading."""
+"""Minimum columns at which 0, 1, 2, … above whole numbers is a heading."""
 _QUOTED = re.compile(r'"(?:[^"]|"")*"|[^\s"]\S*|"\S*')
 _SEP_LINE = re.compile(r'\ufeff?"?sep=([,;|:\t])"?\s*', re.IGNORECASE)
 
@@ -38,7 +38,7 @@ Row = list[str]
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
-    """The way a text file writes its table."""
+    """The format in which a text file has its table."""
 
     encoding: str
     separator: str
@@ -66,7 +66,7 @@ class TableFormat:
 
 
 def encoding_of(sample: bytes) -> str:
-    """Return the encoding of a text that begins with `sample`; UTF-8 if nothing speaks against it."""
+    """Return the encoding of a text that begins with `sample`; UTF-8 unless its bytes rule that out."""
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     pairs = sample[: 2 * min(len(sample) // 2, 200)]
@@ -206,7 +206,7 @@ def _usual_length(rows: list[Row]) -> int:
 
 
 def _read_heading(form: TableFormat, rows: list[Row], comments: list[str], targets: tuple[str, ...]) -> tuple[TableFormat, int]:
-    """Return the format with what the first rows and the comments before them tell, and the number of rows that are no data."""
+    """Return the format completed from the first rows and the comments above them, and the number of rows that are not data."""
     taken, classes = 0, None
     if len(rows) > 1 and (classes := _count_line(rows[0], _usual_length(rows[1:]))) is not None:
         taken, rows = 1, rows[1:]
@@ -240,7 +240,7 @@ def _commented_heading(comment: str, columns: int, separator: str) -> Row | None
 
 
 def _heading(rows: list[Row], columns: int, decimal: str, targets: tuple[str, ...]) -> Row | None:
-    """Return the first row as names, one for each column, if it is a heading: told from the types of the cells beneath."""
+    """Return the first row as names, one for each column, if it is a heading, judged by the types of the cells below."""
     first = rows[0]
     below = [[row[place] for row in rows[1:] if place < len(row)] for place in range(columns)]
     while len(first) > columns and not first[-1]:
@@ -265,7 +265,7 @@ def _heading(rows: list[Row], columns: int, decimal: str, targets: tuple[str, ..
 
 
 def _vote(cell: str, below: Row, decimal: str) -> int:
-    """Return 1 if a cell is a name by the cells beneath it, -1 if it is one of them, 0 if they do not tell."""
+    """Return 1 if a cell differs in type from the cells below, as a name does; -1 if it is like them; 0 if undecided."""
     present = [one for one in below if not cells.is_missing(one)]
     if not cell or not present:
         return 0

@@ -13,20 +13,20 @@ from difflib import get_close_matches
 import numpy as np
 
 from tuisim.config import RunConfig
-from tuisim.data import cells
 from tuisim.data.table import column_number
-from tuisim.data.table_columns import Column
+from tuisim.data.tables import cells
+from tuisim.data.tables.columns import Column
 from tuisim.errors import DataError, printable
 from tuisim.units import AUTO
 
 MAX_CATEGORIES = 50
-"""Maximum number of different texts in a column that are taken for categories."""
+"""Maximum number of distinct texts in a column of categories."""
 TARGETS = ("target", "label", "class")
-"""Names by which a column is the target wherever it is."""
+"""Names of a target column, in any place."""
 _IN_ORDER = 5
-"""Rows from which 0, 1, 2, … is a row number."""
+"""Minimum rows at which 0, 1, 2, … is a row number."""
 _MIXED = 10
-"""A share of 1 to this many cells that are no numbers is a mistake in a column of numbers."""
+"""If fewer than one in this many cells is not a number, it is a mistake in a column of numbers."""
 _REPEATED = 5
 """Rows of each word, and on average of each value, from which numbers and words in one column are categories."""
 _IDENTIFIER = re.compile(
@@ -40,7 +40,7 @@ NUMBER, CATEGORY, TARGET, LEFT_OUT = "number", "category", "target", "left out"
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What a run asks of a table's columns."""
+    """The options of a run for a table's columns."""
 
     target: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class TableColumn:
     missing: int
     """Rows without a value."""
     inputs: int
-    """Inputs of the network that it becomes."""
+    """The number of inputs of the network that it becomes."""
 
     @property
     def label(self) -> str:

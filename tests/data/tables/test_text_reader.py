@@ -178,7 +178,7 @@ def test_the_memory_of_a_table_is_checked_before_it_is_read(tmp_path: Path, monk
     with pytest.raises(MemoryNeeded, match=r"a\.csv: about 4,000 rows needs .* KiB are free: give fewer rows"):
         load(write(tmp_path / "a.csv", text))
     # Where the first rows are no measure of the others, it is asked again.
-    monkeypatch.setattr("tuisim.data.pandas_reader._CHUNK_CELLS", 3_000)
+    monkeypatch.setattr("tuisim.data.tables.pandas_reader._CHUNK_CELLS", 3_000)
     longer = ("1." + "0" * 4_000 + ",2,3,0\n") * 6 + 10 * text
     monkeypatch.setattr("tuisim.data.memory.available", lambda: 300_000)
     with pytest.raises(MemoryNeeded, match=r"a\.csv: about [\d,]+ rows needs"):
@@ -191,7 +191,7 @@ def test_too_little_memory_is_reported_as_such(tmp_path: Path, monkeypatch: pyte
     def full(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("tuisim.data.pandas_reader._joined", full)
+    monkeypatch.setattr("tuisim.data.tables.pandas_reader._joined", full)
     with pytest.raises(MemoryNeeded, match=r"a\.csv: there is not enough memory to read it: give fewer rows"):
         load(write(tmp_path / "a.csv", csv_text()))
 

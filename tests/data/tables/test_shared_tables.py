@@ -16,9 +16,9 @@ import pytest
 import tuisim
 from tuisim import data
 from tuisim.config import RunConfig
-from tuisim.data.table_roles import TableOptions
+from tuisim.data.tables.roles import TableOptions
 
-TABLES = Path(__file__).parent / "tables"
+TABLES = Path(__file__).parent
 NAMES = ("Iris-setosa", "Iris-versicolor", "Iris-virginica")
 CLASSES = {
     "bool.csv": ("False", "True"),

@@ -1,4 +1,4 @@
-"""Cells of a table as text: missing values, numbers in the ways people write them, and dates."""
+"""Cells of a table as text: missing values, numbers with thousands separators or percent signs, and dates."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def is_plain(cell: str, decimal: str = ".") -> bool:
 
 
 def is_code(cell: str) -> bool:
-    """Return True if a cell looks like a number and is a code: 007, 0x1F."""
+    """Return True if a cell is a code that looks like a number: 007, 0x1F."""
     return bool(_CODE.fullmatch(cell))
 
 
@@ -63,7 +63,7 @@ def is_date(cell: str) -> bool:
 
 
 def decimal_of(cells: list[str]) -> str:
-    """Return the decimal separator of a file, given its cells: a comma if only it is followed by other than three digits."""
+    """Return the decimal separator: a comma if commas, and no points, are followed by other than three digits."""
     if any(_DECIMAL_POINT.fullmatch(cell) for cell in cells):
         return "."
     return "," if any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells) else "."

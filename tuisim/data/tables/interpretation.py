@@ -1,4 +1,4 @@
-"""The interpretation of a table: its targets, its inputs and its rows, given what a run asks of the columns."""
+"""The interpretation of a table: targets, inputs and rows, given a run's options for the columns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.data import cells, memory, table_roles
+from tuisim.data import memory
 from tuisim.data.table import Table, TableLayout
-from tuisim.data.table_columns import Column
-from tuisim.data.table_roles import CATEGORY, LEFT_OUT, NUMBER, TARGET, TableColumn, TableOptions, Verdict
-from tuisim.data.table_text import TableContent
+from tuisim.data.tables import cells, roles
+from tuisim.data.tables.columns import Column
+from tuisim.data.tables.roles import CATEGORY, LEFT_OUT, NUMBER, TARGET, TableColumn, TableOptions, Verdict
+from tuisim.data.tables.text_reader import TableContent
 from tuisim.errors import DataError, printable
+from tuisim.units import counted
 
 Array = NDArray[Any]
 
@@ -21,7 +23,7 @@ _NAMED = 6
 """Columns that a note names."""
 _FEW_CLASSES = 20
 _REPEATED = 5
-"""Rows for each different value from which numbers and words in the target are classes."""
+"""Minimum rows per distinct value at which numbers and words mixed in a target are classes."""
 
 
 class Interpretation:
@@ -40,7 +42,7 @@ class Interpretation:
     # ── rows ──
 
     def _rows_with_values(self) -> NDArray[np.intp] | None:
-        """Return the rows with any value; None if all have one."""
+        """Return the rows that are not empty; None if no row is empty."""
         empty = np.ones(self.content.rows, dtype=bool)
         for column in self.content.columns:
             empty &= column.missing
@@ -104,7 +106,7 @@ class Interpretation:
         if named is not None and named != used[-1]:
             return [named], "by its name"
         columns = [self._columns[place] for place in used]
-        if not self.content.classes and self.options.task != "regression" and (places := table_roles.one_hot_places(columns)):
+        if not self.content.classes and self.options.task != "regression" and (places := roles.one_hot_places(columns)):
             return [used[place] for place in places], f"one-hot: the last {len(places)} columns"
         return [used[-1]], "the last column"
 
@@ -140,7 +142,7 @@ class Interpretation:
             elif place in keep:
                 verdicts.append(Verdict(NUMBER, "as asked"))
             else:
-                verdicts.append(table_roles.input_role(column, heading.names[place] if heading.names else None))
+                verdicts.append(roles.input_role(column, heading.names[place] if heading.names else None))
         self._check_mixed(verdicts)
         verdicts = self._with_constants(verdicts)
         inputs = [place for place, verdict in enumerate(verdicts) if verdict.role in (NUMBER, CATEGORY)]
@@ -160,7 +162,7 @@ class Interpretation:
                 )
 
     def _with_constants(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """Return the roles with constant columns as inputs if the network counts them among its inputs."""
+        """Return the roles with constant columns as inputs if the first layer's size includes them."""
         constant = {place for place, verdict in enumerate(verdicts) if verdict.is_constant and self._columns[place].is_numeric}
         inputs = sum(self._width(place, verdict) for place, verdict in enumerate(verdicts))
         if not constant or self.options.inputs != inputs + len(constant):
@@ -185,7 +187,7 @@ class Interpretation:
     def _coded(self, place: int) -> tuple[Column, tuple[str, ...]]:
         """Return a column of categories as codes, and the categories' names."""
         if place not in self._categories:
-            self._categories[place] = table_roles.categories(self._columns[place])
+            self._categories[place] = roles.categories(self._columns[place])
         return self._categories[place]
 
     def _input_places(self) -> list[int]:
@@ -199,7 +201,7 @@ class Interpretation:
         names = self.content.heading.names or ("",) * len(self._columns)
         return tuple(
             TableColumn(
-                place + 1, names[place], table_roles.dtype_of(column), verdict.role, verdict.reason, self.content.first[place],
+                place + 1, names[place], roles.dtype_of(column), verdict.role, verdict.reason, self.content.first[place],
                 int(column.missing.sum()), self._width(place, verdict),
             )
             for place, (column, verdict) in enumerate(zip(self._columns, self._verdicts, strict=True))
@@ -268,7 +270,7 @@ class Interpretation:
             return values, None
         column = columns[0]
         if self._is_text(column):
-            coded, names = table_roles.categories(column)
+            coded, names = roles.categories(column)
             assert coded.codes is not None
             different, codes = np.unique(coded.codes, return_inverse=True)
             return codes.astype(np.int64), tuple(names[code] for code in different.tolist())
@@ -278,7 +280,7 @@ class Interpretation:
         return (values.astype(np.int64), names) if is_named else (values, None)
 
     def _is_text(self, column: Column) -> bool:
-        """Return True if a target is classes by their text. Raises DataError for a word among numbers."""
+        """Return True if the texts of a target are its classes. Raises DataError for a word among numbers."""
         if column.codes is None:
             return False
         if column.is_boolean or any(map(cells.is_code, column.texts)):
@@ -333,7 +335,7 @@ class Interpretation:
 
 
 class LikeTraining(Interpretation):
-    """The roles of the columns of validation rows, which are those that the training rows have."""
+    """The interpretation of a validation table: its columns have the roles that they have in the training table."""
 
     def __init__(self, content: TableContent, options: TableOptions, layout: TableLayout) -> None:
         self._training = layout
@@ -362,7 +364,7 @@ class LikeTraining(Interpretation):
             if categories is None and not column.is_numeric:
                 verdicts[own] = Verdict(NUMBER, bad_text=column.text_numbers.index(None))
             elif categories is not None:
-                coded, names = table_roles.categories(column)
+                coded, names = roles.categories(column)
                 assert coded.codes is not None
                 known = [categories.index(name) if name in categories else -1 for name in names]
                 self._categories[own] = Column(codes=np.array([*known, -1], dtype=np.int32)[coded.codes]), categories
@@ -383,7 +385,7 @@ class LikeTraining(Interpretation):
             for place, (coded, _) in self._categories.items()
             if coded.codes is not None
         )
-        note = (f"{unknown:,} of its categories no training row has: they are read as none",) if unknown else ()
+        note = (f"{counted(unknown, 'value')} of categories that no training row has: encoded as all zeros",) if unknown else ()
         return tuple(f"{self.content.name}: {words}" for words in (*self.content.notes, *note, *self._row_notes()))
 
 

@@ -1,4 +1,4 @@
-"""The columns of a table as they are read: numbers, or texts as codes, before it is decided what they are for."""
+"""The columns of a table as read, before they have roles: numbers, or texts as codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.data import cells
+from tuisim.data.tables import cells
 
 Array = NDArray[Any]
 Numbers = NDArray[np.float64]
@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass
 class Column:
-    """A column of numbers, or of texts of which each row has the position."""
+    """A column of numbers, or of texts as codes: each row has the position of its text."""
 
     numbers: Numbers | None = None
     """(rows,), NaN where a value is missing; None for a column of texts."""
@@ -43,7 +43,7 @@ class Column:
 
     @cached_property
     def text_numbers(self) -> list[float | None]:
-        """The number that each text means; None for a text that means none."""
+        """Each text as a number; None for a text that is not one."""
         booleans = {text.lower() for text in self.texts} <= cells.BOOLEANS.keys()
         if booleans:
             return [cells.BOOLEANS[text.lower()] for text in self.texts]
@@ -67,7 +67,7 @@ class Column:
         return np.array([*self.text_numbers, np.nan], dtype=np.float64)[self.codes]
 
     def take(self, rows: NDArray[np.intp]) -> Column:
-        """Return the column of some rows."""
+        """Return the column with these rows only."""
         if self.numbers is not None:
             return Column(numbers=self.numbers[rows])
         assert self.codes is not None
@@ -75,13 +75,13 @@ class Column:
 
 
 def of_texts(values: list[str], decimal: str = ".") -> Column:
-    """Return a column of texts; those that mean a missing value have none."""
+    """Return a column of texts; texts that mean a missing value get code -1."""
     different = {text: place for place, text in enumerate(dict.fromkeys(values))}
     return merge([np.array([different[text] for text in values], dtype=np.int32)], tuple(different), decimal)
 
 
 def merge(parts: list[NDArray[np.int32]], texts: tuple[str, ...], decimal: str) -> Column:
-    """Return a column of texts given codes (-1: missing) in parts; texts are stripped, and those that mean nothing go."""
+    """Return a column of texts given codes (-1: missing) in parts; texts are stripped, missing ones dropped."""
     places: dict[str, int] = {}
     codes = [-1 if cells.is_missing(word := text.strip()) else places.setdefault(word, len(places)) for text in texts]
     mapping = np.array([*codes, -1], dtype=np.int32)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.table_files import load, refused, write
 from tuisim import data
-from tuisim.data.table_roles import TableOptions
+from tuisim.data.tables.roles import TableOptions
 
 ROWS = 60
 RNG = np.random.default_rng(5)
@@ -234,7 +234,7 @@ def test_a_preview_is_read_once_until_the_file_changes(tmp_path: Path, monkeypat
     path = table(tmp_path, age=AGE, label=LABEL)
     assert data.table_preview(path).rows == ROWS
     with monkeypatch.context() as patch:
-        patch.setattr("tuisim.data.table_file.read", lambda *_: pytest.fail("it is read again"))
+        patch.setattr("tuisim.data.tables.reader.read", lambda *_: pytest.fail("it is read again"))
         assert data.table_preview(path).rows == ROWS
     table(tmp_path, age=AGE * 2, label=LABEL * 2)
     assert data.table_preview(path).rows == 2 * ROWS
@@ -248,5 +248,5 @@ def test_validation_rows_of_a_second_file_have_the_columns_of_the_first(tmp_path
     assert dataset.validation[0].tolist() == [[50, 0, 0, 1], [20, 0, 1, 0], [30, 0, 0, 0]]
     assert dataset.validation[1].tolist() == [1, 0, 1]
     said = " ".join(dataset.notes)
-    assert "held.csv: 1 of its categories no training row has: they are read as none" in said
+    assert "held.csv: 1 value of categories that no training row has: encoded as all zeros" in said
     assert "held.csv: 1 of 4 rows left out: a value is missing (age 1)" in said

@@ -1,4 +1,4 @@
-"""The reading of tables with pandas: the only module that imports it, when a table has to be read."""
+"""Reading of tables with pandas; the only module that imports it, and only when a table is read."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.data import cells, reading, table_columns
-from tuisim.data.table_columns import Column
-from tuisim.data.table_format import TableFormat
-from tuisim.data.table_source import TextSource
+from tuisim.data import reading
+from tuisim.data.tables import cells
+from tuisim.data.tables.columns import Column, merge
+from tuisim.data.tables.text_format import TableFormat
+from tuisim.data.tables.text_source import TextSource
 from tuisim.errors import DataError, MemoryNeeded
 
 _CHUNK_CELLS = 2**20
-"""Cells that are parsed at a time; then the memory is checked again."""
+"""Cells that are parsed between two checks of the memory."""
 _EXCEL_ENGINES = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd", ".ods": "odfpy"}
 _MODULES = {"odfpy": "odf"}
 
 
 class Unparsed(Exception):
-    """A row that pandas cannot parse; its words name no line of the file."""
+    """A row that pandas cannot parse; the message does not name its line in the file."""
 
 
 def _pandas() -> Any:
@@ -82,9 +83,7 @@ def _read_once(source: TextSource, form: TableFormat, as_text: set[int], check: 
     numbers = _joined(blocks, rows, len(numeric))
     at = {place: number for number, place in enumerate(numeric)}
     return [
-        Column(numbers=numbers[:, at[place]])
-        if place in at
-        else table_columns.merge(codes[place], tuple(seen[place]), form.decimal)
+        Column(numbers=numbers[:, at[place]]) if place in at else merge(codes[place], tuple(seen[place]), form.decimal)
         for place in range(width)
     ]
 
@@ -146,4 +145,4 @@ def _frame_column(pandas: Any, values: Any) -> Column:
         return Column(numbers=values.to_numpy(dtype=np.float64, na_value=np.nan))
     known: dict[str, int] = {}
     codes = _codes(pandas, values.astype(object), known)
-    return table_columns.merge([codes], tuple(known), ".")
+    return merge([codes], tuple(known), ".")
