@@ -15,10 +15,6 @@ TURNS, TURN_SECONDS = 4, 0.004
 """The step is measured in this many turns, operation by operation and then whole."""
 MIN_STEPS, MAX_STEPS = 2, 160
 """Steps of a turn that are measured by operation."""
-KEPT = 0.75
-"""The fastest part of a turn's steps, which is kept."""
-QUARTILE = 0.25
-"""Quantile over the turns: what other programs do can only add time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +34,10 @@ def measure(case: BenchmarkCase) -> Sample:
     for _ in range(TURNS):
         turns.append(_by_operation(case))
         wholes.append(case.timed())  # by now the whole step is in the caches again
-    operations = tuple(np.quantile(turns, QUARTILE, axis=0).tolist())
+    operations = tuple(np.median(turns, axis=0).tolist())
     if min(operations) < 0 or not max(operations) > 0:
         raise ClockError
-    return Sample(case.program, operations, float(np.quantile(wholes, QUARTILE)))
+    return Sample(case.program, operations, float(np.median(wholes)))
 
 
 def _by_operation(case: BenchmarkCase) -> list[float]:
@@ -49,7 +45,5 @@ def _by_operation(case: BenchmarkCase) -> list[float]:
     until, steps = perf_counter() + TURN_SECONDS, list[list[float]]()
     while len(steps) < MIN_STEPS or (perf_counter() < until and len(steps) < MAX_STEPS):
         steps.append(case.by_operation())
-    taken = np.array(steps)
-    kept = np.argsort(taken.sum(axis=1))[: max(1, round(KEPT * len(taken)))]
-    mean: list[float] = taken[kept].mean(axis=0).tolist()
+    mean: list[float] = np.mean(steps, axis=0).tolist()
     return mean
