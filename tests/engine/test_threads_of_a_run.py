@@ -10,7 +10,7 @@ from tuisim import RunConfig, Trainer, threads
 from tuisim.engine.control import Control
 from tuisim.engine.events import Snapshot, ThreadsChanged
 from tuisim.engine.health import thread_watch
-from tuisim.engine.health.thread_trial import ThreadTrial
+from tuisim.engine.health.reading import ThreadTrial
 from tuisim.engine.health.thread_watch import CHECK_SECONDS, TRIAL_SECONDS, CoreUse, ThreadWatch, core_use
 from tuisim.errors import ConfigError, MemoryNeeded
 

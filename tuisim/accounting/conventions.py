@@ -133,7 +133,7 @@ CONVENTIONS = (
         "flopscope", "flopscope", "FLOPs",
         "forward, backward and update in NumPy at this batch; each operation inside an activation, where exp, log and tanh "
         "count 16",
-        "the loss, what is computed once per step, flushing subnormals", _all_but(LOSS_KINDS | _NOT_IN_NUMPY),
+        "the loss, operations done once per step, flushing subnormals", _all_but(LOSS_KINDS | _NOT_IN_NUMPY),
     ),
     TUISIM,
 )  # fmt: skip

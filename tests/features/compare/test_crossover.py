@@ -179,7 +179,7 @@ def test_sizes_in_between_are_measured_where_the_winner_changes():
     assert found.rule.threshold is not None
     assert (found.rule.threshold.value, found.rule.threshold.correct) == (48 * 256, len(found.cells))
     assert found.rule.sentences[0] == (
-        "width × batch below 12,288 (as at width 48, batch 256): use numpy@1; otherwise: use numpy@2; correct in all 9 cells"
+        "width × batch below 12,288 (reached at width 48, batch 256): use numpy@1; otherwise: use numpy@2; correct in all 9 cells"
     )
 
 
@@ -343,7 +343,7 @@ def test_the_threshold_is_on_operations_if_that_separates_better():
     assert found.threshold is not None
     assert (found.threshold.of, found.threshold.value, found.threshold.correct) == (OPERATIONS, 48 * 48, 5)
     assert found.sentences[0].startswith(
-        "below 2.30 k operations per step (as at width 48, batch 1): use a; otherwise: use b; correct in all 5"
+        "below 2.30 k operations per step (reached at width 48, batch 1): use a; otherwise: use b; correct in all 5"
     )
 
 
@@ -365,7 +365,8 @@ def test_thresholds_with_equally_many_mistakes_are_compared_by_their_cost():
 def test_a_tie_can_be_a_side_of_the_threshold():
     found = said(cells_of((8, 1, "a"), (16, 1, "a"), (32, 1, TIE), (64, 1, TIE)))
     assert (
-        found.sentences[0] == "width × batch below 32 (as at width 32, batch 1): use a; otherwise: a tie; correct in all 4 cells"
+        found.sentences[0]
+        == "width × batch below 32 (reached at width 32, batch 1): use a; otherwise: a tie; correct in all 4 cells"
     )
     assert found.sentences[1] == "a 2.0 times as fast in 2 cells, a tie in 2 cells"
     assert found.ties == 2

@@ -7,9 +7,8 @@ from functools import cached_property
 from tuisim.engine.gradient_sample import GradientSampler
 from tuisim.engine.health.data_facts import SAMPLE, DataFacts, data_facts
 from tuisim.engine.health.hint import Hint
-from tuisim.engine.health.reading import HealthReading
+from tuisim.engine.health.reading import HealthReading, ThreadTrial
 from tuisim.engine.health.rules import hints
-from tuisim.engine.health.thread_trial import ThreadTrial
 from tuisim.engine.session import Session
 from tuisim.engine.validation import Validation
 

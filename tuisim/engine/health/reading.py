@@ -10,7 +10,6 @@ import numpy as np
 from tuisim.config import RunConfig
 from tuisim.engine.events import Curves, Floats
 from tuisim.engine.health.data_facts import DataFacts
-from tuisim.engine.health.thread_trial import ThreadTrial
 from tuisim.measure.gradients import LayerGradients
 
 WINDOWS = 10
@@ -19,6 +18,18 @@ MIN_POINTS = 3
 """Points of the curve in each window at least, so that the spread of a window is known."""
 MIN_EXAMPLES = 200
 """Training examples in each window at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTrial:
+    """Steps per second of the run with its threads, and of the same step with fewer."""
+
+    threads: int
+    steps_per_second: float
+    fewer: int
+    fewer_steps_per_second: float
+    busy_cores: float
+    """Cores that other processes used meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from time import perf_counter
 from tuisim.backends import get_backend
 from tuisim.config import RunConfig
 from tuisim.engine.benchmark_case import BenchmarkCase
-from tuisim.engine.health.thread_trial import ThreadTrial
+from tuisim.engine.health.reading import ThreadTrial
 from tuisim.errors import TuisimError
 from tuisim.threads import usable_cores
 

@@ -105,9 +105,9 @@ def _overall(threshold: Threshold | None, measured: Sequence[Cell]) -> str:
         return f"no threshold in size: {_counts(measured)} of {len(measured)} cells"
     size = f"width {units.count(threshold.width)}, batch {units.count(threshold.batch)}"
     if threshold.of == PRODUCT:
-        where = f"width × batch below {units.count(threshold.value)} (as at {size})"
+        where = f"width × batch below {units.count(threshold.value)} (reached at {size})"
     else:
-        where = f"below {units.si(threshold.value)} operations per step (as at {size})"
+        where = f"below {units.si(threshold.value)} operations per step (reached at {size})"
     below, above = ("a tie" if label == TIE else f"use {label}" for label in (threshold.below, threshold.above))
     of = "all" if threshold.correct == len(measured) else f"{threshold.correct} of"
     return f"{where}: {below}; otherwise: {above}; correct in {of} {len(measured)} cells"

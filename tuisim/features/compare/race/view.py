@@ -70,7 +70,7 @@ def speed(state: RaceState, frame: Frame) -> list[Line]:
     once = tuple(one for one in _ONCE if one not in steady and any(one[1](row) for row in rows.values()))
     base, notes = next(iter(rows), ""), state.comparison.notes if state.comparison else ()
     explanation = f"speedup: median step time of {base} over this one's; "
-    explanation += f"max difference: of a parameter from {base}'s, after {FIRST_STEPS} steps"
+    explanation += f"max difference: the largest of a parameter from {base}'s, after {FIRST_STEPS} steps"
     reasons = (f"{one.name}: {printable(one.reason, 200)}" for one in state.standings if one.reason)
     blocks = [
         Block(0, _figures(state, "backend", steady, width) if steady else _bars(state, frame)),

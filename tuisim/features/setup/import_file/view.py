@@ -19,9 +19,9 @@ _CELL = 10
 """Cells of the screen for a value of the file."""
 _REASON = 34
 _RULES = {
-    "drop": "no rows with gaps",
-    "mean": "the mean of the training rows",
-    "error": "no gap is accepted",
+    "drop": "incomplete rows are left out",
+    "mean": "filled with the training mean",
+    "error": "a missing value is refused",
 }
 _KEYS = (("t", "target"), ("d", "drop"), ("o", "category (one-hot)"), ("k", "keep"), ("n", "missing values"))
 _CLASSES = 6
