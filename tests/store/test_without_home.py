@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shell import until
 from tuisim.backends.cupy import gpu as cupy_gpu
 from tuisim.errors import DataError
 from tuisim.features.runs.view import no_runs
@@ -117,14 +118,16 @@ def test_compilers_create_no_folder_called_tilde(homeless, monkeypatch):
     assert list(homeless.iterdir()) == []
 
 
+def on_screen(app: TuisimApp) -> str:
+    return " ".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
 async def test_the_apps_pages_say_why_nothing_is_kept(homeless):
     app = TuisimApp()
     async with app.run_test(size=(140, 40), notifications=True) as pilot:
         for key in ("f8", "f12"):
             await pilot.press(key)
-            await pilot.pause()
-            shown = " ".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
-            assert "TUISIM_HOME" in shown
+            await until(pilot, lambda: "TUISIM_HOME" in on_screen(app))
             await pilot.press("escape")
         for _ in range(2):
             app._say_not_kept(unavailable_reason())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from textual.app import App
@@ -21,6 +23,19 @@ class Shell(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DARK_COLOURS
+
+
+PATIENCE = 20.0
+"""Seconds that a busy machine may take for what a person sees at once."""
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Wait until a condition holds; a page's widgets take several rounds of messages, and a job its time."""
+    end = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < end, "the condition did not come true"
+        await pilot.pause(0.01)
+    await pilot.pause()
 
 
 async def settled(screen: Screen[Any], pilot: Pilot[None]) -> None:

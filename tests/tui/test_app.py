@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from tests.support.made_machine_profile import entry, machine_profile
 from tests.support.scripted import ScriptedWorker, snapshot
+from tests.support.shell import until
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
 from tuisim.engine import RunFailed
@@ -266,7 +267,7 @@ async def test_help_lists_every_key_of_the_app_its_screens_and_its_widgets() -> 
 
     async with running(size=(120, 36)) as (app, pilot, _):
         await pilot.press("question_mark")
-        await pilot.pause()
+        await until(pilot, lambda: any(str(one.content) for one in app.screen.query("#help-text").results(Static)))
         assert isinstance(app.screen, HelpScreen)
         lines = str(app.screen.query_one("#help-text", Static).content).splitlines()
         for key, words in described(app, TuisimApp, SetupScreen, RunScreen, LayerEditor, PresetBar):

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.job import ScriptedJob, scripted_page, shown
-from tests.support.shell import Shell, settled
+from tests.support.shell import Shell, settled, until
 from tuisim import units
 from tuisim.accounting import count
 from tuisim.accounting.conventions import CONVENTIONS
@@ -68,14 +68,6 @@ async def answering(size: tuple[int, int] = (80, 24), **context: Any) -> AsyncIt
 
 def drawn(screen: Any) -> str:
     return "\n".join(text(line) for line in screen._panels[0].canvas.lines)
-
-
-async def until(pilot: Pilot[None], condition: Any) -> None:
-    for _ in range(60):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("the condition never became true")
 
 
 async def test_the_page_counts_at_once_measures_and_follows_the_inputs(method: Method) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Markdown
 
-from tests.support.shell import Shell
+from tests.support.shell import Shell, until
 from tuisim.errors import ConfigError
 from tuisim.features import COMMANDS
 from tuisim.features.manual import PAGES, glossary_anchor, pages, read, search, sections
@@ -73,15 +73,6 @@ def test_the_command_lists_pages_and_prints_one_as_plain_text():
     assert [line.split()[0] for line in tuisim().stdout.splitlines() if not line.startswith(" ")] == list(PAGES)
     assert tuisim("glossary").stdout == read("glossary")
     assert tuisim("glosary").returncode == 2
-
-
-async def until(pilot, condition):
-    """Wait until the app has got there; a page's widgets take several rounds of messages."""
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause()
-    raise AssertionError("it did not get there")
 
 
 def in_view(screen, title):
