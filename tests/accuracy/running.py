@@ -83,7 +83,7 @@ def _cupy(step: Any, kinds: tuple[Kind, ...]) -> float:
             if kind in kinds:
                 call()
         buffers.stopped.fill(0)
-        return buffers.results[:1].get()[0, 0]
+        return buffers.losses[:1].get()[0]
 
     return step._thread.do(run)
 

@@ -24,7 +24,7 @@ def test_the_tally_equals_the_ledger_for_each_operation(config, learning, steps)
     step = bound(config, learning)
     rows = np.arange(config.batch_size)
     for _ in range(steps):
-        losses = step.run(rows) if learning else [step.evaluate(rows)[0]]
+        losses = step.run(rows) if learning else [step.evaluate(rows)]
         assert np.isfinite(losses).all()
     for op, tally in zip(step.program.ops, step.tallies, strict=True):
         assert tally.as_dict() == (FORMULAS[op.kind].count(op) * steps).as_dict(), op

@@ -83,13 +83,6 @@ FORMULAS: dict[Kind, Formula] = {
     Kind.BINARY_CROSS_ENTROPY: Formula(
         "sigmoid, cross-entropy", "× 2·B·M+1  + 5·B·M−1  > 3·B·M  exp B·M  log B·M  ÷ B·M", _binary_cross_entropy
     ),
-    Kind.CORRECT_CLASSES: Formula(
-        "correct rows", "> B·M  + B−1", lambda op: Operations(compare=op.batch * op.outputs, add=op.batch - 1)
-    ),
-    Kind.CORRECT_OUTPUTS: Formula(  # per output two thresholds and a comparison
-        "correct outputs", "> 3·B·M  + B·M−1",
-        lambda op: Operations(compare=3 * op.batch * op.outputs, add=op.batch * op.outputs - 1),
-    ),
     Kind.ACTIVATION_GRADIENT: Formula("activation backward", "× B·M  act′ B·M", _per_output(multiply=1, derivative=1)),
     Kind.WEIGHT_GRADIENT: Formula(
         "weight gradient", "× B·N·M  + (B−1)·N·M",

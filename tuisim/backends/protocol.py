@@ -109,8 +109,8 @@ class BoundStep(Protocol):
         An operation that is fused into another takes 0. The list is empty if the loss is not finite.
         """
 
-    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
-        """Return the mean loss and the number of correct predictions of one batch, None for mse. Parameters do not change."""
+    def evaluate(self, rows: Rows) -> float:
+        """Return the mean loss of one batch. Parameters do not change."""
 
     def read(self, name: str) -> Array:
         """Return a host copy of a buffer."""

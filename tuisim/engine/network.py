@@ -5,7 +5,6 @@ All share one set of parameters, gradients and optimizer state.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -65,28 +64,22 @@ class Network:
         targets: Array,
         is_cancelled: Callable[[], bool] = lambda: False,
         each: Callable[[slice, Array], None] | None = None,
-    ) -> tuple[float, float | None] | None:
-        """Return mean loss and accuracy (None for mse) over all rows; None if `is_cancelled`, asked between batches.
+    ) -> float | None:
+        """Return the mean loss over all rows; None if `is_cancelled`, asked between batches.
 
         `each` is called for every batch with its rows and the network's outputs, (rows, outputs) on the host.
         """
-        total, correct, count = 0.0, 0, 0
+        total = 0.0
         for first in range(0, len(inputs), EVALUATION_BATCH):
             if is_cancelled():
                 return None
             rows = np.arange(first, min(first + EVALUATION_BATCH, len(inputs)))
             step = self.evaluation(inputs, targets, len(rows))
-            loss, hits = step.evaluate(rows)
+            total += step.evaluate(rows) * len(rows)
             if each is not None:
                 output = next(op.writes[0] for op in reversed(step.program.ops) if op.phase is Phase.FORWARD)
                 each(slice(first, first + len(rows)), step.read(output))
-            total += loss * len(rows)
-            if hits is not None:
-                correct += hits
-                count += len(rows) * (1 if self._config.loss == "cross_entropy" else self._config.layers[-1])
-        loss = total / len(inputs)
-        # The largest of outputs that are not finite is no prediction.
-        return loss, correct / count if count and math.isfinite(loss) else None
+        return total / len(inputs)
 
     def evaluation(self, inputs: Array, targets: Array, batch: int) -> BoundStep:
         """Return the evaluation program of `batch` rows, attached to these rows."""

@@ -57,8 +57,8 @@ class Validation:
 
     def _measure(self, rows: Rows, sums: FigureSums, is_cancelled: Callable[[], bool]) -> Figures | None:
         sums.clear()
-        evaluated = self._network.evaluate(*rows, is_cancelled, sums.add)
-        return None if evaluated is None else sums.figures(evaluated[0])
+        loss = self._network.evaluate(*rows, is_cancelled, sums.add)
+        return None if loss is None else sums.figures(loss)
 
     def add_cost(self, cost: float) -> None:
         """Count the `cost` seconds of the latest measurement."""

@@ -94,7 +94,7 @@ def _entry(key: ProfileKey, profile: MachineProfile, tell: Tell, count: int, pat
         peak_flops=peaks.flops_per_second,
         peak_bytes=peaks.bytes_per_second,
         best_rate=max(step_operations(sample.program).multiply_adds / sample.step for sample in samples),
-        # The prices do not include counting correct predictions.
+        # Prices are of training steps, whose losses also compute a gradient.
         evaluation=median(seconds / max(prices.step(program), 1e-9) for program, seconds in evaluations),
         run=known or run_costs.measure(runs, key.dtype, key.threads),
         prices=prices,

@@ -19,7 +19,7 @@ from tuisim.program.schedule import Schedule, schedule_of
 class StepProgram:
     """One step of `batch` examples, immutable: what is counted, run, timed and drawn.
 
-    With `learning` it is a training step; without, the evaluation program (forward, loss, number correct).
+    With `learning` it is a training step; without, the evaluation program (forward and loss).
     """
 
     layers: tuple[int, ...]
@@ -174,10 +174,6 @@ class _Builder:
             gradient = self._buffer(f"d{self.outputs[self.depth]}", self.batch, self.config.layers[-1], role=Role.ACTIVATION)
             writes += (gradient,)
         self._op(Kind(self.config.loss), Phase.LOSS, None, (output, "Y"), writes)
-        if not self.learning and self.config.loss != "mse":
-            correct_kind = Kind.CORRECT_CLASSES if self.config.loss == "cross_entropy" else Kind.CORRECT_OUTPUTS
-            correct = self._buffer("correct", role=Role.RESULT, integer=True)
-            self._op(correct_kind, Phase.LOSS, None, (output, "Y"), (correct,))
 
     def _backward(self, layer: int) -> None:
         n, m = self._sizes(layer)

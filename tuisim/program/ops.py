@@ -36,10 +36,6 @@ class Kind(StrEnum):
     """L = Σ (log Σ exp z − z_t) / B, softmax inside; with learning also ∂L/∂z = (softmax z − onehot t) / B."""
     BINARY_CROSS_ENTROPY = "binary_cross_entropy"
     """L = Σ (log(1 + exp z) − z·t) / (B·M) on logits; with learning also ∂L/∂z = (σ(z) − t) / (B·M)."""
-    CORRECT_CLASSES = "correct_classes"
-    """The number of rows whose largest output is the target class; evaluation only."""
-    CORRECT_OUTPUTS = "correct_outputs"
-    """The number of outputs on the target's side of logit 0; evaluation only."""
     ACTIVATION_GRADIENT = "activation_gradient"
     """∂L/∂z = ∂L/∂a ⊙ f′(z)."""
     WEIGHT_GRADIENT = "weight_gradient"
@@ -110,7 +106,7 @@ class Role(StrEnum):
     ACTIVATION = "activation"
     """z, a and their gradients."""
     RESULT = "result"
-    """Results of the step: the loss, the number of correct predictions."""
+    """Scalar results of the step: the loss, the squared gradient norm, the clip factor."""
 
 
 SHARED_ROLES = (Role.PARAMETER, Role.GRADIENT, Role.OPTIMIZER)

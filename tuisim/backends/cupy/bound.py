@@ -96,7 +96,7 @@ class CupyStep(BoundStep):
         _launch(step, timed)
         self._thread.add_launches(timed, perf_counter() - begin)
         _launch(step, steps - timed)
-        losses: list[float] = self._buffers.results[:steps].get()[:, 0].tolist()
+        losses: list[float] = self._buffers.losses[:steps].get().tolist()
         return self._settle(gpu, losses)
 
     def _prepare(self, rows: Rows, steps: int) -> None:
@@ -152,21 +152,20 @@ class CupyStep(BoundStep):
         for group, event in zip(groups, events[1:], strict=True):
             _launch(group, 1)
             event.record()
-        (loss,) = self._settle(gpu, self._buffers.results[:1].get()[:, 0].tolist())
+        (loss,) = self._settle(gpu, self._buffers.losses[:1].get().tolist())
         return loss, [gpu.seconds_between(*ends) for ends in pairwise(events)] if math.isfinite(loss) else []
 
-    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+    def evaluate(self, rows: Rows) -> float:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         check_batches(self.program, rows, self._attached is not None)
         return self._thread.do(lambda gpu: self._evaluate(rows))
 
-    def _evaluate(self, rows: Rows) -> tuple[float, int | None]:
+    def _evaluate(self, rows: Rows) -> float:
         self._prepare(rows, 1)
         _launch(self._calls(Phase.DATA, Phase.FORWARD, Phase.LOSS), 1)
-        loss, correct = self._buffers.results[0].get().tolist()
+        (self._loss,) = self._buffers.losses[:1].get().tolist()
         self._buffers.stopped.fill(0)
-        self._loss = loss
-        return loss, None if self.program.loss == "mse" else int(correct)
+        return self._loss
 
     # ── buffers ──
 

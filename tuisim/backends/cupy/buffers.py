@@ -95,12 +95,12 @@ class CupyBuffers:
         self.stopped = self.common.stopped if program.learning else gpu.zeros(1, program.dtype)
         """1 after a loss that is not finite; an evaluation has its own."""
         batch = program.batch
-        self.row_loss, self.row_correct = gpu.zeros(batch, "float64"), gpu.zeros(batch, "int64")
+        self.row_loss = gpu.zeros(batch, "float64")
         self.steps = max(1, min(MAX_STEPS, MAX_ROWS // batch)) if program.learning else 1
         """Steps of a chunk, the length of the arrays below."""
         self.order = gpu.zeros(self.steps * batch, "int64")
-        self.results = gpu.zeros((self.steps, 2), "float64")
-        """Mean loss and number of correct predictions by step."""
+        self.losses = gpu.zeros(self.steps, "float64")
+        """Mean loss by step."""
         self.scalars = gpu.zeros((self.steps, 4), program.dtype)
         """Learning rate, decay factor, and Adam's rate and epsilon by step."""
 

@@ -87,17 +87,15 @@ class Launches:
     def loss(self) -> list[OpCall]:
         """Return the launches of the loss."""
         (op,) = self._ops(*LOSS_KINDS)
-        buffers, output, target = self._buffers, *(self._arrays[name] for name in op.reads)
+        output, target = (self._arrays[name] for name in op.reads)
+        row_loss, losses = self._buffers.row_loss, self._buffers.losses
         gradient = self._arrays[op.writes[1]] if op.learning else NULL
-        rights = NULL if op.learning or op.kind is Kind.MSE else buffers.row_correct
-        sums = (buffers.row_loss,) if op.kind is Kind.MSE else (buffers.row_loss, rights)
         terms = op.batch * (1 if op.kind is Kind.CROSS_ENTROPY else op.outputs)
         grid = (_blocks(op.batch, WARPS[1]),)
         finish = self._launch(
-            "finish_loss", (1,), (THREADS,), buffers.row_loss, rights, op.batch, 1.0 / terms, buffers.results, self._common.step,
-            self._stopped,
-        )  # fmt: skip
-        rows = self._launch(op.kind.value, grid, WARPS, output, target, *sums, gradient, self._stopped, op.batch, op.outputs)
+            "finish_loss", (1,), (THREADS,), row_loss, op.batch, 1.0 / terms, losses, self._common.step, self._stopped
+        )
+        rows = self._launch(op.kind.value, grid, WARPS, output, target, row_loss, gradient, self._stopped, op.batch, op.outputs)
         return [(op, rows), (op, finish)]
 
     # ── backward ──

@@ -139,10 +139,22 @@ __device__ double warp_sum(double value)
     return value;
 }
 
+__device__ double block_sum(double* sums, double value)
+{
+    int me = threadIdx.x;
+    sums[me] = value;
+    __syncthreads();
+    for (int half = THREADS / 2; half > 0; half /= 2) {
+        if (me < half) sums[me] += sums[me + half];
+        __syncthreads();
+    }
+    return sums[0];
+}
+
 // log Σ exp z − z_t, shifted by the largest z, whose exp is 1: log1p of the sum of the others keeps the digits of small
-// losses. Gradient (softmax z − onehot t) / B. Correct if the largest z is z_t.
-extern "C" __global__ void cross_entropy(const T* z, const long long* target, double* row_loss, long long* row_right,
-                                         T* gradient, const T* stopped, long long batch, long long width)
+// losses. Gradient (softmax z − onehot t) / B.
+extern "C" __global__ void cross_entropy(const T* z, const long long* target, double* row_loss, T* gradient, const T* stopped,
+                                         long long batch, long long width)
 {
     long long row = (long long)blockIdx.x * blockDim.y + threadIdx.y;
     if (row >= batch) return;
@@ -168,10 +180,7 @@ extern "C" __global__ void cross_entropy(const T* z, const long long* target, do
     for (long long j = threadIdx.x; j < width; j += WARP)
         if (j != best) rest += exp(logits[j] - largest);
     rest = warp_sum(rest);
-    if (threadIdx.x == 0) {
-        row_loss[row] = log1p(rest) - (double)(logits[wanted] - largest);
-        if (row_right != 0) row_right[row] = best == wanted ? 1 : 0;
-    }
+    if (threadIdx.x == 0) row_loss[row] = log1p(rest) - (double)(logits[wanted] - largest);
     if (gradient == 0) return;
     for (long long j = threadIdx.x; j < width; j += WARP) {
         T share = exp(logits[j] - largest) / (T)(1 + rest);
@@ -197,61 +206,40 @@ extern "C" __global__ void mse(const T* a, const T* target, double* row_loss, T*
     if (threadIdx.x == 0) row_loss[row] = sum;
 }
 
-// Σ max(z, 0) − z·t + log(1 + e), e = exp(−|z|); gradient (σ(z) − t) / (B·M). Correct if z > 0 for t > ½ and only then.
-extern "C" __global__ void binary_cross_entropy(const T* z, const T* target, double* row_loss, long long* row_right,
-                                                T* gradient, const T* stopped, long long batch, long long width)
+// Σ max(z, 0) − z·t + log(1 + e), e = exp(−|z|); gradient (σ(z) − t) / (B·M).
+extern "C" __global__ void binary_cross_entropy(const T* z, const T* target, double* row_loss, T* gradient, const T* stopped,
+                                                long long batch, long long width)
 {
     long long row = (long long)blockIdx.x * blockDim.y + threadIdx.y;
     if (row >= batch) return;
     bool halt = stopped[0] != 0;
     T scale = (T)(1.0 / ((double)batch * (double)width));
     double sum = 0;
-    double right = 0;
     for (long long j = threadIdx.x; j < width; j += WARP) {
         T logit = z[row * width + j];
         T wanted = target[row * width + j];
         T e = exp(-fabs(logit));
         sum += (double)((logit > 0 ? logit : (T)0) - logit * wanted + log1p(e));
-        right += (logit > 0) == (wanted > (T)0.5) ? 1 : 0;
         if (gradient != 0) gradient[row * width + j] = halt ? (T)0 : ((logit < 0 ? e : (T)1) / ((T)1 + e) - wanted) * scale;
     }
     sum = warp_sum(sum);
-    right = warp_sum(right);
-    if (threadIdx.x == 0) {
-        row_loss[row] = sum;
-        if (row_right != 0) row_right[row] = (long long)right;
-    }
+    if (threadIdx.x == 0) row_loss[row] = sum;
 }
 
-// One block: results[2·step] = the mean loss, results[2·step + 1] = the number of correct predictions; counts the step.
-extern "C" __global__ void finish_loss(const double* row_loss, const long long* row_right, long long batch, double scale,
-                                       double* results, long long* step, T* stopped)
+// One block: losses[step] = the mean loss; counts the step.
+extern "C" __global__ void finish_loss(const double* row_loss, long long batch, double scale, double* losses, long long* step,
+                                       T* stopped)
 {
-    __shared__ double losses[THREADS];
-    __shared__ double rights[THREADS];
+    __shared__ double sums[THREADS];
     if (stopped[0] != 0) return;
     int me = threadIdx.x;
-    double loss = 0;
-    double right = 0;
-    for (long long row = me; row < batch; row += THREADS) {
-        loss += row_loss[row];
-        if (row_right != 0) right += (double)row_right[row];
-    }
-    losses[me] = loss;
-    rights[me] = right;
-    __syncthreads();
-    for (int half = THREADS / 2; half > 0; half /= 2) {
-        if (me < half) {
-            losses[me] += losses[me + half];
-            rights[me] += rights[me + half];
-        }
-        __syncthreads();
-    }
+    double sum = 0;
+    for (long long row = me; row < batch; row += THREADS) sum += row_loss[row];
+    double total = block_sum(sums, sum);
     if (me == 0) {
         long long made = step[0];
-        double mean = (double)(T)(losses[0] * scale);  // beyond the range of T it is infinite and detected
-        results[2 * made] = mean;
-        results[2 * made + 1] = rights[0];
+        double mean = (double)(T)(total * scale);  // beyond the range of T it is infinite and detected
+        losses[made] = mean;
         step[0] = made + 1;
         if (!isfinite(mean)) stopped[0] = 1;
     }
@@ -308,18 +296,6 @@ extern "C" __global__ void bias_gradients(const T* sums, const long long* layers
 }
 
 // ── update ──
-
-__device__ double block_sum(double* sums, double value)
-{
-    int me = threadIdx.x;
-    sums[me] = value;
-    __syncthreads();
-    for (int half = THREADS / 2; half > 0; half /= 2) {
-        if (me < half) sums[me] += sums[me + half];
-        __syncthreads();
-    }
-    return sums[0];
-}
 
 // Σg² of the part of a block; the number of blocks is fixed.
 extern "C" __global__ void gradient_squares(const T* gradients, long long count, double* shares, const T* stopped)

@@ -129,11 +129,10 @@ class CompiledStep(BoundStep):
         self._call(span, rows)
         return perf_counter() - start
 
-    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+    def evaluate(self, rows: Rows) -> float:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         (loss,) = self._call(self._whole, rows)
-        correct = self._arrays.get("correct")
-        return loss, None if correct is None else int(correct)
+        return loss
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of all steps that share these parameters."""
@@ -169,7 +168,7 @@ class BlasStep(NumpyStep):
             raise TypeError("a training step on BLAS cannot share a compiled step's arrays")
         super().__init__(program, share if isinstance(share, BlasStep) else None)
 
-    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+    def evaluate(self, rows: Rows) -> float:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         if self._compiled is not None:
             super().write("parameters", self._compiled.read("parameters"))

@@ -1,4 +1,4 @@
-"""The losses as compiled loops: the mean over a batch, its gradient, and the number of correct predictions.
+"""The losses as compiled loops: the mean over a batch, and its gradient.
 
 Sums are in double precision; the mean is rounded to the program's dtype, so that values beyond it are inf and detected.
 Gradients are computed only in training steps.
@@ -125,26 +125,3 @@ def binary_cross_entropy(p: Any, size: int, learning: int, output: int, target: 
             e = exp(-abs(z))
             s = (e if z < 0.0 else 1.0) / (1.0 + e)
             p[gradient + j] = real((s - t) * scale)
-
-
-@kernel
-def correct_classes(p: Any, integers: Any, batch: int, m: int, output: int, target: int, correct: int) -> None:
-    """Count the rows whose largest output, the first of equal ones, is the target class."""
-    matches = 0
-    for i in range(batch):
-        z = output + i * m
-        best = ZERO
-        for j in range(m):
-            if p[z + j] > p[z + best]:
-                best = j
-        matches += 1 if np.int64(best) == integers[target + i] else 0
-    integers[correct] = matches
-
-
-@kernel
-def correct_outputs(p: Any, integers: Any, size: int, output: int, target: int, correct: int) -> None:
-    """Count the outputs on the target's side: logit above 0 for a target above ½."""
-    matches = 0
-    for j in range(size):
-        matches += 1 if (p[output + j] > 0.0) == (p[target + j] > 0.5) else 0
-    integers[correct] = matches

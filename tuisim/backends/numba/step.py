@@ -35,10 +35,9 @@ BEGIN, MIDDLE, END, LOSS, SPAN = range(5)
 _READ1, _READ2, _READ3, _WRITE1 = READ + 1, READ + 2, READ + 3, WRITE + 1
 
 (
-    _GATHER, _DENSE, _ACTIVATION, _MSE, _CROSS_ENTROPY, _BINARY_CROSS_ENTROPY, _CORRECT_CLASSES, _CORRECT_OUTPUTS,
-    _ACTIVATION_GRADIENT, _WEIGHT_GRADIENT, _BIAS_GRADIENT, _INPUT_GRADIENT, _GRADIENT_SQUARES, _CLIP_FACTOR, _CLIP,
-    _WEIGHT_DECAY, _SCHEDULED_RATE, _DECAY_FACTOR, _BIAS_CORRECTION, _DECOUPLED_DECAY, _SGD, _MOMENTUM, _NESTEROV, _RMSPROP,
-    _ADAM, _FLUSH_SUBNORMALS,
+    _GATHER, _DENSE, _ACTIVATION, _MSE, _CROSS_ENTROPY, _BINARY_CROSS_ENTROPY, _ACTIVATION_GRADIENT, _WEIGHT_GRADIENT,
+    _BIAS_GRADIENT, _INPUT_GRADIENT, _GRADIENT_SQUARES, _CLIP_FACTOR, _CLIP, _WEIGHT_DECAY, _SCHEDULED_RATE, _DECAY_FACTOR,
+    _BIAS_CORRECTION, _DECOUPLED_DECAY, _SGD, _MOMENTUM, _NESTEROV, _RMSPROP, _ADAM, _FLUSH_SUBNORMALS,
 ) = (KINDS[kind] for kind in Kind)  # fmt: skip
 """The codes, in the order of Kind."""
 
@@ -102,10 +101,6 @@ def compute(table: Any, number: Any, p: Any, s: Any, integers: Any) -> bool:
         losses.cross_entropy(p, integers, batch, m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
     elif kind == _BINARY_CROSS_ENTROPY:
         losses.binary_cross_entropy(p, batch * m, table[number, LEARNING], r0, r1, w0, table[number, _WRITE1])
-    elif kind == _CORRECT_CLASSES:
-        losses.correct_classes(p, integers, batch, m, r0, r1, w0)
-    elif kind == _CORRECT_OUTPUTS:
-        losses.correct_outputs(p, integers, batch * m, r0, r1, w0)
     else:
         return False
     return True

@@ -106,15 +106,13 @@ class NumpyStep(BoundStep):
             seconds |= time_calls([*calls[Phase.BACKWARD], *calls[Phase.UPDATE]])
         return loss, seconds_by_op(self.program, seconds)
 
-    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+    def evaluate(self, rows: Rows) -> float:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         with np.errstate(all="ignore"), self._flushing:
             self._gather(rows)
             for call in self._before:
                 call()
-            loss = self._mean()
-        correct = self._arrays.get("correct")
-        return loss, None if correct is None else int(correct)
+            return self._mean()
 
     def _mean(self) -> float:
         """Return the loss rounded to the program's dtype, so that values beyond it are inf and detected."""

@@ -103,33 +103,8 @@ def _binary_cross_entropy(ctx: KernelContext, op: Op) -> list[Call]:
     return [*made, *ctx.calls((np.log1p, e, e), (np.add, terms, e, terms)), *sums]
 
 
-def _correct_classes(ctx: KernelContext, op: Op) -> list[Call]:
-    """Count the rows whose largest output is the target class."""
-    output, target, correct = ctx.operands(op)
-    best, right = np.zeros(op.batch, np.intp), np.zeros(op.batch, bool)
-    return ctx.calls(
-        partial(np.argmax, output, 1, best),
-        (np.equal, best, target, right),
-        partial(np.add.reduce, right, 0, np.int64, correct),
-    )
-
-
-def _correct_outputs(ctx: KernelContext, op: Op) -> list[Call]:
-    """Count the outputs on the target's side: logit above 0 for a target above ½."""
-    output, target, correct = ctx.operands(op)
-    above, expected = np.zeros(output.shape, bool), np.zeros(output.shape, bool)
-    return ctx.calls(
-        (np.greater, output, 0.0, above),
-        (np.greater, target, 0.5, expected),
-        (np.equal, above, expected, above),
-        partial(np.add.reduce, above.reshape(-1), 0, np.int64, correct),
-    )
-
-
 KERNELS: dict[Kind, Callable[[KernelContext, Op], list[Call]]] = {
     Kind.MSE: _mse,
     Kind.CROSS_ENTROPY: _cross_entropy,
     Kind.BINARY_CROSS_ENTROPY: _binary_cross_entropy,
-    Kind.CORRECT_CLASSES: _correct_classes,
-    Kind.CORRECT_OUTPUTS: _correct_outputs,
 }

@@ -61,10 +61,10 @@ class ScalarStep(BoundStep):
             seconds.append(perf_counter() - start)
         return self._loss, seconds
 
-    def evaluate(self, rows: Rows) -> tuple[float, int | None]:
+    def evaluate(self, rows: Rows) -> float:
         """Evaluate one batch; see `BoundStep.evaluate`."""
         self._do(rows, Phase.DATA, Phase.FORWARD, Phase.LOSS)
-        return self._loss, int(self._buffers.get("correct")[0]) if "correct" in self.program.buffers else None
+        return self._loss
 
     def read(self, name: str) -> Array:
         """Return a copy of a buffer."""

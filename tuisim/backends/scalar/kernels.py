@@ -198,24 +198,6 @@ def _binary_cross_entropy(op: Op, buffers: ScalarBuffers, tally: ScalarTally) ->
     _finish(op, buffers, tally, terms, gradient, 1 / elements)
 
 
-def _correct_classes(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    correct = []
-    for row, target in zip(_rows(buffers.get(op.reads[0]), op.outputs), buffers.get(op.reads[1]), strict=True):
-        correct.append(1.0 if _largest(row, tally) == target else 0.0)
-        tally.compare += 1
-    buffers.put("correct", [_sum(correct, tally)])
-
-
-def _correct_outputs(op: Op, buffers: ScalarBuffers, tally: ScalarTally) -> None:
-    correct = []
-    for z, t in zip(buffers.get(op.reads[0]), buffers.get(op.reads[1]), strict=True):
-        predicted, expected = z > 0, t > 0.5
-        tally.compare += 2
-        correct.append(1.0 if predicted == expected else 0.0)
-        tally.compare += 1
-    buffers.put("correct", [_sum(correct, tally)])
-
-
 KERNELS: dict[Kind, Kernel] = {
     Kind.DENSE: _dense,
     Kind.ACTIVATION: _activation,
@@ -226,6 +208,4 @@ KERNELS: dict[Kind, Kernel] = {
     Kind.MSE: _mse,
     Kind.CROSS_ENTROPY: _cross_entropy,
     Kind.BINARY_CROSS_ENTROPY: _binary_cross_entropy,
-    Kind.CORRECT_CLASSES: _correct_classes,
-    Kind.CORRECT_OUTPUTS: _correct_outputs,
 }

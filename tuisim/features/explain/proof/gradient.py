@@ -148,7 +148,7 @@ class _LossOfOne:
 
     def _loss(self, value: float) -> float:
         self._set(value)
-        return self._evaluation.evaluate(self._rows)[0]
+        return self._evaluation.evaluate(self._rows)
 
     def _set(self, value: float) -> None:
         """Set the parameter that `error` is about."""
