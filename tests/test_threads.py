@@ -1,4 +1,4 @@
-"""A system that allows few threads: BLAS is limited to one, one line says so, and nothing hangs."""
+"""The default number of threads, and a system that allows few: BLAS is limited to one, one line says so, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ from tuisim.errors import RunError
 from tuisim.features.compare.entries import entries
 from tuisim.features.compare.race.race import compare
 from tuisim.threads import usable_cores
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "count"),
+    [(1, 0.0, 1), (2, 0.0, 1), (2, 1.0, 1), (2, 5.0, 1), (8, 0.1, 7), (8, 1.0, 7), (8, 3.0, 5), (8, 2.6, 5), (8, 30.0, 1)],
+)
+def test_the_default_is_one_thread_per_free_core_and_leaves_one(
+    monkeypatch: pytest.MonkeyPatch, cores: int, busy: float, count: int
+) -> None:
+    monkeypatch.setattr(threads, "allowed", None)
+    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    monkeypatch.setattr(threads, "busy_cores", lambda: busy)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert threads.default_threads() == count
+    assert RunConfig(layers=(4, 2)).resolved().threads == count
+
+
+def test_the_busy_cores_are_measured_once() -> None:
+    assert threads.busy_cores() is threads.busy_cores()
+    assert threads.busy_cores() >= 0
 
 
 @pytest.fixture

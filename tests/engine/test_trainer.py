@@ -299,11 +299,19 @@ def test_a_run_that_fails_keeps_its_summary(monkeypatch):
     assert any(isinstance(item, RunFailed) for item in seen)
 
 
-def test_a_last_update_that_diverges_is_noticed():
-    config = RunConfig(layers=(64, 10), dataset="digits", examples=32, epochs=1, learning_rate=3e38, loss="mse")
-    summary = Trainer(config).run()
+@pytest.mark.parametrize("validation", [0.1, 0.0])
+def test_a_last_update_that_diverges_is_noticed(validation):
+    config = RunConfig(
+        layers=(64, 10), dataset="digits", examples=32, epochs=1, learning_rate=3e38, loss="mse", validation=validation
+    )
+    trainer = Trainer(config)
+    summary = trainer.run()
     assert summary.ended is State.DIVERGED
+    assert "step 2" in summary.message
     assert summary.validation_accuracy is None
+    assert "rate_too_high" in [hint.name for hint in summary.hints]
+    with pytest.raises(RunError, match="became non-finite"):
+        trainer.step()
 
 
 def test_own_arrays_are_not_called_a_dataset():

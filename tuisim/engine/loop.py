@@ -6,7 +6,6 @@ It never waits for a screen; it waits only while paused or throttled, on a condi
 from __future__ import annotations
 
 import logging
-import math
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -53,7 +52,11 @@ MAX_WATCHED_SPEED = 20.0
 
 
 class Loop:
-    """One run of a session."""
+    """One run of a session.
+
+    `emit` gets its events and snapshots. An `instrumented` run is shown on a screen: it takes more gradient samples, and
+    measures the machine's peaks before it begins.
+    """
 
     def __init__(
         self, session: Session, emit: Callable[[Event | Snapshot], None] | None, control: Control, instrumented: bool
@@ -64,7 +67,7 @@ class Loop:
         self.speed_limit: float | None = None
         self.peaks: Peaks | None = None
         self.device = ""
-        self.ended: float | None = None
+        self._ended_at: float | None = None
         self.validation = Validation(session.network, session.data)
         per_epoch, has_validation = -(-session.data.examples // session.batch), session.data.validation is not None
         self.early_stopping = EarlyStopping(session.network, session.config, per_epoch, has_validation)
@@ -92,6 +95,7 @@ class Loop:
             if self._instrumented:
                 self._publish()
                 self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
+            self.thread_watch.watch(session.threads, session.tally.steps, session.tally.seconds)
             self._due = session.clock()
             if not self._instrumented:
                 self.gradients.delay(self._due)
@@ -149,7 +153,7 @@ class Loop:
         self._thread_limit.enter_context(session.backend.threads(threads))  # the newest limit applies
         session.threads = threads
         self.device = session.backend.device()
-        self.thread_watch.set_threads(threads)
+        self.thread_watch.watch(threads, session.tally.steps, session.tally.seconds)
         self.health.thread_trial = None
         self.health.judge()
         self._emit(ThreadsChanged(session.tally.steps, threads))
@@ -194,16 +198,16 @@ class Loop:
         if sample or self.gradients.is_due(begun):
             self._step_with_sample(full_speed)
             steps -= 1
-        is_last = session.steps_left is not None and session.steps_left <= steps
-        if is_last and session.steps_left:
-            steps = session.steps_left - 1
+        left, ends = session.steps_left, False
+        if left is not None and 0 < left <= steps:  # the last step is made by itself, with a sample
+            steps, ends = left - 1, True
         if steps:
             before, start = session.tally.steps, session.clock()
             session.advance(steps, full_speed=full_speed)
             made, seconds = session.tally.steps - before, session.clock() - start
             if made == self._chunk and seconds > 0:  # at most doubled, so that one outlier has little effect
                 self._chunk = max(1, min(MAX_STEPS, 2 * made, round(made * CHUNK_SECONDS / seconds)))
-        if is_last and session.steps_left and session.divergence is None:
+        if ends and session.divergence is None:
             self._step_with_sample(full_speed)
         trained = self.training_seconds
         is_time = session.tally.epochs > epochs or trained - self._validated_at >= VALIDATION_SECONDS
@@ -221,6 +225,7 @@ class Loop:
             self._publish()
 
     def _step_with_sample(self, full_speed: bool) -> None:
+        """Make one step with a gradient sample, and judge the run by it; the time of the copies is the sample's cost."""
         session, clock = self.session, self.session.clock
         start = clock()
         before = self.gradients.read_parameters()
@@ -234,8 +239,9 @@ class Loop:
         self.gradients.add_cost(end, (copied - start) + (end - stepped))
 
     def _watch_threads(self) -> None:
+        """Check the cores; a trial with fewer threads is judged and published at once."""
         session, start = self.session, self.session.clock()
-        trial = self.thread_watch.check(self.wall_seconds, session.tally.steps / max(session.tally.seconds, 1e-9))
+        trial = self.thread_watch.check(self.wall_seconds, session.tally.steps, session.tally.seconds)
         if trial is not None:
             self.health.thread_trial = trial
             self.health.judge()
@@ -243,17 +249,21 @@ class Loop:
         self.gradients.seconds += session.clock() - start
 
     def _validate(self, is_cancelled: Callable[[], bool] = lambda: False) -> None:
-        clock, figures, steps = self.session.clock, self.validation, self.session.tally.steps
-        start = clock()
-        is_measured = figures.measure(steps, is_cancelled)
-        figures.add_cost(clock() - start)
-        if is_measured:
+        """Measure the validation figures and keep them in the history, unless it was cancelled."""
+        if self._measure(is_cancelled):
             self._validated_at = self.training_seconds
-            latest = figures.figures
-            self.session.history.validation.append(steps, latest.loss, latest.accuracy, figures.training_accuracy)
+            figures, steps = self.validation.figures, self.session.tally.steps
+            self.session.history.validation.append(steps, figures.loss, figures.accuracy, self.validation.training_accuracy)
+
+    def _measure(self, is_cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Measure the figures with the present parameters; False if it was cancelled."""
+        start = self.session.clock()
+        is_measured = self.validation.measure(self.session.tally.steps, is_cancelled)
+        self.validation.add_cost(self.session.clock() - start)
+        return is_measured
 
     def _check(self) -> None:
-        """Measure the validation loss and take it for early stopping."""
+        """Measure the validation loss and pass it to early stopping."""
         self._validate()
         self.early_stopping.check(self.session.tally.steps, self.validation.figures.loss)
 
@@ -261,7 +271,7 @@ class Loop:
 
     def _end(self, state: State, message: str) -> None:
         """Publish the end at once, then measure validation, which may take a while, and publish the final figures."""
-        steps = self.session.tally.steps
+        session, steps = self.session, self.session.tally.steps
         self.state, self.message = state, message
         self._publish()
         if state is not State.DIVERGED and steps and self.validation.step != steps:
@@ -270,25 +280,26 @@ class Loop:
             self.early_stopping.check(steps, self.validation.figures.loss)
             if self.early_stopping.restore(steps):
                 self.message = self._words_on_best(steps)
-                self.validation.measure(steps)
-        loss = self.validation.figures.loss
-        if self.state is not State.DIVERGED and loss is not None and not math.isfinite(loss):
-            # The last update made the parameters non-finite, and no step followed to show it.
-            self.state = State.DIVERGED
-            self.message = self.session.network.locate_divergence(self.session.network.full, steps + 1)
+                self._measure()
+        if self.state is not State.DIVERGED and not self.validation.is_finite:
+            # The last update made the parameters too large, and no step followed to show it.
+            session.divergence = session.network.locate_divergence(session.network.full, steps + 1)
+            self.state, self.message = State.DIVERGED, session.divergence
         if steps:
             self._read_health()
-        self.ended = self.session.clock()
+        self._ended_at = session.clock()
         self._publish()
         self._emit(Ended(self.state, steps, self.message))
 
     def _words_on_best(self, steps: int) -> str:
+        """Return the message of a run that ended after `steps` steps with the weights of its best check."""
         kept = f"the weights of step {self.early_stopping.best_step:,} of {steps:,}, the best validation loss"
         if self.session.is_done:
             return f"with {kept}"
         return f"early: {self.session.config.patience} checks without improvement; has {kept}"
 
     def _read_health(self) -> None:
+        """Sample the gradients of the last step, unless they were sampled, and judge the run at its end."""
         start = self.session.clock()
         self.gradients.sample_standing(self.session.tally.steps)
         self.health.judge()
@@ -299,7 +310,7 @@ class Loop:
         steps = self.session.tally.steps
         # The traceback as text: its frames would keep device arrays alive.
         log.error("the run failed at step %d: %s\n%s", steps, message, traceback.format_exc())
-        self.state, self.message, self.ended = State.FAILED, message, self.session.clock()
+        self.state, self.message, self._ended_at = State.FAILED, message, self.session.clock()
         self._publish()
         self._emit(RunFailed(steps, message, device_lost, log_file()))
 
@@ -310,7 +321,7 @@ class Loop:
         """Seconds since the first batch of the session, with pauses."""
         if self.session.started is None:
             return 0.0
-        return (self.session.clock() if self.ended is None else self.ended) - self.session.started
+        return (self.session.clock() if self._ended_at is None else self._ended_at) - self.session.started
 
     @property
     def training_seconds(self) -> float:
@@ -328,7 +339,10 @@ class Loop:
             self._is_unpublished = False
 
     def _seconds_left(self) -> float | None:
-        """Return the time of the remaining steps at the wall time per step so far at full speed, with all that is between."""
+        """Return the seconds that the remaining steps take at the mean wall time per step at full speed so far.
+
+        It includes validation and gradient samples. None if the run has no end or is not at full speed.
+        """
         total = self.session.total_steps
         if total is None or self.speed_limit is not None or self.state is not State.TRAINING or not self._full_speed_steps:
             return None

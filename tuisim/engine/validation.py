@@ -5,6 +5,7 @@ Training accuracy is measured at the same time, on a fixed sample no larger than
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,9 @@ class Validation:
         self.figures = Figures()
         self.training_accuracy: float | None = None
         self.step: int | None = None
+        """The step whose parameters were measured last; None before the first measurement."""
+        self.is_finite = True
+        """False if the latest loss of the validation rows or of the sample is not finite."""
         self.seconds = 0.0
         self._cost = 0.0
 
@@ -53,6 +57,7 @@ class Validation:
         if sample is None:
             return False
         self.figures, self.training_accuracy, self.step = figures, sample.accuracy, step
+        self.is_finite = all(loss is None or math.isfinite(loss) for loss in (figures.loss, sample.loss))
         return True
 
     def _measure(self, rows: Rows, sums: FigureSums, is_cancelled: Callable[[], bool]) -> Figures | None:

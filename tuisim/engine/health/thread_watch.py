@@ -55,24 +55,40 @@ def core_use() -> CoreUse | None:
     return CoreUse(perf_counter(), own.user + own.system, sum(times) - twice - idle)
 
 
+def step_seconds(config: RunConfig, batch: int, threads: int) -> float:
+    """Return the seconds of a step of `config` with so many threads, on a network and rows of its own."""
+    with get_backend(config.backend).threads(threads):
+        return BenchmarkCase(config.of_known_length(), batch, ROUND_SECONDS).timed()
+
+
 class ThreadWatch:
-    """Checks the cores of one run at intervals, and times fewer threads if there are too few of them."""
+    """Checks the cores of one run at intervals, and times fewer threads if there are too few of them; `watch` begins it."""
 
     def __init__(
         self,
         config: RunConfig,
         batch: int,
         use: Callable[[], CoreUse | None] = core_use,
-        time: Callable[[RunConfig, int, int], float] | None = None,
+        time: Callable[[RunConfig, int, int], float] = step_seconds,
     ) -> None:
         """`use` returns the processor seconds so far, `time` the seconds of a step with a number of threads."""
-        assert config.threads is not None
-        self.threads = config.threads
-        self._config, self._batch, self._use, self._time = config, batch, use, time or step_seconds
+        self.threads = 1
+        self._config, self._batch, self._use, self._time = config, batch, use, time
         self._can = config.backend in THREADED and config.parameter_count <= MAX_PARAMETERS
-        self._before = use() if self.is_active else None
+        self._before: CoreUse | None = None
+        self._steps, self._seconds = 0, 0.0
         self._check_at = CHECK_SECONDS
         self._trial_at = 0.0
+
+    def watch(self, threads: int, steps: int, seconds: float) -> None:
+        """Watch so many threads, from these totals of the run on."""
+        self.threads = threads
+        self._trial_at = 0.0
+        self._start_interval(steps, seconds)
+
+    def _start_interval(self, steps: int, seconds: float) -> None:
+        self._before = self._use() if self.is_active else None
+        self._steps, self._seconds = steps, seconds
 
     @property
     def is_active(self) -> bool:
@@ -83,12 +99,17 @@ class ThreadWatch:
         """Return True if the cores are to be checked, `now` seconds into the run."""
         return now >= self._check_at and self.is_active
 
-    def check(self, now: float, steps_per_second: float) -> ThreadTrial | None:
-        """Return a trial if other processes use cores of this run's threads; None if they do not, or one was made lately."""
+    def check(self, now: float, steps: int, seconds: float) -> ThreadTrial | None:
+        """Return a trial if other processes use cores of this run's threads; None if they do not, or one was made lately.
+
+        `now` is in seconds since the start of the run; `steps` and `seconds` are the run's totals. The load and the step rate
+        are those since the last check.
+        """
         self._check_at = now + CHECK_SECONDS
-        before, after = self._before, self._use()
-        self._before = after
-        if before is None or after is None or now < self._trial_at or after.wall <= before.wall:
+        before, steps_before, seconds_before = self._before, self._steps, self._seconds
+        self._start_interval(steps, seconds)
+        after = self._before
+        if before is None or after is None or now < self._trial_at or after.wall <= before.wall or seconds <= seconds_before:
             return None
         busy = ((after.all - before.all) - (after.own - before.own)) / (after.wall - before.wall)
         cores = usable_cores()
@@ -99,19 +120,8 @@ class ThreadWatch:
         self._trial_at = now + TRIAL_SECONDS
         fewer = max(1, min(self.threads - 1, math.floor(cores - busy + 0.5)))
         try:
-            seconds = self._time(self._config, self._batch, fewer)
+            fewer_seconds = self._time(self._config, self._batch, fewer)
         except TuisimError:  # no memory for a second network: then there is no trial
             return None
-        return ThreadTrial(self.threads, steps_per_second, fewer, 1 / seconds, busy)
-
-    def set_threads(self, threads: int) -> None:
-        """Watch another number of threads."""
-        self.threads = threads
-        self._before = self._use() if self.is_active else None
-        self._trial_at = 0.0
-
-
-def step_seconds(config: RunConfig, batch: int, threads: int) -> float:
-    """Return the seconds of a step of `config` with so many threads, on a network and rows of its own."""
-    with get_backend(config.backend).threads(threads):
-        return BenchmarkCase(config.of_known_length(), batch, ROUND_SECONDS).timed()
+        steps_per_second = (steps - steps_before) / (seconds - seconds_before)
+        return ThreadTrial(self.threads, steps_per_second, fewer, 1 / fewer_seconds, busy)
