@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tuisim.config import FIELDS
 from tuisim.engine.health.hint import Hint
 from tuisim.engine.health.reading import HealthReading
 from tuisim.units import figure, percent
@@ -23,17 +22,16 @@ def unscaled_inputs(reading: HealthReading) -> Hint | None:
     if MIN_SCALE <= scale <= MAX_SCALE or scale == 0:
         return None
     words = f"the largest column has a root mean square of {figure(scale)}, standardized it is 1"
-    scaling = FIELDS.get("scaling")
-    can_scale = scaling is not None and getattr(reading.config, "scaling", "") == "none"
+    can_scale = reading.config.scaling == "none"
     return Hint("unscaled_inputs", "unscaled inputs", words, *(("scaling", "standard") if can_scale else ()))
 
 
 def class_imbalance(reading: HealthReading) -> Hint | None:
-    """Return a hint if one class has most rows and the network is hardly better than answering always that class.
+    """Return a hint if one class has most rows and the network is hardly better than always predicting that class.
 
     Accuracy then hides that the other classes are not learned (He & Garcia, "Learning from imbalanced data", IEEE TKDE 2009). A
     minority of 20 % or less is a moderate imbalance in Google's Machine Learning course. The network must have learned less than
-    half of what the constant answer leaves.
+    half of what this constant prediction leaves.
     """
     data = reading.data
     accuracy = reading.training_accuracy if reading.validation_accuracy is None else reading.validation_accuracy

@@ -28,7 +28,8 @@ def vanishing_gradients(reading: HealthReading) -> Hint | None:
     alive = [layer for layer in reading.layers if layer.norm > 0]
     if len(alive) < 2:
         return None
-    least, largest = (choose(alive, key=lambda layer: layer.magnitude) for choose in (min, max))
+    alive.sort(key=lambda layer: layer.magnitude)
+    least, largest = alive[0], alive[-1]
     if least.magnitude >= VANISHING_SHARE * largest.magnitude:
         return None
     words = f"layer {least.layer}'s is {figure(least.magnitude / largest.magnitude)} of layer {largest.layer}'s"
@@ -67,4 +68,5 @@ def dead_units(reading: HealthReading) -> Hint | None:
 
 
 def _dead(layer: LayerGradients) -> float:
+    """Return the share of dead units; 0 if the layer has no ReLU units."""
     return layer.dead_units or 0.0

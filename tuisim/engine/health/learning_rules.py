@@ -22,15 +22,18 @@ SPIKE = 3.0
 """The same over the first step's loss, if it is above the constant prediction's."""
 FIT = 0.2
 """Share of the constant prediction's loss below which fluctuations are those of a network that has nearly converged."""
-DEAD_SHARE = 0.8
-"""Share of dead units that a rate which is too high leaves."""
+DEAD_BY_RATE = 0.8
+"""Share of dead units in the first layer, from which on the rate is called too high."""
 SMALL_TRAVEL = 0.5
-"""Share of their length that the parameters can have moved by in the whole run, if every update had the same direction."""
+"""Share of their length that the parameters can have moved by since the rate was set, if all updates had one direction."""
 FALL = 0.98
 """The last window's mean over the sixth's, from which on the loss falls."""
 GENERALIZATION_LOSS = 0.1
-"""Rise of the validation loss over its minimum."""
-MIN_VALIDATIONS = 6
+"""Rise of the validation loss over its minimum, as a share of it."""
+RECENT = 3
+"""The latest validations, whose median loss is judged."""
+MIN_VALIDATIONS = 2 * RECENT
+"""Validations before which nothing is said about overfitting."""
 PLATEAU_FALL = 0.97
 """Mean loss of the last three windows over that of the three before, from which on the loss does not fall."""
 
@@ -49,6 +52,7 @@ def rate_too_high(reading: HealthReading) -> Hint | None:
 
 
 def _instability(reading: HealthReading) -> str | None:
+    """Return the figures that show a rate that is too high, in words; None if there are none."""
     if reading.divergence is not None:
         return f"the loss became non-finite at step {reading.step + 1:,}"
     trend, constant = reading.trend, reading.data.constant_loss
@@ -59,8 +63,8 @@ def _instability(reading: HealthReading) -> str | None:
         return f"the loss rose from {figure(trend.first)} to {figure(top)}, and is {figure(last)}"
     if last > ABOVE_CONSTANT * constant and top > DOUBLE * trend.first and last > FALL * float(means[HALF]):
         return f"the loss is {figure(last)}, a constant prediction's {figure(constant)}"
-    dead = reading.hidden[0].dead_units or 0.0 if reading.hidden else 0.0
-    if dead >= DEAD_SHARE and last > constant / 2:
+    dead = (reading.hidden[0].dead_units or 0.0) if reading.hidden else 0.0
+    if dead >= DEAD_BY_RATE and last > constant / 2:
         return f"{percent(dead, 0)} of layer 1's units are dead and the loss is {figure(last)}"
     if last > FIT * constant and last > RISE * trend.low and _is_rise(trend, int(np.argmin(means)), WINDOWS - 1):
         return f"the loss rose from {figure(trend.low)} to {figure(last)}"
@@ -111,8 +115,8 @@ def overfitting(reading: HealthReading) -> Hint | None:
     if len(losses) < MIN_VALIDATIONS or trend is None:
         return None
     at = int(np.argmin(losses))
-    lowest, recent = float(losses[at]), float(np.median(losses[-3:]))
-    if at >= len(losses) - 3 or recent < (1 + GENERALIZATION_LOSS) * lowest or trend.last > lowest:
+    lowest, recent = float(losses[at]), float(np.median(losses[-RECENT:]))
+    if at >= len(losses) - RECENT or recent < (1 + GENERALIZATION_LOSS) * lowest or trend.last > lowest:
         return None
     words = f"validation loss {figure(recent)}, its lowest {figure(lowest)} at step {int(steps[at]):,}"
     can_stop = reading.config.early_stopping == "no"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from tuisim.engine.gradient_sample import GradientSampler
-from tuisim.engine.health.data_facts import SAMPLE, DataFacts, data_facts
+from tuisim.engine.health.data_facts import DataFacts, data_facts
 from tuisim.engine.health.hint import Hint
 from tuisim.engine.health.reading import HealthReading, ThreadTrial
 from tuisim.engine.health.rules import hints
@@ -24,7 +24,7 @@ class HealthMonitor:
     @cached_property
     def data(self) -> DataFacts:
         """The figures of the training rows, computed at the first reading."""
-        return data_facts(self._session.config, self._session.data.kind, *self._session.data.sample(SAMPLE))
+        return data_facts(self._session.data)
 
     def reading(self) -> HealthReading:
         """Return the figures of the run at this moment."""

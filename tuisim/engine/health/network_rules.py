@@ -37,7 +37,7 @@ def mismatched_loss(reading: HealthReading) -> Hint | None:
     if config.loss != "mse" and config.output_activation != "identity":
         figure = f"{config.loss} has an activation of its own, after {config.output_activation}"
         return Hint("mismatched_loss", "mismatched loss", figure, "output_activation", "identity")
-    if data.kind == "classes" and data.exclusive:
+    if data.kind == "classes":
         outputs = config.layers[-1]
         if outputs >= 2 and config.loss == "mse":
             figure = f"mse on {outputs:,} classes"

@@ -87,7 +87,7 @@ class HealthReading:
             return None
         parts = np.array_split(losses, WINDOWS)
         made = int(steps[-1]) - changed
-        if made * min(self.config.batch_size, self.config.examples or 1) < WINDOWS * MIN_EXAMPLES:
+        if made * self.config.full_batch < WINDOWS * MIN_EXAMPLES:
             return None
         errors = np.array([np.std(part, ddof=1) / np.sqrt(len(part)) for part in parts])
         return Trend(np.array([np.mean(part) for part in parts]), errors, made, self.first_loss)

@@ -27,7 +27,7 @@ RULES: tuple[Callable[[HealthReading], Hint | None], ...] = (
 )
 """The fault that explains others comes before them."""
 _NOT_LEARNING = {"zero_initializer", "dead_outputs", "rate_too_high", "vanishing_gradients", "dead_units"}
-_EXPLAINED = {
+_EXPLAINED: dict[str, set[str]] = {
     "plateau": {*_NOT_LEARNING, "rate_too_low", "overfitting"},
     "rate_too_low": _NOT_LEARNING,
     "exploding_gradients": {"unscaled_inputs"},
