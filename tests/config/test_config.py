@@ -255,6 +255,13 @@ def test_toml_with_a_byte_order_mark_and_crlf_is_read(tmp_path):
     assert read_toml(path) == {"layers": [4, 2]}
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_numpy_truth_values_become_those_of_python(value):
+    config = RunConfig(layers=(4, 2), shuffle=np.bool_(value), early_stopping=np.bool_(value))
+    assert config.shuffle is value
+    assert config.early_stopping == ("yes" if value else "no")
+
+
 def test_numpy_numbers_become_python_numbers():
     config = RunConfig(layers=np.array([4, 3, 2]), epochs=np.int64(3), learning_rate=np.float32(0.5), batch_size=np.int32(8))
     assert config == RunConfig(layers=(4, 3, 2), epochs=3, learning_rate=0.5, batch_size=8)

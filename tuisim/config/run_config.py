@@ -6,7 +6,6 @@ needs none of them.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
@@ -32,11 +31,9 @@ from tuisim.units import AUTO, MAX_COUNT, layers_text, parse_layers
 
 DEFAULT_LAYERS = (AUTO, 64, AUTO)
 """One hidden layer; the width is what tests/default_quality.py measures to be enough."""
-
-
 MAX_SHALLOW = 2
-"""Hidden layers up to which mse starts from the smaller weights of glorot_uniform: a smoother function follows the noise of few
-rows later. In deeper networks they would let the signal fade."""
+"""Hidden layers up to which mse starts from the smaller weights of glorot_uniform: a smoother function overfits few rows later.
+In deeper networks they would let the signal fade."""
 
 
 def _parse_layers(text: str) -> tuple[int, ...]:
@@ -45,11 +42,7 @@ def _parse_layers(text: str) -> tuple[int, ...]:
 
 
 def _check_layers(layers: Any) -> str:
-    if isinstance(layers, str):
-        try:
-            return f"write the sizes as numbers, such as {layers_text(_parse_layers(layers))}"
-        except ValueError as error:
-            return str(error)
+    """Return the remedy for invalid layer sizes; an empty text for valid ones."""
     if not isinstance(layers, tuple) or not all(isinstance(size, int) and not isinstance(size, bool) for size in layers):
         return "whole numbers, inputs first, such as 64-32-10"
     if len(layers) < 2:
@@ -69,6 +62,7 @@ def _check_layers(layers: Any) -> str:
 
 
 def _check_dataset(dataset: Any) -> str:
+    """Return the remedy for what is neither a known name nor like a path nor a file; an empty text for a valid dataset."""
     if not isinstance(dataset, str) or not dataset:
         return "a name or a path; one of " + ", ".join(choices.DATASETS)
     if dataset in choices.DATASETS or not _is_bare(dataset) or os.path.isfile(os.path.expanduser(dataset)):
@@ -77,7 +71,7 @@ def _check_dataset(dataset: Any) -> str:
 
 
 def _is_bare(dataset: str) -> bool:
-    """Return True if `dataset` is no path by its look: it has no separator and no point."""
+    """Return True if `dataset` does not look like a path: it has no separator and no dot."""
     return not any(mark in dataset for mark in (os.sep, "/", "."))
 
 
@@ -265,9 +259,16 @@ class RunConfig:
     # fmt: on
 
     def __post_init__(self) -> None:
+        remedies: dict[str, str] = {}
         for name, field in FIELDS.items():
-            object.__setattr__(self, name, _plain(getattr(self, name), field))
-        remedies = {name: remedy for name, field in FIELDS.items() if (remedy := field.refusal(getattr(self, name)))}
+            try:
+                value = _plain(getattr(self, name), field)
+            except ValueError as error:
+                remedies[name] = str(error)
+                continue
+            object.__setattr__(self, name, value)
+            if remedy := field.refusal(value):
+                remedies[name] = remedy
         for name, (needed, rule) in _RULES.items():
             if not remedies.keys() & {name, *needed} and (remedy := rule(self)):
                 remedies[name] = remedy
@@ -337,6 +338,7 @@ class RunConfig:
         )  # fmt: skip
 
     def _initializer_for(self, loss: str) -> str:
+        """Return the initializer, with `auto` decided by the loss and the depth."""
         if self.initializer != "auto":
             return self.initializer
         return "glorot_uniform" if loss == "mse" and len(self.layers) <= 2 + MAX_SHALLOW else "he_normal"
@@ -375,7 +377,10 @@ class RunConfig:
         )
 
     def with_network(self, layers: tuple[int, ...], **changes: Any) -> RunConfig:
-        """Return the same run with other layers and other changes; activations per hidden layer give way to the first of them."""
+        """Return the same run with other layers and other changes.
+
+        If the depth changes, the first of several hidden activations becomes that of all hidden layers.
+        """
         hidden = self.hidden_activation
         if not isinstance(hidden, str) and len(layers) != len(self.layers):
             hidden = hidden[0] if hidden else "relu"
@@ -387,11 +392,18 @@ class RunConfig:
         return replace(self, schedule_steps=self.warmup_steps + 1) if unknown else self
 
     @property
-    def _schedule_length(self) -> int | None:
-        """All steps of the run for a cosine, a third of them between drops; None while the run's length is unknown."""
-        if self.schedule == "constant" or self.known_epochs is None or self.examples is None:
+    def _known_steps(self) -> int | None:
+        """The steps of the run; None if it has no end, or if only the rows of a file decide it."""
+        if self.known_epochs is None or self.examples is None:
             return None
-        steps = self.known_epochs * -(-self.examples // self.batch_size)
+        return self.known_epochs * -(-self.examples // self.batch_size)
+
+    @property
+    def _schedule_length(self) -> int | None:
+        """All steps of the run for a cosine, a third of them between drops; None without a schedule or a known length."""
+        steps = self._known_steps
+        if self.schedule == "constant" or steps is None:
+            return None
         return steps if self.schedule == "cosine" else max(1, steps // 3)
 
     def to_dict(self) -> dict[str, Any]:
@@ -420,10 +432,14 @@ FIELDS = _declared()
 
 
 def _plain(value: Any, field: Field) -> Any:
-    """Return NumPy's numbers, lists and paths as Python's numbers, tuples and texts; anything else unchanged."""
+    """Return NumPy's numbers, lists and paths as Python's numbers, tuples and texts; anything else unchanged.
+
+    A text is read by the field's parser, if it has one, which raises ValueError with a remedy.
+    """
     if isinstance(value, str) and field.parser is not None:
-        with contextlib.suppress(ValueError):  # a wrong text stays, and is refused by the field's check
-            return field.parser(value)
+        return field.parser(value)
+    if getattr(value, "shape", None) == ():  # a number or truth value of NumPy
+        value = value.item()
     if field.auto and value == "auto":
         return AUTO
     if isinstance(value, bool) and "yes" in field.choices:
@@ -448,6 +464,7 @@ def _plain(value: Any, field: Field) -> Any:
 
 
 def _one_per_hidden_layer(config: RunConfig) -> str:
+    """Require one activation, or as many as there are hidden layers."""
     names, hidden = config.hidden_activation, len(config.layers) - 2
     if isinstance(names, str) or len(names) == hidden:
         return ""
@@ -455,6 +472,8 @@ def _one_per_hidden_layer(config: RunConfig) -> str:
 
 
 def _held_by_float32(name: str) -> Callable[[RunConfig], str]:
+    """Return a rule that requires the field `name` to be within the range of the dtype."""
+
     def rule(config: RunConfig) -> str:
         value = getattr(config, name)
         return "too large for float32" if value is not None and config.dtype != "float64" and value > choices.FLOAT32_MAX else ""
@@ -463,6 +482,7 @@ def _held_by_float32(name: str) -> Callable[[RunConfig], str]:
 
 
 def _normal_epsilon(config: RunConfig) -> str:
+    """Require an epsilon that is a normal number of the dtype: a smaller one would be flushed, and leave a division by 0."""
     dtype = "float64" if config.dtype == "float64" else "float32"
     if config.epsilon < choices.SMALLEST_NORMAL[dtype]:
         return f"a number from {choices.SMALLEST_NORMAL[dtype]:.3g}, the smallest normal one of {dtype}"
@@ -477,20 +497,20 @@ def _long_enough(config: RunConfig) -> str:
         return f"more than the {warmup:,} warm-up steps, which are part of it" if too_short else ""
     if config.schedule != "constant" and config.epochs is None:
         return f"give the number of steps: a {config.schedule} schedule needs it if the run has no end"
-    if config.schedule != "cosine" or config.known_epochs is None or config.examples is None:
-        return ""
-    steps = config.known_epochs * -(-config.examples // config.batch_size)
-    if steps > warmup:
+    steps = config._known_steps
+    if config.schedule != "cosine" or steps is None or steps > warmup:
         return ""
     return f"fewer warm-up steps than the {steps:,} of the whole run, or a longer run: {warmup:,} are asked for"
 
 
 def _has_validation(config: RunConfig) -> str:
+    """Require validation rows for early stopping."""
     is_without = config.early_stopping == "yes" and not config.validation and config.validation_data is None
     return "give validation rows, whose loss decides it" if is_without else ""
 
 
 def _one_validation(config: RunConfig) -> str:
+    """Refuse a fraction beside a file with the validation rows."""
     if config.validation_data is None or config.validation == FIELDS["validation"].default:
         return ""
     return "leave it out: validation_data has the validation rows"
