@@ -54,6 +54,27 @@ def test_bytes_are_divided_only_by_default(tmp_path: Path, scaling: str, expecte
     assert dataset.notes == (note,)
 
 
+@pytest.mark.parametrize(
+    ("largest", "scaled", "note"),
+    [
+        (1, [-1, 1], "inputs standardized with training statistics"),
+        (16, [-1, 1], "inputs standardized with training statistics"),
+        (127, [-1, 1], "inputs standardized with training statistics"),
+        (128, [0, 128 / 255], "bytes divided by 255"),
+        (255, [0, 1], "bytes divided by 255"),
+    ],
+)
+def test_bytes_are_divided_by_255_if_they_use_their_range(tmp_path: Path, largest: int, scaled: list[float], note: str) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.array([[0], [largest]], dtype=np.uint8), y_train=[0, 1],
+             x_test=np.array([[2 * (largest // 2)]], dtype=np.uint8), y_test=[1])  # fmt: skip
+    dataset = load(tmp_path / "a.npz", (1, 2), shuffle=False)
+    assert np.allclose(dataset.batch_sampler(2).next_block().X[:, 0], scaled)
+    assert note in dataset.notes
+    assert dataset.validation is not None
+    share = 2 * (largest // 2) / largest
+    assert np.allclose(dataset.validation[0], scaled[0] + share * (scaled[1] - scaled[0])), "with the training rows' rule"
+
+
 @pytest.mark.parametrize(("scaling", "expected"), [("auto", TRAIN), ("none", TRAIN), ("minmax", EXPECTED["minmax"][0])])
 def test_arrays_of_the_caller_are_scaled_on_request_only(scaling: str, expected: Any) -> None:
     config = RunConfig(layers=(3, 3), scaling=scaling, validation=0, shuffle=False)

@@ -233,7 +233,7 @@ class RunConfig:
     scaling: Annotated[str, Field(
         "data", "of the inputs",
         "Scaling of the inputs of a dataset that is read, with statistics of the training rows: standard (mean 0, standard "
-        "deviation 1), minmax (0 to 1) or none; auto: bytes are divided by 255, other numbers standardized.",
+        "deviation 1), minmax (0 to 1) or none; auto: bytes up to 255 are divided by 255, other numbers standardized.",
         choices=choices.SCALINGS, counted=False,
     )] = "auto"
     shuffle: Annotated[bool, Field("data", "in each epoch", "Shuffle the training examples in each epoch.", counted=False)] = True

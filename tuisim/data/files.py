@@ -42,6 +42,8 @@ _BESIDE = {
     "data": ("target", "targets", "labels"),
 }
 """The word that stands for targets where a file name has a word for inputs."""
+HALF_OF_BYTES = 127
+"""Bytes are divided by 255 if one is above this; others are counts or categories, or pixels of fewer levels, as in `digits`."""
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """The folder of Debian's package dataset-fashion-mnist."""
 VARIABLE = "TUISIM_DATA"
@@ -84,7 +86,10 @@ def _has_arrays(file: IO[bytes], size: int, name: str) -> bool:
 
 
 def _table(name: str, X: Array, targets: Array, classes: int | None = None, notes: tuple[str, ...] = ()) -> Table:
-    """Return inputs flattened to rows of numbers and targets, all checked; bytes will be divided by 255."""
+    """Return inputs flattened to rows of numbers and targets, all checked.
+
+    Bytes that use their range will be divided by 255; smaller ones are counts or categories, scaled like other numbers.
+    """
     if X.dtype.kind not in "fiub":
         raise DataError(f"{name} has text as inputs: save numbers")
     if len(targets) != len(X) or targets.ndim > 2:
@@ -102,7 +107,7 @@ def _table(name: str, X: Array, targets: Array, classes: int | None = None, note
         different, targets = np.unique(texts, return_inverse=True)
         names = tuple(map(str, different.tolist()))
     check_finite(f"{name}, targets", targets)
-    if X.dtype == np.uint8:
+    if X.dtype == np.uint8 and X.max(initial=0) > HALF_OF_BYTES:
         return Table(name, X, targets, names, classes, divide=255.0, divide_words="bytes divided by 255", notes=notes)
     return Table(name, X, targets, names, classes, notes=notes)
 
