@@ -5,9 +5,11 @@ So no test reads or writes a person's own, and none is disturbed by seconds of m
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
+from textual import _wait
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +19,9 @@ def own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("TUISIM_HOME", str(folder))
     monkeypatch.setenv("TUISIM_CALIBRATION", "never")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def idle_is_the_apps_own_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot waits until the process uses no CPU time, or for a second: not for the threads that train and measure."""
+    monkeypatch.setattr(_wait, "process_time", time.thread_time)

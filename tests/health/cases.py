@@ -35,6 +35,11 @@ class Case:
             return cached_reading(config)
         return reading(config, self.data, self.parameters)
 
+    def edited(self, hint: Hint) -> Case:
+        """Return the run with a hint's edit."""
+        assert hint.field is not None
+        return replace(self, config=replace(self.config, **{hint.field: hint.value}))
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -225,7 +230,8 @@ def overfitting() -> Trial:
         faulty.append(run("20-64-2", (X, y), optimizer="adam", seed=seed, learning_rate=0.003, **few))
         t = X[:, :1] + generator.normal(size=(200, 1))
         faulty.append(run("20-64-1", (X, t), loss="mse", optimizer="adam", seed=seed, learning_rate=0.003, **few))
-    return Trial(learning_rules.overfitting, tuple(faulty), tuple(good_runs()))
+    stopped = [replace(case, config=replace(case.config, early_stopping="yes")) for case in faulty[:3]]
+    return Trial(learning_rules.overfitting, tuple(faulty), (*good_runs(), *stopped))
 
 
 def class_imbalance() -> Trial:

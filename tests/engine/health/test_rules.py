@@ -8,9 +8,23 @@ import pytest
 
 from tests.health.cases import TRIALS, digits
 from tests.health.table import right, written
+from tuisim.engine.health.data_rules import unscaled_inputs
 from tuisim.engine.health.rules import MAX_HINTS, RULES, hints
 
 MIN_RUNS, MIN_RIGHT = 10, 0.9
+EDITS = {
+    "zero_initializer": "initializer",
+    "mismatched_loss": "loss",
+    "dead_outputs": "output_activation",
+    "rate_too_high": "learning_rate",
+    "exploding_gradients": "clip_norm",
+    "vanishing_gradients": "hidden_activation",
+    "dead_units": "hidden_activation",
+    "rate_too_low": "learning_rate",
+    "overfitting": "early_stopping",
+}
+"""The field that each rule's edit sets. Imbalanced classes have none; `unscaled_inputs` has its own test, since the arrays of its
+trial are used as given; and a lower rate does not end the plateau of a loss that is all noise."""
 
 
 @pytest.mark.parametrize("name", TRIALS)
@@ -52,6 +66,30 @@ def test_a_converged_network_and_good_runs_have_no_hints():
 def test_the_same_run_has_the_same_hints():
     first, second = (hints(digits(learning_rate=3.0, seed=3).reading()) for _ in range(2))
     assert first == second != ()
+
+
+@pytest.mark.parametrize("name", sorted(EDITS))
+def test_an_edit_ends_the_fault(name):
+    """At most twice: a loss and an activation that do not match its targets are two edits."""
+    trial = TRIALS[name]()
+    ended = []
+    for case in trial.faulty:
+        run, hint = case, trial.rule(case.reading())
+        for _ in range(2):
+            if hint is not None:
+                assert hint.field == EDITS[name] or name == "mismatched_loss"
+                run = run.edited(hint)
+                hint = trial.rule(run.reading())
+        ended.append(hint is None)
+    assert sum(ended) >= MIN_RIGHT * len(ended), ended
+
+
+def test_scaling_ends_the_fault_of_unscaled_inputs():
+    case = digits(scaling="none", learning_rate=0.01)
+    hint = unscaled_inputs(case.reading())
+    assert hint is not None
+    assert (hint.field, hint.value) == ("scaling", "standard")
+    assert unscaled_inputs(case.edited(hint).reading()) is None
 
 
 def test_an_edit_proposes_a_rate_that_learns():

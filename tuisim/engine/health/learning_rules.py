@@ -107,20 +107,20 @@ def overfitting(reading: HealthReading) -> Hint | None:
     """Return a hint if the validation loss has risen above its lowest value and the training loss is below it.
 
     The generalization loss of Prechelt ("Early stopping — but when?", in *Neural Networks: Tricks of the Trade*, 1998): the
-    validation loss over its minimum so far, less one. Its remedy is to stop early.
+    validation loss over its minimum so far, less one. The remedy is early stopping, which keeps the weights of that minimum;
+    a run that has it gets no hint.
     """
     curves, trend = reading.curves, reading.trend
     known = np.isfinite(curves.validation_losses)
     losses, steps = curves.validation_losses[known], curves.validation_steps[known]
-    if len(losses) < MIN_VALIDATIONS or trend is None:
+    if reading.config.early_stopping == "yes" or len(losses) < MIN_VALIDATIONS or trend is None:
         return None
     at = int(np.argmin(losses))
     lowest, recent = float(losses[at]), float(np.median(losses[-RECENT:]))
     if at >= len(losses) - RECENT or recent < (1 + GENERALIZATION_LOSS) * lowest or trend.last > lowest:
         return None
     words = f"validation loss {figure(recent)}, its lowest {figure(lowest)} at step {int(steps[at]):,}"
-    can_stop = reading.config.early_stopping == "no"
-    return Hint("overfitting", "overfitting", words, *(("early_stopping", "yes") if can_stop else ()))
+    return Hint("overfitting", "overfitting", words, "early_stopping", "yes")
 
 
 def plateau(reading: HealthReading) -> Hint | None:
