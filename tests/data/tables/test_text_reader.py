@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from tests.support.table_files import X, Y, csv_text, load, refused, standardized, write
+from tuisim import data
+from tuisim.config import RunConfig
+from tuisim.data.tables import pandas_reader, reader
 from tuisim.errors import MemoryNeeded
 
 
@@ -200,6 +203,9 @@ LIMITED = """
 import resource, sys
 import numpy
 from tuisim import RunConfig, data
+from tuisim import data
+from tuisim.config import RunConfig
+from tuisim.data.tables import pandas_reader, reader
 from tuisim.errors import MemoryNeeded
 data.load(RunConfig(layers=(3, 2), dataset=sys.argv[2]).resolved())
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -226,3 +232,26 @@ def test_text_in_other_encodings(tmp_path: Path) -> None:
         assert np.allclose(dataset.batch_sampler(60).next_block().X, standardized(X))
     assert "zero byte and is not text" in refused(write(tmp_path / "a.csv", b"1,2,3,0\n4,5,6,1\n\0\1,2,3,1\n"))
     assert "line 1 is longer than" in refused(write(tmp_path / "a.csv", b"1" * 5_000_000))
+
+
+def test_a_table_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shape of a run's data, its preview and the run itself follow each other."""
+    reads: list[str] = []
+    read_text = pandas_reader.read_text
+    monkeypatch.setattr(
+        pandas_reader, "read_text", lambda source, *rest: (reads.append(source.name), read_text(source, *rest))[1]
+    )
+    path = write(tmp_path / "a.csv", csv_text())
+    config = RunConfig(layers=("auto", 4, "auto"), dataset=str(path))
+    first = data.load(config)
+    assert reader.table_preview(path).rows == 60
+    assert (data.load(config).sample(9)[0] == first.sample(9)[0]).all()
+    assert len(reads) == 1
+    path.write_text("1,2,3,0\n4,5,6,1\n" * 4)
+    assert data.load(config).examples < first.examples
+    assert len(reads) == 2
+    monkeypatch.setattr(reader, "_KEPT_BYTES", 10)
+    write(path, csv_text())
+    for _ in range(2):
+        data.load(config)
+    assert len(reads) > 3, "a large table is not kept"

@@ -36,6 +36,8 @@ from tuisim.files import display_name
 
 _KNOWN = 64
 """Previews that are kept for the process."""
+_KEPT_BYTES = 2**26
+"""Size up to which the columns of the table read last are kept for the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class TablePreview:
 
 
 _previews: OrderedDict[tuple[Any, ...], TablePreview] = OrderedDict()
+_last: tuple[tuple[Any, ...], TableContent] | None = None
 
 
 def table_preview(path: str | Path, options: TableOptions | None = None) -> TablePreview:
@@ -142,6 +145,18 @@ def _identity(file: IO[bytes]) -> tuple[Any, ...]:
 
 
 def _content(file: IO[bytes], size: int, path: Path, name: str, targets: tuple[str, ...], itemsize: int) -> TableContent:
+    """Return the columns of a table, which is read once while it is the last one. Raises DataError or MemoryNeeded."""
+    global _last  # noqa: PLW0603 - a preview, the shape of a run's data and the run itself follow each other
+    key, kept = (*_identity(file), path, targets), _last
+    if kept is not None and kept[0] == key:
+        content = kept[1]
+        return content if content.source is None else replace(content, source=TextSource(file, size, name))
+    content = _read_content(file, size, path, name, targets, itemsize)
+    _last = (key, content) if content.nbytes <= _KEPT_BYTES else None
+    return content
+
+
+def _read_content(file: IO[bytes], size: int, path: Path, name: str, targets: tuple[str, ...], itemsize: int) -> TableContent:
     """Return the columns of a table in any format that is read. Raises DataError or MemoryNeeded."""
     file.seek(0)
     start, suffix = file.read(foreign.START), path.suffix.lower()

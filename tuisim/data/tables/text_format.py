@@ -24,8 +24,11 @@ MAX_LINE = 2**22
 MAX_CELL_LINES = 50
 """Maximum line breaks in a quoted cell."""
 _ROWS = 200
-"""Rows that are examined."""
-_SCORED = 50
+"""Rows that are examined, fewer of them if they have many cells:"""
+_CELLS = 50_000
+_LEAST_ROWS = 10
+_SCORED_CELLS = 2_000
+"""Cells, after those of the first row, whose share of numbers tells the separator."""
 _USUAL = 0.9
 """The share of rows that must have the same number of cells."""
 _NUMBERED = 5
@@ -162,11 +165,21 @@ def detect(lines: list[str], encoding: str, name: str, targets: tuple[str, ...] 
     if not any(line.strip() for _, line in body):
         raise DataError(f"{name} has no rows: give at least one")
     separator = match[1] if match else _separator([line for _, line in body], name)
-    rows = [(line, [cell.strip() for cell in row]) for line, row in islice(numbered_rows(body, separator, name), _ROWS)]
+    rows = [(line, [cell.strip() for cell in row]) for line, row in _examined(numbered_rows(body, separator, name))]
     comments = [line for number, line in numbered if has_comments and is_comment(line) and number < rows[0][0]]
     form = TableFormat(encoding, separator, 0, None, _usual_length([row for _, row in rows]), ".", has_comments)
     form, taken = _read_heading(form, [row for _, row in rows], comments, targets)
     return replace(form, skip=rows[taken - 1][0] if taken else start, first=tuple(tuple(row) for _, row in rows[taken:]))
+
+
+def _examined(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    """Yield the first rows, as many as are examined."""
+    cells = 0
+    for number, (line, row) in enumerate(rows, 1):
+        yield line, row
+        cells += len(row)
+        if number == _ROWS or (number >= _LEAST_ROWS and cells >= _CELLS):
+            return
 
 
 def _has_comments(lines: list[str]) -> bool:
@@ -184,7 +197,7 @@ def _separator(lines: list[str], name: str) -> str:
         length = _usual_length(rows) if rows else 0
         if length > 1:
             share = sum(len(row) == length for row in rows) / len(rows)
-            sample = [cell for row in rows[1:_SCORED] for cell in row] or rows[0]
+            sample = list(islice((cell for row in rows[1:] for cell in row), _SCORED_CELLS)) or rows[0]
             numbers = sum(cells.to_number(cell.strip(), ",") is not None for cell in sample) / len(sample)
             score = (float(share >= _USUAL) or share, round(numbers * 10), share, -place)
             best = score if best is None else max(best, score)

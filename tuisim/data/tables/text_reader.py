@@ -43,6 +43,12 @@ class TableContent:
         """The number of rows."""
         return len(self.columns[0].missing) if self.columns else 0
 
+    @property
+    def nbytes(self) -> int:
+        """The size of the columns: numbers, codes and different texts."""
+        arrays = (array for column in self.columns for array in (column.numbers, column.codes) if array is not None)
+        return sum(array.nbytes for array in arrays) + _TEXT_BYTES * sum(len(column.texts) for column in self.columns)
+
     def where(self, row: int, place: int) -> str:
         """Describe a cell by its line, or its row, and its column."""
         at = f"row {row + 1:,}"
