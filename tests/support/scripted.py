@@ -16,6 +16,7 @@ from tuisim.engine.events import Curves, Event, Snapshot, State, Throughput
 from tuisim.features.run.state import RunState
 from tuisim.measure.gradients import HISTOGRAM_BINS, Health, LayerGradients
 from tuisim.measure.peaks import Peaks
+from tuisim.stages import Stage
 
 
 class ScriptedControl:
@@ -53,6 +54,7 @@ class ScriptedWorker:
         self.control = ScriptedControl()
         self.started = False
         self.stopped_for: str | None = None
+        self.stages: tuple[Stage, ...] = ()
         self._snapshots = list(snapshots)
         self._events = list(events)
         self._at = 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +27,7 @@ STOPPING = "stopping after this step; ctrl+c again ends now"
 
 def run(arguments: list[str]) -> Terminal:
     terminal = Terminal([sys.executable, "-m", "tuisim", "run", *arguments])
-    terminal.wait_for(lambda text: "starting" in text or "epoch" in text, 60)
+    terminal.wait_for(lambda text: "first step" in text or "epoch" in text, 60)
     return terminal
 
 
@@ -46,6 +49,17 @@ def test_a_long_step_answers_the_first_key_and_a_second_key_ends_it(key: str, co
         os.write(terminal.fd, key.encode())
         assert "interrupted in the middle of a step" in ends(terminal)
         assert terminal.code == code
+        assert terminal.left_on() == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
+def test_the_kernels_that_are_compiled_are_counted_and_ctrl_c_ends_the_compilation(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tuisim", "run", "64-32-10", "--backend", "numba", "--json"]
+    with Terminal(command, environment={"NUMBA_CACHE_DIR": str(tmp_path)}) as terminal:
+        terminal.wait_for(lambda text: re.search(r"compile \S+ \d+ of \d\d kernels, \d+\.\d s", text), 60)
+        os.write(terminal.fd, b"\x03")
+        assert "{" not in ends(terminal), "no JSON of a run that did not begin"
+        assert terminal.code == -signal.SIGINT
         assert terminal.left_on() == []
 
 

@@ -9,8 +9,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from threading import Event, Lock
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -93,12 +94,22 @@ def note(words: str) -> None:
 
 
 def message(words: str) -> None:
-    """Print a line on stderr."""
-    print(visible(words), file=sys.stderr)
+    """Print a line on stderr, in place of a progress line that is shown."""
+    with _writing:
+        if ProgressLine.is_drawn:
+            print("\r\x1b[K", end="", file=sys.stderr)
+        print(visible(words), file=sys.stderr)
+
+
+_writing = Lock()
+"""Held while something is written to stderr: a progress line may be drawn by another thread."""
 
 
 class ProgressLine:
     """A line on stderr, on a terminal only, that `show` overwrites and that is removed at the end of a `with` block."""
+
+    is_drawn: ClassVar[bool] = False
+    """True while a line is on the terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -109,7 +120,22 @@ class ProgressLine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.show("")
 
-    def show(self, words: str) -> None:
-        """Show these words in place of the last ones, cut to the terminal's width."""
-        if self._console.is_terminal:
-            print(f"\r\x1b[K{visible(words[: self._console.width - 1])}", end="", file=sys.stderr, flush=True)
+    @property
+    def is_shown(self) -> bool:
+        """True if there is a terminal to show it on."""
+        return self._console.is_terminal
+
+    @property
+    def width(self) -> int:
+        """The cells that words have."""
+        return self._console.width - 1
+
+    def show(self, words: str, unless: Event | None = None) -> None:
+        """Show these words in place of the last ones, cut to the terminal's width; not `unless` it is set by then."""
+        if not self.is_shown:
+            return
+        with _writing:
+            if unless is not None and unless.is_set():
+                return
+            ProgressLine.is_drawn = bool(words)
+            print(f"\r\x1b[K{visible(words[: self.width])}", end="", file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from tuisim import stages
 from tuisim.data import memory
 from tuisim.data.synthetic import SyntheticRows, read_only
 
@@ -214,6 +215,7 @@ class SyntheticSampler(BatchSampler):
             X[:left], Y[:left] = self._left
         for number, part in chunks:
             self._source.fill(X[part], Y[part], number)
+            stages.report(part.stop, length, "rows")
             if self._shuffle is not None:
                 self._shuffle.shuffle(order[part])
         used = length if ended else length - length % self._batch

@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim import files, units
+from tuisim import files, stages, units
 from tuisim.data import memory
 from tuisim.errors import DataError, MemoryNeeded, printable
 
@@ -88,6 +88,7 @@ def read_rest(stream: IO[bytes], count: int) -> NDArray[np.uint8]:
         if not got:
             raise EOFError("it ends too early")
         done += got
+        stages.report(done, count, "B")
     if stream.read(1):
         raise EOFError("it continues after its end")
     return array

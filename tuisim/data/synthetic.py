@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
 
+from tuisim import stages
 from tuisim.config import RunConfig
 from tuisim.data import info, memory, rng, targets
 from tuisim.errors import DataError
@@ -85,6 +86,7 @@ class SyntheticRows:
         for number in range(-(-count // self.chunk)):
             part = slice(number * self.chunk, (number + 1) * self.chunk)
             self.fill(X[part], Y[part], number, kind)
+            stages.report(min(part.stop, count), count, "rows")
         return read_only(X), read_only(Y)
 
 

@@ -94,7 +94,8 @@ class Loop:
             self.device = session.backend.device()
             if self._instrumented:
                 self._publish()
-                self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
+                with session.stages.stage("peaks"):
+                    self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
             self.thread_watch.watch(session.threads, session.tally.steps, session.tally.seconds)
             self._due = session.clock()
             if not self._instrumented:

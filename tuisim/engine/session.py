@@ -18,6 +18,7 @@ from tuisim.engine.history import History
 from tuisim.engine.network import Network, Parameters, check_shapes
 from tuisim.engine.tally import Tally
 from tuisim.errors import MemoryNeeded
+from tuisim.stages import Stages
 
 Clock = Callable[[], float]
 
@@ -31,14 +32,20 @@ class Session:
         data: tuple[Any, Any] | None = None,
         parameters: Parameters | None = None,
         clock: Clock = perf_counter,
+        stages: Stages | None = None,
     ) -> None:
         self.clock = clock
-        config = datasets.fitted(config, data)
-        choice = choose(config)
-        self.backend = get_backend(choice.name)
+        self.stages = Stages() if stages is None else stages
+        """The stages of the start, up to the first step."""
+        with self.stages.stage("data"):
+            config = datasets.fitted(config, data)
+        with self.stages.stage("backend"):
+            choice = choose(config)
+            self.backend = get_backend(choice.name)
         config = replace(config, backend=choice.name).resolved()
         memory_check.check(replace(config, batch_size=1), self.backend)
-        self.data = datasets.load(config) if data is None else datasets.from_arrays(config, *data)
+        with self.stages.stage("data"):
+            self.data = datasets.load(config) if data is None else datasets.from_arrays(config, *data)
         self.config = replace(config, examples=self.data.examples).resolved()
         choice_note = (choice.note,) if choice.note else ()
         clipped = f"a batch of {self.config.full_batch:,}: all training examples, fewer than {self.config.batch_size:,}"
@@ -51,11 +58,12 @@ class Session:
         self.batch = min(config.batch_size, self.data.examples)
         if parameters is not None:
             check_shapes(self.config, parameters)
-        try:
-            self.network = Network(self.config, self.backend, self.batch)
-        except MemoryNeeded as error:  # other processes may have taken what was free a moment ago
-            raise MemoryNeeded(memory_check.explain(error, self.config)) from None
-        self.network.load(initializers.parameters(self.config) if parameters is None else parameters)
+        with self.stages.stage("compile"):
+            try:
+                self.network = Network(self.config, self.backend, self.batch)
+            except MemoryNeeded as error:  # other processes may have taken what was free a moment ago
+                raise MemoryNeeded(memory_check.explain(error, self.config)) from None
+            self.network.load(initializers.parameters(self.config) if parameters is None else parameters)
         self._sampler = self.data.batch_sampler(self.batch)
         assert self.config.learning_rate is not None
         self.learning_rate: float = self.config.learning_rate
@@ -92,9 +100,15 @@ class Session:
 
     def advance(self, steps: int, *, full_speed: bool = True, past_the_end: bool = False) -> None:
         """Make up to `steps` steps: fewer if the run ends or its loss is no longer finite."""
-        is_sampled = False
         if self.started is None:
             self.started = self.clock()
+            with self.stages.stage("first step"):
+                self._advance(steps, full_speed, past_the_end)
+        else:
+            self._advance(steps, full_speed, past_the_end)
+
+    def _advance(self, steps: int, full_speed: bool, past_the_end: bool) -> None:
+        is_sampled = False
         while steps > 0 and self.divergence is None and (past_the_end or not self.is_done):
             if self._sampler.block is None:
                 start, block = self.clock(), self._sampler.fetch()

@@ -17,6 +17,7 @@ from tuisim.engine.network import Parameters
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.errors import ConfigError, DataError, Mistake, RunError
+from tuisim.stages import Stages
 
 Emit = Callable[[Event | Snapshot], None]
 
@@ -26,6 +27,7 @@ class Trainer:
 
     `data`: (X, y) of the caller, scaled only if `scaling` is not "auto": X (rows, inputs); y class numbers (rows,) or one-hot
     rows for cross_entropy, else (rows, outputs). `parameters`: [(W, b)] to start from, W (inputs, outputs), b (outputs,).
+    `stages` gets the stages of the start, with their progress.
 
     Raises ConfigError, BackendError, DataError or MemoryNeeded, each before anything large is allocated.
     """
@@ -37,6 +39,7 @@ class Trainer:
         parameters: Sequence[tuple[Any, Any]] | None = None,
         *,
         clock: Callable[[], float] = perf_counter,
+        stages: Stages | None = None,
     ) -> None:
         if data is not None and not (isinstance(data, tuple | list) and len(data) == 2):
             raise DataError("data is a pair (X, y) of arrays: give both")
@@ -47,7 +50,7 @@ class Trainer:
             except (TypeError, ValueError):
                 remedy = "a list of pairs (W, b) of arrays"
                 raise ConfigError([Mistake("parameters", type(parameters).__name__, remedy)]) from None
-        self._session = Session(config, data, given, clock)
+        self._session = Session(config, data, given, clock, stages)
         self._stepped = False
         self._loop: Loop | None = None
 

@@ -16,6 +16,7 @@ from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
 from tuisim.errors import DeviceLost, fault
+from tuisim.stages import Stage, Stages
 from tuisim.store.log import log_file
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,17 @@ class Worker(Job[Snapshot, Summary | None]):
         self._machine = MachineLease() if lease is None else lease
         self._claim = Claim("training", Priority.TRAINING)
         self._events: deque[Event] = deque()
+        self._stages = Stages()
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The latest snapshot; None until the run is set up."""
         return self.progress
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the start at this moment; empty while the run waits for the machine."""
+        return self._stages.now()
 
     def events(self) -> list[Event]:
         """Return every event since the last call, oldest first."""
@@ -70,7 +77,7 @@ class Worker(Job[Snapshot, Summary | None]):
     def _train(self) -> Summary | None:
         with self._machine.hold(self._claim, self._is_going_on):
             try:
-                return Trainer(self.config).run(self._emit, self.control)
+                return Trainer(self.config, stages=self._stages).run(self._emit, self.control)
             except Exception as error:  # as text: its frames would keep device arrays alive
                 message = fault(error)
                 log.error("the run failed: %s\n%s", message, traceback.format_exc())

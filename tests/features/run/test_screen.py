@@ -13,6 +13,7 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import Ended, RunFailed, State
 from tuisim.engine.health.hint import Hint
 from tuisim.features.run.screen import ROUND, RunScreen
+from tuisim.stages import Stage
 from tuisim.terminal.lines import text
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -77,9 +78,52 @@ async def test_a_run_that_starts_says_so_and_shows_its_ledger():
     async with running(ScriptedWorker([None])) as (screen, _):
         picture = shown(screen)
     assert "starting" in picture
-    assert "measuring this machine's peaks" in picture
     assert "2.17 × the naive count of 4,736" in picture
     assert "examples/s" not in picture
+
+
+STAGES = (
+    Stage("data", 0.456, is_done=True, done=19_199_306, total=19_199_306, unit="B"),
+    Stage("backend", 0.001, is_done=True),
+    Stage("compile", 3.21, is_done=False, done=21, total=53, unit="kernels"),
+)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_starting_run_shows_its_stages_with_their_times_and_progress(size):
+    worker = ScriptedWorker([None])
+    worker.stages = STAGES
+    async with running(worker, size=size) as (screen, _):
+        before = shown(screen)
+        worker.stages = (replace(STAGES[0], is_done=False, done=9_599_653),)
+        screen.tick()
+        after = shown(screen)
+    assert "compile" in before
+    assert "21 of 53 kernels, 3.2 s" in before
+    assert "data 456 ms" in before
+    assert "backend" not in before, "it took no time"
+    assert ("━━━━━───────" in before) == (size[0] >= 80)
+    assert "50 % of 18.3 MiB, 0.5 s" in after
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+async def test_esc_leaves_a_run_in_each_stage_of_its_start(stage):
+    worker = ScriptedWorker([None])
+    worker.stages = (replace(stage, is_done=False),)
+    async with running(worker) as (screen, pilot):
+        await pilot.press("escape")
+        assert worker.stopped_for == "left for the setup screen"
+        assert screen.app.left
+
+
+async def test_the_stages_are_shown_until_the_first_step():
+    worker = ScriptedWorker([snapshot(state=State.STARTING, step=0), snapshot()])
+    worker.stages = (*(replace(one, is_done=True) for one in STAGES), Stage("peaks", 0.5, is_done=False))
+    async with running(worker) as (screen, _):
+        assert "compile 3.21 s   peaks 0.5 s" in shown(screen)
+        worker.advance()
+        screen.tick()
+        assert "peaks 0.5 s" not in shown(screen)
 
 
 async def test_the_status_follows_every_snapshot_and_panels_are_drawn_in_turn():

@@ -14,9 +14,10 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba import types
+from numba.core import event
 from numba.extending import intrinsic as numba_intrinsic
 
-from tuisim import files
+from tuisim import files, stages
 from tuisim.backends import gemm_dispatch
 from tuisim.files import is_writable
 
@@ -38,20 +39,29 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, 
 so reference counting is off; it took 70 ns per operation."""
 
 
+_kernels: list[Any] = []
+"""Every kernel, compiled or not."""
+
+
+def _kernel(function: Function, **options: Any) -> Function:
+    made = _njit(error_model="numpy", **options, **_INNER)(function)
+    _kernels.append(made)
+    return cast(Function, made)
+
+
 def kernel(function: Function) -> Function:
     """Compile a function for callers in compiled code; a·b + c may be rounded once."""
-    return cast(Function, _njit(error_model="numpy", fastmath={"contract"}, **_INNER)(function))
+    return _kernel(function, fastmath={"contract"})
 
 
 def reduction_kernel(function: Function) -> Function:
     """Compile a kernel whose sums may be reordered, so that dot products use SIMD."""
-    return cast(Function, _njit(error_model="numpy", fastmath=_REDUCTION_FLAGS, **_INNER)(function))
+    return _kernel(function, fastmath=_REDUCTION_FLAGS)
 
 
 def inline_kernel(function: Function) -> Function:
     """Compile a kernel that LLVM inlines: passing its arguments would double the time of an innermost block."""
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True, **_INNER}
-    return cast(Function, _njit(**options)(function))
+    return _kernel(function, fastmath={"contract"}, forceinline=True)
 
 
 def inline_source(function: Function) -> Function:
@@ -69,6 +79,23 @@ def stamp() -> int:
     for source in (Path(gemm_dispatch.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(source.read_bytes())
     return int.from_bytes(digest.digest()[:4], "little") | 1
+
+
+class _Counting(event.Listener):
+    """Reports the kernels that are compiled; those of Numba itself and of Python's mathematics are not counted."""
+
+    def __init__(self) -> None:
+        self._compiled: set[int] = set()
+
+    def on_start(self, event: Any) -> None:
+        """Wait for the end."""
+
+    def on_end(self, event: Any) -> None:
+        """Report one kernel more."""
+        dispatcher = event.data["dispatcher"]
+        if any(dispatcher is one for one in _kernels):
+            self._compiled.add(id(dispatcher))
+            stages.report(len(self._compiled), len(_kernels) + 1, "kernels")  # the step itself is the last
 
 
 class Compiler:
@@ -95,10 +122,12 @@ class Compiler:
             made = _njit(cache=True, **options)(function)
             if not files.all_regular(made.stats.cache_path, _CACHE_SUFFIXES):
                 raise NotImplementedError  # Numba would wait for a pipe
-            made.compile(signature)
+            with event.install_listener("numba:compile", _Counting()):
+                made.compile(signature)
             made.disable_compile()
         except Exception:  # no cache folder, a full disk, a damaged file
-            made = _njit([signature], **options)(function)
+            with event.install_listener("numba:compile", _Counting()):
+                made = _njit([signature], **options)(function)
         self.seconds = (self.seconds or 0.0) + perf_counter() - start
         return cast(Entry, made)
 

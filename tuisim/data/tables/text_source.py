@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any
 
-from tuisim import units
+from tuisim import stages, units
 from tuisim.data import npz, reading
 from tuisim.data.tables import text_format
 from tuisim.data.tables.text_format import TableFormat
@@ -44,7 +44,7 @@ class TextSource:
         elif self._member is not None:
             stream = zipfile.ZipFile(self.file).open(self._member)  # noqa: SIM115 - closed with the file
         limit = max(reading.PACKED_LIMIT, reading.PACKED_RATIO * self.size) if self.is_packed else None
-        return io.BufferedReader(_Guarded(stream, self.name, limit, wide), _PIECE)
+        return io.BufferedReader(_Guarded(self, stream, limit, wide), _PIECE)
 
     def open_text(self, encoding: str) -> io.TextIOWrapper:
         """Return the text from its beginning, with its line breaks. Reading it may raise UnicodeDecodeError."""
@@ -83,8 +83,10 @@ class TextSource:
 class _Guarded(io.RawIOBase):
     """A stream that ends with a DataError if it unpacks to too much, has too long a line, or is not text."""
 
-    def __init__(self, stream: IO[bytes], name: str, limit: int | None, wide: bool) -> None:
-        self._stream, self._name, self._limit, self._wide = stream, name, limit, wide
+    def __init__(self, source: TextSource, stream: IO[bytes], limit: int | None, wide: bool) -> None:
+        """`stream` has the bytes of `source`, unpacked."""
+        self._file, self._size, self._name = source.file, source.size, source.name
+        self._stream, self._limit, self._wide = stream, limit, wide
         self._total = self._since_break = 0
         self._lines = 1
 
@@ -95,6 +97,7 @@ class _Guarded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` and return the number of bytes. Raises DataError."""
         piece = self._stream.read(min(len(buffer), _PIECE))
+        stages.report(self._file.tell(), self._size, "B")
         self._total += len(piece)
         if self._limit is not None and self._total > self._limit:
             raise DataError(f"{self._name} unpacks to more than {units.size(self._limit)}: not read, unpack it first")

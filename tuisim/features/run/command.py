@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import os
 import sys
+from threading import Event, Thread
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tuisim import units
+from tuisim import threads, units
 from tuisim.cli.console import MIN_WIDTH, ProgressLine, note, print_lines
 from tuisim.cli.console import line as write
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, resolve
 from tuisim.errors import ExitCode, printable
+from tuisim.stages import Stages
 from tuisim.terminal.lines import ChartStyle
 from tuisim.units import layers_text
 
 if TYPE_CHECKING:  # these import NumPy, which the help does not need
-    from tuisim.engine import Event, Snapshot, Summary
+    from tuisim.engine import Event as RunEvent
+    from tuisim.engine import Snapshot, Summary
     from tuisim.predict.prediction import Prediction
+
+
+STAGES_SECONDS = 0.2
+"""Seconds between two looks at the stages of the start."""
 
 
 def run(
@@ -33,12 +41,15 @@ def run(
     from tuisim.features.run.training import Training
     from tuisim.predict.record import keep
 
-    trainer = Trainer(resolve(layers, options, config))
+    stages = Stages()
+    line = _RunProgress(stages)
+    with line:
+        with stages.stage("data"):
+            resolved = resolve(layers, options, config)
+        trainer = Trainer(resolved, stages=stages)
     prediction = predict_run(trainer.config, trainer.kept_rows)
-    line = _RunProgress()
     with Training(trainer, line.follow, line.say) as training:
         with line:
-            line.show("starting")
             summary = training.run()
         not_kept = "" if summary is None or training.cut_short else keep(summary, prediction)
         if summary is not None and json_:
@@ -58,27 +69,52 @@ def run(
 
 
 class _RunProgress(ProgressLine):
-    """The epoch of a run, its loss, its speed and the time left."""
+    """The stages of the start of a run, then its epoch, its loss, its speed and the time left."""
 
-    _answer = ""
-    _has_named_threads = False
+    def __init__(self, stages: Stages) -> None:
+        super().__init__()
+        self._stages = stages
+        self._answer = ""
+        self._has_named_threads = False
+        self._has_begun = Event()
+        """Set once the stages are no longer shown."""
+
+    def __enter__(self) -> _RunProgress:
+        self._has_begun.clear()
+        if self.is_shown:
+            threads.start(Thread(target=self._show_stages, name="tuisim-stages", daemon=True))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._has_begun.set()
+        super().__exit__(kind, error, trace)
+
+    def _show_stages(self) -> None:
+        """Show the stages until the first snapshot: a thread does it, since the one that works is in the middle of them."""
+        from tuisim.features.run.starting import starting_line
+        from tuisim.terminal.lines import text
+
+        while True:
+            self.show(self._answer or text(starting_line(self._stages.now(), self.width)), unless=self._has_begun)
+            if self._has_begun.wait(STAGES_SECONDS):
+                return
 
     def say(self, words: str) -> None:
         """Show the answer to a signal at once, and from now on instead of the epoch."""
         self._answer = words
         self.show(words)
 
-    def follow(self, item: Event | Snapshot) -> None:
+    def follow(self, item: RunEvent | Snapshot) -> None:
         """Show a snapshot."""
         from tuisim.engine import Snapshot
         from tuisim.terminal.plot import bar
 
-        if not isinstance(item, Snapshot):
+        if not isinstance(item, Snapshot) or not item.step:
             return
+        self._has_begun.set()
         waiting = next((hint for hint in item.hints if hint.name == "waiting_threads"), None)
         if waiting is not None and not self._has_named_threads:
             self._has_named_threads = True
-            self.show("")
             note(f"{waiting.words}; try --threads {waiting.value}")
         done = "".join(bar(item.step / item.total_steps, 20, ChartStyle.BRAILLE)) if item.total_steps else ""
         rate = item.throughput.examples_per_second if item.throughput is not None else None

@@ -166,9 +166,10 @@ class RunScreen(PanelScreen):
     def _follow(self) -> None:
         """Bring the state up to date with the worker."""
         snapshot = self._worker.snapshot
-        if snapshot is None and self._lease is not None:
-            holder = self._lease.holder
-            self._change(waits_for="" if holder == "training" else holder)
+        if snapshot is None or snapshot.state is State.STARTING:
+            stages = self._worker.stages
+            holder = "" if self._lease is None or stages else self._lease.holder
+            self._change(stages=stages, waits_for="the run before" if holder == "training" else holder)
         for event in self._worker.events():
             self._handle(event)
         if snapshot is None:

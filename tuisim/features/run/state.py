@@ -10,6 +10,7 @@ from tuisim.engine.events import RunFailed, Snapshot, State
 from tuisim.engine.health.hint import Hint
 from tuisim.errors import printable
 from tuisim.features.run.prediction import PredictedRun
+from tuisim.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class RunState:
     failure: RunFailed | None = None
     waits_for: str = ""
     """The holder of the machine for which the run waits before it starts."""
+    stages: tuple[Stage, ...] = ()
+    """The stages of the start; empty while the run waits."""
     hints: tuple[Hint, ...] = ()
     """The hints that are shown."""
     applied: frozenset[tuple[str, object]] = frozenset()

@@ -9,9 +9,10 @@ from tuisim.config import RunConfig
 from tuisim.engine.events import State
 from tuisim.errors import printable
 from tuisim.features.run.speed_limits import speed_limit_text
+from tuisim.features.run.starting import starting_line
 from tuisim.features.run.state import RunState
 from tuisim.provenance import Provenance, Tagged
-from tuisim.terminal.lines import Frame, Line, Tone, clip, ends, spread, width_of
+from tuisim.terminal.lines import ChartStyle, Frame, Line, Tone, clip, ends, spread, width_of
 from tuisim.terminal.text import MAX_NETWORK, network_words
 
 STATES: dict[State, tuple[str, Tone]] = {
@@ -51,14 +52,16 @@ def header_lines(state: RunState, frame: Frame) -> list[Line]:
 
 def status_lines(state: RunState, frame: Frame) -> list[Line]:
     """Return the progress, the speed limit, and the message that says why the run waits or how it ended."""
-    return [((" ", Tone.TEXT), *line) for line in _status_lines(state, frame.width - 2)]
+    return [((" ", Tone.TEXT), *line) for line in _status_lines(state, frame.width - 2, frame.chart_style)]
 
 
-def _status_lines(state: RunState, width: int) -> list[Line]:
+def _status_lines(state: RunState, width: int, chart_style: ChartStyle) -> list[Line]:
     snapshot, message = state.snapshot, state.message
-    if snapshot is None or state.status is State.STARTING:
-        waiting = f"waiting for {state.waits_for} to end" if state.waits_for else STARTING_WORDS
-        return [((clip(message or waiting, width), Tone.BAD if state.failure else Tone.DIM),)]
+    if (snapshot is None or state.status is State.STARTING) and not state.failure:
+        waiting: Line = ((clip(f"waiting for {state.waits_for} to end", width), Tone.DIM),)
+        return [waiting if state.waits_for else starting_line(state.stages, width, chart_style)]
+    if snapshot is None:
+        return [((clip(message, width), Tone.BAD),)]
     wide = 2 * (width >= 98)
     epoch, epochs, limit = units.short_count(snapshot.epoch, 11), snapshot.config.known_epochs, snapshot.speed_limit
     if epochs is not None:
@@ -82,9 +85,6 @@ def _status_lines(state: RunState, width: int) -> list[Line]:
         if len(lines) == 1:
             break
     return lines[:1]
-
-
-STARTING_WORDS = "starting: loading the data, binding or compiling the step, measuring this machine's peaks"
 
 
 def _status(state: RunState) -> Line:
