@@ -259,11 +259,16 @@ def test_kept_rows_are_copied_to_a_device_once_and_generated_rows_in_each_epoch(
         )
 
 
-def test_no_rows_are_generated_for_a_page_that_cannot_wait(monkeypatch):
+def test_a_price_includes_the_rows_that_are_generated(monkeypatch):
     profiles.keep(machine_profile())
     assert [one.label for one in predictor.priced(DIGITS)] == ["numpy@1"]
-    monkeypatch.setattr(predictor, "seconds_per_row", lambda *_: pytest.fail("rows were made"))
-    assert predictor.priced(replace(DIGITS, dataset="teacher", examples=10**9))[0].epoch is not None
+    generated = replace(DIGITS, dataset="teacher", examples=10**9, epochs=2)
+    monkeypatch.setattr(predictor, "seconds_per_row", lambda *_: 1.0)
+    (price,) = predictor.priced(generated)
+    assert price.wall_seconds.likely - price.seconds.likely > 2e9
+    monkeypatch.setattr(predictor, "seconds_per_row", lambda *_: None)
+    (price,) = predictor.priced(generated)
+    assert (price.wall_seconds, price.run_seconds) == (None, price.seconds)
 
 
 def test_only_the_memory_that_a_network_is_computed_in_is_asked(monkeypatch):

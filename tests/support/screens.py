@@ -78,6 +78,9 @@ class ScriptedPredictor:
     def prepare(self, config: RunConfig | None) -> None:
         """Do nothing: every configuration is ready."""
 
+    def pilot(self, config: RunConfig) -> None:
+        """Return None: nothing is timed."""
+
     def state(self, config: RunConfig) -> PredictionState:
         """Return the prediction of `config`."""
         return PredictionState(predict(config, self._profile))

@@ -34,6 +34,8 @@ class DataShape:
     """True if the classes are whole numbers, which a single output can learn by regression."""
     rows: int | None = None
     """All rows, before the split."""
+    validation_rows: int | None = None
+    """The rows that the data have for validation; None if they are split off."""
 
 
 def known_shape(dataset: str, outputs: int | None) -> DataShape:

@@ -361,7 +361,8 @@ class RunConfig:
             return self.examples or DEFAULT_EXAMPLES
         if shape is None or shape.rows is None:
             return None
-        return shape.rows - (0 if self.validation_data is not None else validation_rows(shape.rows, self.validation))
+        has_own = self.validation_data is not None or shape.validation_rows is not None
+        return shape.rows - (0 if has_own else validation_rows(shape.rows, self.validation))
 
     def resolved(self) -> RunConfig:
         """Return the same run with every `auto` decided and every `None` that has a default replaced by it.

@@ -8,8 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tuisim.data.info import rows
-from tuisim.data.shape import fitted, fitted_without_file
+from tuisim.data.shape import fitted, fitted_without_file, rows
 
 if TYPE_CHECKING:
     from tuisim.data.batch_sampler import BatchSampler, Block

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuisim.config import FIELDS, RunConfig
+from tuisim.config import RunConfig
 from tuisim.config.known_data import DataShape, known_shape
 from tuisim.data import info
+from tuisim.data.info import KeptRows
 from tuisim.errors import DataError
 from tuisim.units import AUTO
 
 if TYPE_CHECKING:  # these import NumPy, which counting does not need
     from tuisim.data.table import Table
 
-MAX_SHAPES = 32
-"""Files whose shapes are kept for the session."""
+MAX_SHAPES = 64
+"""Shapes of files that are kept for the session."""
+READ_BY = ("target", "drop", "categorical", "keep", "missing", "task", "validation_data")
+"""Fields that the shape of a file depends on, beside whether the run has validation rows."""
 
 
 def fitted(config: RunConfig, arrays: tuple[Any, Any] | None = None) -> RunConfig:
@@ -47,20 +50,58 @@ def fitted_without_file(config: RunConfig) -> RunConfig | None:
 
 def of_file(config: RunConfig) -> DataShape:
     """Return the shape of the run's file, which is read once while it is unchanged. Raises DataError."""
+    key = _key(config)
+    if key is None:
+        return _read(config)  # which says why
+    if key not in _shapes:
+        found = _read(key[0])
+        fitted = replace(key[0], layers=(found.inputs, AUTO))
+        _shapes.update({key: found, (fitted, *key[1:]): found})
+        while len(_shapes) > MAX_SHAPES:
+            _shapes.popitem(last=False)
+    return _shapes[key]
+
+
+def known(config: RunConfig) -> DataShape | None:
+    """Return the shape of the run's file without reading it; None if it was not read since it changed."""
+    return _shapes.get(key) if info.is_file(config) and (key := _key(config)) is not None else None
+
+
+def kept_rows(config: RunConfig) -> KeptRows | None:
+    """Return the rows that the run keeps of its file without reading it; None if it was not read since it changed."""
+    shape = known(config)
+    if shape is None or shape.rows is None or config.validation_data is not None:
+        return None
+    own = shape.validation_rows
+    validation = info.validation_rows(shape.rows, config.validation) if own is None else own
+    training = shape.rows - (validation if own is None else 0)
+    return KeptRows(min(training, config.examples or training), validation)
+
+
+def rows(config: RunConfig) -> int | None:
+    """Return the training rows per epoch; None if only the file can tell and it was not read since it changed."""
+    known = info.rows(config)
+    kept = kept_rows(config) if known is None else None
+    return known if kept is None else kept.training
+
+
+_Key = tuple[RunConfig, int, int]
+_shapes: OrderedDict[_Key, DataShape] = OrderedDict()
+
+
+def _key(config: RunConfig) -> _Key | None:
+    """Return what a file's shape depends on: how it is read, and when and to which size it was written; None if it is absent."""
     path = Path(os.path.expanduser(config.dataset))
     try:
         found = path.stat()
     except OSError:
-        return _read(config)  # which says why
-    read_as = {name: getattr(config, name) for name, field in FIELDS.items() if field.group == "data"}
-    # A table's constant columns are inputs if the first layer counts them.
+        return None
+    read_as = {name: getattr(config, name) for name in READ_BY}
+    # A table's constant columns are inputs if the first layer counts them; a file's own validation rows are training rows without
+    # validation.
     read_as |= {"dataset": str(path.absolute()), "layers": (config.layers[0], AUTO)}
-    return _shape_of(RunConfig(**read_as), found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(MAX_SHAPES)
-def _shape_of(config: RunConfig, changed: int, size: int) -> DataShape:
-    return _read(config)
+    read_as |= {} if config.validation else {"validation": config.validation}
+    return RunConfig(**read_as), found.st_mtime_ns, found.st_size
 
 
 def _read(config: RunConfig) -> DataShape:
@@ -75,9 +116,10 @@ def _read(config: RunConfig) -> DataShape:
 def of_table(table: Table, task: str) -> DataShape:
     """Return the shape of a table."""
     rows, inputs = len(table.X), table.X.shape[1]
+    own = None if table.validation is None else len(table.validation.X)
     if table.classes is not None or table.names is not None:
-        return DataShape(inputs, table.classes or len(table.names or ()), "classes", rows=rows)
-    return _of_values(inputs, table.targets, task)
+        return DataShape(inputs, table.classes or len(table.names or ()), "classes", rows=rows, validation_rows=own)
+    return replace(_of_values(inputs, table.targets, task), validation_rows=own)
 
 
 def _of_arrays(X: Any, y: Any, task: str) -> DataShape | None:

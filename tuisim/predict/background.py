@@ -22,7 +22,7 @@ from tuisim.errors import DataError, TuisimError, printable
 from tuisim.predict import profiles
 from tuisim.predict.calibrate import calibrate
 from tuisim.predict.cost_model import memory
-from tuisim.predict.pilot import Pilot, time_pilot
+from tuisim.predict.pilot import Pilot, step_of, time_pilot
 from tuisim.predict.prediction import Prediction, RunMemory
 from tuisim.predict.predictor import Predictor, can_pilot
 from tuisim.predict.profile import MachineProfile, ProfileKey
@@ -88,7 +88,7 @@ class _Known:
     trouble: str = ""
     failed: dict[ProfileKey, str] = field(default_factory=dict)
     pilots: dict[RunConfig, Pilot | None] = field(default_factory=dict)
-    """By `_step_of` the configuration; None if it could not be timed."""
+    """By `step_of` the configuration; None if it could not be timed."""
     is_read: bool = True
     """False until the profile was looked for."""
 
@@ -128,6 +128,14 @@ class BackgroundPredictor(Job[None, None]):
         """The predictor by this machine's profile; None if there is none."""
         return self._known.predictor
 
+    def pilot(self, config: RunConfig) -> Pilot | None:
+        """Return the pilot of the step of `config`, timed with its volume if possible; None if there is none."""
+        step, pilots = step_of(config), self._known.pilots
+        if step in pilots:
+            return pilots[step]
+        same = (pilot for known, pilot in reversed(pilots.items()) if replace(known, examples=step.examples) == step)
+        return next(same, None)
+
     def prepare(self, config: RunConfig | None) -> None:
         """Make predictions of `config` ready; None to leave the machine alone. Cancels the pilot of any other."""
         if config != self._config:
@@ -157,7 +165,7 @@ class BackgroundPredictor(Job[None, None]):
         missing = NO_PROFILE
         if known.predictor is not None:
             try:
-                prediction = known.predictor.predict(config, pilot=known.pilots.get(_step_of(config)))
+                prediction = known.predictor.predict(config, pilot=self.pilot(config))
                 return PredictionState(prediction, known.measuring, trouble)
             except TuisimError as error:
                 missing = printable(str(error), 500)
@@ -189,7 +197,7 @@ class BackgroundPredictor(Job[None, None]):
             return
         if self._is_missing(key := _key(config)):
             self._hold(Priority.BACKGROUND, lambda: self._config is not None, partial(self._calibrate, key))
-        elif _step_of(config) not in self._known.pilots and self._known.predictor is not None:
+        elif step_of(config) not in self._known.pilots and self._known.predictor is not None:
             try:
                 prediction = self._known.predictor.predict(config)
             except TuisimError:  # `state` has the reason
@@ -260,15 +268,10 @@ class BackgroundPredictor(Job[None, None]):
         except (TuisimError, MemoryError):  # too large, or no finite loss: the model's prediction stays
             pilot = None
         latest = list(self._known.pilots.items())[-MAX_PILOTS + 1 :]
-        self._publish(pilots=dict([*latest, (_step_of(config), pilot)]))
+        self._publish(pilots=dict([*latest, (step_of(config), pilot)]))
 
     def _publish(self, **changes: object) -> None:
         self._known = replace(self._known, is_read=True, **changes)  # type: ignore[arg-type]
-
-
-def _step_of(config: RunConfig) -> RunConfig:
-    """Return `config` with the same value for fields that do not affect the time of a step."""
-    return replace(config, epochs=1, seed=0)
 
 
 def _key(config: RunConfig) -> ProfileKey:

@@ -33,6 +33,11 @@ class Pilot:
     """Duration of the timing."""
 
 
+def step_of(config: RunConfig) -> RunConfig:
+    """Return `config` resolved, with the same value for fields that do not affect the time of a step."""
+    return replace(config, backend=choose(config).name, epochs=1, seed=0).of_known_length().resolved()
+
+
 def time_pilot(config: RunConfig, seconds: float = PILOT_SECONDS, wanted: Callable[[], bool] = lambda: True) -> Pilot | None:
     """Time the step of `config` for `seconds`; None once it is no longer `wanted`.
 

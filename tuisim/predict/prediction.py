@@ -85,6 +85,11 @@ class Prediction:
     """Seconds that reading the data file took, before the first batch; None if none was read."""
 
     @property
+    def run_seconds(self) -> Interval | None:
+        """The wall seconds of the run, or those of its steps alone where the wall seconds are not known."""
+        return self.wall_seconds or self.seconds
+
+    @property
     def memory_bytes(self) -> int:
         """The bytes that the run holds at most."""
         return self.memory.total

@@ -9,20 +9,23 @@ from functools import lru_cache
 from tuisim import backends, data
 from tuisim.backends import choose, computes_with
 from tuisim.config import RunConfig
-from tuisim.data import info
+from tuisim.data import info, shape
 from tuisim.data.info import KeptRows
 from tuisim.errors import BackendError, DataError, TuisimError
 from tuisim.predict import profiles
 from tuisim.predict.cost_model import entry_of, predict
 from tuisim.predict.data_generation import seconds_per_row
-from tuisim.predict.pilot import MAX_STEP_SECONDS, Pilot, time_pilot
+from tuisim.predict.pilot import MAX_STEP_SECONDS, Pilot, step_of, time_pilot
 from tuisim.predict.prediction import Interval, Prediction
 from tuisim.predict.profile import MachineProfile, ProfileEntry
+
+Timed = Callable[[RunConfig], Pilot | None]
+"""Return the pilot of a resolved configuration's step; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The seconds of a network's step and epoch on one backend of one machine, without generating or reading its rows."""
+    """The seconds of a run on one backend of one machine, without reading its data file."""
 
     label: str
     """Backend and threads: `numpy@1`."""
@@ -32,13 +35,18 @@ class Priced:
     """True if the profile is another machine's."""
     step: Interval | None
     """A full step; None if it is not known."""
-    epoch: Interval | None
-    """The steps of an epoch with the short last one and shuffling; None if it is not known."""
+    seconds: Interval | None
+    """All steps, with the short last one of each epoch and shuffling; None if it is not known."""
+    wall_seconds: Interval | None
+    """The whole run, as `Prediction.wall_seconds`; None if it is not known."""
     reason: str = ""
     """The reason why they are unknown."""
     backend: str = ""
-    seconds: Interval | None = None
-    """The epochs of a run, once their number is known."""
+
+    @property
+    def run_seconds(self) -> Interval | None:
+        """The whole run, or its steps alone where more is not known, as `Prediction.run_seconds`."""
+        return self.wall_seconds or self.seconds
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,9 @@ class Predictor:
         """Return the prediction of `config`. Raises BackendError if the profile has no entry for it.
 
         Without `generation`, no rows are generated to time that, and wall time is None for runs that generate rows. `rows`: those
-        of a file, which is not read here.
+        of a file, which is not read here; if it was read before, they are known.
         """
+        rows = rows or shape.kept_rows(config)
         config = replace(config, backend=choose(config).name)
         if self.name:
             measured = [one.threads for one in self.profile.entries if (one.backend, one.dtype) == (config.backend, config.dtype)]
@@ -82,8 +91,8 @@ class Predictor:
             return found
         return found if pilot is None else self.predict(config, rows=rows, pilot=pilot)
 
-    def priced(self, config: RunConfig) -> list[Priced]:
-        """Return the seconds of a step and an epoch of `config` on each backend of the profile with its dtype."""
+    def priced(self, config: RunConfig, timed: Timed) -> list[Priced]:
+        """Return the seconds of `config` on each backend of the profile with its dtype, by a pilot if `timed` has one."""
         found: list[Priced] = []
         machine = str(self.profile.machine)
         for entry in self.profile.entries:
@@ -91,11 +100,32 @@ class Predictor:
                 continue
             label = f"{entry.label} {self.name}".rstrip()
             try:
-                one = self.predict(replace(config, backend=entry.backend, threads=entry.threads), generation=False)
-                found.append(Priced(label, machine, bool(self.name), one.step, one.epoch, backend=entry.backend))
+                asked = replace(config, backend=entry.backend, threads=entry.threads)
+                one = self.predict(asked)
+                if can_pilot(one) and (pilot := timed(one.config)) is not None:
+                    one = self.predict(asked, pilot=pilot)
+                found.append(
+                    Priced(label, machine, bool(self.name), one.step, one.seconds, one.wall_seconds, backend=entry.backend)
+                )
             except BackendError as error:
-                found.append(Priced(label, machine, bool(self.name), None, None, str(error), entry.backend))
+                found.append(Priced(label, machine, bool(self.name), None, None, None, str(error), entry.backend))
         return found
+
+
+def timed_once() -> Timed:
+    """Return a function that times the step of each configuration once, whatever its volume; None if it cannot run here."""
+    pilots: dict[RunConfig, Pilot | None] = {}
+
+    def timed(config: RunConfig) -> Pilot | None:
+        step = replace(step_of(config), examples=None)
+        if step not in pilots:
+            try:
+                pilots[step] = time_pilot(config)
+            except (TuisimError, MemoryError):  # too large for this machine, or no finite loss: the model still applies
+                pilots[step] = None
+        return pilots[step]
+
+    return timed
 
 
 def can_pilot(prediction: Prediction) -> bool:
@@ -141,14 +171,14 @@ def _all_predictors(_: profiles.Stamp) -> tuple[Predictor, ...]:
     )
 
 
-def priced(config: RunConfig, own: Predictor | None = None) -> list[Priced]:
-    """Return the seconds of a step and an epoch of `config` on every backend of every profile, in milliseconds.
+def priced(config: RunConfig, own: Predictor | None = None, timed: Timed = lambda _: None) -> list[Priced]:
+    """Return the seconds of `config` on every backend of every profile.
 
-    `own`: by this machine's profile, which need not be on disk.
+    `own`: by this machine's profile, which need not be on disk. `timed`: pilots for it, of the steps that can run here.
     """
     found = all_predictors()
     predictors = found if own is None else (own, *(one for one in found if one.name))
-    return [one for predictor in predictors for one in predictor.priced(config)]
+    return [one for predictor in predictors for one in predictor.priced(config, timed)]
 
 
 def missing() -> str:

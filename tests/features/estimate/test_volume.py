@@ -21,6 +21,7 @@ from tuisim.features.estimate.volume.command import project as command
 from tuisim.features.estimate.volume.estimate import EPOCHS, VOLUMES, estimate
 from tuisim.predict import predictor, profiles
 from tuisim.predict.machine import this_machine
+from tuisim.predict.pilot import Pilot
 from tuisim.predict.prediction import Interval
 from tuisim.predict.predictor import Priced
 from tuisim.provenance import Provenance
@@ -30,14 +31,15 @@ PER_EXAMPLE = Interval(1e-6, 2e-6, 4e-6)
 BEST = replace(entry(), best_rate=1e9)
 
 
-def price(config: RunConfig, own: predictor.Predictor | None = None) -> Sequence[Priced]:
+def price(config: RunConfig, own: predictor.Predictor | None = None, timed: object = None) -> Sequence[Priced]:
     """An epoch takes as long as it has examples; one backend is not here, one price is from elsewhere."""
     assert config.examples is not None
-    step, epoch = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples)
+    assert config.known_epochs is not None
+    step, steps = PER_EXAMPLE.times(config.batch_size), PER_EXAMPLE.times(config.examples * config.known_epochs)
     return (
-        Priced("numpy@1", "this one", False, step, epoch, backend="numpy"),
-        Priced("cupy", "this one", False, None, None, "no NVIDIA driver", "cupy"),
-        Priced("numpy@1", "that [other] one", True, step.times(2), epoch.times(2), backend="numpy"),
+        Priced("numpy@1", "this one", False, step, steps, None, backend="numpy"),
+        Priced("cupy", "this one", False, None, None, None, "no NVIDIA driver", "cupy"),
+        Priced("numpy@1", "that [other] one", True, step.times(2), steps.times(2), None, backend="numpy"),
     )
 
 
@@ -79,17 +81,25 @@ def test_a_schedule_longer_than_a_volume_has_no_part_in_its_price():
     )
 
 
-def test_an_estimate_equals_the_prediction_of_all_steps(monkeypatch):
-    """The short last step and the shuffling are in both."""
+RUNS = [
+    CONFIG,
+    replace(CONFIG, epochs="auto", validation=0.2).fitted(),
+    replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw"),
+    replace(CONFIG, dataset="teacher", examples=300_000, validation=0.1),
+    replace(CONFIG, dataset="auto", loss="auto", epochs=3),
+]
+
+
+@pytest.mark.parametrize("config", RUNS, ids=lambda config: f"{config.dataset} {config.examples} {config.epochs}")
+@pytest.mark.parametrize("timed", [lambda _: None, lambda _: Pilot(Interval(1e-4, 2e-4, 3e-4), 0.05)], ids=["model", "pilot"])
+def test_a_run_has_one_time_on_every_page(config, timed):
+    """That of Setup and `tuisim predict` is the estimate of its own volume, with the steps and all that comes beside them."""
     own = predictor.Predictor(machine_profile())
-    for config in (CONFIG, replace(CONFIG, dataset="teacher", examples=333, batch_size=100, optimizer="adamw")):
-        (row,) = estimate(config, own.priced).rows
-        assert row.seconds is not None
-        predicted = own.predict(config).seconds
-        assert predicted is not None
-        assert (row.seconds.low, row.seconds.likely, row.seconds.high) == pytest.approx(
-            (predicted.low, predicted.likely, predicted.high)
-        )
+    predicted = own.predict(config, pilot=timed(config))
+    (row,) = estimate(config, lambda config: own.priced(config, timed)).rows
+    assert row.run_seconds == predicted.run_seconds == predicted.wall_seconds
+    assert row.seconds == predicted.seconds
+    assert predicted.wall_seconds.likely > predicted.seconds.likely
 
 
 def test_a_run_is_its_epochs():
@@ -140,9 +150,8 @@ def test_nothing_is_too_large(examples, epochs):
     found = estimate(vast, price, examples, epochs)
     assert found.rows[0].seconds is not None
     assert found.rows[0].seconds.likely == pytest.approx(2e-6 * examples * epochs)
-    beyond = estimate(
-        vast, lambda _: [Priced("x", "", False, Interval(1, 1, 1), Interval(1e300, 1e300, 1e300))], examples, epochs
-    )
+    dear = Priced("x", "", False, Interval(1, 1, 1), Interval(1e300, 1e300, 1e300).times(epochs), None)
+    beyond = estimate(vast, lambda _: [dear], examples, epochs)
     json.dumps(_document((beyond,), project_known(BEST, examples, epochs)), allow_nan=False)
 
 

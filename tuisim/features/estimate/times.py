@@ -10,6 +10,7 @@ from tuisim.terminal.lines import UNLIMITED, Frame, Line, Span, Tone, clip, widt
 from tuisim.terminal.table import Column, drop_columns, table, visible_rows
 from tuisim.terminal.timeline import axis, ruler, track
 
+PILOT_HELP = "Time the step on this machine for 50 ms if possible"
 MIN_TRACK = 16
 MAX_STEP = 5
 """The most lines from one row of the picture to the next."""

@@ -85,12 +85,13 @@ def _memory_row(memory: RunMemory, figure: int) -> Line:
 def _times(found: Prediction) -> list[tuple[str, Interval | None, str]]:
     """Return (label, time, why there is none)."""
     whole, steps = found.wall_seconds, found.seconds
+    name = "whole run, max" if found.config.early_stopping == "yes" else "whole run"
     if found.config.known_epochs is None:
         run: tuple[str, Interval | None, str] = ("whole run", None, "until stopped")
     elif whole is None and steps is not None:
         run = ("all steps", steps, "")
     else:
-        run = ("whole run", whole, "known once the file is read")
+        run = (name, whole, "known once the file is read")
     return [("step", found.step, ""), ("epoch", found.epoch, "known once the file is read"), run]
 
 
@@ -104,7 +105,8 @@ def _time_row(label: str, time: Interval | None, why_none: str, figure: int) -> 
 def _times_line(found: Prediction, width: int) -> Line:
     """Return as many of the times as fit, that of the whole run first."""
     rows = [(label, time) for label, time, _ in reversed(_times(found)) if time is not None]
-    words = {"step": "/step", "epoch": "/epoch", "whole run": " total", "all steps": " for all steps"}
+    totals = {"whole run": " total", "whole run, max": " at most", "all steps": " for all steps"}
+    words = {"step": "/step", "epoch": "/epoch", **totals}
     pieces = [f"{duration_words(time.likely)}{words[label]}" for label, time in rows]
     tag, interval = "  projected", f" ({interval_words(rows[0][1])})"
     while len(pieces) > 1 and len(", ".join(pieces)) + len(tag) > width:

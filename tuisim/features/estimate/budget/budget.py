@@ -62,7 +62,7 @@ class Limits:
         """Return, for each given limit, what a run takes and the limit; the run fits if it takes no more than the limit."""
         found: dict[LimitedBy, tuple[float, float]] = {}
         if self.seconds is not None:
-            taken = prediction.wall_seconds or prediction.seconds  # without wall seconds, those of the steps alone
+            taken = prediction.run_seconds
             assert taken is not None
             found[LimitedBy.SECONDS] = taken.likely, self.seconds
         if self.memory is not None:
@@ -170,7 +170,7 @@ class _Search:
     def _takes(self, number: int) -> dict[LimitedBy, str]:
         """Write the time and memory that a run takes, as far as they are known."""
         found = self._predict(number)
-        known = found.wall_seconds or found.seconds
+        known = found.run_seconds
         seconds = {LimitedBy.SECONDS: units.duration(known.likely) or "∞"} if known else {}
         return seconds | {LimitedBy.MEMORY: units.size(found.memory_bytes)}
 

@@ -146,7 +146,7 @@ def _row(state: BudgetState, place: int) -> list[Span]:
     answer = state.answers[place] if place < len(state.answers) else None
     found = answer.prediction if answer else None
     value = units.short_count(answer.value, 15) if answer else ""
-    seconds = (found.wall_seconds or found.seconds) if found else None
+    seconds = found.run_seconds if found else None
     return [
         (("▸ " if is_selected else "  ") + NAMES[question], Tone.ACCENT if is_selected else Tone.TEXT),
         (value, Tone.STRONG),
@@ -244,7 +244,7 @@ def _bars(answer: Answer, limits: Limits, frame: Frame) -> list[Line]:
     found = answer.prediction
     assert found is not None
     rows: list[tuple[str, float, str]] = []
-    seconds = found.wall_seconds or found.seconds
+    seconds = found.run_seconds
     if limits.seconds is not None and seconds is not None:
         words = f"{duration_words(seconds.likely)} of {units.duration(limits.seconds)}"
         rows.append(("time", seconds.likely / limits.seconds, words))

@@ -15,7 +15,7 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows, is_file, is_regenerated
 from tuisim.errors import DataError, ExitCode
-from tuisim.features.estimate.times import memory_parts
+from tuisim.features.estimate.times import PILOT_HELP, memory_parts
 from tuisim.predict import predictor, profiles
 from tuisim.predict.calibrate import calibrate
 from tuisim.predict.prediction import Prediction
@@ -40,7 +40,7 @@ def predict(
     machine: Annotated[
         str | None, Parameter(name="--as", help="Predict for another machine: name of an imported profile, or a file")
     ] = None,
-    pilot: Annotated[bool, Parameter(negative="--no-pilot", help="Time the step on this machine for 50 ms if possible")] = True,
+    pilot: Annotated[bool, Parameter(negative="--no-pilot", help=PILOT_HELP)] = True,
     json_: Json = False,
 ) -> int:
     """Predict a run: its time with an interval, its memory, and its most expensive operations."""
@@ -108,11 +108,12 @@ def _lines(found: Prediction, machine: str | None, width: int) -> list[Line]:
 def _times(found: Prediction) -> list[tuple[str, ...]]:
     examples, epochs = found.ledger.examples, found.config.known_epochs
     generated = examples is not None and is_regenerated(found.config, examples)
+    stop = "; early stopping may end it before" * (found.config.early_stopping == "yes")
     times = [
         ("step", found.step, f"{units.si(found.examples_per_second)} examples/s"),
         ("epoch", found.epoch, "" if examples is None else units.counted(examples, "example", MAX_DIGITS)),
         ("all steps", found.seconds, "" if epochs is None else units.counted(epochs, "epoch", MAX_DIGITS)),
-        ("wall clock", found.wall_seconds, f"with {'generating the rows, ' * generated}validation and the training loop"),
+        ("whole run", found.wall_seconds, f"with {'generating the rows, ' * generated}validation and the training loop{stop}"),
     ]
     return [
         (name, *(units.duration(value) for value in (one.likely, one.low, one.high)), remark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -12,6 +13,7 @@ from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptio
 from tuisim.errors import ConfigError, ExitCode, Mistake
 from tuisim.features.estimate.known import view as known_view
 from tuisim.features.estimate.known.projection import MARKS, KnownState, project_known
+from tuisim.features.estimate.times import PILOT_HELP
 from tuisim.features.estimate.volume import view
 from tuisim.features.estimate.volume.estimate import TimeEstimate, estimate, estimate_volumes
 from tuisim.features.estimate.volume.view import VolumeState
@@ -26,6 +28,7 @@ def project(
     *,
     options: RunOptions = NOTHING_GIVEN,
     config: ConfigFile = None,
+    pilot: Annotated[bool, Parameter(negative="--no-pilot", help=PILOT_HELP)] = True,
     known: Annotated[bool, Parameter(negative="", help="Include the known networks; without LAYERS, show only these")] = False,
     json_: Json = False,
 ) -> int:
@@ -35,8 +38,9 @@ def project(
     own = profiles.own()
     if own.trouble:
         note(own.trouble)
-    one = estimate(chosen, prices.priced) if chosen is not None and chosen.examples is not None else None
-    volumes = estimate_volumes(chosen, prices.priced) if chosen is not None and one is None else ()
+    price = partial(prices.priced, timed=prices.timed_once()) if pilot else prices.priced
+    one = estimate(chosen, price) if chosen is not None and chosen.examples is not None else None
+    volumes = estimate_volumes(chosen, price) if chosen is not None and one is None else ()
     networks = project_known(prices.best_entry(), *_sizes(options), -1) if known else None
 
     def page(frame: Frame) -> list[Line]:

@@ -35,7 +35,7 @@ class TimeEstimate:
     operations: int
     """The total operations, with the loss."""
     rows: tuple[Priced, ...]
-    """The prices on each backend, with the seconds of the run."""
+    """The price of the run on each backend."""
 
     @property
     def batch(self) -> int:
@@ -62,7 +62,7 @@ class TimeEstimate:
                 {
                     "backend": one.label, "machine": one.machine, "foreign": one.foreign,
                     "step_seconds": one.step and one.step.to_dict(), "seconds": one.seconds and one.seconds.to_dict(),
-                    "reason": one.reason,
+                    "wall_seconds": one.wall_seconds and one.wall_seconds.to_dict(), "reason": one.reason,
                 }
                 for one in self.rows
             ],
@@ -72,7 +72,7 @@ class TimeEstimate:
 def estimate(config: RunConfig, price: Price, examples: int | None = None, epochs: int | None = None) -> TimeEstimate:
     """Estimate the training time of `config`; volume and epochs are by default the configuration's own.
 
-    The time to generate or read the rows is not included. Raises ConfigError if volume or epochs are neither given nor known.
+    The time to read a data file is not included. Raises ConfigError if volume or epochs are neither given nor known.
     """
     volume = data.rows(config) if examples is None else examples
     times = config.known_epochs if epochs is None else epochs
@@ -84,10 +84,7 @@ def estimate(config: RunConfig, price: Price, examples: int | None = None, epoch
     config = config.of_known_length()
     sized = replace(config, examples=volume, epochs=times)
     operations = sum(phase.total for phase in (count(sized).run or {}).values())
-    rows = tuple(
-        replace(one, seconds=one.epoch and one.epoch.times(times))
-        for one in price(replace(config, batch_size=min(config.batch_size, volume), examples=volume))
-    )
+    rows = tuple(price(replace(sized, batch_size=min(config.batch_size, volume))))
     name = next((name for name, rows_ in VOLUMES.items() if rows_ == volume), "")
     return TimeEstimate(sized, name, volume, times, operations, rows)
 

@@ -172,7 +172,8 @@ class VolumeScreen(TimesScreen):
     def forget_prices(self) -> None:
         """Price every configuration again."""
         predictor = self.context.predictor
-        self._price: Price = cache(lambda config: prices.priced(config, None if predictor is None else predictor.current))
+        timed: prices.Timed = (lambda _: None) if predictor is None else predictor.pilot
+        self._price: Price = cache(lambda config: prices.priced(config, None if predictor is None else predictor.current, timed))
 
     def make_state(self) -> VolumeState:
         """Return the estimates for the volume in the inputs and for every named one."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tuisim import units
 from tuisim.backends import precision_notes
 from tuisim.config import RunConfig
+from tuisim.data.info import is_regenerated
 from tuisim.errors import printable
 from tuisim.features.estimate.times import TimeRow, figure, time_lines, time_places
 from tuisim.features.estimate.volume.estimate import TimeEstimate
@@ -23,7 +24,8 @@ VOLUMES_TAG: Provenances = (("", Provenance.PROJECTED), ("operations", Provenanc
 TITLES = ("backend", "estimate", "low to high")
 MAX_DIGITS = 11
 """Characters of a count; a longer one is rounded."""
-STEPS_ALONE = "time of the steps alone: generating or reading the rows is not included"
+WHOLE = "times are of the whole run: its steps, generating rows, validation and the training loop; reading a file is not included"
+STEPS_ALONE = "the steps alone, since the time of the other parts is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,10 @@ def time_row_places(state: VolumeState, frame: Frame) -> list[int | None]:
 
 
 def _time_row(row: Priced) -> TimeRow:
-    seconds = row.seconds if row.seconds is not None and math.isfinite(row.seconds.high) else None
+    run = row.run_seconds
+    seconds = run if run is not None and math.isfinite(run.high) else None
     reason = "" if seconds else printable(row.reason or "not known", 200)
-    return TimeRow(
-        row.label, units.duration(row.seconds.likely if row.seconds else None), (interval_words(seconds),), seconds, reason
-    )
+    return TimeRow(row.label, units.duration(run.likely if run else None), (interval_words(seconds),), seconds, reason)
 
 
 # ── how it is computed ──
@@ -138,8 +139,17 @@ def _steps(one: TimeEstimate, selected: int, width: int) -> list[Line]:
     pieces = [
         figure(units.short_count(one.steps_per_epoch, MAX_DIGITS), steps),
         figure(f"× {units.counted(one.epochs, 'epoch', MAX_DIGITS)}"),
-        figure(f"× {units.duration(row.step.likely)}", f"per step ({interval_words(row.step)}), plus shuffling"),
-        figure(f"= {units.duration(row.seconds.likely)}", f"({interval_words(row.seconds)})", Tone.ACCENT),
+        figure(f"× {units.duration(row.step.likely)}", "per step, plus shuffling"),
+    ]
+    whole = row.wall_seconds
+    if whole is None:
+        words = f"({interval_words(row.seconds)}), the steps alone"
+        return spread([*pieces, figure(f"= {units.duration(row.seconds.likely)}", words, Tone.ACCENT)], width, gap=1)
+    generated = "generating rows, " * is_regenerated(one.config, one.examples)
+    pieces += [
+        figure(f"= {units.duration(row.seconds.likely)}"),
+        figure(f"+ {units.duration(whole.likely - row.seconds.likely)}", f"{generated}validation, training loop"),
+        figure(f"= {units.duration(whole.likely)}", f"({interval_words(whole)})", Tone.ACCENT),
     ]
     return spread(pieces, width, gap=1)
 
@@ -198,7 +208,7 @@ def _volume_cells(state: VolumeState, backends: list[int]) -> tuple[list[Column]
             (one.volume, Tone.DIM),
             (units.si(one.operations), Tone.TEXT),
         ]
-        seconds = [one.rows[i].seconds for i in backends]
+        seconds = [one.rows[i].run_seconds for i in backends]
         rows.append([*cells, *((units.duration(found.likely) if found else "", Tone.STRONG) for found in seconds)])
     return columns, rows
 
@@ -210,4 +220,8 @@ def _notes(state: VolumeState, width: int) -> list[Line]:
     notes = [f"{one.label}: {printable(one.reason or 'not known', 300)}" for one in state.rows if one.step is None]
     notes += [f"{one.label}: as on {printable(one.machine, 200)}" for one in state.rows if one.foreign and one.step]
     notes += [f"note: {words}" for words in precision_notes((one.backend for one in state.rows), state.config.dtype)]
-    return [line for words in (*notes, STEPS_ALONE) for line in wrap(words, width, Tone.DIM)]
+    known = [row for row in state.rows if row.seconds is not None]
+    alone = [row.label for row in known if row.wall_seconds is None]
+    notes += [WHOLE] if len(alone) < len(known) else []
+    notes += [f"{STEPS_ALONE}: {', '.join(alone)}"] if alone else []
+    return [line for words in notes for line in wrap(words, width, Tone.DIM)]
