@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from tuisim import units
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -27,12 +29,22 @@ class Stage:
     unit: str = ""
     """What is counted, such as `rows` or `B`; empty if nothing is."""
 
+    @property
+    def progress(self) -> str:
+        """The progress in words: `21 of 53 kernels`, or `64 % of 18.3 MiB`; empty if it is not known."""
+        if not self.total:
+            return ""
+        if self.unit == "B":
+            return f"{units.percent(self.done / self.total, 0)} of {units.size(self.total)}"
+        return f"{self.done:,} of {self.total:,} {self.unit}"
+
 
 class Stages:
     """The stages so far, oldest first; one that is entered again goes on."""
 
-    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = perf_counter, check: Callable[[], object] = lambda: None) -> None:
+        """`check` is called at every report, on the thread that works; what it raises ends the work."""
+        self._clock, self._check = clock, check
         self._stages: tuple[Stage, ...] = ()  # replaced as a whole, so that another thread never sees it half changed
         self._entered: float | None = None
 
@@ -60,7 +72,8 @@ class Stages:
             self._entered = None
 
     def report(self, name: str, done: int, total: int | None, unit: str) -> None:
-        """Set the progress of a stage."""
+        """Set the progress of a stage. Raises what `check` raises."""
+        self._check()
         stage = next(one for one in self._stages if one.name == name)
         self._put(replace(stage, done=done, total=total, unit=unit))
 

@@ -1,6 +1,6 @@
 """Datasets: shipped, synthetic, from files or arrays; split, scaled, encoded and sampled in batches.
 
-All but `rows` and `fitted` is imported when first used, because counting needs no arrays.
+All but row counts and shapes is imported when first used, because counting needs no arrays.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tuisim.data.shape import fitted, fitted_without_file, rows
+from tuisim.data.info import is_file
+from tuisim.data.shape import fitted, fitted_without_file, is_known, of_file, rows
 
 if TYPE_CHECKING:
     from tuisim.data.batch_sampler import BatchSampler, Block
@@ -25,7 +26,7 @@ _MODULES = {
 
 __all__ = [
     "BatchSampler", "Block", "Dataset", "TableOptions", "TablePreview", "available", "fitted", "fitted_without_file",
-    "from_arrays", "load", "misfit", "rows", "table_preview",
+    "from_arrays", "is_file", "is_known", "load", "misfit", "of_file", "rows", "table_preview",
 ]  # fmt: skip
 
 

@@ -136,6 +136,11 @@ def _from_array(config: RunConfig, path: Path, array: Array) -> Table:
     return _table(name, inputs, array[:, column])
 
 
+def targets_beside(path: Path) -> Path | None:
+    """Return the file of targets or labels that belongs to a file of inputs or images by its name; None if there is none."""
+    return _find_targets(path) or idx.find_labels(path)
+
+
 def _find_targets(path: Path) -> Path | None:
     """Return the file of targets that belongs to an NPY file of inputs by its name: y_train.npy to X_train.npy; else None."""
     words = re.split(r"([^a-zA-Z]+)", path.stem)

@@ -58,6 +58,12 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
         raise DataError(f"{name} is broken or incomplete ({printable(reason, 100)}): write it again") from None
 
 
+def identity(file: IO[bytes]) -> tuple[int, int, int, int]:
+    """Return what changes when the content of an open file does: its device, number, time of change and size."""
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def check_size(name: str, claimed: int, stored: int) -> None:
     """Raise an error if `claimed` bytes are implausible for `stored` bytes of a file, or more than memory can hold."""
     if claimed > max(PACKED_LIMIT, PACKED_RATIO * stored):

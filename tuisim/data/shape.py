@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,19 @@ from tuisim.config import RunConfig
 from tuisim.config.known_data import DataShape, known_shape
 from tuisim.data import info
 from tuisim.data.info import KeptRows
+from tuisim.data.kept import Kept
 from tuisim.errors import DataError
 from tuisim.units import AUTO
 
 if TYPE_CHECKING:  # these import NumPy, which counting does not need
     from tuisim.data.table import Table
 
-MAX_SHAPES = 64
-"""Shapes of files that are kept for the session."""
 READ_BY = ("target", "drop", "categorical", "keep", "missing", "task", "validation_data")
 """Fields that the shape of a file depends on, beside whether the run has validation rows."""
+ReadingKey = tuple[RunConfig, tuple[tuple[int, int], ...]]
+
+_shapes: Kept[DataShape | DataError] = Kept(64)
+"""The shapes of files, and why there is none."""
 
 
 def fitted(config: RunConfig, arrays: tuple[Any, Any] | None = None) -> RunConfig:
@@ -48,23 +50,28 @@ def fitted_without_file(config: RunConfig) -> RunConfig | None:
     return None if AUTO in config.layers else config.fitted(known_shape("teacher", config.layers[-1]))
 
 
+def is_known(config: RunConfig) -> bool:
+    """Return True if the shape of the run's data, or why there is none, is known without reading a file."""
+    key = reading_key(config) if info.is_file(config) else None
+    return key is None or _shapes.get(key) is not None
+
+
 def of_file(config: RunConfig) -> DataShape:
-    """Return the shape of the run's file, which is read once while it is unchanged. Raises DataError."""
-    key = _key(config)
+    """Return the shape of the run's file, which is read once while it is unchanged. Raises DataError or MemoryNeeded."""
+    key = reading_key(config)
     if key is None:
         return _read(config)  # which says why
-    if key not in _shapes:
-        found = _read(key[0])
-        fitted = replace(key[0], layers=(found.inputs, AUTO))
-        _shapes.update({key: found, (fitted, *key[1:]): found})
-        while len(_shapes) > MAX_SHAPES:
-            _shapes.popitem(last=False)
-    return _shapes[key]
+    found = _shapes.get_or_make(key, lambda: _read_or_refuse(config, key))
+    if isinstance(found, DataError):
+        raise DataError(str(found))
+    return found
 
 
 def known(config: RunConfig) -> DataShape | None:
     """Return the shape of the run's file without reading it; None if it was not read since it changed."""
-    return _shapes.get(key) if info.is_file(config) and (key := _key(config)) is not None else None
+    key = reading_key(config) if info.is_file(config) else None
+    found = None if key is None else _shapes.get(key)
+    return found if isinstance(found, DataShape) else None
 
 
 def kept_rows(config: RunConfig) -> KeptRows | None:
@@ -85,23 +92,35 @@ def rows(config: RunConfig) -> int | None:
     return known if kept is None else kept.training
 
 
-_Key = tuple[RunConfig, int, int]
-_shapes: OrderedDict[_Key, DataShape] = OrderedDict()
+def reading_key(config: RunConfig) -> ReadingKey | None:
+    """Return all that the shape depends on: how the file is read, and the state of it and of its targets; None without a file."""
+    from tuisim.data import files
 
-
-def _key(config: RunConfig) -> _Key | None:
-    """Return what a file's shape depends on: how it is read, and when and to which size it was written; None if it is absent."""
     path = Path(os.path.expanduser(config.dataset))
     try:
-        found = path.stat()
-    except OSError:
+        state = tuple((one.stat().st_mtime_ns, one.stat().st_size) for one in (path, files.targets_beside(path)) if one)
+    except (OSError, ValueError):
         return None
     read_as = {name: getattr(config, name) for name in READ_BY}
     # A table's constant columns are inputs if the first layer counts them; a file's own validation rows are training rows without
     # validation.
     read_as |= {"dataset": str(path.absolute()), "layers": (config.layers[0], AUTO)}
     read_as |= {} if config.validation else {"validation": config.validation}
-    return RunConfig(**read_as), found.st_mtime_ns, found.st_size
+    return RunConfig(**read_as), state
+
+
+def _read_or_refuse(config: RunConfig, key: ReadingKey) -> DataShape | DataError:
+    """Read the file of a run; keep the shape also for runs whose first layer is `auto` or has the inputs that were found."""
+    try:
+        found = _read(config)
+    except DataError as error:
+        return error.with_traceback(None)  # whose frames would keep the table
+    read_as, state = key
+    # Other inputs than the layer counts: constant columns are not among them, and would not be in those runs either.
+    if found.inputs != read_as.layers[0]:
+        for inputs in (AUTO, found.inputs):
+            _shapes.put((replace(read_as, layers=(inputs, AUTO)), state), found)
+    return found
 
 
 def _read(config: RunConfig) -> DataShape:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.table_files import X, Y, csv_text, load, refused, standardized, write
 from tuisim import data
 from tuisim.config import RunConfig
+from tuisim.data.kept import Kept
 from tuisim.data.tables import pandas_reader, reader
 from tuisim.errors import MemoryNeeded
 
@@ -250,7 +251,7 @@ def test_a_table_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pyte
     path.write_text("1,2,3,0\n4,5,6,1\n" * 4)
     assert data.load(config).examples < first.examples
     assert len(reads) == 2
-    monkeypatch.setattr(reader, "_KEPT_BYTES", 10)
+    monkeypatch.setattr(reader, "_contents", Kept(10, lambda content: content.nbytes))
     write(path, csv_text())
     for _ in range(2):
         data.load(config)

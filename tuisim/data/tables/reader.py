@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from tuisim.data import npz, reading
+from tuisim.data.kept import Kept
 from tuisim.data.table import Table, TableLayout
 from tuisim.data.tables import foreign, pandas_reader, text_reader
 from tuisim.data.tables.columns import Column
@@ -36,8 +36,8 @@ from tuisim.files import display_name
 
 _KNOWN = 64
 """Previews that are kept for the process."""
-_KEPT_BYTES = 2**26
-"""Size up to which the columns of the table read last are kept for the process."""
+_KEPT_BYTES = 2**27
+"""Size of the columns that are kept for the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class TablePreview:
     notes: tuple[str, ...]
 
 
-_previews: OrderedDict[tuple[Any, ...], TablePreview] = OrderedDict()
-_last: tuple[tuple[Any, ...], TableContent] | None = None
+_previews: Kept[TablePreview] = Kept(_KNOWN)
+_contents: Kept[TableContent] = Kept(_KEPT_BYTES, lambda content: content.nbytes)
 
 
 def table_preview(path: str | Path, options: TableOptions | None = None) -> TablePreview:
@@ -70,16 +70,17 @@ def table_preview(path: str | Path, options: TableOptions | None = None) -> Tabl
     options = options or TableOptions()
     path = Path(os.path.expanduser(path))
     with reading.opened(path) as (file, size):
-        key = (*_identity(file), options)
-        if key not in _previews:
-            read(file, size, path, options)
-        return _previews[key]
+        key = (*reading.identity(file), options)
+        known = _previews.get(key)
+        if known is None:
+            known = _read(file, size, path, options, 4)[1]
+        return known
 
 
 def known_preview(path: Path, options: TableOptions) -> TablePreview | None:
     """Return the preview of a table file without reading it; None if it was not read with these options."""
     with reading.opened(path) as (file, _):
-        return _previews.get((*_identity(file), options))
+        return _previews.get((*reading.identity(file), options))
 
 
 def column_guesses(path: Path, options: TableOptions) -> tuple[TableColumn, ...]:
@@ -109,21 +110,25 @@ def read(
 
     `layout` is that of the training rows if these are its validation rows: their columns and categories are used.
     """
-    name, key = display_name(path), (*_identity(file), options)
+    name = display_name(path)
     if layout is not None:
         asked = tuple(layout.names[place] if layout.names else str(place + 1) for place in layout.targets)
         return LikeTraining(_content(file, size, path, name, asked, itemsize), options, layout).table()
+    return _read(file, size, path, options, itemsize)[0]
+
+
+def _read(file: IO[bytes], size: int, path: Path, options: TableOptions, itemsize: int) -> tuple[Table, TablePreview]:
+    name = display_name(path)
     content = _content(file, size, path, name, options.target, itemsize)
     found = Interpretation(content, options)
     table = found.table()
     kind, outputs, classes = _outputs(table)
-    _previews[key] = TablePreview(
+    preview = TablePreview(
         name, found.table_columns(), content.heading.names is not None, content.rows, found.rows_dropped, table.X.shape[1],
         outputs, kind, classes, table.notes,
     )  # fmt: skip
-    while len(_previews) > _KNOWN:
-        _previews.popitem(last=False)
-    return table
+    _previews.put((*reading.identity(file), options), preview)
+    return table, preview
 
 
 def _outputs(table: Table) -> tuple[str, int, tuple[str, ...]]:
@@ -139,21 +144,14 @@ def _outputs(table: Table) -> tuple[str, int, tuple[str, ...]]:
     return "regression", 1, ()
 
 
-def _identity(file: IO[bytes]) -> tuple[Any, ...]:
-    status = os.fstat(file.fileno())
-    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-
-
 def _content(file: IO[bytes], size: int, path: Path, name: str, targets: tuple[str, ...], itemsize: int) -> TableContent:
-    """Return the columns of a table, which is read once while it is the last one. Raises DataError or MemoryNeeded."""
-    global _last  # noqa: PLW0603 - a preview, the shape of a run's data and the run itself follow each other
-    key, kept = (*_identity(file), path, targets), _last
-    if kept is not None and kept[0] == key:
-        content = kept[1]
-        return content if content.source is None else replace(content, source=TextSource(file, size, name))
-    content = _read_content(file, size, path, name, targets, itemsize)
-    _last = (key, content) if content.nbytes <= _KEPT_BYTES else None
-    return content
+    """Return the columns of a table, which are kept: a preview, the shape of a run's data and the run follow each other.
+
+    Raises DataError or MemoryNeeded.
+    """
+    key = (*reading.identity(file), path, targets)
+    content = _contents.get_or_make(key, lambda: _read_content(file, size, path, name, targets, itemsize))
+    return content if content.source is None else replace(content, source=TextSource(file, size, name))
 
 
 def _read_content(file: IO[bytes], size: int, path: Path, name: str, targets: tuple[str, ...], itemsize: int) -> TableContent:

@@ -36,13 +36,5 @@ def _piece(stage: Stage, bar_width: int, chart_style: ChartStyle) -> Line:
         if bar_width:
             drawn, rest = bar(stage.done / stage.total, bar_width, chart_style)
             line = (*line, (drawn, Tone.ACCENT), (f"{rest} ", Tone.FAINT))
-        line = (*line, (Tagged(progress_words(stage), Provenance.COUNTED), Tone.TEXT), (", ", Tone.DIM))
+        line = (*line, (Tagged(stage.progress, Provenance.COUNTED), Tone.TEXT), (", ", Tone.DIM))
     return (*line, (Tagged(f"{stage.seconds:.1f} s", Provenance.MEASURED), Tone.TEXT))
-
-
-def progress_words(stage: Stage) -> str:
-    """Return how far a stage is: `21 of 53 kernels`, or `64 % of 18.3 MiB`; its total must be known."""
-    assert stage.total
-    if stage.unit == "B":
-        return f"{units.percent(stage.done / stage.total, 0)} of {units.size(stage.total)}"
-    return f"{stage.done:,} of {stage.total:,} {stage.unit}"

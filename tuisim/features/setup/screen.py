@@ -24,6 +24,7 @@ from tuisim.engine import memory_check
 from tuisim.errors import BackendError, MemoryNeeded, TuisimError
 from tuisim.features.setup import cost_view, prediction_view
 from tuisim.features.setup.edits import Change, Edits, Undo
+from tuisim.features.setup.file_reading import FileReading
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
 from tuisim.terminal.lines import Line, Tone, clip_line, wrap
@@ -40,6 +41,8 @@ LEDGER_WIDTH = 110
 """Cells from which on the ledger is beside the form."""
 LOOK_SECONDS = 0.2
 """Between two checks whether the backend has been probed or a prediction may have changed."""
+FILE_SECONDS = 0.05
+"""Between two checks whether a file has been read."""
 LIGHT = 100
 """Operations of a step that are predicted at every key; more of them when the typing pauses."""
 PAUSE_SECONDS = 0.15
@@ -85,12 +88,15 @@ class SetupLedger(_Side):
     )
 
     ledger: Ledger | None = None
-    """None while a field that the counts depend on is wrong."""
+    """None while a field that the counts depend on is wrong, or the file that decides them is read."""
+    is_reading = False
+    """True while the file of the form is read."""
 
     def lines_for(self, width: int) -> list[Line]:
         """Return the counts, or that there are none."""
         if self.ledger is None:
-            return wrap("nothing to count until the fields marked ✗ are right", width, Tone.DIM)
+            missing = "the file is read" if self.is_reading else "the fields marked ✗ are right"
+            return wrap(f"nothing to count until {missing}", width, Tone.DIM)
         if self.folded:
             return cost_view.folded(self.ledger, width)
         return cost_view.column(self.ledger, memory_check.step_memory(self.ledger.config, self.ledger.memory), width)
@@ -155,6 +161,8 @@ class SetupScreen(PageScreen[None]):
         self._prediction: Prediction | None = None
         self._later: Timer | None = None
         self._in_front = True
+        self._file = FileReading()
+        self._starts_when_read = False
 
     def compose(self) -> ComposeResult:
         """Lay out the form, and the cost beside it."""
@@ -177,6 +185,11 @@ class SetupScreen(PageScreen[None]):
         self.fill(self._first)
         self.query_one(PresetBar).focus(scroll_visible=False)
         self.every(LOOK_SECONDS, self._look)
+        self.every(FILE_SECONDS, self._follow_file)
+
+    def on_unmount(self) -> None:
+        """Give up a file that is being read."""
+        self._file.cancel()
 
     def on_resize(self) -> None:
         """Fold the cost in small terminals."""
@@ -240,6 +253,10 @@ class SetupScreen(PageScreen[None]):
         self._read()
 
     @on(SetupForm.Changed)
+    def _edited(self) -> None:
+        self._starts_when_read = False
+        self._read()
+
     def _read(self) -> None:
         """Read the form, and show its cost and its mistakes."""
         form = self.query_one(SetupForm)
@@ -250,12 +267,15 @@ class SetupScreen(PageScreen[None]):
             self.refresh_bindings()
         given = from_texts(values)
         self.described = given.config
-        self._reading, ledger = _judge(given)
+        self._file.request(given.countable)
+        self._reading, ledger = _judge(given, self._file.failure)
         self._reading = self._with_backend(self._reading, values["backend"])
         form.show_mistakes(self._reading.mistakes, values)
-        form.show_suggestions(() if given.countable is None else suggestions(given.countable))
+        form.field("path").say(self._file.words)
+        is_judged = given.countable is not None and data.is_known(given.countable)
+        form.show_suggestions(suggestions(given.countable) if is_judged and given.countable else ())
         shown = self.query_one(SetupLedger)
-        shown.ledger = ledger
+        shown.ledger, shown.is_reading = ledger, bool(self._file.words)
         shown.redraw()
         matching = (preset.name for preset in self._presets if to_texts(preset.config) == values)
         self.query_one(PresetBar).chosen = next(matching, "")
@@ -268,6 +288,18 @@ class SetupScreen(PageScreen[None]):
             self._predict()
         else:
             self._later = self.after(PAUSE_SECONDS, self._predict)
+
+    def _follow_file(self) -> None:
+        """Show the progress of a file that is being read, and what was learned of it once it is."""
+        if self._file.is_finished():
+            self.query_one(SetupForm).fit_to_data()
+            self._read()
+            if self._starts_when_read:
+                self._starts_when_read = False
+                self.action_start()
+        elif words := self._file.words:
+            self.query_one(SetupForm).field("path").say(words)
+            self._show_start()
 
     def _look(self) -> None:
         if self._unknown_backend and _obstacle(self._unknown_backend) is not None:
@@ -306,9 +338,11 @@ class SetupScreen(PageScreen[None]):
     def _show_start(self) -> None:
         shown = self.query_one(SetupLedger)
         wrong = [field.declared.label for field in self.query_one(SetupForm).fields if field.mistake]
-        self.query_one("#start", Button).disabled = self._reading.config is None
+        self.query_one("#start", Button).disabled = self._reading.config is None and not (self._file.words and not wrong)
         why = f"fix the fields marked ✗ first: {', '.join(wrong)}" if wrong else ""
-        if (ledger := shown.ledger) is not None and not wrong and shown.folded:
+        if self._file.words and not wrong:
+            why = f"{'starts when it is read · ' * self._starts_when_read}{self._file.words}"
+        elif (ledger := shown.ledger) is not None and not wrong and shown.folded:
             step = memory_check.step_memory(ledger.config, ledger.memory).total
             memory = weight(self._prediction.memory_bytes) if self._prediction else f"{weight(step)} per step"
             why = f"{number(ledger.parameters, 13)} parameters, {memory}"
@@ -326,6 +360,10 @@ class SetupScreen(PageScreen[None]):
         if self._reading.config is not None:
             self.post_message(StartRequested(self._reading.config))
             return
+        if self._file.words and not self._reading.mistakes:
+            self._starts_when_read = True
+            self._show_start()
+            return
         for field in self.query_one(SetupForm).fields:
             if field.mistake:
                 field.control.focus()
@@ -333,12 +371,20 @@ class SetupScreen(PageScreen[None]):
         self.notify("; ".join(map(str, self._reading.mistakes)), title="cannot start yet", severity="error", markup=False)
 
 
-def _judge(reading: Reading) -> tuple[Reading, Ledger | None]:
-    """Return the reading with the mistakes that only this machine knows of (missing data, too little memory), and the ledger."""
+def _judge(reading: Reading, unreadable: str) -> tuple[Reading, Ledger | None]:
+    """Return the reading with the mistakes that only this machine knows of (missing data, too little memory), and the ledger.
+
+    A file that was not read leaves nothing to count or to start. `unreadable`: why it could not be read.
+    """
     if reading.countable is None:
         return reading, None
     dataset, obstacle, ledger = reading.countable.dataset, "", None
+    if not data.is_known(reading.countable):
+        unread = Reading(None, None, reading.mistakes)
+        return unread.with_mistake("dataset", dataset, unreadable) if unreadable else unread, None
     try:
+        if data.is_file(reading.countable):
+            data.of_file(reading.countable)
         reading = reading.fitted(data.fitted)
     except TuisimError as error:
         obstacle = str(error)

@@ -26,6 +26,7 @@ from tuisim.config.choices import DATASETS, HYPERPARAMETERS, LEARNING_RATES
 from tuisim.config.presets import Preset
 from tuisim.config.values import Texts, from_texts
 from tuisim.data.info import SYNTHETIC
+from tuisim.data.shape import is_known
 from tuisim.data.suggestions import Suggestion, suggestions
 from tuisim.errors import Mistake
 from tuisim.threads import default_threads
@@ -49,7 +50,7 @@ TABLE_FIELDS = ("target", "drop", "categorical", "keep", "missing", "task", "val
 IMPORT = Content.assemble(("^o", "bold $accent"), (" import a file", "$foreground")).stylize(
     Style.from_meta({"@click": "app.open('import')"})
 )
-"""The link to the import page, beside the dataset."""
+"""The link to the import page."""
 OPTIMIZER_FIELDS = ("subnormals", *dict.fromkeys(name for names in HYPERPARAMETERS.values() for name in names))
 """The fields that not every optimizer reads."""
 
@@ -67,6 +68,7 @@ class FormField(Widget):
     DEFAULT_CSS = """
     FormField { height: auto; }
     FormField > .mistake { color: $error; height: auto; }
+    FormField > .note { color: $text-muted; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     FormField > .suggestion { color: $warning; height: auto; }
     """
 
@@ -84,6 +86,7 @@ class FormField(Widget):
         self.declared = declared
         self.control: Choice | Entry = Choice(choices) if choices else Entry()
         self._words: Static | None = None
+        self._note: Static | None = None
         self._suggestion: Suggestion | None = None
 
     def compose(self) -> ComposeResult:
@@ -96,7 +99,7 @@ class FormField(Widget):
         rest = self.content_size.width - left - self.control.region.width - 1
         style = "bold $error" if self.mistake else "bold $accent" if self.has_focus_within else "$secondary"
         label = Content.styled(f"{self.declared.label:>{max(0, left - 1)}}", style)
-        hint = IMPORT if self.declared.name in ("dataset", "path") else Content.styled(self.declared.hint, "$text-quiet")
+        hint = IMPORT if self.declared.name == "dataset" else Content.styled(self.declared.hint, "$text-quiet")
         if rest < hint.cell_length:
             return label
         return label + Content(" " * (self.control.region.width + 2)) + hint
@@ -114,6 +117,15 @@ class FormField(Widget):
             self.mount(self._words)
         self._words.update(f"✗ {words}")
         self._words.display = bool(words)
+
+    def say(self, words: str) -> None:
+        """Show under the control what is being done with its text; nothing if the words are empty."""
+        if self._note is None and words:
+            self._note = Static(classes="note", markup=False)
+            self.mount(self._note)
+        if self._note is not None:
+            self._note.update(words)
+            self._note.display = bool(words)
 
     def suggest(self, suggestion: Suggestion | None) -> None:
         """Show why the field does not go with the data, and a button that sets what does; None removes them."""
@@ -175,6 +187,8 @@ class SetupForm(Vertical):
         self._choices = {"backend": tuple(backends), "shuffle": ("yes", "no")}
         self._choices["hidden_activation"] = (*FIELDS["hidden_activation"].choices, PER_LAYER)
         self._choices["dataset"] = (*DATASETS, FILE)
+        self._fits_data = True
+        """False from when a dataset is chosen until the other fields are fitted to it."""
 
     def compose(self) -> ComposeResult:
         """Lay out the sections and their fields."""
@@ -237,6 +251,7 @@ class SetupForm(Vertical):
             shown |= {"path": shown["dataset"], "dataset": FILE}
         for field in self.fields:
             field.control.show(shown.get(field.declared.name, ""))
+        self._fits_data = True
         self._show_layers(hidden)
         self._show_fields()
 
@@ -262,11 +277,18 @@ class SetupForm(Vertical):
         self._set({event.suggestion.field: event.suggestion.proposed})
         self.post_message(self.Changed())
 
-    def _fit_to_data(self) -> None:
-        """Set what does not go with the chosen dataset: the ends of the layers, and loss and output activation to auto."""
+    def fit_to_data(self) -> None:
+        """Set what does not go with a dataset that was chosen: the ends of the layers, and loss and output activation to auto.
+
+        A file that was not read yet is fitted to when this is called again after it was read.
+        """
+        if self._fits_data:
+            return
         config = from_texts(self.values).countable
-        found = () if config is None else suggestions(config)
-        self._set({one.field: one.proposed if one.field == "layers" else "auto" for one in found})
+        if config is None or is_known(config):
+            self._fits_data = True
+            found = () if config is None else suggestions(config)
+            self._set({one.field: one.proposed if one.field == "layers" else "auto" for one in found})
 
     def _set(self, texts: Texts) -> None:
         for name, text in texts.items():
@@ -310,7 +332,8 @@ class SetupForm(Vertical):
         elif name in ("dataset", "optimizer", "epochs", "early_stopping", "schedule"):
             self._show_fields()
         if name in ("dataset", "path"):
-            self._fit_to_data()
+            self._fits_data = False
+            self.fit_to_data()
         self.post_message(self.Changed())
 
     @on(LayerEditor.Edited)
