@@ -59,16 +59,16 @@ class Stages:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Be in the stage `name` for the `with` block, and take what the thread reports."""
-        earlier = next((one.seconds for one in self._stages if one.name == name), 0.0)
+        before = next((one for one in self._stages if one.name == name), Stage(name, 0.0, is_done=False))
         self._entered = self._clock()
-        self._put(Stage(name, earlier, is_done=False))
+        self._put(replace(before, is_done=False))
         token = _current.set((self, name))
         try:
             yield
         finally:
             _current.reset(token)
             stage = next(one for one in self._stages if one.name == name)
-            self._put(replace(stage, seconds=earlier + self._clock() - self._entered, is_done=True))
+            self._put(replace(stage, seconds=before.seconds + self._clock() - self._entered, is_done=True))
             self._entered = None
 
     def report(self, name: str, done: int, total: int | None, unit: str) -> None:

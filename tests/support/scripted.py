@@ -121,6 +121,8 @@ def curves(points: int = 400, last_step: int = 20_000, accuracy: bool = True) ->
         validation_accuracies=rise if accuracy else unknown,
         training_accuracies=np.minimum(rise + 0.02, 1) if accuracy else unknown,
         learning_rates=((0, 0.1),),
+        clock_steps=np.array([0.0, last_step]),
+        clock_seconds=np.array([0.0, last_step / 10_000]),
     )
 
 

@@ -108,7 +108,7 @@ def test_ticks_are_round_and_inside():
 def test_every_marker_draws_the_same_size(chart_style):
     rows, columns = DOTS[chart_style]
     dots = np.ones((3 * rows, 7 * columns), dtype=bool)
-    codes, owner = characters([dots], chart_style, 3, 7)
+    codes, owner = characters([dots], chart_style, 3, 7, "*")
     assert [len(string(row)) for row in codes] == [7, 7, 7]
     assert (owner == 0).all()
     assert string(codes[0])[0] in "⣿█*"
@@ -118,7 +118,7 @@ def test_two_series_differ_without_colour():
     dots = np.ones((4, 20), dtype=bool)
     assert dashed(dots).sum() < dots.sum()
     ascii_dots = [np.array([[True, False]]), np.array([[False, True]])]
-    codes, _ = characters(ascii_dots, ChartStyle.ASCII, 1, 2)
+    codes, _ = characters(ascii_dots, ChartStyle.ASCII, 1, 2, "*o")
     assert string(codes[0]) == "*o"
 
 
@@ -164,7 +164,7 @@ def test_four_curves_are_told_apart_without_colour(style):
         alone = [Series(x, np.full(40, np.nan), Tone.TEXT)] * i + [Series(x, np.full(40, 0.5), Tone.TEXT, i)]
         rows.append("".join(text for line in plot(alone, 47, 5, style, scale, Scale(0.0, 1.0)) for text, _ in line))
     assert len(set(rows)) == 4
-    assert len({sample(i, i, style) for i in range(len(LINE_STYLES))}) == 4
+    assert len({sample(i, style) for i in range(len(LINE_STYLES))}) == 4
 
 
 def test_the_ticks_of_an_axis_have_one_notation():

@@ -134,6 +134,9 @@ class Curves:
     """On a fixed sample of training rows, with the parameters after that step."""
     learning_rates: tuple[tuple[int, float], ...]
     """(step, learning rate) at the start and at each change by the user."""
+    clock_steps: Floats
+    clock_seconds: Floats
+    """Training seconds, without pauses, that had passed after each of `clock_steps`."""
 
 
 @dataclass(frozen=True, slots=True)

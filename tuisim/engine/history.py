@@ -81,6 +81,8 @@ class History:
     def __init__(self, learning_rate: float) -> None:
         self.losses = MeanCurve()
         self.validation = SampledCurves(3)
+        self.clock = SampledCurves(1)
+        """Training seconds after a step, at each snapshot."""
         self.learning_rates: list[tuple[int, float]] = [(0, learning_rate)]
 
     def curves(self) -> Curves:
@@ -88,7 +90,9 @@ class History:
         steps, losses = self.losses.arrays()
         measured, validation_losses, validation_accuracies, training_accuracies = self.validation.arrays()
         rates = tuple(self.learning_rates[-CHANGES:])
-        return Curves(steps, losses, measured, validation_losses, validation_accuracies, training_accuracies, rates)
+        return Curves(
+            steps, losses, measured, validation_losses, validation_accuracies, training_accuracies, rates, *self.clock.arrays()
+        )
 
 
 def _frozen(values: Sequence[float]) -> Floats:

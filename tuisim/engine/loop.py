@@ -335,6 +335,7 @@ class Loop:
 
     def _publish(self) -> None:
         if self._emit_to is not None:
+            self.session.history.clock.append(self.session.tally.steps, self.training_seconds)
             self._emit_to(self.snapshot())
             self._publish_at = self.session.clock() + PUBLISH_SECONDS
             self._is_unpublished = False

@@ -27,18 +27,23 @@ class Series:
     y: Floats
     tone: Tone
     line_style: int = 0
-    """Its place among LINE_STYLES, by which curves are told apart without colour; in ASCII each series has its own character."""
+    """Its place among LINE_STYLES, by which curves are told apart without colour; RAW for raw values behind a smoothed curve."""
 
 
 LINE_STYLES = ("━━", "╍╍", "┈┈", "╺ ")
 """Samples of the line styles: solid, dashed, dotted, sparse."""
+RAW = len(LINE_STYLES)
 
 
-def sample(index: int, line_style: int, chart_style: ChartStyle) -> str:
+def sample(line_style: int, chart_style: ChartStyle) -> str:
     """Return a sample of a series' line, for a legend."""
-    if chart_style is ChartStyle.ASCII:
-        return ASCII_GLYPHS[index % len(ASCII_GLYPHS)] * 2
-    return LINE_STYLES[line_style % len(LINE_STYLES)]
+    at = line_style % len(LINE_STYLES)
+    return ASCII_GLYPHS[at] * 2 if chart_style is ChartStyle.ASCII else LINE_STYLES[at]
+
+
+def plot_columns(width: int) -> int:
+    """Return the cells of a `plot` of this width that are right of its y axis."""
+    return max(1, width - LABEL - 1)
 
 
 def plot(
@@ -56,15 +61,17 @@ def plot(
     `unit` follows each number of the y axis. `marks` are (x, words): a thin vertical line at x, with its words beside it if
     there is room.
     """
-    columns = max(1, width - LABEL - 1)
+    columns = plot_columns(width)
     rows_per, columns_per = DOTS[chart_style]
-    layers = []
+    layers, glyphs = [], ""
     for one in series:
         dots = trace(one.x, one.y, x_scale, y_scale, columns * columns_per, height * rows_per)
-        if chart_style is not ChartStyle.ASCII and (style := one.line_style % len(LINE_STYLES)):
-            dots = dashed(dots, *((2 * columns_per, columns_per), (1, 1), (1, 2 * columns_per - 1))[style - 1])
+        style = one.line_style if one.line_style == RAW else one.line_style % len(LINE_STYLES)
+        if chart_style is not ChartStyle.ASCII and style:
+            dots = dashed(dots, *((2 * columns_per, columns_per), (1, 1), (1, 2 * columns_per - 1), (1, 1))[style - 1])
         layers.append(dots)
-    codes, owner = characters(layers, chart_style, height, columns)
+        glyphs += ASCII_GLYPHS[style]
+    codes, owner = characters(layers, chart_style, height, columns, glyphs)
     _draw_marks(codes, owner, marks, x_scale, chart_style, len(series))
     tones = [*(one.tone for one in series), Tone.DIM, Tone.TEXT]  # -2 is a mark, -1 is empty
     labels: dict[int, str] = {}
@@ -82,7 +89,7 @@ def plot(
 
 def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Line:
     """Draw the x axis in one line, with its numbers in it and its unit at the end."""
-    columns = max(1, width - LABEL - 1)
+    columns = plot_columns(width)
     rule, corner = ("-", "+") if chart_style is ChartStyle.ASCII else ("─", "╰")
     room = columns - len(unit) - 1
     cells = [rule] * columns
@@ -107,7 +114,7 @@ def cell_of(x: float, y: float, x_scale: Scale, y_scale: Scale, width: int, heig
     across, up = x_scale.at(x), y_scale.at(y)
     if not (0 <= across <= 1 and 0 <= up <= 1):
         return None
-    return round((1 - up) * (height - 1)), round(across * (max(1, width - LABEL - 1) - 1))
+    return round((1 - up) * (height - 1)), round(across * (plot_columns(width) - 1))
 
 
 def overlay(lines: Sequence[Line], spans: Mapping[Cell, Span]) -> list[Line]:

@@ -34,8 +34,8 @@ _CODES = {
     ChartStyle.BLOCK: _code_of_dots([[1, 2], [4, 8]]),
     ChartStyle.ASCII: _code_of_dots([[1]]),
 }
-ASCII_GLYPHS = "*o+x"
-"""The characters of the first series, the second and so on in ASCII."""
+ASCII_GLYPHS = "*o+x."
+"""The characters of the line styles in ASCII: four of curves, and one of the raw values behind a smoothed curve."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LARGE = {
     "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("╺┓ ", " ┃ ", "╺┻╸"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
@@ -113,15 +113,32 @@ def trace(x: Floats, y: Floats, x_scale: Scale, y_scale: Scale, columns: int, ro
     return dots
 
 
+def smoothed(values: Floats, weight: float) -> Floats:
+    """Return the exponential moving average of `values`, which may have gaps (nan), with `weight` for the past.
+
+    Its bias towards 0 at the start is divided out, as by Adam (Kingma & Ba, ICLR 2015) and TensorBoard.
+    """
+    result = np.full(len(values), np.nan)
+    mean = known = 0.0
+    for place, value in enumerate(values.tolist()):
+        if math.isfinite(value):
+            mean, known = weight * mean + (1 - weight) * value, weight * known + (1 - weight)
+            result[place] = mean / known
+    return result
+
+
 def dashed(dots: Dots, on: int = 3, off: int = 2) -> Dots:
     """Leave out columns of dots at a regular distance."""
     return dots & (np.arange(dots.shape[1]) % (on + off) < on)
 
 
 def characters(
-    layers: Sequence[Dots], chart_style: ChartStyle, height: int, width: int
+    layers: Sequence[Dots], chart_style: ChartStyle, height: int, width: int, glyphs: str
 ) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """Return the dots of several series as (height, width) code points, and the owner of each cell: its last series, or -1."""
+    """Return the dots of several series as (height, width) code points, and the owner of each cell: its last series, or -1.
+
+    `glyphs`: the character of each series in ASCII.
+    """
     owner = np.full((height, width), -1, np.intp)
     codes = np.zeros((height, width), np.uint32)
     rows, columns = DOTS[chart_style]
@@ -134,8 +151,7 @@ def characters(
         return codes + np.uint32(0x2800) * (codes > 0) + np.uint32(0x20) * (codes == 0), owner
     if chart_style is ChartStyle.BLOCK:
         return _QUADRANTS[codes], owner
-    marks = np.array([*(ord(c) for c in ASCII_GLYPHS), ord(" ")], np.uint32)
-    return marks[np.where(owner < 0, len(ASCII_GLYPHS), owner % len(ASCII_GLYPHS))], owner
+    return np.array([*map(ord, glyphs), ord(" ")], np.uint32)[owner], owner
 
 
 def string(codes: NDArray[np.uint32]) -> str:

@@ -148,17 +148,44 @@ class Panel(VerticalScroll):
         panel: Panel
         row: int
 
+    @dataclass
+    class Pointed(Message):
+        """The mouse points at another cell of the view's width, or no longer at the view."""
+
+        panel: Panel
+        column: int | None
+
     def __init__(self, number: int, title: str, lines: Draw, *, id: str, tag: Provenances = (), rows: Rows | None = None) -> None:
         """`tag` is the provenance of the panel's numbers; a number of another provenance is `Tagged` and shows its own."""
         super().__init__(id=id)
         self.number, self.title = number, title
+        self._pointed: int | None = None
         self.canvas = ViewCanvas(lines, rows=rows)
-        self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(number), title=title)
+        self.entitle(title)
         self.border_subtitle = words(tag)
 
     def compose(self) -> ComposeResult:
         """Yield the canvas."""
         yield self.canvas
+
+    def entitle(self, words: str) -> None:
+        """Show `words` as the title, which begin with `title`: what was chosen by key follows it."""
+        self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(self.number), title=words)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Report the column of the view that the mouse points at."""
+        inside = self.content_region.contains(event.screen_x, event.screen_y)
+        self._point(event.screen_x - self.content_region.x if inside else None)
+
+    def on_leave(self, _: events.Leave) -> None:
+        """Report that the mouse no longer points at the view."""
+        if not self.is_mouse_over:
+            self._point(None)
+
+    def _point(self, column: int | None) -> None:
+        if column != self._pointed:
+            self._pointed = column
+            self.post_message(self.Pointed(self, column))
 
     def on_resize(self, _: events.Resize) -> None:
         """Draw in the new size."""

@@ -269,7 +269,7 @@ def _roof_words(state: ProfileState, found: Roofline, frame: Frame) -> list[Line
     for name, level, is_own in memory or [("copies", selected.memory, False)]:
         rate = f"{units.si(level.per_second)}B/s"
         pieces.append(((f"{name} ", Tone.ACCENT if is_own else Tone.DIM), (rate, Tone.ACCENT if is_own else Tone.TEXT)))
-    pieces[1] = ((f"{sample(0, 0, frame.chart_style)} ", Tone.AREA), ("roofs: ", Tone.DIM), *pieces[1])
+    pieces[1] = ((f"{sample(0, frame.chart_style)} ", Tone.AREA), ("roofs: ", Tone.DIM), *pieces[1])
     pieces.append((("GEMM ", Tone.DIM), (f"{units.si(found.roofs.flops_per_second)}FLOP/s", Tone.TEXT)))
     pieces.append(((found.of, Tone.DIM),))  # also in the header, so it is the first to go
     lines = spread(pieces, frame.width, gap=2)

@@ -1,24 +1,66 @@
-"""Panel 2: loss and accuracy over the steps, for training and validation. Values that are not finite are gaps."""
+"""Panel 2: loss and accuracy over steps, epochs or seconds, for training and validation. Values that are not finite are gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from tuisim import units
+from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.run.confusion import error_lines
 from tuisim.features.run.state import RunState
-from tuisim.terminal.chart import Series, plot, sample, x_axis
+from tuisim.terminal.chart import RAW, Series, plot, plot_columns, sample, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
-from tuisim.terminal.plot import Floats, Scale, loss_scale, percent_scale
+from tuisim.terminal.plot import Floats, Scale, loss_scale, percent_scale, smoothed
 
 MIN_CHART = 3
 """Rows below which only the number is shown, without a curve."""
+SMOOTHINGS = (0.0, 0.6, 0.9, 0.98)
+_X_WORDS: Mapping[str, Callable[[float], str]] = {
+    "steps": lambda at: f"step {round(at):,}",
+    "epochs": lambda at: f"epoch {at:,.2f}",
+    "seconds": lambda at: f"{at:,.2f} s",
+}
+"""The cursor's place in words, by x axis."""
+X_AXES = tuple(_X_WORDS)
+
+Along = Callable[[Floats], Floats]
+"""Return the places of steps on the x axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """The training or validation values of a plot."""
+
+    x: Floats
+    y: Floats
+    tone: Tone
+    line_style: int
+
+    def series(self, weight: float) -> list[Series]:
+        """Return the curve; a smoothed one lies over its raw values."""
+        if not weight:
+            return [Series(self.x, self.y, self.tone, self.line_style)]
+        return [Series(self.x, self.y, Tone.FAINT, RAW), Series(self.x, smoothed(self.y, weight), self.tone, self.line_style)]
+
+    def at(self, x: float, weight: float) -> float | None:
+        """Return the value of the point nearest to `x`; None if there is none."""
+        if not self.x.size:
+            return None
+        value = float((smoothed(self.y, weight) if weight else self.y)[np.argmin(np.abs(self.x - x))])
+        return value if isfinite(value) else None
+
+
+def curves_title(state: RunState) -> str:
+    """Return the panel's title, with what was chosen by key."""
+    words = ["log"] * is_log(state) + [f"smoothing {state.smoothing:g}"] * (state.smoothing > 0)
+    over = "" if state.x_axis == "steps" else f" over {state.x_axis}"
+    return f"loss and accuracy{over}" + "".join(f" · {word}" for word in words)
 
 
 def curves_lines(state: RunState, frame: Frame) -> list[Line]:
@@ -28,34 +70,68 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     snapshot = state.snapshot
     if snapshot is None:
         return failure or wrap("waiting for the first step", frame.width, Tone.DIM)
-    curves = snapshot.curves
+    curves, along = snapshot.curves, _along(state, snapshot)
     has_accuracy = bool(np.isfinite(np.concatenate((curves.validation_accuracies, curves.training_accuracies))).any())
-    loss_words = _legend("loss", snapshot.loss, snapshot.validation_loss, _loss_words, frame)
+    measured = along(curves.validation_steps)
+    losses = (
+        _Curve(along(curves.steps), curves.losses, Tone.TRAINING, 0),
+        _Curve(measured, curves.validation_losses, Tone.VALIDATION, 1),
+    )
+    accuracies = (
+        _Curve(measured, 100 * curves.training_accuracies, Tone.TRAINING, 0),
+        _Curve(measured, 100 * curves.validation_accuracies, Tone.VALIDATION, 1),
+    )
+    last = max((float(one.x[-1]) for one in losses if one.x.size), default=0.0)
+    x_scale = Scale(0.0, last or 1.0)
+    at = None if state.cursor is None else _place(state.cursor, frame, x_scale)
+    values: list[float | None] = [snapshot.loss, snapshot.validation_loss]
+    shares: list[float | None] = [snapshot.training_accuracy, snapshot.validation_accuracy]
+    where = ""
+    if at is not None:
+        where = " at " + _X_WORDS[state.x_axis](at)
+        values = [one.at(at, state.smoothing) for one in losses]
+        shares = [None if (value := one.at(at, state.smoothing)) is None else value / 100 for one in accuracies]
+    loss_words = _legend("loss" + where, values, _loss_words, frame)
     accuracy_words: list[Line] = []
     if has_accuracy or snapshot.validation_accuracy is not None:
-        accuracy_words = _legend("accuracy", snapshot.training_accuracy, snapshot.validation_accuracy, units.percent, frame)
+        accuracy_words = _legend("accuracy" + where, shares, units.percent, frame)
     accuracy_words = accuracy_words or error_lines(snapshot, frame.width)
     height = frame.height - len(loss_words) - len(accuracy_words) - 1
     below = height * 2 // 5 if has_accuracy and height * 2 // 5 >= MIN_CHART else 0
     if height - below < MIN_CHART:
         return [*failure, *loss_words, *accuracy_words][: frame.height + len(failure)]
-    last = max((float(steps[-1]) for steps in (curves.steps, curves.validation_steps) if steps.size), default=0.0)
-    x_scale = Scale(0.0, last or 1.0)
-    marks = [(float(step), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
+    cursor = [] if at is None else [(at, "")]
+    rates = [(float(along(np.array([float(step)]))[0]), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
 
-    def chart(training: Series, validation: Floats, rows: int, y_scale: Scale, **options: Any) -> list[Line]:
-        series = [training, Series(curves.validation_steps, validation, Tone.VALIDATION, line_style=1)]
-        return plot(series, frame.width, rows, frame.chart_style, x_scale, y_scale, **options)
+    def chart(drawn: Sequence[_Curve], rows: int, y_scale: Scale, **options: Any) -> list[Line]:
+        series = [one.series(state.smoothing) for one in drawn]
+        # Raw values lie behind every smoothed curve.
+        ordered = [one[0] for one in series if len(one) > 1] + [one[-1] for one in series]
+        return plot(ordered, frame.width, rows, frame.chart_style, x_scale, y_scale, **options)
 
-    losses = Series(curves.steps, curves.losses, Tone.TRAINING)
-    loss = chart(losses, curves.validation_losses, height - below, _loss_scale(state) or Scale(0.0, 1.0), marks=marks)
+    loss = chart(losses, height - below, _loss_scale(state) or Scale(0.0, 1.0), marks=[*cursor, *rates])
     accuracy: list[Line] = []
     if below:
-        accuracies = Series(curves.validation_steps, 100 * curves.training_accuracies, Tone.TRAINING)
-        validation = 100 * curves.validation_accuracies
-        accuracy = chart(accuracies, validation, below, percent_scale(accuracies.y, validation), unit=" %")
-    axis = x_axis(frame.width, x_scale, "steps", frame.chart_style)
+        accuracy = chart(accuracies, below, percent_scale(*(one.y for one in accuracies)), unit=" %", marks=cursor)
+    axis = x_axis(frame.width, x_scale, state.x_axis, frame.chart_style)
     return [*failure, *loss_words, *loss, *accuracy_words, *accuracy, axis]
+
+
+def _along(state: RunState, snapshot: Snapshot) -> Along:
+    """Return the map from steps to the x axis."""
+    curves, per_epoch = snapshot.curves, state.ledger.steps_per_epoch
+    if state.x_axis == "epochs" and per_epoch:
+        return lambda steps: steps / per_epoch
+    if state.x_axis == "seconds":
+        known = np.concatenate(([0.0], curves.clock_steps, [float(snapshot.step)]))
+        seconds = np.concatenate(([0.0], curves.clock_seconds, [snapshot.training_seconds]))
+        return lambda steps: np.interp(steps, known, seconds)
+    return lambda steps: steps
+
+
+def _place(cursor: int, frame: Frame, x_scale: Scale) -> float:
+    """Return the x of a column of the plots."""
+    return x_scale.high * min(1.0, cursor / max(1, plot_columns(frame.width) - 1))
 
 
 def _loss_scale(state: RunState) -> Scale | None:
@@ -72,14 +148,12 @@ def is_log(state: RunState) -> bool:
     return scale is not None and scale.log
 
 
-def _legend(
-    name: str, training: float | None, validation: float | None, written: Callable[[float | None], str], frame: Frame
-) -> list[Line]:
-    """Return one line with the latest values and how their curves are drawn; the words are shortened to fit."""
+def _legend(name: str, values: Sequence[float | None], written: Callable[[float | None], str], frame: Frame) -> list[Line]:
+    """Return one line with the training and the validation value and how their curves are drawn; words are shortened to fit."""
     for words, padding in ((("training", "validation"), 8), (("train", "valid"), 0), (("", ""), 0)):
         pieces: list[Line] = [((name.ljust(padding), Tone.STRONG),)]
-        for index, (value, tone) in enumerate(((training, Tone.TRAINING), (validation, Tone.VALIDATION))):
-            look = sample(index, index, frame.chart_style) + " "
+        for index, (value, tone) in enumerate(zip(values, (Tone.TRAINING, Tone.VALIDATION), strict=True)):
+            look = sample(index, frame.chart_style) + " "
             number = written(value).rjust(7 if padding else 6)
             word = words[index] + " " * bool(words[index])
             pieces.append(((look, tone), (word, Tone.DIM), (number, tone if value is None or isfinite(value) else Tone.BAD)))

@@ -17,7 +17,7 @@ from tuisim.engine.health.hint import Hint
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import ConfigError, printable
 from tuisim.features.run.confusion import confusion_lines
-from tuisim.features.run.curves import curves_lines, is_log
+from tuisim.features.run.curves import SMOOTHINGS, X_AXES, curves_lines, curves_title, is_log
 from tuisim.features.run.gradients import gradients_lines
 from tuisim.features.run.hints import LINES, SHORT, SHORT_LINES, applicable, edit_of, hint_lines, hint_rows
 from tuisim.features.run.operations import operations_lines
@@ -28,6 +28,7 @@ from tuisim.features.run.status import header_lines, status_lines
 from tuisim.features.run.throughput import throughput_lines
 from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
+from tuisim.terminal.chart import LABEL, plot_columns
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.long_run import ASK_SECONDS, is_long
 from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
@@ -70,6 +71,11 @@ class RunScreen(PanelScreen):
                 tooltip="Raise the learning rate (1-2-5)"),
         Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
                 tooltip="Switch the loss axis between logarithmic and linear"),
+        Binding("S", "smoothing", "smoothing", id="run.smoothing", show=False,
+                tooltip="Smooth the curves: off, 0.6, 0.9, 0.98 of the moving average"),
+        Binding("A", "x_axis", "x axis", id="run.x_axis", show=False, tooltip="Draw the curves over steps, epochs or seconds"),
+        Binding("left", "cursor(-1)", "cursor left", show=False, tooltip="Move the cursor of the curves; so does the mouse"),
+        Binding("right", "cursor(1)", "cursor right", show=False, tooltip="Move the cursor of the curves; it ends at the right"),
         Binding("h", "apply_hint", "apply hint", id="run.apply_hint",
                 tooltip="Make the first hint's edit: in the form and the next run; a rate, or threads, in this run as well"),
         Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings and the applied hints"),
@@ -104,6 +110,7 @@ class RunScreen(PanelScreen):
             Panel(5, "validation", confusion_lines, id="validation", tag=measured),
         )
         self._offered: RunState | None = None
+        self._title = ""
         self._ticks = 0
         # Requested and not yet seen: a second key press must not wait for the first one's snapshot.
         self._rate: float | None = None
@@ -160,6 +167,9 @@ class RunScreen(PanelScreen):
         if self._state_of_hints != before:
             self._hints.offer(state)
             self.refresh_bindings()
+        if (title := curves_title(state)) != self._title:
+            self._title = title
+            self._panels[1].entitle(title)
         for canvas in (self._line, self._status, *(panel.canvas for panel in self._panels)):
             canvas.offer(state)
 
@@ -220,7 +230,32 @@ class RunScreen(PanelScreen):
 
     def action_log_scale(self) -> None:
         """Switch the loss axis between logarithmic and linear."""
-        self._change(log_scale=not is_log(self._state))
+        self._redraw_curves(log_scale=not is_log(self._state))
+
+    def action_smoothing(self) -> None:
+        """Smooth the curves more, or not at all."""
+        self._redraw_curves(smoothing=SMOOTHINGS[(SMOOTHINGS.index(self._state.smoothing) + 1) % len(SMOOTHINGS)])
+
+    def action_x_axis(self) -> None:
+        """Draw the curves over the next of steps, epochs and seconds."""
+        known = [name for name in X_AXES if name != "epochs" or self._state.ledger.steps_per_epoch]
+        at = known.index(self._state.x_axis) if self._state.x_axis in known else 0
+        self._redraw_curves(x_axis=known[(at + 1) % len(known)])
+
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor of the curves by a column; it comes from the right end and goes there."""
+        columns = plot_columns(self._panels[1].canvas.size.width)
+        place = columns if self._state.cursor is None else self._state.cursor
+        self._redraw_curves(cursor=None if place + by >= columns else max(0, place + by))
+
+    def on_panel_pointed(self, message: Panel.Pointed) -> None:
+        """Put the cursor of the curves under the mouse."""
+        if message.panel is self._panels[1]:
+            column = None if message.column is None else message.column - LABEL - 1
+            self._redraw_curves(cursor=None if column is None or column < 0 else column)
+
+    def _redraw_curves(self, **changes: Any) -> None:
+        self._change(**changes)
         self._offer(self._state)
         self._panels[1].canvas.draw()
 

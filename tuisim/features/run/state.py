@@ -35,6 +35,12 @@ class RunState:
     """Names of the hints whose edit was applied, with the value that was set."""
     log_scale: bool | None = None
     """True for a logarithmic loss axis, False for a linear one; None to choose by the losses."""
+    smoothing: float = 0.0
+    """The weight of the past in the curves' moving average; 0 for the values themselves."""
+    x_axis: str = "steps"
+    """steps, epochs or seconds."""
+    cursor: int | None = None
+    """The column of the plots at which the values are shown; None for the latest values."""
 
     @property
     def status(self) -> State:

@@ -196,7 +196,7 @@ def losses(state: RaceState, frame: Frame) -> list[Line]:
         Series(np.linspace(0.0, one.seconds, 2 * len(one.losses) + 1)[1::2], np.array(one.losses), tone_of(i), i)
         for i, one in running
     ]
-    legend: list[Line] = [((f"{sample(i, i, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running]
+    legend: list[Line] = [((f"{sample(i, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running]
     heads = spread(legend, frame.width, gap=2)
     height = frame.height - len(heads) - 1
     if height < 3:
