@@ -14,6 +14,7 @@ from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tuisim.accounting import count
@@ -28,12 +29,15 @@ from tuisim.predict.background import BackgroundPredictor
 from tuisim.predict.prediction import Prediction
 from tuisim.predict.record import keep
 from tuisim.store.document import Unwritable
+from tuisim.terminal.lines import ChartStyle
+from tuisim.tui.ascii_filter import ASCII_FILTER
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
 from tuisim.tui.long_run import ASK_SECONDS, is_long
-from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
+from tuisim.tui.messages import ChartStyleChosen, EditRequested, RunLeft, StartRequested, Uncovered
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
+from tuisim.tui.panels import PanelScreen
 from tuisim.tui.session import Session
 from tuisim.tui.signals import Signals
 from tuisim.tui.themes import DARK, DARK_COLOURS, LIGHT, LIGHT_COLOURS, readable_variables
@@ -41,6 +45,11 @@ from tuisim.tui.too_small import SmallScreen, too_small
 
 log = logging.getLogger(__name__)
 
+CHART_STYLES = {
+    ChartStyle.BRAILLE: "Charts of braille dots",
+    ChartStyle.BLOCK: "Charts of blocks, for fonts without braille",
+    ChartStyle.ASCII: "Nothing but ASCII, for terminals that have nothing else",
+}
 START_SECONDS = 0.7
 """Runs are not started more often than this: a key that is held down would build screens faster than they can be left."""
 
@@ -97,12 +106,30 @@ class TuisimApp(Navigation):
         if self.theme == "textual-dark":
             kept = session.theme if session is not None else ""
             self.theme = kept if kept in self.available_themes else DARK.name
+        self.chart_style = ChartStyle.BRAILLE if session is None else session.chart_style
         # Animations would take time from the run that is being timed.
         self.animation_level = "none"
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colours of phases, series and health for themes that do not define them."""
         return DARK_COLOURS if self.current_theme.dark else LIGHT_COLOURS
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Return Textual's filters, and the one of the ASCII style last: it changes no colours."""
+        return [*super().get_line_filters(), *([ASCII_FILTER] if self.chart_style is ChartStyle.ASCII else [])]
+
+    def use_chart_style(self, style: ChartStyle) -> None:
+        """Draw every page in a style."""
+        was_ascii, self.chart_style = self.chart_style is ChartStyle.ASCII, style
+        if was_ascii != (style is ChartStyle.ASCII):
+            for screen in self.screen_stack:  # what was drawn before is kept, in the other characters
+                for widget in screen.walk_children(with_self=True):
+                    widget.notify_style_update()
+                    widget.refresh()
+
+    def on_chart_style_chosen(self, message: ChartStyleChosen) -> None:
+        """Draw every page in the style that was chosen on one."""
+        self.use_chart_style(message.chart_style)
 
     def get_css_variables(self) -> dict[str, str]:
         """Return the variables of the theme, with colours of text that can be read on its backgrounds."""
@@ -130,7 +157,7 @@ class TuisimApp(Navigation):
         """Keep the configuration in the form and the theme for the next start, as far as they can be written."""
         if self.session is not None and hasattr(self, "setup"):
             try:
-                self.session.save(self.setup.described, self.theme)
+                self.session.save(self.setup.described, self.theme, self.chart_style)
             except Unwritable as error:
                 log.warning("the configuration was not kept: %s", error)
 
@@ -271,12 +298,19 @@ class TuisimApp(Navigation):
             yield SystemCommand(f"Preset: {preset.name}", preset.description, partial(self._choose_preset, preset.name))
         yield SystemCommand("Theme: dark", "Light on dark", partial(setattr, self, "theme", DARK.name))
         yield SystemCommand("Theme: light", "Dark on light", partial(setattr, self, "theme", LIGHT.name))
+        for style, words in CHART_STYLES.items():
+            yield SystemCommand(f"Characters: {style}", words, partial(self._choose_chart_style, style))
         for page in PAGES:
             if page.screen:
                 yield SystemCommand(page.title, page.help, partial(self.action_open, page.name))
         yield SystemCommand("Manual", "Read the manual", self.action_manual)
         yield SystemCommand("Copy as command", "Copy the page as a command line to the clipboard", self.action_copy_command)
         yield SystemCommand("Copy as TOML", "Copy the configuration as a file for --config", self.action_copy_toml)
+
+    def _choose_chart_style(self, style: ChartStyle) -> None:
+        self.use_chart_style(style)
+        if isinstance(self.screen, PanelScreen):
+            self.screen.follow_chart_style()
 
     def _choose_preset(self, name: str) -> None:
         """Fill the form from a preset and show it."""

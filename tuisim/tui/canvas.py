@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from tuisim.errors import visible
 from tuisim.terminal.lines import BLANK, Line, Tone, width_of
+from tuisim.tui.ascii_filter import AsciiFilter
 from tuisim.tui.themes import MIN_CONTRAST, readable
 
 AREA_CONTRAST = 2.0
@@ -108,6 +109,9 @@ class Canvas(Widget):
         """Return a line as wide as the canvas."""
         line = tuple([(visible(characters), tone) for characters, tone in line])
         segments = [Segment(characters, self._look(tone)) for characters, tone in line if characters]
+        for line_filter in self.get_line_filters():
+            if isinstance(line_filter, AsciiFilter):
+                segments = line_filter.apply(segments, self.background_colors[1])
         taken = width_of(line)
         if taken < self._width:
             segments.append(Segment(" " * (self._width - taken), self._look(Tone.TEXT)))

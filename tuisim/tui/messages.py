@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from tuisim.config import RunConfig
+from tuisim.terminal.lines import ChartStyle
 
 
 @dataclass
@@ -22,6 +23,13 @@ class EditRequested(Message):
 
     field: str
     text: str
+
+
+@dataclass
+class ChartStyleChosen(Message):
+    """Charts are to be drawn in a style, on every page."""
+
+    chart_style: ChartStyle
 
 
 class Uncovered(Message):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from tuisim.terminal.lines import ChartStyle
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.key_line import KeyLine
+from tuisim.tui.messages import ChartStyleChosen
 from tuisim.tui.page import PageScreen
 from tuisim.tui.panel import Panel, ViewCanvas
 
@@ -45,8 +47,9 @@ class PanelScreen(PageScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,b", "back", "back", id="panels.back", key_display="esc", tooltip="Leave the input, the zoom or the page"),
-        Binding("c", "chart_style", "chart style", show=False, tooltip="Switch the chart style: braille, blocks or ASCII"),
-    ]
+        Binding("c", "chart_style", "chart style", show=False,
+                tooltip="Switch the characters: braille, blocks, or ASCII alone on every page"),
+    ]  # fmt: skip
     _line: ViewCanvas
     """The header above the panels."""
     _inputs: InputLine | None = None
@@ -115,7 +118,18 @@ class PanelScreen(PageScreen[None]):
                 panel.canvas.fit()
 
     def action_chart_style(self) -> None:
-        """Draw charts in the next style."""
-        for panel in self._panels:
-            panel.canvas.chart_style = panel.canvas.chart_style.following
-        self.fit_panels()
+        """Draw charts in the next style, on every page."""
+        self._use_chart_style(self._panels[0].canvas.chart_style.following)
+        self.post_message(ChartStyleChosen(self._panels[0].canvas.chart_style))
+
+    @on(events.ScreenResume)
+    def follow_chart_style(self) -> None:
+        """Draw charts in the style that was chosen on another page."""
+        if self._panels:
+            self._use_chart_style(getattr(self.app, "chart_style", self._panels[0].canvas.chart_style))
+
+    def _use_chart_style(self, style: ChartStyle) -> None:
+        if self._panels[0].canvas.chart_style is not style:
+            for panel in self._panels:
+                panel.canvas.chart_style = style
+            self.fit_panels()
