@@ -86,8 +86,7 @@ def test_the_cursor_shows_the_values_under_it():
 def test_the_title_says_what_was_chosen():
     assert curves_title(state(log_scale=False)) == "loss and accuracy"
     assert (
-        curves_title(state(smoothing=0.6, x_axis="seconds", log_scale=True))
-        == "loss and accuracy over seconds · log · smoothing 0.6"
+        curves_title(state(smoothing=0.6, x_axis="seconds", log_scale=True)) == "loss and accuracy · seconds · log · smooth 0.6"
     )
 
 
@@ -99,12 +98,12 @@ async def test_the_keys_choose_smoothing_axis_and_cursor():
             await pilot.press(*keys)
             return str(panel.border_title), text(panel.canvas.lines[0])
 
-        assert "smoothing 0.6" in (await shown("S"))[0]
-        assert "smoothing 0.98" in (await shown("S", "S"))[0]
-        assert "smoothing" not in (await shown("S"))[0]
-        assert "over epochs" in (await shown("A"))[0]
-        assert "over seconds" in (await shown("A"))[0]
-        assert "over" not in (await shown("A"))[0]
+        assert "smooth 0.6" in (await shown("S"))[0]
+        assert "smooth 0.98" in (await shown("S", "S"))[0]
+        assert "smooth" not in (await shown("S"))[0]
+        assert "epochs" in (await shown("A"))[0]
+        assert "seconds" in (await shown("A"))[0]
+        assert "epochs" not in (await shown("A"))[0]
         assert "at step" in (await shown("left", "left"))[1]
         assert "at step" not in (await shown("right", "right"))[1]
 

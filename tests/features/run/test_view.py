@@ -288,3 +288,17 @@ def test_rates_follow_1_2_5():
 def test_a_step_up_and_down_is_always_a_step(rate):
     assert next_rate(rate, 1) > rate
     assert next_rate(rate, -1) < rate
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+def test_each_layer_has_its_histogram_in_a_small_terminal(layers: int) -> None:
+    """38 × 7 cells are the panel's room at 80 × 24."""
+    (healthy,) = layer_gradients(1)
+    found = [replace(healthy, layer=layer + 1) for layer in range(layers)]
+    found[-1] = replace(found[-1], health=Health.VANISHING)
+    lines = [text(line) for line in gradients_lines(run_state(snapshot(gradients=tuple(found))), Frame(38, 7))]
+    drawn = [line for line in lines if any(block in line for block in "▁▂▃▄▅▆▇█")]
+    assert len(drawn) >= layers
+    assert all(len(line) <= 38 for line in lines)
+    assert any("1e-12" in line for line in lines)
+    assert any("vanishing" in line or " ! " in line for line in lines), "the health can be read without colour"

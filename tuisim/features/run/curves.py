@@ -58,9 +58,9 @@ class _Curve:
 
 def curves_title(state: RunState) -> str:
     """Return the panel's title, with what was chosen by key."""
-    words = ["log"] * is_log(state) + [f"smoothing {state.smoothing:g}"] * (state.smoothing > 0)
-    over = "" if state.x_axis == "steps" else f" over {state.x_axis}"
-    return f"loss and accuracy{over}" + "".join(f" · {word}" for word in words)
+    words = ["log"] * is_log(state) + [f"smooth {state.smoothing:g}"] * (state.smoothing > 0)
+    over = [state.x_axis] * (state.x_axis != "steps")
+    return " · ".join(["loss and accuracy", *over, *words])
 
 
 def curves_lines(state: RunState, frame: Frame) -> list[Line]:

@@ -31,6 +31,9 @@ _COLUMNS = (
     Column("dead", min_width=5),
     Column("health", right=False, min_width=10),
 )
+_HEALTH = len(_COLUMNS) - 1
+_NARROWED = ((0, 1, 2, 3, 4), (0, 1, 2, 4), (0, 1, 4), (0, 1))
+"""The columns that are kept where there is no room for all; without the health, a ! after the layer says that it is not OK."""
 _HISTOGRAM_WIDTHS = (64, 32, 16)
 """Two cells per bin, one, or half a cell: every cell covers the same share of a bin."""
 _COUNTS = "histogram of |g|"
@@ -65,42 +68,57 @@ def gradients_lines(state: RunState, frame: Frame) -> list[Line]:
         return _without_room(groups, cells, frame, foot)
     tall = max(1, min(MAX_ROWS, room // len(groups)))
     below = width == _HISTOGRAM_WIDTHS[-1] and tall >= 3  # one cell per bin needs the width of the figures
-    return [*_histograms(groups, cells, frame, HISTOGRAM_BINS if below else width, tall, below), foot]
+    return [*_histograms(groups, _COLUMNS, cells, frame, HISTOGRAM_BINS if below else width, tall, below), foot]
 
 
 def _histograms(
-    groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, width: int, tall: int, below: bool
+    groups: Sequence[_Group],
+    columns: Sequence[Column],
+    cells: list[list[Span]],
+    frame: Frame,
+    width: int,
+    tall: int,
+    below: bool,
 ) -> list[Line]:
     """Return `tall` lines for each layer, with its histogram of `width` cells to the right of its figures or below them."""
     at = frame.width - width
-    taken = sum(natural_widths(_COLUMNS, cells)) + len(_COLUMNS) - 1
-    heading, *figures = table(_COLUMNS, cells, frame.width if below else max(taken, at - 2))
+    taken = sum(natural_widths(columns, cells)) + len(columns) - 1
+    heading, *figures = table(columns, cells, frame.width if below else max(taken, at - 2))
     lines: list[Line] = [heading if below else (*heading, (_gap(heading, at) + _COUNTS[:width], Tone.DIM))]
     for group, line in zip(groups, figures, strict=True):
         *upper, last = columns_of(group.histogram, width, tall - (below or tall > 2), frame.chart_style)
         lines += [line] if below else [BLANK] * (tall - len(upper) - 1)
         for left, row in (*((BLANK, row) for row in upper), (BLANK if below else line, last)):
             lines.append((*left, (_gap(left, at), Tone.TEXT), (row, _TONES[group.health])))
-    name = _COUNTS[: max(0, at - 1)] if below else ""
+    name = next((words for words in (_COUNTS, "|g|") if len(words) < at), "") if below else ""
     return [*lines, ((name.ljust(at), Tone.DIM), (_axis(width), Tone.DIM))]
 
 
 def _without_room(groups: Sequence[_Group], cells: list[list[Span]], frame: Frame, foot: Line) -> list[Line]:
-    """Return the figures and, if rows are left, one histogram of all layers."""
-    for kept in ((0, 1, 2, 3, 4), (0, 1, 2, 4), (0, 1, 4)):
+    """Return the figures that fit, with each layer's histogram below them, or beside fewer of them if there is no room below."""
+    tall = (frame.height - 2) // len(groups)  # without the heading and the axis
+    narrow = _HISTOGRAM_WIDTHS[-1]
+    columns, chosen = _kept(cells, frame.width)
+    if tall >= 2 and frame.width >= narrow:
+        width = HISTOGRAM_BINS if frame.width >= HISTOGRAM_BINS else narrow
+        lines = _histograms(groups, columns, chosen, frame, width, min(MAX_ROWS, tall), below=True)
+    elif fits(*(beside := _kept(cells, frame.width - narrow - 1)), frame.width - narrow - 1):
+        lines = _histograms(groups, *beside, frame, narrow, 1, below=False)
+    else:
+        lines = table(columns, chosen, frame.width)
+    return [*lines, foot] if frame.height > len(lines) else lines[: frame.height]
+
+
+def _kept(cells: list[list[Span]], width: int) -> tuple[list[Column], list[list[Span]]]:
+    """Return the most columns that fit, with their cells."""
+    for kept in _NARROWED:
         columns, chosen = [_COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in cells]
-        if fits(columns, chosen, frame.width):
+        if _HEALTH not in kept:
+            marks = [" !" * (row[_HEALTH][1] is not Tone.TEXT) for row in cells]
+            chosen = [[(name + mark, tone), *rest] for ((name, tone), *rest), mark in zip(chosen, marks, strict=True)]
+        if fits(columns, chosen, width):
             break
-    lines = table(columns, chosen, frame.width)
-    left = frame.height - len(lines)
-    width = 32 if frame.width >= 32 else 16
-    if left >= 3:
-        together = [sum(bins) for bins in zip(*(group.histogram for group in groups), strict=True)]
-        rows = columns_of(together, width, min(MAX_ROWS, left - 1), frame.chart_style)
-        lines += [((row, Tone.BACKWARD),) for row in rows]
-        lines.append(((_axis(width), Tone.DIM), (" |g|", Tone.DIM)))
-        left -= len(rows) + 1
-    return [*lines, foot] if left >= 1 else lines
+    return columns, chosen
 
 
 def _gap(line: Line, column: int) -> str:

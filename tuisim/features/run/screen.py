@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from tuisim.accounting import Ledger, count
 from tuisim.config import FIELDS, RunConfig
 from tuisim.engine import Worker
-from tuisim.engine.events import Ended, Event, Paused, RunFailed, Snapshot, SpeedLimitChanged, Started, State
+from tuisim.engine.events import Event, Paused, RunFailed, Snapshot, SpeedLimitChanged, Started, State
 from tuisim.engine.health.hint import Hint
 from tuisim.engine.lease import MachineLease
 from tuisim.errors import ConfigError, printable
@@ -218,11 +218,6 @@ class RunScreen(PanelScreen):
         elif isinstance(event, Started):
             # What is counted is what runs: the data may have turned out shorter than a batch.
             self._change(ledger=count(event.config))
-            if event.notes:
-                self.notify(printable("; ".join(event.notes), 500), title=event.config.dataset, markup=False)
-        elif isinstance(event, Ended):
-            if event.message and event.state is not State.STOPPED:
-                self.notify(printable(event.message, 500), title=event.state.value, markup=False)
         elif isinstance(event, Paused) and predicted is not None:
             self._change(predicted=replace(predicted, was_paused=True))
         elif isinstance(event, SpeedLimitChanged) and event.speed_limit is not None:
