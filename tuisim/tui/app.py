@@ -19,7 +19,6 @@ from textual.screen import Screen
 
 from tuisim.accounting import count
 from tuisim.config import RunConfig
-from tuisim.config.presets import PRESETS
 from tuisim.engine import Worker
 from tuisim.engine.job import Job
 from tuisim.engine.lease import MachineLease
@@ -294,8 +293,16 @@ class TuisimApp(Navigation):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield the commands of the palette."""
         yield from super().get_system_commands(screen)
-        for preset in PRESETS:
-            yield SystemCommand(f"Preset: {preset.name}", preset.description, partial(self._choose_preset, preset.name))
+        setup, presets = self.setup, self.setup.presets
+        for preset in presets.entries:
+            yield SystemCommand(f"Preset: {preset.name}", preset.words, partial(self._in_setup, setup.choose_preset, preset.name))
+        yield SystemCommand("Save as preset…", "Save the form under a name", partial(self._in_setup, setup.save_preset))
+        for name in presets.own_names:
+            words = "Delete a preset of your own; it can be restored"
+            yield SystemCommand(f"Delete preset {name}", words, partial(self._in_setup, setup.delete_preset, name))
+        for name in presets.restorable:
+            words = "Bring back the preset that was deleted or replaced"
+            yield SystemCommand(f"Restore preset {name}", words, partial(self._in_setup, setup.restore_preset, name))
         yield SystemCommand("Theme: dark", "Light on dark", partial(setattr, self, "theme", DARK.name))
         yield SystemCommand("Theme: light", "Dark on light", partial(setattr, self, "theme", LIGHT.name))
         for style, words in CHART_STYLES.items():
@@ -312,7 +319,7 @@ class TuisimApp(Navigation):
         if isinstance(self.screen, PanelScreen):
             self.screen.follow_chart_style()
 
-    def _choose_preset(self, name: str) -> None:
-        """Fill the form from a preset and show it."""
+    def _in_setup(self, method: Callable[..., None], *arguments: str) -> None:
+        """Show the setup screen and call one of its methods."""
         self.show_base("setup")
-        self.setup.choose_preset(name)
+        method(*arguments)

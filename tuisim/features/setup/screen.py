@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Thread
 from typing import ClassVar
@@ -21,16 +21,19 @@ from tuisim.config.presets import PRESETS, Preset
 from tuisim.config.values import Reading, from_texts, to_texts
 from tuisim.data.suggestions import suggestions
 from tuisim.engine import memory_check
-from tuisim.errors import BackendError, MemoryNeeded, TuisimError
+from tuisim.errors import BackendError, DataError, MemoryNeeded, TuisimError
 from tuisim.features.setup import cost_view, prediction_view
 from tuisim.features.setup.edits import Change, Edits, Undo
 from tuisim.features.setup.file_reading import FileReading
 from tuisim.predict.background import BackgroundPredictor, PredictionState
 from tuisim.predict.prediction import Prediction
+from tuisim.store.presets import name_mistake
 from tuisim.terminal.lines import Line, Tone, clip_line, wrap
 from tuisim.terminal.text import number, weight
 from tuisim.tui.canvas import Canvas
 from tuisim.tui.form.form import SetupForm
+from tuisim.tui.form.name_dialog import NameDialog
+from tuisim.tui.form.preset_library import PresetLibrary
 from tuisim.tui.form.presets import PresetBar
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.messages import StartRequested, Uncovered
@@ -145,9 +148,7 @@ class SetupScreen(PageScreen[None]):
         """`predictor`: predicts the run; without it nothing is predicted. `is_first`: say what to do."""
         super().__init__()
         self._first = presets[0].config if config is None else config
-        self._presets = presets
-        reasons = {preset.name: data.available(preset.config.resolved_dataset) for preset in presets}
-        self._absent = {name: reason for name, reason in reasons.items() if reason is not None}
+        self.presets = PresetLibrary(presets)
         self._reading = Reading(None, None)
         self._is_first = is_first
         self.described: RunConfig | None = None
@@ -169,7 +170,7 @@ class SetupScreen(PageScreen[None]):
         if self._is_first:
             yield Static(FIRST_START, id="setup-first", markup=False)
         with Vertical(id="setup-body"):
-            yield SetupForm(self._presets, self._absent, (*backends.names(), backends.AUTO))
+            yield SetupForm(self.presets.entries, (*backends.names(), backends.AUTO))
             with Vertical(id="setup-side"):
                 with VerticalScroll(id="ledger-scroll", can_focus=False):
                     yield SetupLedger(id="ledger")
@@ -239,7 +240,69 @@ class SetupScreen(PageScreen[None]):
 
     @on(PresetBar.Chosen)
     def _preset_chosen(self, event: PresetBar.Chosen) -> None:
-        self.fill(event.preset.config)
+        self.fill(event.config)
+
+    @on(PresetBar.SaveAsked)
+    def save_preset(self) -> None:
+        """Ask for a name and save the form as a preset."""
+        config = self.described
+        if config is None:
+            self.notify("Fix the fields marked ✗ first", title="nothing to save", severity="error")
+            return
+
+        def save(name: str | None) -> None:
+            if name is not None:
+                self._change_presets(name, lambda: self._saved(name, config))
+
+        own = self.query_one(PresetBar).highlighted
+        suggested = own.name if own is not None and own.is_own else ""
+        words = "⏎ saves the form under this name, esc cancels"
+        self.app.push_screen(NameDialog("save as preset", words, name_mistake, suggested), save)
+
+    def _saved(self, name: str, config: RunConfig) -> str:
+        if self.presets.save(name, config):
+            return f"{name} replaced: 'Restore preset {name}' in the palette (ctrl+p) brings the former one back"
+        return f"{name} saved"
+
+    @on(PresetBar.DeleteAsked)
+    def _delete_asked(self, event: PresetBar.DeleteAsked) -> None:
+        self.delete_preset(event.name)
+
+    def delete_preset(self, name: str) -> None:
+        """Delete a preset of the user; the notice says how it comes back."""
+
+        def delete() -> str:
+            self.presets.delete(name)
+            return f"{name} deleted: 'Restore preset {name}' in the palette (ctrl+p) brings it back"
+
+        self._change_presets(name, delete)
+
+    def restore_preset(self, name: str) -> None:
+        """Restore a preset that was deleted or replaced."""
+
+        def restore() -> str:
+            self.presets.restore(name)
+            return f"{name} restored"
+
+        self._change_presets(name, restore)
+
+    def _change_presets(self, name: str, change: Callable[[], str]) -> None:
+        """Make a change, show the presets again and what was done, or why it could not be."""
+        try:
+            words = change()
+        except DataError as error:
+            self.notify(str(error), title=name, severity="error", markup=False)
+            return
+        bar = self.query_one(PresetBar)
+        bar.entries = self.presets.entries
+        self._show_chosen()
+        self.notify(words, title="presets", markup=False)
+
+    def _show_chosen(self) -> None:
+        """Mark the preset whose values the form holds."""
+        bar, values = self.query_one(PresetBar), self.query_one(SetupForm).values
+        matching = (one.name for one in bar.entries if one.config is not None and to_texts(one.config) == values)
+        bar.chosen = next(matching, "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to undo an edit only if there is one, and the import page by an arrow that the focused field does not use."""
@@ -277,8 +340,7 @@ class SetupScreen(PageScreen[None]):
         shown = self.query_one(SetupLedger)
         shown.ledger, shown.is_reading = ledger, bool(self._file.words)
         shown.redraw()
-        matching = (preset.name for preset in self._presets if to_texts(preset.config) == values)
-        self.query_one(PresetBar).chosen = next(matching, "")
+        self._show_chosen()
         self._prediction = None  # until this run is predicted
         self._show_start()
         if self._later is not None:

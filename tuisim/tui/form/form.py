@@ -5,7 +5,7 @@ It keeps fields in step with each other: the layers with their list, the dataset
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +23,6 @@ from textual.widgets import Button, Input, Static
 
 from tuisim.config import FIELDS, Field
 from tuisim.config.choices import DATASETS, HYPERPARAMETERS, LEARNING_RATES
-from tuisim.config.presets import Preset
 from tuisim.config.values import Texts, from_texts
 from tuisim.data.info import SYNTHETIC
 from tuisim.data.shape import is_known
@@ -32,7 +31,7 @@ from tuisim.errors import Mistake
 from tuisim.threads import default_threads
 from tuisim.tui.form.controls import Choice, Entry
 from tuisim.tui.form.layers import LayerEditor, size_texts
-from tuisim.tui.form.presets import PresetBar
+from tuisim.tui.form.presets import PresetBar, PresetEntry
 
 PER_LAYER = "per layer"
 """The choice that leaves hidden activations to the list of layers."""
@@ -180,10 +179,9 @@ class SetupForm(Vertical):
             """Return True for another one: the form is read once for all changes so far."""
             return isinstance(message, SetupForm.Changed)
 
-    def __init__(self, presets: Sequence[Preset], absent: Mapping[str, str], backends: Iterable[str]) -> None:
-        """`absent`: the presets whose data are not on this machine, with the remedy."""
+    def __init__(self, presets: Sequence[PresetEntry], backends: Iterable[str]) -> None:
         super().__init__(id="form")
-        self._presets, self._absent = presets, absent
+        self._presets = presets
         self._choices = {"backend": tuple(backends), "shuffle": ("yes", "no")}
         self._choices["hidden_activation"] = (*FIELDS["hidden_activation"].choices, PER_LAYER)
         self._choices["dataset"] = (*DATASETS, FILE)
@@ -193,7 +191,7 @@ class SetupForm(Vertical):
     def compose(self) -> ComposeResult:
         """Lay out the sections and their fields."""
         with Section("presets"):
-            yield PresetBar(self._presets, self._absent)
+            yield PresetBar(self._presets)
         for group in dict.fromkeys(declared.group for declared in FIELDS.values()):
             with Section(group):
                 for name, declared in FIELDS.items():
