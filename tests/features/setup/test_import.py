@@ -24,6 +24,7 @@ from tuisim.terminal.lines import text
 from tuisim.tui.app import TuisimApp
 from tuisim.tui.form.file_picker import FileTree, PathEntry, completed, is_data_file
 from tuisim.tui.form.form import SetupForm
+from tuisim.tui.panel import Panel
 from tuisim.units import AUTO
 
 ROWS = 40
@@ -162,7 +163,7 @@ async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder
         await pilot.press("t")
         await is_read(screen, pilot)
         assert roles(screen)["age"] == "target"
-        assert "a number" in result(screen)
+        assert "one number · task auto" in result(screen)
         assert "loss mse" in result(screen)
         await pilot.press("u")
         await is_read(screen, pilot)
@@ -178,6 +179,48 @@ async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder
         assert isinstance(again, ImportScreen)
         await is_read(again, pilot)
         assert (again.state.options.keep, again.state.options.missing) == (("id",), "mean")
+
+
+async def test_several_targets_and_the_task_are_chosen_by_key(folder: Path) -> None:
+    async with importing("people.csv") as (screen, pilot):
+        assert "column id  left out" in result(screen)
+        await pilot.press("down", "t", "down", "down", "T")
+        await is_read(screen, pilot)
+        assert [name for name, role in roles(screen).items() if role == "target"] == ["age", "income"]
+        assert "2 numbers" in result(screen)
+        await pilot.press("T", "T", "T")
+        await is_read(screen, pilot)
+        assert screen.state.options.target == ("age",)
+        await pilot.press("u", "a", "a")
+        await is_read(screen, pilot)
+        assert "2 numbers · task regression" in result(screen)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert (form(pilot).values["target"], form(pilot).values["task"]) == ("age,income", "regression")
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        again = pilot.app.screen
+        assert isinstance(again, ImportScreen)
+        assert (again.state.options.target, again.state.options.task) == (("age", "income"), "regression")
+
+
+async def test_the_target_by_place_stays_when_another_is_added(folder: Path) -> None:
+    async with importing("mistake.csv") as (screen, pilot):
+        await pilot.press("down", "d")
+        await is_read(screen, pilot)
+        before = [name for name, role in roles(screen).items() if role == "target"]
+        await pilot.press("up", "T")
+        await is_read(screen, pilot)
+        assert len(before) == 1
+        assert screen.state.options.target == (*before, screen.state.columns[0].name)
+
+
+async def test_panels_have_no_provenance_before_a_file_is_read(folder: Path) -> None:
+    async with importing() as (screen, pilot):
+        assert [panel.border_subtitle for panel in screen.query(Panel)] == ["", ""]
+        await choose(screen, pilot, "people.csv")
+        await is_read(screen, pilot)
+        assert [panel.border_subtitle for panel in screen.query(Panel)] == ["counted", "counted"]
 
 
 async def test_a_mistake_of_the_file_is_shown_and_cured_by_a_key(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuisim.config import FIELDS, RunConfig
-from tuisim.config.choices import DATASETS, MISSING
+from tuisim.config.choices import DATASETS, MISSING, TASKS
 from tuisim.config.presets import PRESETS
 from tuisim.data.tables.roles import TableColumn
 from tuisim.errors import printable
@@ -28,6 +28,7 @@ class ImportOptions:
     categorical: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     missing: str = "drop"
+    task: str = "auto"
 
     @classmethod
     def of(cls, config: RunConfig) -> ImportOptions:
@@ -35,18 +36,28 @@ class ImportOptions:
         if config.dataset in DATASETS:
             return cls()
         target, drop, categorical, keep = (_names(getattr(config, role)) for role in ROLES)
-        return cls(config.dataset, config.validation_data or "", target, drop, categorical, keep, config.missing)
+        return cls(config.dataset, config.validation_data or "", target, drop, categorical, keep, config.missing, config.task)
 
     def with_role(self, column: str, role: str) -> ImportOptions:
         """Return the options with the role for a column, or without it if the column has it already.
 
-        A column has one role, and one column is the target.
+        A column has one role. The role `target` replaces all targets so far; see `with_target` for several.
         """
         before: dict[str, Any] = {name: getattr(self, name) for name in ROLES}
         after: dict[str, Any] = {name: tuple(one for one in names if one != column) for name, names in before.items()}
         if column not in before[role]:
             after[role] = (column,) if role == "target" else (*after[role], column)
         return replace(self, **after)
+
+    def with_target(self, column: str) -> ImportOptions:
+        """Return the options with a column as one more target, or as one fewer."""
+        if column in self.target:
+            return replace(self, target=tuple(one for one in self.target if one != column))
+        return replace(self.with_role(column, "target"), target=(*self.target, column))
+
+    def with_next_task(self) -> ImportOptions:
+        """Return the options with the next kind of targets: by the values, classes or numbers."""
+        return replace(self, task=TASKS[(TASKS.index(self.task) + 1) % len(TASKS)])
 
     def with_next_missing(self) -> ImportOptions:
         """Return the options with the next rule for missing values."""
@@ -73,7 +84,7 @@ class ImportOptions:
             output_activation="auto",
             dataset=_as_path(self.path),
             validation_data=self.validation_data or None,
-            task="auto",
+            task=self.task,
             missing=self.missing,
             **roles,
         )

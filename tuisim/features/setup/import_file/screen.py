@@ -13,7 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, DirectoryTree, Input, Static
 
+from tuisim import provenance
 from tuisim.config import RunConfig
+from tuisim.data.tables.roles import TARGET
 from tuisim.engine.job import Job
 from tuisim.errors import ConfigError
 from tuisim.features.setup.import_file import view
@@ -68,6 +70,22 @@ class ImportScreen(PanelScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "use", "use it", id="import.use", key_display="⏎", tooltip="Fill the form with this file"),
         Binding("t", "role('target')", "target", id="import.target", tooltip="Make the selected column the target"),
+        Binding(
+            "T",
+            "more_targets",
+            "more targets",
+            id="import.targets",
+            show=False,
+            tooltip="Make the selected column one more target, or no longer one",
+        ),
+        Binding(
+            "a",
+            "task",
+            "task",
+            id="import.task",
+            show=False,
+            tooltip="Next kind of targets: auto (by the values), classes, regression",
+        ),
         Binding("d", "role('drop')", "drop", id="import.drop", tooltip="Leave the selected column out, or no longer"),
         Binding("o", "role('categorical')", "category", id="import.category", tooltip="Encode the selected column one-hot"),
         Binding("k", "role('keep')", "keep", id="import.keep", tooltip="Keep the selected column as an input"),
@@ -89,8 +107,8 @@ class ImportScreen(PanelScreen):
         self._root = root
         self._line = ViewCanvas(view.header, id="import-header")
         self._panels = (
-            Panel(1, "columns", view.column_lines, id="import-columns", tag=view.TAG, rows=view.column_places),
-            Panel(2, "result", view.result_lines, id="import-result", tag=view.TAG),
+            Panel(1, "columns", view.column_lines, id="import-columns", rows=view.column_places),
+            Panel(2, "result", view.result_lines, id="import-result"),
         )
 
     def compose(self) -> ComposeResult:
@@ -173,6 +191,8 @@ class ImportScreen(PanelScreen):
     def _update(self, state: ImportState) -> None:
         self.state = state
         self.show(state)
+        for panel in self._panels:
+            panel.border_subtitle = "" if state.preview is None else provenance.words(view.TAG)
         self.query_one("#use", Button).disabled = not state.is_usable
         words = "sets dataset, layers, loss and output activation" if state.is_usable else ""
         self.query_one("#import-said", Static).update(words)
@@ -227,9 +247,9 @@ class ImportScreen(PanelScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return True for actions that apply now."""
-        if action in ("role", "row"):
+        if action in ("role", "row", "more_targets"):
             return bool(self.state.columns) and not isinstance(self.focused, FileTree | Input)
-        if action == "missing":
+        if action in ("missing", "task"):
             return bool(self.state.options.path)
         if action == "use":
             return self.state.is_usable and not isinstance(self.focused, FileTree | Input)
@@ -251,6 +271,18 @@ class ImportScreen(PanelScreen):
         if self.state.column is not None:
             column = column_option(self.state.columns, self.state.selected)
             self._change(self.state.options.with_role(column, role))
+
+    def action_more_targets(self) -> None:
+        """Make the selected column one more target, or one fewer."""
+        targets = [column_option(self.state.columns, at) for at, one in enumerate(self.state.columns) if one.role == TARGET]
+        options = self.state.options
+        if not options.target and self.state.column is not None and self.state.column.role != TARGET:
+            options = replace(options, target=tuple(targets))  # the one that was chosen by its place
+        self._change(options.with_target(column_option(self.state.columns, self.state.selected)))
+
+    def action_task(self) -> None:
+        """Take the next kind of targets."""
+        self._change(self.state.options.with_next_task())
 
     def action_missing(self) -> None:
         """Take the next rule for missing values."""

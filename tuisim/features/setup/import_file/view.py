@@ -23,7 +23,10 @@ _RULES = {
     "mean": "filled with the training mean",
     "error": "a missing value is refused",
 }
-_KEYS = (("t", "target"), ("d", "drop"), ("o", "category (one-hot)"), ("k", "keep"), ("n", "missing values"))
+_KEYS = (
+    ("t", "target"), ("T", "more targets"), ("d", "drop"), ("o", "category (one-hot)"), ("k", "keep"), ("n", "missing values"),
+    ("a", "task"),
+)  # fmt: skip
 _CLASSES = 6
 """Classes that are named."""
 
@@ -142,7 +145,8 @@ def result_lines(state: ImportState, frame: Frame) -> list[Line]:
     if preview.mistake:
         return [*wrap(f"✗ {preview.mistake}", width, Tone.BAD), *_key_lines(state, width)]
     lines = [_named("rows", _rows(state, preview), width), _named("network", _network(preview), width)]
-    lines += [_named("targets", _targets(preview), width), _named("validation", _validation(state, preview), width)]
+    task = f" · task {state.options.task}" if preview.columns else ""
+    lines += [_named("targets", _targets(preview) + task, width), _named("validation", _validation(state, preview), width)]
     lines += _key_lines(state, width)
     for note in preview.notes:
         lines += wrap(note, width, Tone.DIM)
@@ -173,7 +177,7 @@ def _targets(preview: FilePreview) -> str:
     if preview.kind == "labels":
         return f"{outputs:,} labels, multi-label"
     if preview.kind == "numbers":
-        return "a number" if outputs == 1 else f"{outputs:,} numbers"
+        return "one number" if outputs == 1 else f"{outputs:,} numbers"
     names = [printable(name, 16) for name in preview.classes[:_CLASSES]]
     more = ", …" if len(preview.classes) > _CLASSES else ""
     return f"{outputs:,} classes" + (f": {', '.join(names)}{more}" if names else "")
@@ -193,6 +197,6 @@ def _key_lines(state: ImportState, width: int) -> list[Line]:
     if column is None:
         return []
     reason = f": {printable(column.reason, 80)}" if column.reason else ""
-    head: Line = ((f"{column.label:<10} ", Tone.ACCENT), (f"{column.role}{reason}", Tone.TEXT))
+    head: Line = (("column ", Tone.DIM), (f"{clip(column.label, 30)}  ", Tone.ACCENT), (f"{column.role}{reason}", Tone.TEXT))
     keys = [((key, Tone.ACCENT), (f" {words}", Tone.DIM)) for key, words in _KEYS]
     return [clip_line(head, width), *spread(keys, width, gap=2)]
