@@ -28,9 +28,8 @@ def predicted(config: RunConfig = DIGITS) -> Prediction:
 
 def of(prediction: Prediction | None, **changes: object) -> Run:
     facts = {"steps": 204, "examples_seen": 6_472, "seconds": 0.02, "wall_seconds": 0.03, "ended": State.COMPLETED} | changes
-    summary: Any = SimpleNamespace(
-        config=DIGITS, backend="numpy", throttled=False, paused_seconds=0.0, stopped_early=False, **facts
-    )
+    facts = {"throttled": False, "paused_seconds": 0.0} | facts
+    summary: Any = SimpleNamespace(config=DIGITS, backend="numpy", stopped_early=False, **facts)
     found = record(summary, prediction)
     assert found is not None
     return found
@@ -99,6 +98,21 @@ def test_a_run_that_was_stopped_too_soon_is_kept_without_its_prediction():
     run = of(predicted(), ended=State.STOPPED, seconds=MIN_SECONDS / 2)
     assert (run.predicted_seconds, run.predicted_wall_seconds) == (None, None)
     append(run)
+
+
+def test_a_throttled_run_is_kept_as_one_and_compared_with_nothing():
+    run = of(predicted(), throttled=True, wall_seconds=60.0)
+    assert (run.throttled, run.predicted_seconds, run.predicted_wall_seconds) == (True, None, None)
+    append(run)
+    append(of(predicted()))
+    assert [one.throttled for one in read().runs] == [True, False]
+
+
+def test_the_wall_time_of_a_paused_run_is_without_its_pauses():
+    run = of(predicted(), wall_seconds=60.03, paused_seconds=60.0)
+    assert run.wall_seconds == pytest.approx(0.03)
+    assert run.predicted_seconds is not None
+    assert run.predicted_wall_seconds is None
 
 
 def test_an_infinite_prediction_is_recorded_as_none():

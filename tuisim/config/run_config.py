@@ -220,7 +220,7 @@ class RunConfig:
         "data", "per epoch",
         "Training examples per epoch; by default all rows of a dataset, or 10,000 generated ones. More than the dataset "
         "has are repeated, reshuffled.",
-        none="all; 10,000 generated", minimum=1,
+        none="all rows, or 10,000", minimum=1,
     )] = None
     validation: Annotated[float, Field(
         "data", "fraction, 0: none", "Fraction of the examples kept for validation; 0: none.", minimum=0, below=1,

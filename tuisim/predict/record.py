@@ -102,17 +102,19 @@ def _compare(predicted: Interval | None, actual: float) -> Comparison | None:
 
 
 def record(summary: Summary, prediction: Prediction | None) -> Run | None:
-    """Return the record of a run; None if its times do not show what such a run takes.
+    """Return the record of a run; None if it made no step or failed.
 
     The prediction is recorded if it can be compared with the run: for an interrupted run, that of its steps without wall time.
     """
-    undisturbed = not summary.throttled and not summary.paused_seconds
-    if not undisturbed or summary.ended not in _COMPARABLE or not summary.steps or summary.seconds <= 0:
+    if summary.ended not in _COMPARABLE or not summary.steps or summary.seconds <= 0:
         return None
     config = summary.config
     assert config.threads is not None
     ledger = count(config.of_known_length())
-    parts = comparable(summary.ended, summary.steps, summary.seconds, stopped_early=summary.stopped_early)
+    parts = comparable(
+        summary.ended, summary.steps, summary.seconds, throttled=summary.throttled, paused=summary.paused_seconds > 0,
+        stopped_early=summary.stopped_early,
+    )  # fmt: skip
     predicted = wall = None
     if prediction is not None and parts.steps:
         predicted = (parts.wall and prediction.seconds) or mean_step(prediction).times(summary.steps)
@@ -132,10 +134,11 @@ def record(summary: Summary, prediction: Prediction | None) -> Run | None:
         operations_per_step=ledger.step_total.total,
         bytes_per_step=ledger.bytes_per_step,
         seconds=summary.seconds,
-        wall_seconds=summary.wall_seconds,
+        wall_seconds=max(MIN_KEPT, summary.wall_seconds - summary.paused_seconds),
         predicted_seconds=_plain(predicted),
         predicted_wall_seconds=_plain(wall),
         ended=summary.ended.value,
+        throttled=summary.throttled,
     )
 
 

@@ -71,6 +71,8 @@ class Run:
     predicted_seconds: Seconds | None
     predicted_wall_seconds: Seconds | None
     ended: str
+    throttled: bool = False
+    """True if some of its steps were made below full speed, whose times say little about others."""
 
     @property
     def name(self) -> str:
@@ -179,7 +181,10 @@ def _decode_all(texts: Iterable[str]) -> StoredRuns:
 
 
 def _encode(run: Run) -> str:
-    return json.dumps({"version": VERSION, **asdict(run)}, separators=(",", ":"), allow_nan=False)
+    values = asdict(run)
+    if not run.throttled:
+        del values["throttled"]  # which earlier versions do not know
+    return json.dumps({"version": VERSION, **values}, separators=(",", ":"), allow_nan=False)
 
 
 _TEXTS = ("when", "machine", "backend", "dtype", "optimizer", "loss", "ended")
@@ -193,7 +198,7 @@ def _decode(text: str) -> Run:
     if not isinstance(text, str) or len(text) > MAX_LINE:
         raise ValueError("not the JSON of a run")
     reader = Reader(parsed(text), "run")
-    if set(reader.values) != _KEYS:
+    if {*reader.values, "throttled"} != _KEYS:
         raise ValueError("not a run of this version")
     reader.number("version", int, VERSION, VERSION)
     values: dict[str, Any] = {name: reader.text(name, max_length=MAX_TEXT) for name in _TEXTS}
@@ -207,6 +212,9 @@ def _decode(text: str) -> Run:
         if ends is not None and (len(ends) != 3 or list(ends) != sorted(ends)):
             raise ValueError(f"{name}: low, estimate, high")
         values[name] = ends
+    values["throttled"] = reader.values.get("throttled", False)
+    if not isinstance(values["throttled"], bool):
+        raise ValueError("throttled: true or false")
     if len(values["layers"]) < 2:
         raise ValueError("layers: sizes, inputs first")
     return Run(**values)

@@ -21,7 +21,7 @@ from tests.support.past_runs import RUN, A, B, C, noisy, run, several
 from tests.support.provenance import numbers, unmarked
 from tuisim.features.runs.command import runs as command
 from tuisim.features.runs.cost_fit import CostFit, cost_fits, fit
-from tuisim.features.runs.view import RunsState, fit_lines, no_runs
+from tuisim.features.runs.view import RunsState, fit_lines, no_runs, run_lines
 from tuisim.predict.leastsquares import condition, solve
 from tuisim.predict.machine import called, this_machine
 from tuisim.store.runs import FILE, Run, append
@@ -293,3 +293,18 @@ def test_a_coefficient_of_zero_leaves_the_fit_inexact():
     found = fit([run(10, 10, 5e-5), run(2_000, 100, 4e-5), run(4_000, 40_000, 1e-5)])
     assert "the fit is exact" not in " ".join(found.notes())
     assert "median error" in " ".join(found.notes())
+
+
+def test_throttled_runs_are_listed_and_not_fitted():
+    slow = replace(several()[0], seconds=1e3, throttled=True, when="2026-02-03T04:05:07+00:00")
+    clean, (found,) = fit(several()), cost_fits([*several(), slow])
+    assert found.coefficients == clean.coefficients
+    assert len(found.rows) == len(several())
+    assert found.listed[-1].run is slow
+    document = found.to_dict()
+    assert [row["throttled"] for row in document["rows"]].count(True) == 1
+    lines = [text(line) for line in run_lines(RunsState((found,)), Frame(140, 40, zoomed=True))]
+    assert "throttled" in lines[1]
+    (alone,) = cost_fits([slow])
+    assert alone.notes() == ["throttled runs are not fitted: train at full speed"]
+    assert [text(line) for line in fit_lines(RunsState((alone,)), Frame(80, 10))]

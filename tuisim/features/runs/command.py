@@ -47,15 +47,15 @@ def runs(
         lines += [*fit_lines(state, Frame(console.width, UNLIMITED)), BLANK]
         newest = run_lines(state, Frame(console.width, UNLIMITED))[: 1 + MAX_ROWS]
         lines += [*newest, BLANK]
-        if len(fit.rows) > MAX_ROWS:
-            lines.append(((f"the newest {MAX_ROWS} of {len(fit.rows):,} runs; --json has all", Tone.DIM),))
+        if len(fit.listed) > MAX_ROWS:
+            lines.append(((f"the newest {MAX_ROWS} of {len(fit.listed):,} runs; --json has all", Tone.DIM),))
     if not fits:
         others = ", ".join(sorted({printable(run.name) for run in kept.runs}))
         lines.append(((f"no runs on {printable(backend)} yet; there are some on {others}" if others else no_runs(), Tone.TEXT),))
     if any(fit.unknowns for fit in fits):
         words = (
-            "ratio: measured over fitted time; step %, ops %, bytes %: shares of the overhead per step, the operations and the "
-            "bytes in the fitted time. Times are measured, fit and ratio projected"
+            "ratio: measured over fitted time; overhead %, ops %, bytes %: shares of the overhead per step, the operations and "
+            "the bytes in the fitted time. Times are measured, fit and ratio projected"
         )
         lines += wrap(words, console.width, Tone.DIM)
     if kept.skipped:

@@ -88,6 +88,7 @@ class FittedRun:
         return {
             **{name: values[name] for name in kept}, "layers": list(self.run.layers), "seconds_per_step": self.seconds,
             "fit_seconds_per_step": self.fit_seconds, "ratio": self.ratio, "parts": dict(zip(TERMS, self.parts, strict=True)),
+            "throttled": self.run.throttled,
         }  # fmt: skip
 
 
@@ -103,6 +104,8 @@ class CostFit:
     byte: Coefficient
     rows: tuple[FittedRun, ...]
     """In the order of the runs."""
+    throttled: tuple[FittedRun, ...]
+    """Throttled runs, which are listed and not fitted."""
     different: int
     """The number of different pairs of operations and bytes per step: repeating a run shows the noise alone."""
 
@@ -110,6 +113,11 @@ class CostFit:
     def coefficients(self) -> tuple[Coefficient, Coefficient, Coefficient]:
         """The time of a step, of an operation and of a byte."""
         return self.step, self.operation, self.byte
+
+    @property
+    def listed(self) -> tuple[FittedRun, ...]:
+        """All runs, oldest first."""
+        return tuple(sorted((*self.rows, *self.throttled), key=lambda row: row.run.when))
 
     @property
     def unknowns(self) -> int:
@@ -135,6 +143,8 @@ class CostFit:
 
     def notes(self) -> list[str]:
         """Return what the coefficients mean, which of them are unknown, and how well the runs agree, in sentences."""
+        if not self.rows:
+            return ["throttled runs are not fitted: train at full speed"]
         if not self.unknowns:
             runs = units.counted(len(self.rows), "run")
             if self.different < 2:
@@ -185,7 +195,7 @@ class CostFit:
             "operations_per_second": self.operation.per_second,
             "bytes_per_second": self.byte.per_second,
             "median_error": self.median_error,
-            "rows": [row.to_dict() for row in self.rows],
+            "rows": [row.to_dict() for row in self.listed],
             "words": self.notes(),
         }
 
@@ -215,11 +225,12 @@ def fit(runs: Sequence[Run]) -> CostFit:
     (machine, backend), *more = {_subject(run) for run in runs} or [("", "")]
     if more or not runs:
         raise ValueError("runs of one backend on one machine, at least one")
-    timed = [run for run in runs if run.seconds_per_step >= MIN_SECONDS]
+    timed = [run for run in runs if run.seconds_per_step >= MIN_SECONDS and not run.throttled]
+    throttled = tuple(FittedRun(run, run.seconds_per_step) for run in runs if run.throttled)
     different = len({(run.operations_per_step, run.bytes_per_step) for run in timed})
     found = _coefficients(timed, different)
     rows = (FittedRun(run, run.seconds_per_step, _parts(found, run.operations_per_step, run.bytes_per_step)) for run in timed)
-    return CostFit(machine, backend, *found, tuple(rows), different)
+    return CostFit(machine, backend, *found, tuple(rows), throttled, different)
 
 
 def _subject(run: Run) -> tuple[str, str]:

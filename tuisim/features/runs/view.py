@@ -64,7 +64,7 @@ def no_runs() -> str:
 def header(state: RunsState, frame: Frame) -> list[Line]:
     """Return the page's header: the selected backend and the number of its runs."""
     fit = state.fit
-    words: Span = (f"{units.counted(len(fit.rows), 'run')} counted", Tone.ACCENT) if fit else ("no runs yet", Tone.WARNING)
+    words: Span = (f"{units.counted(len(fit.listed), 'run')} counted", Tone.ACCENT) if fit else ("no runs yet", Tone.WARNING)
     if state.failure:
         words = ("✕ unreadable", Tone.BAD)
     names = [printable(fit.backend)] if fit else [""]
@@ -202,11 +202,11 @@ def run_lines(state: RunsState, frame: Frame) -> list[Line]:
     fit = state.fit
     if fit is None:
         return []
-    rows, room = fit.rows[::-1], max(1, frame.height - 1)
+    rows, room = fit.listed[::-1], max(1, frame.height - 1)
     shown = rows if frame.zoomed or len(rows) <= room else rows[: room - 1]
-    titles = ("batch", "dtype", "optimizer", "ops", "moved", "measured", "fit", "ratio", "step %", "ops %", "bytes %")
+    titles = ("batch", "dtype", "optimizer", "ops", "moved", "measured", "fit", "ratio", "overhead %", "ops %", "bytes %")
     columns = [Column("network", right=False), *(Column(title, min_width=7 * (title == "fit")) for title in titles)]
-    optional = ("optimizer", "dtype", "moved", "ops %", "bytes %", "step %", "ops", "fit", "batch")
+    optional = ("optimizer", "dtype", "moved", "ops %", "bytes %", "overhead %", "ops", "fit", "batch")
     columns, cells = drop_columns(columns, [_run_row(row) for row in shown], optional, frame.width)
     lines = table(columns, cells, frame.width, max_gap=2)
     if fit.unknowns:
@@ -230,9 +230,13 @@ def _run_row(row: FittedRun) -> list[Span]:
         (units.si(run.bytes_per_step, "B"), Tone.TEXT),
         (units.duration(row.seconds), Tone.STRONG),
         (units.duration(row.fit_seconds), Tone.TEXT),
-        ("" if ratio is None else f"{ratio:.2f}" if ratio < 1e4 else units.si(ratio), tone),
+        ("throttled", Tone.DIM) if run.throttled else (_ratio(ratio), tone),
         *((units.percent(row.share(part), 0), own) for part, own in enumerate(TONES)),
     ]
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}" if ratio < 1e4 else units.si(ratio)
 
 
 def _with_bars(lines: list[Line], rows: tuple[FittedRun, ...], frame: Frame) -> list[Line]:

@@ -23,7 +23,7 @@ class ConventionsScreen(PanelScreen):
         Binding("down", "select(1)", "next tool", key_display="↓", tooltip="The next tool"),
         Binding("up", "select(-1)", "previous tool", key_display="↑", tooltip="The previous tool"),
         Binding("home", "go(0)", "first tool", show=False, tooltip="The first tool"),
-        Binding("end", "go(-1)", "tuisim's count", tooltip="The last tool: tuisim itself"),
+        Binding("end", "go(-1)", "last: tuisim", tooltip="The last tool: tuisim itself"),
         Binding("escape,b", "back", "back", key_display="esc", tooltip="Leave the page"),
     ]
     CSS = """
