@@ -73,7 +73,7 @@ def page_header(page: str, subjects: Sequence[str], details: Sequence[str], stat
 
     The first of `subjects` that fits is taken (the last is clipped), then the first of `details` that fits beside it.
     """
-    head: Line = ((" tuisim  ", Tone.ACCENT), (f"{page}  ", Tone.TEXT))
+    head: Line = ((f" {page}  ", Tone.ACCENT),)
     room = max(1, width - width_of(head) - width_of(state) - 2)
     subject = next((words for words in subjects if len(words) <= room), clip(subjects[-1], room))
     detail = next((words for words in details if len(subject) + len(words) + 3 <= room), "")

@@ -34,7 +34,7 @@ class PageStrip(Widget):
         """Draw the pages and the sub-pages."""
         line = self._line()
         room = self.content_size.width - line.cell_length - 1
-        if self._marked == "setup" and room > len(BRAND):  # other pages have it in their headers
+        if room > len(BRAND):
             line += Content.styled(BRAND.rjust(room), "bold $accent")
         if self._sub_page is None:
             return line

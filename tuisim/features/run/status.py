@@ -31,7 +31,7 @@ def header_lines(state: RunState, frame: Frame) -> list[Line]:
     """Return the network, the backend, the state and the clock; two lines on a narrow page."""
     config, snapshot = state.snapshot.config if state.snapshot else state.config, state.snapshot
     status = _status(state)
-    name: Line = ((" tuisim  ", Tone.ACCENT),)
+    name: Line = ((" ", Tone.TEXT),)
     device: Line = ((f"{config.backend} · {snapshot.device}" if snapshot else config.backend, Tone.DIM),)
     rate = snapshot.current_learning_rate if snapshot else config.learning_rate
     schedule = f" {config.schedule}" if config.schedule != "constant" else ""

@@ -24,8 +24,7 @@ _RULES = {
     "error": "a missing value is refused",
 }
 _KEYS = (
-    ("t", "target"), ("T", "more targets"), ("d", "drop"), ("o", "category (one-hot)"), ("k", "keep"), ("n", "missing values"),
-    ("a", "task"),
+    ("t", "target"), ("T", "more targets"), ("d", "drop"), ("o", "category"), ("k", "keep"), ("n", "missing"), ("a", "task"),
 )  # fmt: skip
 _CLASSES = 6
 """Classes that are named."""
