@@ -15,7 +15,7 @@ TASKS = ("auto", "classes", "regression")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
 
-LEARNING_RATES = {"sgd": 0.1, "momentum": 0.1, "nesterov": 0.1, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
+LEARNING_RATES = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
 
 HYPERPARAMETERS: dict[str, tuple[str, ...]] = {
     "sgd": (),
