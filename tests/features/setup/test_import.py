@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -144,6 +145,15 @@ async def test_the_tree_lists_folders_and_data_files(folder: Path) -> None:
         assert roles(screen)["id"] == "left out"
         await pilot.press("g", "backspace")
         assert Path(tree.path) == folder.parent
+
+
+async def test_a_typed_name_may_be_of_the_folder_that_is_shown(folder: Path) -> None:
+    (folder / "more" / "people.tsv").write_bytes((folder / "people.csv").read_bytes())
+    async with importing() as (screen, pilot):
+        await pilot.press("e", *"more", "enter")
+        await pilot.press("e", *["backspace"] * 20, *"people.tsv", "enter")
+        await is_read(screen, pilot)
+        assert screen.state.options.path == os.path.join("more", "people.tsv")
 
 
 async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder: Path) -> None:

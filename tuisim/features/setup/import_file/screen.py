@@ -215,7 +215,7 @@ class ImportScreen(PanelScreen):
     @on(Input.Submitted, "#import-path")
     def _path_typed(self, event: Input.Submitted) -> None:
         event.stop()
-        path = event.value.strip()
+        path = self._found(event.value.strip())
         if os.path.isdir(os.path.expanduser(path)):
             self.query_one(FileTree).path = Path(path).expanduser()
             self._choose(False)
@@ -226,7 +226,12 @@ class ImportScreen(PanelScreen):
     def _validation_typed(self, event: Input.Submitted) -> None:
         event.stop()
         self._panels[0].focus()
-        self._change(replace(self.state.options, validation_data=event.value.strip()))
+        self._change(replace(self.state.options, validation_data=self._found(event.value.strip())))
+
+    def _found(self, path: str) -> str:
+        """Return a typed path; one that is not below the current folder, but in the folder that is shown, as it is there."""
+        shown = Path(self.query_one(FileTree).path) / path
+        return _short(shown) if path and not Path(path).expanduser().exists() and shown.exists() else path
 
     def _open_file(self, path: str) -> None:
         self.query_one("#import-path", PathEntry).show(path)
