@@ -87,6 +87,7 @@ async def test_a_path_is_read_in_the_background_and_then_the_form_fits_it(slow: 
         assert found is not None
         assert (found.layers[0], found.layers[-1], found.loss, found.seed) == (2, 2, "cross_entropy", 5)
         assert "reading" not in text_of(app)
+        assert "two.csv · 3 rows" in text_of(app)
         assert slow.begun == ["two.csv"], "neither another field nor the sizes that were found read it again"
 
 

@@ -28,6 +28,13 @@ class FileReading:
         progress = next((stage.progress for stage in self._stages.now() if stage.progress), "")
         return f"reading {self._name}" + (f": {progress}" if progress else " …")
 
+    def words_for(self, config: RunConfig | None) -> str:
+        """Return the words on the file of a run: its progress or, once it is read, its name, which an input may cut, and rows."""
+        found = None if config is None else shape.known(config)
+        if self._job is not None or config is None or found is None or found.rows is None:
+            return self.words
+        return f"{_name(config)} · {found.rows:,} rows"
+
     def request(self, config: RunConfig | None) -> None:
         """Read the file of a run unless its shape is known; None for no run. A file that is no longer needed is given up."""
         key = None if config is None or shape.is_known(config) else shape.reading_key(config)
@@ -36,7 +43,7 @@ class FileReading:
         self.cancel()
         self._key = key
         if key is not None and config is not None:
-            self._name = printable(config.dataset.replace("\\", "/").rpartition("/")[2], 40)
+            self._name = _name(config)
             self._job = self._started(config)
 
     def _started(self, config: RunConfig) -> Job[None, None]:
@@ -63,3 +70,7 @@ class FileReading:
         if self._job is not None:
             self._job.cancel()
         self._job, self._key, self.failure = None, None, ""
+
+
+def _name(config: RunConfig) -> str:
+    return printable(config.dataset.replace("\\", "/").rpartition("/")[2], 40)

@@ -334,7 +334,7 @@ class SetupScreen(PageScreen[None]):
         self._reading, ledger = _judge(given, self._file.failure)
         self._reading = self._with_backend(self._reading, values["backend"])
         form.show_mistakes(self._reading.mistakes, values)
-        form.field("path").say(self._file.words)
+        form.field("path").say(self._file.words_for(given.countable))
         is_judged = given.countable is not None and data.is_known(given.countable)
         form.show_suggestions(suggestions(given.countable) if is_judged and given.countable else ())
         shown = self.query_one(SetupLedger)
