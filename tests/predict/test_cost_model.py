@@ -418,8 +418,8 @@ def test_a_pilot_times_the_step_of_the_configuration(backend):
     get_backend(backend)
     pilot = time_pilot(replace(DIGITS, backend=backend), 0.01)
     assert pilot is not None
-    assert 0.01 <= pilot.seconds < 5
-    assert 0 < pilot.step.low < pilot.step.likely < pilot.step.high < 1
+    assert pilot.seconds >= 0.01
+    assert 0 < pilot.step.low < pilot.step.likely < pilot.step.high
 
 
 def test_a_cancelled_pilot_returns_none():

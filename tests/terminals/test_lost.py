@@ -13,7 +13,7 @@ import sys
 from tuisim.engine import worker
 from tuisim.errors import DeviceLost
 
-def lost(*given):
+def lost(*given, **options):
     raise DeviceLost("the GPU failed and this process can no longer use it (cudaErrorIllegalAddress); restart tuisim to continue")
 
 worker.Trainer = lost

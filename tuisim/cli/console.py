@@ -96,9 +96,8 @@ def note(words: str) -> None:
 def message(words: str) -> None:
     """Print a line on stderr, in place of a progress line that is shown."""
     with _writing:
-        if ProgressLine.is_drawn:
-            print("\r\x1b[K", end="", file=sys.stderr)
-        print(visible(words), file=sys.stderr)
+        erase = "\r\x1b[K" if ProgressLine.is_drawn else ""
+        print(f"{erase}{visible(words)}", file=sys.stderr)
 
 
 _writing = Lock()

@@ -196,7 +196,7 @@ class RunConfig:
     )] = None
     drop: Annotated[str | tuple[str, ...] | None, Field(
         "data", "no inputs", "Columns of a table that are left out: names or numbers, with commas between them.",
-        none="detected as useless", expects="columns' names or numbers", counted=False,
+        none="by their values", expects="columns' names or numbers", counted=False,
     )] = None
     categorical: Annotated[str | tuple[str, ...] | None, Field(
         "data", "one-hot encoded", "Columns of a table that hold categories, although they are numbers or have many values.",
@@ -204,7 +204,7 @@ class RunConfig:
     )] = None
     keep: Annotated[str | tuple[str, ...] | None, Field(
         "data", "as inputs", "Columns of a table that are inputs, although they look like row numbers, identifiers or constants.",
-        none="detected as useful", expects="columns' names or numbers", counted=False,
+        none="by their values", expects="columns' names or numbers", counted=False,
     )] = None
     missing: Annotated[str, Field(
         "data", "empty cells",

@@ -39,7 +39,7 @@ LOOK_SECONDS = 0.25
 READ_SECONDS = 10.0
 """Seconds between two looks at the profile on disk: `tuisim calibrate` may have run meanwhile."""
 MAX_PILOTS = 64
-OWNER = "prediction"
+OWNER = "the prediction"
 """Its name as the holder of the machine lease."""
 SOON = "this machine is measured once, before the first prediction"
 NO_PROFILE = "no machine profile yet: tuisim calibrate measures this machine in 20 s"
