@@ -20,7 +20,7 @@ from tuisim.engine.job import Cancelled
 from tuisim.engine.lease import Claim, MachineLease, Priority
 from tuisim.errors import MemoryNeeded
 from tuisim.predict import background, profiles
-from tuisim.predict.background import SOON, VARIABLE, BackgroundPredictor, Measuring
+from tuisim.predict.background import MAX_DISTURBED, SOON, VARIABLE, BackgroundPredictor, Measuring
 from tuisim.predict.calibrate import calibrate
 from tuisim.predict.cost_model import predict
 from tuisim.predict.pilot import Pilot
@@ -368,3 +368,14 @@ def test_no_pilot_is_timed_if_measuring_is_disabled():
         predictor.prepare(DIGITS)
         predictor.look_again()
     assert pilots.configs == []
+
+
+def test_a_disturbed_pilot_is_repeated_a_few_times():
+    profiles.keep(machine_profile())
+    calls: list[RunConfig] = []
+    with going(Watched(pilot=lambda config, wanted: calls.append(config), by_itself=True)) as predictor:
+        predictor.prepare(DIGITS)
+        until(lambda: len(calls) == MAX_DISTURBED)
+        predictor.look_again()
+        assert len(calls) == MAX_DISTURBED
+        assert predictor.state(DIGITS).prediction.pilot is None

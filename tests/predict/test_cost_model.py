@@ -422,6 +422,11 @@ def test_a_pilot_times_the_step_of_the_configuration(backend):
     assert 0 < pilot.step.low < pilot.step.likely < pilot.step.high
 
 
+def test_a_pilot_that_had_hardly_any_cpu_time_returns_none(monkeypatch):
+    monkeypatch.setattr("tuisim.predict.pilot.thread_time", lambda: 0.0)
+    assert time_pilot(DIGITS, 0.01) is None
+
+
 def test_a_cancelled_pilot_returns_none():
     asked: list[int] = []
     assert time_pilot(DIGITS, 60.0, lambda: asked.append(1) or len(asked) < 4) is None

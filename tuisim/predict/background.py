@@ -39,6 +39,8 @@ LOOK_SECONDS = 0.25
 READ_SECONDS = 10.0
 """Seconds between two looks at the profile on disk: `tuisim calibrate` may have run meanwhile."""
 MAX_PILOTS = 64
+MAX_DISTURBED = 5
+"""Pilots of a configuration that may be disturbed before the model's prediction is kept."""
 OWNER = "the prediction"
 """Its name as the holder of the machine lease."""
 SOON = "this machine is measured once, before the first prediction"
@@ -113,6 +115,8 @@ class BackgroundPredictor(Job[None, None]):
         self._known = _Known(is_read=False)
         self._stamp: object = None
         self._read_at = 0.0
+        self._disturbed: dict[RunConfig, int] = {}
+        """Pilots of the latest configuration that were cancelled, or had too little CPU time."""
         self.measuring = False
         """True while it holds the machine lease."""
 
@@ -264,7 +268,9 @@ class BackgroundPredictor(Job[None, None]):
         try:
             pilot = self._pilot(prediction.config, wanted=wanted)
             if pilot is None:
-                return
+                self._disturbed = {config: self._disturbed.get(config, 0) + 1}
+                if not wanted() or self._disturbed[config] < MAX_DISTURBED:
+                    return
         except (TuisimError, MemoryError):  # too large, or no finite loss: the model's prediction stays
             pilot = None
         latest = list(self._known.pilots.items())[-MAX_PILOTS + 1 :]
