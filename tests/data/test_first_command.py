@@ -16,8 +16,11 @@ from tests.support.made_tables import MADE
 from tests.support.table_files import write
 from tuisim.cli import main
 
-TABLES = Path(__file__).parent / "tables"
-PUBLIC = {"iris": "sep.csv", "wine": "wine.csv", "breast_cancer": "breast_cancer.csv.gz", "diabetes": "diabetes.csv"}
+DATA = Path(__file__).parent
+PUBLIC = {
+    "iris": "tables/sep.csv", "wine": "public/wine.csv", "breast_cancer": "public/breast_cancer.csv.gz",
+    "diabetes": "public/diabetes.csv",
+}  # fmt: skip
 MADE_LIKE = {"titanic": ["--target", "Survived"], "boston": [], "adult": []}
 
 SETS = {
@@ -32,7 +35,7 @@ SETS = {
 def arguments(name: str, folder: Path) -> list[str]:
     """Return the words that name a set to `tuisim run`."""
     if name in PUBLIC:
-        return ["--dataset", str(TABLES / PUBLIC[name])]
+        return ["--dataset", str(DATA / PUBLIC[name])]
     if name in MADE_LIKE:
         return ["--dataset", str(write(folder / f"{name}.csv", MADE[name](np.random.default_rng(11)).text)), *MADE_LIKE[name]]
     if name == "images":
