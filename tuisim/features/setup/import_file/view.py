@@ -61,7 +61,7 @@ class ImportState:
 def header(state: ImportState, frame: Frame) -> list[Line]:
     """Return the name of the file and its size, or what to do."""
     if not state.options.path:
-        return [clip_line(((" choose a data file, or type its path", Tone.TEXT),), frame.width)]
+        return [clip_line(((" choose a data file, or press e and type its path", Tone.TEXT),), frame.width)]
     name = printable(state.options.path.replace("\\", "/").rpartition("/")[2], 40)
     size = "reading …" if state.is_reading else ""
     if not size and state.preview is not None and state.preview.rows:
