@@ -168,3 +168,9 @@ def test_numbers_are_rounded_before_their_unit_is_chosen():
     assert units.size(2**60 - 2**40) == "1.0 EiB"
     assert units.size(1023) == "1023 B"
     assert units.si(9.99e-13, "s") == "999 fs"
+
+
+@pytest.mark.parametrize("text", ["iris.csv", "./data", "C:\\rows.npz", "a/b", "nosuch.csv"])
+def test_a_file_in_the_place_of_layers_is_told_its_option(text):
+    with pytest.raises(ValueError, match="a data file is given with --dataset"):
+        units.parse_layers(text)

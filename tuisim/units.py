@@ -232,6 +232,8 @@ def parse_layers(text: str) -> tuple[int, ...]:
 
     Raises ValueError if a part is neither a whole number nor `auto`.
     """
+    if re.search(r"[/\\]|\.[A-Za-z]", text):
+        raise ValueError("not sizes: a data file is given with --dataset, or as the form's dataset")
     written = re.sub(r"(?<=\d)\s*x\s*(?=\d)", "×", text.strip().lower().replace("–", "-"))
     separator = next((mark for mark in "-," if mark in written), None)
     if separator is None and " " in written:
