@@ -57,13 +57,11 @@ class Predictor:
     name: str = ""
     """The other machine's name; empty for this one."""
 
-    def predict(
-        self, config: RunConfig, generation: bool = True, rows: KeptRows | None = None, pilot: Pilot | None = None
-    ) -> Prediction:
+    def predict(self, config: RunConfig, rows: KeptRows | None = None, pilot: Pilot | None = None) -> Prediction:
         """Return the prediction of `config`. Raises BackendError if the profile has no entry for it.
 
-        Without `generation`, no rows are generated to time that, and wall time is None for runs that generate rows. `rows`: those
-        of a file, which is not read here; if it was read before, they are known.
+        A few rows are generated to time that, for runs that generate them. `rows`: those of a file, which is not read here; by
+        default they are known if it was read before.
         """
         rows = rows or shape.kept_rows(config)
         config = replace(config, backend=choose(config).name)
@@ -73,7 +71,7 @@ class Predictor:
             there = replace(config, threads=max(measured)) if config.threads is None and measured else config
             return predict(there, self.profile, foreign=True, rows=rows)
         _check_device(entry_of(config.resolved(), self.profile))
-        examples = data.rows(config) if generation else None
+        examples = data.rows(config)
         # Kept rows are not generated during the run, so none are generated to find out.
         seconds = seconds_per_row(config) if examples is not None and info.is_regenerated(config, examples) else None
         return predict(config, self.profile, generation=seconds, rows=rows, pilot=pilot)
@@ -85,10 +83,7 @@ class Predictor:
         found = self.predict(config, rows=rows)
         if not can_pilot(found):
             return found
-        try:
-            pilot = time_pilot(found.config, wanted=wanted)
-        except (TuisimError, MemoryError):  # too large for this machine, or no finite loss: the model still applies
-            return found
+        pilot = _pilot_of(found.config, wanted)
         return found if pilot is None else self.predict(config, rows=rows, pilot=pilot)
 
     def priced(self, config: RunConfig, timed: Timed) -> list[Priced]:
@@ -119,13 +114,18 @@ def timed_once() -> Timed:
     def timed(config: RunConfig) -> Pilot | None:
         step = replace(step_of(config), examples=None)
         if step not in pilots:
-            try:
-                pilots[step] = time_pilot(config)
-            except (TuisimError, MemoryError):  # too large for this machine, or no finite loss: the model still applies
-                pilots[step] = None
+            pilots[step] = _pilot_of(config)
         return pilots[step]
 
     return timed
+
+
+def _pilot_of(config: RunConfig, wanted: Callable[[], bool] = lambda: True) -> Pilot | None:
+    """Time the step of `config`; None if it cannot be timed, so that the model's prediction applies."""
+    try:
+        return time_pilot(config, wanted=wanted)
+    except (TuisimError, MemoryError):  # too large for this machine, or no finite loss
+        return None
 
 
 def can_pilot(prediction: Prediction) -> bool:
