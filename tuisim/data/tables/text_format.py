@@ -24,8 +24,9 @@ MAX_LINE = 2**22
 MAX_CELL_LINES = 50
 """Maximum line breaks in a quoted cell."""
 _ROWS = 200
-"""Rows that are examined, fewer of them if they have many cells:"""
+"""Maximum rows that are examined."""
 _CELLS = 50_000
+"""Cells after which no more rows are examined, if there are _LEAST_ROWS of them."""
 _LEAST_ROWS = 10
 _SCORED_CELLS = 2_000
 """Cells, after those of the first row, whose share of numbers tells the separator."""

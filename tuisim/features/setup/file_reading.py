@@ -14,7 +14,7 @@ class FileReading:
 
     def __init__(self) -> None:
         self.failure = ""
-        """Why the file that was requested last cannot be read now; a lasting reason is kept with its shape."""
+        """The reason why the file requested last cannot be read now; a lasting reason is kept with its shape."""
         self._key: object = None
         self._name = ""
         self._job: Job[None, None] | None = None
@@ -22,21 +22,21 @@ class FileReading:
 
     @property
     def words(self) -> str:
-        """What is being read, and how much of it; empty if nothing is."""
+        """The file that is being read and its progress, as text; empty if no file is."""
         if self._job is None:
             return ""
         progress = next((stage.progress for stage in self._stages.now() if stage.progress), "")
         return f"reading {self._name}" + (f": {progress}" if progress else " …")
 
     def words_for(self, config: RunConfig | None) -> str:
-        """Return the words on the file of a run: its progress or, once it is read, its name, which an input may cut, and rows."""
+        """Return the text on the file of a run: the reading progress or, once it is read, its name and its number of rows."""
         found = None if config is None else shape.known(config)
         if self._job is not None or config is None or found is None or found.rows is None:
             return self.words
         return f"{_name(config)} · {found.rows:,} rows"
 
     def request(self, config: RunConfig | None) -> None:
-        """Read the file of a run unless its shape is known; None for no run. A file that is no longer needed is given up."""
+        """Read the file of a run unless its shape is known; None for no run. The reading of another file is cancelled."""
         key = None if config is None or shape.is_known(config) else shape.reading_key(config)
         if key == self._key:
             return
@@ -57,7 +57,7 @@ class FileReading:
         return job
 
     def is_finished(self) -> bool:
-        """Return True once after a file has been read, or could not be."""
+        """Return True at the first call after a reading has ended, with or without success."""
         job = self._job
         if job is None or job.is_alive:
             return False
@@ -66,7 +66,7 @@ class FileReading:
         return True
 
     def cancel(self) -> None:
-        """Give up the file that is being read."""
+        """Cancel the reading in progress."""
         if self._job is not None:
             self._job.cancel()
         self._job, self._key, self.failure = None, None, ""
