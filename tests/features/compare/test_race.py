@@ -173,7 +173,7 @@ def test_entries_that_tie_are_all_named():
     one = compare(SMALL, TWO).rows[0]
     rows = [
         replace(one, name=n, microseconds_per_step=t, spread=s)
-        for n, t, s in (("a", 11.0, 0.5), ("b", 10.0, 0.1), ("c", 10.4, 0.5))
+        for n, t, s in (("a", 11.0, 0.5), ("b", 10.0, 0.1), ("c", 10.4, 0.5), ("d", 60.0, 59.0))
     ]
     assert [row.name for row in Comparison(SMALL, tuple(rows), (), (), 1.0).fastest] == ["b", "c"]
     assert Comparison(SMALL, (rows[0],), (), (), 1.0).fastest == (rows[0],)

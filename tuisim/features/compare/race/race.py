@@ -33,6 +33,8 @@ ROUND_SECONDS = 0.05
 MIN_ROUNDS, MAX_ROUNDS = 3, 61
 SECONDS = 6.0
 """Default budget: all rounds of all entries."""
+MAX_TIE = 1.5
+"""Factor of the shortest step up to which a step whose spread includes it is a tie; beyond, its time is only uncertain."""
 MAX_BUDGETS = 4
 """An entry that needs more than this many budgets for its first steps and rounds is left out."""
 TOLERANCES = {"float32": 1e-2, "float64": 1e-6}
@@ -124,9 +126,13 @@ class Comparison:
 
     @property
     def fastest(self) -> tuple[RaceRow, ...]:
-        """The row with the shortest step, then those that tie with it: their spread includes its time."""
+        """The row with the shortest step, then its ties: their step is not much longer, and their spread includes it."""
         ordered = sorted(self.rows, key=lambda row: row.microseconds_per_step)
-        return tuple(row for row in ordered if row.microseconds_per_step - row.spread <= ordered[0].microseconds_per_step)
+        shortest = ordered[0].microseconds_per_step if ordered else 0.0
+        return tuple(
+            row for row in ordered
+            if row.microseconds_per_step - row.spread <= shortest and row.microseconds_per_step <= MAX_TIE * shortest
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document that `tuisim compare --json` prints."""
