@@ -100,6 +100,8 @@ class PresetBar(Widget, can_focus=True):
             line += label + " "
         entry = self.highlighted
         words = "save the form as a preset of your own" if entry is None else entry.words
+        if not self.has_focus and (entry is None or entry.name != self.chosen):
+            words = "the form is none of these presets"
         return Content("\n").join([line, Content.styled(words, "$secondary")])
 
     def _label(self, index: int) -> Content:
