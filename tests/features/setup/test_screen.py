@@ -15,6 +15,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Button, Static
 
+from tests.support.shell import until
 from tuisim import data
 from tuisim.backends import Probe, names, registry
 from tuisim.backends.registry import BackendSpec
@@ -380,6 +381,7 @@ async def test_a_file_has_a_path_a_target_and_a_task(tmp_path: Path) -> None:
         assert "no such file" in form(app).field("path").mistake
         await put(app, pilot, path=str(file), target="2")
         await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.asked)  # the run starts once the file is read
         assert (app.asked[0].dataset, app.asked[0].target, app.asked[0].task) == (str(file), "2", "auto")
 
 
