@@ -45,8 +45,10 @@ def terminal_driver() -> type[Driver] | None:
             self._stop_asked = False
             # Textual's own handlers write to the terminal wherever they interrupt the program. They also treat every continue
             # signal as the end of a stop; without a stop, they would save raw mode as the mode to restore at the end.
-            signal.signal(signal.SIGTSTP, self._stop_signalled)
-            signal.signal(signal.SIGCONT, self._continue_signalled)
+            # The event loop calls its handlers in the order of the signals; Python's own go by number, a continue before a stop.
+            self.event_loop.add_signal_handler(signal.SIGTSTP, self._stop_signalled)
+            self.event_loop.add_signal_handler(signal.SIGCONT, self._continue_signalled)
+            signal.signal(signal.SIGCONT, self._cancel_stop)  # at once, as well as the loop's handler in its turn
 
         # ── input ──
 
@@ -96,13 +98,17 @@ def terminal_driver() -> type[Driver] | None:
 
         # ── stop and continue ──
 
-        def _stop_signalled(self, *_: object) -> None:
+        def _stop_signalled(self) -> None:
             self._stop_asked = True
-            self.event_loop.call_soon_threadsafe(self._stop)
+            self.event_loop.call_soon(self._stop)
 
-        def _continue_signalled(self, *_: object) -> None:
-            self._stop_asked = False  # as the system does it: a continue signal cancels a stop that has not happened yet
-            self.event_loop.call_soon_threadsafe(self._continue)
+        def _continue_signalled(self) -> None:
+            self._stop_asked = False
+            self.event_loop.call_soon(self._continue)
+
+        def _cancel_stop(self, *_: object) -> None:
+            """Cancel a stop that has not happened yet, as the system does when a process is continued."""
+            self._stop_asked = False
 
         def _stop(self) -> None:
             """Leave the terminal and stop the process, unless it was continued meanwhile."""
