@@ -452,3 +452,20 @@ def test_every_kind_of_operation_has_a_kernel(emulated):
     source = (Path(launches.__file__).parent / "step.cu").read_text(encoding="utf-8")
     functions = set(re.findall(r"(?:__global__ void|__device__ \w+) (\w+)\(", source))
     assert {name for names in KERNELS.values() for name in names} <= functions | {"matmul", "scalars"}
+
+
+def test_a_state_is_restored_bit_for_bit_on_a_gpu(gpu):
+    config = replace(BASE, optimizer="adam", learning_rate=0.01, schedule="cosine", epochs=3, examples=40)
+    trained = network(config, 40, "cupy")
+    order = np.arange(40).repeat(2)[: 5 * config.batch_size]
+    trained.full.run(order)
+    arrays, scalars = trained.state()
+    losses = trained.full.run(order)
+    expected = trained.state()
+    trained.set_learning_rate(0.5)
+    trained.full.run(order)
+    trained.restore(arrays, scalars)
+    assert trained.full.run(order) == losses
+    found = trained.state()
+    assert found[1] == expected[1]
+    assert all(np.array_equal(found[0][name], expected[0][name]) for name in expected[0])

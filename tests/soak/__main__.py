@@ -1,7 +1,8 @@
 """`python -m tests.soak [PART …]`: the long attacks, each for so many seconds; prints what was tried and what failed.
 
 Parts: starts (signals at every millisecond of a start), storms (keys, mouse, pastes, sizes while training), kills (kill -9
-while saving), growth (memory over many runs). Its exit code is 1 where anything failed.
+while saving), growth (memory over many runs), jumps (earlier steps of a run restored). Its exit code is 1 where anything
+failed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # where the pseudo-terminal of the tests is
 
-from . import growth, kills, starts, storms
+from . import growth, jumps, kills, starts, storms
 from .tally import Tally
 
 DEFAULT_SECONDS = 75.0
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "storms": storms.run,
     "kills": kills.run,
     "growth": growth.run,
+    "jumps": jumps.run,
 }
 
 if __name__ == "__main__":

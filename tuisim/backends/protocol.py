@@ -66,6 +66,20 @@ class Costs:
         return self.launch_seconds / self.launched_steps * 1e6 if self.launched_steps else None
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateScalars:
+    """The scalars that the updates of a network carry from step to step."""
+
+    learning_rate: float
+    """As set; a schedule multiplies it."""
+    powers: tuple[float, float]
+    """β₁ᵗ and β₂ᵗ of Adam as running products; 1 for other optimizers."""
+    steps: int
+    """Updates so far, counted only where the learning rate follows a schedule."""
+    flushed: int
+    """Numbers of the optimizer state flushed to 0 so far."""
+
+
 @runtime_checkable
 class OnDevice(Protocol):
     """A backend whose arrays are in the memory of a device."""
@@ -123,6 +137,14 @@ class BoundStep(Protocol):
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of all steps that share these parameters."""
         self._scalars.set_learning_rate(rate)
+
+    def scalars(self) -> UpdateScalars:
+        """Return the scalars of the update."""
+        return UpdateScalars(*self._scalars.values())
+
+    def restore_scalars(self, scalars: UpdateScalars) -> None:
+        """Set the scalars of the update."""
+        self._scalars.restore(scalars)
 
     @property
     def flushed(self) -> int:

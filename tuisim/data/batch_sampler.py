@@ -57,6 +57,18 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the sequence of batches, from which the same batches follow again."""
+
+    shuffle: dict[str, Any] | None
+    """The state of the shuffling generator before the epoch; None if nothing is shuffled."""
+    blocks: int
+    """Blocks of the epoch that were fetched."""
+    taken: int
+    """Rows taken from the latest of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Consecutive batches of one size from one block; `rows` are indexes into the block's arrays."""
 
@@ -84,15 +96,45 @@ class BatchSampler(ABC):
         self._at = 0
         self.block: Block | None = None
         """The block that `take` cuts from; None if `fetch` must be called first."""
+        self._latest: Block | None = None
+        self._blocks = 0
+        self._epoch = self._shuffle_state()
 
     @abstractmethod
     def next_block(self) -> Block:
         """Return the next rows of this epoch, or the first of the next epoch."""
 
+    @abstractmethod
+    def restart(self) -> None:
+        """Begin an epoch, whatever is left of the present one."""
+
     def fetch(self) -> Block:
         """Make the next block the current one and return it."""
-        self.block, self._at = self.next_block(), 0
+        if self._latest is not None and self._latest.ends_epoch:
+            self._epoch, self._blocks = self._shuffle_state(), 0
+        self.block = self._latest = self.next_block()
+        self._at, self._blocks = 0, self._blocks + 1
         return self.block
+
+    def _shuffle_state(self) -> dict[str, Any] | None:
+        return None if self._shuffle is None else dict(self._shuffle.bit_generator.state)
+
+    def position(self) -> Position:
+        """Return the place before the next batch."""
+        return Position(self._epoch, self._blocks, self._at)
+
+    def seek(self, position: Position) -> None:
+        """Go to a place; the blocks of its epoch up to there are made again, unless the latest block is that of the place."""
+        if (position.shuffle, position.blocks) != (self._epoch, self._blocks):
+            if self._shuffle is not None and position.shuffle is not None:
+                self._shuffle.bit_generator.state = position.shuffle
+            self.restart()
+            self._epoch, self._blocks, self._latest = position.shuffle, 0, None
+            for _ in range(position.blocks):
+                self.fetch()
+        self._at = position.taken
+        is_done = self._latest is None or self._at == len(self._latest.order)
+        self.block = None if is_done else self._latest
 
     def take(self, steps: int) -> Segment:
         """Return up to `steps` full batches of the current block, or the short batch that ends the epoch."""
@@ -119,10 +161,15 @@ class ResidentSampler(BatchSampler):
         memory.require(8 * min(batch_size, volume), f"a batch of {batch_size:,} row numbers", "use a smaller batch")
         super().__init__(volume, batch_size, shuffle)
         self._source, self._rows = source, len(source.X)
-        self._left = np.empty(0, dtype=np.intp)
         is_whole = self._rows <= WHOLE_SHUFFLE
-        self._pieces = self._epochs(self._whole_passes if is_whole else self._part_passes)
+        self._passes = self._whole_passes if is_whole else self._part_passes
+        self.restart()
         self._same = self._block(np.arange(volume), True) if is_whole and self._rows == volume and shuffle is None else None
+
+    def restart(self) -> None:
+        """Begin an epoch."""
+        self._left = np.empty(0, dtype=np.intp)
+        self._pieces = self._epochs(self._passes)
 
     def next_block(self) -> Block:
         """Return the next rows of this epoch, or the first of the next epoch."""
@@ -190,6 +237,10 @@ class SyntheticSampler(BatchSampler):
         source.require(min(batch_size, volume))
         super().__init__(volume, batch_size, shuffle)
         self._source = source
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin an epoch."""
         self._chunks = self._epochs()
         self._left: tuple[Array, Array] | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import numpy as np
 
@@ -69,6 +70,10 @@ class SampledCurves:
         if len(self._rows) == POINTS:
             self._rows = self._rows[1::2]
 
+    def take(self, other: SampledCurves, step: int) -> None:
+        """Take the samples of `other` up to `step` in place of the own ones."""
+        self._rows = [row for row in other._rows if row[0] <= step]
+
     def arrays(self) -> list[Floats]:
         """Return the steps and one array per figure."""
         columns = zip(*self._rows, strict=True) if self._rows else [()] * (self._figures + 1)
@@ -84,6 +89,15 @@ class History:
         self.clock = SampledCurves(1)
         """Training seconds after a step, at each snapshot."""
         self.learning_rates: list[tuple[int, float]] = [(0, learning_rate)]
+
+    def copy(self) -> History:
+        """Return a copy that further steps do not change."""
+        return deepcopy(self)
+
+    def take_samples(self, other: History, step: int) -> None:
+        """Take the figures that `other` has measured up to `step`, which are not measured again when steps are replayed."""
+        self.validation.take(other.validation, step)
+        self.clock.take(other.clock, step)
 
     def curves(self) -> Curves:
         """Return the history as read-only arrays."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends.protocol import Backend, BoundStep
+from tuisim.backends.protocol import Backend, BoundStep, UpdateScalars
 from tuisim.config import RunConfig
 from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.engine import memory_check
@@ -102,21 +102,33 @@ class Network:
         """Return [(gW, gb)] per layer of the latest step's mean loss, without decay; host copies."""
         return [(self.full.read(f"gW{k}"), self.full.read(f"gb{k}")) for k in self._layers]
 
+    def state(self, *, gradients: bool = False) -> tuple[dict[str, Array], UpdateScalars]:
+        """Return the parameters and the optimizer's buffers by name, host copies, and the scalars of the update.
+
+        The next steps do not depend on the `gradients` of the latest one.
+        """
+        roles = (Role.PARAMETER, Role.OPTIMIZER, *([Role.GRADIENT] if gradients else []))
+        return {name: self.full.read(name) for name in self._buffer_names(*roles)}, self.full.scalars()
+
+    def restore(self, arrays: dict[str, Array], scalars: UpdateScalars) -> None:
+        """Set what `state` returned."""
+        for name, values in arrays.items():
+            self.full.write(name, values)
+        self.full.restore_scalars(scalars)
+
     @property
     def flushed(self) -> int | None:
         """Numbers of the optimizer's buffers set to 0 so far because they became subnormal; None if none can be."""
-        return self.full.flushed if self.full.program.flushes and self._optimizer_buffers else None
+        return self.full.flushed if self.full.program.flushes and self._buffer_names(Role.OPTIMIZER) else None
 
     def subnormal(self) -> int | None:
         """Return how many numbers of the optimizer's buffers are subnormal; None for an optimizer without buffers."""
         smallest = SMALLEST_NORMAL[self._config.dtype]
-        found = [np.abs(self.full.read(name)) for name in self._optimizer_buffers]
+        found = [np.abs(self.full.read(name)) for name in self._buffer_names(Role.OPTIMIZER)]
         return sum(int(np.count_nonzero((one < smallest) & (one > 0))) for one in found) if found else None
 
-    @property
-    def _optimizer_buffers(self) -> list[str]:
-        buffers = self.full.program.buffers.values()
-        return [one.name for one in buffers if one.role is Role.OPTIMIZER and one.part_of is None]
+    def _buffer_names(self, *roles: Role) -> list[str]:
+        return [one.name for one in self.full.program.buffers.values() if one.role in roles and one.part_of is None]
 
     def load(self, parameters: Iterable[tuple[Array, Array]]) -> None:
         """Set the parameters, layer by layer, in the network's shapes."""

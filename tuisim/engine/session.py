@@ -16,6 +16,7 @@ from tuisim.data.batch_sampler import Segment
 from tuisim.engine import initializers, memory_check
 from tuisim.engine.history import History
 from tuisim.engine.network import Network, Parameters, check_shapes
+from tuisim.engine.run_state import RunState
 from tuisim.engine.tally import Tally
 from tuisim.errors import MemoryNeeded
 from tuisim.stages import Stages
@@ -97,6 +98,21 @@ class Session:
         self.learning_rate = rate
         self.network.set_learning_rate(rate)
         self.history.learning_rates.append((self.tally.steps, rate))
+
+    def capture(self, *, gradients: bool = False) -> RunState:
+        """Return the state after the latest step, if asked with its gradients. The same steps follow from it, bit for bit."""
+        arrays, scalars = self.network.state(gradients=gradients)
+        position, tally, history = self._sampler.position(), self.tally.copy(), self.history.copy()
+        return RunState(arrays, scalars, position, tally, history, self.learning_rate, self.threads, self.divergence)
+
+    def restore(self, state: RunState) -> None:
+        """Return to a state. Buffers that it does not have stay as they are until the next step; BLAS's threads are not set."""
+        self.network.restore(state.arrays, state.scalars)
+        self._sampler.seek(state.position)
+        if (block := self._sampler.block) is not None:
+            self.network.attach(block.X, block.Y)
+        self.tally, self.history = state.tally.copy(), state.history.copy()
+        self.learning_rate, self.threads, self.divergence = state.learning_rate, state.threads, state.divergence
 
     def advance(self, steps: int, *, full_speed: bool = True, past_the_end: bool = False) -> None:
         """Make up to `steps` steps: fewer if the run ends or its loss is no longer finite."""

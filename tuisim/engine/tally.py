@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from statistics import median
 
 from tuisim.accounting.ledger import step_operations
@@ -38,6 +39,14 @@ class Tally:
         self._phases: deque[PhaseSeconds] = deque(maxlen=SAMPLES)
         self._window: list[tuple[float, int, int, int, int]] = []
         """Seconds, examples, steps, FLOPs, and multiplications and additions of each chunk."""
+
+    def copy(self) -> Tally:
+        """Return a copy that further steps do not change."""
+        copied = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | list | deque):
+                setattr(copied, name, copy(value))
+        return copied
 
     def add(self, program: StepProgram, losses: list[float], seconds: float, full_speed: bool) -> None:
         """Add steps of `program` by their losses (none if the first step failed) and the seconds they took."""

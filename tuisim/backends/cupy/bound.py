@@ -20,7 +20,7 @@ from tuisim.backends.cupy.gpu_thread import gpu_thread
 from tuisim.backends.cupy.launches import Launches
 from tuisim.backends.cupy.scalars import CupyScalars
 from tuisim.backends.op_timing import OpCall, seconds_by_op
-from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, check_batches, check_data
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, UpdateScalars, check_batches, check_data
 from tuisim.program import Op, Phase, StepProgram
 
 TIMED_LAUNCHES = 512
@@ -181,6 +181,17 @@ class CupyStep(BoundStep):
         array = self._buffers.arrays[name]
         host = np.ascontiguousarray(np.broadcast_to(values, array.shape), array.dtype)
         self._thread.do(lambda gpu: array.set(host))
+
+    def scalars(self) -> UpdateScalars:
+        """Return the scalars of the update."""
+        return UpdateScalars(*self._scalars.values(), self.flushed)
+
+    def restore_scalars(self, scalars: UpdateScalars) -> None:
+        """Set the scalars of the update."""
+        self._scalars.restore(scalars)
+        counts = np.zeros(self._buffers.common.flushed.shape, np.int64)
+        counts[0] = scalars.flushed
+        self._thread.do(lambda gpu: self._buffers.common.flushed.set(counts))
 
     @property
     def flushed(self) -> int:

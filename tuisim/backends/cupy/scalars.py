@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tuisim.backends.protocol import UpdateScalars
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import StepProgram
 
@@ -29,6 +30,15 @@ class CupyScalars:
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps."""
         self._given = rate
+        self.version += 1
+
+    def values(self) -> tuple[float, tuple[float, float], int]:
+        """Return the values of `UpdateScalars` but the last, which is counted on the GPU."""
+        return self._given, (float(self._powers[0]), float(self._powers[1])), self._steps
+
+    def restore(self, scalars: UpdateScalars) -> None:
+        """Set the scalars as they were after a step."""
+        self._given, self._powers, self._steps = scalars.learning_rate, np.array(scalars.powers), scalars.steps
         self.version += 1
 
     def ahead(self, steps: int) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from tuisim.backends.numba.compiler import shared_compiler
 from tuisim.backends.numba.step import BEGIN, END, LOSS, MIDDLE, SPAN, make
 from tuisim.backends.numba.table import PHASE, PHASES, CompiledBuffers, constants, table
 from tuisim.backends.numpy import NumpyStep
-from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, check_batches, check_data
+from tuisim.backends.protocol import Array, BoundStep, PhaseSeconds, Rows, UpdateScalars, check_batches, check_data
 from tuisim.backends.subnormals import flushing
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Phase, Role, StepProgram
@@ -138,6 +138,17 @@ class CompiledStep(BoundStep):
         """Set the learning rate of all steps that share these parameters."""
         self._scalars[[updates.GIVEN, updates.RATE]] = rate
         self._scalars[updates.DECAY_FACTOR] = 1.0 - rate * self.program.weight_decay
+
+    def scalars(self) -> UpdateScalars:
+        """Return the scalars of the update."""
+        rate, first, second, steps = self._scalars[[updates.GIVEN, updates.POWER1, updates.POWER2, updates.STEPS]].tolist()
+        return UpdateScalars(rate, (first, second), int(steps), self.flushed)
+
+    def restore_scalars(self, scalars: UpdateScalars) -> None:
+        """Set the scalars of the update."""
+        self.set_learning_rate(scalars.learning_rate)
+        places = [updates.POWER1, updates.POWER2, updates.STEPS, updates.FLUSHED]
+        self._scalars[places] = *scalars.powers, scalars.steps, scalars.flushed
 
     @property
     def flushed(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tuisim.backends.op_timing import Call, OpCall
-from tuisim.backends.protocol import Array
+from tuisim.backends.protocol import Array, UpdateScalars
 from tuisim.backends.subnormals import flushing
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import Kind, Op, Phase, StepProgram
@@ -45,6 +45,15 @@ class NumpyScalars:
         """Set the learning rate that the schedule multiplies."""
         self._given = rate
         self._set(rate)
+
+    def values(self) -> tuple[float, tuple[float, float], int, int]:
+        """Return the values of `UpdateScalars`."""
+        return self._given, (self._powers[0], self._powers[1]), self._steps, self.flushed
+
+    def restore(self, scalars: UpdateScalars) -> None:
+        """Set the scalars as they were after a step."""
+        self.set_learning_rate(scalars.learning_rate)
+        self._powers, self._steps, self.flushed = list(scalars.powers), scalars.steps, scalars.flushed
 
     def follow_schedule(self) -> None:
         """Set the learning rate of the next step by the schedule."""

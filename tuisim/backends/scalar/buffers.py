@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from tuisim.backends.protocol import UpdateScalars
 from tuisim.config.choices import LEARNING_RATES
 from tuisim.program import SHARED_ROLES, StepProgram
 
@@ -45,6 +46,15 @@ class ScalarState:
         """Set the learning rate that the schedule multiplies."""
         self.given = self.rate = rate
         self.decay_factor = 1 - rate * self.weight_decay
+
+    def values(self) -> tuple[float, tuple[float, float], int, int]:
+        """Return the values of `UpdateScalars`."""
+        return self.given, (self.powers[0], self.powers[1]), self.steps, self.flushed
+
+    def restore(self, scalars: UpdateScalars) -> None:
+        """Set the scalars as they were after a step."""
+        self.set_learning_rate(scalars.learning_rate)
+        self.powers, self.steps, self.flushed = list(scalars.powers), scalars.steps, scalars.flushed
 
 
 class ScalarBuffers:
