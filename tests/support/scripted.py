@@ -168,10 +168,12 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
         "subnormal": None,
         "peaks": Peaks("float32", 1, 235e9, 21e9, Blas("OpenBLAS 0.3.31", "SkylakeX", None)),
         "curves": curves(accuracy=not regression),
+        "branches": (),
     }
     if "wall_seconds" in changes:  # never paused unless said
         base["training_seconds"] = changes["wall_seconds"]
-    return Snapshot(**(base | changes))
+    base |= changes
+    return Snapshot(**({"head": base["step"]} | base))
 
 
 def run_state(shown: Snapshot | None = None, config: RunConfig | None = None, **changes: Any) -> RunState:

@@ -13,6 +13,15 @@ from tuisim.errors import ConfigError, Mistake
 
 
 @dataclass(frozen=True, slots=True)
+class Seek:
+    """A step to go to: `step`, or the present one if it is None, and so many epochs and steps from there."""
+
+    step: int | None = None
+    epochs: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ControlState:
     """The requests to a run at one moment."""
 
@@ -29,10 +38,12 @@ class ControlState:
     """A new learning rate; None if it did not change."""
     threads: int | None = None
     """A new number of threads; None if it did not change."""
+    seek: Seek | None = None
+    """A step to go to; None to stay."""
 
 
 class Control:
-    """Pause, resume, step, stop, speed limit, learning rate and threads of one run; each may be called from any thread."""
+    """Pause, resume, step, seek, stop, speed limit, learning rate and threads of one run; each may be called from any thread."""
 
     def __init__(self, while_paused: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         """`while_paused` makes the context in which the loop waits while it is paused."""
@@ -58,6 +69,21 @@ class Control:
         with self._changed:
             reason = self._state.pause_reason if self._state.is_paused else ""
             self._set(is_paused=True, pause_reason=reason, single_steps=self._state.single_steps + 1)
+
+    def seek(self, step: int) -> None:
+        """Pause and go to the state after `step`, or as near to it as the run has been."""
+        with self._changed:
+            self._set(is_paused=True, pause_reason="", single_steps=0, seek=Seek(step))
+
+    def move(self, *, epochs: int = 0, steps: int = 0) -> None:
+        """Pause and go so many epochs and steps back (below 0), or on: steps that were made are replayed, others are trained.
+
+        An epoch counts from one end of an epoch to the next; several moves before the loop reads them add up.
+        """
+        with self._changed:
+            to = self._state.seek or Seek()
+            to = replace(to, epochs=to.epochs + epochs, steps=to.steps + steps)
+            self._set(is_paused=True, pause_reason="", single_steps=0, seek=to)
 
     def stop(self, reason: str = "", *, interrupted: bool = False) -> None:
         """End the run after the current chunk; only the first call sets state and reason."""
@@ -99,12 +125,12 @@ class Control:
     # ── for the loop ──
 
     def take(self) -> ControlState:
-        """Return the current requests; a new learning rate or number of threads is returned once."""
+        """Return the current requests; a new learning rate, number of threads or step to go to is returned once."""
         with self._changed:
             state = self._state
             self._seen = self._version
-            if state.learning_rate is not None or state.threads is not None:
-                self._state = replace(state, learning_rate=None, threads=None)
+            if state.learning_rate is not None or state.threads is not None or state.seek is not None:
+                self._state = replace(state, learning_rate=None, threads=None, seek=None)
             return state
 
     @property

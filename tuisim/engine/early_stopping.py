@@ -51,6 +51,12 @@ class EarlyStopping:
         """Return True if the run is to end: no improvement for as many checks as the run has patience for."""
         return bool(self._every) and done >= MIN_STEPS and self._without_improvement >= self._patience
 
+    def forget_after(self, done: int) -> None:
+        """Begin again after `done` steps, at which the run has left the future that was checked."""
+        if self._checked > done:
+            self._parameters, self._loss, self._without_improvement, self.best_step = None, math.inf, 0, None
+            self._checked = done - done % self._every
+
     def restore(self, done: int) -> bool:
         """Set the best parameters; False if the current ones, after `done` steps, are the best."""
         if self._parameters is None or self.best_step == done:

@@ -112,7 +112,16 @@ class RunFailed:
         return f"{self.message}; see {self.log}" if self.log else self.message
 
 
-Event = Started | LearningRateChanged | ThreadsChanged | SpeedLimitChanged | Paused | Resumed | Ended | RunFailed
+@dataclass(frozen=True, slots=True)
+class Branched:
+    """Something was changed after this step, at which the run already had a future: that is left, and another begins."""
+
+    step: int
+    head: int
+    """The latest step of the future that was left."""
+
+
+Event = Started | LearningRateChanged | ThreadsChanged | SpeedLimitChanged | Paused | Resumed | Branched | Ended | RunFailed
 
 Floats = NDArray[np.float64]
 
@@ -137,6 +146,26 @@ class Curves:
     clock_steps: Floats
     clock_seconds: Floats
     """Training seconds, without pauses, that had passed after each of `clock_steps`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change by the user that applies from this step on: a replay makes it again."""
+
+    step: int
+    learning_rate: float | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The future that a run left when something was changed in its past."""
+
+    step: int
+    """The step after which it was left."""
+    curves: Curves
+    changes: tuple[Change, ...]
+    """All changes of that future, from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +232,9 @@ class Snapshot(RunFigures):
 
     state: State
     step: int
+    """The step whose state this is: the head, or an earlier step that the run has returned to."""
+    head: int
+    """The latest step made."""
     epoch: int
     examples_this_epoch: int
     total_steps: int | None
@@ -233,3 +265,6 @@ class Snapshot(RunFigures):
     peaks: Peaks | None
     """This machine's measured peaks at the run's dtype and threads."""
     curves: Curves
+    """Up to the head."""
+    branches: tuple[Branch, ...]
+    """Futures that were left, oldest first."""

@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from tuisim.engine import memory_check
-from tuisim.engine.control import Control, ControlState
+from tuisim.engine.control import Control, ControlState, Seek
 from tuisim.engine.early_stopping import EarlyStopping
 from tuisim.engine.events import (
+    Branched,
     Ended,
     Event,
     LearningRateChanged,
@@ -32,6 +33,7 @@ from tuisim.engine.health.monitor import HealthMonitor
 from tuisim.engine.health.thread_watch import ThreadWatch
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
+from tuisim.engine.timeline import Timeline, can_keep
 from tuisim.engine.validation import Validation
 from tuisim.errors import OUT_OF_MEMORY, DeviceLost, MemoryNeeded, TuisimError
 from tuisim.measure.peaks import Peaks, peaks_of
@@ -54,8 +56,8 @@ MAX_WATCHED_SPEED = 20.0
 class Loop:
     """One run of a session.
 
-    `emit` gets its events and snapshots. An `instrumented` run is shown on a screen: it takes more gradient samples, and
-    measures the machine's peaks before it begins.
+    `emit` gets its events and snapshots. An `instrumented` run is shown on a screen: it takes more gradient samples, keeps
+    earlier states to return to, and measures the machine's peaks before it begins.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class Loop:
         self.gradients = GradientSampler(session.config, session.network, session.data.sample(SAMPLE_ROWS), share)
         self.health = HealthMonitor(session, self.validation, self.gradients)
         self.thread_watch = ThreadWatch(session.config, session.batch)
+        self.timeline: Timeline | None = None
+        """None for a run that is not shown, and for a network too large to keep earlier states of."""
         self._thread_limit = ExitStack()
         self._full_speed_seconds, self._full_speed_steps = 0.0, 0
         self._chunk = 1
@@ -96,6 +100,8 @@ class Loop:
                 self._publish()
                 with session.stages.stage("peaks"):
                     self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
+                if can_keep(session):
+                    self.timeline = Timeline(session, self._limit_threads)
             self.thread_watch.watch(session.threads, session.tally.steps, session.tally.seconds)
             self._due = session.clock()
             if not self._instrumented:
@@ -119,6 +125,8 @@ class Loop:
         self._apply_control(state)
         if state.stop is not None:
             self._end(state.stop, state.stop_reason)
+        elif state.seek is not None:
+            self._seek(state.seek)
         elif self.session.is_done or self.early_stopping.is_exhausted(self.session.tally.steps):
             self._end(State.COMPLETED, "")
         elif state.is_paused and not state.single_steps:
@@ -138,6 +146,7 @@ class Loop:
     def _apply_control(self, state: ControlState) -> None:
         step = self.session.tally.steps
         if state.learning_rate is not None:
+            self._record_change(learning_rate=state.learning_rate)
             self.session.set_learning_rate(state.learning_rate)
             self._emit(LearningRateChanged(step, state.learning_rate))
             self._is_unpublished = True
@@ -151,20 +160,38 @@ class Loop:
 
     def _set_threads(self, threads: int) -> None:
         session = self.session
-        self._thread_limit.enter_context(session.backend.threads(threads))  # the newest limit applies
+        self._record_change(threads=threads)
         session.threads = threads
-        self.device = session.backend.device()
+        self._limit_threads(threads)
         self.thread_watch.watch(threads, session.tally.steps, session.tally.seconds)
         self.health.thread_trial = None
         self.health.judge()
         self._emit(ThreadsChanged(session.tally.steps, threads))
         self._is_unpublished = True
 
-    def _wait_paused(self, reason: str) -> None:
+    def _limit_threads(self, threads: int) -> None:
+        self._thread_limit.enter_context(self.session.backend.threads(threads))  # the newest limit applies
+        self.device = self.session.backend.device()
+
+    def _record_change(self, *, learning_rate: float | None = None, threads: int | None = None) -> None:
+        """Record a change for replays; in the past it begins a branch."""
+        timeline = self.timeline
+        if timeline is None:
+            return
+        head, is_past = timeline.head, timeline.is_past
+        timeline.change(learning_rate=learning_rate, threads=threads)
+        if is_past:
+            self.early_stopping.forget_after(timeline.step)
+            self._emit(Branched(timeline.step, head))
+
+    def _pause(self, reason: str) -> None:
         if self.state is not State.PAUSED or reason != self.message:
             self.state, self.message = State.PAUSED, reason
             self._emit(Paused(self.session.tally.steps, reason))
             self._is_unpublished = True
+
+    def _wait_paused(self, reason: str) -> None:
+        self._pause(reason)
         if self._is_unpublished:
             self._publish()
         start = self.session.clock()
@@ -189,10 +216,76 @@ class Loop:
         is_watched = speed_limit <= MAX_WATCHED_SPEED
         self._train(1, publish=is_watched, sample=is_watched and self.gradients.is_cheap(1 / speed_limit))
 
+    # ── earlier steps ──
+
+    @property
+    def is_past(self) -> bool:
+        """True if the run stands at an earlier step than its latest."""
+        return self.timeline is not None and self.timeline.is_past
+
+    def _seek(self, seek: Seek) -> None:
+        """Go to another step: replay those that were made, train those that were not; another request ends it early."""
+        self._pause("")
+        start = trained = self.session.clock()
+        target = self._target(seek)
+        if self.timeline is not None:
+            first, head = self.timeline.first, self.timeline.head
+            self.timeline.seek(max(first, min(target, head)), lambda: self.control.is_pending, self._report_replay)
+            trained = self.session.clock()
+            self._look()
+        self.session.paused_seconds += trained - start
+        while not self.is_past and self.session.tally.steps < target and not self.control.is_pending:
+            if self.session.is_done or self.session.divergence is not None:
+                return
+            self._resume()
+            self._train(min(self._chunk, target - self.session.tally.steps))
+        self._pause("")
+        self._publish()
+
+    def _target(self, seek: Seek) -> int:
+        """Return the step that a request asks for, which may be outside the run."""
+        session, step = self.session, self.session.tally.steps if seek.step is None else seek.step
+        if seek.epochs:
+            per_epoch = -(-session.data.examples // session.batch)
+            # From within an epoch, one epoch back is its start, and one on is its end.
+            step = (-(-step // per_epoch) + seek.epochs if seek.epochs < 0 else step // per_epoch + seek.epochs) * per_epoch
+        step += seek.steps
+        return step if session.total_steps is None else min(step, session.total_steps)
+
+    def _report_replay(self, done: int, steps: int) -> None:
+        """Publish the progress of a replay that takes its time."""
+        self.message = f"replaying: {done:,} of {steps:,} steps"
+        if self.session.clock() >= self._publish_at:
+            self._publish()
+
+    def _replay(self, steps: int, *, publish: bool, sample: bool) -> None:
+        """Make steps of the past again."""
+        assert self.timeline is not None
+        self.timeline.seek(min(self.timeline.step + steps, self.timeline.head))
+        if sample or self.gradients.is_due(self.session.clock()):
+            self._look()
+        self._is_unpublished = True
+        if publish or self.session.clock() >= self._publish_at:
+            self._publish()
+
+    def _look(self) -> None:
+        """Measure gradients and validation figures at the present step of the past, unless there is another request."""
+        clock, step = self.session.clock, self.session.tally.steps
+        start = clock()
+        if step:
+            self.gradients.sample_standing(step)
+        end = clock()
+        self.gradients.add_cost(end, end - start)
+        if not self._measure(lambda: self.control.is_pending):
+            self.validation.forget()
+
     # ── training and measuring ──
 
     def _train(self, steps: int, *, full_speed: bool = False, publish: bool = False, sample: bool = False) -> None:
         """Make some steps; with `publish` or `sample`, publish or take a gradient sample before it is due."""
+        if self.is_past:
+            self._replay(steps, publish=publish, sample=sample)
+            return
         session = self.session
         epochs, begun, first = session.tally.epochs, session.clock(), session.tally.steps
         steps = self.early_stopping.limit(steps, first)
@@ -216,6 +309,8 @@ class Loop:
             self._check()
         elif session.divergence is None and is_time and self.validation.is_due(trained):
             self._validate(lambda: self.control.is_pending)
+        if self.timeline is not None:
+            self.timeline.keep()
         if session.divergence is None and full_speed and self.thread_watch.is_due(begun - (session.started or begun)):
             self._watch_threads()
         self._is_unpublished = True
@@ -272,6 +367,8 @@ class Loop:
 
     def _end(self, state: State, message: str) -> None:
         """Publish the end at once, then measure validation, which may take a while, and publish the final figures."""
+        if self.timeline is not None:
+            self.timeline.seek(self.timeline.head)
         session, steps = self.session, self.session.tally.steps
         self.state, self.message = state, message
         self._publish()
@@ -335,7 +432,8 @@ class Loop:
 
     def _publish(self) -> None:
         if self._emit_to is not None:
-            self.session.history.clock.append(self.session.tally.steps, self.training_seconds)
+            if not self.is_past:
+                self.session.history.clock.append(self.session.tally.steps, self.training_seconds)
             self._emit_to(self.snapshot())
             self._publish_at = self.session.clock() + PUBLISH_SECONDS
             self._is_unpublished = False
@@ -386,6 +484,7 @@ class Loop:
             **self._figures(),
             state=self.state,
             step=tally.steps,
+            head=tally.steps if self.timeline is None else self.timeline.head,
             epoch=tally.epochs,
             examples_this_epoch=tally.examples_this_epoch,
             total_steps=session.total_steps,
@@ -402,7 +501,8 @@ class Loop:
             seconds_left=self._seconds_left(),
             subnormal=gradients.subnormal,
             peaks=self.peaks,
-            curves=session.history.curves(),
+            curves=session.history.curves() if self.timeline is None else self.timeline.curves,
+            branches=() if self.timeline is None else tuple(self.timeline.branches),
         )
 
     def summary(self) -> Summary:

@@ -110,6 +110,11 @@ class Network:
         roles = (Role.PARAMETER, Role.OPTIMIZER, *([Role.GRADIENT] if gradients else []))
         return {name: self.full.read(name) for name in self._buffer_names(*roles)}, self.full.scalars()
 
+    @property
+    def state_bytes(self) -> int:
+        """The memory of a state without gradients, in bytes."""
+        return sum(map(self.full.program.nbytes, self._buffer_names(Role.PARAMETER, Role.OPTIMIZER)))
+
     def restore(self, arrays: dict[str, Array], scalars: UpdateScalars) -> None:
         """Set what `state` returned."""
         for name, values in arrays.items():

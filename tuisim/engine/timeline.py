@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 
-from tuisim.engine.events import Curves
+from tuisim.engine.events import Branch, Change, Curves
 from tuisim.engine.run_state import RunState
 from tuisim.engine.session import Session
 from tuisim.errors import RunError
 
 MAX_BYTES = 256 << 20
-"""Memory of the kept states."""
+"""Memory of the kept states; a network that needs half of it for one state keeps none."""
 MAX_STATES = 256
-MIN_STATES = 3
-"""States kept even if they need more memory: the first, one in the middle and the head."""
 REPLAY_SECONDS = 0.05
 """Time of the steps between two states at the start of a run; it doubles whenever the states are thinned out."""
 CAPTURE_SHARE = 0.01
@@ -25,24 +22,9 @@ CHUNK_SECONDS = 0.02
 """Target duration of a chunk of replayed steps, between which a replay can be cancelled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change by the user that applies from this step on: the run replays it."""
-
-    step: int
-    learning_rate: float | None = None
-    threads: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """The future that a run left when something was changed in its past."""
-
-    step: int
-    """The step after which it was left."""
-    curves: Curves
-    changes: tuple[Change, ...]
-    """All changes of that future, from the start."""
+def can_keep(session: Session, max_bytes: int = MAX_BYTES) -> bool:
+    """Return True if the network is small enough that two of its states may be kept."""
+    return 2 * session.network.state_bytes <= max_bytes
 
 
 class Timeline:
@@ -76,6 +58,11 @@ class Timeline:
         return self._session.tally.steps
 
     @property
+    def first(self) -> int:
+        """The earliest step to go to."""
+        return self._states[0].step
+
+    @property
     def head(self) -> int:
         """The latest step made."""
         return self.step if self._head is None else self._head.step
@@ -90,6 +77,11 @@ class Timeline:
         """The memory of the kept states in bytes."""
         return sum(state.nbytes for state in self._states)
 
+    @property
+    def curves(self) -> Curves:
+        """The history up to the head."""
+        return (self._session if self._head is None else self._head).history.curves()
+
     def keep(self) -> None:
         """Keep the state at the head if enough was trained since the latest one; to be called between chunks of steps."""
         seconds, latest = self._session.tally.seconds, self._states[-1]
@@ -100,7 +92,7 @@ class Timeline:
         if self._session.divergence is not None:
             return
         self._states.append(self._capture())
-        while len(self._states) > MIN_STATES and (len(self._states) > MAX_STATES or self.nbytes > self._max_bytes):
+        while len(self._states) > MAX_STATES or (len(self._states) > 1 and self.nbytes > self._max_bytes):
             self._states = self._states[::2]
             self._interval *= 2
 
@@ -118,7 +110,7 @@ class Timeline:
         Returns False if cancelled on the way, at an earlier step. `report` is called with the steps replayed so far and all
         that are to be replayed. Raises ValueError for a step outside the run.
         """
-        if not self._states[0].step <= step <= self.head:
+        if not self.first <= step <= self.head:
             raise ValueError(f"step {step:,} of a run of {self.head:,}")
         if self._head is not None and step == self._head.step:
             self._restore(self._head)

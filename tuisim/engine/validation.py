@@ -65,6 +65,10 @@ class Validation:
         loss = self._network.evaluate(*rows, is_cancelled, sums.add)
         return None if loss is None else sums.figures(loss)
 
+    def forget(self) -> None:
+        """Forget the latest figures, which are not those of the present parameters."""
+        self.figures, self.training_accuracy, self.step = Figures(), None, None
+
     def add_cost(self, cost: float) -> None:
         """Count the `cost` seconds of the latest measurement."""
         self.seconds += cost
