@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from tuisim import RunConfig, Trainer
-from tuisim.engine import Control, Snapshot, State, Summary
+from tuisim.engine import Control, Snapshot, State, Summary, Worker
 from tuisim.engine import timeline as timeline_module
 from tuisim.engine.events import Branched, Event
+from tuisim.errors import RunError
 
 CONFIG = RunConfig(layers=(5, 4, 3), dataset="teacher", examples=50, batch_size=8, epochs=30, learning_rate=0.1)
 PER_EPOCH = 7
@@ -143,3 +145,63 @@ def test_a_network_too_large_keeps_no_states_and_stays(act: Any, monkeypatch: py
     _, summary, paused, _ = drive([act])
     assert paused[-1].step == paused[-1].head == 40
     assert summary.ended is State.COMPLETED
+
+
+def wait_for(worker: Worker, condition: Callable[[Snapshot], object]) -> Snapshot:
+    until = monotonic() + 20
+    while worker.snapshot is None or not condition(worker.snapshot):
+        assert monotonic() < until, worker.snapshot
+        sleep(0.005)
+    return worker.snapshot
+
+
+def test_a_run_that_has_ended_is_reopened_replayed_and_not_kept_twice() -> None:
+    ended = Worker(CONFIG)
+    assert ended.reopened() is None
+    ended.start()
+    assert ended.join(20)
+    last = ended.snapshot
+    assert last is not None
+    assert (last.state, last.step) == (State.COMPLETED, 30 * PER_EPOCH)
+    again = ended.reopened()
+    assert again is not None
+    again.control.move(epochs=-2)
+    again.start()
+    shown = wait_for(again, lambda snapshot: snapshot.state is State.PAUSED)
+    assert (shown.step, shown.head) == (28 * PER_EPOCH, 30 * PER_EPOCH)
+    again.control.resume()
+    assert again.join(20)
+    assert again.snapshot is not None
+    assert (again.snapshot.state, again.snapshot.step) == (State.COMPLETED, 30 * PER_EPOCH)
+    assert again.snapshot.curves.validation_steps.tolist() == last.curves.validation_steps.tolist()
+    assert again.result is None
+
+
+def test_a_reopened_run_with_a_change_is_another_run() -> None:
+    ended = Worker(replace(CONFIG, early_stopping="yes", epochs=300, validation=0.2, patience=3))
+    ended.start()
+    assert ended.join(20)
+    assert ended.snapshot is not None
+    again = ended.reopened()
+    assert again is not None
+    again.control.seek(70)
+    again.start()
+    assert wait_for(again, lambda snapshot: snapshot.state is State.PAUSED).step == 70
+    again.control.set_learning_rate(0.5)
+    again.control.resume()
+    assert again.join(20)
+    assert again.result is not None
+    assert again.result.ended is State.COMPLETED
+    assert [branch.step for branch in again.snapshot.branches] == [70] if again.snapshot else False
+
+
+def test_a_run_that_failed_or_kept_nothing_is_not_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuisim.engine.loop.can_keep", lambda session: False)
+    worker = Worker(CONFIG)
+    worker.start()
+    assert worker.join(20)
+    assert worker.reopened() is None
+    trainer = Trainer(CONFIG)
+    assert not trainer.can_reopen
+    with pytest.raises(RunError, match="earlier steps"):
+        trainer.reopen(lambda _: None, Control())

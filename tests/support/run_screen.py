@@ -11,6 +11,7 @@ from tests.support.scripted import ScriptedWorker
 from tests.support.shell import Shell
 from tuisim.accounting import count
 from tuisim.config import RunConfig
+from tuisim.engine import Worker
 from tuisim.features.run.screen import RunScreen
 from tuisim.tui.messages import EditRequested, RunLeft, StartRequested
 
@@ -20,7 +21,7 @@ CONFIG = RunConfig(layers=(64, 32, 10), epochs=None)
 class Studio(Shell):
     """The smallest app of a run screen; it remembers the screen's requests."""
 
-    def __init__(self, worker: ScriptedWorker, config: RunConfig) -> None:
+    def __init__(self, worker: ScriptedWorker | Worker, config: RunConfig) -> None:
         super().__init__()
         self.run_screen = RunScreen(worker, config, count(config))
         self.restarts: list[RunConfig] = []
@@ -42,7 +43,7 @@ class Studio(Shell):
 
 @asynccontextmanager
 async def running(
-    worker: ScriptedWorker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36), notices: bool = False
+    worker: ScriptedWorker | Worker, config: RunConfig = CONFIG, size: tuple[int, int] = (120, 36), notices: bool = False
 ) -> AsyncIterator[tuple[RunScreen, Pilot[None]]]:
     """Run the screen, after its first look at the worker."""
     app = Studio(worker, config)

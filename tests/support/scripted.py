@@ -173,7 +173,7 @@ def snapshot(config: RunConfig | None = None, **changes: Any) -> Snapshot:
     if "wall_seconds" in changes:  # never paused unless said
         base["training_seconds"] = changes["wall_seconds"]
     base |= changes
-    return Snapshot(**({"head": base["step"]} | base))
+    return Snapshot(**({"head": base["step"], "first": 0} | base))
 
 
 def run_state(shown: Snapshot | None = None, config: RunConfig | None = None, **changes: Any) -> RunState:

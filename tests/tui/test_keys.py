@@ -21,7 +21,8 @@ MEANINGS = {
     "f1": {"help"}, "question_mark": {"help"}, "f5": {"start"}, "ctrl+r": {"start"}, "escape": {"back"}, "b": {"back"},
     "ctrl+p": {"command_palette"}, "ctrl+q": {"quit"}, "ctrl+z": {"suspend_process"}, "c": {"chart_style"}, "l": {"log_scale"},
     "y": {"copy_command"}, "e": {"edit"}, "R": {"again", "restart"}, "m": {"pause_run"}, "space": {"toggle_pause"}, "x": {"stop"},
-    "full_stop": {"single_step"}, "left_square_bracket": {"speed"}, "right_square_bracket": {"speed"}, "minus": {"rate"},
+    "full_stop": {"single_step"}, "comma": {"move"}, "less_than_sign": {"move_epoch"}, "greater_than_sign": {"move_epoch"},
+    "left_square_bracket": {"speed"}, "right_square_bracket": {"speed"}, "minus": {"rate"},
     "plus": {"rate"}, "tab": {"tab"}, "shift+tab": {"tab"},
     **{str(n): {"zoom"} for n in range(1, 10)},
 }  # fmt: skip

@@ -235,6 +235,8 @@ class Snapshot(RunFigures):
     """The step whose state this is: the head, or an earlier step that the run has returned to."""
     head: int
     """The latest step made."""
+    first: int | None
+    """The earliest step to go to; None if earlier steps are not kept."""
     epoch: int
     examples_this_epoch: int
     total_steps: int | None
@@ -268,3 +270,8 @@ class Snapshot(RunFigures):
     """Up to the head."""
     branches: tuple[Branch, ...]
     """Futures that were left, oldest first."""
+
+    @property
+    def is_past(self) -> bool:
+        """True if this is the state of an earlier step than the latest."""
+        return self.step < self.head

@@ -66,7 +66,10 @@ class SampledCurves:
 
     def append(self, step: int, *values: float | None) -> None:
         """Add the figures measured after `step`; None becomes nan."""
-        self._rows.append((float(step), *(np.nan if value is None else value for value in values)))
+        row = (float(step), *(np.nan if value is None else value for value in values))
+        if self._rows and self._rows[-1][0] == row[0]:  # measured again
+            self._rows.pop()
+        self._rows.append(row)
         if len(self._rows) == POINTS:
             self._rows = self._rows[1::2]
 

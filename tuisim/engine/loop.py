@@ -102,21 +102,38 @@ class Loop:
                     self.peaks = peaks_of(session.backend, session.config.dtype, session.threads)
                 if can_keep(session):
                     self.timeline = Timeline(session, self._limit_threads)
-            self.thread_watch.watch(session.threads, session.tally.steps, session.tally.seconds)
             self._due = session.clock()
             if not self._instrumented:
                 self.gradients.delay(self._due)
             self.state = State.TRAINING
-            try:
-                while not self.state.ended:
-                    self._iterate()
-            except MemoryNeeded as error:
-                self._fail(memory_check.explain(error, session.config, is_running=True))
-            except MemoryError:
-                self._fail(OUT_OF_MEMORY)
-            except TuisimError as error:
-                self._fail(str(error), device_lost=isinstance(error, DeviceLost))
+            self._go_on()
         return self.summary()
+
+    def reopen(self, emit: Callable[[Event | Snapshot], None], control: Control) -> Summary:
+        """Go on with a run that has ended, paused at first; return its summary when it ends again."""
+        session = self.session
+        assert self._ended_at is not None
+        session.paused_seconds += session.clock() - self._ended_at
+        self._emit_to, self.control, self._ended_at = emit, control, None
+        self.state, self.message = State.PAUSED, ""
+        with self._thread_limit:
+            self._limit_threads(session.threads)
+            self._go_on()
+        return self.summary()
+
+    def _go_on(self) -> None:
+        """Train until the run ends, however it ends."""
+        session = self.session
+        self.thread_watch.watch(session.threads, session.tally.steps, session.tally.seconds)
+        try:
+            while not self.state.ended:
+                self._iterate()
+        except MemoryNeeded as error:
+            self._fail(memory_check.explain(error, session.config, is_running=True))
+        except MemoryError:
+            self._fail(OUT_OF_MEMORY)
+        except TuisimError as error:
+            self._fail(str(error), device_lost=isinstance(error, DeviceLost))
 
     # ── control ──
 
@@ -127,7 +144,7 @@ class Loop:
             self._end(state.stop, state.stop_reason)
         elif state.seek is not None:
             self._seek(state.seek)
-        elif self.session.is_done or self.early_stopping.is_exhausted(self.session.tally.steps):
+        elif self._is_complete:
             self._end(State.COMPLETED, "")
         elif state.is_paused and not state.single_steps:
             self._wait_paused(state.pause_reason)
@@ -142,6 +159,13 @@ class Loop:
             self._train(self._chunk, full_speed=True)
         if self.session.divergence is not None and not self.state.ended:
             self._end(State.DIVERGED, self.session.divergence)
+
+    @property
+    def _is_complete(self) -> bool:
+        """True if no step is left to make: all epochs are done, or early stopping ends the run."""
+        if self.is_past:
+            return False
+        return self.session.is_done or self.early_stopping.is_exhausted(self.session.tally.steps)
 
     def _apply_control(self, state: ControlState) -> None:
         step = self.session.tally.steps
@@ -235,7 +259,7 @@ class Loop:
             self._look()
         self.session.paused_seconds += trained - start
         while not self.is_past and self.session.tally.steps < target and not self.control.is_pending:
-            if self.session.is_done or self.session.divergence is not None:
+            if self._is_complete or self.session.divergence is not None:
                 return
             self._resume()
             self._train(min(self._chunk, target - self.session.tally.steps))
@@ -485,6 +509,7 @@ class Loop:
             state=self.state,
             step=tally.steps,
             head=tally.steps if self.timeline is None else self.timeline.head,
+            first=None if self.timeline is None else self.timeline.first,
             epoch=tally.epochs,
             examples_this_epoch=tally.examples_this_epoch,
             total_steps=session.total_steps,

@@ -11,7 +11,7 @@ import numpy as np
 from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows
 from tuisim.engine.control import Control
-from tuisim.engine.events import Event, Snapshot
+from tuisim.engine.events import Event, Snapshot, State
 from tuisim.engine.loop import Loop
 from tuisim.engine.network import Parameters
 from tuisim.engine.session import Session
@@ -107,6 +107,18 @@ class Trainer:
         self._stepped = False
         self._loop = Loop(self._session, emit, control or Control(), instrumented)
         return self._loop.run()
+
+    @property
+    def can_reopen(self) -> bool:
+        """True if the latest run has kept earlier states to return to, and did not fail."""
+        loop = self._loop
+        return loop is not None and loop.timeline is not None and loop.state.ended and loop.state is not State.FAILED
+
+    def reopen(self, emit: Emit, control: Control) -> Summary:
+        """Go on with the latest run after its end, paused at first. Raises RunError unless it `can_reopen`."""
+        if self._loop is None or not self.can_reopen:
+            raise RunError("the run has kept no earlier steps")
+        return self._loop.reopen(emit, control)
 
     def summary_so_far(self) -> Summary | None:
         """Return the summary of the run at this moment, from any thread; None before the first batch.

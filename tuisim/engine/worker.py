@@ -25,12 +25,14 @@ log = logging.getLogger(__name__)
 class Worker(Job[Snapshot, Summary | None]):
     """A job that trains `config`; it holds the lease while it trains, and not while it is paused.
 
-    Its result is the summary, None if the run could not start.
+    Its result is the summary, None if the run could not start, or was reopened and not trained. After the end it keeps the
+    trainer for `reopened`, if the run has kept earlier states to return to.
     """
 
-    def __init__(self, config: RunConfig, lease: MachineLease | None = None) -> None:
+    def __init__(self, config: RunConfig, lease: MachineLease | None = None, trainer: Trainer | None = None) -> None:
+        """With a `trainer`, whose run has ended, that run is reopened."""
         super().__init__("training", lambda _: self._train())
-        self.config = config
+        self.config, self._trainer = config, trainer
         self.control = Control(self._released)
         self.run_failed: RunFailed | None = None
         self._machine = MachineLease() if lease is None else lease
@@ -51,6 +53,16 @@ class Worker(Job[Snapshot, Summary | None]):
     def events(self) -> list[Event]:
         """Return every event since the last call, oldest first."""
         return [self._events.popleft() for _ in range(len(self._events))]
+
+    def reopened(self) -> Worker | None:
+        """Return a worker, paused and not started, that goes on with the run after its end; None if it cannot."""
+        trainer = self._trainer
+        if trainer is None or not trainer.can_reopen:
+            return None
+        worker = Worker(self.config, self._machine, trainer)
+        worker.progress = self.progress
+        worker.control.pause()
+        return worker
 
     def stop(self, reason: str = "") -> None:
         """End the run after the current chunk."""
@@ -77,10 +89,25 @@ class Worker(Job[Snapshot, Summary | None]):
     def _train(self) -> Summary | None:
         with self._machine.hold(self._claim, self._is_going_on):
             try:
-                return Trainer(self.config, stages=self._stages).run(self._emit, self.control)
+                if self._trainer is not None:
+                    return self._reopen(self._trainer)
+                trainer = Trainer(self.config, stages=self._stages)
+                summary = trainer.run(self._emit, self.control)
+                self._trainer = trainer if trainer.can_reopen else None
+                return summary
             except Exception as error:  # as text: its frames would keep device arrays alive
                 message = fault(error)
                 log.error("the run failed: %s\n%s", message, traceback.format_exc())
                 step = self.progress.step if self.progress is not None else 0
                 self._emit(RunFailed(step, message, isinstance(error, DeviceLost), log_file()))
                 return None
+
+    def _reopen(self, trainer: Trainer) -> Summary | None:
+        before = self._extent
+        summary = trainer.reopen(self._emit, self.control)
+        return None if self._extent == before else summary
+
+    @property
+    def _extent(self) -> tuple[int, int] | None:
+        """The latest step and the number of branches: they change if anything is trained."""
+        return None if self.progress is None else (self.progress.head, len(self.progress.branches))

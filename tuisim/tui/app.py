@@ -33,7 +33,7 @@ from tuisim.tui.ascii_filter import ASCII_FILTER
 from tuisim.tui.driver import terminal_driver
 from tuisim.tui.help import HelpScreen, groups
 from tuisim.tui.long_run import ASK_SECONDS, is_long
-from tuisim.tui.messages import ChartStyleChosen, EditRequested, RunLeft, StartRequested, Uncovered
+from tuisim.tui.messages import ChartStyleChosen, EditRequested, Reopened, RunLeft, StartRequested, Uncovered
 from tuisim.tui.navigation import PAGE_BINDINGS, Navigation, load, screen_class
 from tuisim.tui.panel import Panel
 from tuisim.tui.panels import PanelScreen
@@ -199,6 +199,13 @@ class TuisimApp(Navigation):
         if before is not None:
             self.uninstall_screen(before)
             before.remove()
+
+    def on_reopened(self, message: Reopened) -> None:
+        """Follow a run that goes on after its end."""
+        self.worker = message.worker
+        if self.predictor is not None:
+            self.keeping = Job("keep run", partial(self._keep, message.worker, None))
+            self.keeping.start()
 
     def _keep(self, worker: Worker, prediction: Prediction | None, _: Job[None, None]) -> None:
         """Keep a run once it has ended; a job does it, so that no screen waits for a disk."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from tuisim.config import RunConfig
+from tuisim.engine import Worker
 from tuisim.terminal.lines import ChartStyle
 
 
@@ -30,6 +31,13 @@ class ChartStyleChosen(Message):
     """Charts are to be drawn in a style, on every page."""
 
     chart_style: ChartStyle
+
+
+@dataclass
+class Reopened(Message):
+    """The run in front, which had ended, goes on with another worker, which has been started."""
+
+    worker: Worker
 
 
 class Uncovered(Message):

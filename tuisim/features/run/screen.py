@@ -31,11 +31,13 @@ from tuisim.provenance import Provenance
 from tuisim.terminal.chart import LABEL, plot_columns
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.long_run import ASK_SECONDS, is_long
-from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
+from tuisim.tui.messages import EditRequested, Reopened, RunLeft, StartRequested, Uncovered
 from tuisim.tui.panel import FittedCanvas, Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 
-_SPEED, _RATE, _ZOOM = (Binding.Group(words, compact=True) for words in ("speed", "learning rate", "zoom"))
+_STEP, _EPOCH, _SPEED, _RATE, _ZOOM = (
+    Binding.Group(words, compact=True) for words in ("step", "epoch", "speed", "learning rate", "zoom")
+)
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 HINT_SECONDS = 2.0
@@ -60,7 +62,10 @@ class RunScreen(PanelScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_pause", "pause", id="run.pause", tooltip="Pause or resume"),
-        Binding("full_stop", "single_step", "step", id="run.step", key_display=".", tooltip="Train one step; pauses first"),
+        Binding("comma", "move(-1)", "step back", id="run.step_back", key_display=",", group=_STEP,
+                tooltip="Pause and go back one step"),
+        Binding("full_stop", "single_step", "step", id="run.step", key_display=".", group=_STEP,
+                tooltip="Pause and make one step: in the past again, at the latest step a new one"),
         Binding("left_square_bracket", "speed(-1)", "slower", id="run.slower", key_display="[", group=_SPEED,
                 tooltip="Slower: full speed, 100, 10, 1 steps/s, single steps"),
         Binding("right_square_bracket", "speed(1)", "faster", id="run.faster", key_display="]", group=_SPEED,
@@ -69,6 +74,10 @@ class RunScreen(PanelScreen):
                 tooltip="Lower the learning rate (1-2-5)"),
         Binding("plus,equals_sign", "rate(1)", "higher rate", id="run.higher_rate", key_display="+", group=_RATE,
                 tooltip="Raise the learning rate (1-2-5)"),
+        Binding("less_than_sign", "move_epoch(-1)", "epoch back", id="run.epoch_back", key_display="<", group=_EPOCH,
+                tooltip="Pause and go back to the start of the epoch"),
+        Binding("greater_than_sign", "move_epoch(1)", "epoch", id="run.epoch", key_display=">", group=_EPOCH,
+                tooltip="Pause and go on to the end of the epoch"),
         Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
                 tooltip="Switch the loss axis between logarithmic and linear"),
         Binding("S", "smoothing", "smoothing", id="run.smoothing", show=False,
@@ -268,6 +277,27 @@ class RunScreen(PanelScreen):
         self._paused = True
         self._worker.control.step()
 
+    def action_move(self, steps: int) -> None:
+        """Pause and go to an earlier step, also of a run that has ended."""
+        self._move(steps=steps)
+
+    def action_move_epoch(self, epochs: int) -> None:
+        """Pause and go to an end of an epoch, back also in a run that has ended."""
+        self._move(epochs=epochs)
+
+    def _move(self, *, epochs: int = 0, steps: int = 0) -> None:
+        if self._state.status.ended:
+            worker = None if self._worker.is_alive else self._worker.reopened()
+            if worker is None:  # its last figures are still being measured, or it has kept no states
+                return
+            self._worker = worker
+            worker.control.move(epochs=epochs, steps=steps)
+            worker.start()
+            self.post_message(Reopened(worker))
+        else:
+            self._worker.control.move(epochs=epochs, steps=steps)
+        self._paused = True
+
     def action_speed(self, direction: int) -> None:
         """Set the next faster (+1) or slower (-1) speed limit."""
         snapshot = self._state.snapshot
@@ -291,7 +321,10 @@ class RunScreen(PanelScreen):
         """Offer to apply a hint only if there is one to apply, and to control the run only until it has ended."""
         if action == "apply_hint":
             return bool(applicable(self._state))
-        if action in ("toggle_pause", "single_step", "speed", "rate", "stop"):
+        if action == "move" or (action == "move_epoch" and parameters == (-1,)):
+            snapshot = self._state.snapshot
+            return snapshot is not None and snapshot.first is not None and self._state.status is not State.FAILED
+        if action in ("toggle_pause", "single_step", "move_epoch", "speed", "rate", "stop"):
             return not self._state.status.ended
         return super().check_action(action, parameters)
 

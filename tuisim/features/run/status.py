@@ -57,6 +57,8 @@ def status_lines(state: RunState, frame: Frame) -> list[Line]:
 
 def _status_lines(state: RunState, width: int, chart_style: ChartStyle) -> list[Line]:
     snapshot, message = state.snapshot, state.message
+    if snapshot is not None and snapshot.is_past and state.status is State.PAUSED and not message:
+        message = f"step {snapshot.step:,} of {snapshot.head:,}: space goes on from here, a change begins a branch"
     if (snapshot is None or state.status is State.STARTING) and not state.failure:
         waiting: Line = ((clip(f"waiting for {state.waits_for} to end", width), Tone.DIM),)
         return [waiting if state.waits_for else starting_line(state.stages, width, chart_style)]
