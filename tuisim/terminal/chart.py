@@ -46,6 +46,11 @@ def plot_columns(width: int) -> int:
     return max(1, width - LABEL - 1)
 
 
+def x_at(column: int, width: int, x_scale: Scale) -> float:
+    """Return the x at a column of a `plot` of this width; at its end for a column beyond it."""
+    return x_scale.value(min(1.0, column / max(1, plot_columns(width) - 1)))
+
+
 def plot(
     series: Sequence[Series],
     width: int,
@@ -93,12 +98,12 @@ def x_axis(width: int, x_scale: Scale, unit: str, chart_style: ChartStyle) -> Li
     rule, corner = ("-", "+") if chart_style is ChartStyle.ASCII else ("─", "╰")
     room = columns - len(unit) - 1
     cells = [rule] * columns
-    for count in range(max(1, room // 8), 0, -1):
+    for count in range(max(1, columns // 6), 0, -1):
         values = ticks(x_scale, count)
         labels = [(x_scale.at(value), text) for value, text in zip(values, tick_texts(values), strict=True)]
         placed = [(max(0, round(at * (columns - 1)) - len(label) // 2), label) for at, label in labels]
         placed = [(start, label) for start, label in placed if start + len(label) < room]
-        if all(start > end for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):
+        if all(start > end + 1 for (_, end), (start, _) in pairwise(sorted((at, at + len(label)) for at, label in placed))):
             break
     for start, label in placed:
         cells[start : start + len(label)] = label

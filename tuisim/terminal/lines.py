@@ -68,6 +68,8 @@ class Frame:
     chart_style: ChartStyle = ChartStyle.BRAILLE
     zoomed: bool = False
     """True if the panel fills the screen and scrolls, so that there may be more lines than `height`."""
+    cursor: int | None = None
+    """The column of the chart's plot at which the values are shown; None for no cursor."""
 
 
 @dataclass(frozen=True, slots=True)

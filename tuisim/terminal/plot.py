@@ -76,6 +76,12 @@ class Scale:
             return (math.log10(value) - low) / (math.log10(self.high) - low)
         return (value / self._part - self.low / self._part) / (self.high / self._part - self.low / self._part)
 
+    def value(self, place: float) -> float:
+        """Return the value at a position: `low` for 0, `high` for 1."""
+        if self.log:
+            return float(self.low ** (1 - place) * self.high**place)
+        return self.low * (1 - place) + self.high * place
+
     @property
     def _part(self) -> float:
         """2 if the span of the scale would overflow, else 1: halves of the smallest floats would be 0."""

@@ -9,7 +9,7 @@ from itertools import groupby
 from tuisim.config import RunConfig
 from tuisim.predict.prediction import Interval
 from tuisim.terminal.lines import Line, Span, Tone, clip, ends, width_of, wrap
-from tuisim.units import duration, layers_text, short_count, size
+from tuisim.units import duration, figure, layers_text, short_count, size
 
 MAX_NETWORK = 48
 """Cells of layer sizes that can be read at a glance."""
@@ -49,6 +49,12 @@ def duration_words(seconds: float) -> str:
 def interval_words(interval: Interval | None) -> str:
     """Write the ends of an interval of seconds; empty if there is none."""
     return "" if interval is None else f"{duration_words(interval.low)} to {duration_words(interval.high)}"
+
+
+def loss_text(loss: float | None) -> str:
+    """Write a loss in three significant digits, without zeros in the exponent: `6.98e-4`."""
+    mantissa, e, exponent = figure(loss).partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 
 def network_words(config: RunConfig) -> tuple[str, str, str]:

@@ -9,18 +9,22 @@ from collections.abc import Iterable
 from itertools import accumulate
 
 from textual import events
+from textual.app import App
 from textual.binding import ActiveBinding
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
+
+from tuisim.tui.panel import Panel
 
 MORE = Content.styled("…  ", "$secondary")
 """Stands before the help where not all keys fit."""
 
 
 class KeyLine(Widget):
-    """A line of the keys that fit, those of the focused widget first, with help at the right end."""
+    """A line of the keys that fit, those of the focused input first and the app's last, with help at the right end."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -51,7 +55,8 @@ class KeyLine(Widget):
     def _entries(self) -> Iterable[tuple[list[tuple[str, str]], str]]:
         """Return ([(key as written, key to press)], what they do) for each action, the keys of a group together."""
         found: dict[tuple[str, str], ActiveBinding] = {}
-        for active in self.screen.active_bindings.values():
+        # The keys of a page matter more than those of a panel in it.
+        for active in sorted(self.screen.active_bindings.values(), key=lambda active: _rank(active.node)):
             if active.binding.show and active.enabled:
                 found.setdefault((active.binding.action, active.binding.description), active)
         entries: dict[object, tuple[list[tuple[str, str]], str]] = {}
@@ -67,6 +72,10 @@ class KeyLine(Widget):
         """Press the key that was clicked."""
         if key := event.style.meta.get("key"):
             self.app.simulate_key(key)
+
+
+def _rank(node: DOMNode) -> int:
+    return 2 if isinstance(node, App) else 1 if isinstance(node, Panel) else 0
 
 
 def _written(keys: list[tuple[str, str]], words: str) -> Content:

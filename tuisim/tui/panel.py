@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 
 from tuisim.provenance import Provenances, words
+from tuisim.terminal.chart import LABEL, plot_columns
 from tuisim.terminal.lines import ChartStyle, Frame, Line
 from tuisim.tui.canvas import Canvas
 
@@ -40,6 +42,8 @@ class ViewCanvas(Canvas):
         """True if a state was offered that has not been drawn."""
         self.chart_style = ChartStyle.BRAILLE
         self.zoomed = False
+        self.cursor: int | None = None
+        """The column of the cursor of the chart; None for no cursor."""
 
     def offer(self, state: Any) -> None:
         """Take a state to be drawn when `draw` is called."""
@@ -70,7 +74,7 @@ class ViewCanvas(Canvas):
         self.show(lines if taller else lines[:height])
 
     def _frame(self) -> Frame:
-        return Frame(*self._room, self.chart_style, self.zoomed)
+        return Frame(*self._room, self.chart_style, self.zoomed, self.cursor)
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw in the new size."""
@@ -148,18 +152,10 @@ class Panel(VerticalScroll):
         panel: Panel
         row: int
 
-    @dataclass
-    class Pointed(Message):
-        """The mouse points at another cell of the view's width, or no longer at the view."""
-
-        panel: Panel
-        column: int | None
-
     def __init__(self, number: int, title: str, lines: Draw, *, id: str, tag: Provenances = (), rows: Rows | None = None) -> None:
         """`tag` is the provenance of the panel's numbers; a number of another provenance is `Tagged` and shows its own."""
         super().__init__(id=id)
         self.number, self.title = number, title
-        self._pointed: int | None = None
         self.canvas = ViewCanvas(lines, rows=rows)
         self.entitle(title)
         self.border_subtitle = words(tag)
@@ -171,21 +167,6 @@ class Panel(VerticalScroll):
     def entitle(self, words: str) -> None:
         """Show `words` as the title, which begin with `title`: what was chosen by key follows it."""
         self.border_title = Content.from_markup("[bold $accent]$number[/] $title", number=str(self.number), title=words)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Report the column of the view that the mouse points at."""
-        inside = self.content_region.contains(event.screen_x, event.screen_y)
-        self._point(event.screen_x - self.content_region.x if inside else None)
-
-    def on_leave(self, _: events.Leave) -> None:
-        """Report that the mouse no longer points at the view."""
-        if not self.is_mouse_over:
-            self._point(None)
-
-    def _point(self, column: int | None) -> None:
-        if column != self._pointed:
-            self._pointed = column
-            self.post_message(self.Pointed(self, column))
 
     def on_resize(self, _: events.Resize) -> None:
         """Draw in the new size."""
@@ -200,3 +181,36 @@ class Panel(VerticalScroll):
         row = self.canvas.row_at(event.screen_y - self.content_region.y + round(self.scroll_y))
         if row is not None:
             self.post_message(self.RowClicked(self, row))
+
+
+class ChartPanel(Panel):
+    """A panel with a chart. Its cursor follows the mouse and, while the panel has the focus, the arrow keys."""
+
+    _CURSOR = Binding.Group("cursor", compact=True)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "cursor left", key_display="←", group=_CURSOR,
+                tooltip="Move the cursor of the chart left; so does the mouse"),
+        Binding("right", "cursor(1)", "cursor right", key_display="→", group=_CURSOR,
+                tooltip="Move the cursor of the chart right; it ends at the right edge"),
+    ]  # fmt: skip
+
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor by a column; it comes from the right end and goes there."""
+        columns = plot_columns(self.canvas.size.width)
+        column = (columns if self.canvas.cursor is None else min(self.canvas.cursor, columns)) + by
+        self._point(None if column >= columns else max(0, column))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Put the cursor under the mouse."""
+        column = event.screen_x - self.content_region.x - LABEL - 1
+        self._point(column if column >= 0 and self.content_region.contains(event.screen_x, event.screen_y) else None)
+
+    def on_leave(self, _: events.Leave) -> None:
+        """Remove the cursor with the mouse."""
+        if not self.is_mouse_over:
+            self._point(None)
+
+    def _point(self, column: int | None) -> None:
+        if column != self.canvas.cursor:
+            self.canvas.cursor = column
+            self.canvas.draw()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tuisim.terminal.lines import ChartStyle
@@ -19,10 +20,12 @@ from tuisim.tui.panel import Panel, ViewCanvas
 
 def zoom_bindings(page: str, *panels: str) -> list[BindingType]:
     """Return the number keys that show one of a page's panels on the whole page."""
+    group = Binding.Group("zoom", compact=True)
     return [
-        Binding(str(n), f"zoom({n})", f"zoom {panel}", id=f"{page}.zoom_{n}", tooltip=f"Zoom the {panel}, or show all panels")
+        Binding(str(n), f"zoom({n})", f"zoom {panel}", id=f"{page}.zoom_{n}", group=group,
+                tooltip=f"Zoom the {panel}, or show all panels")
         for n, panel in enumerate(panels, 1)
-    ]
+    ]  # fmt: skip
 
 
 def row_bindings(page: str, row: str = "row") -> list[BindingType]:
@@ -55,6 +58,8 @@ class PanelScreen(PageScreen[None]):
     _inputs: InputLine | None = None
     """The inputs between header and panels; None for a page without any."""
     _panels: tuple[Panel, ...] = ()
+    _focused_before: Widget | None = None
+    """The widget that had the focus before a panel was zoomed."""
 
     def compose(self) -> ComposeResult:
         """Yield the header, the inputs, the panels and the keys."""
@@ -88,14 +93,17 @@ class PanelScreen(PageScreen[None]):
         self.zoom(None if chosen.canvas.zoomed else chosen)
 
     def zoom(self, chosen: Panel | None) -> None:
-        """Show one panel on the whole page, or all of them."""
+        """Show one panel on the whole page, with the focus, or all of them, with the focus where it was before."""
+        if chosen is not None and not self.zoomed:
+            self._focused_before = self.focused
         self.set_class(chosen is not None, "-zoomed")
         for panel in self._panels:
             panel.canvas.zoomed = panel is chosen
             panel.set_class(panel is chosen, "-zoomed")
             panel.scroll_home(animate=False)
-        if chosen is not None:
-            chosen.focus()
+        focused = self._focused_before if chosen is None else chosen
+        if isinstance(focused, Panel):
+            focused.focus()
         self.call_after_refresh(self.fit_panels)
 
     def action_back(self) -> None:

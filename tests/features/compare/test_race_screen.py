@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -11,10 +12,12 @@ from textual.pilot import Pilot
 
 from tests.support.job import ScriptedJob, scripted_page
 from tests.support.made_race import CONFIG, ENDED, ROWS, STANDINGS
+from tests.support.shell import until
 from tuisim.config import RunConfig
 from tuisim.features.compare.race.race import Comparison
 from tuisim.features.compare.race.screen import RaceScreen
-from tuisim.features.compare.race.view import RaceState, header, losses, page, speed
+from tuisim.features.compare.race.view import RaceState, header, losses, losses_title, page, speed
+from tuisim.terminal.chart import LABEL, plot_columns
 from tuisim.terminal.lines import UNLIMITED, Frame, Tone, text, width_of
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel
@@ -91,7 +94,7 @@ def test_losses_are_drawn_over_compute_time():
     lines = losses(RaceState(CONFIG, STANDINGS), Frame(60, 20))
     assert len(lines) == 20
     assert {Tone.FORWARD, Tone.BACKWARD} <= {tone for line in lines for _, tone in line}
-    assert "s of compute time" in text(lines[-1])
+    assert text(lines[-1]).endswith(" seconds")
     assert "numba" not in text(lines[0])
 
 
@@ -141,3 +144,67 @@ async def test_a_failure_is_shown_in_place_of_the_figures():
 async def test_the_page_takes_the_lease_of_its_context():
     screen = RaceScreen(PageContext(config=CONFIG))
     assert screen.make_job()._lease is screen.context.lease
+
+
+def test_the_losses_are_named_with_the_latest_values_or_those_at_the_cursor():
+    state = RaceState(CONFIG, STANDINGS)
+    latest = text(losses(state, Frame(80, 20))[0])
+    assert latest.startswith("loss  ")
+    assert "scalar  0.0383" in latest
+    assert "numpy  0.0115" in latest
+    middle = Frame(80, 20, cursor=plot_columns(80) // 2)
+    first, *rows = map(text, losses(state, middle))
+    assert first.startswith("loss at 1.00 s")
+    assert "scalar  0.0742" in first or "scalar  0.0767" in first, "step 30 or 31 of 60"
+    assert "┊" in {row[LABEL + 1 + plot_columns(80) // 2] for row in rows}
+
+
+def test_the_loss_axis_is_logarithmic_by_the_losses_or_by_choice():
+    state = RaceState(CONFIG, STANDINGS)
+    assert losses_title(state) == "loss vs compute time · log"
+    assert losses_title(replace(state, log_scale=False)) == "loss vs compute time"
+    assert losses_title(RaceState(CONFIG)) == "loss vs compute time"
+    assert losses(state, Frame(80, 20)) != losses(replace(state, log_scale=False), Frame(80, 20))
+
+
+@pytest.mark.parametrize("width", [56, 76, 96])
+def test_the_time_axis_has_at_least_three_numbers_that_do_not_touch(width):
+    for seconds in (0.013, 1.0, 1.53, 2.0, 9.7):
+        standings = tuple(replace(one, seconds=seconds) for one in STANDINGS)
+        axis = text(losses(RaceState(CONFIG, standings), Frame(width, 20))[-1])
+        assert len(re.findall(r"[\d.]+", axis)) >= 3, axis
+        assert re.search(r"─ seconds$", axis)
+
+
+async def test_l_switches_the_scale_and_the_title_says_so():
+    async with racing(job(result=ENDED)) as (screen, pilot):
+        panel = screen.query_one("#race-loss", Panel)
+        assert "log" in str(panel.border_title)
+        await pilot.press("l")
+        await until(pilot, lambda: "log" not in str(panel.border_title))
+        await pilot.press("l")
+        await until(pilot, lambda: "log" in str(panel.border_title))
+
+
+async def test_the_arrows_move_the_cursor_of_the_zoomed_losses_and_only_of_them():
+    async with racing(job(result=ENDED)) as (screen, pilot):
+        await pilot.press("left")
+        await pilot.pause()
+        assert " at " not in drawn(screen, "race-loss"), "the losses have not the focus"
+        await pilot.press("2")
+        await until(pilot, lambda: screen.focused is screen.query_one("#race-loss"))
+        await pilot.press("left", "left")
+        await until(pilot, lambda: "loss at 1.98 s" in drawn(screen, "race-loss"))
+        await pilot.press("right", "right")
+        await until(pilot, lambda: " at " not in drawn(screen, "race-loss"))
+        await pilot.press("2")
+        await until(pilot, lambda: screen.focused is screen.query_one("#race-speed"))
+
+
+async def test_the_mouse_moves_the_cursor_of_the_losses():
+    async with racing(job(result=ENDED)) as (screen, pilot):
+        panel = screen.query_one("#race-loss", Panel)
+        await pilot.hover(panel, offset=(LABEL + 20, 6))
+        await until(pilot, lambda: "loss at " in drawn(screen, "race-loss"))
+        await pilot.hover(screen.query_one("#race-speed", Panel), offset=(5, 3))
+        await until(pilot, lambda: "loss at " not in drawn(screen, "race-loss"))

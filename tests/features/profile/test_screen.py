@@ -15,7 +15,8 @@ from tests.support.job import ScriptedJob, scripted_page
 from tests.support.made_profile import NET, ROOFS, made_profile
 from tests.support.provenance import said
 from tests.support.scripted import snapshot
-from tuisim import RunConfig
+from tests.support.shell import until
+from tuisim import RunConfig, units
 from tuisim.features.profile.roofline import roofline
 from tuisim.features.profile.screen import ProfileScreen
 from tuisim.features.profile.step_profile import StepProfile
@@ -30,6 +31,7 @@ from tuisim.features.profile.view import (
 )
 from tuisim.features.profile.waterfall import TimeBreakdown
 from tuisim.program import Kind
+from tuisim.terminal.chart import cell_of, x_at
 from tuisim.terminal.lines import ChartStyle, Frame, Tone, text, width_of
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel
@@ -347,3 +349,36 @@ def test_a_clipped_table_has_the_number_of_hidden_rows():
     lines = [text(line) for line in operation_lines(state(DEEP), frame)]
     hidden = len(DEEP.operations) - (len(operation_places(state(DEEP), frame)) - 1)
     assert f"  … {hidden} more" in lines
+
+
+def test_the_cursor_names_the_intensity_the_operations_and_the_roofs():
+    shown = state(made_profile(seconds={Kind.CROSS_ENTROPY: 30e-6, Kind.DENSE: 12e-6}, roofs=ROOFS))
+    frame, found = Frame(110, 24), shown.roofline
+    assert found is not None
+    x_scale, y_scale = scales(found)
+    one = found.dots[shown.cursor]
+    assert one.place is not None
+    cell = cell_of(*one.place, x_scale, y_scale, 110, 20)
+    assert cell is not None
+    plain, lines = roofline_lines(shown, frame), roofline_lines(shown, replace(frame, cursor=cell[1]))
+    assert len(lines) == len(plain) == frame.height
+    head = "".join(map(text, lines[:2]))
+    assert "softmax, cross-entropy 36.3 MFLOP/s" in head
+    intensity = x_at(cell[1], 110, x_scale)
+    assert f"at {units.figure(intensity)} FLOP/byte" in head
+    assert intensity == pytest.approx(one.place[0], rel=0.1)
+    assert f"DRAM {units.si(10e9 * intensity)}FLOP/s" in head, "10 GB/s times FLOP/byte"
+    assert "GEMM 100 GFLOP/s" in head
+    assert "softmax" not in "".join(map(text, roofline_lines(shown, replace(frame, cursor=0))[:2]))
+
+
+async def test_the_arrows_move_the_cursor_of_the_roofline_beside_the_selected_operation():
+    async with profiling(ScriptedJob(result=STEP)) as (screen, pilot):
+        await pilot.press("left")
+        await until(pilot, lambda: "FLOP/byte  " in drawn(screen, "roofline").splitlines()[0])
+        before = drawn(screen, "operations")
+        await pilot.press("left")
+        await pilot.pause()
+        assert drawn(screen, "operations") == before
+        await pilot.press("right", "right")
+        await until(pilot, lambda: drawn(screen, "roofline").startswith("FLOP/s"))

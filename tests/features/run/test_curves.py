@@ -25,8 +25,8 @@ def state(**changes: Any) -> RunState:
     return replace(RunState(shown.config, count(shown.config), shown), **changes)
 
 
-def drawn(**changes: Any) -> str:
-    return "\n".join(text(line) for line in curves_lines(state(**changes), FRAME))
+def drawn(cursor: int | None = None, **changes: Any) -> str:
+    return "\n".join(text(line) for line in curves_lines(state(**changes), replace(FRAME, cursor=cursor)))
 
 
 def test_a_moving_average_is_unbiased_and_keeps_gaps():
@@ -68,7 +68,7 @@ def test_steps_are_as_far_apart_as_their_time():
     clock = {"clock_steps": np.array([10_000.0]), "clock_seconds": np.array([0.2])}
     straight = replace(curves(), losses=np.linspace(2.0, 1.0, 400), **clock)
     slow = replace(state(x_axis="seconds"), snapshot=snapshot(curves=straight, step=20_000, training_seconds=2.0))
-    first = text(curves_lines(replace(slow, cursor=round(0.1 * (100 - LABEL - 2))), FRAME)[0])
+    first = text(curves_lines(slow, replace(FRAME, cursor=round(0.1 * (100 - LABEL - 2))))[0])
     assert "at 0.20 s" in first
     assert "1.5" in first
 

@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 
 from tests.support.past_runs import RUN, noisy, several
 from tests.support.provenance import said
-from tests.support.shell import Shell
+from tests.support.shell import Shell, until
+from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.errors import DataError
 from tuisim.features.runs.cost_fit import cost_fits
@@ -257,3 +258,33 @@ def test_columns_are_left_out_before_anything_is_clipped():
         assert max(map(width_of, lines)) <= width
         assert {"network", "measured", "ratio"} <= set(text(lines[0]).split())
     assert "optimizer" in text(lines[0])
+
+
+def test_the_cursor_names_the_run_with_the_nearest_fitted_time():
+    fit = cost_fits(FULL.runs)[0]
+    state, frame = RunsState(cost_fits(FULL.runs)), Frame(40, 16)
+    assert "ratio" not in "\n".join(map(text, scatter_lines(state, frame)))
+    runs = sorted((row for row in fit.rows if row.fit_seconds), key=lambda row: row.fit_seconds or 0.0)
+    for column, row in ((0, runs[0]), (10_000, runs[-1])):
+        lines = "\n".join(map(text, scatter_lines(state, replace(frame, cursor=column))))
+        assert f"fit {units.duration(row.fit_seconds)}, measured {units.duration(row.seconds)}" in lines
+        assert f"ratio {row.ratio:.2f}" in lines
+        assert f"batch {row.run.batch}" in lines
+        assert len(scatter_lines(state, replace(frame, cursor=column))) == frame.height
+
+
+async def test_the_arrows_and_the_mouse_move_the_cursor_of_the_points():
+    async with shown(FULL) as (screen, pilot, _):
+        panel = screen.query_one("#runs-points", Panel)
+
+        def drawn() -> str:
+            return "\n".join(map(text, panel.canvas.lines))
+
+        await pilot.press("left")
+        await until(pilot, lambda: "ratio" in drawn())
+        await pilot.press("right")
+        await until(pilot, lambda: "ratio" not in drawn())
+        await pilot.hover(panel, offset=(LABEL + 8, 4))
+        await until(pilot, lambda: "ratio" in drawn())
+        await pilot.hover(screen.query_one("#runs-list", Panel), offset=(5, 3))
+        await until(pilot, lambda: "ratio" not in drawn())

@@ -85,10 +85,10 @@ def search(words: str) -> list[tuple[Section, str]]:
 def glossary_anchor(term: str) -> str | None:
     """Return the anchor of a term's entry in the glossary, None if it has no entry.
 
-    Case and signs do not matter, and `runs, newest first` finds the entry of `runs`.
+    Case and signs do not matter; `runs, newest first` finds the entry of `runs`, `roofline · log-log` that of `roofline`.
     """
     anchors = {section.anchor for section in sections(GLOSSARY)}
-    return next((anchor for text in (term, re.split("[:,]", term)[0]) if (anchor := _slug(text)) in anchors), None)
+    return next((anchor for text in (term, re.split("[:,·]", term)[0]) if (anchor := _slug(text)) in anchors), None)
 
 
 def _sections(name: str) -> Iterator[Section]:

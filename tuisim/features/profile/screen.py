@@ -15,7 +15,7 @@ from tuisim.features.profile.waterfall import TimeBreakdown
 from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.job_page import JobPage
-from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panel import ChartPanel, Panel, ViewCanvas
 from tuisim.tui.panels import row_bindings, zoom_bindings
 
 
@@ -26,8 +26,9 @@ class ProfileScreen(JobPage[float, StepProfile]):
     HELP = (
         "Each letter is an operation of the step, under the measured roofs of this machine: a slanted roof for each memory level "
         "and a flat one for matrix products. The solid roof is that of the level that holds the buffers of the selected "
-        "operation; the advice says why it stays below that roof. ▲ marks a rate above its roof. The waterfall splits the time "
-        "of one step, or of the run in progress, into parts: from matrix products at peak rate to overhead."
+        "operation; the advice says why it stays below that roof. ← and → move a cursor that names the operations and the roofs "
+        "at it. ▲ marks a rate above its roof. The waterfall splits the time of one step, or of the run in progress, into parts: "
+        "from matrix products at peak rate to overhead."
     )
     DEFAULT_CSS = """
     ProfileScreen { layout: grid; grid-size: 2 3; grid-rows: 1 1fr 1fr; grid-columns: 1fr 1fr; }
@@ -48,7 +49,8 @@ class ProfileScreen(JobPage[float, StepProfile]):
         self._shows_run = True
         self._line = ViewCanvas(view.header, id="profile-header")
         self._panels = (
-            Panel(1, "roofline", view.roofline_lines, id="profile-roofline", tag=(*MEASURED, ("FLOP/byte", Provenance.COUNTED))),
+            ChartPanel(1, "roofline · log-log", view.roofline_lines, id="profile-roofline",
+                       tag=(*MEASURED, ("FLOP/byte", Provenance.COUNTED))),
             Panel(2, "operations of a step", view.operation_lines, id="profile-operations",
                   tag=(*MEASURED, ("layers", Provenance.COUNTED)), rows=view.operation_places),
             Panel(3, "waterfall", view.waterfall_lines, id="profile-waterfall", tag=MEASURED),

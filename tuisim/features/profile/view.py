@@ -18,7 +18,7 @@ from tuisim.features.profile.roofline import Dot, Roofline, Roofs, roofline
 from tuisim.features.profile.step_profile import StepProfile
 from tuisim.features.profile.waterfall import Part, TimeBreakdown, Waterfall, waterfall
 from tuisim.measure.ceiling import ABOVE, Ceiling, share_text
-from tuisim.terminal.chart import LABEL, Cell, Series, cell_of, overlay, plot, sample, x_axis
+from tuisim.terminal.chart import LABEL, Cell, Series, cell_of, overlay, plot, sample, x_at, x_axis
 from tuisim.terminal.lines import (
     BLANK,
     PHASE_TONES,
@@ -256,7 +256,14 @@ def roofline_lines(state: ProfileState, frame: Frame) -> list[Line]:
     ridge = Roofs(found.roofs.flops_per_second, selected.memory.per_second).ridge
     words = "" if any(row == 0 for row, _ in names) else f"ridge {units.figure(ridge)}"
     roofs = _roof_series(found, selected.memory, levels, x_scale)
-    drawn = plot(roofs, frame.width, height, frame.chart_style, x_scale, y_scale, [(ridge, words)])
+    marks = [(ridge, words)]
+    if frame.cursor is not None:
+        intensity = x_at(frame.cursor, frame.width, x_scale)
+        under = [i for i, dot in enumerate(found.dots) if dot.place and (cell := place(*dot.place)) and cell[1] == frame.cursor]
+        lines = _words_at(state, found, intensity, under, frame.width)[: len(heads)]
+        heads = [*lines, *[BLANK] * (len(heads) - len(lines))]
+        marks.append((intensity, ""))
+    drawn = plot(roofs, frame.width, height, frame.chart_style, x_scale, y_scale, marks)
     letters = _placed_letters(state, place, range(end))
     return [*heads, *overlay(drawn, names | letters), x_axis(frame.width, x_scale, "FLOP/byte", frame.chart_style)]
 
@@ -282,6 +289,22 @@ def _roof_words(state: ProfileState, found: Roofline, frame: Frame) -> list[Line
         rates = ", ".join(f"{level.level} {units.si(level.per_second)}B/s" for level in levels)
         lines += wrap(f"{rates} ({levels[0].kernel}, {units.counted(threads, 'thread')})", frame.width, Tone.DIM)
     return lines
+
+
+def _words_at(state: ProfileState, found: Roofline, intensity: float, under: list[int], width: int) -> list[Line]:
+    """Return the intensity at the cursor, the rates of the operations `under` it, and the roofs there."""
+    pieces: list[Line] = [((f"at {units.figure(intensity)} FLOP/byte", Tone.STRONG),)]
+    for i in sorted(under, key=lambda i: -found.dots[i].share):
+        dot = found.dots[i]
+        head: Line = ((f"{state.letters[i]} ", Tone.ACCENT), (f"{_named(dot)} ", Tone.DIM))
+        pieces.append((*head, (f"{units.si(dot.time.flops_per_second)}FLOP/s", Tone.TEXT)))
+    selected, top = found.dots[state.cursor].memory, found.roofs.flops_per_second
+    memory = [(level.level, level) for level in found.levels_for(found.dots[state.cursor])] or [("copies", selected)]
+    for i, (name, level) in enumerate(memory):
+        rate = f"{units.si(Roofs(top, level.per_second).at(intensity))}FLOP/s"
+        tone = Tone.ACCENT if level == selected else Tone.DIM
+        pieces.append((("roofs: " if i == 0 else "", Tone.DIM), (f"{name} ", tone), (rate, Tone.TEXT)))
+    return spread([*pieces, (("GEMM ", Tone.DIM), (f"{units.si(top)}FLOP/s", Tone.TEXT))], width, gap=2)
 
 
 def _roof_series(found: Roofline, own: Ceiling, levels: tuple[Ceiling, ...], x_scale: Scale) -> list[Series]:

@@ -14,9 +14,10 @@ from tuisim.engine.events import Snapshot
 from tuisim.errors import printable
 from tuisim.features.run.confusion import error_lines
 from tuisim.features.run.state import RunState
-from tuisim.terminal.chart import RAW, Series, plot, plot_columns, sample, x_axis
+from tuisim.terminal.chart import RAW, Series, plot, sample, x_at, x_axis
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
 from tuisim.terminal.plot import Floats, Scale, loss_scale, percent_scale, smoothed
+from tuisim.terminal.text import loss_text
 
 MIN_CHART = 3
 """Rows below which only the number is shown, without a curve."""
@@ -83,7 +84,7 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     )
     last = max((float(one.x[-1]) for one in losses if one.x.size), default=0.0)
     x_scale = Scale(0.0, last or 1.0)
-    at = None if state.cursor is None else _place(state.cursor, frame, x_scale)
+    at = None if frame.cursor is None else x_at(frame.cursor, frame.width, x_scale)
     values: list[float | None] = [snapshot.loss, snapshot.validation_loss]
     shares: list[float | None] = [snapshot.training_accuracy, snapshot.validation_accuracy]
     where = ""
@@ -91,7 +92,7 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
         where = " at " + _X_WORDS[state.x_axis](at)
         values = [one.at(at, state.smoothing) for one in losses]
         shares = [None if (value := one.at(at, state.smoothing)) is None else value / 100 for one in accuracies]
-    loss_words = _legend("loss" + where, values, _loss_words, frame)
+    loss_words = _legend("loss" + where, values, loss_text, frame)
     accuracy_words: list[Line] = []
     if has_accuracy or snapshot.validation_accuracy is not None:
         accuracy_words = _legend("accuracy" + where, shares, units.percent, frame)
@@ -129,11 +130,6 @@ def _along(state: RunState, snapshot: Snapshot) -> Along:
     return lambda steps: steps
 
 
-def _place(cursor: int, frame: Frame, x_scale: Scale) -> float:
-    """Return the x of a column of the plots."""
-    return x_scale.high * min(1.0, cursor / max(1, plot_columns(frame.width) - 1))
-
-
 def _loss_scale(state: RunState) -> Scale | None:
     """Return the scale of the loss axis; None if there is no loss yet."""
     if state.snapshot is None:
@@ -161,9 +157,3 @@ def _legend(name: str, values: Sequence[float | None], written: Callable[[float 
         if len(lines) == 1:
             break
     return lines[:1]
-
-
-def _loss_words(loss: float | None) -> str:
-    """Return three significant digits, without zeros in the exponent: `6.98e-4`."""
-    mantissa, e, exponent = units.figure(loss).partition("e")
-    return f"{mantissa}e{int(exponent)}" if e else mantissa

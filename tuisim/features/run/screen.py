@@ -28,15 +28,14 @@ from tuisim.features.run.status import header_lines, status_lines
 from tuisim.features.run.throughput import throughput_lines
 from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
-from tuisim.terminal.chart import LABEL, plot_columns
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.long_run import ASK_SECONDS, is_long
 from tuisim.tui.messages import EditRequested, Reopened, RunLeft, StartRequested, Uncovered
-from tuisim.tui.panel import FittedCanvas, Panel, ViewCanvas
+from tuisim.tui.panel import ChartPanel, FittedCanvas, Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen
 
-_STEP, _EPOCH, _SPEED, _RATE, _ZOOM = (
-    Binding.Group(words, compact=True) for words in ("step", "epoch", "speed", "learning rate", "zoom")
+_STEP, _EPOCH, _SPEED, _RATE, _ZOOM, _CHART = (
+    Binding.Group(words, compact=True) for words in ("step", "epoch", "speed", "learning rate", "zoom", "chart")
 )
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
@@ -52,6 +51,7 @@ class RunScreen(PanelScreen):
     """A run in progress, or the last one."""
 
     CSS_PATH = "run.tcss"
+    AUTO_FOCUS = "#curves"  # the arrow keys move the cursor
     BLANK = True  # nothing of its own to paint between the panels
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     TITLE = "run"
@@ -78,13 +78,6 @@ class RunScreen(PanelScreen):
                 tooltip="Pause and go back to the start of the epoch"),
         Binding("greater_than_sign", "move_epoch(1)", "epoch", id="run.epoch", key_display=">", group=_EPOCH,
                 tooltip="Pause and go on to the end of the epoch"),
-        Binding("l", "log_scale", "log or linear", id="run.log_scale", show=False,
-                tooltip="Switch the loss axis between logarithmic and linear"),
-        Binding("S", "smoothing", "smoothing", id="run.smoothing", show=False,
-                tooltip="Smooth the curves: off, 0.6, 0.9, 0.98 of the moving average"),
-        Binding("A", "x_axis", "x axis", id="run.x_axis", show=False, tooltip="Draw the curves over steps, epochs or seconds"),
-        Binding("left", "cursor(-1)", "cursor left", show=False, tooltip="Move the cursor of the curves; so does the mouse"),
-        Binding("right", "cursor(1)", "cursor right", show=False, tooltip="Move the cursor of the curves; it ends at the right"),
         Binding("h", "apply_hint", "apply hint", id="run.apply_hint",
                 tooltip="Make the first hint's edit: in the form and the next run; a rate, or threads, in this run as well"),
         Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings and the applied hints"),
@@ -93,6 +86,11 @@ class RunScreen(PanelScreen):
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
             for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput", "validation"), 1)
         ),
+        Binding("l", "log_scale", "log or linear", id="run.log_scale", group=_CHART,
+                tooltip="Switch the loss axis between logarithmic and linear"),
+        Binding("S", "smoothing", "smoothing", id="run.smoothing", group=_CHART,
+                tooltip="Smooth the curves: off, 0.6, 0.9, 0.98 of the moving average"),
+        Binding("A", "x_axis", "x axis", id="run.x_axis", group=_CHART, tooltip="Draw the curves over steps, epochs or seconds"),
         Binding("escape,b", "back", "stop and edit", id="run.back", key_display="esc", tooltip="Stop and go back to the setup"),
     ]  # fmt: skip
 
@@ -113,7 +111,7 @@ class RunScreen(PanelScreen):
         self._hints_at = -HINT_SECONDS
         self._panels = (
             Panel(1, "operations per example", operations_lines, id="operations", tag=(("", Provenance.COUNTED),)),
-            Panel(2, "loss and accuracy", curves_lines, id="curves", tag=measured),
+            ChartPanel(2, "loss and accuracy", curves_lines, id="curves", tag=measured),
             Panel(3, "gradients", gradients_lines, id="gradients", tag=measured),
             Panel(4, "throughput", throughput_lines, id="throughput", tag=(*measured, *predictions)),
             Panel(5, "validation", confusion_lines, id="validation", tag=measured),
@@ -245,18 +243,6 @@ class RunScreen(PanelScreen):
         known = [name for name in X_AXES if name != "epochs" or self._state.ledger.steps_per_epoch]
         at = known.index(self._state.x_axis) if self._state.x_axis in known else 0
         self._redraw_curves(x_axis=known[(at + 1) % len(known)])
-
-    def action_cursor(self, by: int) -> None:
-        """Move the cursor of the curves by a column; it comes from the right end and goes there."""
-        columns = plot_columns(self._panels[1].canvas.size.width)
-        place = columns if self._state.cursor is None else self._state.cursor
-        self._redraw_curves(cursor=None if place + by >= columns else max(0, place + by))
-
-    def on_panel_pointed(self, message: Panel.Pointed) -> None:
-        """Put the cursor of the curves under the mouse."""
-        if message.panel is self._panels[1]:
-            column = None if message.column is None else message.column - LABEL - 1
-            self._redraw_curves(cursor=None if column is None or column < 0 else column)
 
     def _redraw_curves(self, **changes: Any) -> None:
         self._change(**changes)

@@ -39,8 +39,6 @@ class RunState:
     """The weight of the past in the curves' moving average; 0 for the values themselves."""
     x_axis: str = "steps"
     """steps, epochs or seconds."""
-    cursor: int | None = None
-    """The column of the plots at which the values are shown; None for the latest values."""
 
     @property
     def status(self) -> State:

@@ -15,7 +15,7 @@ from tuisim.features.runs.view import RunsState
 from tuisim.store import runs as store
 from tuisim.store.runs import StoredRuns
 from tuisim.tui.context import PageContext
-from tuisim.tui.panel import Panel, ViewCanvas
+from tuisim.tui.panel import ChartPanel, Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
 
 TICK = 0.5
@@ -32,6 +32,7 @@ class RunsScreen(PanelScreen):
         "minimizes relative errors; coefficients are at least 0, and those that the runs do not determine are unknown. A run "
         "on the diagonal took the fitted time, a run above it took longer. A run that ends is added at once."
     )
+    AUTO_FOCUS = "#runs-points"  # the arrow keys move the cursor
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     CSS = """
     RunsScreen { layout: grid; grid-size: 2 4; grid-rows: 1 10 1fr 1; grid-columns: 44 1fr; }
@@ -59,7 +60,7 @@ class RunsScreen(PanelScreen):
         self._line = ViewCanvas(view.header, id="runs-header")
         self._panels = (
             Panel(1, "cost fit", view.fit_lines, id="runs-fit", tag=view.FIT_TAG, rows=view.fit_places),
-            Panel(2, "runs: fit →, measured ↑", view.scatter_lines, id="runs-points", tag=view.SCATTER_TAG),
+            ChartPanel(2, "measured vs fit · log-log", view.scatter_lines, id="runs-points", tag=view.SCATTER_TAG),
             Panel(3, "runs, newest first", view.run_lines, id="runs-list", tag=view.RUNS_TAG),
         )
 

@@ -14,8 +14,8 @@ from tuisim.features.runs.cost_fit import Coefficient, CostFit, FittedRun
 from tuisim.predict.machine import called
 from tuisim.provenance import Provenance, Provenances
 from tuisim.store.folder import unavailable_reason
-from tuisim.terminal.chart import Series, cell_of, overlay, plot, x_axis
-from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Span, Tone, fold, width_of, wrap
+from tuisim.terminal.chart import Series, cell_of, overlay, plot, x_at, x_axis
+from tuisim.terminal.lines import BLANK, Block, ChartStyle, Frame, Line, Span, Tone, fold, spread, width_of, wrap
 from tuisim.terminal.plot import Scale
 from tuisim.terminal.table import Column, drop_columns, fits, table, visible_rows
 from tuisim.terminal.text import page_header
@@ -149,15 +149,17 @@ def scatter_lines(state: RunsState, frame: Frame) -> list[Line]:
     runs = [row for row in fit.rows if row.fit_seconds]
     if not runs:
         return wrap("nothing can be fitted yet", width, Tone.DIM)
-    heads = _legend(frame)
+    scale = _scale(runs)
+    at = None if frame.cursor is None else x_at(frame.cursor, width, scale)
+    heads = _legend(frame) if at is None else _words_at(runs, at, width)
     if frame.height - len(heads) - 1 < MIN_PLOT:
         heads = []
     height = frame.height - len(heads) - 1
     if height < MIN_PLOT:
         return []
-    scale = _scale(runs)
     diagonal = np.array([scale.low, scale.high])
-    drawn = plot([Series(diagonal, diagonal, Tone.DIM)], width, height, frame.chart_style, scale, scale)
+    marks = [] if at is None else [(at, "")]
+    drawn = plot([Series(diagonal, diagonal, Tone.DIM)], width, height, frame.chart_style, scale, scale, marks)
     glyphs = ASCII_GLYPHS if frame.chart_style is ChartStyle.ASCII else GLYPHS
     points = {}
     for row in runs:
@@ -167,6 +169,18 @@ def scatter_lines(state: RunsState, frame: Frame) -> list[Line]:
             points[cell] = glyphs[largest], TONES[largest]
     unit = "µs, cost fit" if width >= 3 * len("µs, cost fit") else "µs"
     return [*heads, *overlay(drawn, points), x_axis(width, scale, unit, frame.chart_style)]
+
+
+def _words_at(runs: list[FittedRun], at: float, width: int) -> list[Line]:
+    """Return the times, the ratio and the network of the run whose fitted time is nearest to `at` microseconds."""
+    nearest = min(runs, key=lambda row: abs(math.log((row.fit_seconds or 0.0) * 1e6 / at)))
+    times: Line = (
+        ("fit ", Tone.DIM), (units.duration(nearest.fit_seconds), Tone.TEXT),
+        (", measured ", Tone.DIM), (units.duration(nearest.seconds), Tone.STRONG),
+    )  # fmt: skip
+    ratio: Line = (("ratio ", Tone.DIM), (_ratio(nearest.ratio), Tone.STRONG))
+    network = f"{printable(units.layers_text(nearest.run.layers), 17)}, batch {units.short_count(nearest.run.batch, 7)}"
+    return spread([times, ratio, ((network, Tone.TEXT),)], width, gap=2)
 
 
 def _scale(runs: list[FittedRun]) -> Scale:

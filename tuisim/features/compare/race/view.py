@@ -13,11 +13,11 @@ from tuisim.errors import printable
 from tuisim.features.compare.entries import FIRST_STEPS
 from tuisim.features.compare.race.race import Comparison, RaceRow, Standing
 from tuisim.measure.ceiling import share_text
-from tuisim.terminal.chart import Series, plot, sample, x_axis
+from tuisim.terminal.chart import Series, plot, sample, x_at, x_axis
 from tuisim.terminal.lines import BLANK, Block, Frame, Line, Span, Tone, beside, fold, spread, width_of, wrap
 from tuisim.terminal.plot import Scale, bar, loss_scale
 from tuisim.terminal.table import Column, narrowed_table
-from tuisim.terminal.text import job_lines, job_state, network_subjects, page_header
+from tuisim.terminal.text import job_lines, job_state, loss_text, network_subjects, page_header
 
 TONES = (Tone.FORWARD, Tone.BACKWARD, Tone.UPDATE, Tone.VALIDATION, Tone.LOSS, Tone.TRAINING)
 """One for each entry, in their order; a seventh has the first one's."""
@@ -33,6 +33,8 @@ class RaceState:
     comparison: Comparison | None = None
     failure: str = ""
     is_waiting: bool = False
+    log_scale: bool | None = None
+    """True for a logarithmic loss axis, False for a linear one; None to choose by the losses."""
 
     @property
     def rows(self) -> dict[str, RaceRow]:
@@ -186,6 +188,23 @@ def _times(ratio: float | None) -> str:
 # ── loss ──
 
 
+def losses_title(state: RaceState) -> str:
+    """Return the panel's title, with the scale of the loss axis."""
+    return "loss vs compute time" + " · log" * is_log(state)
+
+
+def is_log(state: RaceState) -> bool:
+    """Return True if the loss axis is logarithmic."""
+    scale = _loss_scale(state)
+    return scale is not None and scale.log
+
+
+def _loss_scale(state: RaceState) -> Scale | None:
+    """Return the scale of the loss axis; None if there is no loss yet."""
+    found = [np.array(one.losses) for one in state.standings if one.losses]
+    return loss_scale(*found, log=state.log_scale) if found else None
+
+
 def losses(state: RaceState, frame: Frame) -> list[Line]:
     """Draw the loss of each entry over its compute time: the same steps, sooner or later."""
     running = [(i, one) for i, one in enumerate(state.standings) if one.losses]
@@ -196,15 +215,20 @@ def losses(state: RaceState, frame: Frame) -> list[Line]:
         Series(np.linspace(0.0, one.seconds, 2 * len(one.losses) + 1)[1::2], np.array(one.losses), tone_of(i), i)
         for i, one in running
     ]
-    legend: list[Line] = [((f"{sample(i, frame.chart_style)} ", tone_of(i)), (one.name, Tone.TEXT)) for i, one in running]
+    x_scale = Scale(0.0, max(one.seconds for _, one in running) or 1.0)
+    at = None if frame.cursor is None else x_at(frame.cursor, frame.width, x_scale)
+    legend: list[Line] = [(("loss" + ("" if at is None else f" at {units.duration(at)}"), Tone.STRONG),)]
+    for (i, one), curve in zip(running, series, strict=True):
+        value = curve.y[-1 if at is None else int(np.argmin(np.abs(curve.x - at)))]
+        look: Line = ((f"{sample(i, frame.chart_style)} ", tone_of(i)), (f"{one.name} ", Tone.DIM))
+        legend.append((*look, (loss_text(float(value)).rjust(7), tone_of(i))))
     heads = spread(legend, frame.width, gap=2)
     height = frame.height - len(heads) - 1
     if height < 3:
         return heads[: frame.height]
-    x_scale = Scale(0.0, max(one.seconds for _, one in running) or 1.0)
-    y_scale = loss_scale(*(one.y for one in series)) or Scale(0.0, 1.0)
-    drawn = plot(series, frame.width, height, frame.chart_style, x_scale, y_scale)
-    return [*heads, *drawn, x_axis(frame.width, x_scale, "s of compute time", frame.chart_style)]
+    marks = [] if at is None else [(at, "")]
+    drawn = plot(series, frame.width, height, frame.chart_style, x_scale, _loss_scale(state) or Scale(0.0, 1.0), marks)
+    return [*heads, *drawn, x_axis(frame.width, x_scale, "seconds", frame.chart_style)]
 
 
 def progress_words(standings: Sequence[Standing]) -> str:
