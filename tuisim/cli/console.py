@@ -67,20 +67,18 @@ PAGE_WIDTH = 112
 """Columns of a page where there is neither a terminal to ask nor COLUMNS set."""
 
 
-def print_page(draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH) -> None:
-    """Print a page with all lines of its zoomed panels, as wide as the terminal, or `piped` columns without one."""
-    console = CommandConsole(piped)
-    print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
-
-
 def print_result(
     as_json: bool, document: Callable[[], Mapping[str, Any]], draw: Callable[[Frame], list[Line]], piped: int = PAGE_WIDTH
 ) -> None:
-    """Print a command's result: its JSON document, or its page."""
+    """Print a command's JSON document, or its page with all lines of the zoomed panels.
+
+    A page is as wide as the terminal, or has `piped` columns without one.
+    """
     if as_json:
         print(json.dumps(document(), allow_nan=False))
     else:
-        print_page(draw, piped)
+        console = CommandConsole(piped)
+        print_lines(draw(Frame(console.width, UNLIMITED, zoomed=True)), console)
 
 
 def line(words: str) -> None:

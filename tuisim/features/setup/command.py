@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 
 from tuisim.accounting import count as count_operations
-from tuisim.cli.console import print_page
+from tuisim.cli.console import print_result
 from tuisim.cli.options import NOTHING_GIVEN, ConfigFile, Json, Layers, RunOptions, described, resolve
+from tuisim.errors import ExitCode
 from tuisim.features.setup.cost_view import count_page
 
 
@@ -20,11 +20,8 @@ def count(
 ) -> int:
     """Count the operations, bytes and memory of a network by layer, phase and kind, without running it."""
     ledger = count_operations(resolve(layers, options, config))
-    if json_:
-        print(json.dumps(ledger.to_dict()))
-    else:
-        print_page(partial(count_page, ledger))
-    return 0
+    print_result(json_, ledger.to_dict, partial(count_page, ledger))
+    return ExitCode.DONE
 
 
 def open_app(layers: Layers = None, *, options: RunOptions = NOTHING_GIVEN, config: ConfigFile = None) -> int:
