@@ -126,9 +126,9 @@ class BoundStep(Protocol):
     def evaluate(self, rows: Rows) -> float:
         """Return the mean loss of one batch. Parameters do not change."""
 
-    def read(self, name: str) -> Array:
-        """Return a host copy of a buffer."""
-        return self._arrays[name].copy()
+    def read(self, name: str, at: Any = ...) -> Array:
+        """Return a host copy of a buffer, or of the part of it at the index `at`."""
+        return np.array(self._arrays[name][at])
 
     def write(self, name: str, values: Array) -> None:
         """Copy host values into a buffer."""

@@ -9,6 +9,7 @@ from threading import Condition
 
 from tuisim.config.field import is_number
 from tuisim.engine.events import State
+from tuisim.engine.look import Look
 from tuisim.errors import ConfigError, Mistake
 
 
@@ -40,6 +41,8 @@ class ControlState:
     """A new number of threads; None if it did not change."""
     seek: Seek | None = None
     """A step to go to; None to stay."""
+    look: Look | None = None
+    """What is read between steps; None for nothing."""
 
 
 class Control:
@@ -121,6 +124,11 @@ class Control:
             raise ConfigError([Mistake("threads", threads, "a whole number of at least 1")])
         with self._changed:
             self._set(threads=threads)
+
+    def look(self, look: Look | None) -> None:
+        """Take a look at the run whenever it is due, also while it is paused, in place of the look before."""
+        with self._changed:
+            self._set(look=look)
 
     # ── for the loop ──
 

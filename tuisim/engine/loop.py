@@ -31,6 +31,7 @@ from tuisim.engine.events import (
 from tuisim.engine.gradient_sample import QUIET_SHARE, SAMPLE_ROWS, SHARE, GradientSampler
 from tuisim.engine.health.monitor import HealthMonitor
 from tuisim.engine.health.thread_watch import ThreadWatch
+from tuisim.engine.look import Look
 from tuisim.engine.session import Session
 from tuisim.engine.summary import Summary
 from tuisim.engine.timeline import Timeline, can_keep
@@ -79,6 +80,8 @@ class Loop:
         self.gradients = GradientSampler(session.config, session.network, session.data.sample(SAMPLE_ROWS), share)
         self.health = HealthMonitor(session, self.validation, self.gradients)
         self.thread_watch = ThreadWatch(session.config, session.batch)
+        self.look_at: Look | None = None
+        """What a page reads of the run."""
         self.timeline: Timeline | None = None
         """None for a run that is not shown, and for a network too large to keep earlier states of."""
         self._thread_limit = ExitStack()
@@ -140,6 +143,7 @@ class Loop:
     def _iterate(self) -> None:
         state = self.control.take()
         self._apply_control(state)
+        self._look_at(state)
         if state.stop is not None:
             self._end(state.stop, state.stop_reason)
         elif state.seek is not None:
@@ -181,6 +185,26 @@ class Loop:
             self._due = self.session.clock()
             self._emit(SpeedLimitChanged(step, state.speed_limit))
             self._is_unpublished = True
+
+    def _look_at(self, state: ControlState) -> None:
+        """Take the look that was asked for, if it is due. One that needs a step waits for the next, or repeats one in a pause."""
+        self.look_at = look = state.look
+        if look is None or state.seek is not None or self.session.started is None:
+            return
+        is_still = state.is_paused and not state.single_steps
+        now = None if is_still else self.session.clock()
+        if (is_still or not look.needs_step) and look.is_due(self.session.tally.steps, now):
+            self.take_look(look)
+
+    def take_look(self, look: Look) -> None:
+        """Take a look at the present state, while no step is being made; one that needs a step repeats the latest."""
+        session, timeline = self.session, self.timeline
+        start = session.clock()
+        if not look.needs_step:
+            look.take(session)
+        elif timeline is not None and session.tally.steps > timeline.first:
+            timeline.repeat_step(lambda: look.prepare(session), lambda: look.take(session))
+        self.gradients.seconds += session.clock() - start
 
     def _set_threads(self, threads: int) -> None:
         session = self.session
@@ -313,8 +337,14 @@ class Loop:
         session = self.session
         epochs, begun, first = session.tally.epochs, session.clock(), session.tally.steps
         steps = self.early_stopping.limit(steps, first)
+        look = self.look_at
+        if look is not None and not (look.needs_step and look.is_due(first, begun)):
+            look = None
         if sample or self.gradients.is_due(begun):
-            self._step_with_sample(full_speed)
+            self._step_with_sample(full_speed, look)
+            steps -= 1
+        elif look is not None:
+            self._step_with_look(full_speed, look)
             steps -= 1
         left, ends = session.steps_left, False
         if left is not None and 0 < left <= steps:  # the last step is made by itself, with a sample
@@ -344,13 +374,23 @@ class Loop:
         if publish or session.clock() >= self._publish_at:
             self._publish()
 
-    def _step_with_sample(self, full_speed: bool) -> None:
+    def _step_with_look(self, full_speed: bool, look: Look | None) -> None:
+        """Make one step, and take a look around it."""
+        if look is None:
+            self.session.advance(1, full_speed=full_speed)
+            return
+        look.prepare(self.session)
+        self.session.advance(1, full_speed=full_speed)
+        look.take(self.session)
+        self.gradients.seconds += look.cost
+
+    def _step_with_sample(self, full_speed: bool, look: Look | None = None) -> None:
         """Make one step with a gradient sample, and judge the run by it; the time of the copies is the sample's cost."""
         session, clock = self.session, self.session.clock
         start = clock()
         before = self.gradients.read_parameters()
         copied = clock()
-        session.advance(1, full_speed=full_speed)
+        self._step_with_look(full_speed, look)
         stepped = clock()
         if session.divergence is None:
             self.gradients.sample(before, session.tally.steps)

@@ -8,6 +8,9 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tuisim import data as datasets
 from tuisim.backends import choose, get_backend, precision_notes
 from tuisim.backends.protocol import BoundStep
@@ -77,6 +80,8 @@ class Session:
         self.paused_seconds = 0.0
         self.divergence: str | None = None
         """The place at which the run became non-finite; None if it is finite."""
+        self.latest: tuple[BoundStep, NDArray[np.intp]] | None = None
+        """The bound step of the latest step made, whose buffers it has left, and its rows of the attached data."""
 
     @property
     def total_steps(self) -> int | None:
@@ -140,6 +145,7 @@ class Session:
                 is_sampled = True
             else:
                 losses = step.run(segment.rows)
+            self.latest = step, segment.rows[-segment.batch :]
             self._account(step, segment, losses, self.clock() - start, full_speed)
 
     def _run_timed(self, step: BoundStep, segment: Segment) -> list[float]:

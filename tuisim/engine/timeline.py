@@ -126,6 +126,15 @@ class Timeline:
             self._restore(nearest)
         return self._replay(step, is_cancelled, report)
 
+    def repeat_step(self, before: Callable[[], None], after: Callable[[], None]) -> None:
+        """Make the latest step again, and call `before` and `after` at the states around it. Raises ValueError at the first."""
+        step = self.step
+        self.seek(step - 1)
+        before()
+        self._replay(step, lambda: False, lambda *_: None)
+        after()
+        self.seek(step)
+
     def _replay(self, step: int, is_cancelled: Callable[[], bool], report: Callable[[int, int], None]) -> bool:
         session, first, chunk = self._session, self.step, 1
         ahead = [change for change in self.changes if change.step >= first]

@@ -12,6 +12,7 @@ from tuisim.config import RunConfig
 from tuisim.data.info import KeptRows
 from tuisim.engine.control import Control
 from tuisim.engine.events import Event, Snapshot, State
+from tuisim.engine.look import Look
 from tuisim.engine.loop import Loop
 from tuisim.engine.network import Parameters
 from tuisim.engine.session import Session
@@ -119,6 +120,11 @@ class Trainer:
         if self._loop is None or not self.can_reopen:
             raise RunError("the run has kept no earlier steps")
         return self._loop.reopen(emit, control)
+
+    def look(self, look: Look) -> None:
+        """Take a look at the latest run after its end."""
+        if self._loop is not None:
+            self._loop.take_look(look)
 
     def summary_so_far(self) -> Summary | None:
         """Return the summary of the run at this moment, from any thread; None before the first batch.

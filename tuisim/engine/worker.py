@@ -13,6 +13,7 @@ from tuisim.engine.control import Control
 from tuisim.engine.events import Event, RunFailed, Snapshot
 from tuisim.engine.job import Job
 from tuisim.engine.lease import Claim, MachineLease, Priority
+from tuisim.engine.look import Look
 from tuisim.engine.summary import Summary
 from tuisim.engine.trainer import Trainer
 from tuisim.errors import DeviceLost, fault
@@ -39,6 +40,7 @@ class Worker(Job[Snapshot, Summary | None]):
         self._claim = Claim("training", Priority.TRAINING)
         self._events: deque[Event] = deque()
         self._stages = Stages()
+        self._looking: Job[None, None] | None = None
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -63,6 +65,20 @@ class Worker(Job[Snapshot, Summary | None]):
         worker.progress = self.progress
         worker.control.pause()
         return worker
+
+    def look(self, look: Look | None) -> None:
+        """Take a look at the run: in progress, whenever it is due; after its end once, on a thread of its own."""
+        self.control.look(look)
+        trainer = self._trainer
+        if look is None or self.is_alive or trainer is None or (self._looking is not None and self._looking.is_alive):
+            return
+        if look.seen is None:
+            self._looking = Job("look", lambda _: self._look(trainer, look))
+            self._looking.start()
+
+    def _look(self, trainer: Trainer, look: Look) -> None:
+        with self._machine.hold(Claim("a look at the run", Priority.PAGE)):
+            trainer.look(look)
 
     def stop(self, reason: str = "") -> None:
         """End the run after the current chunk."""

@@ -169,11 +169,11 @@ class CupyStep(BoundStep):
 
     # ── buffers ──
 
-    def read(self, name: str) -> Array:
-        """Return a host copy of a buffer."""
+    def read(self, name: str, at: Any = ...) -> Array:
+        """Return a host copy of a buffer, or of the part of it at the index `at`."""
         if name == "loss":
             return np.array(self._loss)
-        found: Array = self._thread.do(lambda gpu: self._buffers.arrays[name].get())
+        found: Array = self._thread.do(lambda gpu: self._buffers.arrays[name][at].get())
         return found
 
     def write(self, name: str, values: Array) -> None:

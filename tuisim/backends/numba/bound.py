@@ -185,9 +185,9 @@ class BlasStep(NumpyStep):
             super().write("parameters", self._compiled.read("parameters"))
         return super().evaluate(rows)
 
-    def read(self, name: str) -> Array:
-        """Return a copy of a buffer."""
-        found: Array = self._owner(name).read(name)
+    def read(self, name: str, at: Any = ...) -> Array:
+        """Return a copy of a buffer, or of the part of it at the index `at`."""
+        found: Array = self._owner(name).read(name, at)
         return found
 
     def write(self, name: str, values: Array) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -66,10 +67,11 @@ class ScalarStep(BoundStep):
         self._do(rows, Phase.DATA, Phase.FORWARD, Phase.LOSS)
         return self._loss
 
-    def read(self, name: str) -> Array:
-        """Return a copy of a buffer."""
+    def read(self, name: str, at: Any = ...) -> Array:
+        """Return a copy of a buffer, or of the part of it at the index `at`."""
         buffer = self.program.buffers[name]
-        return np.array(self._buffers.get(name), np.int64 if buffer.integer else np.float64).reshape(buffer.shape)
+        values = np.array(self._buffers.get(name), np.int64 if buffer.integer else np.float64).reshape(buffer.shape)
+        return np.array(values[at])
 
     def write(self, name: str, values: Array) -> None:
         """Copy values into a buffer."""
