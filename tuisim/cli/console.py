@@ -13,12 +13,15 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Any, ClassVar
 
+from rich.color import Color
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
 from tuisim.errors import visible
-from tuisim.terminal.lines import UNLIMITED, Frame, Line, Tone
+from tuisim.terminal.lines import UNLIMITED, Frame, Line, Shade, Tone
+from tuisim.terminal.shades import rgb
 
 MIN_WIDTH = 60
 """Columns. A narrower terminal wraps the lines, because a number that is cut off would be wrong."""
@@ -60,7 +63,15 @@ def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
     """Print a page's lines on stdout, in colour on a terminal."""
     console = CommandConsole() if console is None else console
     for one in lines:
-        console.print(Text.assemble(*((characters, STYLES.get(tone, "")) for characters, tone in one)), soft_wrap=True)
+        console.print(Text.assemble(*((characters, _style(tone)) for characters, tone in one)), soft_wrap=True)
+
+
+def _style(tone: Tone | Shade) -> str | Style:
+    """Return a tone's style, or the colours of a picture as in a dark theme."""
+    if isinstance(tone, Tone):
+        return STYLES.get(tone, "")
+    front, back = (None if one is None else Color.from_rgb(*rgb(one, dark=True, coloured=True)) for one in tone)
+    return Style(color=front, bgcolor=back)
 
 
 PAGE_WIDTH = 112

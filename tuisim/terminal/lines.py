@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby, zip_longest
+from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -52,7 +53,33 @@ class Tone(StrEnum):
 PHASE_TONES = {phase: Tone(phase) for phase in ("data", "forward", "loss", "backward", "update")}
 """One tone per phase of a step, the same in every panel."""
 
-Span = tuple[str, Tone]
+
+class ColourScale(StrEnum):
+    """The colour scales."""
+
+    SIGNED = "signed"
+    """Levels -LEVELS to LEVELS, 0 for a value of zero."""
+    UNSIGNED = "unsigned"
+    """Levels 0 to LEVELS."""
+    CLASSES = "classes"
+    """2k for a region of class k, 2k + 1 for a point of it."""
+
+
+class Colour(NamedTuple):
+    """A level of a scale."""
+
+    scale: ColourScale
+    level: int
+
+
+class Shade(NamedTuple):
+    """The colours of a cell: of its character, and behind it; None is the colour of the text, or of the page."""
+
+    front: Colour | None
+    back: Colour | None
+
+
+Span = tuple[str, Tone | Shade]
 Line = tuple[Span, ...]
 BLANK: Line = ()
 UNLIMITED = 100_000

@@ -203,6 +203,8 @@ class TuisimApp(Navigation):
     def on_reopened(self, message: Reopened) -> None:
         """Follow a run that goes on after its end."""
         self.worker = message.worker
+        if self.run_screen is not None:
+            self.run_screen.follow(message.worker)
         if self.predictor is not None:
             self.keeping = Job("keep run", partial(self._keep, message.worker, None))
             self.keeping.start()

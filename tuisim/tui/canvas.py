@@ -15,7 +15,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuisim.errors import visible
-from tuisim.terminal.lines import BLANK, Line, Tone, width_of
+from tuisim.terminal.lines import BLANK, Line, Shade, Tone, width_of
+from tuisim.terminal.shades import rgb
 from tuisim.tui.ascii_filter import AsciiFilter
 from tuisim.tui.themes import MIN_CONTRAST, readable
 
@@ -54,7 +55,7 @@ class Canvas(Widget):
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] = []
         self._strips: list[Strip] = []
-        self._looks: dict[Tone, Style] = {}
+        self._looks: dict[Tone | Shade, Style] = {}
         self._blank: Strip | None = None
         self._width = 0
         self._is_outdated = False
@@ -118,17 +119,27 @@ class Canvas(Widget):
         strip = Strip(segments, max(taken, self._width))
         return strip.crop(0, self._width) if taken > self._width else strip
 
-    def _look(self, tone: Tone) -> Style:
+    def _look(self, tone: Tone | Shade) -> Style:
         """Return a tone's style in its final colours.
 
         Textual forgets component styles at every refresh and filters colours line by line; they change only with the theme.
         """
-        if tone not in self._looks:
+        if tone in self._looks:
+            return self._looks[tone]
+        if isinstance(tone, Shade):
+            self._looks[tone] = self._shade(tone)
+        else:
             segments = [Segment(" ", self.get_component_rich_style(f"canvas--{tone}"))]
             for line_filter in self.get_line_filters():
                 segments = line_filter.apply(segments, self.background_colors[1])
             self._looks[tone] = _readable(segments[0].style or Style.null(), tone)
         return self._looks[tone]
+
+    def _shade(self, shade: Shade) -> Style:
+        """Return the style of a cell of a picture; what has no colour is as text."""
+        dark, coloured = self.app.current_theme.dark, not self.app.no_color
+        front, back = (None if one is None else Color(*rgb(one, dark, coloured)).rich_color for one in shade)
+        return self._look(Tone.TEXT) + Style(color=front, bgcolor=back)
 
 
 def _readable(style: Style, tone: Tone) -> Style:

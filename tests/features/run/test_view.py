@@ -16,10 +16,10 @@ from tuisim.backends.numpy.blas import Blas
 from tuisim.config import RunConfig
 from tuisim.engine.events import RunFailed, State
 from tuisim.engine.history import History
+from tuisim.engine.speed_limits import SPEED_LIMITS, next_rate, next_speed_limit, speed_limit_text
 from tuisim.features.run.curves import curves_lines, is_log
 from tuisim.features.run.gradients import gradients_lines
 from tuisim.features.run.operations import operations_lines
-from tuisim.features.run.speed_limits import SPEED_LIMITS, next_rate, next_speed_limit, speed_limit_text
 from tuisim.features.run.status import header_lines, status_lines
 from tuisim.features.run.throughput import throughput_lines
 from tuisim.measure.gradients import Health

@@ -22,7 +22,6 @@ from tuisim.features.run.gradients import gradients_lines
 from tuisim.features.run.hints import LINES, SHORT, SHORT_LINES, applicable, edit_of, hint_lines, hint_rows
 from tuisim.features.run.operations import operations_lines
 from tuisim.features.run.prediction import PredictedRun
-from tuisim.features.run.speed_limits import next_rate, next_speed_limit
 from tuisim.features.run.state import RunState
 from tuisim.features.run.status import header_lines, status_lines
 from tuisim.features.run.throughput import throughput_lines
@@ -30,13 +29,11 @@ from tuisim.predict.prediction import Prediction
 from tuisim.provenance import Provenance
 from tuisim.tui.key_line import KeyLine
 from tuisim.tui.long_run import ASK_SECONDS, is_long
-from tuisim.tui.messages import EditRequested, Reopened, RunLeft, StartRequested, Uncovered
+from tuisim.tui.messages import EditRequested, RunLeft, StartRequested, Uncovered
 from tuisim.tui.panel import ChartPanel, FittedCanvas, Panel, ViewCanvas
-from tuisim.tui.panels import PanelScreen
+from tuisim.tui.run_controls import RunControls
 
-_STEP, _EPOCH, _SPEED, _RATE, _ZOOM, _CHART = (
-    Binding.Group(words, compact=True) for words in ("step", "epoch", "speed", "learning rate", "zoom", "chart")
-)
+_ZOOM, _CHART = (Binding.Group(words, compact=True) for words in ("zoom", "chart"))
 
 _WIDTHS = [(0, "-narrow"), (100, "-normal")]
 HINT_SECONDS = 2.0
@@ -47,7 +44,7 @@ ROUND = 5
 """Ticks after which a panel is drawn again: twice a second. In each tick at most one of them is drawn."""
 
 
-class RunScreen(PanelScreen):
+class RunScreen(RunControls):
     """A run in progress, or the last one."""
 
     CSS_PATH = "run.tcss"
@@ -61,27 +58,9 @@ class RunScreen(PanelScreen):
         "5 shows the validation figures with the confusion matrix."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_pause", "pause", id="run.pause", tooltip="Pause or resume"),
-        Binding("comma", "move(-1)", "step back", id="run.step_back", key_display=",", group=_STEP,
-                tooltip="Pause and go back one step"),
-        Binding("full_stop", "single_step", "step", id="run.step", key_display=".", group=_STEP,
-                tooltip="Pause and make one step: in the past again, at the latest step a new one"),
-        Binding("left_square_bracket", "speed(-1)", "slower", id="run.slower", key_display="[", group=_SPEED,
-                tooltip="Slower: full speed, 100, 10, 1 steps/s, single steps"),
-        Binding("right_square_bracket", "speed(1)", "faster", id="run.faster", key_display="]", group=_SPEED,
-                tooltip="Faster: single steps, 1, 10, 100 steps/s, full speed"),
-        Binding("minus", "rate(-1)", "lower rate", id="run.lower_rate", key_display="-", group=_RATE,
-                tooltip="Lower the learning rate (1-2-5)"),
-        Binding("plus,equals_sign", "rate(1)", "higher rate", id="run.higher_rate", key_display="+", group=_RATE,
-                tooltip="Raise the learning rate (1-2-5)"),
-        Binding("less_than_sign", "move_epoch(-1)", "epoch back", id="run.epoch_back", key_display="<", group=_EPOCH,
-                tooltip="Pause and go back to the start of the epoch"),
-        Binding("greater_than_sign", "move_epoch(1)", "epoch", id="run.epoch", key_display=">", group=_EPOCH,
-                tooltip="Pause and go on to the end of the epoch"),
         Binding("h", "apply_hint", "apply hint", id="run.apply_hint",
                 tooltip="Make the first hint's edit: in the form and the next run; a rate, or threads, in this run as well"),
         Binding("R", "restart", "run again", id="run.restart", tooltip="Run again with the same settings and the applied hints"),
-        Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
         *(
             Binding(str(n), f"zoom({n})", f"zoom {what}", id=f"run.zoom_{n}", group=_ZOOM, tooltip=f"Only {what}, or all")
             for n, what in enumerate(("operations", "loss and accuracy", "gradients", "throughput", "validation"), 1)
@@ -119,10 +98,6 @@ class RunScreen(PanelScreen):
         self._offered: RunState | None = None
         self._title = ""
         self._ticks = 0
-        # Requested and not yet seen: a second key press must not wait for the first one's snapshot.
-        self._rate: float | None = None
-        self._speed: tuple[float | None] | None = None
-        self._paused: bool | None = None
         self._asked_at = -ASK_SECONDS
         self._state_of_hints: object = None
 
@@ -138,6 +113,15 @@ class RunScreen(PanelScreen):
         """Show the state and begin to look at the worker."""
         self._offer(self._state)
         self.every(TICK, self.tick)
+
+    @property
+    def run_status(self) -> State:
+        """The state of the run as it is shown."""
+        return self._state.status
+
+    def follow(self, worker: Worker) -> None:
+        """Show a run that goes on after its end, reopened on another page."""
+        self._worker = worker
 
     def on_screen_resume(self) -> None:
         """Tell the app that no page lies over the run any more."""
@@ -193,12 +177,7 @@ class RunScreen(PanelScreen):
             return
         self._change(snapshot=snapshot)
         self._follow_hints(snapshot)
-        if self._rate == snapshot.learning_rate:
-            self._rate = None
-        if self._speed == (snapshot.speed_limit,):
-            self._speed = None
-        if self._paused is (snapshot.state is State.PAUSED):
-            self._paused = None
+        self.follow_requests(snapshot)
 
     def _follow_hints(self, snapshot: Snapshot) -> None:
         """Show a new hint at once; what leaves or only has another figure waits, since each change moves the panels."""
@@ -249,69 +228,15 @@ class RunScreen(PanelScreen):
         self._offer(self._state)
         self._panels[1].canvas.draw()
 
-    def action_toggle_pause(self) -> None:
-        """Pause or resume the run."""
-        paused = self._state.status is State.PAUSED if self._paused is None else self._paused
-        self._paused = not paused
-        if paused:
-            self._worker.control.resume()
-        else:
-            self._worker.control.pause("paused: space resumes, . trains one step")
-
-    def action_single_step(self) -> None:
-        """Train one step and pause."""
-        self._paused = True
-        self._worker.control.step()
-
-    def action_move(self, steps: int) -> None:
-        """Pause and go to an earlier step, also of a run that has ended."""
-        self._move(steps=steps)
-
-    def action_move_epoch(self, epochs: int) -> None:
-        """Pause and go to an end of an epoch, back also in a run that has ended."""
-        self._move(epochs=epochs)
-
-    def _move(self, *, epochs: int = 0, steps: int = 0) -> None:
-        if self._state.status.ended:
-            worker = None if self._worker.is_alive else self._worker.reopened()
-            if worker is None:  # its last figures are still being measured, or it has kept no states
-                return
-            self._worker = worker
-            worker.control.move(epochs=epochs, steps=steps)
-            worker.start()
-            self.post_message(Reopened(worker))
-        else:
-            self._worker.control.move(epochs=epochs, steps=steps)
-        self._paused = True
-
-    def action_speed(self, direction: int) -> None:
-        """Set the next faster (+1) or slower (-1) speed limit."""
-        snapshot = self._state.snapshot
-        limit = self._speed[0] if self._speed else snapshot.speed_limit if snapshot else None
-        self._speed = (next_speed_limit(limit, direction),)
-        self._worker.control.set_speed_limit(self._speed[0])
-
-    def action_rate(self, direction: int) -> None:
-        """Set the next higher (+1) or lower (-1) learning rate."""
-        rate = self._rate or (self._state.snapshot or self._state.config).learning_rate
-        assert rate is not None
-        self._rate = next_rate(rate, direction)
-        self._worker.control.set_learning_rate(self._rate)
-
     def on_resize(self) -> None:
         """Leave the hints as many lines as the page has room for."""
         self._hints.max_lines = SHORT_LINES if self.size.height < SHORT else LINES
         self._hints.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to apply a hint only if there is one to apply, and to control the run only until it has ended."""
+        """Offer to apply a hint only if there is one to apply."""
         if action == "apply_hint":
             return bool(applicable(self._state))
-        if action == "move" or (action == "move_epoch" and parameters == (-1,)):
-            snapshot = self._state.snapshot
-            return snapshot is not None and snapshot.first is not None and self._state.status is not State.FAILED
-        if action in ("toggle_pause", "single_step", "move_epoch", "speed", "rate", "stop"):
-            return not self._state.status.ended
         return super().check_action(action, parameters)
 
     def action_apply_hint(self) -> None:
@@ -341,10 +266,6 @@ class RunScreen(PanelScreen):
         self._change(applied=self._state.applied | {edit_of(hint)})
         self._offer(self._state)
         self._hints.draw()
-
-    def action_stop(self) -> None:
-        """Stop the run."""
-        self._worker.control.stop("stopped by user")
 
     def action_restart(self) -> None:
         """Start another run of the same configuration."""

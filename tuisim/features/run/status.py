@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tuisim import units
 from tuisim.config import RunConfig
 from tuisim.engine.events import State
+from tuisim.engine.speed_limits import speed_limit_text
 from tuisim.errors import printable
-from tuisim.features.run.speed_limits import speed_limit_text
 from tuisim.features.run.starting import starting_line
 from tuisim.features.run.state import RunState
 from tuisim.provenance import Provenance, Tagged

@@ -1,4 +1,4 @@
-"""The speed limits and learning rates that the keys of the run page step through."""
+"""The speed limits and learning rates that the keys of the run pages step through."""
 
 from __future__ import annotations
 
