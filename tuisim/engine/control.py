@@ -130,6 +130,12 @@ class Control:
         with self._changed:
             self._set(look=look)
 
+    def stop_looking(self, look: Look) -> None:
+        """Take this look no more, unless another has taken its place."""
+        with self._changed:
+            if self._state.look is look:
+                self._set(look=None)
+
     # ── for the loop ──
 
     def take(self) -> ControlState:

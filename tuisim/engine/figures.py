@@ -46,18 +46,30 @@ class Figures:
     confusion: Confusion | None = None
 
 
+def threshold_of(loss: str) -> float:
+    """Return the output above which a single output, or one of several labels, says yes."""
+    return 0.0 if loss == "binary_cross_entropy" else 0.5
+
+
+def predicted_classes(outputs: Array, threshold: float) -> Array:
+    """Return the class of each row: of the largest output, or whether a single one is above the threshold."""
+    single: Array = (outputs[:, 0] > threshold).astype(np.intp)
+    return outputs.argmax(axis=1) if outputs.shape[1] > 1 else single
+
+
+def target_classes(targets: Array) -> Array:
+    """Return the class of each row of targets as the loss takes them."""
+    return targets if targets.dtype.kind == "i" else predicted_classes(targets, 0.5)
+
+
 class FigureSums:
     """The sums over the rows (X, Y) of a dataset from which their figures are computed, batch by batch."""
 
     def __init__(self, data: Dataset, targets: Array) -> None:
         self._data, self._targets = data, targets
         self._outputs = 1 if targets.ndim == 1 else targets.shape[1]
-        is_binary = data.config.loss == "binary_cross_entropy"
-        self._threshold = 0.0 if is_binary else 0.5
-        """The output above which a single output, or one of several labels, says yes."""
-        self._labels: Array | None = None
-        if data.kind == "classes":
-            self._labels = targets if targets.dtype.kind == "i" else self._predicted(targets, 0.5)
+        self._threshold = threshold_of(data.config.loss)
+        self._labels: Array | None = target_classes(targets) if data.kind == "classes" else None
         self._classes = max(2, data.config.layers[-1])
         self._deviations = np.var(targets, axis=0, dtype=np.float64) * len(targets) if data.kind == "regression" else None
         self._baseline = float(np.mean(targets <= 0.5)) if data.kind == "multi-label" else None
@@ -69,15 +81,10 @@ class FigureSums:
         self._squares = np.zeros(self._outputs)
         self._pairs = np.zeros(self._classes**2 if self._labels is not None and self._classes <= MAX_CLASSES else 0, np.int64)
 
-    def _predicted(self, outputs: Array, threshold: float) -> Array:
-        """Return the class of each row: of the largest output, or whether a single one is above the threshold."""
-        single: Array = (outputs[:, 0] > threshold).astype(np.intp)
-        return outputs.argmax(axis=1) if outputs.shape[1] > 1 else single
-
     def add(self, rows: slice, outputs: Array) -> None:
         """Add a batch, given the network's outputs (rows, outputs)."""
         if self._labels is not None:
-            labels, predicted = self._labels[rows], self._predicted(outputs, self._threshold)
+            labels, predicted = self._labels[rows], predicted_classes(outputs, self._threshold)
             self._correct += int(np.count_nonzero(labels == predicted))
             if self._pairs.size:
                 self._pairs += np.bincount(labels * self._classes + predicted, minlength=self._pairs.size)

@@ -76,6 +76,11 @@ class Worker(Job[Snapshot, Summary | None]):
             self._looking = Job("look", lambda _: self._look(trainer, look))
             self._looking.start()
 
+    @property
+    def can_look(self) -> bool:
+        """True if the run can be looked at after its end."""
+        return self._trainer is not None
+
     def _look(self, trainer: Trainer, look: Look) -> None:
         with self._machine.hold(Claim("a look at the run", Priority.PAGE)):
             trainer.look(look)

@@ -47,6 +47,27 @@ PAGES = (
         help="Choose a data file and the roles of its columns", command="run", needs_config=False,
     ),
     Page("run", "Run", "tuisim.features.run.screen:RunScreen", "f3", help="See the training in progress", command="run"),
+    Page("inspect", "Inspect", key="f4", short="Insp", help="See inside the network of the run"),
+    Page(
+        "diagram", "Diagram", "tuisim.features.inspect.diagram.screen:DiagramScreen", parent="inspect",
+        help="See the units and connections of the network for one example", command="run", needs_config=False,
+    ),
+    Page(
+        "map", "Map", "tuisim.features.inspect.map.screen:MapScreen", parent="inspect",
+        help="See what the network answers over its two inputs, or its one input", command="run", needs_config=False,
+    ),
+    Page(
+        "weights", "Weights", "tuisim.features.inspect.weights.screen:WeightsScreen", parent="inspect",
+        help="See the weights, gradients or updates of a layer as a picture", command="run", needs_config=False,
+    ),
+    Page(
+        "examples", "Examples", "tuisim.features.inspect.examples.screen:ExamplesScreen", parent="inspect",
+        help="See the examples that the network gets wrong, the worst first", command="run", needs_config=False,
+    ),
+    Page(
+        "microscope", "Microscope", "tuisim.features.inspect.microscope.screen:MicroscopeScreen", parent="inspect",
+        help="Follow one weight through a step: sum, activation, gradient, update", command="run", needs_config=False,
+    ),
     Page("compare", "Compare", key="f6", short="Comp", help="Compare backends and thread counts"),
     Page(
         "race", "Race", "tuisim.features.compare.race.screen:RaceScreen", parent="compare",

@@ -18,7 +18,7 @@ LEVELS = 6
 """Levels of a scale on each side of zero."""
 
 
-Pixels = Sequence[Sequence[Colour | None]]
+Pixels = list[list[Colour | None]]
 """Rows of pixels from the top; None is the page."""
 
 _BLUE, _ORANGE = (86, 180, 233), (240, 146, 30)
@@ -60,7 +60,7 @@ def _mix(low: tuple[int, int, int], high: tuple[int, int, int], share: float) ->
     return red, green, blue
 
 
-def levels(values: NDArray[Any], limit: float, scale: ColourScale = ColourScale.SIGNED) -> list[list[Colour | None]]:
+def levels(values: NDArray[Any], limit: float, scale: ColourScale = ColourScale.SIGNED) -> Pixels:
     """Return a pixel for each of the (rows, columns) values, full at ±`limit`; None where a value is not finite."""
     with np.errstate(all="ignore"):
         placed = np.asarray(values, np.float64) / limit if limit > 0 else np.zeros_like(values, np.float64)
@@ -123,7 +123,7 @@ def _joined(cells: Sequence[tuple[str, Shade]]) -> Line:
 def key(limit: float, unit: str, chart_style: ChartStyle, scale: ColourScale = ColourScale.SIGNED) -> Line:
     """Return the key of a scale: its colours from one end to the other, with the values at both ends."""
     low = -LEVELS if scale is ColourScale.SIGNED else 0
-    colours = [Colour(scale, level) for level in range(low, LEVELS + 1)]
+    colours: list[Colour | None] = [Colour(scale, level) for level in range(low, LEVELS + 1)]
     strip = picture([colours], chart_style) if chart_style is ChartStyle.ASCII else picture([colours, colours], chart_style)
     ends = (f"−{limit:.2g} " if low else "0 ", f" {limit:.2g}{unit and ' ' + unit}")
     return ((ends[0], Tone.DIM), *strip[0], (ends[1], Tone.DIM))

@@ -1,0 +1,1 @@
+"""The diagram: units and connections, for one example."""

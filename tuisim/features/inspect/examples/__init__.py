@@ -1,0 +1,1 @@
+"""Examples: rows of the data with the network's answers and losses, the worst first."""

@@ -1,0 +1,1 @@
+"""Weights: a layer's weights, gradients or updates as a picture."""
