@@ -25,6 +25,8 @@ MODES = ("dark", "light", "no colour")
 PLAIN = " "
 """The letter of the default style: $foreground on $background."""
 LETTERS = ascii_letters + digits + "!#$%&*+-/:;<=>?@^_~"
+MORE_LETTERS = "".join(map(chr, range(0x100, 0x250)))
+"""For a picture of numbers, which has many colours."""
 BACKGROUNDS = ("background", "surface", "panel", "footer-background")
 FOREGROUNDS = (
     "foreground", "accent", "secondary", "warning", "error", "success", "health-bad", "text-quiet", "phase-data", "phase-forward",
@@ -152,13 +154,14 @@ class Picture:
 def _letters(styles: set[tuple[str, ...]], plain: frozenset[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """Return a letter for each style. It follows from the style, so that a new one seldom changes the letter of another."""
     found = dict.fromkeys(plain, PLAIN)
+    letters = LETTERS if len(styles - plain) <= len(LETTERS) else LETTERS + MORE_LETTERS
     taken: set[str] = set()
     for style in sorted(styles - plain):
-        at = crc32(_said(style).encode()) % len(LETTERS)
-        while LETTERS[at] in taken:
-            at = (at + 1) % len(LETTERS)
-        taken.add(LETTERS[at])
-        found[style] = LETTERS[at]
+        at = crc32(_said(style).encode()) % len(letters)
+        while letters[at] in taken:
+            at = (at + 1) % len(letters)
+        taken.add(letters[at])
+        found[style] = letters[at]
     return found
 
 

@@ -28,6 +28,8 @@ from tuisim.config.choices import ACTIVATIONS
 from tuisim.config.presets import PRESETS
 from tuisim.engine.events import RunFailed, Snapshot, State
 from tuisim.engine.health.hint import Hint
+from tuisim.engine.look import Look
+from tuisim.engine.session import Session
 from tuisim.engine.step_time import StepTime
 from tuisim.features.compare.crossover.screen import CrossoverScreen
 from tuisim.features.compare.race.screen import RaceScreen
@@ -87,9 +89,23 @@ class ScriptedPredictor:
 
 
 class AppRun(ScriptedWorker):
-    """A run as the app needs it."""
+    """A run as the app needs it. Looks are taken at once, at `inspected`, a run on the scalar backend."""
 
     run_failed: RunFailed | None = None
+    inspected: Session | None = None
+    can_look = True
+
+    def look(self, look: Look | None) -> None:
+        """Take a look at the run of the snapshot's configuration after a few steps."""
+        if look is None or look.seen is not None:
+            return
+        assert self.snapshot is not None
+        session = self.inspected = Session(replace(self.snapshot.config, backend="scalar"))
+        session.advance(40)
+        if look.needs_step:
+            look.prepare(session)
+            session.advance(1)
+        look.take(session)
 
     def join(self, timeout: float | None = None) -> bool:
         """Return True: there is no thread."""
@@ -175,6 +191,19 @@ async def _mistakes(pilot: Pilot[Any]) -> None:
     form.scroll_home(animate=False)
 
 
+def inspect(name: str, *keys: str) -> Opened:
+    """Return what starts a run and opens a page of Inspect."""
+
+    async def open_page(pilot: Pilot[Any]) -> None:
+        await pilot.press("ctrl+r")
+        await settle(pilot)
+        pilot.app.action_open(name)
+        await settle(pilot)
+        await pilot.press(*keys)
+
+    return open_page
+
+
 async def _import(pilot: Pilot[Any]) -> None:
     pilot.app.action_open("import")
     await pilot.pause()
@@ -184,6 +213,17 @@ async def _import(pilot: Pilot[Any]) -> None:
     while not screen.state.is_usable or not screen.query_one(FileTree).root.children:
         await pilot.pause(0.01)
     screen.query_one(FileTree).cursor_line = 0
+
+
+MOONS = RunConfig(
+    layers=(2, 6, 2), dataset="moons", loss="mse", output_activation="identity", examples=60, batch_size=6, threads=1
+)
+DIGITS = RunConfig(layers=(64, 5, 10), dataset="digits", examples=40, batch_size=8, threads=1)
+
+
+def paused_at(config: RunConfig, step: int = 41) -> Snapshot:
+    """Return the snapshot of a run that is paused at a step."""
+    return snapshot(config.resolved(), state=State.PAUSED, total_steps=900, step=step, epoch=4, throughput=None)
 
 
 SCREENS = (
@@ -206,6 +246,11 @@ SCREENS = (
         run=snapshot(NET, state=State.FAILED, message="out of memory", throughput=None, total_steps=900, step=431, epoch=9),
         failure=RunFailed(431, "out of memory: 2.00 GiB are needed, 1.50 GiB are free", log="/home/ada/tuisim.log"),
     ),
+    ScriptedScreen("diagram", inspect("diagram"), MOONS, paused_at(MOONS)),
+    ScriptedScreen("map", inspect("map"), MOONS, paused_at(MOONS)),
+    ScriptedScreen("weights", inspect("weights"), DIGITS, paused_at(DIGITS)),
+    ScriptedScreen("examples", inspect("examples"), DIGITS, paused_at(DIGITS)),
+    ScriptedScreen("microscope", inspect("microscope"), MOONS, paused_at(MOONS)),
     ScriptedScreen("race", page("race")),
     ScriptedScreen("crossover", page("crossover")),
     ScriptedScreen("profile", page("profile")),

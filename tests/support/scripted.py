@@ -37,6 +37,9 @@ class ScriptedControl:
     def stop(self, reason: str = "") -> None:
         self.calls.append(("stop", reason))
 
+    def stop_looking(self, look: object) -> None:
+        self.calls.append(("stop_looking",))
+
     def set_learning_rate(self, rate: float) -> None:
         self.calls.append(("rate", rate))
 

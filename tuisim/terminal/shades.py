@@ -125,5 +125,5 @@ def key(limit: float, unit: str, chart_style: ChartStyle, scale: ColourScale = C
     low = -LEVELS if scale is ColourScale.SIGNED else 0
     colours: list[Colour | None] = [Colour(scale, level) for level in range(low, LEVELS + 1)]
     strip = picture([colours], chart_style) if chart_style is ChartStyle.ASCII else picture([colours, colours], chart_style)
-    ends = (f"−{limit:.2g} " if low else "0 ", f" {limit:.2g}{unit and ' ' + unit}")
+    ends = (f"-{limit:.2g} " if low else "0 ", f" {limit:.2g}{unit and ' ' + unit}")
     return ((ends[0], Tone.DIM), *strip[0], (ends[1], Tone.DIM))

@@ -20,7 +20,7 @@ NAME = 12
 """Cells of a class's name."""
 MIN_GAP = 10
 """Cells between two layers at least; with more room the values are written."""
-EDGES_PER_ROW = 3
+EDGES_PER_ROW = 1
 STRONG = 0.5
 """Share of the largest contribution from which a connection is drawn strong."""
 _EDGE_LEVELS = (-LEVELS // 2, LEVELS // 2, -LEVELS, LEVELS)

@@ -18,6 +18,8 @@ from tuisim.terminal.text import loss_text
 
 MAX_NAME = 16
 BAR = 20
+MAX_SCALE = 4
+"""Pixels of the screen on a side of a pixel of an image at most."""
 
 
 def list_lines(state: Inspected, frame: Frame) -> list[Line]:
@@ -80,7 +82,8 @@ def example_lines(state: Inspected, frame: Frame) -> list[Line]:
         return shown if frame.zoomed else shown[: frame.height]
     values = np.nan_to_num(example.inputs.reshape(found.side, found.side).astype(np.float64))
     low, high = float(values.min()), float(values.max())
-    wide = 2 if found.side * 2 + BAR <= frame.width and found.side <= frame.height else 1
+    room = min((frame.width - BAR - MAX_NAME) // found.side, 2 * frame.height // found.side)
+    wide = min(max(room, 1), MAX_SCALE)
     values = np.repeat(np.repeat(values - low, wide, axis=0), wide, axis=1)
     image = picture(levels(values, high - low, ColourScale.UNSIGNED), frame.chart_style)
     if wide * found.side + 3 + MAX_NAME + 10 <= frame.width:

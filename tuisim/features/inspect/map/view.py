@@ -7,12 +7,13 @@ import numpy as np
 from tuisim.errors import printable
 from tuisim.features.inspect.map.decision_map import Array, Curve, DecisionMap
 from tuisim.features.inspect.state import Inspected
-from tuisim.terminal.chart import LABEL
 from tuisim.terminal.lines import Colour, ColourScale, Frame, Line, Span, Tone, clip, merged, spread, wrap
 from tuisim.terminal.plot import DOTS, Scale, characters, string, tick_text, trace
 from tuisim.terminal.shades import Pixels, key, levels, picture, pixel_rows
 
 MAX_NAMES = 8
+LABEL = 7
+"""Cells of the labels at the left."""
 
 
 def map_lines(state: Inspected, frame: Frame) -> list[Line]:

@@ -20,7 +20,7 @@ from tuisim.tui.panel import Panel
 from tuisim.tui.panels import row_bindings, zoom_bindings
 
 _LAYER, _INPUT = (Binding.Group(words, compact=True) for words in ("layer", "input"))
-FIELD = Field("", "", "The weight that is followed.", parser=parse, writer=str, expects="2:W[3,7] or 2:b[7]", name="weight",
+FIELD = Field("", "", "The weight that is followed.", parser=parse, writer=str, check=lambda _: "", expects="2:W[3,7] or 2:b[7]", name="weight",
               type=Place, default=Place())  # fmt: skip
 
 
@@ -54,9 +54,13 @@ class MicroscopeScreen(InspectScreen):
         """Follow the first weight."""
         super().__init__(context, [Panel(1, "microscope", chain_lines, id="inspect-chain", tag=MEASURED)], Place())
         self._inputs = InputLine("", (FIELD,), {"weight": Place()})
+        self._is_first = True
 
     def make_look(self, config: RunConfig) -> Look:
         """Return a look at the weight."""
+        if self._is_first:  # of an image, the middle: the first pixel is often 0
+            self._is_first, self.chosen = False, replace(self.chosen, input=config.layers[0] // 2)
+            self.query_one("#input-weight").value = str(self.chosen)  # type: ignore[attr-defined]
         self.chosen = self.chosen.within(config.layers)
         return look_at(self.chosen, 0)
 
@@ -87,9 +91,9 @@ class MicroscopeScreen(InspectScreen):
 
     @on(InputLine.Edited)
     def _edited(self, message: InputLine.Edited) -> None:
-        place = message.values and message.values.get("weight")
-        if place is None:
+        if message.values is None:
             return
+        place: Place = message.values["weight"] or Place()
         within = place.within(self.state.config.layers)
         if within != place:
             assert self._inputs is not None

@@ -62,8 +62,12 @@ def _link_lines(link: Link, terms: int, frame: Frame) -> list[Line]:
     if rest := link.terms[terms:] if terms else ():
         lines.append(_term(units.counted(len(rest), "more term"), math.fsum(value for _, value in rest), frame))
     buffer = f"   in the backend's buffer {link.found:.9g}"
-    value: Line = ((f"{INDENT}= {link.value:.9g}", Tone.STRONG), (buffer, Tone.TEXT), (f"   {ulps_words(link)}", _tone(link)))
-    return [*lines, clip_line(value, frame.width)]
+    computed: Line = (
+        (f"{INDENT}= {link.value + 0.0:.9g}", Tone.STRONG),
+        (buffer, Tone.TEXT),
+        (f"   {ulps_words(link)}", _tone(link)),
+    )
+    return [*lines, clip_line(computed, frame.width)]
 
 
 def _term(name: str, value: float, frame: Frame) -> Line:
@@ -88,12 +92,13 @@ def operations_words(link: Link) -> str:
     """Return the operations of a value, and how often the step computes such a value."""
     signs = {"multiply": "×", "add": "+", "divide": "÷", "sqrt": "√", "derivative": "f′", "activation": "f"}
     counts = link.operations.as_dict()
-    words = " ".join(f"{count:,} {signs.get(name, name)}" for name, count in counts.items() if count)
-    return f"{words}, {link.times:,} such values per step" if link.times > 1 else f"{words} in the whole step"
+    words = " ".join(f"{count:,}{signs.get(name, ' ' + name)}" for name, count in counts.items() if count)
+    total = link.operations.total * link.times
+    return f"{words} · {link.times:,} values = {total:,}" if link.times > 1 else f"{words} = {total:,}"
 
 
 def _total(links: list[Link], frame: Frame) -> list[Line]:
     """Return the operations of all these operations of the step program, as the ledger has them."""
     total = sum(link.operations.total * link.times for link in links)
-    words = f"all values of these operations together: {total:,} operations per step, the sum of their rows in the ledger"
+    words = f"together {total:,} operations in this step: the ledger's rows of these operations for its batch"
     return [BLANK, *wrap(words, frame.width, Tone.DIM)]

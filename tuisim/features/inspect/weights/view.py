@@ -17,6 +17,10 @@ WORDS = {
 }
 
 
+MAX_SCALE = 4
+"""Pixels of the screen on a side of a weight of an image at most."""
+
+
 def weights_lines(state: Inspected, frame: Frame) -> list[Line]:
     """Return the figures of the layer, the key of the colours, and the picture; a zoomed panel shows all of it."""
     found = state.found
@@ -41,12 +45,13 @@ def weights_lines(state: Inspected, frame: Frame) -> list[Line]:
 
 
 def _tiles(found: LayerValues, limit: float, frame: Frame, room: int) -> tuple[list[Line], str]:
-    """Return one picture of the inputs per unit, those with the largest weights first if not all fit."""
+    """Return one picture of the inputs per unit, those with the largest weights if not all fit."""
     assert found.side is not None
     side, outputs = found.side, found.values.shape[1]
-    across = max(1, (frame.width + 1) // (side + 1))
-    tall = -(-side // pixel_rows(frame.chart_style)) + 1
-    shown = outputs if frame.zoomed else min(outputs, across * max(1, room // tall))
+    scale = next((n for n in range(MAX_SCALE, 1, -1) if _fitting(side * n, frame, room) >= outputs), 1)
+    wide = side * scale
+    across = max(1, (frame.width + 1) // (wide + 1))
+    shown = outputs if frame.zoomed else min(outputs, max(1, _fitting(wide, frame, room)))
     order = np.arange(outputs)
     if shown < outputs:
         norms = np.nan_to_num(np.linalg.norm(found.values, axis=0))
@@ -54,8 +59,8 @@ def _tiles(found: LayerValues, limit: float, frame: Frame, room: int) -> tuple[l
     lines: list[Line] = []
     for first in range(0, shown, across):
         chosen = order[first : first + across]
-        tiles = [picture(levels(found.values[:, unit].reshape(side, side), limit), frame.chart_style) for unit in chosen]
-        lines.append(tuple((f"unit {unit + 1}".ljust(side)[:side] + " ", Tone.DIM) for unit in chosen))
+        tiles = [_tile(found.values[:, unit].reshape(side, side), scale, limit, frame) for unit in chosen]
+        lines.append(tuple((f"unit {unit + 1}".ljust(wide)[:wide] + " ", Tone.DIM) for unit in chosen))
         for parts in zip(*tiles, strict=True):
             line: Line = ()
             for part in parts:
@@ -65,6 +70,17 @@ def _tiles(found: LayerValues, limit: float, frame: Frame, room: int) -> tuple[l
     if shown < outputs:
         note += f"; the {shown:,} units with the largest weights, {outputs - shown:,} are not drawn (1 shows all)"
     return lines, note
+
+
+def _tile(values: Array, scale: int, limit: float, frame: Frame) -> list[Line]:
+    larger = np.repeat(np.repeat(values, scale, axis=0), scale, axis=1)
+    return picture(levels(larger, limit), frame.chart_style)
+
+
+def _fitting(wide: int, frame: Frame, room: int) -> int:
+    """Return the number of tiles that fit."""
+    tall = -(-wide // pixel_rows(frame.chart_style)) + 1
+    return (frame.width + 1) // (wide + 1) * (room // tall)
 
 
 def _matrix(values: Array, limit: float, frame: Frame, room: int) -> tuple[list[Line], str]:
