@@ -17,15 +17,9 @@ from tuisim.tui.app import TuisimApp
 from tuisim.tui.navigation import load
 
 PAGE_KEYS = {
-    "f2": "setup",
-    "f3": "run",
-    "f4": "inspect",
-    "f6": "compare",
-    "f7": "profile",
-    "f8": "estimate",
-    "f9": "explain",
+    "f2": "setup", "f3": "run", "f4": "inspect", "f6": "compare", "f7": "profile", "f8": "estimate", "f9": "explain",
     "f12": "runs",
-}
+}  # fmt: skip
 MEANINGS = {
     "f1": {"help"}, "question_mark": {"help"}, "f5": {"start"}, "ctrl+r": {"start"}, "escape": {"back"}, "b": {"back"},
     "ctrl+p": {"command_palette"}, "ctrl+q": {"quit"}, "ctrl+z": {"suspend_process"}, "c": {"chart_style"}, "l": {"log_scale"},

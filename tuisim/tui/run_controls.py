@@ -15,6 +15,9 @@ from tuisim.tui.panels import PanelScreen
 _STEP, _EPOCH, _SPEED, _RATE = (Binding.Group(words, compact=True) for words in ("step", "epoch", "speed", "learning rate"))
 
 
+ACTIONS = ("move", "move_epoch", "toggle_pause", "single_step", "speed", "rate", "stop")
+
+
 class RunControls(PanelScreen):
     """A page over a run in progress, or the last one."""
 
@@ -39,6 +42,8 @@ class RunControls(PanelScreen):
         Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
     ]  # fmt: skip
     _worker: Worker
+    has_run = True
+    """False if there is no run to control."""
     _rate: float | None = None
     """Requested and not yet seen: a second key press must not wait for the first one's snapshot."""
     _speed: tuple[float | None] | None = None
@@ -117,9 +122,11 @@ class RunControls(PanelScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to control the run only until it has ended, and to go back only in one that keeps earlier states."""
+        if action in ACTIONS and not self.has_run:
+            return False
         if action == "move" or (action == "move_epoch" and parameters == (-1,)):
             snapshot = self._worker.snapshot
             return snapshot is not None and snapshot.first is not None and self.run_status is not State.FAILED
-        if action in ("toggle_pause", "single_step", "move_epoch", "speed", "rate", "stop"):
+        if action in ACTIONS:
             return not self.run_status.ended
         return super().check_action(action, parameters)

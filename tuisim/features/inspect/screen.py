@@ -35,6 +35,7 @@ class InspectScreen(RunControls):
         """`chosen` is what is looked at first."""
         super().__init__()
         self.context = context
+        self.has_run = context.run is not None
         if context.run is not None:
             self._worker = context.run
         self._look: Look | None = None
@@ -55,7 +56,7 @@ class InspectScreen(RunControls):
     @property
     def run_status(self) -> State:
         """The state of the run; stopped if there is none."""
-        return State.STOPPED if self.context.run is None else super().run_status
+        return super().run_status if self.has_run else State.STOPPED
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -64,7 +65,7 @@ class InspectScreen(RunControls):
 
     def on_unmount(self) -> None:
         """Look no more."""
-        if self.context.run is not None and self._look is not None:
+        if self.has_run and self._look is not None:
             self._worker.control.stop_looking(self._look)
 
     def choose(self, chosen: Any) -> None:
@@ -85,7 +86,7 @@ class InspectScreen(RunControls):
 
     def _now(self) -> Inspected:
         state = replace(self.state, chosen=self.chosen, words="")
-        if self.context.run is None:
+        if not self.has_run:
             return replace(state, words=NO_RUN)
         snapshot = self._worker.snapshot
         if snapshot is None or snapshot.state is State.STARTING:

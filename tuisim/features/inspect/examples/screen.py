@@ -31,11 +31,11 @@ class ExamplesScreen(InspectScreen):
     """
     HELP = (
         "The rows of validation, or of training if there are none, with the network's answer and the loss of each row. ↑ and ↓ "
-        "select one; f lists all rows, the wrong ones, or those of one confusion, as does a click on a confusion."
+        "select one; F lists all rows, the wrong ones, or those of one confusion, as does a click on a confusion."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *row_bindings("examples", "example"),
-        Binding("f", "filter", "filter", id="examples.filter", tooltip="List all rows, wrong answers, or one confusion"),
+        Binding("F", "filter", "filter", id="examples.filter", tooltip="List all rows, wrong answers, or one confusion"),
         *zoom_bindings("examples", "list", "example", "confusions"),
     ]
 

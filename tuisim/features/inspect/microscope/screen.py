@@ -20,8 +20,10 @@ from tuisim.tui.panel import Panel
 from tuisim.tui.panels import row_bindings, zoom_bindings
 
 _LAYER, _INPUT = (Binding.Group(words, compact=True) for words in ("layer", "input"))
-FIELD = Field("", "", "The weight that is followed.", parser=parse, writer=str, check=lambda _: "", expects="2:W[3,7] or 2:b[7]", name="weight",
-              type=Place, default=Place())  # fmt: skip
+FIELD = Field(
+    "", "", "The weight that is followed.", parser=parse, writer=str, check=lambda _: "", name="weight", type=Place,
+    default=Place(),
+)  # fmt: skip
 
 
 class MicroscopeScreen(InspectScreen):
@@ -35,7 +37,7 @@ class MicroscopeScreen(InspectScreen):
     HELP = (
         "A weight through one step of the run, with the numbers in the backend's buffers: the unit's sum, its activation, the "
         "gradient by the chain rule, and the update. Each value is computed again in double precision and compared with the "
-        "buffer's, in units in the last place (ulp). ↑ and ↓ choose the unit, page up and page down the layer, t and T the "
+        "buffer's, in units in the last place (ulp). ↑ and ↓ choose the unit, page up and page down the layer, i and I the "
         "input; / takes a weight such as 2:W[3,7]. During a run the step changes; space pauses."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,8 +46,8 @@ class MicroscopeScreen(InspectScreen):
                 tooltip="Choose the layer before"),
         Binding("pagedown", "layer(1)", "layer down", id="microscope.layer_down", key_display="PgDn", group=_LAYER, priority=True,
                 tooltip="Choose the next layer"),
-        Binding("t", "input(1)", "next input", id="microscope.next_input", group=_INPUT, tooltip="Choose the next input"),
-        Binding("T", "input(-1)", "input before", id="microscope.input_before", group=_INPUT, tooltip="Choose the input before"),
+        Binding("i", "input(1)", "next input", id="microscope.next_input", group=_INPUT, tooltip="Choose the next input"),
+        Binding("I", "input(-1)", "input before", id="microscope.input_before", group=_INPUT, tooltip="Choose the input before"),
         Binding("slash,e", "edit", "weight", id="microscope.edit", key_display="/", tooltip="Type a weight: 2:W[3,7]"),
         *zoom_bindings("microscope", "chain"),
     ]  # fmt: skip

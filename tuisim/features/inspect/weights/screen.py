@@ -24,11 +24,11 @@ class WeightsScreen(InspectScreen):
     TITLE = "weights"
     HELP = (
         "Each pixel is one weight: blue below zero, orange above, brighter for a larger magnitude. The first layer's weights of "
-        "image data are drawn as images, one per unit. ↑ and ↓ choose the layer; v shows its gradients or its updates."
+        "image data are drawn as images, one per unit. ↑ and ↓ choose the layer; V shows its gradients or its updates."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *row_bindings("weights", "layer"),
-        Binding("v", "values", "values", id="weights.values", tooltip="Show weights, gradients, or updates"),
+        Binding("V", "values", "values", id="weights.values", tooltip="Show weights, gradients, or updates"),
         *zoom_bindings("weights", "picture"),
     ]
 
