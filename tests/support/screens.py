@@ -209,7 +209,7 @@ async def _import(pilot: Pilot[Any]) -> None:
     await pilot.pause()
     screen = pilot.app.screen
     assert isinstance(screen, ImportScreen)
-    await pilot.press("e", *"deccomma.csv", "enter")
+    await pilot.press(*"deccomma.csv", "enter")
     while not screen.state.is_usable or not screen.query_one(FileTree).root.children:
         await pilot.pause(0.01)
     screen.query_one(FileTree).cursor_line = 0

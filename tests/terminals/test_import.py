@@ -25,7 +25,6 @@ def test_a_table_is_imported_and_trained_to_an_accuracy(tmp_path, monkeypatch):
         terminal.wait_for("30-30-30")
         terminal.press("\x0f")  # ctrl+o
         terminal.wait_for("people.csv")
-        terminal.press("e")
         terminal.press(*"peo")
         terminal.wait_for("file  people.csv")  # the completion
         terminal.press("tab", "enter")
@@ -33,9 +32,9 @@ def test_a_table_is_imported_and_trained_to_an_accuracy(tmp_path, monkeypatch):
         assert re.search(r"age +number +number +1 +10", shown)
         assert re.search(r"city +text +category +3", shown)
         assert "loss cross_entropy" in shown
-        assert "2 classes: no, yes" in shown
+        assert "2 classes by their values: no, yes" in shown
         terminal.press("n")
-        terminal.wait_for("200 used · missing mean")
+        terminal.wait_for("200 used · missing values become the training mean")
         terminal.press("enter")
         terminal.wait_for("start training")
         terminal.press("ctrl+r")

@@ -184,6 +184,7 @@ class TuisimApp(Navigation):
             self.worker.stop("another run was started")
         config = message.config
         prediction = None if self.predictor is None else self.predictor.state(config).prediction
+        self.described = message.described or (self.described if config == self.running else config)
         self.worker, self.running = self._make_worker(config), config
         self.worker.start()
         if self.predictor is not None:

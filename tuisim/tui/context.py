@@ -20,6 +20,9 @@ class PageContext:
     """The configuration in front, the run in progress and the machine."""
 
     config: RunConfig
+    """As the data decide it."""
+    described: RunConfig | None = None
+    """The same run before the data decided anything of it; None if only `config` is known."""
     lease: MachineLease = field(default_factory=MachineLease)
     predictor: BackgroundPredictor | None = None
     """None if nothing is predicted."""

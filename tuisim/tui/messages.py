@@ -16,6 +16,8 @@ class StartRequested(Message):
     """Start a run of `config`; a run in progress is stopped for it."""
 
     config: RunConfig
+    described: RunConfig | None = None
+    """The same run before the data decided anything of it; None if only `config` is known."""
 
 
 @dataclass

@@ -57,7 +57,9 @@ class Navigation(PlainText, FailingQuietly):
     worker: Worker | None = None
     """The run in progress, or the last one."""
     running: RunConfig | None = None
-    """The configuration of `worker`."""
+    """The configuration of `worker`, as the data decide it."""
+    described: RunConfig | None = None
+    """The configuration of `worker` before the data decided anything of it."""
     predictor: BackgroundPredictor | None = None
     _paused_for_page: Worker | None = None
 
@@ -117,6 +119,7 @@ class Navigation(PlainText, FailingQuietly):
         screen = load(page.screen)(
             PageContext(
                 config=config,
+                described=self.setup.described if self.base is self.setup else self.described,
                 lease=self.lease,
                 predictor=self.predictor,
                 run=self.worker,
@@ -179,7 +182,7 @@ class Navigation(PlainText, FailingQuietly):
         """Return the configuration in front, with what the data decide left to them; None, with a notice, if it has mistakes."""
         config = self.screen.copied_config if isinstance(self.screen, PageScreen) else None
         if config is None:
-            config = self.setup.described if self.base is self.setup else self.running
+            config = self.setup.described if self.base is self.setup else self.described
         if config is None:
             self.notify("Fix the fields marked ✗ first", title="nothing to copy", severity="error")
         return config

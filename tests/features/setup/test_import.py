@@ -15,6 +15,7 @@ from textual.widgets import Button
 
 from tests.support.scripted import ScriptedWorker, snapshot
 from tuisim import data
+from tuisim.cli.options import Options, described
 from tuisim.config import RunConfig
 from tuisim.config.presets import PRESETS
 from tuisim.engine.job import Job
@@ -66,8 +67,11 @@ async def importing(path: str = "", size: tuple[int, int] = (120, 36)) -> AsyncI
 
 
 async def choose(screen: ImportScreen, pilot: Pilot[None], path: str) -> None:
-    screen.query_one("#import-path", PathEntry).value = path
-    await pilot.press("e", "enter")
+    entry = screen.query_one("#import-path", PathEntry)
+    entry.value = path
+    entry.focus()
+    await pilot.pause()
+    await pilot.press("enter")
     await is_read(screen, pilot)
 
 
@@ -99,18 +103,25 @@ def test_a_column_has_one_role_and_loses_it_by_the_same_key() -> None:
     assert options.with_role("age", "target").target == ()
 
 
-def test_the_run_keeps_hidden_layers_and_training_and_leaves_the_rest_to_the_data() -> None:
-    base = replace(NET, loss="cross_entropy", output_activation="identity", validation=0.3)
-    config = ImportOptions("people", "more.csv", target=("age",), missing="mean").config(base)
+@pytest.mark.parametrize("base", [NET, *(preset.config for preset in PRESETS)], ids=str)
+def test_a_new_file_gets_the_run_of_the_first_command(folder: Path, base: RunConfig) -> None:
+    base = replace(base, backend="scalar", seed=3)
+    config = ImportOptions("people.csv").config(base)
+    assert config == replace(described(None, Options(dataset="people.csv"), None), backend="scalar", seed=3)
+    assert data.fitted(config).layers == (4, RunConfig().layers[1], 2)
+
+
+def test_a_file_that_the_form_has_keeps_its_hidden_layers_and_training() -> None:
+    base = replace(NET, dataset="people.csv", loss="cross_entropy", output_activation="identity", validation=0.3)
+    config = ImportOptions("./people.csv", "more.csv", target=("age",), missing="mean").config(base)
     assert (config.layers, config.batch_size, config.loss, config.output_activation) == ((AUTO, 24, AUTO), 16, "auto", "auto")
-    assert (config.dataset, config.validation_data, config.validation) == ("./people", "more.csv", 0.1)
+    assert (config.dataset, config.validation_data, config.validation) == ("./people.csv", "more.csv", 0.1)
     assert (config.target, config.missing) == (("age",), "mean")
-    assert ImportOptions.of(config) == ImportOptions("./people", "more.csv", target=("age",), missing="mean")
+    assert ImportOptions.of(config) == ImportOptions("./people.csv", "more.csv", target=("age",), missing="mean")
 
 
-def test_a_preset_does_not_leave_its_training_to_another_dataset() -> None:
-    config = ImportOptions("people.csv").config(PRESETS[0].config)
-    assert (config.batch_size, config.output_activation, config.hidden_activation) == (32, "auto", RunConfig().hidden_activation)
+def test_a_bare_name_is_a_path() -> None:
+    assert ImportOptions("people").config(NET).dataset == "./people"
 
 
 def test_a_file_is_read_once_for_the_preview_and_the_form(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +129,7 @@ def test_a_file_is_read_once_for_the_preview_and_the_form(folder: Path, monkeypa
     preview = read(config)
     assert (preview.rows, preview.rows_dropped, preview.classes) == (ROWS, 2, ("no", "yes"))
     assert preview.config is not None
-    assert (preview.config.layers, preview.config.loss) == ((4, 24, 2), "cross_entropy")
+    assert (preview.config.layers, preview.config.loss) == ((4, 64, 2), "cross_entropy")
     monkeypatch.setattr("tuisim.data.files.read", None)
     assert data.fitted(config) == preview.config
 
@@ -139,7 +150,7 @@ async def test_the_tree_lists_folders_and_data_files(folder: Path) -> None:
         while not tree.root.children:
             await pilot.pause(0.01)
         assert [str(node.label) for node in tree.root.children] == ["more", "mistake.csv", "people.csv"]
-        await pilot.press("down", "down", "down", "enter")
+        await pilot.press("down", "down", "down", "down", "enter")  # the first leaves the path
         await is_read(screen, pilot)
         assert screen.state.options.path == "people.csv"
         assert roles(screen)["id"] == "left out"
@@ -150,7 +161,7 @@ async def test_the_tree_lists_folders_and_data_files(folder: Path) -> None:
 async def test_a_typed_name_may_be_of_the_folder_that_is_shown(folder: Path) -> None:
     (folder / "more" / "people.tsv").write_bytes((folder / "people.csv").read_bytes())
     async with importing() as (screen, pilot):
-        await pilot.press("e", *"more", "enter")
+        await pilot.press(*"more", "enter")
         await pilot.press("e", *["backspace"] * 20, *"people.tsv", "enter")
         await is_read(screen, pilot)
         assert screen.state.options.path == os.path.join("more", "people.tsv")
@@ -160,20 +171,21 @@ async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder
     async with importing("people.csv") as (screen, pilot):
         assert roles(screen) == {"id": "left out", "age": "number", "sex": "category", "income": "number", "bought": "target"}
         assert "38 used, 2 dropped" in result(screen)
-        assert "4-24-2 · loss cross_entropy" in result(screen)
+        assert "4-64-2 · loss cross_entropy" in result(screen)
+        assert "sgd · learning rate 0.1 · batch 32 · up to" in result(screen)
         await pilot.press("k")
         await is_read(screen, pilot)
-        assert "5-24-2" in result(screen)
+        assert "5-64-2" in result(screen)
         await pilot.press("down", "d")
         await is_read(screen, pilot)
-        assert "40 used ·" in result(screen)
+        assert "40 used · no missing values" in result(screen)
         await pilot.press("u", "n")
         await is_read(screen, pilot)
-        assert "40 used · missing mean" in result(screen)
+        assert "40 used · missing values become the training mean" in result(screen)
         await pilot.press("t")
         await is_read(screen, pilot)
         assert roles(screen)["age"] == "target"
-        assert "one number · task auto" in result(screen)
+        assert "one number by their values" in result(screen)
         assert "loss mse" in result(screen)
         await pilot.press("u")
         await is_read(screen, pilot)
@@ -182,7 +194,7 @@ async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder
         values = form(pilot).values
         assert (values["dataset"], values["keep"], values["missing"], values["loss"]) == ("people.csv", "id", "mean", "auto")
         config = pilot.app.screen.config  # type: ignore[attr-defined]
-        assert (config.layers, config.loss, config.batch_size) == ((5, 24, 2), "cross_entropy", 16)
+        assert (config.layers, config.loss, config.batch_size) == ((5, 64, 2), "cross_entropy", 32)
         await pilot.press("ctrl+o")
         await pilot.pause()
         again = pilot.app.screen
@@ -193,7 +205,7 @@ async def test_roles_and_the_missing_rule_change_by_key_and_fill_the_form(folder
 
 async def test_several_targets_and_the_task_are_chosen_by_key(folder: Path) -> None:
     async with importing("people.csv") as (screen, pilot):
-        assert "column id  left out" in result(screen)
+        assert "selected   id · left out" in result(screen)
         await pilot.press("down", "t", "down", "down", "T")
         await is_read(screen, pilot)
         assert [name for name, role in roles(screen).items() if role == "target"] == ["age", "income"]
@@ -203,7 +215,7 @@ async def test_several_targets_and_the_task_are_chosen_by_key(folder: Path) -> N
         assert screen.state.options.target == ("age",)
         await pilot.press("u", "a", "a")
         await is_read(screen, pilot)
-        assert "2 numbers · task regression" in result(screen)
+        assert "2 numbers as chosen" in result(screen)
         await pilot.press("enter")
         await pilot.pause()
         assert (form(pilot).values["target"], form(pilot).values["task"]) == ("age,income", "regression")
@@ -240,7 +252,7 @@ async def test_a_mistake_of_the_file_is_shown_and_cured_by_a_key(folder: Path) -
         assert screen.config is None
         await pilot.press("down", "d")
         await is_read(screen, pilot)
-        assert "1-24-2" in result(screen)
+        assert "1-64-2" in result(screen)
         assert not screen.query_one("#use", Button).disabled
         await choose(screen, pilot, "absent.csv")
         assert "✗ absent.csv: no such file" in result(screen).replace("\n", " ")
@@ -287,7 +299,7 @@ async def test_a_large_file_does_not_block_the_page(folder: Path, monkeypatch: p
     monkeypatch.setattr(ImportScreen, "make_job", slow)
     async with importing() as (screen, pilot):
         screen.query_one("#import-path", PathEntry).value = "people.csv"
-        await pilot.press("e", "enter")
+        await pilot.press("enter")
         await pilot.pause()
         assert screen.state.is_reading
         assert screen.query_one("#use", Button).disabled
@@ -305,3 +317,65 @@ async def test_the_page_opens_while_the_form_has_mistakes(folder: Path) -> None:
         await pilot.press("ctrl+o")
         await pilot.pause()
         assert isinstance(pilot.app.screen, ImportScreen)
+
+
+@pytest.mark.parametrize("keys", ["people.csv", "/people.csv", "~/people.csv", "./people.csv", "2.csv"])
+@pytest.mark.parametrize("first", [(), ("down",), ("down", "down")], ids=["at once", "in the list", "lower in the list"])
+async def test_what_is_typed_is_the_path(folder: Path, keys: str, first: tuple[str, ...]) -> None:
+    async with importing() as (screen, pilot):
+        await pilot.press(*first, *("full_stop" if one == "." else "slash" if one == "/" else one for one in keys))
+        await pilot.pause()
+        assert screen.query_one("#import-path", PathEntry).value == keys
+        assert screen.focused is screen.query_one("#import-path")
+        assert screen.state.options.path == ""
+
+
+async def test_the_path_and_the_list_are_left_by_arrows_and_escape(folder: Path) -> None:
+    async with importing() as (screen, pilot):
+        entry, tree = screen.query_one("#import-path", PathEntry), screen.query_one(FileTree)
+        await pilot.press("down")
+        assert screen.focused is tree
+        await pilot.press("up")
+        await pilot.pause()
+        assert screen.focused is entry
+        await pilot.press(*"peo", "escape")
+        assert (screen.focused, entry.value) == (tree, "")
+        await pilot.press("up")
+        await pilot.pause()
+        await pilot.press("left")
+        await pilot.pause()
+        assert pilot.app.screen is pilot.app.setup  # type: ignore[attr-defined]
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert pilot.app.screen is pilot.app.setup  # type: ignore[attr-defined]
+
+
+async def test_a_slash_over_the_columns_begins_another_path(folder: Path) -> None:
+    async with importing("people.csv") as (screen, pilot):
+        await pilot.press("slash", *"tmp")
+        await pilot.pause()
+        assert screen.query_one("#import-path", PathEntry).value == "/tmp"
+        await pilot.press("escape")
+        assert screen.query_one("#import-path", PathEntry).value == "people.csv"
+        assert roles(screen)["id"] == "left out"
+
+
+async def test_the_file_again_keeps_what_was_set_for_it_and_lengths_that_follow_the_data(folder: Path) -> None:
+    async with importing("people.csv") as (_, pilot):
+        await pilot.press("enter")
+        await pilot.pause()
+        assert form(pilot).values["epochs"] == "auto"
+        form(pilot).field("layers").control.value = "4-7-2"
+        form(pilot).field("batch_size").control.value = "8"
+        await pilot.pause()
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        again = pilot.app.screen
+        assert isinstance(again, ImportScreen)
+        await is_read(again, pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        values = form(pilot).values
+        assert (values["layers"], values["batch_size"], values["epochs"]) == ("auto-7-auto", "8", "auto")

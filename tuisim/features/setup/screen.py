@@ -420,7 +420,7 @@ class SetupScreen(PageScreen[None]):
     def action_start(self) -> None:
         """Start the run, or go to the first mistake."""
         if self._reading.config is not None:
-            self.post_message(StartRequested(self._reading.config))
+            self.post_message(StartRequested(self._reading.config, self.described))
             return
         if self._file.words and not self._reading.mistakes:
             self._starts_when_read = True

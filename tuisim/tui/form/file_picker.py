@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import DirectoryTree
 
@@ -33,10 +36,10 @@ def is_data_file(name: str) -> bool:
 
 
 class FileTree(DirectoryTree):
-    """The folders and data files below a folder."""
+    """The folders and data files below a folder. What is typed in it is the path of a file: posts `Typed`."""
 
     BINDING_GROUP_TITLE = "files"
-    HELP = "Folders and files with the ending of a format that is read. Any other file can be typed as a path."
+    HELP = "Folders and files with the ending of a format that is read. What you type goes to the path, which takes any file."
     ICON_NODE, ICON_NODE_EXPANDED, ICON_FILE = "▸ ", "▾ ", "  "
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("backspace", "parent_folder", "parent folder", key_display="⌫", tooltip="Show the parent of the top folder"),
@@ -45,6 +48,30 @@ class FileTree(DirectoryTree):
     FileTree { background: $surface; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     FileTree > .directory-tree--extension { text-style: none; }
     """
+
+    @dataclass
+    class Typed(Message):
+        """The beginning of a path was typed; an empty text if only the path is to be edited."""
+
+        text: str
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Return True for a character that is typed."""
+        return character is not None and character.isprintable() and character != " "
+
+    def on_key(self, event: events.Key) -> None:
+        """Post the character that is typed."""
+        if self.check_consume_key(event.key, event.character):
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Typed(event.character or ""))
+
+    def action_cursor_up(self) -> None:
+        """Move up, from the first entry to the path."""
+        if self.cursor_line > 0:
+            super().action_cursor_up()
+        else:
+            self.post_message(self.Typed(""))
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Return folders and data files that are not hidden."""
@@ -92,13 +119,24 @@ def completed(typed: str) -> str | None:
 
 
 class PathEntry(Entry):
-    """A text field for the path of a file; → or tab takes the completion."""
+    """A text field for the path of a file; → or tab takes the completion, and an empty one leaves ← and → to the page."""
 
     BINDING_GROUP_TITLE = "path"
 
     def __init__(self, *, id: str, placeholder: str) -> None:
         super().__init__(id=id, placeholder=placeholder)
         self.suggester = PathSuggester()
+
+    def begin(self, text: str) -> None:
+        """Replace the path by what was typed, with the cursor behind it; the focus that is under way selects nothing."""
+        self.select_on_focus = False
+        self.value = text
+        self.action_end()
+        self.call_later(setattr, self, "select_on_focus", True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave ← and → to the page while there is no text to move in."""
+        return bool(self.value) if action in ("cursor_left", "cursor_right") else super().check_action(action, parameters)
 
     @property
     def has_completion(self) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 from tuisim.config import FIELDS, RunConfig
 from tuisim.config.choices import DATASETS, MISSING, TASKS
-from tuisim.config.presets import PRESETS
 from tuisim.data.tables.roles import TableColumn
 from tuisim.errors import printable
 from tuisim.units import AUTO
@@ -68,12 +67,15 @@ class ImportOptions:
         return self if path == self.path else ImportOptions(path, missing=self.missing)
 
     def config(self, base: RunConfig) -> RunConfig:
-        """Return the run that reads the files; the data decide its ends, loss and output activation.
+        """Return the run that reads the files.
 
-        Hidden layers and training are those of `base`, unless it is a preset, which was made for other data.
+        Its network and training are those of `tuisim run --dataset FILE`, whatever the form had for other data. If `base` reads
+        the same file, its own are kept, except what the columns decide: the ends, the loss and the output activation.
         """
-        if any(base in (preset.config, _fitted(preset.config)) for preset in PRESETS):
-            base = RunConfig()
+        path = _as_path(self.path)
+        if _location(base.dataset) != _location(path):
+            machine = {name: getattr(base, name) for name, field in FIELDS.items() if field.group == "machine"}
+            base = RunConfig(**machine)
         roles: dict[str, Any] = {role: getattr(self, role) or None for role in ROLES}
         if self.validation_data:
             base = replace(base, validation=FIELDS["validation"].default)
@@ -82,7 +84,7 @@ class ImportOptions:
             layers=(AUTO, *base.layers[1:-1], AUTO),
             loss="auto",
             output_activation="auto",
-            dataset=_as_path(self.path),
+            dataset=path,
             validation_data=self.validation_data or None,
             task=self.task,
             missing=self.missing,
@@ -102,10 +104,10 @@ def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else value
 
 
+def _location(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def _as_path(text: str) -> str:
     """Return a file's bare name with `./`: it would be read as the name of a dataset."""
     return text if not text or any(mark in text for mark in (os.sep, "/", ".")) else os.path.join(os.curdir, text)
-
-
-def _fitted(config: RunConfig) -> RunConfig:
-    return config if config.needs_data else config.fitted()

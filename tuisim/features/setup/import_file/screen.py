@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -38,10 +38,10 @@ class ImportScreen(PanelScreen):
 
     TITLE = "import"
     HELP = (
-        "Choose a table or a file of arrays: its columns are shown with their types, roles and first rows, and the network that "
-        "fits them. A key changes the role of the selected column; ⏎ fills the form."
+        "Type the path of a table or of a file of arrays, or choose it in the list: its columns are shown with their types, "
+        "roles and first rows, and the network that fits them. A key changes the role of the selected column; ⏎ fills the form."
     )
-    AUTO_FOCUS = "FileTree"
+    AUTO_FOCUS = ""  # the path, or the columns if the form has a file
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-normal-height")]  # noqa: RUF012
     CSS = """
@@ -59,7 +59,7 @@ class ImportScreen(PanelScreen):
     #use:disabled { background: $panel; color: $text-disabled; }
     #import-said { width: 1fr; padding-left: 2; color: $text-muted; }
     ImportScreen.-wide { grid-columns: 44 1fr; }
-    ImportScreen.-short { grid-rows: 1 1 1fr 8 1 1; }
+    ImportScreen.-short { grid-rows: 1 1 1fr 9 1 1; }
     ImportScreen.-narrow.-choosing FileTree { column-span: 2; }
     ImportScreen.-narrow.-choosing Panel { display: none; }
     ImportScreen.-narrow.-columns FileTree { display: none; }
@@ -91,8 +91,9 @@ class ImportScreen(PanelScreen):
         Binding("k", "role('keep')", "keep", id="import.keep", tooltip="Keep the selected column as an input"),
         Binding("n", "missing", "missing", id="import.missing", tooltip="Next rule for missing values: drop, mean, error"),
         *row_bindings("import", "column"),
-        Binding("e", "edit", "edit path", id="import.edit", tooltip="Type the path of a file"),
-        Binding("g", "files", "files", id="import.files", tooltip="Go to the tree of files"),
+        Binding("down", "files", "files", id="import.down", key_display="↓", tooltip="Go from the path to the list of files"),
+        Binding("e", "edit", "edit path", id="import.edit", tooltip="Type the path of a file; so does / or ~, which begins it"),
+        Binding("g", "files", "files", id="import.files", tooltip="Go to the list of files"),
         Binding("u", "undo", "undo", id="import.undo", tooltip="Take the last change back", show=False),
         *zoom_bindings("import", "columns", "result"),
     ]
@@ -102,7 +103,7 @@ class ImportScreen(PanelScreen):
         super().__init__()
         self.context = context
         self.job: Job[None, FilePreview] | None = None
-        self.state = ImportState(ImportOptions.of(context.config))
+        self.state = ImportState(ImportOptions.of(self._base))
         self._before: list[ImportOptions] = []
         self._root = root
         self._line = ViewCanvas(view.header, id="import-header")
@@ -117,7 +118,7 @@ class ImportScreen(PanelScreen):
         yield self._line
         with Horizontal(id="import-paths"):
             yield Static("file", classes="label")
-            yield PathEntry(id="import-path", placeholder="a path: ⏎ reads it")
+            yield PathEntry(id="import-path", placeholder="type a path; tab completes, ⏎ reads")
             yield Static("validation", classes="label")
             yield PathEntry(id="import-validation", placeholder="a second file, or none")
         yield FileTree(self._root or _folder(options.path))
@@ -134,6 +135,8 @@ class ImportScreen(PanelScreen):
         self.query_one("#import-validation", PathEntry).show(options.validation_data)
         self.every(TICK, self.tick)
         self._choose(bool(options.path))
+        if not options.path:
+            self.set_focus(self.query_one("#import-path"))
         self._read()
 
     def on_unmount(self) -> None:
@@ -144,7 +147,12 @@ class ImportScreen(PanelScreen):
     @property
     def config(self) -> RunConfig | None:
         """The run that fills the form; None while the file cannot be used."""
-        return self.state.options.config(self.context.config) if self.state.is_usable else None
+        return self.state.options.config(self._base) if self.state.is_usable else None
+
+    @property
+    def _base(self) -> RunConfig:
+        """The run in the form, with what the data decide left to them if that is known."""
+        return self.context.described or self.context.config
 
     @property
     def copied_config(self) -> RunConfig | None:
@@ -166,7 +174,7 @@ class ImportScreen(PanelScreen):
             self._update(replace(self.state, preview=None, failure="", is_reading=False))
             return
         try:
-            config = self.state.options.config(self.context.config)
+            config = self.state.options.config(self._base)
         except ConfigError as error:
             self._update(replace(self.state, preview=None, failure=str(error).splitlines()[0], is_reading=False))
             return
@@ -194,7 +202,7 @@ class ImportScreen(PanelScreen):
         for panel in self._panels:
             panel.border_subtitle = "" if state.preview is None else provenance.words(view.TAG)
         self.query_one("#use", Button).disabled = not state.is_usable
-        words = "sets dataset, layers, loss and output activation" if state.is_usable else ""
+        words = "fills the form with this file and this network" if state.is_usable else ""
         self.query_one("#import-said", Static).update(words)
         self.refresh_bindings()
 
@@ -204,7 +212,7 @@ class ImportScreen(PanelScreen):
         """Show the columns instead of the tree where there is no room for both."""
         self.set_class(not has_columns, "-choosing")
         self.set_class(has_columns, "-columns")
-        (self._panels[0] if has_columns else self.query_one(FileTree)).focus()
+        self.set_focus(self._panels[0] if has_columns else self.query_one(FileTree))
         self.call_after_refresh(self.fit_panels)
 
     @on(DirectoryTree.FileSelected)
@@ -221,6 +229,30 @@ class ImportScreen(PanelScreen):
             self._choose(False)
         elif path:
             self._open_file(path)
+        else:
+            self._choose(False)
+
+    @on(FileTree.Typed)
+    def _typed_in_tree(self, event: FileTree.Typed) -> None:
+        """Type what was typed in the list of files into the path."""
+        event.stop()
+        self._type_path(event.text)
+
+    def on_key(self, event: events.Key) -> None:
+        """Begin a path with a character that begins nothing else."""
+        if event.character in ("/", "~"):
+            event.stop()
+            self._type_path(event.character)
+
+    def _type_path(self, text: str) -> None:
+        """Move the focus to the path, and type there; the first characters replace the path before."""
+        entry = self.query_one("#import-path", PathEntry)
+        is_begun = self.focused is entry
+        self.set_focus(entry)
+        if text and is_begun:
+            entry.insert_text_at_cursor(text)
+        elif text:
+            entry.begin(text)
 
     @on(Input.Submitted, "#import-validation")
     def _validation_typed(self, event: Input.Submitted) -> None:
@@ -254,6 +286,8 @@ class ImportScreen(PanelScreen):
         """Return True for actions that apply now."""
         if action in ("role", "row", "more_targets"):
             return bool(self.state.columns) and not isinstance(self.focused, FileTree | Input)
+        if action == "files":
+            return not isinstance(self.focused, FileTree)
         if action in ("missing", "task"):
             return bool(self.state.options.path)
         if action == "use":
@@ -316,16 +350,21 @@ class ImportScreen(PanelScreen):
 
     def action_edit(self) -> None:
         """Put the cursor into the path."""
-        self.query_one("#import-path", PathEntry).focus()
+        self._type_path("")
 
     def action_files(self) -> None:
-        """Go to the tree of files."""
+        """Go to the list of files."""
         self._choose(False)
 
     def action_back(self) -> None:
-        """Leave the path, the zoom, or the page."""
-        if isinstance(self.focused, Input):
-            self._choose(bool(self.state.options.path))
+        """Leave the path with what is typed in it, the zoom, or the page."""
+        entry, path = self.focused, self.state.options.path
+        if isinstance(entry, PathEntry) and (path or entry.value):
+            before = path if entry.id == "import-path" else self.state.options.validation_data
+            entry.show(before)
+            self._choose(bool(path))
+        elif isinstance(entry, PathEntry):
+            self.dismiss(None)
         else:
             super().action_back()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tuisim import units
 from tuisim.data.tables.roles import LEFT_OUT, TARGET, TableColumn
 from tuisim.errors import printable
 from tuisim.features.setup.import_file.options import ImportOptions
@@ -19,12 +20,13 @@ _CELL = 10
 """Cells of the screen for a value of the file."""
 _REASON = 34
 _RULES = {
-    "drop": "incomplete rows are left out",
-    "mean": "filled with the training mean",
-    "error": "a missing value is refused",
+    "drop": "rows with missing values are left out",
+    "mean": "missing values become the training mean",
+    "error": "missing values are refused",
 }
 _KEYS = (
-    ("t", "target"), ("T", "more targets"), ("d", "drop"), ("o", "category"), ("k", "keep"), ("n", "missing"), ("a", "task"),
+    ("t", "target"), ("T", "add target"), ("d", "drop"), ("o", "category"), ("k", "keep"), ("n", "missing"),
+    ("a", "kind"),
 )  # fmt: skip
 _CLASSES = 6
 """Classes that are named."""
@@ -61,7 +63,7 @@ class ImportState:
 def header(state: ImportState, frame: Frame) -> list[Line]:
     """Return the name of the file and its size, or what to do."""
     if not state.options.path:
-        return [clip_line(((" choose a data file, or press e and type its path", Tone.TEXT),), frame.width)]
+        return [clip_line(((" type the path of a data file, or choose one in the list (↓)", Tone.TEXT),), frame.width)]
     name = printable(state.options.path.replace("\\", "/").rpartition("/")[2], 40)
     size = "reading …" if state.is_reading else ""
     if not size and state.preview is not None and state.preview.rows:
@@ -144,8 +146,8 @@ def result_lines(state: ImportState, frame: Frame) -> list[Line]:
     if preview.mistake:
         return [*wrap(f"✗ {preview.mistake}", width, Tone.BAD), *_key_lines(state, width)]
     lines = [_named("rows", _rows(state, preview), width), _named("network", _network(preview), width)]
-    task = f" · task {state.options.task}" if preview.columns else ""
-    lines += [_named("targets", _targets(preview) + task, width), _named("validation", _validation(state, preview), width)]
+    lines += [_named("training", _training(preview, width - 11), width), _named("targets", _targets(state, preview), width)]
+    lines.append(_named("validation", _validation(state, preview), width))
     lines += _key_lines(state, width)
     for note in preview.notes:
         lines += wrap(note, width, Tone.DIM)
@@ -159,7 +161,10 @@ def _named(name: str, words: str, width: int) -> Line:
 def _rows(state: ImportState, preview: FilePreview) -> str:
     used = preview.rows - preview.rows_dropped
     dropped = f", {preview.rows_dropped:,} dropped" if preview.rows_dropped else ""
-    rule = f" · missing {state.options.missing}: {_RULES[state.options.missing]}" if preview.columns else ""
+    rule = ""
+    if preview.columns:
+        has_missing = any(column.missing for column in preview.columns if column.role != LEFT_OUT)
+        rule = f" · {_RULES[state.options.missing]}" if has_missing else " · no missing values"
     return f"{used:,} used{dropped}{rule}"
 
 
@@ -169,17 +174,29 @@ def _network(preview: FilePreview) -> str:
     return f"{layers_text(config.layers)} · loss {config.loss} · output activation {config.output_activation}"
 
 
-def _targets(preview: FilePreview) -> str:
+def _training(preview: FilePreview, width: int) -> str:
+    assert preview.config is not None
+    config = preview.config.resolved()
+    words = "until stopped" if config.known_epochs is None else units.counted(config.known_epochs, "epoch")
+    if config.known_epochs is not None and config.early_stopping == "yes":
+        words = f"up to {words}"
+    words = f"{config.optimizer} · learning rate {config.learning_rate:g} · batch {config.batch_size:,} · {words}"
+    stopping = ", early stopping"
+    return words + stopping if config.early_stopping == "yes" and len(words) + len(stopping) <= width else words
+
+
+def _targets(state: ImportState, preview: FilePreview) -> str:
     config = preview.config
     assert config is not None
     outputs = config.layers[-1]
+    kind = {"": "", "auto": " by their values"}.get(state.options.task * bool(preview.columns), " as chosen")
     if preview.kind == "labels":
-        return f"{outputs:,} labels, multi-label"
+        return f"{outputs:,} labels, multi-label{kind}"
     if preview.kind == "numbers":
-        return "one number" if outputs == 1 else f"{outputs:,} numbers"
+        return f"{'one number' if outputs == 1 else f'{outputs:,} numbers'}{kind}"
     names = [printable(name, 16) for name in preview.classes[:_CLASSES]]
     more = ", …" if len(preview.classes) > _CLASSES else ""
-    return f"{outputs:,} classes" + (f": {', '.join(names)}{more}" if names else "")
+    return f"{outputs:,} classes{kind}" + (f": {', '.join(names)}{more}" if names else "")
 
 
 def _validation(state: ImportState, preview: FilePreview) -> str:
@@ -196,6 +213,10 @@ def _key_lines(state: ImportState, width: int) -> list[Line]:
     if column is None:
         return []
     reason = f": {printable(column.reason, 80)}" if column.reason else ""
-    head: Line = (("column ", Tone.DIM), (f"{clip(column.label, 30)}  ", Tone.ACCENT), (f"{column.role}{reason}", Tone.TEXT))
-    keys = [((key, Tone.ACCENT), (f" {words}", Tone.DIM)) for key, words in _KEYS]
+    head: Line = (
+        (f"{'selected':<11}", Tone.DIM),
+        (clip(column.label, 30), Tone.ACCENT),
+        (f" · {column.role}{reason}", Tone.TEXT),
+    )
+    keys = [((f"{key}:", Tone.ACCENT), (f" {words}", Tone.DIM)) for key, words in _KEYS]
     return [clip_line(head, width), *spread(keys, width, gap=2)]
