@@ -39,6 +39,7 @@ class Tally:
         self._phases: deque[PhaseSeconds] = deque(maxlen=SAMPLES)
         self._window: list[tuple[float, int, int, int, int]] = []
         """Seconds, examples, steps, FLOPs, and multiplications and additions of each chunk."""
+        self._window_seconds = 0.0
 
     def copy(self) -> Tally:
         """Return a copy that further steps do not change."""
@@ -68,7 +69,7 @@ class Tally:
         if full_speed:
             self._add_to_window(batch, steps, seconds)
         else:  # no throughput is shown while throttled
-            self._window, self.throughput = [], None
+            self._window, self._window_seconds, self.throughput = [], 0.0, None
 
     def add_shuffle(self, seconds: float) -> None:
         """Add time of the data phase outside the steps, which is counted with the steps that follow: shuffling resident rows."""
@@ -125,12 +126,13 @@ class Tally:
         self._full_speed_seconds += seconds
         self._full_speed_examples += steps * batch
         self._window.append((seconds, steps * batch, steps, operations.flops * steps, operations.multiply_adds * steps))
-        total, examples, steps, flops, multiply_adds = (sum(column) for column in zip(*self._window, strict=True))
-        if total < WINDOW:
+        self._window_seconds += seconds
+        if self._window_seconds < WINDOW:  # the sums are made once: a tiny epoch is a chunk of its own, and there are thousands
             return
+        total, examples, steps, flops, multiply_adds = (sum(column) for column in zip(*self._window, strict=True))
         parts = sorted(count / taken for taken, count, *_ in self._window if taken > 0)
         low, middle, high = (parts[int(share * (len(parts) - 1))] for share in (0.1, 0.5, 0.9))
         rates = examples / total, steps / total, flops / total, multiply_adds / total
         self.throughput = Throughput(total, *rates, spread=(high - low) / 2 / middle)
         self.throughput_history.append(self.throughput.examples_per_second)
-        self._window = []
+        self._window, self._window_seconds = [], 0.0
