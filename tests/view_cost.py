@@ -1,11 +1,12 @@
 """What the view costs: examples per second with the app open in a real terminal over headless, in turn, in one run.
 
-    python tests/view_cost.py [--rounds 15] [--seconds 3] [--json]
+    python tests/view_cost.py [--rounds 15] [--seconds 3] [--page diagram] [--json]
 
 Each round runs a network in the app in a 120×36 pseudo-terminal, between two headless runs, all with one BLAS thread, and
 compares examples per second of wall time with the mean of the two: a shared machine drifts by more than what is asked
-for. Many short rounds and their median say more than few long ones. The view's processor time is the process's without
-its training thread's. A person runs this; the tests do not, because what it measures belongs to the machine.
+for. `--page` opens a page of Inspect over the run. Many short rounds and their median say more than few long ones. The
+view's processor time is the process's without its training thread's. A person runs this; the tests do not, because what
+it measures belongs to the machine.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def headless(case: str, seconds: float) -> dict[str, float]:
     return {"examples_per_second": summary.examples_seen / summary.wall_seconds}
 
 
-def in_app(case: str, seconds: float) -> dict[str, float]:
+def in_app(case: str, seconds: float, page: str) -> dict[str, float]:
     """Run the app on this terminal, start the case, and measure it once it has settled."""
     from tuisim.features.setup.screen import SetupScreen
     from tuisim.tui.app import TuisimApp
@@ -73,6 +74,8 @@ def in_app(case: str, seconds: float) -> dict[str, float]:
                 app.call_from_thread(app.screen.action_start)
         while app.worker is None or app.worker.snapshot is None or app.worker.snapshot.step == 0:
             time.sleep(0.05)
+        if page:
+            app.call_from_thread(app.action_open, page)
         time.sleep(WARM_UP)
         wall, view, clock, examples = reading()
         time.sleep(seconds)
@@ -88,13 +91,16 @@ def in_app(case: str, seconds: float) -> dict[str, float]:
     return found
 
 
-def in_terminal(case: str, seconds: float) -> dict[str, float]:
+def in_terminal(case: str, seconds: float, page: str) -> dict[str, float]:
     """`in_app` in a pseudo-terminal of its own that is read as a terminal would."""
     with tempfile.NamedTemporaryFile("r", suffix=".json") as result:
         pid, terminal = pty.fork()
         if pid == 0:
             os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
-            os.execv(sys.executable, [sys.executable, __file__, "--child", case, "--seconds", str(seconds), "--out", result.name])
+            os.execv(
+                sys.executable,
+                [sys.executable, __file__, "--child", case, "--seconds", str(seconds), "--page", page, "--out", result.name],
+            )
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         while True:
             if select.select([terminal], [], [], 0.05)[0]:
@@ -111,20 +117,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--page", default="")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child")
     parser.add_argument("--headless")
     parser.add_argument("--out")
     options = parser.parse_args()
     if options.child:
-        found = in_app(options.child, options.seconds)
+        found = in_app(options.child, options.seconds, options.page)
         with open(options.out, "w", encoding="utf-8") as file:
             json.dump(found, file)
         return
     if options.headless:
         print(json.dumps(headless(options.headless, options.seconds)))
         return
-    report = {case: _case(case, options.rounds, options.seconds) for case in CASES}
+    report = {case: _case(case, options.rounds, options.seconds, options.page) for case in CASES}
     if options.json:
         print(json.dumps(report))
         return
@@ -138,11 +145,11 @@ def main() -> None:
     print(f"measured at {COLUMNS}×{ROWS}, one BLAS thread, {kernel}" + (f", {kernel.pinned_by}" if kernel.pinned_by else ""))
 
 
-def _case(case: str, rounds: int, seconds: float) -> dict[str, Any]:
+def _case(case: str, rounds: int, seconds: float, page: str) -> dict[str, Any]:
     ratios, shares = [], []
     alone = [_alone(case, seconds)]
     for _ in range(rounds):
-        shown = in_terminal(case, seconds)
+        shown = in_terminal(case, seconds, page)
         alone.append(_alone(case, seconds))
         ratios.append(shown["examples_per_second"] / mean(alone[-2:]))
         shares.append(shown["view_share_of_a_core"])

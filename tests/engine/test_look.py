@@ -111,7 +111,7 @@ def test_a_look_is_repeated_while_the_run_goes_on_and_keeps_its_interval() -> No
     until(lambda: len(times) >= 3)
     worker.stop()
     worker.join()
-    assert min(b - a for a, b in pairwise(times)) >= 0.24
+    assert min(b - a for a, b in pairwise(times)) >= 0.39
 
 
 @pytest.mark.parametrize("around", [False, True])

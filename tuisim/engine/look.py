@@ -16,8 +16,8 @@ from tuisim.errors import fault
 
 log = logging.getLogger(__name__)
 
-MIN_INTERVAL = 0.25
-"""Seconds between two looks at a run in progress: a screen shows no more than four pictures per second."""
+MIN_INTERVAL = 0.4
+"""Seconds between two looks at a run in progress."""
 SHARE = 0.01
 """Maximum share of the wall time that looks take; drawing what they found takes as much again."""
 

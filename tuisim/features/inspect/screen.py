@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic, thread_time
 from typing import Any
 
 from tuisim.config import RunConfig
 from tuisim.engine.events import Snapshot, State
-from tuisim.engine.look import Look
+from tuisim.engine.look import MIN_INTERVAL, Look
 from tuisim.features.inspect.state import Inspected, header
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel, ViewCanvas
@@ -16,6 +17,8 @@ from tuisim.tui.run_controls import RunControls
 
 TICK = 0.1
 """Seconds between two looks for something new to show."""
+SHARE = 0.03
+"""Maximum share of a core for drawing what is read of a run in progress."""
 NO_RUN = "no run yet: F5 starts the run in the form, F4 shows it here"
 NOT_KEPT = "nothing is kept of a network this large after its run: inspect it during a run"
 
@@ -44,6 +47,8 @@ class InspectScreen(RunControls):
         self.chosen = chosen
         self.state = Inspected(type(self).TITLE or "", (context.run_config or context.config).resolved())
         self._has_controls: object = None
+        self._has_drawn, self._spent = False, thread_time()
+        self._draw_at, self._interval = 0.0, MIN_INTERVAL
 
     def make_look(self, config: RunConfig) -> Look:
         """Return a look for what is chosen now; `config` is the run's, with what the data have decided."""
@@ -75,10 +80,23 @@ class InspectScreen(RunControls):
 
     def tick(self) -> None:
         """Ask for a look, and show what it has found."""
-        state = self._now()
-        if state != self.state or self.state.snapshot is None:
-            self.state = state
+        state, before = self._now(), self.state
+        spent, self._spent = thread_time() - self._spent, thread_time()
+        if self._has_drawn:  # what was drawn has reached the terminal since
+            self._interval = max(MIN_INTERVAL, spent / SHARE)
+            self._draw_at = monotonic() + self._interval - TICK
+            self._has_drawn = False
+        is_asked = (state.words, state.chosen) != (before.words, before.chosen) or before.snapshot is None
+        is_early = self.run_status is State.TRAINING and monotonic() < self._draw_at
+        if is_early and not is_asked:
+            state = replace(state, found=before.found, step=before.step)
+        self.state = state
+        if is_asked or state.found is not before.found:
             self.show(state)
+            self._has_drawn = True
+        elif state != before:  # the panels show what was read, the header also how the run goes on
+            self._line.offer(state)
+            self._line.draw()
         controls = (self.run_status, state.snapshot is None)
         if controls != self._has_controls:
             self._has_controls = controls
@@ -109,7 +127,7 @@ class InspectScreen(RunControls):
         if seen is None:
             ended = snapshot.state.ended and not self._worker.can_look and not self._worker.is_alive
             return replace(state, found=None, words=NOT_KEPT) if ended else replace(state, words="" if state.found else "reading")
-        return replace(state, found=seen.found, step=seen.step, words=seen.failure, interval=look.interval)
+        return replace(state, found=seen.found, step=seen.step, words=seen.failure, interval=max(look.interval, self._interval))
 
     def action_move(self, steps: int) -> None:
         """Pause and go to an earlier step."""

@@ -136,7 +136,7 @@ class RunScreen(RunControls):
         """Look at the worker once: header and status line follow every snapshot, the panels are drawn in turn."""
         self._ticks += 1
         self._follow()
-        if not self.is_current:  # beneath another page nothing of it is seen
+        if self.app.screen is not self:  # beneath another page nothing of it is seen
             return
         state, before = self._state, self._offered
         if state is not before:
