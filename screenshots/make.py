@@ -63,6 +63,15 @@ def run(terminal: Terminal) -> None:
     terminal.read(9)
 
 
+def decision_map(terminal: Terminal) -> None:
+    """Train the spirals for some seconds and show their decision map."""
+    run(terminal)
+    terminal.press("f4")
+    terminal.read(0.5)
+    terminal.press("tab")
+    terminal.read(2)
+
+
 def race(terminal: Terminal) -> None:
     """Race the digits' network on every backend, to the end."""
     choose_digits(terminal)
@@ -94,11 +103,12 @@ def page(key: str, seconds: float, *more: str) -> Callable[[Terminal], None]:
     return play
 
 
-README = ("run", "setup", "race", "volume", "answer")
+README = ("run", "setup", "map", "race", "volume", "answer")
 """Pictures that the README shows, and that are made unless others are named."""
 SHOTS: dict[str, Callable[[Terminal], None]] = {
     "run": run,
     "setup": setup,
+    "map": decision_map,
     "race": race,
     "volume": volume,
     "answer": page("f9", 9),

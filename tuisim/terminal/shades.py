@@ -27,6 +27,8 @@ CLASS_COLOURS = (
     (86, 180, 233), (230, 159, 0), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0), (0, 114, 178), (190, 190, 190),
 )  # fmt: skip
 """Okabe and Ito's, which the colour-blind can tell apart; from the ninth class on they repeat."""
+CLASS_GREYS = (110, 250, 180, 70, 215, 145, 90, 195)
+"""The same without colours; those of the first classes are far apart."""
 CLASS_LETTERS = "ox+*#@=%"
 """The same without colours."""
 _SIGNED_ASCII = "@=~-. .+x*#"
@@ -41,7 +43,7 @@ def rgb(colour: Colour, dark: bool, coloured: bool) -> tuple[int, int, int]:
         number, is_point = divmod(level, 2)
         found = CLASS_COLOURS[number % len(CLASS_COLOURS)]
         if not coloured:
-            grey = 70 + 160 * (number % len(CLASS_COLOURS)) // (len(CLASS_COLOURS) - 1)
+            grey = CLASS_GREYS[number % len(CLASS_GREYS)]
             found = (grey, grey, grey)
         return found if is_point else _mix((22, 26, 31) if dark else (250, 250, 250), found, 0.45)
     share = level / LEVELS
