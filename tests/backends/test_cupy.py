@@ -81,6 +81,12 @@ def test_subnormals_are_flushed_and_counted_as_on_numpy_on_a_gpu(gpu, optimizer,
     assert [one.subnormal() for one in made] == [0, 0]
 
 
+def test_a_part_of_a_buffer_is_read_on_a_gpu(gpu):
+    ours, theirs = alike(BASE)
+    for name, at in (("W1", (slice(None), 1)), ("W1", (2, 1)), ("b1", 0), ("parameters", 3), ("W2", 1)):
+        close(ours.full.read(name, at), theirs.full.read(name, at))
+
+
 @pytest.mark.parametrize("number", CASES)
 def test_recorded_runs_on_a_gpu(gpu, number):
     check_recorded(number, "cupy")

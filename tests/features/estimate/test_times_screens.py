@@ -337,3 +337,26 @@ async def test_a_click_selects_the_row(size, make, panel, name):
         before = screen.selected
         await pilot.click(times, offset=(5, len(times.canvas.lines)))  # the axis
         assert screen.selected == before
+
+
+async def test_epochs_that_the_form_leaves_to_the_data_follow_the_number_of_examples() -> None:
+    described = RunConfig(layers=(64, 32, 10), dataset="teacher", examples=10_000)
+    screen = volume(described.fitted(), described=described)
+    async with shown(screen) as (page, pilot):
+        assert page.values == {"examples": 10_000, "epochs": 32}
+        page.query_one("#input-examples").value = "60000"
+        await settled(page, pilot)
+        assert page.values == {"examples": 60_000, "epochs": 10}
+        page.query_one("#input-epochs").value = "3"
+        await settled(page, pilot)
+        page.query_one("#input-examples").value = "10000"
+        await settled(page, pilot)
+        assert page.values == {"examples": 10_000, "epochs": 3}
+
+
+async def test_given_epochs_stay() -> None:
+    screen = volume(CONFIG.fitted(), described=CONFIG)
+    async with shown(screen) as (page, pilot):
+        page.query_one("#input-examples").value = "60000"
+        await settled(page, pilot)
+        assert page.values["epochs"] == 10

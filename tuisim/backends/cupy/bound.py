@@ -173,8 +173,13 @@ class CupyStep(BoundStep):
         """Return a host copy of a buffer, or of the part of it at the index `at`."""
         if name == "loss":
             return np.array(self._loss)
-        found: Array = self._thread.do(lambda gpu: self._buffers.arrays[name][at].get())
-        return found
+
+        def part(_: object) -> Array:
+            array = self._buffers.arrays[name]
+            found: Array = (array if at is ... else array[at]).get()
+            return found
+
+        return self._thread.do(part)
 
     def write(self, name: str, values: Array) -> None:
         """Copy host values into a buffer."""

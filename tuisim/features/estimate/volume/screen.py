@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from tuisim import data
 from tuisim.config import Field, RunConfig
+from tuisim.config.known_data import epochs_of
 from tuisim.errors import TuisimError
 from tuisim.features.estimate.volume import view
 from tuisim.features.estimate.volume.estimate import ASSUMED_EPOCHS, EPOCHS, VOLUMES, Price, estimate, estimate_volumes
@@ -23,6 +24,7 @@ from tuisim.tui.context import PageContext
 from tuisim.tui.form.inputs import InputLine
 from tuisim.tui.panel import Panel, ViewCanvas
 from tuisim.tui.panels import PanelScreen, row_bindings, zoom_bindings
+from tuisim.units import AUTO
 
 LOOK_SECONDS = 0.25
 """Seconds between two looks whether the prices have changed."""
@@ -156,6 +158,9 @@ class VolumeScreen(TimesScreen):
             Field("", "", "Passes over the training examples.", name="epochs", type=int, minimum=1, default=epochs),
         )
         super().__init__(context, fields, {"examples": examples, "epochs": epochs}, VolumeState(config))
+        is_auto = context.described is not None and context.described.epochs == AUTO
+        self._auto_epochs = epochs if is_auto else None
+        """The epochs that the number of examples decides; None if they are given."""
         self.forget_prices()
         self._line = ViewCanvas(view.header, id="volume-header")
         self._panels = (
@@ -163,6 +168,17 @@ class VolumeScreen(TimesScreen):
             Panel(2, "how it is computed", view.how, id="volume-how", tag=view.HOW_TAG),
             Panel(3, "time by volume", view.volume_lines, id="volume-volumes", tag=view.VOLUMES_TAG, rows=view.volume_places),
         )
+
+    @on(InputLine.Edited)
+    def _edited(self, message: InputLine.Edited) -> None:
+        """While the form leaves the epochs to the number of examples and none were typed, they follow it."""
+        epochs, was_auto = self.values["epochs"], self._auto_epochs
+        super()._edited(message)
+        if message.values is None or was_auto is None or epochs != was_auto or self.values["epochs"] != epochs:
+            return
+        self._auto_epochs = epochs_of(self.values["examples"] or 1, self.context.config.batch_size)
+        if self._auto_epochs != epochs:
+            self.query_one("#input-epochs", Input).value = str(self._auto_epochs)
 
     @property
     def copied_config(self) -> RunConfig:
