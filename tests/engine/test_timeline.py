@@ -186,3 +186,29 @@ def test_threads_that_were_changed_are_set_again() -> None:
     assert (found, session.threads) == ([first, first + 1], first + 1)
     timeline.seek(2)
     assert (found[2:], session.threads) == ([first], first)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "scalar"])
+def test_a_replay_from_the_start_proves_the_same_bytes(backend: str) -> None:
+    session = session_of(backend, optimizer="adam", layers=(64, 4, 10), examples=100)
+    timeline = Timeline(session)
+    states = record(session, timeline, STEPS, {20: 0.03})
+    assert timeline.prove()
+    assert fingerprint(session) == states[STEPS]
+    timeline.seek(33)
+    assert timeline.prove()
+    assert fingerprint(session) == states[33]
+    assert timeline.head == STEPS
+
+
+def test_a_proof_finds_another_weight_and_can_be_cancelled() -> None:
+    session = session_of("numpy", examples=100)
+    timeline = Timeline(session)
+    record(session, timeline, STEPS)
+    assert timeline.prove(lambda: True) is None
+    weights = session.network.full.read("W1")
+    weights[3, 2] = np.nextafter(weights[3, 2], np.float32(1))
+    session.network.full.write("W1", weights)
+    changed = fingerprint(session)
+    assert timeline.prove() is False
+    assert fingerprint(session) == changed

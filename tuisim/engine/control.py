@@ -41,6 +41,8 @@ class ControlState:
     """A new number of threads; None if it did not change."""
     seek: Seek | None = None
     """A step to go to; None to stay."""
+    prove: bool = False
+    """True to replay the run from its start and compare."""
     look: Look | None = None
     """What is read between steps; None for nothing."""
 
@@ -87,6 +89,11 @@ class Control:
             to = self._state.seek or Seek()
             to = replace(to, epochs=to.epochs + epochs, steps=to.steps + steps)
             self._set(is_paused=True, pause_reason="", single_steps=0, seek=to)
+
+    def prove(self) -> None:
+        """Pause, replay the run from its start to the present step, and say whether the bytes are the same."""
+        with self._changed:
+            self._set(is_paused=True, pause_reason="", single_steps=0, prove=True)
 
     def stop(self, reason: str = "", *, interrupted: bool = False) -> None:
         """End the run after the current chunk; only the first call sets state and reason."""
@@ -139,12 +146,12 @@ class Control:
     # ── for the loop ──
 
     def take(self) -> ControlState:
-        """Return the current requests; a new learning rate, number of threads or step to go to is returned once."""
+        """Return the current requests; a new learning rate, number of threads, step to go to or proof is returned once."""
         with self._changed:
             state = self._state
             self._seen = self._version
-            if state.learning_rate is not None or state.threads is not None or state.seek is not None:
-                self._state = replace(state, learning_rate=None, threads=None, seek=None)
+            if state.learning_rate is not None or state.threads is not None or state.seek is not None or state.prove:
+                self._state = replace(state, learning_rate=None, threads=None, seek=None, prove=False)
             return state
 
     @property

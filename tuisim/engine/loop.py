@@ -39,6 +39,7 @@ from tuisim.engine.validation import Validation
 from tuisim.errors import OUT_OF_MEMORY, DeviceLost, MemoryNeeded, TuisimError
 from tuisim.measure.peaks import Peaks, peaks_of
 from tuisim.store.log import log_file
+from tuisim.units import duration
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ class Loop:
         self.speed_limit: float | None = None
         self.peaks: Peaks | None = None
         self.device = ""
+        self._proof = ""
+        """What a replay from the start has shown; a complete run stays paused while it is read."""
         self._ended_at: float | None = None
         self.validation = Validation(session.network, session.data)
         per_epoch, has_validation = -(-session.data.examples // session.batch), session.data.validation is not None
@@ -148,7 +151,9 @@ class Loop:
             self._end(state.stop, state.stop_reason)
         elif state.seek is not None:
             self._seek(state.seek)
-        elif self._is_complete:
+        elif state.prove:
+            self._prove()
+        elif self._is_complete and not (self._proof and state.is_paused and state.pause_reason == self._proof):
             self._end(State.COMPLETED, "")
         elif state.is_paused and not state.single_steps:
             self._wait_paused(state.pause_reason)
@@ -289,6 +294,20 @@ class Loop:
             self._train(min(self._chunk, target - self.session.tally.steps))
         self._pause("")
         self._publish()
+
+    def _prove(self) -> None:
+        """Replay the run from its start, and say whether parameters and optimizer state have the same bytes."""
+        self._pause("")
+        if self.timeline is None:
+            return
+        start, step, first = self.session.clock(), self.session.tally.steps, self.timeline.first
+        same = self.timeline.prove(lambda: self.control.is_pending, self._report_replay)
+        seconds = self.session.clock() - start
+        self.session.paused_seconds += seconds
+        verdict = "the same bytes" if same else "OTHER BYTES"
+        words = f"replayed {step - first:,} steps from step {first:,} in {duration(seconds)}: {verdict}"
+        self._proof = "the replay was interrupted" if same is None else words
+        self.control.pause(self._proof)
 
     def _target(self, seek: Seek) -> int:
         """Return the step that a request asks for, which may be outside the run."""
@@ -440,6 +459,8 @@ class Loop:
             self._validate()
         if state is State.COMPLETED:
             self.early_stopping.check(steps, self.validation.figures.loss)
+            if self.timeline is not None:
+                self.timeline.keep_trained()
             if self.early_stopping.restore(steps):
                 self.message = self._words_on_best(steps)
                 self._measure()

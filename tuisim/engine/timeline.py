@@ -51,6 +51,8 @@ class Timeline:
         self.branches: list[Branch] = []
         """Futures that were left, oldest first."""
         self._states.append(self._capture())
+        self._trained: RunState | None = None
+        """The state at the end as trained, if the run then took the parameters of its best check."""
 
     @property
     def step(self) -> int:
@@ -134,6 +136,27 @@ class Timeline:
         self._replay(step, lambda: False, lambda *_: None)
         after()
         self.seek(step)
+
+    def keep_trained(self) -> None:
+        """Keep the state as trained, before the run takes the parameters of its best check."""
+        self._trained = self._capture()
+
+    def prove(
+        self, is_cancelled: Callable[[], bool] = lambda: False, report: Callable[[int, int], None] = lambda *_: None
+    ) -> bool | None:
+        """Replay all steps from the first state to the present one, where the session stands afterwards.
+
+        Returns True if parameters and optimizer state have the same bytes as before; None if cancelled.
+        """
+        step, now = self.step, self._capture(gradients=True)
+        trained = self._trained if self._trained is not None and self._trained.step == step else now
+        self._restore(self._states[0])
+        is_whole = self._replay(step, is_cancelled, report)
+        found = self._session.capture().arrays if is_whole else {}
+        self._restore(now)
+        if not is_whole:
+            return None
+        return all(array.tobytes() == trained.arrays[name].tobytes() for name, array in found.items())
 
     def _replay(self, step: int, is_cancelled: Callable[[], bool], report: Callable[[int, int], None]) -> bool:
         session, first, chunk = self._session, self.step, 1

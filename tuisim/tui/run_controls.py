@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tuisim.engine import Worker
+from tuisim.engine import Control, Worker
 from tuisim.engine.events import Snapshot, State
 from tuisim.engine.speed_limits import next_rate, next_speed_limit
 from tuisim.tui.messages import Reopened
@@ -15,7 +16,7 @@ from tuisim.tui.panels import PanelScreen
 _STEP, _EPOCH, _SPEED, _RATE = (Binding.Group(words, compact=True) for words in ("step", "epoch", "speed", "learning rate"))
 
 
-ACTIONS = ("move", "move_epoch", "toggle_pause", "single_step", "speed", "rate", "stop")
+ACTIONS = ("prove", "move", "move_epoch", "toggle_pause", "single_step", "speed", "rate", "stop")
 
 
 class RunControls(PanelScreen):
@@ -39,6 +40,8 @@ class RunControls(PanelScreen):
                 tooltip="Pause and go back to the start of the epoch"),
         Binding("greater_than_sign", "move_epoch(1)", "epoch", id="run.epoch", key_display=">", group=_EPOCH,
                 tooltip="Pause and go on to the end of the epoch"),
+        Binding("P", "prove", "prove", id="run.prove", show=False,
+                tooltip="Pause, replay the run from its start, and compare parameters and optimizer state byte by byte"),
         Binding("x", "stop", "stop", id="run.stop", tooltip="Stop the run; its results stay on the page"),
     ]  # fmt: skip
     _worker: Worker
@@ -88,18 +91,26 @@ class RunControls(PanelScreen):
         """Pause and go to an end of an epoch, back also in a run that has ended."""
         self._move(epochs=epochs)
 
+    def action_prove(self) -> None:
+        """Replay the run from its start and compare, also after its end."""
+        self._go(Control.prove)
+
     def _move(self, *, epochs: int = 0, steps: int = 0) -> None:
+        self._go(lambda control: control.move(epochs=epochs, steps=steps))
+
+    def _go(self, request: Callable[[Control], None]) -> None:
+        """Make a request that pauses; a run that has ended is reopened for it."""
         # A run that was just reopened still shows its end.
         if self.run_status.ended and not (self._worker is self._reopened and self._worker.is_alive):
             worker = None if self._worker.is_alive else self._worker.reopened()
             if worker is None:  # its last figures are still being measured, or it has kept no states
                 return
             self._worker = self._reopened = worker
-            worker.control.move(epochs=epochs, steps=steps)
+            request(worker.control)
             worker.start()
             self.post_message(Reopened(worker))
         else:
-            self._worker.control.move(epochs=epochs, steps=steps)
+            request(self._worker.control)
         self._paused = True
 
     def action_speed(self, direction: int) -> None:
@@ -124,7 +135,7 @@ class RunControls(PanelScreen):
         """Offer to control the run only until it has ended, and to go back only in one that keeps earlier states."""
         if action in ACTIONS and not self.has_run:
             return False
-        if action == "move" or (action == "move_epoch" and parameters == (-1,)):
+        if action in ("move", "prove") or (action == "move_epoch" and parameters == (-1,)):
             snapshot = self._worker.snapshot
             return snapshot is not None and snapshot.first is not None and self.run_status is not State.FAILED
         if action in ACTIONS:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.run_screen import running
 from tests.support.scripted import ScriptedWorker, curves, snapshot
 from tuisim.accounting import count
+from tuisim.engine.events import Branch
 from tuisim.features.run.curves import curves_lines, curves_title
 from tuisim.features.run.state import RunState
 from tuisim.terminal.chart import LABEL
@@ -117,3 +118,19 @@ async def test_the_mouse_moves_the_cursor():
         await pilot.hover(screen._panels[3], offset=(5, 3))
         await pilot.pause()
         assert "at step" not in text(panel.canvas.lines[0])
+
+
+def test_a_future_that_was_left_is_drawn_behind_the_present_one() -> None:
+    left = replace(curves(last_step=20_000), learning_rates=((0, 0.1),))
+    branch = Branch(8_000, left, ())
+    past = snapshot(curves=curves(last_step=10_000), step=10_000, head=10_000, branches=(branch,), learning_rate=0.05)
+    lines = curves_lines(replace(state(), snapshot=past), Frame(120, 24))
+    assert "left: learning rate 0.1" in "\n".join(map(text, lines))
+    assert "18 k" in text(lines[-1])
+    dots = [span for line in lines for span in line if span[1] is Tone.DIM and any("⠁" <= one <= "⣿" for one in span[0])]
+    assert dots
+
+
+def test_the_present_step_of_the_past_is_marked() -> None:
+    past = snapshot(curves=curves(last_step=20_000), step=5_000, head=20_000)
+    assert "step 5,000" in "\n".join(map(text, curves_lines(replace(state(), snapshot=past), Frame(120, 24))))

@@ -49,3 +49,17 @@ async def test_a_rate_changed_in_the_past_begins_a_branch() -> None:
         assert snapshot is not None
         assert [branch.step for branch in snapshot.branches] == [70]
         assert snapshot.learning_rate == 0.05
+
+
+async def test_a_run_that_has_ended_with_its_best_weights_is_replayed_from_its_start() -> None:
+    config = RunConfig(layers=(64, 8, 10), dataset="digits", learning_rate=0.5, early_stopping="yes", patience=2, epochs=60)
+    worker = Worker(config)
+    async with running(worker, config) as (screen, pilot):
+        await until(pilot, lambda: screen._state.status is State.COMPLETED and not worker.is_alive)
+        snapshot = screen._state.snapshot
+        assert snapshot is not None
+        assert snapshot.best_step is not None
+        assert snapshot.best_step < snapshot.step
+        await pilot.press("P")
+        await until(pilot, lambda: "the same bytes" in screen._state.message)
+        assert f"replayed {snapshot.step:,} steps from step 0" in screen._state.message

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic, thread_time
 from typing import Any
 
 from tuisim.config import RunConfig
+from tuisim.engine import Control
 from tuisim.engine.events import Snapshot, State
 from tuisim.engine.look import MIN_INTERVAL, Look
 from tuisim.features.inspect.state import Inspected, header
@@ -129,14 +130,9 @@ class InspectScreen(RunControls):
             return replace(state, found=None, words=NOT_KEPT) if ended else replace(state, words="" if state.found else "reading")
         return replace(state, found=seen.found, step=seen.step, words=seen.failure, interval=max(look.interval, self._interval))
 
-    def action_move(self, steps: int) -> None:
-        """Pause and go to an earlier step."""
-        super().action_move(steps)
-        self._look_again()
-
-    def action_move_epoch(self, epochs: int) -> None:
-        """Pause and go to an end of an epoch."""
-        super().action_move_epoch(epochs)
+    def _go(self, request: Callable[[Control], None]) -> None:
+        """Make a request that pauses, and look at the run if it was reopened for it."""
+        super()._go(request)
         self._look_again()
 
     def _look_again(self) -> None:

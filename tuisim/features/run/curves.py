@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tuisim import units
-from tuisim.engine.events import Snapshot
+from tuisim.engine.events import Branch, Snapshot
 from tuisim.errors import printable
 from tuisim.features.run.confusion import error_lines
 from tuisim.features.run.state import RunState
@@ -21,6 +21,10 @@ from tuisim.terminal.text import loss_text
 
 MIN_CHART = 3
 """Rows below which only the number is shown, without a curve."""
+MAX_BRANCHES = 3
+"""Futures that were left and are still drawn, the latest ones."""
+LEFT_STYLE = 2
+"""Dotted."""
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.98)
 _X_WORDS: Mapping[str, Callable[[float], str]] = {
     "steps": lambda at: f"step {round(at):,}",
@@ -82,7 +86,8 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
         _Curve(measured, 100 * curves.training_accuracies, Tone.TRAINING, 0),
         _Curve(measured, 100 * curves.validation_accuracies, Tone.VALIDATION, 1),
     )
-    last = max((float(one.x[-1]) for one in losses if one.x.size), default=0.0)
+    left = _left(snapshot, along)
+    last = max((float(one.x[-1]) for one in (*losses, *left) if one.x.size), default=0.0)
     x_scale = Scale(0.0, last or 1.0)
     at = None if frame.cursor is None else x_at(frame.cursor, frame.width, x_scale)
     values: list[float | None] = [snapshot.loss, snapshot.validation_loss]
@@ -102,20 +107,37 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     if height - below < MIN_CHART:
         return [*failure, *loss_words, *accuracy_words][: frame.height + len(failure)]
     cursor = [] if at is None else [(at, "")]
-    rates = [(float(along(np.array([float(step)]))[0]), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
+    marks = [(float(step), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
+    marks += [(float(snapshot.step), f"step {snapshot.step:,}")] * snapshot.is_past
+    marks += [(float(branch.step), _future_words(branch)) for branch in snapshot.branches[-MAX_BRANCHES:]]
+    placed = [(float(along(np.array([step]))[0]), words) for step, words in marks]
 
-    def chart(drawn: Sequence[_Curve], rows: int, y_scale: Scale, **options: Any) -> list[Line]:
-        series = [one.series(state.smoothing) for one in drawn]
+    def chart(drawn: Sequence[_Curve], rows: int, y_scale: Scale, behind: Sequence[_Curve] = (), **options: Any) -> list[Line]:
+        series = [one.series(state.smoothing) for one in (*behind, *drawn)]
         # Raw values lie behind every smoothed curve.
         ordered = [one[0] for one in series if len(one) > 1] + [one[-1] for one in series]
         return plot(ordered, frame.width, rows, frame.chart_style, x_scale, y_scale, **options)
 
-    loss = chart(losses, height - below, _loss_scale(state) or Scale(0.0, 1.0), marks=[*cursor, *rates])
+    loss = chart(losses, height - below, _loss_scale(state) or Scale(0.0, 1.0), left, marks=[*cursor, *placed])
     accuracy: list[Line] = []
     if below:
         accuracy = chart(accuracies, below, percent_scale(*(one.y for one in accuracies)), unit=" %", marks=cursor)
     axis = x_axis(frame.width, x_scale, state.x_axis, frame.chart_style)
     return [*failure, *loss_words, *loss, *accuracy_words, *accuracy, axis]
+
+
+def _left(snapshot: Snapshot, along: Along) -> list[_Curve]:
+    """Return the training losses of the futures that the run has left, from the steps at which it left them."""
+    found = []
+    for branch in snapshot.branches[-MAX_BRANCHES:]:
+        after = branch.curves.steps >= branch.step
+        found.append(_Curve(along(branch.curves.steps[after]), branch.curves.losses[after], Tone.DIM, LEFT_STYLE))
+    return found
+
+
+def _future_words(branch: Branch) -> str:
+    """Return the learning rate of a future that was left, which tells it from the one that is trained."""
+    return f"left: learning rate {branch.curves.learning_rates[-1][1]:g}"
 
 
 def _along(state: RunState, snapshot: Snapshot) -> Along:

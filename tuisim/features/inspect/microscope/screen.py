@@ -66,7 +66,7 @@ class MicroscopeScreen(InspectScreen):
         self.chosen = self.chosen.within(config.layers)
         return look_at(self.chosen, 0)
 
-    def _go(self, place: Place) -> None:
+    def _show_place(self, place: Place) -> None:
         """Follow another weight, and show it in the input."""
         place = place.within(self.state.config.layers)
         if place != self.chosen:
@@ -75,16 +75,16 @@ class MicroscopeScreen(InspectScreen):
 
     def action_row(self, by: int) -> None:
         """Choose the unit before or after."""
-        self._go(replace(self.chosen, unit=self.chosen.unit + by))
+        self._show_place(replace(self.chosen, unit=self.chosen.unit + by))
 
     def action_layer(self, by: int) -> None:
         """Choose the layer before or after."""
-        self._go(replace(self.chosen, layer=self.chosen.layer + by))
+        self._show_place(replace(self.chosen, layer=self.chosen.layer + by))
 
     def action_input(self, by: int) -> None:
         """Choose the input before or after."""
         if self.chosen.input is not None:
-            self._go(replace(self.chosen, input=self.chosen.input + by))
+            self._show_place(replace(self.chosen, input=self.chosen.input + by))
 
     def action_edit(self) -> None:
         """Put the cursor into the input."""
