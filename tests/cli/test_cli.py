@@ -153,9 +153,9 @@ def test_flags_override_a_configuration_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "parts"),
     [
-        (["run", "64-0-10"], 2, ["layers[1] is 0"]),
+        (["run", "64-0-10"], 2, ["the size of hidden layer 1 is 0"]),
         (["run", "64-x-10"], 2, ["64-32-10"]),
-        (["run", "4-auto-2"], 2, ["layers", "only the first and the last"]),
+        (["run", "4-auto-2"], 2, ["layers", "only inputs and outputs"]),
         (["run", "64-32-10", "--loss", "mze"], 2, ["did you mean mse"]),
         (["run", "64-32-10", "--epochs", "2o"], 2, ["epochs = 2o", "not a number"]),
         (["run", "64-32-10", "--validation", "lots"], 2, ["validation"]),

@@ -97,7 +97,7 @@ def test_all_mistakes_are_reported_each_with_its_field():
         layers=(3, 0, 2), loss="mze", batch_size=0, hidden_activation="rely", validation=1.0, seed=-1, dtype="float16"
     )
     assert set(found) == {"layers", "loss", "batch_size", "hidden_activation", "validation", "seed", "dtype"}
-    assert "layers[1]" in found["layers"]
+    assert "hidden layer 1" in found["layers"]
     assert "did you mean mse?" in found["loss"]
     assert "did you mean relu?" in found["hidden_activation"]
 

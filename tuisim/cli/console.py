@@ -20,8 +20,8 @@ from rich.style import Style
 from rich.text import Text
 
 from tuisim.errors import visible
+from tuisim.terminal.colours import rgb
 from tuisim.terminal.lines import UNLIMITED, Frame, Line, Shade, Tone
-from tuisim.terminal.shades import rgb
 
 MIN_WIDTH = 60
 """Columns. A narrower terminal wraps the lines, because a number that is cut off would be wrong."""

@@ -53,11 +53,14 @@ def _check_layers(layers: Any) -> str:
         if size == AUTO and position in (0, len(layers) - 1):
             continue
         if size == AUTO:
-            return f"layers[{position}] is auto; only the first and the last may be, such as auto-64-auto"
+            return f"hidden layer {position} is auto; only inputs and outputs may be, such as auto-64-auto"
+        where = "the number of inputs" if not position else "the number of outputs"
+        if 0 < position < len(layers) - 1:
+            where = f"the size of hidden layer {position}"
         if size < 1:
-            return f"layers[{position}] is {size}; every layer needs at least one unit"
+            return f"{where} is {size}; every layer needs at least one unit"
         if size > MAX_COUNT:
-            return f"layers[{position}] is too large to count"
+            return f"{where} is too large to count"
     return ""
 
 

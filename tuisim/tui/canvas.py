@@ -15,8 +15,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuisim.errors import visible
+from tuisim.terminal.colours import rgb
 from tuisim.terminal.lines import BLANK, Line, Shade, Tone, width_of
-from tuisim.terminal.shades import rgb
 from tuisim.tui.ascii_filter import AsciiFilter
 from tuisim.tui.themes import MIN_CONTRAST, readable
 

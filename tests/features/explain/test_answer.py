@@ -178,7 +178,7 @@ def test_the_command_prints_data_on_stdout() -> None:
     assert document["claims"][0]["figures"]["layer_1"]["products"] == 30
     wrong = subprocess.run([*command[:-2], "6-0-4"], check=False, capture_output=True, text=True, timeout=60)
     assert wrong.returncode == 2
-    assert "layers[1] is 0" in wrong.stderr
+    assert "the size of hidden layer 1 is 0" in wrong.stderr
 
 
 def test_the_conventions_have_every_tool() -> None:

@@ -100,7 +100,7 @@ async def test_the_counts_follow_the_form() -> None:
 
 
 MISTAKES = {
-    "layers": ("64-0-10", "layers[1] is 0"),
+    "layers": ("64-0-10", "hidden layer 1 is 0"),
     "batch_size": ("many", "not a number"),
     "learning_rate": ("-1", "above 0"),
     "validation": ("1", "less than 1"),
@@ -248,6 +248,15 @@ async def test_layers_are_added_removed_moved_and_resized() -> None:
             await pilot.press(*keys)
             await pilot.pause()
             assert form(app).field("layers").control.value == layers
+
+
+async def test_a_layer_whose_size_the_data_decide_stays_at_its_end() -> None:
+    async with setup(RunConfig(layers=("auto", 64, "auto"), dataset="digits")) as (app, pilot):
+        app.screen.query_one("LayerList").focus()
+        await pilot.press("shift+down", "down", "shift+down", "shift+up")
+        await pilot.pause()
+        assert form(app).field("layers").control.value == "auto-64-auto"
+        assert app.screen.query_one("#layer-down").disabled
 
 
 async def test_layer_buttons_and_keys_do_the_same() -> None:

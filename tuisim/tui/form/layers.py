@@ -144,12 +144,12 @@ class LayerEditor(Vertical):
         self.query_one(".label", Label).update(self._role(at))
         self.query_one("#layer-size", Entry).show(self.sizes[at])
         activation = self.query_one("#layer-activation", Choice)
-        activation.disabled = at == 0
+        activation.visible = at > 0  # inputs have no activation function
         if at:
             activation.show(self.activations[at - 1])
         self.query_one("#layer-remove", Button).disabled = len(self.sizes) <= 2
-        self.query_one("#layer-up", Button).disabled = at == 0
-        self.query_one("#layer-down", Button).disabled = at == len(self.sizes) - 1
+        self.query_one("#layer-up", Button).disabled = not self._can_move(at, at - 1)
+        self.query_one("#layer-down", Button).disabled = not self._can_move(at, at + 1)
 
     def _edited(self, at: int) -> None:
         self._fill(at)
@@ -204,12 +204,16 @@ class LayerEditor(Vertical):
     def action_move(self, by: int) -> None:
         """Swap the highlighted layer with its neighbour; hidden layers keep their activations."""
         at, to, last = self.at, self.at + by, len(self.sizes) - 1
-        if 0 <= to <= last:
+        if self._can_move(at, to):
             self.sizes[at], self.sizes[to] = self.sizes[to], self.sizes[at]
             if 0 < at < last and 0 < to < last:
                 swapped = self.activations
                 swapped[at - 1], swapped[to - 1] = swapped[to - 1], swapped[at - 1]
             self._edited(to)
+
+    def _can_move(self, at: int, to: int) -> bool:
+        """Return True unless there is no such layer, or the data decide the size of one of them, which must stay an end."""
+        return 0 <= to < len(self.sizes) and "auto" not in (self.sizes[at], self.sizes[to])
 
     def action_step(self, by: int) -> None:
         """Choose the next or the previous activation of the highlighted layer."""

@@ -8,9 +8,10 @@ from tuisim import units
 from tuisim.errors import printable
 from tuisim.features.inspect.diagram.diagram import Array, Diagram, Units
 from tuisim.features.inspect.state import Inspected
+from tuisim.terminal.colours import LEVELS
 from tuisim.terminal.lines import BLANK, Colour, ColourScale, Frame, Line, Shade, Span, Tone, clip, spread, wrap
 from tuisim.terminal.plot import DOTS, characters, string
-from tuisim.terminal.shades import LEVELS, key, levels, picture, pixel_rows
+from tuisim.terminal.shades import key, levels, picture, pixel_rows
 
 UNIT = 2
 """Cells of a unit."""
