@@ -251,6 +251,7 @@ SCREENS = (
     ScriptedScreen("weights", inspect("weights"), DIGITS, paused_at(DIGITS)),
     ScriptedScreen("examples", inspect("examples"), DIGITS, paused_at(DIGITS)),
     ScriptedScreen("microscope", inspect("microscope"), MOONS, paused_at(MOONS)),
+    ScriptedScreen("waste", inspect("waste"), MOONS, paused_at(MOONS)),
     ScriptedScreen("race", page("race")),
     ScriptedScreen("crossover", page("crossover")),
     ScriptedScreen("profile", page("profile")),

@@ -68,6 +68,10 @@ PAGES = (
         "microscope", "Microscope", "tuisim.features.inspect.microscope.screen:MicroscopeScreen", parent="inspect",
         help="Follow one weight through a step: sum, activation, gradient, update", command="run", needs_config=False,
     ),
+    Page(
+        "waste", "Waste", "tuisim.features.inspect.waste.screen:WasteScreen", parent="inspect",
+        help="Count the work of a step that changes nothing", command="run", needs_config=False,
+    ),
     Page("compare", "Compare", key="f6", short="Comp", help="Compare backends and thread counts"),
     Page(
         "race", "Race", "tuisim.features.compare.race.screen:RaceScreen", parent="compare",

@@ -1,0 +1,1 @@
+"""Wasted work: what a step computes that changes nothing."""
