@@ -44,7 +44,7 @@ def test_a_long_step_answers_the_first_key_and_a_second_key_ends_it(key: str, co
         terminal.read(0.5)
         os.write(terminal.fd, key.encode())
         terminal.wait_for(STOPPING, 5)
-        terminal.read(0.5)
+        terminal.read(training.REPEAT_SECONDS + 0.2)
         assert terminal.code is None
         os.write(terminal.fd, key.encode())
         assert "interrupted in the middle of a step" in ends(terminal)

@@ -23,7 +23,7 @@ from tuisim.engine.events import Event as RunEvent
 from tuisim.engine.events import Snapshot, State
 from tuisim.errors import RunError
 
-REPEAT_SECONDS = 0.3
+REPEAT_SECONDS = 0.5
 """A second signal within so many seconds counts as the first one."""
 LAST_SECONDS = 0.3
 """Seconds that a run has to end by itself when it is to end at once."""
