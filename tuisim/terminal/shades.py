@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuisim.terminal.colours import LEVELS
-from tuisim.terminal.lines import ChartStyle, Colour, ColourScale, Line, Shade, Tone
+from tuisim.terminal.lines import ChartStyle, Colour, ColourScale, Line, Shade, Tone, merged
 
 Pixels = list[list[Colour | None]]
 """Rows of pixels from the top; None is the page."""
@@ -41,12 +40,12 @@ def pixel_rows(chart_style: ChartStyle) -> int:
 def picture(pixels: Pixels, chart_style: ChartStyle) -> list[Line]:
     """Return lines of pixels, one pixel wide per cell."""
     if chart_style is ChartStyle.ASCII:
-        return [_joined([(_letter(pixel), Shade(pixel, None)) for pixel in row]) for row in pixels]
+        return [merged([(_letter(pixel), Shade(pixel, None)) for pixel in row]) for row in pixels]
     lines = []
     for top in range(0, len(pixels), 2):
         upper = pixels[top]
         lower = pixels[top + 1] if top + 1 < len(pixels) else [None] * len(upper)
-        lines.append(_joined([_half_blocks(a, b) for a, b in zip(upper, lower, strict=True)]))
+        lines.append(merged([_half_blocks(a, b) for a, b in zip(upper, lower, strict=True)]))
     return lines
 
 
@@ -67,17 +66,6 @@ def _letter(pixel: Colour | None) -> str:
     if pixel.scale is ColourScale.UNSIGNED:
         return _UNSIGNED_ASCII[pixel.level * (len(_UNSIGNED_ASCII) - 1) // LEVELS]
     return _SIGNED_ASCII[(pixel.level + LEVELS) * (len(_SIGNED_ASCII) - 1) // (2 * LEVELS)]
-
-
-def _joined(cells: Sequence[tuple[str, Shade]]) -> Line:
-    """Join neighbouring cells of one look."""
-    found: list[tuple[str, Shade]] = []
-    for character, shade in cells:
-        if found and found[-1][1] == shade:
-            found[-1] = (found[-1][0] + character, shade)
-        else:
-            found.append((character, shade))
-    return tuple(found)
 
 
 def key(limit: float, unit: str, chart_style: ChartStyle, scale: ColourScale = ColourScale.SIGNED) -> Line:

@@ -157,3 +157,13 @@ def test_a_network_with_one_input_has_a_curve() -> None:
     assert look.seen is not None
     assert isinstance(look.seen.found, Curve)
     assert look.seen.found.outputs.shape == (400, 1)
+
+
+async def test_before_the_first_step_the_microscope_says_how_to_make_one() -> None:
+    async with inspecting("microscope") as (screen, pilot):
+        await pilot.press(*["less_than_sign"] * 3)
+        await until(pilot, lambda: screen._worker.snapshot.step == 0)
+        await pilot.press("down")
+        await until(pilot, lambda: ". makes one" in shown(screen))
+        await pilot.press("full_stop")
+        await until(pilot, lambda: screen.state.step == 1 and screen.state.found is not None)

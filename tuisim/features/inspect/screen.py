@@ -21,6 +21,7 @@ TICK = 0.1
 SHARE = 0.03
 """Maximum share of a core for drawing what is read of a run in progress."""
 NO_RUN = "no run yet: F5 starts the run in the form, F4 shows it here"
+NEEDS_STEP = "this page shows a step while it is made: . makes one"
 NOT_KEPT = "nothing is kept of a network this large after its run: inspect it during a run"
 
 
@@ -127,7 +128,11 @@ class InspectScreen(RunControls):
         seen = look.seen
         if seen is None:
             ended = snapshot.state.ended and not self._worker.can_look and not self._worker.is_alive
-            return replace(state, found=None, words=NOT_KEPT) if ended else replace(state, words="" if state.found else "reading")
+            if ended:
+                return replace(state, found=None, words=NOT_KEPT)
+            if look.needs_step and snapshot.state is State.PAUSED and snapshot.first in (None, snapshot.step):
+                return replace(state, found=None, words=NEEDS_STEP)
+            return replace(state, words="" if state.found else "reading")
         return replace(state, found=seen.found, step=seen.step, words=seen.failure, interval=max(look.interval, self._interval))
 
     def _go(self, request: Callable[[Control], None]) -> None:

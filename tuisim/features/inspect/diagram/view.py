@@ -9,7 +9,7 @@ from tuisim.errors import printable
 from tuisim.features.inspect.diagram.diagram import Array, Diagram, Units
 from tuisim.features.inspect.state import Inspected
 from tuisim.terminal.colours import LEVELS
-from tuisim.terminal.lines import BLANK, Colour, ColourScale, Frame, Line, Shade, Span, Tone, clip, spread, wrap
+from tuisim.terminal.lines import BLANK, Colour, ColourScale, Frame, Line, Shade, Span, Tone, clip, merged, spread, wrap
 from tuisim.terminal.plot import DOTS, characters, string
 from tuisim.terminal.shades import key, levels, picture, pixel_rows
 
@@ -99,14 +99,11 @@ def _edges(contributions: Array, left: dict[int, int], right: dict[int, int], he
     codes, owner = characters(list(dots), frame.chart_style, height, gap, _EDGE_GLYPHS)
     lines: list[Line] = []
     for row in range(height):
-        spans: list[Span] = []
+        cells: list[Span] = []
         for character, kind in zip(string(codes[row]), owner[row].tolist(), strict=True):
             look = Tone.TEXT if kind < 0 else Shade(Colour(ColourScale.SIGNED, _EDGE_LEVELS[kind]), None)
-            if spans and spans[-1][1] == look:
-                spans[-1] = (spans[-1][0] + character, look)
-            else:
-                spans.append((character, look))
-        lines.append(tuple(spans))
+            cells.append((character, look))
+        lines.append(merged(cells))
     return lines
 
 
