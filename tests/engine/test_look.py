@@ -149,3 +149,29 @@ def test_no_step_can_be_repeated_before_the_first() -> None:
     seen(worker, first, lambda one: one.step == 0)
     worker.stop()
     worker.join()
+
+
+def test_a_look_wakes_a_paused_run_and_cancels_no_work() -> None:
+    control = Control()
+    control.take()
+    control.look(Look(weight))
+    assert not control.is_pending
+    control.wait(0)  # returns at once
+    control.move(steps=-1)
+    assert control.is_pending
+    assert control.take().look is not None
+    assert not control.is_pending
+
+
+def test_a_look_asked_for_during_a_replay_does_not_end_it_early() -> None:
+    worker = paused(replace(ENDLESS, backend="scalar"))
+    worker.control.move(steps=3_000)
+    until(lambda: worker.snapshot is not None and worker.snapshot.step == 3_010)
+    worker.control.move(steps=-1)
+    look = Look(weight)
+    while look.seen is None:
+        worker.look(look)
+        sleep(0.001)
+    until(lambda: worker.snapshot is not None and worker.snapshot.step == 3_009)
+    worker.stop()
+    worker.join()

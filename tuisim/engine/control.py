@@ -57,6 +57,8 @@ class Control:
         self._state = ControlState()
         self._is_paused_by_limit = False
         self._version = self._seen = 0
+        self._looks = self._looks_seen = 0
+        """Requests of looks among them, which cancel nothing."""
 
     def pause(self, reason: str = "") -> None:
         """Pause after the current chunk."""
@@ -136,12 +138,14 @@ class Control:
         """Take a look at the run whenever it is due, also while it is paused, in place of the look before."""
         with self._changed:
             self._set(look=look)
+            self._looks += 1
 
     def stop_looking(self, look: Look) -> None:
         """Take this look no more, unless another has taken its place."""
         with self._changed:
             if self._state.look is look:
                 self._set(look=None)
+                self._looks += 1
 
     # ── for the loop ──
 
@@ -149,7 +153,7 @@ class Control:
         """Return the current requests; a new learning rate, number of threads, step to go to or proof is returned once."""
         with self._changed:
             state = self._state
-            self._seen = self._version
+            self._seen, self._looks_seen = self._version, self._looks
             if state.learning_rate is not None or state.threads is not None or state.seek is not None or state.prove:
                 self._state = replace(state, learning_rate=None, threads=None, seek=None, prove=False)
             return state
@@ -161,8 +165,9 @@ class Control:
 
     @property
     def is_pending(self) -> bool:
-        """True if a request was made since the last `take`, so that slow work should be abandoned."""
-        return self._version != self._seen
+        """True if a request was made since the last `take`, other than for a look, so that slow work should be abandoned."""
+        with self._changed:
+            return self._version - self._seen != self._looks - self._looks_seen
 
     def count_single_step(self) -> None:
         """Count one of the requested single steps as made."""
@@ -172,7 +177,7 @@ class Control:
     def wait(self, seconds: float | None = None) -> None:
         """Wait until a request is made that `take` has not returned yet, or for `seconds`."""
         with self._changed:
-            self._changed.wait_for(lambda: self.is_pending, seconds)
+            self._changed.wait_for(lambda: self._version != self._seen, seconds)
 
     def _set(self, **changes: object) -> None:
         self._state = replace(self._state, **changes)  # type: ignore[arg-type]
