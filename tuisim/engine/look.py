@@ -24,7 +24,7 @@ SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look found."""
+    """The result of a look at one step."""
 
     step: int
     """The number of steps made when it was taken."""

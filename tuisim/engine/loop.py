@@ -304,7 +304,7 @@ class Loop:
         same = self.timeline.prove(lambda: self.control.is_pending, self._report_replay)
         seconds = self.session.clock() - start
         self.session.paused_seconds += seconds
-        verdict = "the same bytes" if same else "OTHER BYTES"
+        verdict = "the same bytes" if same else "the bytes differ"
         words = f"replayed {step - first:,} steps from step {first:,} in {duration(seconds)}: {verdict}"
         self._proof = "the replay was interrupted" if same is None else words
         self.control.pause(self._proof)

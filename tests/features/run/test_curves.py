@@ -120,12 +120,12 @@ async def test_the_mouse_moves_the_cursor():
         assert "at step" not in text(panel.canvas.lines[0])
 
 
-def test_a_future_that_was_left_is_drawn_behind_the_present_one() -> None:
+def test_an_earlier_branch_is_drawn_behind_the_present_one() -> None:
     left = replace(curves(last_step=20_000), learning_rates=((0, 0.1),))
     branch = Branch(8_000, left, ())
     past = snapshot(curves=curves(last_step=10_000), step=10_000, head=10_000, branches=(branch,), learning_rate=0.05)
     lines = curves_lines(replace(state(), snapshot=past), Frame(120, 24))
-    assert "left: learning rate 0.1" in "\n".join(map(text, lines))
+    assert "earlier branch: learning rate 0.1" in "\n".join(map(text, lines))
     assert "18 k" in text(lines[-1])
     dots = [span for line in lines for span in line if span[1] is Tone.DIM and any("⠁" <= one <= "⣿" for one in span[0])]
     assert dots

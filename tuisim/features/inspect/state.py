@@ -1,4 +1,4 @@
-"""What an Inspect page shows at one moment."""
+"""The state of an Inspect page at one moment, and its header."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARKS = {State.STARTING: ("◌", Tone.DIM), State.TRAINING: ("●", Tone.GOOD), 
 
 @dataclass(frozen=True)
 class Inspected:
-    """What was read of a run, and what was chosen on the page."""
+    """The latest reading of a run, and the choices made on the page."""
 
     page: str
     config: RunConfig

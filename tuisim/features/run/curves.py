@@ -22,8 +22,8 @@ from tuisim.terminal.text import loss_text
 MIN_CHART = 3
 """Rows below which only the number is shown, without a curve."""
 MAX_BRANCHES = 3
-"""Futures that were left and are still drawn, the latest ones."""
-LEFT_STYLE = 2
+"""Earlier branches that are still drawn, the latest ones."""
+BRANCH_STYLE = 2
 """Dotted."""
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.98)
 _X_WORDS: Mapping[str, Callable[[float], str]] = {
@@ -86,8 +86,8 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
         _Curve(measured, 100 * curves.training_accuracies, Tone.TRAINING, 0),
         _Curve(measured, 100 * curves.validation_accuracies, Tone.VALIDATION, 1),
     )
-    left = _left(snapshot, along)
-    last = max((float(one.x[-1]) for one in (*losses, *left) if one.x.size), default=0.0)
+    earlier = _earlier_branches(snapshot, along)
+    last = max((float(one.x[-1]) for one in (*losses, *earlier) if one.x.size), default=0.0)
     x_scale = Scale(0.0, last or 1.0)
     at = None if frame.cursor is None else x_at(frame.cursor, frame.width, x_scale)
     values: list[float | None] = [snapshot.loss, snapshot.validation_loss]
@@ -109,7 +109,7 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     cursor = [] if at is None else [(at, "")]
     marks = [(float(step), f"learning rate {rate:g}") for step, rate in curves.learning_rates[1:]]
     marks += [(float(snapshot.step), f"step {snapshot.step:,}")] * snapshot.is_past
-    marks += [(float(branch.step), _future_words(branch)) for branch in snapshot.branches[-MAX_BRANCHES:]]
+    marks += [(float(branch.step), _branch_words(branch)) for branch in snapshot.branches[-MAX_BRANCHES:]]
     placed = [(float(along(np.array([step]))[0]), words) for step, words in marks]
 
     def chart(drawn: Sequence[_Curve], rows: int, y_scale: Scale, behind: Sequence[_Curve] = (), **options: Any) -> list[Line]:
@@ -118,7 +118,7 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
         ordered = [one[0] for one in series if len(one) > 1] + [one[-1] for one in series]
         return plot(ordered, frame.width, rows, frame.chart_style, x_scale, y_scale, **options)
 
-    loss = chart(losses, height - below, _loss_scale(state) or Scale(0.0, 1.0), left, marks=[*cursor, *placed])
+    loss = chart(losses, height - below, _loss_scale(state) or Scale(0.0, 1.0), earlier, marks=[*cursor, *placed])
     accuracy: list[Line] = []
     if below:
         accuracy = chart(accuracies, below, percent_scale(*(one.y for one in accuracies)), unit=" %", marks=cursor)
@@ -126,18 +126,18 @@ def curves_lines(state: RunState, frame: Frame) -> list[Line]:
     return [*failure, *loss_words, *loss, *accuracy_words, *accuracy, axis]
 
 
-def _left(snapshot: Snapshot, along: Along) -> list[_Curve]:
-    """Return the training losses of the futures that the run has left, from the steps at which it left them."""
+def _earlier_branches(snapshot: Snapshot, along: Along) -> list[_Curve]:
+    """Return the training losses of the earlier branches, from the steps at which a change began another one."""
     found = []
     for branch in snapshot.branches[-MAX_BRANCHES:]:
         after = branch.curves.steps >= branch.step
-        found.append(_Curve(along(branch.curves.steps[after]), branch.curves.losses[after], Tone.DIM, LEFT_STYLE))
+        found.append(_Curve(along(branch.curves.steps[after]), branch.curves.losses[after], Tone.DIM, BRANCH_STYLE))
     return found
 
 
-def _future_words(branch: Branch) -> str:
-    """Return the learning rate of a future that was left, which tells it from the one that is trained."""
-    return f"left: learning rate {branch.curves.learning_rates[-1][1]:g}"
+def _branch_words(branch: Branch) -> str:
+    """Return the learning rate of an earlier branch, which tells it from the one that is trained."""
+    return f"earlier branch: learning rate {branch.curves.learning_rates[-1][1]:g}"
 
 
 def _along(state: RunState, snapshot: Snapshot) -> Along:

@@ -99,16 +99,15 @@ def _outputs(found: Examples, example: Example, width: int, chart_style: ChartSt
     """Return a bar per output."""
     lines: list[Line] = []
     most = float(np.nanmax(np.abs(example.outputs))) or 1.0
-    names = [_name(name) for name in found.names]
-    wide = max(map(len, names))
-    for name, value in zip(names, example.outputs.tolist(), strict=True):
+    wide = max(len(_name(name)) for name in found.names)
+    for name, value in zip(found.names, example.outputs.tolist(), strict=True):
         is_target = name == example.target and found.wrong is not None
         number = f"{value:8.3f}" if abs(value) < 1000 else f"{value:8.2g}"
         full, rest = bar(abs(value) / max(most, 1.0), max(1, width - wide - 12), chart_style)
         tone = Tone.GOOD if is_target else Tone.WARNING if name == example.answer and found.wrong is not None else Tone.AREA
         lines.append(
             (
-                (f"{name:>{wide}}", Tone.STRONG if is_target else Tone.DIM),
+                (f"{_name(name):>{wide}}", Tone.STRONG if is_target else Tone.DIM),
                 (f"{number} ", Tone.TEXT),
                 (full, tone),
                 (rest, Tone.FAINT),

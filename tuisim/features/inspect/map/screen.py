@@ -18,7 +18,7 @@ from tuisim.tui.panels import zoom_bindings
 
 
 class MapScreen(InspectScreen):
-    """What the network answers over its inputs."""
+    """The network's answers over its inputs."""
 
     TITLE = "map"
     HELP = (

@@ -6,7 +6,7 @@ Every formula is that of the step program (program.Kind); what it gives is compa
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,13 +66,8 @@ def _link(
 
 def divided(total: Operations, times: int) -> Operations:
     """Return the operations of one of `times` equal values."""
-    assert all(count % times == 0 for count in vars_of(total).values())
-    return replace(total, **{name: count // times for name, count in vars_of(total).items()})
-
-
-def vars_of(operations: Operations) -> dict[str, int]:
-    """Return the counts by kind."""
-    return {name: getattr(operations, name) for name in operations.__slots__}
+    assert all(count % times == 0 for count in total.as_dict().values())
+    return Operations(**{name: count // times for name, count in total.as_dict().items()})
 
 
 def _sizes(reading: Reading) -> tuple[int, int, int]:

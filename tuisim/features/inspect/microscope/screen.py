@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from tuisim.config import Field, RunConfig
 from tuisim.engine.look import Look
@@ -62,7 +63,7 @@ class MicroscopeScreen(InspectScreen):
         """Return a look at the weight."""
         if self._is_first:  # of an image, the middle: the first pixel is often 0
             self._is_first, self.chosen = False, replace(self.chosen, input=config.layers[0] // 2)
-            self.query_one("#input-weight").value = str(self.chosen)  # type: ignore[attr-defined]
+            self.query_one("#input-weight", Input).value = str(self.chosen)
         self.chosen = self.chosen.within(config.layers)
         return look_at(self.chosen, 0)
 
@@ -71,7 +72,7 @@ class MicroscopeScreen(InspectScreen):
         place = place.within(self.state.config.layers)
         if place != self.chosen:
             self.choose(place)
-            self.query_one("#input-weight").value = str(place)  # type: ignore[attr-defined]
+            self.query_one("#input-weight", Input).value = str(place)
 
     def action_row(self, by: int) -> None:
         """Choose the unit before or after."""

@@ -11,12 +11,12 @@ from tuisim.engine.look import Look
 from tuisim.features.inspect.screen import InspectScreen
 from tuisim.features.inspect.waste.view import products_lines, updates_lines
 from tuisim.features.inspect.waste.waste import look_at
-from tuisim.provenance import Provenance
+from tuisim.provenance import MEASURED, Provenance
 from tuisim.tui.context import PageContext
 from tuisim.tui.panel import Panel
 from tuisim.tui.panels import zoom_bindings
 
-_TAG = (("", Provenance.COUNTED),)
+_TAG = (("multiplications", Provenance.COUNTED), ("", Provenance.MEASURED))
 
 
 class WasteScreen(InspectScreen):
@@ -37,7 +37,7 @@ class WasteScreen(InspectScreen):
         """Count the latest step."""
         panels = (
             Panel(1, "multiplications with a factor of zero", products_lines, id="waste-products", tag=_TAG),
-            Panel(2, "updates without effect", updates_lines, id="waste-updates", tag=_TAG),
+            Panel(2, "updates without effect", updates_lines, id="waste-updates", tag=MEASURED),
         )
         super().__init__(context, panels)
 

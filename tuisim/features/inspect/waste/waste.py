@@ -35,7 +35,7 @@ class ZeroProducts:
 
 @dataclass(frozen=True, slots=True)
 class LayerUpdates:
-    """What the update of a layer did to its parameters."""
+    """The effect of an update on the parameters of a layer."""
 
     layer: int
     parameters: int
