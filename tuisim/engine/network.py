@@ -19,7 +19,7 @@ from tuisim.config.choices import SMALLEST_NORMAL
 from tuisim.engine import memory_check
 from tuisim.engine.memory_check import EVALUATION_BATCH
 from tuisim.errors import ConfigError, Mistake
-from tuisim.program import Phase, Role, build
+from tuisim.program import Role, build
 
 Array = NDArray[Any]
 Parameters = list[tuple[Array, Array]]
@@ -77,8 +77,7 @@ class Network:
             step = self.evaluation(inputs, targets, len(rows))
             total += step.evaluate(rows) * len(rows)
             if each is not None:
-                output = next(op.writes[0] for op in reversed(step.program.ops) if op.phase is Phase.FORWARD)
-                each(slice(first, first + len(rows)), step.read(output))
+                each(slice(first, first + len(rows)), step.read(step.program.outputs[-1]))
         return total / len(inputs)
 
     def evaluation(self, inputs: Array, targets: Array, batch: int) -> BoundStep:
@@ -150,8 +149,7 @@ class Network:
         """
         layers = self._layers
         found = f"the loss became non-finite at step {number:,}"
-        written = {op.layer: op.writes[0] for op in step.program.ops if op.phase is Phase.FORWARD}
-        outputs = (k for k in layers if not _is_finite(step, written[k]))
+        outputs = (k for k in layers if not _is_finite(step, step.program.outputs[k]))
         gradients = (k for k in reversed(layers) if number > 1 and not _is_finite(step, f"g{k}"))
         parameters = (k for k in layers if number > 1 and not _is_finite(step, f"theta{k}"))
         if (layer := next(gradients, None)) is not None:

@@ -38,6 +38,8 @@ class StepProgram:
     learning: bool
     ops: tuple[Op, ...]
     buffers: Mapping[str, Buffer]
+    outputs: tuple[str, ...]
+    """The names of the buffers with each layer's outputs, the inputs X first."""
 
     @property
     def itemsize(self) -> int:
@@ -98,6 +100,7 @@ class _Builder:
             learning=self.learning,
             ops=tuple(self.ops),
             buffers=MappingProxyType(self.buffers),
+            outputs=tuple(self.outputs),
         )
 
     # ── buffers ──

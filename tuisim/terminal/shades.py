@@ -32,6 +32,11 @@ def levels(values: NDArray[Any], limit: float, scale: ColourScale = ColourScale.
     ]
 
 
+def enlarged(values: NDArray[Any], down: int, across: int) -> NDArray[Any]:
+    """Return (rows, columns) of values with each one repeated `down` times and `across` times."""
+    return np.repeat(np.repeat(values, down, axis=0), across, axis=1)
+
+
 def pixel_rows(chart_style: ChartStyle) -> int:
     """Return the rows of pixels in one line."""
     return 1 if chart_style is ChartStyle.ASCII else 2

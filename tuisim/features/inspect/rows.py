@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuisim.backends.protocol import BoundStep
 from tuisim.engine.figures import predicted_classes, target_classes, threshold_of
 from tuisim.engine.session import Session
-from tuisim.program import Phase
 
 Array = NDArray[Any]
 
@@ -23,12 +21,6 @@ def rows_of(session: Session) -> tuple[Array, Array, str]:
         return *session.data.sample(MAX_ROWS), "training"
     X, Y = session.data.validation
     return X[:MAX_ROWS], Y[:MAX_ROWS], "validation"
-
-
-def outputs_of_layers(step: BoundStep) -> list[str]:
-    """Return the names of the buffers with each layer's outputs."""
-    written = {op.layer: op.writes[0] for op in step.program.ops if op.phase is Phase.FORWARD}
-    return [name for _, name in sorted(written.items(), key=lambda pair: pair[0] or 0)]
 
 
 def answer_words(session: Session, outputs: Array, targets: Array) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tuisim.engine.look import Look
 from tuisim.engine.session import Session
-from tuisim.features.inspect.rows import answer_words, name_of, outputs_of_layers, rows_of
+from tuisim.features.inspect.rows import answer_words, name_of, rows_of
 
 Array = NDArray[Any]
 
@@ -63,7 +63,7 @@ def _read(example: int, session: Session) -> Diagram:
     step = session.network.evaluation(X, Y, 1)
     step.evaluate(np.array([example]))
     depth = len(session.config.layers) - 1
-    values = [X[example], *(step.read(name, 0) for name in outputs_of_layers(step))]
+    values = [X[example], *(step.read(name, 0) for name in step.program.outputs[1:])]
     chosen: list[Array] = []
     weights = [step.read(f"W{layer}") for layer in range(1, depth + 1)]
     for layer, output in enumerate(values):

@@ -12,7 +12,7 @@ from tuisim.features.inspect.examples.examples import ALL, WRONG, Example, Examp
 from tuisim.features.inspect.state import Inspected
 from tuisim.terminal.lines import BLANK, ChartStyle, ColourScale, Frame, Line, Span, Tone, beside, clip, wrap
 from tuisim.terminal.plot import bar
-from tuisim.terminal.shades import levels, picture
+from tuisim.terminal.shades import enlarged, levels, picture
 from tuisim.terminal.table import Column, table, visible_rows
 from tuisim.terminal.text import loss_text
 
@@ -84,7 +84,7 @@ def example_lines(state: Inspected, frame: Frame) -> list[Line]:
     low, high = float(values.min()), float(values.max())
     room = min((frame.width - BAR - MAX_NAME) // found.side, 2 * frame.height // found.side)
     wide = min(max(room, 1), MAX_SCALE)
-    values = np.repeat(np.repeat(values - low, wide, axis=0), wide, axis=1)
+    values = enlarged(values - low, wide, wide)
     image = picture(levels(values, high - low, ColourScale.UNSIGNED), frame.chart_style)
     if wide * found.side + 3 + MAX_NAME + 10 <= frame.width:
         shown = beside(

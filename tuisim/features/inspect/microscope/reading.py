@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tuisim.backends.protocol import UpdateScalars
 from tuisim.engine.look import Look
 from tuisim.engine.session import Session
-from tuisim.program import OPTIMIZER_STATE, Phase, StepProgram
+from tuisim.program import OPTIMIZER_STATE, StepProgram
 
 Array = NDArray[Any]
 
@@ -125,7 +125,7 @@ def _read(place: Place, example: int, session: Session, before: dict[str, Any]) 
     step, rows = session.latest
     full, program, k, i, j = session.network.full, step.program, place.layer, place.input, place.unit
     example = min(example, len(rows) - 1)
-    outputs = ["X", *(op.writes[0] for op in layer_outputs(program))]
+    outputs = program.outputs
     is_last = k == len(program.layers) - 1
     acts = outputs[k] == f"a{k}"
     deltas = step.read(f"dz{k}", (slice(None), j))
@@ -153,9 +153,3 @@ def _read(place: Place, example: int, session: Session, before: dict[str, Any]) 
         step=session.tally.steps,
         **before,
     )
-
-
-def layer_outputs(program: StepProgram) -> list[Any]:
-    """Return the operation that writes each layer's outputs."""
-    found = {op.layer: op for op in program.ops if op.phase is Phase.FORWARD}
-    return [found[layer] for layer in range(1, len(program.layers))]

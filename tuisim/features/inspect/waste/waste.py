@@ -93,7 +93,7 @@ def _read(session: Session, before: list[Array]) -> Waste:
         is_zero = full.read(f"g{layer}") == 0
         counts = (int(np.count_nonzero(unchanged & which)) for which in (is_zero, ~is_zero))
         updates.append(LayerUpdates(layer, old.size, *counts))
-    outputs = step.read(next(op.writes[0] for op in reversed(program.ops) if op.phase is Phase.FORWARD))
+    outputs = step.read(program.outputs[-1])
     losses = row_losses(outputs, step.read("Y"), program.loss)
     return Waste(
         step=session.tally.steps,

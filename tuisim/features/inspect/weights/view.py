@@ -8,7 +8,7 @@ from tuisim import units
 from tuisim.features.inspect.state import Inspected
 from tuisim.features.inspect.weights.weights import Array, LayerValues
 from tuisim.terminal.lines import Frame, Line, Tone, spread, wrap
-from tuisim.terminal.shades import key, levels, picture, pixel_rows
+from tuisim.terminal.shades import enlarged, key, levels, picture, pixel_rows
 
 WORDS = {
     "weights": "weights",
@@ -73,8 +73,7 @@ def _tiles(found: LayerValues, limit: float, frame: Frame, room: int) -> tuple[l
 
 
 def _tile(values: Array, scale: int, limit: float, frame: Frame) -> list[Line]:
-    larger = np.repeat(np.repeat(values, scale, axis=0), scale, axis=1)
-    return picture(levels(larger, limit), frame.chart_style)
+    return picture(levels(enlarged(values, scale, scale), limit), frame.chart_style)
 
 
 def _fitting(wide: int, frame: Frame, room: int) -> int:
@@ -92,7 +91,7 @@ def _matrix(values: Array, limit: float, frame: Frame, room: int) -> tuple[list[
     shown = _largest_of_blocks(values, down, across)
     wide = max(1, min(4, frame.width // shown.shape[1]))
     tall = max(1, min(wide, (room * rows_per_line) // shown.shape[0]))
-    shown = np.repeat(np.repeat(shown, tall, axis=0), wide, axis=1)
+    shown = enlarged(shown, tall, wide)
     note = "a row per input, a column per unit"
     if down > 1 or across > 1:
         note += f"; each pixel is the largest of {down:,} × {across:,} weights (1 zooms)"
